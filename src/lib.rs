@@ -1,0 +1,1 @@
+//! serial-ws shares a serial port with any number of web pages and programs over WebSocket.
