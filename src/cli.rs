@@ -1,0 +1,221 @@
+//! What was typed: flags and commands with their help texts. What they mean is in `config`.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::duration;
+use crate::view::{Ending, View};
+
+/// Share a serial port with any number of web pages and programs over WebSocket
+///
+/// serial-ws reads a serial device and sends what it says to every connected client; what
+/// clients send goes to the device. A page needs no library:
+/// new WebSocket("ws://localhost:8080").onmessage = (e) => console.log(e.data)
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub bridge: BridgeArgs,
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  serial-ws                                    the only USB board, as lines, at 9600 baud
+  serial-ws --port sim                         no board at hand: a simulated one
+  serial-ws --port /dev/ttyACM0 --baud 115200  this port, at this rate
+  serial-ws --port uno=/dev/ttyACM0 --port scale=COM3,baud=4800,raw
+                                               two ports, each with its own settings
+  serial-ws list                               the serial ports of this computer
+  serial-ws connect                            print what the board says, send what you type";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the serial ports of this computer, without opening any
+    List(ListArgs),
+    /// Print what a running bridge sends, and send it the lines that you type
+    Connect(ConnectArgs),
+}
+
+/// How to run the bridge.
+#[derive(Debug, Args)]
+pub struct BridgeArgs {
+    /// Serial port to share: [NAME=]SPEC[,SETTING...]; may be given several times
+    ///
+    /// SPEC is a path (/dev/ttyACM0, COM3), usb:VID:PID[:SERIAL] in hex, auto for the only USB
+    /// board, sim[:NAME] for a simulated device, or loop for a device that sends back what it is
+    /// sent. A SETTING is a flag of the list "Port settings" without its dashes, for this port
+    /// only: scale=/dev/ttyUSB0,baud=115200,raw. The first port is at ws://localhost:8080/, each
+    /// one at /ports/NAME.
+    #[arg(short, long = "port", value_name = "SPEC", env = "SERIAL_WS_PORT")]
+    #[arg(default_value = "auto", action = ArgAction::Append)]
+    pub ports: Vec<String>,
+
+    #[command(flatten)]
+    pub settings: PortArgs,
+
+    /// Exit with an error instead of waiting when a port cannot be opened
+    #[arg(long)]
+    pub no_wait: bool,
+
+    /// Address to listen on; may be given several times [default: 127.0.0.1:8080 and [::1]:8080]
+    #[arg(short, long, value_name = "ADDR:PORT")]
+    pub listen: Vec<SocketAddr>,
+
+    /// Memory that is kept of each port for clients that join late, in bytes; 0 keeps none
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
+    pub history: usize,
+
+    /// Time that a client may be behind before it skips ahead
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
+    pub max_behind: Duration,
+
+    /// Number of clients that may be connected at once
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    pub max_clients: usize,
+
+    /// Size of the largest message that a client may send, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 65536)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
+    pub max_message: u64,
+
+    /// Web page to admit although it comes from elsewhere, such as https://preview.p5js.org; may
+    /// be given several times
+    #[arg(long, value_name = "ORIGIN")]
+    pub allow_origin: Vec<String>,
+
+    /// Name of this computer to answer to beside localhost; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub allow_host: Vec<String>,
+}
+
+/// Settings of one port, or of all that do not say otherwise.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Port settings")]
+pub struct PortArgs {
+    /// Rate in baud; any that the driver takes [default: 9600]
+    #[arg(short, long, value_name = "N")]
+    pub baud: Option<u32>,
+
+    /// Send each line as a text message, to clients that ask for no view (the default)
+    #[arg(long, group = "view")]
+    pub lines: bool,
+    /// Send the bytes exactly, as binary messages, to clients that ask for no view
+    #[arg(long, group = "view")]
+    pub raw: bool,
+    /// Send the bytes as text, as they come, to clients that ask for no view
+    #[arg(long, group = "view")]
+    pub text: bool,
+
+    /// Data bits per character: 5 to 8 [default: 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(5..=8))]
+    pub data_bits: Option<u8>,
+    /// Parity [default: none]
+    #[arg(long, value_name = "PARITY")]
+    pub parity: Option<Parity>,
+    /// Stop bits: 1 or 2 [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub stop_bits: Option<u8>,
+    /// Flow control [default: none]
+    #[arg(long, value_name = "KIND")]
+    pub flow_control: Option<FlowControl>,
+
+    /// Data Terminal Ready after opening [default: on]
+    #[arg(long, value_name = "STATE")]
+    pub dtr: Option<Line>,
+    /// Request To Send after opening [default: on]
+    #[arg(long, value_name = "STATE")]
+    pub rts: Option<Line>,
+    /// Milliseconds to hold what clients send after opening, until the board has spoken
+    /// [default: 2000 for boards that restart when opened, else 0]
+    #[arg(long, value_name = "MS")]
+    pub settle: Option<u64>,
+
+    /// Ending to add to text messages that lack one [default: none]
+    #[arg(long, value_name = "ENDING")]
+    pub append: Option<Ending>,
+    /// Bytes of a line beyond which it is delivered in pieces [default: 16384]
+    #[arg(long, value_name = "BYTES")]
+    #[arg(value_parser = clap::value_parser!(u32).range(16..=1 << 20))]
+    pub max_line: Option<u32>,
+    /// Refuse what clients send
+    #[arg(long)]
+    pub read_only: bool,
+}
+
+impl PortArgs {
+    /// The view of the flags, if one was given.
+    pub fn view(&self) -> Option<View> {
+        let views = [(self.lines, View::Lines), (self.raw, View::Raw), (self.text, View::Text)];
+        views.into_iter().find_map(|(given, view)| given.then_some(view))
+    }
+}
+
+/// Parity bit of each character.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Parity {
+    #[default]
+    None,
+    Odd,
+    Even,
+}
+
+/// How the two sides keep each other from sending too much.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum FlowControl {
+    #[default]
+    None,
+    /// By XON and XOFF characters
+    Software,
+    /// By the lines RTS and CTS
+    Hardware,
+}
+
+/// What to do with a modem line after opening.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Line {
+    #[default]
+    On,
+    Off,
+    /// Leave it as the system sets it
+    Keep,
+}
+
+/// How to list ports.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Print a JSON array instead of a table
+    #[arg(long)]
+    pub json: bool,
+    /// Include ports with nothing behind them, Bluetooth, and twins of the same device
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// How to log.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Logging")]
+pub struct LogArgs {
+    /// Log more; twice for everything
+    #[arg(short, long, action = ArgAction::Count, global = true, conflicts_with = "quiet")]
+    pub verbose: u8,
+    /// Log errors only
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Format of the log on standard error
+    #[arg(long, value_name = "FORMAT", default_value = "text", global = true)]
+    pub log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object per line
+    Json,
+}

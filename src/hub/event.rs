@@ -1,0 +1,320 @@
+//! What subscribers hear: chunks of data with the frames they completed, and changes of status.
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+
+use super::Status;
+
+/// How many encodings of one event can be kept: one for each view.
+pub const ENCODINGS: usize = 5;
+
+/// A place in a port's stream, counted from the start of the program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Lines before this place, which is also the number of the last of them.
+    pub line: u64,
+    /// Bytes before this place.
+    pub offset: u64,
+}
+
+/// What a stream can be counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Whole and partial lines.
+    Lines,
+    /// Bytes.
+    Bytes,
+}
+
+impl Position {
+    /// This place counted in `unit`.
+    pub fn count(self, unit: Unit) -> u64 {
+        match unit {
+            Unit::Lines => self.line,
+            Unit::Bytes => self.offset,
+        }
+    }
+
+    /// This place with another count in `unit`.
+    pub fn with(self, unit: Unit, count: u64) -> Self {
+        match unit {
+            Unit::Lines => Self { line: count, ..self },
+            Unit::Bytes => Self { offset: count, ..self },
+        }
+    }
+
+    /// How far this place lies after `earlier`, in each unit; zero where it does not.
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            line: self.line.saturating_sub(earlier.line),
+            offset: self.offset.saturating_sub(earlier.offset),
+        }
+    }
+}
+
+/// Wall-clock time in microseconds since 1970-01-01 UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// The time now.
+    pub fn now() -> Self {
+        let since_1970 = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO);
+        Self(since_1970.as_micros() as u64)
+    }
+}
+
+/// Seconds with six decimals, a JSON number.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000)
+    }
+}
+
+/// One item of a port's ordered stream, shared by all its subscribers.
+pub struct Event {
+    /// The place in the stream that this event begins at.
+    pub before: Position,
+    /// When it was read, never earlier than the event before it.
+    pub at: Timestamp,
+    /// The same moment on the monotonic clock, for ages.
+    pub read: Instant,
+    /// What happened.
+    pub kind: Kind,
+    encodings: OnceLock<Box<[OnceLock<Bytes>; ENCODINGS]>>,
+    encoded: Arc<AtomicUsize>,
+}
+
+/// What an event tells.
+pub enum Kind {
+    /// Bytes came from the device.
+    Data(Data),
+    /// The port's status changed.
+    Status(Status),
+}
+
+impl Event {
+    /// `encoded` counts the bytes of all encodings alive, for the hub's bound on memory.
+    pub(super) fn new(before: Position, at: Timestamp, kind: Kind, encoded: Arc<AtomicUsize>) -> Self {
+        let read = Instant::now();
+        Self { before, at, read, kind, encodings: OnceLock::new(), encoded }
+    }
+
+    /// The place in the stream that this event ends at.
+    pub fn after(&self) -> Position {
+        match &self.kind {
+            Kind::Data(data) => Position {
+                line: self.before.line + data.frames.len() as u64,
+                offset: self.before.offset + data.chunk.len() as u64,
+            },
+            Kind::Status(_) => self.before,
+        }
+    }
+
+    /// Whether it is a change of status.
+    pub fn is_status(&self) -> bool {
+        matches!(self.kind, Kind::Status(_))
+    }
+
+    /// The encoding in `slot`, made by the first who asks for it.
+    pub fn encoding(&self, slot: usize, encode: impl FnOnce() -> Bytes) -> Bytes {
+        let slots = self.encodings.get_or_init(|| {
+            self.encoded.fetch_add(size_of::<[OnceLock<Bytes>; ENCODINGS]>(), Ordering::Relaxed);
+            Box::default()
+        });
+        let bytes = slots[slot].get_or_init(|| {
+            let bytes = encode();
+            self.encoded.fetch_add(bytes.len(), Ordering::Relaxed);
+            bytes
+        });
+        bytes.clone()
+    }
+
+    /// What this event costs in memory without its encodings, in bytes.
+    pub(super) fn charge(&self) -> usize {
+        /// The event itself, its place in the ring and the allocator's overhead for its parts.
+        const FIXED: usize = 320;
+        FIXED
+            + match &self.kind {
+                Kind::Data(data) => data.chunk.len() + data.frames.memory(),
+                Kind::Status(status) => status.detail.len() + status.hint.len(),
+            }
+    }
+}
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        if let Some(slots) = self.encodings.get() {
+            let bytes: usize = slots.iter().filter_map(|slot| slot.get()).map(Bytes::len).sum();
+            self.encoded.fetch_sub(bytes + size_of_val(&**slots), Ordering::Relaxed);
+        }
+    }
+}
+
+/// A chunk exactly as it was read, with the frames that it completed.
+#[derive(Debug, Default)]
+pub struct Data {
+    /// The bytes of one read; none where the end of the stream cut a line or a character short.
+    pub chunk: Bytes,
+    /// The frames that end in this chunk.
+    pub frames: Frames,
+    /// The beginning of a character that the chunks before this one left unfinished.
+    pub split: Split,
+}
+
+/// The frames that one chunk completed, in one piece of memory.
+#[derive(Clone, Debug, Default)]
+pub struct Frames {
+    text: Bytes,
+    pieces: Box<[Piece]>,
+}
+
+/// Where one frame lies in its text, without its line end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Index of the first byte.
+    pub start: u32,
+    /// Index after the last byte.
+    pub end: u32,
+    /// Whether it is a whole line.
+    pub extent: Extent,
+    /// Whether its bytes are valid UTF-8.
+    pub utf8: bool,
+}
+
+/// How much of a line a frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it, up to its line end.
+    Whole,
+    /// A piece of a line that is longer than `--max-line`.
+    Piece,
+    /// A line whose beginning was not seen, or that was cut by the loss of the device.
+    Fragment,
+}
+
+/// One frame: a line, or a part of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// Its bytes without the line end.
+    pub bytes: &'a [u8],
+    /// Whether it is a whole line.
+    pub extent: Extent,
+    /// Whether its bytes are valid UTF-8.
+    pub utf8: bool,
+}
+
+impl Frames {
+    /// Frames at `pieces` of `text`.
+    pub fn new(text: Bytes, pieces: Vec<Piece>) -> Self {
+        Self { text, pieces: pieces.into() }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// All of them, oldest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Frame<'_>> + ExactSizeIterator {
+        self.pieces.iter().map(|piece| Frame {
+            bytes: &self.text[piece.start as usize..piece.end as usize],
+            extent: piece.extent,
+            utf8: piece.utf8,
+        })
+    }
+
+    fn memory(&self) -> usize {
+        self.text.len() + size_of_val(&*self.pieces)
+    }
+}
+
+/// The first one to three bytes of a UTF-8 character whose rest has not come yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Split {
+    bytes: [u8; 3],
+    len: u8,
+}
+
+impl Split {
+    /// What is unfinished at the end of `chunk`, when this was unfinished before it.
+    pub fn after(self, chunk: &[u8]) -> Self {
+        let mut tail = [0; 6];
+        let known = self.as_bytes().len();
+        tail[..known].copy_from_slice(self.as_bytes());
+        let new = &chunk[chunk.len().saturating_sub(3)..];
+        let end = known + new.len();
+        tail[known..end].copy_from_slice(new);
+        // Where more than three bytes came, those before them cannot be part of an unfinished one.
+        let tail = if chunk.len() > 3 { &tail[known..end] } else { &tail[..end] };
+        let len = unfinished(tail);
+        let mut bytes = [0; 3];
+        bytes[..len].copy_from_slice(&tail[tail.len() - len..]);
+        Self { bytes, len: len as u8 }
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+
+    /// Whether no character is unfinished.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+/// How many bytes at the end of `text` begin a UTF-8 character without completing it.
+pub fn unfinished(text: &[u8]) -> usize {
+    (1..=text.len().min(3))
+        .find(|&len| {
+            let tail = &text[text.len() - len..];
+            std::str::from_utf8(tail).is_err_and(|e| e.valid_up_to() == 0 && e.error_len().is_none())
+        })
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_split(chunks: &[&[u8]], expected: &[u8]) {
+        let split = chunks.iter().fold(Split::default(), |split, chunk| split.after(chunk));
+        assert_eq!(split.as_bytes(), expected);
+    }
+
+    #[test]
+    fn an_unfinished_character_is_kept_until_it_is_whole() {
+        check_split(&[b"abc"], b"");
+        check_split(&[b"caf\xc3"], b"\xc3");
+        check_split(&[b"\xf0\x9f", b"\x98"], b"\xf0\x9f\x98");
+        check_split(&[b"\xf0\x9f", b"\x98", b"\x80"], b"");
+        check_split(&[b"\xf0\x9f", b"x\xc3"], b"\xc3");
+        check_split(&[b"\xe2", b"\x82\xac\xe2\x82"], b"\xe2\x82");
+    }
+
+    #[test]
+    fn what_can_never_become_a_character_is_not_waited_for() {
+        check_split(&[b"\xff"], b"");
+        check_split(&[b"\xc3", b"\xc3"], b"\xc3");
+        check_split(&[b"\x80\x80\x80"], b"");
+        check_split(&[b"\xed\xa0"], b"");
+    }
+
+    #[test]
+    fn a_timestamp_has_six_decimals() {
+        assert_eq!(Timestamp(1_700_000_000_000_042).to_string(), "1700000000.000042");
+    }
+}

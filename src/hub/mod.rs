@@ -1,0 +1,243 @@
+//! One per port: hands every event to every subscriber, in one order, and remembers the latest.
+//!
+//! Publishing never waits. Each subscriber takes events at its own pace from one shared ring;
+//! one that falls too far behind skips ahead and is told exactly what it missed.
+
+mod counters;
+mod event;
+mod queue;
+mod ring;
+mod status;
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, watch};
+
+pub use counters::Counters;
+pub use event::{
+    Data, ENCODINGS, Event, Extent, Frame, Frames, Kind, Piece, Position, Split, Timestamp, Unit,
+    unfinished,
+};
+pub use queue::{Action, Lane, MOST_WAITING, Outcome, Queue, Refusal, Request};
+pub use status::{DeviceInfo, State, Status};
+
+use ring::Ring;
+
+/// Bytes of the stream that one call of [`Subscription::take`] hands out at most, beyond which
+/// the rest waits for the next call, so that no subscriber holds much memory of its own.
+const MOST_TAKEN: u64 = 64 << 10;
+
+/// When even the fastest client is this many bytes behind, reading the device pauses.
+const CROWDED: u64 = 256 << 10;
+
+/// How long reading pauses for the fastest client before it goes on without it.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// What a hub keeps, and for whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Memory in bytes that is kept for late joiners.
+    pub history: usize,
+    /// A client with older events than this to catch up on skips ahead.
+    pub max_behind: Duration,
+}
+
+/// Where a subscriber begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With what comes next.
+    Live,
+    /// With the last so many, as far as history has them.
+    Last(Unit, u64),
+    /// Exactly after this count, or with the number of those missed.
+    After(Unit, u64),
+}
+
+/// The fan-out of one port.
+pub struct Hub {
+    ring: Mutex<Ring>,
+    /// The index of the event to come; subscribers wait for it to change.
+    head: watch::Sender<u64>,
+    /// The offset that the fastest subscriber has delivered up to.
+    delivered: AtomicU64,
+    /// Told when `delivered` grows while the port waits for it.
+    room: Notify,
+    /// `delivered` when waiting for it was last given up.
+    given_up: AtomicU64,
+    waiting: AtomicUsize,
+    /// What clients ask of the port.
+    pub queue: Arc<Queue>,
+    /// What has happened so far.
+    pub counters: Counters,
+}
+
+impl Hub {
+    /// A hub without events whose port has `status`.
+    pub fn new(limits: Limits, status: Status) -> Arc<Self> {
+        Arc::new(Self {
+            ring: Mutex::new(Ring::new(limits, status)),
+            head: watch::Sender::new(0),
+            delivered: AtomicU64::new(0),
+            room: Notify::new(),
+            given_up: AtomicU64::new(u64::MAX),
+            waiting: AtomicUsize::new(0),
+            queue: Arc::default(),
+            counters: Counters::default(),
+        })
+    }
+
+    /// Tells all subscribers what happened.
+    pub fn publish(&self, at: Timestamp, kind: Kind) {
+        let head = {
+            let mut ring = self.ring();
+            ring.push(at, kind);
+            ring.head()
+        };
+        self.head.send_replace(head);
+    }
+
+    /// Tells all subscribers the port's status, unless it says what the last one said.
+    pub fn publish_status(&self, status: Status) {
+        if !self.status().says_the_same(&status) {
+            self.publish(Timestamp::now(), Kind::Status(status));
+        }
+    }
+
+    /// The port's status now.
+    pub fn status(&self) -> Status {
+        self.ring().status().clone()
+    }
+
+    /// The place that the stream has reached.
+    pub fn end(&self) -> Position {
+        self.ring().end()
+    }
+
+    /// How many subscribers there are.
+    pub fn subscribers(&self) -> usize {
+        self.head.receiver_count()
+    }
+
+    /// A subscriber that begins at `start`.
+    pub fn subscribe(self: &Arc<Self>, start: Start) -> Subscription {
+        let head = self.head.subscribe();
+        let ring = self.ring();
+        let cursor = ring.cursor(start);
+        self.advance(cursor.position.offset);
+        Subscription { hub: Arc::clone(self), head, cursor, joined: ring.head() }
+    }
+
+    /// Returns when the fastest subscriber has kept up, or has had its chance to.
+    ///
+    /// A device with flow control thus loses nothing to a burst, while one whose clients have all
+    /// stalled is read on.
+    pub async fn room(&self) {
+        let wait = async {
+            loop {
+                let told = self.room.notified();
+                if !self.is_crowded() {
+                    return;
+                }
+                told.await;
+            }
+        };
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        if tokio::time::timeout(PATIENCE, wait).await.is_err() {
+            self.given_up.store(self.delivered.load(Ordering::SeqCst), Ordering::SeqCst);
+        }
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Whether even the fastest subscriber is far behind, and not known to be stalled.
+    pub fn is_crowded(&self) -> bool {
+        let delivered = self.delivered.load(Ordering::SeqCst);
+        self.end().offset.saturating_sub(delivered) > CROWDED
+            && delivered != self.given_up.load(Ordering::SeqCst)
+            && self.subscribers() > 0
+    }
+
+    fn advance(&self, offset: u64) {
+        let before = self.delivered.fetch_max(offset, Ordering::SeqCst);
+        if before < offset && self.waiting.load(Ordering::SeqCst) > 0 {
+            self.room.notify_waiters();
+        }
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.ring.lock().expect("nothing panics while it holds the ring")
+    }
+}
+
+/// One subscriber's place in a port's stream.
+pub struct Subscription {
+    hub: Arc<Hub>,
+    head: watch::Receiver<u64>,
+    cursor: ring::Cursor,
+    /// The index of the first event after the subscriber joined.
+    joined: u64,
+}
+
+/// An event as one subscriber takes it.
+pub struct Taken {
+    /// The event.
+    pub event: Arc<Event>,
+    /// What the subscriber has of it already: leave out so many lines and bytes at its beginning.
+    pub had: Position,
+}
+
+impl Subscription {
+    /// Returns when there is something to take. Never returns once the hub has gone.
+    pub async fn ready(&mut self) {
+        let next = self.cursor.next;
+        if self.head.wait_for(|head| *head > next).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    /// Appends what is ready to `taken`, and returns what was missed before it, if anything.
+    pub fn take(&mut self, taken: &mut Vec<Taken>) -> Option<Position> {
+        let ring = self.hub.ring();
+        let is_live = self.cursor.next >= self.joined;
+        let oldest = if is_live { ring.oldest_live(Instant::now()) } else { ring.oldest() };
+        let mut next = self.cursor.next.max(oldest);
+        let before = ring.event(next).map_or(ring.end(), |event| event.before);
+        let missed = before.since(self.cursor.position);
+        let mut position = self.cursor.position;
+        if missed != Position::default() {
+            position = before;
+        }
+        let enough = position.offset + MOST_TAKEN;
+        while let Some(event) = ring.event(next).filter(|_| position.offset < enough) {
+            // The greeting has told the status at joining; older ones would only confuse.
+            if next >= self.joined || matches!(event.kind, Kind::Data(_)) {
+                taken.push(Taken { event: Arc::clone(event), had: position.since(event.before) });
+            }
+            position = event.after();
+            next += 1;
+        }
+        self.cursor = ring::Cursor { next, position };
+        (missed != Position::default()).then_some(missed)
+    }
+
+    /// The place in the stream up to which everything was taken.
+    pub fn position(&self) -> Position {
+        self.cursor.position
+    }
+
+    /// Whether there is nothing to take at the moment.
+    pub fn is_up_to_date(&self) -> bool {
+        *self.head.borrow() <= self.cursor.next
+    }
+
+    /// Says that all that was taken has been handed to the client's socket.
+    pub fn delivered(&self) {
+        self.hub.advance(self.cursor.position.offset);
+    }
+
+    /// The port's status now.
+    pub fn status(&self) -> Status {
+        self.hub.status()
+    }
+}

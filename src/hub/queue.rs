@@ -1,0 +1,264 @@
+//! What clients ask of a port, bounded for each client and served in turn.
+//!
+//! Each client has a lane. A lane holds its client's requests in order; the port takes one request
+//! from each lane in turn, so that a client that sends much does not keep the others waiting.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+
+/// Bytes that one client may have waiting for the port. At the limit a request is refused, or its
+/// client is not read any further until there is room.
+pub const MOST_WAITING: usize = 64 << 10;
+
+/// Bytes that a request counts for at least, so that small ones are bounded in number too.
+const LEAST_COST: usize = 64;
+
+/// Requests that can be waiting for one client.
+pub const MOST_REQUESTS: usize = MOST_WAITING / LEAST_COST;
+
+/// What may be asked of a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Write these bytes, contiguously.
+    Write(Bytes),
+    /// Set modem lines.
+    Signals {
+        /// Data Terminal Ready.
+        dtr: Option<bool>,
+        /// Request To Send.
+        rts: Option<bool>,
+    },
+    /// Hold the line in the break condition.
+    Break(Duration),
+    /// Restart the board by its modem lines.
+    Reset,
+    /// Close the port so that another program can use it, for so long or until resumed.
+    Release(Option<Duration>),
+    /// Take the port back.
+    Resume,
+}
+
+/// How a request ended: the bytes that the operating system took, or why not all.
+pub type Outcome = Result<usize, Refusal>;
+
+/// Why a request was not carried out, or not to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// A sentence for the client.
+    pub reason: String,
+    /// Bytes that the operating system took before.
+    pub written: usize,
+}
+
+impl Refusal {
+    /// A refusal before anything was written.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), written: 0 }
+    }
+}
+
+/// An action on its way to the port.
+pub struct Request {
+    /// What to do.
+    pub action: Action,
+    /// Which of its client's requests it is.
+    number: u64,
+    /// The client's end hears how it ended; a client that has gone does not mind.
+    replies: mpsc::Sender<(u64, Outcome)>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Request {
+    /// Tells the client how it ended.
+    pub fn end(self, outcome: Outcome) {
+        // There is room for as many replies as requests; only a client that has gone misses one.
+        let _ = self.replies.try_send((self.number, outcome));
+    }
+}
+
+/// All requests that wait for one port.
+#[derive(Default)]
+pub struct Queue {
+    lanes: Mutex<Lanes>,
+    filled: Notify,
+    next_lane: AtomicU64,
+}
+
+#[derive(Default)]
+struct Lanes {
+    requests: HashMap<u64, VecDeque<Request>>,
+    /// The lanes that have requests, the one to serve next in front.
+    turn: VecDeque<u64>,
+}
+
+impl Queue {
+    /// A lane for one client, and where it hears how its requests ended.
+    pub fn lane(self: &Arc<Self>) -> (Lane, mpsc::Receiver<(u64, Outcome)>) {
+        let (replies, receiver) = mpsc::channel(MOST_REQUESTS);
+        let lane = Lane {
+            queue: Arc::clone(self),
+            id: self.next_lane.fetch_add(1, Ordering::Relaxed),
+            room: Arc::new(Semaphore::new(MOST_WAITING)),
+            replies,
+            sent: 0,
+        };
+        (lane, receiver)
+    }
+
+    /// Waits for the next request. Cancelling the wait loses nothing.
+    pub async fn take(&self) -> Request {
+        loop {
+            let filled = self.filled.notified();
+            if let Some(request) = self.try_take() {
+                return request;
+            }
+            filled.await;
+        }
+    }
+
+    /// The next request, if there is one.
+    pub fn try_take(&self) -> Option<Request> {
+        let mut lanes = self.lanes();
+        let lane = lanes.turn.pop_front()?;
+        let waiting = lanes.requests.get_mut(&lane)?;
+        let request = waiting.pop_front()?;
+        if waiting.is_empty() {
+            lanes.requests.remove(&lane);
+        } else {
+            lanes.turn.push_back(lane);
+        }
+        Some(request)
+    }
+
+    fn put(&self, lane: u64, request: Request) {
+        {
+            let mut lanes = self.lanes();
+            let waiting = lanes.requests.entry(lane).or_default();
+            waiting.push_back(request);
+            if waiting.len() == 1 {
+                lanes.turn.push_back(lane);
+            }
+        }
+        self.filled.notify_one();
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, Lanes> {
+        self.lanes.lock().expect("nothing panics while it holds the lanes")
+    }
+}
+
+/// One client's way to the port. What was put in is still served after it is dropped.
+pub struct Lane {
+    queue: Arc<Queue>,
+    id: u64,
+    room: Arc<Semaphore>,
+    replies: mpsc::Sender<(u64, Outcome)>,
+    sent: u64,
+}
+
+impl Lane {
+    /// Asks for `action` if there is room for it, and returns its number.
+    ///
+    /// # Errors
+    /// The bytes that wait already, when there is no room.
+    pub fn offer(&mut self, action: Action) -> Result<u64, usize> {
+        let waiting = MOST_WAITING - self.room.available_permits();
+        let cost = match &action {
+            Action::Write(bytes) if bytes.len() > MOST_WAITING => return Err(waiting),
+            action => cost(action),
+        };
+        let room = Arc::clone(&self.room).try_acquire_many_owned(cost).map_err(|_| waiting)?;
+        Ok(self.put(action, room))
+    }
+
+    /// Whether `action` would wait for room.
+    pub fn is_full_for(&self, action: &Action) -> bool {
+        self.room.available_permits() < cost(action) as usize
+    }
+
+    /// Waits until there is room for an action that costs as much as this one. An action larger
+    /// than all the room waits until it is alone.
+    pub async fn room_for(&self, action: &Action) -> OwnedSemaphorePermit {
+        let acquired = Arc::clone(&self.room).acquire_many_owned(cost(action)).await;
+        acquired.expect("a lane's room is never closed")
+    }
+
+    /// Asks for `action`, for which there is `room`, and returns its number.
+    pub fn put(&mut self, action: Action, room: OwnedSemaphorePermit) -> u64 {
+        self.sent += 1;
+        let replies = self.replies.clone();
+        self.queue.put(self.id, Request { action, number: self.sent, replies, _room: room });
+        self.sent
+    }
+}
+
+fn cost(action: &Action) -> u32 {
+    let bytes = match action {
+        Action::Write(bytes) => bytes.len(),
+        _ => 0,
+    };
+    bytes.clamp(LEAST_COST, MOST_WAITING) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(text: &'static str) -> Action {
+        Action::Write(Bytes::from_static(text.as_bytes()))
+    }
+
+    #[track_caller]
+    fn check_order(queue: &Queue, expected: &[&'static str]) {
+        let order: Vec<Action> = std::iter::from_fn(|| queue.try_take()).map(|r| r.action).collect();
+        assert_eq!(order, expected.iter().map(|text| write(text)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn clients_are_served_in_turn_and_each_in_order() {
+        let queue = Arc::new(Queue::default());
+        let (mut busy, _busy_replies) = queue.lane();
+        let (mut calm, _calm_replies) = queue.lane();
+        for text in ["b1", "b2", "b3"] {
+            busy.offer(write(text)).unwrap();
+        }
+        calm.offer(write("c1")).unwrap();
+        drop(calm);
+        check_order(&queue, &["b1", "c1", "b2", "b3"]);
+    }
+
+    #[test]
+    fn a_client_may_have_only_so_much_waiting() {
+        let queue = Arc::new(Queue::default());
+        let (mut lane, _replies) = queue.lane();
+        let half = Action::Write(Bytes::from(vec![0; MOST_WAITING / 2]));
+        lane.offer(half.clone()).unwrap();
+        lane.offer(half.clone()).unwrap();
+        assert_eq!(lane.offer(write("x")), Err(MOST_WAITING));
+        assert!(lane.is_full_for(&write("x")));
+        drop(queue.try_take());
+        lane.offer(half).unwrap();
+    }
+
+    #[test]
+    fn small_requests_are_bounded_in_number() {
+        let queue = Arc::new(Queue::default());
+        let (mut lane, _replies) = queue.lane();
+        let taken = (0..).take_while(|_| lane.offer(write("")).is_ok()).count();
+        assert_eq!(taken, MOST_REQUESTS);
+    }
+
+    #[tokio::test]
+    async fn the_client_hears_how_each_request_ended() {
+        let queue = Arc::new(Queue::default());
+        let (mut lane, mut replies) = queue.lane();
+        let number = lane.offer(write("x")).unwrap();
+        queue.take().await.end(Ok(1));
+        assert_eq!(replies.recv().await, Some((number, Ok(1))));
+    }
+}

@@ -1,0 +1,87 @@
+//! What is known about a port at one moment, in words for people and programs.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+/// The state of a port, with what to say about it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// Whether bytes can flow, and if not, why.
+    pub state: State,
+    /// One sentence about it, such as `cannot open /dev/ttyACM0: permission denied`.
+    pub detail: String,
+    /// What to do about it; empty where there is nothing to do.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub hint: String,
+    /// The device that is or was last behind the port.
+    #[serde(skip)]
+    pub device: Option<Arc<DeviceInfo>>,
+}
+
+/// Whether bytes can flow, and if not, why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// The device is open.
+    Open,
+    /// The device is not there yet.
+    Waiting,
+    /// The device was there and has gone.
+    Lost,
+    /// The port was lent to another program.
+    Released,
+    /// The system does not permit opening the device.
+    Denied,
+    /// Another program holds the device.
+    Busy,
+}
+
+impl State {
+    /// The word for it on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Waiting => "waiting",
+            Self::Lost => "lost",
+            Self::Released => "released",
+            Self::Denied => "denied",
+            Self::Busy => "busy",
+        }
+    }
+}
+
+/// Which device is behind a port.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DeviceInfo {
+    /// What the system calls it, such as `/dev/ttyACM0` or `COM3`.
+    pub path: String,
+    /// The name of the board, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub board: Option<String>,
+    /// Its USB identity in the form that `--port` takes: `usb:2341:0043:SERIAL`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usb: Option<String>,
+}
+
+impl Status {
+    /// A status without a hint.
+    pub fn new(state: State, detail: impl Into<String>) -> Self {
+        Self { state, detail: detail.into(), hint: String::new(), device: None }
+    }
+
+    /// The same with what to do about it.
+    pub fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: hint.into(), ..self }
+    }
+
+    /// The same about `device`.
+    pub fn with_device(self, device: Option<Arc<DeviceInfo>>) -> Self {
+        Self { device, ..self }
+    }
+
+    /// Whether a reader would learn nothing new from `other`.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.state == other.state && self.detail == other.detail && self.hint == other.hint
+    }
+}

@@ -1,0 +1,3 @@
+//! Below the hub: opens a device, reads and writes it, and says how it is.
+
+pub mod framer;

@@ -1,0 +1,112 @@
+//! What is served by HTTP: the page, and facts about the bridge as JSON.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use super::{App, Port, assets, upgrade};
+
+/// All that is served, behind the door.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/", get(async || assets::file("index.html")))
+        .route("/hello", get(hello))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/api/ports", get(ports))
+        .route("/api/status", get(status))
+        .fallback(async || (StatusCode::NOT_FOUND, "not found\n"))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), door))
+        .with_state(app)
+}
+
+/// Decides on every request before anything else does, and sorts out WebSockets.
+async fn door(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let is_hello = request.uri().path() == "/hello" && !upgrade::is_wanted(headers);
+    let verdict =
+        if is_hello { app.policy.admit_host(headers) } else { app.policy.admit(headers) };
+    if let Err(refusal) = verdict {
+        tracing::warn!(reason = refusal.reason, remedy = refusal.remedy, "refused");
+        let body = format!("serial-ws refused this: {}\n{}\n", refusal.reason, refusal.remedy);
+        return (StatusCode::from(refusal.status), body).into_response();
+    }
+    if has_body(headers) {
+        return (StatusCode::BAD_REQUEST, "no request here has a body\n").into_response();
+    }
+    if upgrade::is_wanted(headers) && request.method() == Method::GET {
+        return upgrade::answer(&app, request);
+    }
+    let origin = headers.get(header::ORIGIN).cloned();
+    let mut response = next.run(request).await;
+    // Only admitted origins come as far as here, but for /hello, which sets its own.
+    if let Some(origin) = origin
+        && !is_hello
+    {
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::VARY, header::HeaderValue::from_static("Origin"));
+    }
+    response
+}
+
+fn has_body(headers: &HeaderMap) -> bool {
+    let length = headers.get(header::CONTENT_LENGTH);
+    headers.contains_key(header::TRANSFER_ENCODING) || length.is_some_and(|length| length != "0")
+}
+
+/// Tells a page, wherever it comes from, whether it may connect; nothing about the ports.
+async fn hello(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let verdict = app.policy.admit(&headers);
+    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let body = json!({
+        "name": env!("CARGO_PKG_NAME"),
+        "version": env!("CARGO_PKG_VERSION"),
+        "origin": origin,
+        "allowed": verdict.is_ok(),
+        "remedy": verdict.err().map(|refusal| refusal.remedy),
+    });
+    ([(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")], Json(body)).into_response()
+}
+
+async fn ports(State(app): State<Arc<App>>) -> Json<Value> {
+    Json(app.ports.iter().map(|port| describe(port)).collect())
+}
+
+async fn status(State(app): State<Arc<App>>) -> Json<Value> {
+    let ports = app.ports.iter().map(|port| {
+        let mut object = describe(port);
+        let end = port.hub.end();
+        object["clients"] = port.hub.subscribers().into();
+        object["lines"] = end.line.into();
+        object["bytes"] = end.offset.into();
+        object["counters"] = json!(port.hub.counters);
+        object
+    });
+    Json(json!({
+        "name": env!("CARGO_PKG_NAME"),
+        "version": env!("CARGO_PKG_VERSION"),
+        "run": app.run,
+        "uptime": app.started.elapsed().as_secs(),
+        "clients": app.clients.load(Ordering::Relaxed),
+        "ports": ports.collect::<Value>(),
+    }))
+}
+
+/// A port as both calls show it.
+fn describe(port: &Port) -> Value {
+    let status = port.hub.status();
+    let mut object = json!({ "name": port.name, "at": format!("/ports/{}", port.name) });
+    if let (Some(device), Some(object)) = (&status.device, object.as_object_mut()) {
+        object.extend(json!(**device).as_object().cloned().unwrap_or_default());
+    }
+    object["settings"] = port.settings.to_json();
+    object["status"] = json!(status);
+    object
+}

@@ -1,0 +1,167 @@
+//! A socket with a queue of whole WebSocket frames before it.
+//!
+//! The WebSocket library writes its own frames (pongs, closes) in between the ones that were
+//! encoded once for all clients. Both go through this queue, so that a frame is never begun
+//! before the one before it has ended, and reading can go on while a slow client holds up writing.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use futures::StreamExt;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+/// Frames that one system call takes at most.
+const MOST_SLICES: usize = 64;
+
+/// Bytes of the library's own frames that may wait; beyond, it keeps the newest pong itself.
+const CONTROL_ROOM: usize = 4 << 10;
+
+/// `S` behind a queue of frames.
+pub struct Outbox<S> {
+    socket: S,
+    frames: VecDeque<Bytes>,
+    /// Bytes that the library itself has waiting.
+    control: usize,
+    is_flushed: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Outbox<S> {
+    /// An empty queue before `socket`.
+    pub fn new(socket: S) -> Self {
+        Self { socket, frames: VecDeque::new(), control: 0, is_flushed: true }
+    }
+
+    /// Queues whole frames.
+    pub fn push(&mut self, frames: Bytes) {
+        if !frames.is_empty() {
+            self.frames.push_back(frames);
+            self.is_flushed = false;
+        }
+    }
+
+    /// Whether the socket has taken everything.
+    pub fn is_empty(&self) -> bool {
+        self.is_flushed
+    }
+
+    /// Writes as much as the socket takes; ready when it has taken everything.
+    pub fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.frames.is_empty() {
+            let mut slices = [IoSlice::new(&[]); MOST_SLICES];
+            let count = self.frames.len().min(MOST_SLICES);
+            for (slice, frames) in slices.iter_mut().zip(&self.frames) {
+                *slice = IoSlice::new(frames);
+            }
+            let socket = Pin::new(&mut self.socket);
+            let written = ready!(socket.poll_write_vectored(cx, &slices[..count]))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.advance(written);
+        }
+        if !self.is_flushed {
+            ready!(Pin::new(&mut self.socket).poll_flush(cx))?;
+            self.is_flushed = true;
+            self.control = 0;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        while let Some(front) = self.frames.front_mut() {
+            if written < front.len() {
+                front.advance(written);
+                return;
+            }
+            written -= front.len();
+            self.frames.pop_front();
+        }
+    }
+
+    /// The socket itself, for when the frames no longer matter.
+    pub fn socket(&mut self) -> &mut S {
+        &mut self.socket
+    }
+}
+
+/// What the socket did.
+pub enum Io {
+    /// It took everything that waited.
+    Sent,
+    /// A message came.
+    Received(Message),
+    /// Nothing more can be sent or received.
+    Failed(Error),
+}
+
+/// Sends what waits and, unless told not to, receives a message, whichever is done first.
+pub async fn turn<S>(ws: &mut WebSocketStream<Outbox<S>>, may_read: bool) -> Io
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let had_something = !ws.get_ref().is_empty();
+    poll_fn(|cx| {
+        match ws.get_mut().poll_send(cx) {
+            Poll::Ready(Err(error)) => return Poll::Ready(Io::Failed(error.into())),
+            Poll::Ready(Ok(())) if had_something => return Poll::Ready(Io::Sent),
+            _ => {}
+        }
+        if !may_read {
+            return Poll::Pending;
+        }
+        match ws.poll_next_unpin(cx) {
+            Poll::Ready(Some(Ok(message))) => Poll::Ready(Io::Received(message)),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Io::Failed(error)),
+            Poll::Ready(None) => Poll::Ready(Io::Failed(Error::ConnectionClosed)),
+            // Reading may have queued a pong.
+            Poll::Pending if ws.get_ref().is_empty() => Poll::Pending,
+            Poll::Pending => match ws.get_mut().poll_send(cx) {
+                Poll::Ready(Ok(())) => Poll::Ready(Io::Sent),
+                Poll::Ready(Err(error)) => Poll::Ready(Io::Failed(error.into())),
+                Poll::Pending => Poll::Pending,
+            },
+        }
+    })
+    .await
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Outbox<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(cx, buf)
+    }
+}
+
+/// What the WebSocket library writes: always whole frames, taken whole.
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Outbox<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        frames: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.control + frames.len() > CONTROL_ROOM {
+            // The owner polls `poll_send` at every turn, and so wakes for room.
+            return Poll::Pending;
+        }
+        self.control += frames.len();
+        self.push(Bytes::copy_from_slice(frames));
+        Poll::Ready(Ok(frames.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}

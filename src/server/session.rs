@@ -1,0 +1,257 @@
+//! One task per connected client: sends it what its view shows, and asks the port what it asks.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_util::sync::CancellationToken;
+
+use super::Port;
+use super::close::{self, Farewell};
+use super::outbox::{Io, Outbox, turn};
+use super::route::Wishes;
+use crate::hub::{Action, Event, Lane, Outcome, Position, Subscription, Taken};
+use crate::view::{self, Input, Part, View};
+
+/// How long a client may be silent before it is asked for a sign of life, and how long it then has.
+/// At the limit it is disconnected, except while it is we who do not read.
+const PING_EVERY: Duration = Duration::from_secs(20);
+
+/// A client's connection to one port.
+pub struct Session<S> {
+    ws: WebSocketStream<Outbox<S>>,
+    port: Arc<Port>,
+    wishes: Wishes,
+    subscription: Subscription,
+    /// What was taken from the hub a moment ago; kept for its memory only.
+    taken: Vec<Taken>,
+    lane: Lane,
+    /// The port says here how each request ended, in the order of asking.
+    replies: mpsc::Receiver<(u64, Outcome)>,
+    /// The identifiers that clients gave to requests whose end is not known yet.
+    ids: VecDeque<(u64, serde_json::Value)>,
+    /// A request for which there is no room yet; while there is one, the client is not read.
+    held: Option<Action>,
+    newest: Newest,
+    /// Whether the client is to be told that it missed something, however much.
+    owes_missed: bool,
+    max_message: usize,
+}
+
+/// What a client that wants only the newest frame is still to get.
+struct Newest {
+    event: Option<Arc<Event>>,
+    due: Instant,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
+    /// A session of a client that has just been accepted.
+    pub fn new(
+        ws: WebSocketStream<Outbox<S>>,
+        port: Arc<Port>,
+        wishes: Wishes,
+        subscription: Subscription,
+        max_message: usize,
+    ) -> Self {
+        let (lane, replies) = port.hub.queue.lane();
+        let owes_missed = wishes.from_other_run;
+        Self {
+            ws,
+            port,
+            wishes,
+            subscription,
+            taken: Vec::new(),
+            lane,
+            replies,
+            ids: VecDeque::new(),
+            held: None,
+            newest: Newest { event: None, due: Instant::now() },
+            owes_missed,
+            max_message,
+        }
+    }
+
+    /// Serves the client until it or the program ends.
+    pub async fn run(mut self, greeting: Option<String>, stop: CancellationToken) {
+        if let Some(greeting) = greeting {
+            self.send(&greeting);
+        }
+        let farewell = self.serve(stop).await;
+        tracing::debug!(?farewell, "client leaves");
+        close::say(self.ws, farewell).await;
+    }
+
+    async fn serve(&mut self, stop: CancellationToken) -> Farewell {
+        let mut alarm = std::pin::pin!(sleep_until(Instant::now() + PING_EVERY));
+        let mut is_asked = false;
+        loop {
+            if self.ws.get_ref().is_empty() {
+                self.subscription.delivered();
+                self.fill();
+            }
+            let is_idle = self.ws.get_ref().is_empty();
+            let newest_due = self.newest.event.is_some().then_some(self.newest.due);
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Farewell::Stopping,
+                Some((number, outcome)) = self.replies.recv() => self.reply(number, outcome),
+                io = turn(&mut self.ws, self.held.is_none()) => match io {
+                    Io::Sent => {}
+                    Io::Received(message) => {
+                        is_asked = false;
+                        alarm.as_mut().reset(Instant::now() + PING_EVERY);
+                        self.receive(message);
+                    }
+                    Io::Failed(error) => return Farewell::after(&error, self.max_message),
+                },
+                () = self.subscription.ready(), if is_idle => {}
+                room = room(&self.lane, self.held.as_ref()) => {
+                    if let Some(action) = self.held.take() {
+                        self.lane.put(action, room);
+                    }
+                }
+                () = until(newest_due), if is_idle => {}
+                () = alarm.as_mut() => {
+                    if is_asked && is_idle && self.held.is_none() {
+                        return Farewell::Silent;
+                    }
+                    is_asked = is_idle && self.held.is_none();
+                    if is_asked {
+                        self.ws.get_mut().push(view::ping());
+                    }
+                    rest(&mut alarm);
+                }
+            }
+        }
+    }
+
+    /// Takes what is ready from the hub and queues it for the socket.
+    fn fill(&mut self) {
+        if self.wishes.latest.is_some() {
+            return self.fill_newest();
+        }
+        let mut taken = std::mem::take(&mut self.taken);
+        let missed = self.subscription.take(&mut taken);
+        if missed.is_some() || std::mem::take(&mut self.owes_missed) {
+            self.tell_missed(missed.unwrap_or_default());
+        }
+        let outbox = self.ws.get_mut();
+        for taken in taken.drain(..) {
+            outbox.push(self.wishes.view.encode(&taken));
+        }
+        self.taken = taken;
+    }
+
+    /// Passes over all but the newest frame, and queues it when its time has come.
+    fn fill_newest(&mut self) {
+        let view = self.wishes.view;
+        let mut taken = std::mem::take(&mut self.taken);
+        while !self.subscription.is_up_to_date() {
+            self.subscription.take(&mut taken);
+            for Taken { event, .. } in taken.drain(..) {
+                if event.is_status() {
+                    self.ws.get_mut().push(view.encode_part(&event, Part::Newest));
+                } else if !view.is_blank(&event) {
+                    self.newest.event = Some(event);
+                }
+            }
+        }
+        self.taken = taken;
+        let now = Instant::now();
+        if let Some(event) = self.newest.event.take_if(|_| self.newest.due <= now) {
+            self.newest.due = now + self.wishes.latest.unwrap_or_default();
+            self.ws.get_mut().push(view.encode_part(&event, Part::Newest));
+        }
+    }
+
+    fn tell_missed(&mut self, missed: Position) {
+        self.port.hub.counters.missed_lines.fetch_add(missed.line, Ordering::Relaxed);
+        self.port.hub.counters.missed_bytes.fetch_add(missed.offset, Ordering::Relaxed);
+        if self.is_json() {
+            self.send(&view::missed(missed));
+            self.send(&view::status(&self.subscription.status()));
+        }
+    }
+
+    fn receive(&mut self, message: Message) {
+        match self.wishes.view.decode(message, self.wishes.append) {
+            Input::Nothing => {}
+            Input::Mistake(reason, id) => self.send(&view::error(id.as_ref(), &reason, 0)),
+            Input::Action(..) if self.port.settings.read_only => {
+                self.refuse(None, "clients may not write here: it runs with --read-only", 0);
+            }
+            Input::Action(action, id) if self.is_json() => self.ask(action, id),
+            Input::Action(action, _) => self.held = Some(action),
+        }
+    }
+
+    /// Asks the port at once, or refuses at once.
+    fn ask(&mut self, action: Action, id: Option<serde_json::Value>) {
+        let size = match &action {
+            Action::Write(bytes) => bytes.len(),
+            _ => 0,
+        };
+        match self.lane.offer(action) {
+            Ok(number) => self.ids.extend(id.map(|id| (number, id))),
+            Err(waiting) => {
+                let reason = self.port.too_much(size, waiting);
+                self.refuse(id.as_ref(), &reason, 0);
+            }
+        }
+    }
+
+    /// Passes on how a request ended.
+    fn reply(&mut self, number: u64, outcome: Outcome) {
+        let id = self.ids.pop_front_if(|(asked, _)| *asked == number).map(|(_, id)| id);
+        match (outcome, id) {
+            (Ok(bytes), Some(id)) => self.send(&view::ack(&id, bytes)),
+            (Ok(_), None) => {}
+            (Err(refusal), id) => self.refuse(id.as_ref(), &refusal.reason, refusal.written),
+        }
+    }
+
+    /// Says that something was not done: to the client if its view can, else to the operator.
+    fn refuse(&mut self, id: Option<&serde_json::Value>, reason: &str, written: usize) {
+        if self.is_json() {
+            self.send(&view::error(id, reason, written));
+        } else {
+            self.port.note_refusal(reason);
+        }
+        self.port.hub.counters.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn send(&mut self, text: &str) {
+        self.ws.get_mut().push(view::text_frame(text));
+    }
+
+    fn is_json(&self) -> bool {
+        matches!(self.wishes.view, View::Json(_))
+    }
+}
+
+/// Waits until the lane has room for the request that is held; for ever if there is none.
+async fn room(lane: &Lane, held: Option<&Action>) -> tokio::sync::OwnedSemaphorePermit {
+    match held {
+        Some(action) => lane.room_for(action).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until the moment; for ever if there is none.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn rest(alarm: &mut Pin<&mut Sleep>) {
+    alarm.as_mut().reset(Instant::now() + PING_EVERY);
+}

@@ -1,0 +1,222 @@
+//! Turns an HTTP request into a WebSocket, and gives it to a session or tells it its mistake.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::body::Body;
+use axum::extract::{Query, Request};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tracing::Instrument;
+
+use super::close::{self, Farewell};
+use super::outbox::Outbox;
+use super::route::{self, Mistake, Target, Wishes};
+use super::session::Session;
+use super::{App, Port, echo};
+use crate::hub::{Position, Subscription};
+use crate::view::{self, View};
+
+/// Bytes that are read from a client at once. The library's own choice would cost each client
+/// 128 KiB.
+const READ_BUFFER: usize = 4 << 10;
+
+/// Clients with a mistake that are told so at the same time; more get an HTTP error.
+const MOST_TURNED_AWAY: usize = 64;
+
+/// Whether this request wants to become a WebSocket.
+pub fn is_wanted(headers: &HeaderMap) -> bool {
+    headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// Answers a request that wants to become a WebSocket.
+pub fn answer(app: &Arc<App>, mut request: Request) -> Response {
+    let on_upgrade = hyper::upgrade::on(&mut request);
+    let (parts, _) = request.into_parts();
+    let request = axum::http::Request::from_parts(parts, ());
+    let mut response = match create_response_with_body(&request, Body::empty) {
+        Ok(response) => response,
+        Err(error) => return refuse(request.headers(), &error.to_string()),
+    };
+    let offered = offered(request.headers());
+    let subprotocol = route::subprotocol(&offered);
+    if let Some(value) = subprotocol.and_then(|name| HeaderValue::from_str(name).ok()) {
+        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, value);
+    }
+    match Admission::new(app, &request, subprotocol) {
+        Ok(admission) => admission.start(app, on_upgrade),
+        Err(mistake) => {
+            let Some(slot) = Slot::take(app, |app| &app.turned_away, MOST_TURNED_AWAY) else {
+                return (StatusCode::SERVICE_UNAVAILABLE, mistake.reason).into_response();
+            };
+            turn_away(app, on_upgrade, mistake, slot);
+        }
+    }
+    response
+}
+
+/// Refuses a request that no WebSocket client would send.
+fn refuse(headers: &HeaderMap, error: &str) -> Response {
+    let version = headers.get(header::SEC_WEBSOCKET_VERSION);
+    if version.is_some_and(|version| version != "13") {
+        let supported = [(header::SEC_WEBSOCKET_VERSION, "13")];
+        return (StatusCode::UPGRADE_REQUIRED, supported, "WebSocket version 13 is spoken here\n")
+            .into_response();
+    }
+    (StatusCode::BAD_REQUEST, format!("no WebSocket handshake: {error}\n")).into_response()
+}
+
+fn offered(headers: &HeaderMap) -> Vec<&str> {
+    let values = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    let names = values.filter_map(|value| value.to_str().ok()).flat_map(|list| list.split(','));
+    names.map(str::trim).filter(|name| !name.is_empty()).collect()
+}
+
+/// A place among a bounded number of clients, given back when dropped.
+struct Slot {
+    app: Arc<App>,
+    count: fn(&App) -> &AtomicUsize,
+}
+
+impl Slot {
+    fn take(app: &Arc<App>, count: fn(&App) -> &AtomicUsize, most: usize) -> Option<Self> {
+        let has_room = |taken| (taken < most).then_some(taken + 1);
+        count(app).fetch_update(Ordering::Relaxed, Ordering::Relaxed, has_room).ok()?;
+        Some(Self { app: Arc::clone(app), count })
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        (self.count)(&self.app).fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A client that has been let in.
+struct Admission {
+    slot: Slot,
+    kind: Admitted,
+}
+
+enum Admitted {
+    Echo,
+    Port { port: Arc<Port>, wishes: Wishes, subscription: Subscription, greeting: Option<String> },
+}
+
+impl Admission {
+    fn new(
+        app: &Arc<App>,
+        request: &axum::http::Request<()>,
+        subprotocol: Option<&str>,
+    ) -> Result<Self, Mistake> {
+        let target = route::target(request.uri().path(), &app.names)?;
+        let kind = match target {
+            Target::Echo => Admitted::Echo,
+            Target::Port(index) => {
+                let port = Arc::clone(&app.ports[index]);
+                let query = Query::<Vec<(String, String)>>::try_from_uri(request.uri());
+                let query = query.map(|Query(query)| query).unwrap_or_default();
+                let wishes = route::wishes(&query, subprotocol, &port.settings, &app.run)?;
+                // Subscribed before the answer, so that a client that is connected misses nothing.
+                let subscription = port.hub.subscribe(wishes.start);
+                let greeting = app.greeting(&port, &wishes, &subscription);
+                Admitted::Port { port, wishes, subscription, greeting }
+            }
+        };
+        let most = app.config.max_clients;
+        let slot = Slot::take(app, |app| &app.clients, most).ok_or_else(|| Mistake {
+            code: 1013,
+            reason: format!("{most} clients are connected already (--max-clients {most})"),
+        })?;
+        Ok(Self { slot, kind })
+    }
+
+    fn start(self, app: &Arc<App>, on_upgrade: OnUpgrade) {
+        let Self { slot, kind } = self;
+        let (config, stop) = (ws_config(app), app.stop.clone());
+        let max_message = app.config.max_message;
+        app.tasks.spawn(async move {
+            let _slot = slot;
+            let Some(ws) = upgraded(on_upgrade, config).await else { return };
+            match kind {
+                Admitted::Echo => echo::run(ws, max_message, stop).await,
+                Admitted::Port { port, wishes, subscription, greeting } => {
+                    let span = tracing::debug_span!("client", port = port.name);
+                    let session = Session::new(ws, port, wishes, subscription, max_message);
+                    session.run(greeting, stop).instrument(span).await;
+                }
+            }
+        });
+    }
+}
+
+impl App {
+    /// What a client of the json view is told first.
+    fn greeting(
+        &self,
+        port: &Port,
+        wishes: &Wishes,
+        subscription: &Subscription,
+    ) -> Option<String> {
+        let View::Json(_) = wishes.view else { return None };
+        let status = subscription.status();
+        let Position { line, offset } = subscription.position();
+        Some(view::hello(&view::Hello {
+            run: &self.run,
+            seq: line,
+            offset,
+            port: view::PortInfo {
+                name: &port.name,
+                device: status.device.as_deref(),
+                settings: &port.settings.to_json(),
+            },
+            ports: &self.names,
+            status: &status,
+        }))
+    }
+}
+
+/// Tells a client its mistake by a Close frame, since pages cannot read HTTP errors.
+fn turn_away(app: &Arc<App>, on_upgrade: OnUpgrade, mistake: Mistake, slot: Slot) {
+    let config = ws_config(app);
+    app.tasks.spawn(async move {
+        let _slot = slot;
+        if let Some(ws) = upgraded(on_upgrade, config).await {
+            close::say(ws, Farewell::from(mistake)).await;
+        }
+    });
+}
+
+fn ws_config(app: &App) -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_write_buffer_size(READ_BUFFER)
+        .max_message_size(Some(app.config.max_message))
+        .max_frame_size(Some(app.config.max_message))
+}
+
+async fn upgraded(
+    on_upgrade: OnUpgrade,
+    config: WebSocketConfig,
+) -> Option<WebSocketStream<Outbox<TcpStream>>> {
+    let upgraded: Upgraded = match on_upgrade.await {
+        Ok(upgraded) => upgraded,
+        Err(error) => {
+            tracing::debug!(%error, "client left during the handshake");
+            return None;
+        }
+    };
+    // The socket itself, without the HTTP library's wrapping, costs an idle client less memory.
+    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    let socket = Outbox::new(parts.io.into_inner());
+    let early = parts.read_buf.to_vec();
+    Some(WebSocketStream::from_partially_read(socket, early, Role::Server, Some(config)).await)
+}
+
