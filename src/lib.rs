@@ -1,1 +1,3 @@
 //! serial-ws shares a serial port with any number of web pages and programs over WebSocket.
+
+pub mod duration;
