@@ -1,0 +1,3 @@
+//! What lies below the hub: serial ports and the devices behind them.
+
+pub mod sim;
