@@ -1,8 +1,74 @@
 //! serial-ws shares a serial port with any number of web pages and programs over WebSocket.
+//!
+//! ```text
+//!  device ──bytes──▶ port task ──Event──▶ hub ══════▶ session ──Message──▶ socket
+//!    ▲                (framer)             ║           (encodes its view)
+//!    └──bytes── port task ◀──Request── bounded queue ◀── session ◀──Message── socket
+//! ```
+//!
+//! Bytes are read once and cut into frames once, for everyone. A [`hub`] hands each event to all
+//! sessions in one order; a [`view`] says what a client sees of it. The [`port`] below the hub and
+//! the [`server`] above it know nothing of each other.
 
 pub mod cli;
 pub mod config;
+pub mod connect;
+pub mod duration;
+pub mod escape;
 pub mod hub;
+pub mod list;
+pub mod log;
 pub mod port;
 pub mod server;
+pub mod shutdown;
+pub mod sys;
 pub mod view;
+
+use anyhow::Result;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use config::Config;
+use hub::{Hub, State, Status};
+use port::{Closed, Held};
+use server::{Port, Server};
+
+/// Runs the bridge until `stop` is cancelled: clients have had their Close then, and ports are
+/// closed as far as the system lets them.
+///
+/// # Errors
+/// When an address cannot be listened on, or a port can never be opened.
+pub async fn serve(config: Config, stop: CancellationToken) -> Result<Closed> {
+    let status = || Status::new(State::Waiting, "not open yet");
+    let hubs: Vec<_> = config.ports.iter().map(|_| Hub::new(config.limits, status())).collect();
+    let shared = config.ports.iter().zip(&hubs).map(|(port, hub)| Port {
+        name: port.name.clone(),
+        settings: port.settings,
+        hub: hub.clone(),
+    });
+    let server = Server::bind(config.server, shared.collect(), stop.clone())?;
+    for address in server.addresses() {
+        tracing::info!("listening on ws://{address}/");
+    }
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async {
+        server.run().await;
+        Ok(Closed::Free)
+    });
+    let held = Held::default();
+    for (port, hub) in config.ports.into_iter().zip(hubs) {
+        tasks.spawn(port::run(port, hub, held.clone(), stop.clone()));
+    }
+    let mut outcome = Ok(Closed::Free);
+    while let Some(ended) = tasks.join_next().await {
+        match ended? {
+            Ok(Closed::Free) => {}
+            Ok(Closed::Stuck) => outcome = outcome.map(|_| Closed::Stuck),
+            Err(error) => {
+                outcome = Err(error);
+                stop.cancel();
+            }
+        }
+    }
+    outcome
+}

@@ -1,1 +1,59 @@
-fn main() {}
+//! Parse, log, run, exit code.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use serial_ws::cli::{BridgeArgs, Cli, Command};
+use serial_ws::config::{self, Config};
+use serial_ws::port::Closed;
+use serial_ws::{connect, list, log, shutdown, sys};
+use tokio_util::sync::CancellationToken;
+
+/// How long the program may take to end after a signal. Then it ends by that signal.
+const STOP_WITHIN: Duration = Duration::from_millis(1800);
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log::start(cli.log);
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("serial-ws: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<()> {
+    let runtime = tokio::runtime::Runtime::new().context("cannot start")?;
+    let outcome = match cli.command {
+        Some(Command::List(args)) => list::run(&mut std::io::stdout(), args.into()),
+        Some(Command::Connect(args)) => {
+            runtime.block_on(connect::run(args.into(), tokio::io::stdin(), tokio::io::stdout()))
+        }
+        None => runtime.block_on(bridge(&cli.bridge)),
+    };
+    // A thread may be waiting for a line that nobody will type, or for a device.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn bridge(args: &BridgeArgs) -> Result<()> {
+    let config = Config::new(args).unwrap_or_else(|error| config::exit_with_usage(&error));
+    let stop = CancellationToken::new();
+    let mut serving = tokio::spawn(serial_ws::serve(config, stop.clone()));
+    let signal = tokio::select! {
+        served = &mut serving => return served?.map(drop),
+        signal = shutdown::signal() => signal?,
+    };
+    stop.cancel();
+    match tokio::time::timeout(STOP_WITHIN, serving).await {
+        Ok(served) => match served?? {
+            Closed::Free => Ok(()),
+            Closed::Stuck => sys::end_by_signal(signal),
+        },
+        Err(_) => sys::end_by_signal(signal),
+    }
+}

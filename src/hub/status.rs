@@ -80,6 +80,14 @@ impl Status {
         Self { device, ..self }
     }
 
+    /// What happened, and what to do about it.
+    pub fn sentence(&self) -> String {
+        if self.hint.is_empty() {
+            return self.detail.clone();
+        }
+        format!("{}. {}", self.detail, self.hint)
+    }
+
     /// Whether a reader would learn nothing new from `other`.
     pub fn says_the_same(&self, other: &Self) -> bool {
         self.state == other.state && self.detail == other.detail && self.hint == other.hint

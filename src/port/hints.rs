@@ -1,0 +1,105 @@
+//! Guesses from the bytes alone what a newcomer may have set wrong. Pure: it is told the time.
+
+use std::time::{Duration, Instant};
+
+use memchr::memchr;
+
+use crate::hub::Data;
+
+/// Bytes without a line end after which one may be missing.
+const MANY_BYTES: usize = 256;
+
+/// Time without a line end after which one may be missing.
+const LONG: Duration = Duration::from_secs(2);
+
+/// Lines to have seen before judging them.
+const ENOUGH_LINES: usize = 8;
+
+/// What has been seen so far; each hint is given once.
+pub struct Hints {
+    baud: u32,
+    /// Whether lines are what clients get who do not ask for something else.
+    wants_lines: bool,
+    since_line_end: Option<(Instant, usize)>,
+    lines: usize,
+    invalid: usize,
+    has_seen_line_end: bool,
+    has_told_line_end: bool,
+    has_told_baud: bool,
+}
+
+impl Hints {
+    /// Nothing seen yet, of a port at `baud`.
+    pub fn new(baud: u32, wants_lines: bool) -> Self {
+        Self {
+            baud,
+            wants_lines,
+            since_line_end: None,
+            lines: 0,
+            invalid: 0,
+            has_seen_line_end: false,
+            has_told_line_end: false,
+            has_told_baud: false,
+        }
+    }
+
+    /// Looks at what was read, and returns what to tell the user.
+    pub fn look(&mut self, data: &Data, now: Instant) -> Option<String> {
+        self.lines += data.frames.len();
+        self.invalid += data.frames.iter().filter(|frame| !frame.utf8).count();
+        if !self.has_told_baud && self.lines >= ENOUGH_LINES && self.invalid * 2 > self.lines {
+            self.has_told_baud = true;
+            let likely = if self.baud == 115_200 { 9600 } else { 115_200 };
+            let baud = self.baud;
+            return Some(format!("most of this is not text: is --baud {baud} right? Try {likely}"));
+        }
+        self.has_seen_line_end |= memchr(b'\n', &data.chunk).is_some();
+        if self.has_seen_line_end || self.has_told_line_end || !self.wants_lines {
+            return None;
+        }
+        let (since, bytes) = self.since_line_end.get_or_insert((now, 0));
+        *bytes += data.chunk.len();
+        self.has_told_line_end = *bytes >= MANY_BYTES || now.duration_since(*since) >= LONG;
+        self.has_told_line_end
+            .then(|| "no line ends seen: does the sketch use Serial.write? Try --raw".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::port::framer::Framer;
+
+    fn hints(chunks: &[&[u8]], apart: Duration) -> Vec<String> {
+        let mut framer = Framer::new(999);
+        let mut hints = Hints::new(9600, true);
+        let start = Instant::now();
+        let times = (0..).map(|count| start + apart * count);
+        let data = chunks.iter().map(|chunk| framer.push(Bytes::copy_from_slice(chunk)));
+        data.zip(times).filter_map(|(data, now)| hints.look(&data, now)).collect()
+    }
+
+    #[track_caller]
+    fn check(chunks: &[&[u8]], apart: Duration, part: &str) {
+        let hints = hints(chunks, apart);
+        assert!(matches!(&hints[..], [hint] if hint.contains(part)), "{hints:?}");
+    }
+
+    #[test]
+    fn bytes_without_line_ends_hint_at_raw_once() {
+        check(&[&[7; 200], &[7; 200], &[7; 200]], Duration::ZERO, "--raw");
+        check(&[&[7], &[7], &[7]], Duration::from_secs(1), "--raw");
+    }
+
+    #[test]
+    fn lines_that_are_no_text_hint_at_the_rate_once() {
+        check(&[b"\xff\xfe\n"; 30], Duration::ZERO, "Try 115200");
+    }
+
+    #[test]
+    fn ordinary_lines_give_no_hint() {
+        assert_eq!(hints(&[b"300,12\r\n"; 99], LONG), [""; 0]);
+    }
+}

@@ -1,0 +1,237 @@
+//! An open device at work: reads, frames and publishes; writes what clients ask; until one ends.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::device::Device;
+use super::framer::Framer;
+use super::hints::Hints;
+use crate::config::PortConfig;
+use crate::hub::{Action, Data, Hub, Kind, Refusal, Request, Timestamp};
+use crate::view::View;
+
+/// Bytes that are read at once. A tty hands out at most 4 KiB on Linux, other systems more.
+const READ_BUFFER: usize = 64 << 10;
+
+/// Silence before a first byte that shows it to begin a line.
+const SILENCE: Duration = Duration::from_millis(50);
+
+/// How work with a device ended.
+#[derive(Debug)]
+pub enum End {
+    /// The program stops.
+    Stopped,
+    /// The device has gone, and why.
+    Lost(String),
+}
+
+/// A device at work.
+pub struct Link<'a> {
+    device: Box<dyn Device>,
+    hub: &'a Hub,
+    framer: &'a mut Framer,
+    hints: Hints,
+    name: &'a str,
+    buffer: Box<[u8]>,
+    opened: Instant,
+    /// When writes may begin, unless the device speaks before.
+    settled: Option<Instant>,
+    has_spoken: bool,
+    writing: Option<Writing>,
+}
+
+/// A write under way.
+struct Writing {
+    request: Request,
+    bytes: Bytes,
+    written: usize,
+}
+
+/// What the device did.
+enum Step {
+    Read(usize),
+    Wrote(usize),
+}
+
+impl<'a> Link<'a> {
+    /// Work with a device that was opened just now.
+    pub fn new(
+        device: Box<dyn Device>,
+        config: &'a PortConfig,
+        hub: &'a Hub,
+        framer: &'a mut Framer,
+        settle: Duration,
+    ) -> Self {
+        let opened = Instant::now();
+        Self {
+            device,
+            hub,
+            framer,
+            hints: Hints::new(config.settings.baud, config.settings.view == View::Lines),
+            name: &config.name,
+            buffer: vec![0; READ_BUFFER].into(),
+            opened,
+            settled: (settle > Duration::ZERO).then_some(opened + settle),
+            has_spoken: false,
+            writing: None,
+        }
+    }
+
+    /// Works until the device is lost or the program stops.
+    pub async fn run(&mut self, starts_whole: bool, stop: &CancellationToken) -> End {
+        self.framer.begin(starts_whole);
+        let starts_whole = |silence| starts_whole || silence >= SILENCE;
+        loop {
+            let may_take = self.writing.is_none() && self.settled.is_none();
+            let is_crowded = self.hub.is_crowded();
+            let settled = self.settled;
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return End::Stopped,
+                step = step(&mut self.device, &mut self.buffer, &self.writing, !is_crowded) => {
+                    match step {
+                        Ok(Step::Read(0)) => return End::Lost("it was unplugged".into()),
+                        Ok(Step::Read(count)) => {
+                            if !self.has_spoken {
+                                self.has_spoken = true;
+                                self.settled = None;
+                                self.framer.begin(starts_whole(self.opened.elapsed()));
+                            }
+                            self.publish(count);
+                        }
+                        Ok(Step::Wrote(count)) => self.wrote(count),
+                        Err(error) => return End::Lost(error.to_string()),
+                    }
+                }
+                () = self.hub.room(), if is_crowded => {}
+                request = self.hub.queue.take(), if may_take => self.begin(request),
+                () = until(settled) => self.settled = None,
+            }
+        }
+    }
+
+    /// The device, to be closed; a write that was under way is reported as failed.
+    pub fn into_device(self, end: &End) -> Box<dyn Device> {
+        let reason = match end {
+            End::Stopped => "serial-ws is stopping",
+            End::Lost(_) => "the device was lost",
+        };
+        if let Some(Writing { request, bytes, written }) = self.writing {
+            let reason = format!("{reason} after {written} of {} bytes", bytes.len());
+            request.end(Err(Refusal { reason, written }));
+        }
+        while let Some(request) = self.hub.queue.try_take() {
+            request.end(Err(Refusal::new(format!("{reason} before this could be written"))));
+        }
+        self.device
+    }
+
+    fn publish(&mut self, count: usize) {
+        let at = Timestamp::now();
+        let data = self.framer.push(Bytes::copy_from_slice(&self.buffer[..count]));
+        self.count_invalid(&data);
+        if let Some(hint) = self.hints.look(&data, std::time::Instant::now()) {
+            tracing::warn!(port = self.name, "{hint}");
+        }
+        self.hub.publish(at, Kind::Data(data));
+    }
+
+    fn count_invalid(&self, data: &Data) {
+        let invalid = data.frames.iter().filter(|frame| !frame.utf8).count();
+        if invalid > 0 {
+            self.hub.counters.invalid_lines.fetch_add(invalid as u64, Ordering::Relaxed);
+        }
+    }
+
+    fn begin(&mut self, request: Request) {
+        match &request.action {
+            Action::Write(bytes) if bytes.is_empty() => request.end(Ok(0)),
+            Action::Write(bytes) => {
+                let bytes = bytes.clone();
+                self.writing = Some(Writing { request, bytes, written: 0 });
+            }
+            Action::Signals { dtr, rts } => {
+                let (dtr, rts) = (*dtr, *rts);
+                let outcome = self.signal(dtr, rts);
+                request.end(outcome.map(|()| 0).map_err(|error| {
+                    Refusal::new(format!("the device cannot set its modem lines: {error}"))
+                }));
+            }
+            _ => request.end(Err(Refusal::new("this is not possible yet"))),
+        }
+    }
+
+    fn signal(&mut self, dtr: Option<bool>, rts: Option<bool>) -> io::Result<()> {
+        if let Some(on) = dtr {
+            self.device.set_dtr(on)?;
+        }
+        if let Some(on) = rts {
+            self.device.set_rts(on)?;
+        }
+        Ok(())
+    }
+
+    fn wrote(&mut self, count: usize) {
+        self.hub.counters.written_bytes.fetch_add(count as u64, Ordering::Relaxed);
+        let finished = self.writing.take_if(|writing| {
+            writing.written += count;
+            writing.written == writing.bytes.len()
+        });
+        if let Some(Writing { request, written, .. }) = finished {
+            request.end(Ok(written));
+        }
+    }
+}
+
+/// Reads or writes, whichever the device is ready for; reading first, since what is unread when a
+/// device is unplugged is lost.
+async fn step(
+    device: &mut Box<dyn Device>,
+    buffer: &mut [u8],
+    writing: &Option<Writing>,
+    may_read: bool,
+) -> io::Result<Step> {
+    poll_fn(|cx| {
+        if may_read && let Poll::Ready(read) = poll_read(device, cx, buffer) {
+            return Poll::Ready(read.map(Step::Read));
+        }
+        match writing {
+            Some(Writing { bytes, written, .. }) => {
+                let count = ready!(Pin::new(&mut *device).poll_write(cx, &bytes[*written..]))?;
+                if count == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+                }
+                Poll::Ready(Ok(Step::Wrote(count)))
+            }
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+fn poll_read(
+    device: &mut Box<dyn Device>,
+    cx: &mut Context<'_>,
+    buffer: &mut [u8],
+) -> Poll<io::Result<usize>> {
+    let mut buffer = ReadBuf::new(buffer);
+    ready!(Pin::new(device).poll_read(cx, &mut buffer))?;
+    Poll::Ready(Ok(buffer.filled().len()))
+}
+
+/// Waits until the moment; for ever if there is none.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

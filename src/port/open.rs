@@ -1,0 +1,319 @@
+//! From what the user wants to an open device, or to a sentence on why there is none.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use serialport::{ClearBuffer, ErrorKind, SerialPort};
+use tokio_serial::{SerialPortBuilderExt, SerialStream};
+
+use super::device::Device;
+use super::enumerate::{self, Found};
+use super::identity::{Identity, recognise};
+use super::select::{Spec, Undecided, choose};
+use super::{Held, sim, with_held};
+use crate::cli::{FlowControl, Line, Parity};
+use crate::config::{PortConfig, Settings};
+use crate::escape::shown;
+use crate::hub::{DeviceInfo, State, Status};
+use crate::sys::{self, Access, PathKind};
+
+/// How long a board with a USB serial chip, which restarts when it is opened, may take until its
+/// sketch listens: the bootloader comes first.
+const BOOTLOADER: Duration = Duration::from_secs(2);
+
+/// How long `auto` waits for the board that it had before it takes another one.
+const FAITHFUL: Duration = Duration::from_secs(5);
+
+/// A device that was opened.
+pub struct Opened {
+    /// The device.
+    pub device: Box<dyn Device>,
+    /// Which one it is.
+    pub info: DeviceInfo,
+    /// Whether its first byte begins a line.
+    pub starts_whole: bool,
+    /// How long to hold writes until the device has spoken.
+    pub settle: Duration,
+}
+
+impl Opened {
+    /// One sentence about it.
+    pub fn sentence(&self, settings: &Settings) -> String {
+        let DeviceInfo { path, board, .. } = &self.info;
+        let board = board.as_ref().map(|board| format!("{board}, ")).unwrap_or_default();
+        format!("{path} is open ({board}{} baud)", settings.baud)
+    }
+}
+
+/// Why a device could not be opened.
+#[derive(Debug)]
+pub struct Failure {
+    /// What to tell clients and the operator.
+    pub status: Status,
+    /// Whether trying again is pointless.
+    pub is_final: bool,
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        Self { status, is_final: false }
+    }
+}
+
+impl Failure {
+    fn waiting(detail: impl Into<String>) -> Self {
+        Status::new(State::Waiting, detail).into()
+    }
+
+    fn hopeless(detail: String, hint: &str) -> Self {
+        Self { status: Status::new(State::Waiting, detail).with_hint(hint), is_final: true }
+    }
+}
+
+/// Which device a port wants, and what is known of it.
+pub struct Wanted {
+    spec: Spec,
+    settings: Settings,
+    held: Held,
+    /// The path that is open.
+    path: Option<String>,
+    /// The device that was open last, and since when it has not been.
+    last: Option<(Identity, Instant)>,
+    /// Whether the device was looked for and not there, so that it starts anew when it comes.
+    was_absent: bool,
+}
+
+impl Wanted {
+    /// Nothing is known yet but what the user typed.
+    pub fn new(config: &PortConfig, held: Held) -> Self {
+        let (spec, settings) = (config.spec.clone(), config.settings);
+        Self { spec, settings, held, path: None, last: None, was_absent: false }
+    }
+
+    /// Opens the device.
+    ///
+    /// # Errors
+    /// Why it cannot be opened now.
+    pub async fn open(&mut self) -> Result<Opened, Failure> {
+        match &self.spec {
+            Spec::Sim(pattern) => match pattern.parse() {
+                Ok(pattern) => return Ok(self.simulated(sim::open(pattern))),
+                Err(unknown) => {
+                    let unknown: sim::UnknownPattern = unknown;
+                    return Err(Failure::hopeless(unknown.to_string(), ""));
+                }
+            },
+            Spec::Loop => return Ok(self.simulated(sim::open_loop())),
+            Spec::Path(_) | Spec::Usb { .. } | Spec::Auto => {}
+        }
+        let (spec, settings, last) = (self.spec.clone(), self.settings, self.last.clone());
+        let held = with_held(&self.held, |held| held.clone());
+        // Looking for devices and opening them may block.
+        let opening = tokio::task::spawn_blocking(move || {
+            let target = find(&spec, last.as_ref(), &held)?;
+            let device = open(&target.path, settings)?;
+            Ok((target, device))
+        });
+        match opening.await {
+            Ok(Ok((target, device))) => Ok(self.opened(target, device)),
+            Ok(Err(failure)) => {
+                let failure: Failure = failure;
+                self.was_absent |= failure.status.state == State::Waiting;
+                Err(failure)
+            }
+            Err(panic) => Err(Failure::waiting(format!("cannot open {}: {panic}", self.spec))),
+        }
+    }
+
+    fn opened(&mut self, target: Target, device: SerialStream) -> Opened {
+        if !self.was_absent {
+            // What waited in the system from before would pass for news. A driver that cannot
+            // discard it has none.
+            let _ = device.clear(ClearBuffer::Input);
+        }
+        with_held(&self.held, |held| held.push(target.path.clone()));
+        let starts_whole = std::mem::take(&mut self.was_absent);
+        let found = target.found.as_ref();
+        let restarts = found.and_then(Found::is_native_usb) == Some(false);
+        let settle = if restarts { BOOTLOADER } else { Duration::ZERO };
+        let info = DeviceInfo {
+            path: target.path.clone(),
+            board: found.and_then(Found::board).map(|board| shown(&board)),
+            usb: found.and_then(Found::usb_spec),
+        };
+        self.path = Some(target.path);
+        if let Some(identity) = target.identity {
+            self.last = Some((identity, Instant::now()));
+        }
+        let settle = self.settings.settle.unwrap_or(settle);
+        Opened { device: Box::new(device), info, starts_whole, settle }
+    }
+
+    fn simulated(&self, device: sim::Simulated) -> Opened {
+        let path = self.spec.to_string();
+        let settle = self.settings.settle.unwrap_or(Duration::ZERO);
+        let info = DeviceInfo { path, board: None, usb: None };
+        Opened { device: Box::new(device), info, starts_whole: true, settle }
+    }
+
+    /// Says that the device is closed.
+    pub fn let_go(&mut self) {
+        if let Some(path) = self.path.take() {
+            with_held(&self.held, |held| held.retain(|other| *other != path));
+        }
+        if let Some((_, since)) = &mut self.last {
+            *since = Instant::now();
+        }
+    }
+}
+
+/// What to open.
+struct Target {
+    path: String,
+    found: Option<Found>,
+    identity: Option<Identity>,
+}
+
+/// Finds the device that is meant: the one that was open before, wherever it is now, or the one
+/// that the user described.
+fn find(spec: &Spec, last: Option<&(Identity, Instant)>, held: &[String]) -> Result<Target, Failure> {
+    let ports = enumerate::ports();
+    if let Spec::Path(path) = spec {
+        let kind = sys::describe_path(path);
+        if let PathKind::NotAPort(what) = kind {
+            let detail = format!("cannot open {}: it is {what}, not a serial port", shown(path));
+            return Err(Failure::hopeless(detail, "serial-ws list shows the serial ports"));
+        }
+        if kind == PathKind::Port {
+            let found = ports.ok().unwrap_or_default();
+            return Ok(Target::named(path, found));
+        }
+    }
+    let ports = ports.map_err(|error| Failure::waiting(format!("{error:#}")))?;
+    let known = last.and_then(|(identity, _)| recognise(identity, &ports, held));
+    let may_change = last.is_none_or(|(_, since)| since.elapsed() >= FAITHFUL);
+    let chosen = match (known, spec) {
+        (Some(known), _) => known,
+        (None, Spec::Auto) if !may_change => {
+            return Err(Failure::waiting("the board that was here has not come back yet"));
+        }
+        (None, _) => {
+            let free = |port: &&Found| !held.iter().any(|held| port.is_called(held));
+            let ports: Vec<Found> = ports.iter().filter(free).cloned().collect();
+            let chosen = choose(spec, &ports).map_err(undecided)?;
+            return Ok(Target::found(chosen, &ports));
+        }
+    };
+    Ok(Target::found(chosen, &ports))
+}
+
+fn undecided(undecided: Undecided) -> Failure {
+    Failure::waiting(undecided.to_string())
+}
+
+impl Target {
+    fn found(found: &Found, ports: &[Found]) -> Self {
+        Self {
+            path: found.path.clone(),
+            found: Some(found.clone()),
+            identity: Some(Identity::of(found, ports)),
+        }
+    }
+
+    /// The port that the user named, whether or not it is listed.
+    fn named(path: &str, ports: Vec<Found>) -> Self {
+        match ports.iter().find(|port| sys::same_port(&port.path, path)) {
+            Some(found) => Self { path: path.to_owned(), ..Self::found(found, &ports) },
+            None => Self { path: path.to_owned(), found: None, identity: None },
+        }
+    }
+}
+
+/// Opens the serial port at `path`.
+fn open(path: &str, settings: Settings) -> Result<SerialStream, Failure> {
+    let builder = tokio_serial::new(path, settings.baud)
+        .data_bits(match settings.data_bits {
+            5 => serialport::DataBits::Five,
+            6 => serialport::DataBits::Six,
+            7 => serialport::DataBits::Seven,
+            _ => serialport::DataBits::Eight,
+        })
+        .parity(match settings.parity {
+            Parity::None => serialport::Parity::None,
+            Parity::Odd => serialport::Parity::Odd,
+            Parity::Even => serialport::Parity::Even,
+        })
+        .stop_bits(match settings.stop_bits {
+            2 => serialport::StopBits::Two,
+            _ => serialport::StopBits::One,
+        })
+        .flow_control(match settings.flow_control {
+            FlowControl::None => serialport::FlowControl::None,
+            FlowControl::Software => serialport::FlowControl::Software,
+            FlowControl::Hardware => serialport::FlowControl::Hardware,
+        });
+    let mut device = builder.open_native_async().map_err(|e| explain(&e, path, settings))?;
+    for (name, wish, set) in [
+        // DTR first: RTS alone holds some boards in reset.
+        ("DTR", settings.dtr, Device::set_dtr as fn(&mut SerialStream, bool) -> io::Result<()>),
+        ("RTS", settings.rts, Device::set_rts),
+    ] {
+        let outcome = match wish {
+            Line::On => set(&mut device, true),
+            Line::Off => set(&mut device, false),
+            Line::Keep => Ok(()),
+        };
+        if let Err(error) = outcome {
+            // Pseudo-terminals and some adapters have no modem lines.
+            tracing::debug!(path, name, %error, "cannot set the modem line");
+        }
+    }
+    Ok(device)
+}
+
+/// Why a port could not be opened, and what to do about it.
+fn explain(error: &serialport::Error, path: &str, settings: Settings) -> Failure {
+    let path = shown(path);
+    match error.kind() {
+        ErrorKind::Io(io::ErrorKind::PermissionDenied) => {
+            let hint = match sys::access(&path) {
+                Access::Denied { hint } => hint.unwrap_or_default(),
+                _ => String::new(),
+            };
+            let detail = format!("cannot open {path}: permission denied");
+            Status::new(State::Denied, detail).with_hint(hint).into()
+        }
+        // The library says "no device" also of one that another program holds.
+        ErrorKind::NoDevice if sys::describe_path(&path) == PathKind::Port => busy(&path),
+        ErrorKind::NoDevice | ErrorKind::Io(io::ErrorKind::NotFound) => {
+            Failure::waiting(format!("no port {path}"))
+        }
+        ErrorKind::InvalidInput | ErrorKind::Io(io::ErrorKind::InvalidInput) => {
+            Failure::hopeless(
+                format!("cannot open {path} at {} baud: the driver refuses it", settings.baud),
+                "Common rates are 9600 and 115200; see also --data-bits, --parity, --stop-bits",
+            )
+        }
+        ErrorKind::Io(_) | ErrorKind::Unknown => {
+            Failure::waiting(format!("cannot open {path}: {}", shown(&error.description)))
+        }
+    }
+}
+
+fn busy(path: &str) -> Failure {
+    let status = match sys::holder(path) {
+        Some(holder) => {
+            let (name, pid) = (shown(&holder.name), holder.pid);
+            let hint = if name == env!("CARGO_PKG_NAME") {
+                "Stop it, or share the port that it serves".to_owned()
+            } else {
+                format!("Close it there; in an Arduino IDE that is the Serial Monitor")
+            };
+            let detail = format!("cannot open {path}: in use by {name} (pid {pid})");
+            Status::new(State::Busy, detail).with_hint(hint)
+        }
+        None => Status::new(State::Busy, format!("cannot open {path}: in use by another program"))
+            .with_hint("Close its serial monitor"),
+    };
+    status.into()
+}

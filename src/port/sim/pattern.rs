@@ -1,0 +1,118 @@
+//! The names of the simulated devices, as typed after `--port sim:`.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What a simulated board sends, and what it understands. Each is a pattern that classes teach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Pattern {
+    /// Three sensors in a line, comma-separated.
+    #[default]
+    Sensors,
+    /// One byte per reading, no line ends.
+    Raw,
+    /// Call and response: a line for each byte received.
+    Call,
+    /// `label:value` pairs for a plotter.
+    Labels,
+    /// A JSON object per line.
+    Json,
+    /// A button, told only when it changes.
+    Button,
+    /// An LED that is switched and dimmed.
+    Led,
+    /// An orientation sensor: heading, pitch and roll.
+    Imu,
+}
+
+impl Pattern {
+    /// Every pattern, in the order in which to present them.
+    pub const ALL: [Pattern; 8] = [
+        Pattern::Sensors,
+        Pattern::Raw,
+        Pattern::Call,
+        Pattern::Labels,
+        Pattern::Json,
+        Pattern::Button,
+        Pattern::Led,
+        Pattern::Imu,
+    ];
+
+    /// What is typed after `sim:`; empty for the default.
+    pub fn name(self) -> &'static str {
+        match self {
+            Pattern::Sensors => "",
+            Pattern::Raw => "raw",
+            Pattern::Call => "call",
+            Pattern::Labels => "labels",
+            Pattern::Json => "json",
+            Pattern::Button => "button",
+            Pattern::Led => "led",
+            Pattern::Imu => "imu",
+        }
+    }
+
+    /// Half a line for `--help` and error messages.
+    pub fn description(self) -> &'static str {
+        match self {
+            Pattern::Sensors => "potentiometer,light,button as a line, 50 times a second",
+            Pattern::Raw => "one byte 0-255 per reading, no line ends: take --raw",
+            Pattern::Call => "hello until it is called, then one line for each byte it gets",
+            Pattern::Labels => "label:value pairs, tab-separated, for a plotter",
+            Pattern::Json => "a JSON object per line",
+            Pattern::Button => "1 when a button is pressed, 0 when it is let go",
+            Pattern::Led => "takes H, L, or a brightness 0-255, and tells its state",
+            Pattern::Imu => "heading,pitch,roll in degrees, 50 times a second",
+        }
+    }
+
+    /// The list of all patterns, one per line and indented.
+    pub fn list() -> String {
+        let line =
+            |pattern: &Pattern| format!("  {:<10}  {}", pattern.to_string(), pattern.description());
+        Pattern::ALL.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// As typed after `--port`: `sim`, `sim:raw`.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            "" => f.pad("sim"),
+            name => f.pad(&format!("sim:{name}")),
+        }
+    }
+}
+
+/// Takes both a whole `sim:NAME` and the NAME alone; nothing at all is the default.
+impl FromStr for Pattern {
+    type Err = UnknownPattern;
+
+    fn from_str(text: &str) -> Result<Pattern, UnknownPattern> {
+        let name = match text {
+            "sim" => "",
+            text => text.strip_prefix("sim:").unwrap_or(text),
+        };
+        Pattern::ALL
+            .into_iter()
+            .find(|pattern| pattern.name() == name)
+            .ok_or_else(|| UnknownPattern(name.to_owned()))
+    }
+}
+
+/// There is no simulated device of this name. Its text lists those that there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownPattern(String);
+
+impl fmt::Display for UnknownPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.0.escape_debug();
+        write!(
+            f,
+            "no simulated device sim:{name}. Here are:\n{}",
+            Pattern::list()
+        )
+    }
+}
+
+impl std::error::Error for UnknownPattern {}
