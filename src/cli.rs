@@ -1,12 +1,13 @@
 //! What was typed: flags and commands with their help texts. What they mean is in `config`.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::duration;
 use crate::view::{Ending, View};
+use crate::{connect, duration, list};
 
 /// Share a serial port with any number of web pages and programs over WebSocket
 ///
@@ -16,10 +17,13 @@ use crate::view::{Ending, View};
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 pub struct Cli {
+    /// What to do instead of running the bridge.
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// How to run the bridge.
     #[command(flatten)]
     pub bridge: BridgeArgs,
+    /// How to log.
     #[command(flatten)]
     pub log: LogArgs,
 }
@@ -34,6 +38,7 @@ Examples:
   serial-ws list                               the serial ports of this computer
   serial-ws connect                            print what the board says, send what you type";
 
+/// What to do instead of running the bridge.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List the serial ports of this computer, without opening any
@@ -56,6 +61,7 @@ pub struct BridgeArgs {
     #[arg(default_value = "auto", action = ArgAction::Append)]
     pub ports: Vec<String>,
 
+    /// Settings of the ports that do not say otherwise.
     #[command(flatten)]
     pub settings: PortArgs,
 
@@ -151,23 +157,33 @@ pub struct PortArgs {
 impl PortArgs {
     /// The view of the flags, if one was given.
     pub fn view(&self) -> Option<View> {
-        let views = [(self.lines, View::Lines), (self.raw, View::Raw), (self.text, View::Text)];
-        views.into_iter().find_map(|(given, view)| given.then_some(view))
+        let views = [
+            (self.lines, View::Lines),
+            (self.raw, View::Raw),
+            (self.text, View::Text),
+        ];
+        views
+            .into_iter()
+            .find_map(|(given, view)| given.then_some(view))
     }
 }
 
 /// Parity bit of each character.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Parity {
+    /// No parity bit
     #[default]
     None,
+    /// An odd number of ones
     Odd,
+    /// An even number of ones
     Even,
 }
 
 /// How the two sides keep each other from sending too much.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum FlowControl {
+    /// They do not
     #[default]
     None,
     /// By XON and XOFF characters
@@ -179,8 +195,10 @@ pub enum FlowControl {
 /// What to do with a modem line after opening.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Line {
+    /// Assert it
     #[default]
     On,
+    /// Release it
     Off,
     /// Leave it as the system sets it
     Keep,
@@ -195,6 +213,65 @@ pub struct ListArgs {
     /// Include ports with nothing behind them, Bluetooth, and twins of the same device
     #[arg(long)]
     pub all: bool,
+}
+
+/// How to talk to a running bridge.
+#[derive(Debug, Args)]
+pub struct ConnectArgs {
+    /// Address of the bridge or of one of its ports, such as ws://localhost:8080/ports/NAME
+    #[arg(default_value = "ws://localhost:8080", env = "SERIAL_WS_URL")]
+    pub url: String,
+    /// Ending that the bridge adds to each line sent
+    #[arg(long, value_name = "ENDING")]
+    pub append: Option<Ending>,
+    /// Time to go on printing after the end of the input, such as 2s, or forever
+    /// [default: 0; forever with --count]
+    #[arg(long, value_name = "TIME", value_parser = connect::parse_wait)]
+    pub wait: Option<Duration>,
+    /// Number of messages to print before ending
+    #[arg(long, value_name = "N")]
+    pub count: Option<u64>,
+    /// Exchange bytes exactly as they are, instead of lines
+    #[arg(long)]
+    pub raw: bool,
+    /// Secret of a bridge that asks for one
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "SERIAL_WS_TOKEN",
+        hide_env_values = true
+    )]
+    pub token: Option<String>,
+}
+
+impl From<ListArgs> for list::Options {
+    fn from(ListArgs { json, all }: ListArgs) -> Self {
+        Self { json, all }
+    }
+}
+
+impl From<ConnectArgs> for connect::Options {
+    fn from(args: ConnectArgs) -> Self {
+        let ConnectArgs {
+            url,
+            append,
+            wait,
+            count,
+            raw,
+            token,
+        } = args;
+        let append = append.map(|ending| ending.to_string());
+        let terminal = std::io::stdout().is_terminal();
+        Self {
+            url,
+            append,
+            wait,
+            count,
+            raw,
+            token,
+            terminal,
+        }
+    }
 }
 
 /// How to log.
@@ -212,6 +289,7 @@ pub struct LogArgs {
     pub log_format: LogFormat,
 }
 
+/// Format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For people

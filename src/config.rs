@@ -105,8 +105,15 @@ impl Config {
             );
             ports.push(port);
         }
-        let limits = Limits { history: args.history, max_behind: args.max_behind };
-        Ok(Self { ports, server: ServerConfig::new(args)?, limits })
+        let limits = Limits {
+            history: args.history,
+            max_behind: args.max_behind,
+        };
+        Ok(Self {
+            ports,
+            server: ServerConfig::new(args)?,
+            limits,
+        })
     }
 }
 
@@ -128,7 +135,12 @@ impl PortConfig {
         }
         let settings = Settings::new(&port_args(parts)?, common)?;
         let name = name.map_or_else(|| spec.default_name(), str::to_owned);
-        Ok(Self { name, spec, settings, no_wait })
+        Ok(Self {
+            name,
+            spec,
+            settings,
+            no_wait,
+        })
     }
 }
 
@@ -142,7 +154,10 @@ fn port_args<'a>(settings: impl Iterator<Item = &'a str>) -> Result<PortArgs> {
         let first = first.trim_start_matches("error: ").replace("'--", "'");
         match error.kind() {
             ErrorKind::UnknownArgument => {
-                anyhow::anyhow!("no setting of that name: {first}. There are {}", setting_names())
+                anyhow::anyhow!(
+                    "no setting of that name: {first}. There are {}",
+                    setting_names()
+                )
             }
             _ => anyhow::anyhow!("{first}"),
         }
@@ -154,7 +169,11 @@ fn setting_names() -> String {
     let command = PortArgs::augment_args(clap::Command::new("--port"));
     let names = command.get_arguments().filter_map(|arg| {
         let name = arg.get_long()?;
-        let equals = if arg.get_action().takes_values() { "=" } else { "" };
+        let equals = if arg.get_action().takes_values() {
+            "="
+        } else {
+            ""
+        };
         Some(format!("{name}{equals}"))
     });
     names.collect::<Vec<_>>().join(", ")
@@ -164,7 +183,10 @@ impl Settings {
     fn new(own: &PortArgs, common: &PortArgs) -> Result<Self> {
         let settle = own.settle.or(common.settle);
         let baud = own.baud.or(common.baud).unwrap_or(9600);
-        ensure!(baud > 0, "a rate of 0 baud cannot carry anything. Arduino's examples use 9600");
+        ensure!(
+            baud > 0,
+            "a rate of 0 baud cannot carry anything. Arduino's examples use 9600"
+        );
         Ok(Self {
             baud,
             data_bits: own.data_bits.or(common.data_bits).unwrap_or(8),
@@ -237,7 +259,9 @@ impl ServerConfig {
 
 /// Ends the program with clap's exit code for wrong usage, saying `error`.
 pub fn exit_with_usage(error: &anyhow::Error) -> ! {
-    crate::cli::Cli::command().error(ErrorKind::ValueValidation, format!("{error:#}")).exit()
+    crate::cli::Cli::command()
+        .error(ErrorKind::ValueValidation, format!("{error:#}"))
+        .exit()
 }
 
 #[cfg(test)]
@@ -268,15 +292,39 @@ mod tests {
 
     #[test]
     fn a_port_has_a_name_a_spec_and_settings() {
-        check_port("--port /dev/ttyACM0", "ttyACM0", "/dev/ttyACM0", 9600, View::Lines);
-        check_port("-p uno=/dev/ttyACM0,lines", "uno", "/dev/ttyACM0", 9600, View::Lines);
+        check_port(
+            "--port /dev/ttyACM0",
+            "ttyACM0",
+            "/dev/ttyACM0",
+            9600,
+            View::Lines,
+        );
+        check_port(
+            "-p uno=/dev/ttyACM0,lines",
+            "uno",
+            "/dev/ttyACM0",
+            9600,
+            View::Lines,
+        );
         check_port("-p a=sim,baud=115200,raw", "a", "sim", 115_200, View::Raw);
-        check_port("-p /dev/ttyUSB0,baud=300", "ttyUSB0", "/dev/ttyUSB0", 300, View::Lines);
+        check_port(
+            "-p /dev/ttyUSB0,baud=300",
+            "ttyUSB0",
+            "/dev/ttyUSB0",
+            300,
+            View::Lines,
+        );
     }
 
     #[test]
     fn a_setting_of_one_port_wins_over_that_of_all() {
-        check_port("-p sim,baud=300 --baud 19200 --raw", "sim", "sim", 300, View::Raw);
+        check_port(
+            "-p sim,baud=300 --baud 19200 --raw",
+            "sim",
+            "sim",
+            300,
+            View::Raw,
+        );
         check_port("-p sim,text --raw", "sim", "sim", 9600, View::Text);
     }
 

@@ -40,7 +40,11 @@ use server::{Port, Server};
 /// When an address cannot be listened on, or a port can never be opened.
 pub async fn serve(config: Config, stop: CancellationToken) -> Result<Closed> {
     let status = || Status::new(State::Waiting, "not open yet");
-    let hubs: Vec<_> = config.ports.iter().map(|_| Hub::new(config.limits, status())).collect();
+    let hubs: Vec<_> = config
+        .ports
+        .iter()
+        .map(|_| Hub::new(config.limits, status()))
+        .collect();
     let shared = config.ports.iter().zip(&hubs).map(|(port, hub)| Port {
         name: port.name.clone(),
         settings: port.settings,

@@ -30,9 +30,15 @@ fn run(cli: Cli) -> Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start")?;
     let outcome = match cli.command {
         Some(Command::List(args)) => list::run(&mut std::io::stdout(), args.into()),
-        Some(Command::Connect(args)) => {
-            runtime.block_on(connect::run(args.into(), tokio::io::stdin(), tokio::io::stdout()))
-        }
+        Some(Command::Connect(args)) => runtime.block_on(async {
+            let stop = async {
+                // Without signals, Ctrl-C ends the program as it does any other.
+                if shutdown::signal().await.is_err() {
+                    std::future::pending().await
+                }
+            };
+            connect::run(args.into(), connect::stdin(), tokio::io::stdout(), stop).await
+        }),
         None => runtime.block_on(bridge(&cli.bridge)),
     };
     // A thread may be waiting for a line that nobody will type, or for a device.

@@ -42,8 +42,14 @@ impl Position {
     /// This place with another count in `unit`.
     pub fn with(self, unit: Unit, count: u64) -> Self {
         match unit {
-            Unit::Lines => Self { line: count, ..self },
-            Unit::Bytes => Self { offset: count, ..self },
+            Unit::Lines => Self {
+                line: count,
+                ..self
+            },
+            Unit::Bytes => Self {
+                offset: count,
+                ..self
+            },
         }
     }
 
@@ -101,9 +107,21 @@ pub enum Kind {
 
 impl Event {
     /// `encoded` counts the bytes of all encodings alive, for the hub's bound on memory.
-    pub(super) fn new(before: Position, at: Timestamp, kind: Kind, encoded: Arc<AtomicUsize>) -> Self {
+    pub(super) fn new(
+        before: Position,
+        at: Timestamp,
+        kind: Kind,
+        encoded: Arc<AtomicUsize>,
+    ) -> Self {
         let read = Instant::now();
-        Self { before, at, read, kind, encodings: OnceLock::new(), encoded }
+        Self {
+            before,
+            at,
+            read,
+            kind,
+            encodings: OnceLock::new(),
+            encoded,
+        }
     }
 
     /// The place in the stream that this event ends at.
@@ -125,7 +143,8 @@ impl Event {
     /// The encoding in `slot`, made by the first who asks for it.
     pub fn encoding(&self, slot: usize, encode: impl FnOnce() -> Bytes) -> Bytes {
         let slots = self.encodings.get_or_init(|| {
-            self.encoded.fetch_add(size_of::<[OnceLock<Bytes>; ENCODINGS]>(), Ordering::Relaxed);
+            self.encoded
+                .fetch_add(size_of::<[OnceLock<Bytes>; ENCODINGS]>(), Ordering::Relaxed);
             Box::default()
         });
         let bytes = slots[slot].get_or_init(|| {
@@ -151,8 +170,13 @@ impl Event {
 impl Drop for Event {
     fn drop(&mut self) {
         if let Some(slots) = self.encodings.get() {
-            let bytes: usize = slots.iter().filter_map(|slot| slot.get()).map(Bytes::len).sum();
-            self.encoded.fetch_sub(bytes + size_of_val(&**slots), Ordering::Relaxed);
+            let bytes: usize = slots
+                .iter()
+                .filter_map(|slot| slot.get())
+                .map(Bytes::len)
+                .sum();
+            self.encoded
+                .fetch_sub(bytes + size_of_val(&**slots), Ordering::Relaxed);
         }
     }
 }
@@ -213,7 +237,10 @@ pub struct Frame<'a> {
 impl Frames {
     /// Frames at `pieces` of `text`.
     pub fn new(text: Bytes, pieces: Vec<Piece>) -> Self {
-        Self { text, pieces: pieces.into() }
+        Self {
+            text,
+            pieces: pieces.into(),
+        }
     }
 
     /// How many there are.
@@ -257,11 +284,18 @@ impl Split {
         let end = known + new.len();
         tail[known..end].copy_from_slice(new);
         // Where more than three bytes came, those before them cannot be part of an unfinished one.
-        let tail = if chunk.len() > 3 { &tail[known..end] } else { &tail[..end] };
+        let tail = if chunk.len() > 3 {
+            &tail[known..end]
+        } else {
+            &tail[..end]
+        };
         let len = unfinished(tail);
         let mut bytes = [0; 3];
         bytes[..len].copy_from_slice(&tail[tail.len() - len..]);
-        Self { bytes, len: len as u8 }
+        Self {
+            bytes,
+            len: len as u8,
+        }
     }
 
     /// The bytes.
@@ -280,7 +314,8 @@ pub fn unfinished(text: &[u8]) -> usize {
     (1..=text.len().min(3))
         .find(|&len| {
             let tail = &text[text.len() - len..];
-            std::str::from_utf8(tail).is_err_and(|e| e.valid_up_to() == 0 && e.error_len().is_none())
+            std::str::from_utf8(tail)
+                .is_err_and(|e| e.valid_up_to() == 0 && e.error_len().is_none())
         })
         .unwrap_or(0)
 }
@@ -291,7 +326,9 @@ mod tests {
 
     #[track_caller]
     fn check_split(chunks: &[&[u8]], expected: &[u8]) {
-        let split = chunks.iter().fold(Split::default(), |split, chunk| split.after(chunk));
+        let split = chunks
+            .iter()
+            .fold(Split::default(), |split, chunk| split.after(chunk));
         assert_eq!(split.as_bytes(), expected);
     }
 
@@ -315,6 +352,9 @@ mod tests {
 
     #[test]
     fn a_timestamp_has_six_decimals() {
-        assert_eq!(Timestamp(1_700_000_000_000_042).to_string(), "1700000000.000042");
+        assert_eq!(
+            Timestamp(1_700_000_000_000_042).to_string(),
+            "1700000000.000042"
+        );
     }
 }

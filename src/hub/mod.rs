@@ -126,7 +126,12 @@ impl Hub {
         let ring = self.ring();
         let cursor = ring.cursor(start);
         self.advance(cursor.position.offset);
-        Subscription { hub: Arc::clone(self), head, cursor, joined: ring.head() }
+        Subscription {
+            hub: Arc::clone(self),
+            head,
+            cursor,
+            joined: ring.head(),
+        }
     }
 
     /// Returns when the fastest subscriber has kept up, or has had its chance to.
@@ -145,7 +150,8 @@ impl Hub {
         };
         self.waiting.fetch_add(1, Ordering::SeqCst);
         if tokio::time::timeout(PATIENCE, wait).await.is_err() {
-            self.given_up.store(self.delivered.load(Ordering::SeqCst), Ordering::SeqCst);
+            self.given_up
+                .store(self.delivered.load(Ordering::SeqCst), Ordering::SeqCst);
         }
         self.waiting.fetch_sub(1, Ordering::SeqCst);
     }
@@ -166,7 +172,9 @@ impl Hub {
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
-        self.ring.lock().expect("nothing panics while it holds the ring")
+        self.ring
+            .lock()
+            .expect("nothing panics while it holds the ring")
     }
 }
 
@@ -200,7 +208,11 @@ impl Subscription {
     pub fn take(&mut self, taken: &mut Vec<Taken>) -> Option<Position> {
         let ring = self.hub.ring();
         let is_live = self.cursor.next >= self.joined;
-        let oldest = if is_live { ring.oldest_live(Instant::now()) } else { ring.oldest() };
+        let oldest = if is_live {
+            ring.oldest_live(Instant::now())
+        } else {
+            ring.oldest()
+        };
         let mut next = self.cursor.next.max(oldest);
         let before = ring.event(next).map_or(ring.end(), |event| event.before);
         let missed = before.since(self.cursor.position);
@@ -212,7 +224,10 @@ impl Subscription {
         while let Some(event) = ring.event(next).filter(|_| position.offset < enough) {
             // The greeting has told the status at joining; older ones would only confuse.
             if next >= self.joined || matches!(event.kind, Kind::Data(_)) {
-                taken.push(Taken { event: Arc::clone(event), had: position.since(event.before) });
+                taken.push(Taken {
+                    event: Arc::clone(event),
+                    had: position.since(event.before),
+                });
             }
             position = event.after();
             next += 1;

@@ -58,7 +58,10 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal before anything was written.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), written: 0 }
+        Self {
+            reason: reason.into(),
+            written: 0,
+        }
     }
 }
 
@@ -148,7 +151,9 @@ impl Queue {
     }
 
     fn lanes(&self) -> MutexGuard<'_, Lanes> {
-        self.lanes.lock().expect("nothing panics while it holds the lanes")
+        self.lanes
+            .lock()
+            .expect("nothing panics while it holds the lanes")
     }
 }
 
@@ -172,7 +177,9 @@ impl Lane {
             Action::Write(bytes) if bytes.len() > MOST_WAITING => return Err(waiting),
             action => cost(action),
         };
-        let room = Arc::clone(&self.room).try_acquire_many_owned(cost).map_err(|_| waiting)?;
+        let room = Arc::clone(&self.room)
+            .try_acquire_many_owned(cost)
+            .map_err(|_| waiting)?;
         Ok(self.put(action, room))
     }
 
@@ -184,7 +191,9 @@ impl Lane {
     /// Waits until there is room for an action that costs as much as this one. An action larger
     /// than all the room waits until it is alone.
     pub async fn room_for(&self, action: &Action) -> OwnedSemaphorePermit {
-        let acquired = Arc::clone(&self.room).acquire_many_owned(cost(action)).await;
+        let acquired = Arc::clone(&self.room)
+            .acquire_many_owned(cost(action))
+            .await;
         acquired.expect("a lane's room is never closed")
     }
 
@@ -192,7 +201,15 @@ impl Lane {
     pub fn put(&mut self, action: Action, room: OwnedSemaphorePermit) -> u64 {
         self.sent += 1;
         let replies = self.replies.clone();
-        self.queue.put(self.id, Request { action, number: self.sent, replies, _room: room });
+        self.queue.put(
+            self.id,
+            Request {
+                action,
+                number: self.sent,
+                replies,
+                _room: room,
+            },
+        );
         self.sent
     }
 }
@@ -215,8 +232,13 @@ mod tests {
 
     #[track_caller]
     fn check_order(queue: &Queue, expected: &[&'static str]) {
-        let order: Vec<Action> = std::iter::from_fn(|| queue.try_take()).map(|r| r.action).collect();
-        assert_eq!(order, expected.iter().map(|text| write(text)).collect::<Vec<_>>());
+        let order: Vec<Action> = std::iter::from_fn(|| queue.try_take())
+            .map(|r| r.action)
+            .collect();
+        assert_eq!(
+            order,
+            expected.iter().map(|text| write(text)).collect::<Vec<_>>()
+        );
     }
 
     #[test]

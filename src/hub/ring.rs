@@ -103,18 +103,28 @@ impl Ring {
     /// Where a new subscriber begins.
     pub fn cursor(&self, start: Start) -> Cursor {
         let (unit, wanted) = match start {
-            Start::Live => return Cursor { next: self.head(), position: self.end },
+            Start::Live => {
+                return Cursor {
+                    next: self.head(),
+                    position: self.end,
+                };
+            }
             Start::Last(unit, count) => (unit, self.end.count(unit).saturating_sub(count)),
             Start::After(unit, count) => (unit, count.min(self.end.count(unit))),
         };
-        let reached = self.events.partition_point(|event| event.after().count(unit) <= wanted);
+        let reached = self
+            .events
+            .partition_point(|event| event.after().count(unit) <= wanted);
         let at = reached.max(self.oldest_history());
         let before = self.events.get(at).map_or(self.end, |event| event.before);
         let position = match start {
             Start::After(..) => before.with(unit, wanted),
             _ => before.with(unit, wanted.max(before.count(unit))),
         };
-        Cursor { next: self.first + at as u64, position }
+        Cursor {
+            next: self.first + at as u64,
+            position,
+        }
     }
 
     /// How many of the oldest kept events are older than `--history` allows to show.

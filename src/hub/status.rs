@@ -67,12 +67,20 @@ pub struct DeviceInfo {
 impl Status {
     /// A status without a hint.
     pub fn new(state: State, detail: impl Into<String>) -> Self {
-        Self { state, detail: detail.into(), hint: String::new(), device: None }
+        Self {
+            state,
+            detail: detail.into(),
+            hint: String::new(),
+            device: None,
+        }
     }
 
     /// The same with what to do about it.
     pub fn with_hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: hint.into(), ..self }
+        Self {
+            hint: hint.into(),
+            ..self
+        }
     }
 
     /// The same about `device`.

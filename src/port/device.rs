@@ -56,7 +56,11 @@ impl Device for SerialStream {
     }
 
     fn set_break(&mut self, on: bool) -> io::Result<()> {
-        Ok(if on { SerialPort::set_break(self) } else { self.clear_break() }?)
+        Ok(if on {
+            SerialPort::set_break(self)
+        } else {
+            self.clear_break()
+        }?)
     }
 
     fn close(self: Box<Self>) {

@@ -30,12 +30,21 @@ enum Reach {
 impl Framer {
     /// Lines longer than `max_line` bytes are delivered in pieces.
     pub fn new(max_line: usize) -> Self {
-        Self { max_line, line: Vec::new(), reach: Reach::Beginning, split: Split::default() }
+        Self {
+            max_line,
+            line: Vec::new(),
+            reach: Reach::Beginning,
+            split: Split::default(),
+        }
     }
 
     /// Says that a stream begins, and whether it begins at the beginning of a line.
     pub fn begin(&mut self, whole: bool) {
-        self.reach = if whole { Reach::Beginning } else { Reach::Missed };
+        self.reach = if whole {
+            Reach::Beginning
+        } else {
+            Reach::Missed
+        };
     }
 
     /// Takes what was read and returns it with the lines that it completed.
@@ -43,16 +52,28 @@ impl Framer {
         let split = self.split;
         self.split = split.after(&chunk);
         let known = self.line.len();
-        let text = if known == 0 { chunk.clone() } else { joined(&self.line, &chunk) };
+        let text = if known == 0 {
+            chunk.clone()
+        } else {
+            joined(&self.line, &chunk)
+        };
         let mut pieces = Vec::new();
         let rest = self.cut_lines(&text, known, &mut pieces);
         if pieces.is_empty() {
             self.line.extend_from_slice(&chunk);
-            return Data { chunk, frames: Frames::default(), split };
+            return Data {
+                chunk,
+                frames: Frames::default(),
+                split,
+            };
         }
         self.line.clear();
         self.line.extend_from_slice(&text[rest..]);
-        Data { chunk, frames: Frames::new(text.slice(..rest), pieces), split }
+        Data {
+            chunk,
+            frames: Frames::new(text.slice(..rest), pieces),
+            split,
+        }
     }
 
     /// Says that the stream ended: returns what it left unfinished, if anything.
@@ -68,7 +89,11 @@ impl Framer {
             pieces.push(self.piece(&line, 0, line.len()));
         }
         let frames = Frames::new(line.into(), pieces);
-        Some(Data { chunk: Bytes::new(), frames, split })
+        Some(Data {
+            chunk: Bytes::new(),
+            frames,
+            split,
+        })
     }
 
     /// Appends what `text` completes to `pieces`; no line ends before `known`. Returns where the
@@ -117,7 +142,12 @@ impl Framer {
             Reach::Missed => Extent::Fragment,
         };
         let utf8 = std::str::from_utf8(&text[start..end]).is_ok();
-        Piece { start: start as u32, end: end as u32, extent, utf8 }
+        Piece {
+            start: start as u32,
+            end: end as u32,
+            extent,
+            utf8,
+        }
     }
 }
 
@@ -139,19 +169,27 @@ mod tests {
 
     fn frame(max_line: usize, chunks: &[&[u8]]) -> Vec<Line> {
         let mut framer = Framer::new(max_line);
-        let mut data: Vec<Data> =
-            chunks.iter().map(|chunk| framer.push(Bytes::copy_from_slice(chunk))).collect();
+        let mut data: Vec<Data> = chunks
+            .iter()
+            .map(|chunk| framer.push(Bytes::copy_from_slice(chunk)))
+            .collect();
         data.extend(framer.cut());
         data.iter()
-            .flat_map(|data| data.frames.iter().map(|frame| (frame.bytes.to_vec(), frame.extent)))
+            .flat_map(|data| {
+                data.frames
+                    .iter()
+                    .map(|frame| (frame.bytes.to_vec(), frame.extent))
+            })
             .collect()
     }
 
     #[track_caller]
     fn check(max_line: usize, chunks: &[&[u8]], expected: &[(&str, Extent)]) {
         let lines = frame(max_line, chunks);
-        let shown: Vec<_> =
-            lines.iter().map(|(line, extent)| (str::from_utf8(line).unwrap(), *extent)).collect();
+        let shown: Vec<_> = lines
+            .iter()
+            .map(|(line, extent)| (str::from_utf8(line).unwrap(), *extent))
+            .collect();
         assert_eq!(shown, expected);
     }
 
@@ -159,26 +197,50 @@ mod tests {
 
     #[test]
     fn a_line_ends_with_lf_or_crlf() {
-        check(99, &[b"a\nb\r\nc\n"], &[("a", Whole), ("b", Whole), ("c", Whole)]);
+        check(
+            99,
+            &[b"a\nb\r\nc\n"],
+            &[("a", Whole), ("b", Whole), ("c", Whole)],
+        );
         check(99, &[b"a\r", b"\nb"], &[("a", Whole), ("b", Fragment)]);
-        check(99, &[b"a\rb\n\n\r\n"], &[("a\rb", Whole), ("", Whole), ("", Whole)]);
+        check(
+            99,
+            &[b"a\rb\n\n\r\n"],
+            &[("a\rb", Whole), ("", Whole), ("", Whole)],
+        );
     }
 
     #[test]
     fn a_line_may_come_in_many_chunks() {
-        check(99, &[b"3", b"0", b"", b"0,1", b"2\n9"], &[("300,12", Whole), ("9", Fragment)]);
+        check(
+            99,
+            &[b"3", b"0", b"", b"0,1", b"2\n9"],
+            &[("300,12", Whole), ("9", Fragment)],
+        );
     }
 
     #[test]
     fn a_line_over_the_limit_comes_in_pieces() {
-        check(4, &[b"abcdefghij\nk\n"], &[("abcd", Part), ("efgh", Part), ("ij", Part), ("k", Whole)]);
-        check(4, &[b"abcd\r", b"\n", b"abcd\n"], &[("abcd", Whole), ("abcd", Whole)]);
+        check(
+            4,
+            &[b"abcdefghij\nk\n"],
+            &[("abcd", Part), ("efgh", Part), ("ij", Part), ("k", Whole)],
+        );
+        check(
+            4,
+            &[b"abcd\r", b"\n", b"abcd\n"],
+            &[("abcd", Whole), ("abcd", Whole)],
+        );
         check(4, &[b"abcde\r\n"], &[("abcd", Part), ("e", Part)]);
     }
 
     #[test]
     fn a_piece_never_splits_a_character() {
-        check(4, &["abcé\nabé\n".as_bytes()], &[("abc", Part), ("é", Part), ("abé", Whole)]);
+        check(
+            4,
+            &["abcé\nabé\n".as_bytes()],
+            &[("abc", Part), ("é", Part), ("abé", Whole)],
+        );
     }
 
     #[test]

@@ -51,7 +51,9 @@ impl Hints {
             self.has_told_baud = true;
             let likely = if self.baud == 115_200 { 9600 } else { 115_200 };
             let baud = self.baud;
-            return Some(format!("most of this is not text: is --baud {baud} right? Try {likely}"));
+            return Some(format!(
+                "most of this is not text: is --baud {baud} right? Try {likely}"
+            ));
         }
         self.has_seen_line_end |= memchr(b'\n', &data.chunk).is_some();
         if self.has_seen_line_end || self.has_told_line_end || !self.wants_lines {
@@ -77,14 +79,21 @@ mod tests {
         let mut hints = Hints::new(9600, true);
         let start = Instant::now();
         let times = (0..).map(|count| start + apart * count);
-        let data = chunks.iter().map(|chunk| framer.push(Bytes::copy_from_slice(chunk)));
-        data.zip(times).filter_map(|(data, now)| hints.look(&data, now)).collect()
+        let data = chunks
+            .iter()
+            .map(|chunk| framer.push(Bytes::copy_from_slice(chunk)));
+        data.zip(times)
+            .filter_map(|(data, now)| hints.look(&data, now))
+            .collect()
     }
 
     #[track_caller]
     fn check(chunks: &[&[u8]], apart: Duration, part: &str) {
         let hints = hints(chunks, apart);
-        assert!(matches!(&hints[..], [hint] if hint.contains(part)), "{hints:?}");
+        assert!(
+            matches!(&hints[..], [hint] if hint.contains(part)),
+            "{hints:?}"
+        );
     }
 
     #[test]
@@ -95,11 +104,11 @@ mod tests {
 
     #[test]
     fn lines_that_are_no_text_hint_at_the_rate_once() {
-        check(&[b"\xff\xfe\n"; 30], Duration::ZERO, "Try 115200");
+        check(&[&b"\xff\xfe\n"[..]; 30], Duration::ZERO, "Try 115200");
     }
 
     #[test]
     fn ordinary_lines_give_no_hint() {
-        assert_eq!(hints(&[b"300,12\r\n"; 99], LONG), [""; 0]);
+        assert_eq!(hints(&[&b"300,12\r\n"[..]; 99], LONG), [""; 0]);
     }
 }

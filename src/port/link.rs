@@ -125,19 +125,28 @@ impl<'a> Link<'a> {
             End::Stopped => "serial-ws is stopping",
             End::Lost(_) => "the device was lost",
         };
-        if let Some(Writing { request, bytes, written }) = self.writing {
+        if let Some(Writing {
+            request,
+            bytes,
+            written,
+        }) = self.writing
+        {
             let reason = format!("{reason} after {written} of {} bytes", bytes.len());
             request.end(Err(Refusal { reason, written }));
         }
         while let Some(request) = self.hub.queue.try_take() {
-            request.end(Err(Refusal::new(format!("{reason} before this could be written"))));
+            request.end(Err(Refusal::new(format!(
+                "{reason} before this could be written"
+            ))));
         }
         self.device
     }
 
     fn publish(&mut self, count: usize) {
         let at = Timestamp::now();
-        let data = self.framer.push(Bytes::copy_from_slice(&self.buffer[..count]));
+        let data = self
+            .framer
+            .push(Bytes::copy_from_slice(&self.buffer[..count]));
         self.count_invalid(&data);
         if let Some(hint) = self.hints.look(&data, std::time::Instant::now()) {
             tracing::warn!(port = self.name, "{hint}");
@@ -148,7 +157,10 @@ impl<'a> Link<'a> {
     fn count_invalid(&self, data: &Data) {
         let invalid = data.frames.iter().filter(|frame| !frame.utf8).count();
         if invalid > 0 {
-            self.hub.counters.invalid_lines.fetch_add(invalid as u64, Ordering::Relaxed);
+            self.hub
+                .counters
+                .invalid_lines
+                .fetch_add(invalid as u64, Ordering::Relaxed);
         }
     }
 
@@ -157,7 +169,11 @@ impl<'a> Link<'a> {
             Action::Write(bytes) if bytes.is_empty() => request.end(Ok(0)),
             Action::Write(bytes) => {
                 let bytes = bytes.clone();
-                self.writing = Some(Writing { request, bytes, written: 0 });
+                self.writing = Some(Writing {
+                    request,
+                    bytes,
+                    written: 0,
+                });
             }
             Action::Signals { dtr, rts } => {
                 let (dtr, rts) = (*dtr, *rts);
@@ -181,12 +197,18 @@ impl<'a> Link<'a> {
     }
 
     fn wrote(&mut self, count: usize) {
-        self.hub.counters.written_bytes.fetch_add(count as u64, Ordering::Relaxed);
+        self.hub
+            .counters
+            .written_bytes
+            .fetch_add(count as u64, Ordering::Relaxed);
         let finished = self.writing.take_if(|writing| {
             writing.written += count;
             writing.written == writing.bytes.len()
         });
-        if let Some(Writing { request, written, .. }) = finished {
+        if let Some(Writing {
+            request, written, ..
+        }) = finished
+        {
             request.end(Ok(written));
         }
     }

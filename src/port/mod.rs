@@ -23,9 +23,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::PortConfig;
 use crate::hub::{Hub, Kind, Refusal, State, Status, Timestamp};
-use open::{Failure, Opened, Wanted};
 use framer::Framer;
 use link::{End, Link};
+use open::{Failure, Opened, Wanted};
 
 /// How long to wait before looking again for a device that is not there or cannot be opened.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -35,6 +35,15 @@ const CLOSE_WITHIN: Duration = Duration::from_millis(500);
 
 /// The paths that this program's ports hold, so that none takes another's device.
 pub type Held = Arc<Mutex<Vec<String>>>;
+
+/// Whether a port that was to be closed is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// It is.
+    Free,
+    /// The system still holds it, for output that the device does not take.
+    Stuck,
+}
 
 /// Keeps a port open until the program stops.
 ///
@@ -46,19 +55,20 @@ pub async fn run(
     hub: Arc<Hub>,
     held: Held,
     stop: CancellationToken,
-) -> Result<()> {
+) -> Result<Closed> {
     let mut wanted = Wanted::new(&config, held);
     let mut framer = Framer::new(config.settings.max_line);
     let mut may_give_up = true;
     loop {
         let opened = tokio::select! {
-            () = stop.cancelled() => return Ok(()),
+            () = stop.cancelled() => return Ok(Closed::Free),
             opened = wanted.open() => opened,
         };
         match opened {
             Ok(opened) => {
-                if let End::Stopped = hold(opened, &config, &hub, &mut framer, &stop).await {
-                    return Ok(());
+                let (end, closed) = hold(opened, &config, &hub, &mut framer, &stop).await;
+                if let End::Stopped = end {
+                    return Ok(closed);
                 }
                 wanted.let_go();
             }
@@ -69,7 +79,7 @@ pub async fn run(
         }
         may_give_up = false;
         tokio::select! {
-            () = stop.cancelled() => return Ok(()),
+            () = stop.cancelled() => return Ok(Closed::Free),
             () = refuse_until(Instant::now() + LOOK_AGAIN, &hub) => {}
         }
     }
@@ -82,7 +92,7 @@ async fn hold(
     hub: &Arc<Hub>,
     framer: &mut Framer,
     stop: &CancellationToken,
-) -> End {
+) -> (End, Closed) {
     let name = &*config.name;
     let detail = opened.sentence(&config.settings);
     let info = Some(Arc::new(opened.info));
@@ -95,19 +105,21 @@ async fn hold(
     if let Some(rest) = framer.cut() {
         hub.publish(Timestamp::now(), Kind::Data(rest));
     }
-    close(device).await;
+    let closed = close(device).await;
     if let End::Lost(reason) = &end {
-        let path = info.as_ref().map_or_else(|| config.spec.to_string(), |info| info.path.clone());
+        let path = info
+            .as_ref()
+            .map_or_else(|| config.spec.to_string(), |info| info.path.clone());
         let status = Status::new(State::Lost, format!("{path} was lost: {reason}"));
         tracing::warn!(port = name, "{}", status.detail);
         hub.publish_status(status.with_hint("plug it in again").with_device(info));
     }
-    end
+    (end, closed)
 }
 
 /// Closes a device on a thread of its own: the system may keep the caller waiting for output
 /// that the device does not take.
-async fn close(device: Box<dyn device::Device>) {
+async fn close(device: Box<dyn device::Device>) -> Closed {
     let (done, closed) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
         device.close();
@@ -116,7 +128,9 @@ async fn close(device: Box<dyn device::Device>) {
     });
     if tokio::time::timeout(CLOSE_WITHIN, closed).await.is_err() {
         tracing::warn!("the system still holds the port for output that the device does not take");
+        return Closed::Stuck;
     }
+    Closed::Free
 }
 
 /// Publishes why a device could not be opened, once for each new reason.

@@ -40,7 +40,10 @@ impl Opened {
     /// One sentence about it.
     pub fn sentence(&self, settings: &Settings) -> String {
         let DeviceInfo { path, board, .. } = &self.info;
-        let board = board.as_ref().map(|board| format!("{board}, ")).unwrap_or_default();
+        let board = board
+            .as_ref()
+            .map(|board| format!("{board}, "))
+            .unwrap_or_default();
         format!("{path} is open ({board}{} baud)", settings.baud)
     }
 }
@@ -56,7 +59,10 @@ pub struct Failure {
 
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
-        Self { status, is_final: false }
+        Self {
+            status,
+            is_final: false,
+        }
     }
 }
 
@@ -66,7 +72,10 @@ impl Failure {
     }
 
     fn hopeless(detail: String, hint: &str) -> Self {
-        Self { status: Status::new(State::Waiting, detail).with_hint(hint), is_final: true }
+        Self {
+            status: Status::new(State::Waiting, detail).with_hint(hint),
+            is_final: true,
+        }
     }
 }
 
@@ -87,7 +96,14 @@ impl Wanted {
     /// Nothing is known yet but what the user typed.
     pub fn new(config: &PortConfig, held: Held) -> Self {
         let (spec, settings) = (config.spec.clone(), config.settings);
-        Self { spec, settings, held, path: None, last: None, was_absent: false }
+        Self {
+            spec,
+            settings,
+            held,
+            path: None,
+            last: None,
+            was_absent: false,
+        }
     }
 
     /// Opens the device.
@@ -121,7 +137,10 @@ impl Wanted {
                 self.was_absent |= failure.status.state == State::Waiting;
                 Err(failure)
             }
-            Err(panic) => Err(Failure::waiting(format!("cannot open {}: {panic}", self.spec))),
+            Err(panic) => Err(Failure::waiting(format!(
+                "cannot open {}: {panic}",
+                self.spec
+            ))),
         }
     }
 
@@ -146,14 +165,28 @@ impl Wanted {
             self.last = Some((identity, Instant::now()));
         }
         let settle = self.settings.settle.unwrap_or(settle);
-        Opened { device: Box::new(device), info, starts_whole, settle }
+        Opened {
+            device: Box::new(device),
+            info,
+            starts_whole,
+            settle,
+        }
     }
 
     fn simulated(&self, device: sim::Simulated) -> Opened {
         let path = self.spec.to_string();
         let settle = self.settings.settle.unwrap_or(Duration::ZERO);
-        let info = DeviceInfo { path, board: None, usb: None };
-        Opened { device: Box::new(device), info, starts_whole: true, settle }
+        let info = DeviceInfo {
+            path,
+            board: None,
+            usb: None,
+        };
+        Opened {
+            device: Box::new(device),
+            info,
+            starts_whole: true,
+            settle,
+        }
     }
 
     /// Says that the device is closed.
@@ -176,13 +209,23 @@ struct Target {
 
 /// Finds the device that is meant: the one that was open before, wherever it is now, or the one
 /// that the user described.
-fn find(spec: &Spec, last: Option<&(Identity, Instant)>, held: &[String]) -> Result<Target, Failure> {
+fn find(
+    spec: &Spec,
+    last: Option<&(Identity, Instant)>,
+    held: &[String],
+) -> Result<Target, Failure> {
     let ports = enumerate::ports();
     if let Spec::Path(path) = spec {
         let kind = sys::describe_path(path);
         if let PathKind::NotAPort(what) = kind {
-            let detail = format!("cannot open {}: it is {what}, not a serial port", shown(path));
-            return Err(Failure::hopeless(detail, "serial-ws list shows the serial ports"));
+            let detail = format!(
+                "cannot open {}: it is {what}, not a serial port",
+                shown(path)
+            );
+            return Err(Failure::hopeless(
+                detail,
+                "serial-ws list shows the serial ports",
+            ));
         }
         if kind == PathKind::Port {
             let found = ports.ok().unwrap_or_default();
@@ -195,7 +238,9 @@ fn find(spec: &Spec, last: Option<&(Identity, Instant)>, held: &[String]) -> Res
     let chosen = match (known, spec) {
         (Some(known), _) => known,
         (None, Spec::Auto) if !may_change => {
-            return Err(Failure::waiting("the board that was here has not come back yet"));
+            return Err(Failure::waiting(
+                "the board that was here has not come back yet",
+            ));
         }
         (None, _) => {
             let free = |port: &&Found| !held.iter().any(|held| port.is_called(held));
@@ -223,8 +268,15 @@ impl Target {
     /// The port that the user named, whether or not it is listed.
     fn named(path: &str, ports: Vec<Found>) -> Self {
         match ports.iter().find(|port| sys::same_port(&port.path, path)) {
-            Some(found) => Self { path: path.to_owned(), ..Self::found(found, &ports) },
-            None => Self { path: path.to_owned(), found: None, identity: None },
+            Some(found) => Self {
+                path: path.to_owned(),
+                ..Self::found(found, &ports)
+            },
+            None => Self {
+                path: path.to_owned(),
+                found: None,
+                identity: None,
+            },
         }
     }
 }
@@ -252,10 +304,16 @@ fn open(path: &str, settings: Settings) -> Result<SerialStream, Failure> {
             FlowControl::Software => serialport::FlowControl::Software,
             FlowControl::Hardware => serialport::FlowControl::Hardware,
         });
-    let mut device = builder.open_native_async().map_err(|e| explain(&e, path, settings))?;
+    let mut device = builder
+        .open_native_async()
+        .map_err(|e| explain(&e, path, settings))?;
     for (name, wish, set) in [
         // DTR first: RTS alone holds some boards in reset.
-        ("DTR", settings.dtr, Device::set_dtr as fn(&mut SerialStream, bool) -> io::Result<()>),
+        (
+            "DTR",
+            settings.dtr,
+            Device::set_dtr as fn(&mut SerialStream, bool) -> io::Result<()>,
+        ),
         ("RTS", settings.rts, Device::set_rts),
     ] {
         let outcome = match wish {
@@ -288,12 +346,13 @@ fn explain(error: &serialport::Error, path: &str, settings: Settings) -> Failure
         ErrorKind::NoDevice | ErrorKind::Io(io::ErrorKind::NotFound) => {
             Failure::waiting(format!("no port {path}"))
         }
-        ErrorKind::InvalidInput | ErrorKind::Io(io::ErrorKind::InvalidInput) => {
-            Failure::hopeless(
-                format!("cannot open {path} at {} baud: the driver refuses it", settings.baud),
-                "Common rates are 9600 and 115200; see also --data-bits, --parity, --stop-bits",
-            )
-        }
+        ErrorKind::InvalidInput | ErrorKind::Io(io::ErrorKind::InvalidInput) => Failure::hopeless(
+            format!(
+                "cannot open {path} at {} baud: the driver refuses it",
+                settings.baud
+            ),
+            "Common rates are 9600 and 115200; see also --data-bits, --parity, --stop-bits",
+        ),
         ErrorKind::Io(_) | ErrorKind::Unknown => {
             Failure::waiting(format!("cannot open {path}: {}", shown(&error.description)))
         }
@@ -307,13 +366,16 @@ fn busy(path: &str) -> Failure {
             let hint = if name == env!("CARGO_PKG_NAME") {
                 "Stop it, or share the port that it serves".to_owned()
             } else {
-                format!("Close it there; in an Arduino IDE that is the Serial Monitor")
+                "Close its Serial Monitor".to_owned()
             };
             let detail = format!("cannot open {path}: in use by {name} (pid {pid})");
             Status::new(State::Busy, detail).with_hint(hint)
         }
-        None => Status::new(State::Busy, format!("cannot open {path}: in use by another program"))
-            .with_hint("Close its serial monitor"),
+        None => Status::new(
+            State::Busy,
+            format!("cannot open {path}: in use by another program"),
+        )
+        .with_hint("Close its serial monitor"),
     };
     status.into()
 }

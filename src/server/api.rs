@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -17,6 +17,7 @@ use super::{App, Port, assets, upgrade};
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/", get(async || assets::file("index.html")))
+        .route("/monitor.js", get(async || assets::file("monitor.js")))
         .route("/hello", get(hello))
         .route("/healthz", get(async || "ok\n"))
         .route("/api/ports", get(ports))
@@ -28,32 +29,55 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// Decides on every request before anything else does, and sorts out WebSockets.
 async fn door(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let is_hello = request.uri().path() == "/hello" && !upgrade::is_wanted(headers);
-    let verdict =
-        if is_hello { app.policy.admit_host(headers) } else { app.policy.admit(headers) };
-    if let Err(refusal) = verdict {
-        tracing::warn!(reason = refusal.reason, remedy = refusal.remedy, "refused");
-        let body = format!("serial-ws refused this: {}\n{}\n", refusal.reason, refusal.remedy);
-        return (StatusCode::from(refusal.status), body).into_response();
-    }
-    if has_body(headers) {
-        return (StatusCode::BAD_REQUEST, "no request here has a body\n").into_response();
-    }
-    if upgrade::is_wanted(headers) && request.method() == Method::GET {
-        return upgrade::answer(&app, request);
-    }
-    let origin = headers.get(header::ORIGIN).cloned();
-    let mut response = next.run(request).await;
-    // Only admitted origins come as far as here, but for /hello, which sets its own.
-    if let Some(origin) = origin
-        && !is_hello
-    {
-        let headers = response.headers_mut();
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(header::VARY, header::HeaderValue::from_static("Origin"));
-    }
+    let wants_upgrade = upgrade::is_wanted(request.headers());
+    let is_hello = request.uri().path() == "/hello" && !wants_upgrade;
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let mut response = match admit(&app, request.headers(), is_hello) {
+        Err(refusal) => refusal,
+        Ok(()) if wants_upgrade && request.method() == Method::GET => {
+            return upgrade::answer(&app, request);
+        }
+        Ok(()) => {
+            let mut response = next.run(request).await;
+            // Only admitted origins come as far as here, but for /hello, which answers all.
+            let readers = if is_hello {
+                Some(HeaderValue::from_static("*"))
+            } else {
+                origin
+            };
+            if let Some(readers) = readers {
+                response
+                    .headers_mut()
+                    .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, readers);
+            }
+            response
+        }
+    };
+    // One request per connection leaves nothing to smuggle a second one in.
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    headers.insert(header::VARY, HeaderValue::from_static("Origin"));
     response
+}
+
+fn admit(app: &App, headers: &HeaderMap, is_hello: bool) -> Result<(), Response> {
+    let verdict = if is_hello {
+        app.policy.admit_host(headers)
+    } else {
+        app.policy.admit(headers)
+    };
+    verdict.map_err(|refusal| {
+        tracing::warn!(remedy = refusal.remedy, "refused: {}", refusal.reason);
+        let body = format!(
+            "serial-ws refused this: {}\n{}\n",
+            refusal.reason, refusal.remedy
+        );
+        (StatusCode::from(refusal.status), body).into_response()
+    })?;
+    if has_body(headers) {
+        return Err((StatusCode::BAD_REQUEST, "no request here has a body\n").into_response());
+    }
+    Ok(())
 }
 
 fn has_body(headers: &HeaderMap) -> bool {
@@ -62,17 +86,18 @@ fn has_body(headers: &HeaderMap) -> bool {
 }
 
 /// Tells a page, wherever it comes from, whether it may connect; nothing about the ports.
-async fn hello(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+async fn hello(State(app): State<Arc<App>>, headers: HeaderMap) -> Json<Value> {
     let verdict = app.policy.admit(&headers);
-    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
-    let body = json!({
+    let origin = headers
+        .get(header::ORIGIN)
+        .and_then(|origin| origin.to_str().ok());
+    Json(json!({
         "name": env!("CARGO_PKG_NAME"),
         "version": env!("CARGO_PKG_VERSION"),
         "origin": origin,
         "allowed": verdict.is_ok(),
         "remedy": verdict.err().map(|refusal| refusal.remedy),
-    });
-    ([(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")], Json(body)).into_response()
+    }))
 }
 
 async fn ports(State(app): State<Arc<App>>) -> Json<Value> {

@@ -50,7 +50,9 @@ impl Farewell {
             Error::ConnectionClosed | Error::AlreadyClosed => Self::Answered,
             Error::Capacity(CapacityError::MessageTooLong { size, .. }) => Self::Mistake(
                 1009,
-                format!("message of {size} bytes is over the limit of {max_message} (--max-message)"),
+                format!(
+                    "message of {size} bytes is over the limit of {max_message} (--max-message)"
+                ),
             ),
             Error::Utf8(_) => Self::Mistake(1007, "a text message must be valid UTF-8".into()),
             Error::Protocol(
@@ -70,7 +72,10 @@ impl Farewell {
             Self::Answered | Self::Gone => return None,
         };
         let end = reason.floor_char_boundary(LONGEST_REASON);
-        Some(CloseFrame { code: CloseCode::from(code), reason: reason[..end].into() })
+        Some(CloseFrame {
+            code: CloseCode::from(code),
+            reason: reason[..end].into(),
+        })
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -97,7 +97,12 @@ impl Port {
         // One line for the first, and then for every doubling: a page may send at every frame.
         let count = self.hub.counters.refused.load(Ordering::Relaxed) + 1;
         if count.is_power_of_two() {
-            tracing::warn!(port = self.name, count, reason, "dropped what a client sent");
+            tracing::warn!(
+                port = self.name,
+                count,
+                reason,
+                "dropped what a client sent"
+            );
         }
     }
 }
@@ -120,10 +125,14 @@ impl Server {
             }
         }
         if listeners.is_empty() {
-            bail!("this system has neither 127.0.0.1 nor [::1] to listen on. Choose: --listen ADDR:PORT");
+            bail!(
+                "this system has neither 127.0.0.1 nor [::1] to listen on. Choose: --listen ADDR:PORT"
+            );
         }
-        let policy =
-            Policy { hosts: config.allow_host.clone(), origins: config.allow_origin.clone() };
+        let policy = Policy {
+            hosts: config.allow_host.clone(),
+            origins: config.allow_origin.clone(),
+        };
         let app = Arc::new(App {
             names: ports.iter().map(|port| port.name.clone()).collect(),
             ports: ports.into_iter().map(Arc::new).collect(),
@@ -141,7 +150,10 @@ impl Server {
 
     /// The addresses that are listened on.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+        self.listeners
+            .iter()
+            .filter_map(|listener| listener.local_addr().ok())
+            .collect()
     }
 
     /// Serves until the program stops; returns when all clients have had their Close.
@@ -156,7 +168,11 @@ impl Server {
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }?;
     // Elsewhere the option would let two programs listen at once.
     if cfg!(unix) {
         socket.set_reuseaddr(true)?;
@@ -168,7 +184,10 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Systems say in many ways that they lack an address family, but in one that it is taken.
 fn lacks_family(error: &io::Error) -> bool {
-    !matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied)
+    !matches!(
+        error.kind(),
+        io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
+    )
 }
 
 fn listen_error(error: io::Error, address: SocketAddr) -> anyhow::Error {
@@ -191,7 +210,8 @@ async fn accept(listener: TcpListener, app: Arc<App>) {
         match accepted {
             Ok((stream, _)) => {
                 is_failing = false;
-                app.tasks.spawn(serve(stream, router.clone(), app.stop.clone()));
+                app.tasks
+                    .spawn(serve(stream, router.clone(), app.stop.clone()));
             }
             Err(error) => {
                 if !std::mem::replace(&mut is_failing, true) {
@@ -210,7 +230,6 @@ async fn serve(stream: TcpStream, router: axum::Router, stop: CancellationToken)
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let connection = http1::Builder::new()
-        .keep_alive(false)
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
         .max_buf_size(LARGEST_HEAD)

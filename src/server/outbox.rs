@@ -34,7 +34,12 @@ pub struct Outbox<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Outbox<S> {
     /// An empty queue before `socket`.
     pub fn new(socket: S) -> Self {
-        Self { socket, frames: VecDeque::new(), control: 0, is_flushed: true }
+        Self {
+            socket,
+            frames: VecDeque::new(),
+            control: 0,
+            is_flushed: true,
+        }
     }
 
     /// Queues whole frames.

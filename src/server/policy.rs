@@ -69,9 +69,17 @@ impl Policy {
             return Err(Refusal::malformed("a request needs a Host header"));
         };
         let Some(name) = host_name(host) else {
-            return Err(Refusal::malformed(&format!("{} is not a host", shown(host))));
+            return Err(Refusal::malformed(&format!(
+                "{} is not a host",
+                shown(host)
+            )));
         };
-        if is_loopback(name) || self.hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name)) {
+        if is_loopback(name)
+            || self
+                .hosts
+                .iter()
+                .any(|allowed| allowed.eq_ignore_ascii_case(name))
+        {
             return Ok(());
         }
         Err(Refusal {
@@ -80,12 +88,17 @@ impl Policy {
                 "request for host {}, which is not a name of this computer (possibly DNS rebinding)",
                 shown(host)
             ),
-            remedy: format!("if you use that name on purpose: --allow-host {}", shown(name)),
+            remedy: format!(
+                "if you use that name on purpose: --allow-host {}",
+                shown(name)
+            ),
         })
     }
 
     fn admit_origin(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let Some(origin) = only(headers, header::ORIGIN)? else { return Ok(()) };
+        let Some(origin) = only(headers, header::ORIGIN)? else {
+            return Ok(());
+        };
         let is_ours = origin_host(origin).is_some_and(is_loopback);
         if is_ours || self.origins.iter().any(|allowed| allowed == origin) {
             return Ok(());
@@ -97,25 +110,38 @@ impl Policy {
             format!("to allow it: serial-ws --allow-origin {}", shown(origin))
         };
         let reason = format!("page from {}", shown(origin));
-        Err(Refusal { status: Status::Forbidden, reason, remedy })
+        Err(Refusal {
+            status: Status::Forbidden,
+            reason,
+            remedy,
+        })
     }
 }
 
 impl Refusal {
     fn malformed(reason: &str) -> Self {
-        Self { status: Status::Malformed, reason: reason.to_owned(), remedy: String::new() }
+        Self {
+            status: Status::Malformed,
+            reason: reason.to_owned(),
+            remedy: String::new(),
+        }
     }
 }
 
 /// The value of a header that may come once.
 fn only(headers: &HeaderMap, name: header::HeaderName) -> Result<Option<&str>, Refusal> {
     let mut values = headers.get_all(&name).iter();
-    let Some(first) = values.next() else { return Ok(None) };
+    let Some(first) = values.next() else {
+        return Ok(None);
+    };
     if values.next().is_some() {
-        return Err(Refusal::malformed(&format!("a request has one {name} header")));
+        return Err(Refusal::malformed(&format!(
+            "a request has one {name} header"
+        )));
     }
     let text = first.to_str();
-    text.map(Some).map_err(|_| Refusal::malformed(&format!("the {name} header is not text")))
+    text.map(Some)
+        .map_err(|_| Refusal::malformed(&format!("the {name} header is not text")))
 }
 
 /// The name in `name`, `name:port`, `[v6]` or `[v6]:port`.
@@ -124,11 +150,21 @@ fn host_name(host: &str) -> Option<&str> {
         Some(rest) => {
             let (address, after) = rest.split_once(']')?;
             address.parse::<Ipv6Addr>().ok()?;
-            (address, if after.is_empty() { None } else { Some(after.strip_prefix(':')?) })
+            (
+                address,
+                if after.is_empty() {
+                    None
+                } else {
+                    Some(after.strip_prefix(':')?)
+                },
+            )
         }
-        None => host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port))),
+        None => host
+            .split_once(':')
+            .map_or((host, None), |(name, port)| (name, Some(port))),
     };
-    let is_port = |port: &str| port.parse::<u16>().is_ok() && port.bytes().all(|b| b.is_ascii_digit());
+    let is_port =
+        |port: &str| port.parse::<u16>().is_ok() && port.bytes().all(|b| b.is_ascii_digit());
     let is_name_byte = |b: u8| b.is_ascii_alphanumeric() || b"-._:".contains(&b);
     let is_name = !name.is_empty() && name.bytes().all(is_name_byte);
     (is_name && port.is_none_or(is_port)).then_some(name)
@@ -136,7 +172,11 @@ fn host_name(host: &str) -> Option<&str> {
 
 /// The host in `http://host` or `https://host:port`, written exactly as browsers write an origin.
 fn origin_host(origin: &str) -> Option<&str> {
-    host_name(origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"))?)
+    host_name(
+        origin
+            .strip_prefix("http://")
+            .or_else(|| origin.strip_prefix("https://"))?,
+    )
 }
 
 /// Whether a host name always means this computer.
@@ -147,7 +187,9 @@ fn is_loopback(name: &str) -> bool {
         Err(_) => {
             let name = name.to_ascii_lowercase();
             name == "localhost"
-                || name.strip_suffix(".localhost").is_some_and(|first| !first.is_empty())
+                || name
+                    .strip_suffix(".localhost")
+                    .is_some_and(|first| !first.is_empty())
         }
     }
 }
@@ -172,15 +214,24 @@ mod tests {
             hosts: vec!["pi.local".into()],
             origins: vec!["https://preview.p5js.org".into()],
         };
-        let verdict = policy.admit(&headers(fields)).map_err(|refusal| refusal.status);
+        let verdict = policy
+            .admit(&headers(fields))
+            .map_err(|refusal| refusal.status);
         assert_eq!(verdict, expected, "{fields:?}");
     }
 
     #[test]
     fn names_of_this_computer_are_admitted_whatever_the_port() {
         for host in [
-            "localhost", "localhost:8080", "LOCALHOST:1", "127.0.0.1:9", "[::1]", "[::1]:8080",
-            "sketch.localhost:80", "pi.local:8080", "PI.local",
+            "localhost",
+            "localhost:8080",
+            "LOCALHOST:1",
+            "127.0.0.1:9",
+            "[::1]",
+            "[::1]:8080",
+            "sketch.localhost:80",
+            "pi.local:8080",
+            "PI.local",
         ] {
             check(&[("host", host)], Ok(()));
         }
@@ -189,8 +240,16 @@ mod tests {
     #[test]
     fn foreign_names_are_refused() {
         for host in [
-            "evil.example:8080", "0.0.0.0:8080", "127.0.0.1.evil.example", "localhost.evil.example",
-            "evil-localhost", "192.168.1.5", "127.0.0.2", "api.local", "xpi.local", "[::]:80",
+            "evil.example:8080",
+            "0.0.0.0:8080",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "evil-localhost",
+            "192.168.1.5",
+            "127.0.0.2",
+            "api.local",
+            "xpi.local",
+            "[::]:80",
         ] {
             check(&[("host", host)], Err(Status::Forbidden));
         }
@@ -198,31 +257,68 @@ mod tests {
 
     #[test]
     fn malformed_hosts_are_refused() {
-        for host in ["", "localhost:", "localhost:x", "localhost:99999", "a b", "[::1", "[::1]x",
-            "user@localhost", "localhost:80:80", "localhost/", "::1", ".localhost:+80"] {
+        for host in [
+            "",
+            "localhost:",
+            "localhost:x",
+            "localhost:99999",
+            "a b",
+            "[::1",
+            "[::1]x",
+            "user@localhost",
+            "localhost:80:80",
+            "localhost/",
+            "::1",
+            ".localhost:+80",
+        ] {
             check(&[("host", host)], Err(Status::Malformed));
         }
         check(&[], Err(Status::Malformed));
-        check(&[("host", "localhost"), ("host", "localhost")], Err(Status::Malformed));
+        check(
+            &[("host", "localhost"), ("host", "localhost")],
+            Err(Status::Malformed),
+        );
     }
 
     #[test]
     fn pages_of_this_computer_and_listed_ones_are_admitted() {
-        for origin in ["http://localhost:5500", "https://localhost", "http://127.0.0.1:3000",
-            "http://[::1]:80", "http://a.localhost", "https://preview.p5js.org"] {
+        for origin in [
+            "http://localhost:5500",
+            "https://localhost",
+            "http://127.0.0.1:3000",
+            "http://[::1]:80",
+            "http://a.localhost",
+            "https://preview.p5js.org",
+        ] {
             check(&[("host", "localhost"), ("origin", origin)], Ok(()));
         }
     }
 
     #[test]
     fn other_pages_are_refused() {
-        for origin in ["https://evil.example", "null", "", "http://localhost.evil.example",
-            "https://preview.p5js.org.evil.example", "http://preview.p5js.org",
-            "https://PREVIEW.p5js.org", "https://preview.p5js.org:444", "file://localhost",
-            "http://localhost/", "http://localhost:80@evil.example", "chrome-extension://abc"] {
-            check(&[("host", "localhost"), ("origin", origin)], Err(Status::Forbidden));
+        for origin in [
+            "https://evil.example",
+            "null",
+            "",
+            "http://localhost.evil.example",
+            "https://preview.p5js.org.evil.example",
+            "http://preview.p5js.org",
+            "https://PREVIEW.p5js.org",
+            "https://preview.p5js.org:444",
+            "file://localhost",
+            "http://localhost/",
+            "http://localhost:80@evil.example",
+            "chrome-extension://abc",
+        ] {
+            check(
+                &[("host", "localhost"), ("origin", origin)],
+                Err(Status::Forbidden),
+            );
         }
         let twice = ("origin", "http://localhost");
-        check(&[("host", "localhost"), twice, twice], Err(Status::Malformed));
+        check(
+            &[("host", "localhost"), twice, twice],
+            Err(Status::Malformed),
+        );
     }
 }

@@ -48,7 +48,10 @@ pub struct Mistake {
 impl Mistake {
     /// A wrong view or query.
     fn query(reason: impl Into<String>) -> Self {
-        Self { code: 4400, reason: reason.into() }
+        Self {
+            code: 4400,
+            reason: reason.into(),
+        }
     }
 }
 
@@ -117,7 +120,9 @@ pub fn wishes(
             "append" => wishes.append = value.parse().map_err(Mistake::query)?,
             _ => {
                 let known = "view, data, history, since, latest, append, token";
-                return Err(Mistake::query(format!("no {key} in a query. There are {known}")));
+                return Err(Mistake::query(format!(
+                    "no {key} in a query. There are {known}"
+                )));
             }
         }
     }
@@ -129,7 +134,10 @@ fn view(
     subprotocol: Option<&str>,
     default: View,
 ) -> Result<View, Mistake> {
-    let by_query = query.iter().find(|(key, _)| key == "view").map(|(_, value)| value.as_str());
+    let by_query = query
+        .iter()
+        .find(|(key, _)| key == "view")
+        .map(|(_, value)| value.as_str());
     let by_subprotocol = subprotocol.map(|name| {
         name.strip_prefix(SUBPROTOCOL).ok_or_else(|| {
             let known = "serial-ws.lines, serial-ws.raw, serial-ws.text and serial-ws.json";
@@ -145,7 +153,8 @@ fn view(
         (Some(name), _) | (None, Some(name)) => name,
         (None, None) => return Ok(default),
     };
-    name.parse().map_err(|known| Mistake::query(format!("no view {name}: {known}")))
+    name.parse()
+        .map_err(|known| Mistake::query(format!("no view {name}: {known}")))
 }
 
 fn data(value: &str) -> Result<Unit, Mistake> {
@@ -166,7 +175,9 @@ fn since(value: &str, run: &str, wishes: &mut Wishes) -> Result<(), Mistake> {
         return Err(Mistake::query("since goes with view=json"));
     };
     let Some((theirs, count)) = value.rsplit_once(':') else {
-        return Err(Mistake::query("since is RUN:SEQ, as in the hello and line objects"));
+        return Err(Mistake::query(
+            "since is RUN:SEQ, as in the hello and line objects",
+        ));
     };
     let count = number("SEQ", count)?;
     wishes.from_other_run = theirs != run;
@@ -176,10 +187,11 @@ fn since(value: &str, run: &str, wishes: &mut Wishes) -> Result<(), Mistake> {
 
 fn interval(value: &str) -> Result<Duration, Mistake> {
     let rate: f64 = value.parse().unwrap_or(f64::NAN);
-    if rate > 0.0 && rate <= FASTEST {
-        if let Ok(interval) = Duration::try_from_secs_f64(1.0 / rate) {
-            return Ok(interval);
-        }
+    let interval = Duration::try_from_secs_f64(1.0 / rate);
+    if let (true, Ok(interval)) = (rate <= FASTEST, interval) {
+        return Ok(interval);
     }
-    Err(Mistake::query(format!("latest is messages per second, up to {FASTEST}, such as latest=30")))
+    Err(Mistake::query(format!(
+        "latest is messages per second, up to {FASTEST}, such as latest=30"
+    )))
 }

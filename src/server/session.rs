@@ -72,7 +72,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             replies,
             ids: VecDeque::new(),
             held: None,
-            newest: Newest { event: None, due: Instant::now() },
+            newest: Newest {
+                event: None,
+                due: Instant::now(),
+            },
             owes_missed,
             max_message,
         }
@@ -157,7 +160,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             self.subscription.take(&mut taken);
             for Taken { event, .. } in taken.drain(..) {
                 if event.is_status() {
-                    self.ws.get_mut().push(view.encode_part(&event, Part::Newest));
+                    self.ws
+                        .get_mut()
+                        .push(view.encode_part(&event, Part::Newest));
                 } else if !view.is_blank(&event) {
                     self.newest.event = Some(event);
                 }
@@ -167,13 +172,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let now = Instant::now();
         if let Some(event) = self.newest.event.take_if(|_| self.newest.due <= now) {
             self.newest.due = now + self.wishes.latest.unwrap_or_default();
-            self.ws.get_mut().push(view.encode_part(&event, Part::Newest));
+            self.ws
+                .get_mut()
+                .push(view.encode_part(&event, Part::Newest));
         }
     }
 
     fn tell_missed(&mut self, missed: Position) {
-        self.port.hub.counters.missed_lines.fetch_add(missed.line, Ordering::Relaxed);
-        self.port.hub.counters.missed_bytes.fetch_add(missed.offset, Ordering::Relaxed);
+        self.port
+            .hub
+            .counters
+            .missed_lines
+            .fetch_add(missed.line, Ordering::Relaxed);
+        self.port
+            .hub
+            .counters
+            .missed_bytes
+            .fetch_add(missed.offset, Ordering::Relaxed);
         if self.is_json() {
             self.send(&view::missed(missed));
             self.send(&view::status(&self.subscription.status()));
@@ -185,7 +200,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Input::Nothing => {}
             Input::Mistake(reason, id) => self.send(&view::error(id.as_ref(), &reason, 0)),
             Input::Action(..) if self.port.settings.read_only => {
-                self.refuse(None, "clients may not write here: it runs with --read-only", 0);
+                self.refuse(
+                    None,
+                    "clients may not write here: it runs with --read-only",
+                    0,
+                );
             }
             Input::Action(action, id) if self.is_json() => self.ask(action, id),
             Input::Action(action, _) => self.held = Some(action),
@@ -209,7 +228,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// Passes on how a request ended.
     fn reply(&mut self, number: u64, outcome: Outcome) {
-        let id = self.ids.pop_front_if(|(asked, _)| *asked == number).map(|(_, id)| id);
+        let id = self
+            .ids
+            .pop_front_if(|(asked, _)| *asked == number)
+            .map(|(_, id)| id);
         match (outcome, id) {
             (Ok(bytes), Some(id)) => self.send(&view::ack(&id, bytes)),
             (Ok(_), None) => {}
@@ -224,7 +246,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         } else {
             self.port.note_refusal(reason);
         }
-        self.port.hub.counters.refused.fetch_add(1, Ordering::Relaxed);
+        self.port
+            .hub
+            .counters
+            .refused
+            .fetch_add(1, Ordering::Relaxed);
     }
 
     fn send(&mut self, text: &str) {

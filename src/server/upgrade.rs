@@ -32,7 +32,9 @@ const MOST_TURNED_AWAY: usize = 64;
 
 /// Whether this request wants to become a WebSocket.
 pub fn is_wanted(headers: &HeaderMap) -> bool {
-    headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+    headers
+        .get(header::UPGRADE)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 /// Answers a request that wants to become a WebSocket.
@@ -47,7 +49,9 @@ pub fn answer(app: &Arc<App>, mut request: Request) -> Response {
     let offered = offered(request.headers());
     let subprotocol = route::subprotocol(&offered);
     if let Some(value) = subprotocol.and_then(|name| HeaderValue::from_str(name).ok()) {
-        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, value);
+        response
+            .headers_mut()
+            .insert(header::SEC_WEBSOCKET_PROTOCOL, value);
     }
     match Admission::new(app, &request, subprotocol) {
         Ok(admission) => admission.start(app, on_upgrade),
@@ -66,16 +70,29 @@ fn refuse(headers: &HeaderMap, error: &str) -> Response {
     let version = headers.get(header::SEC_WEBSOCKET_VERSION);
     if version.is_some_and(|version| version != "13") {
         let supported = [(header::SEC_WEBSOCKET_VERSION, "13")];
-        return (StatusCode::UPGRADE_REQUIRED, supported, "WebSocket version 13 is spoken here\n")
+        return (
+            StatusCode::UPGRADE_REQUIRED,
+            supported,
+            "WebSocket version 13 is spoken here\n",
+        )
             .into_response();
     }
-    (StatusCode::BAD_REQUEST, format!("no WebSocket handshake: {error}\n")).into_response()
+    (
+        StatusCode::BAD_REQUEST,
+        format!("no WebSocket handshake: {error}\n"),
+    )
+        .into_response()
 }
 
 fn offered(headers: &HeaderMap) -> Vec<&str> {
     let values = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
-    let names = values.filter_map(|value| value.to_str().ok()).flat_map(|list| list.split(','));
-    names.map(str::trim).filter(|name| !name.is_empty()).collect()
+    let names = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|list| list.split(','));
+    names
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .collect()
 }
 
 /// A place among a bounded number of clients, given back when dropped.
@@ -87,8 +104,13 @@ struct Slot {
 impl Slot {
     fn take(app: &Arc<App>, count: fn(&App) -> &AtomicUsize, most: usize) -> Option<Self> {
         let has_room = |taken| (taken < most).then_some(taken + 1);
-        count(app).fetch_update(Ordering::Relaxed, Ordering::Relaxed, has_room).ok()?;
-        Some(Self { app: Arc::clone(app), count })
+        count(app)
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, has_room)
+            .ok()?;
+        Some(Self {
+            app: Arc::clone(app),
+            count,
+        })
     }
 }
 
@@ -106,7 +128,12 @@ struct Admission {
 
 enum Admitted {
     Echo,
-    Port { port: Arc<Port>, wishes: Wishes, subscription: Subscription, greeting: Option<String> },
+    Port {
+        port: Arc<Port>,
+        wishes: Wishes,
+        subscription: Subscription,
+        greeting: Option<String>,
+    },
 }
 
 impl Admission {
@@ -126,7 +153,12 @@ impl Admission {
                 // Subscribed before the answer, so that a client that is connected misses nothing.
                 let subscription = port.hub.subscribe(wishes.start);
                 let greeting = app.greeting(&port, &wishes, &subscription);
-                Admitted::Port { port, wishes, subscription, greeting }
+                Admitted::Port {
+                    port,
+                    wishes,
+                    subscription,
+                    greeting,
+                }
             }
         };
         let most = app.config.max_clients;
@@ -143,10 +175,17 @@ impl Admission {
         let max_message = app.config.max_message;
         app.tasks.spawn(async move {
             let _slot = slot;
-            let Some(ws) = upgraded(on_upgrade, config).await else { return };
+            let Some(ws) = upgraded(on_upgrade, config).await else {
+                return;
+            };
             match kind {
                 Admitted::Echo => echo::run(ws, max_message, stop).await,
-                Admitted::Port { port, wishes, subscription, greeting } => {
+                Admitted::Port {
+                    port,
+                    wishes,
+                    subscription,
+                    greeting,
+                } => {
                     let span = tracing::debug_span!("client", port = port.name);
                     let session = Session::new(ws, port, wishes, subscription, max_message);
                     session.run(greeting, stop).instrument(span).await;
@@ -164,7 +203,9 @@ impl App {
         wishes: &Wishes,
         subscription: &Subscription,
     ) -> Option<String> {
-        let View::Json(_) = wishes.view else { return None };
+        let View::Json(_) = wishes.view else {
+            return None;
+        };
         let status = subscription.status();
         let Position { line, offset } = subscription.position();
         Some(view::hello(&view::Hello {
@@ -219,4 +260,3 @@ async fn upgraded(
     let early = parts.read_buf.to_vec();
     Some(WebSocketStream::from_partially_read(socket, early, Role::Server, Some(config)).await)
 }
-

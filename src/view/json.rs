@@ -132,7 +132,11 @@ pub fn encode_chunk(event: &Event, data: &Data, part: Part, out: &mut Vec<u8>) {
     }
     let mut text = String::new();
     let offset = event.before.offset + skip as u64;
-    let _ = write!(text, r#"{{"type":"data","offset":{offset},"t":{},"bytes":""#, event.at);
+    let _ = write!(
+        text,
+        r#"{{"type":"data","offset":{offset},"t":{},"bytes":""#,
+        event.at
+    );
     BASE64_STANDARD.encode_string(&data.chunk[skip..], &mut text);
     text.push_str("\"}");
     wire::text(&text, out);
@@ -142,11 +146,21 @@ pub fn encode_chunk(event: &Event, data: &Data, part: Part, out: &mut Vec<u8>) {
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Message {
-    Write { text: Option<String>, bytes: Option<String> },
-    Signals { dtr: Option<bool>, rts: Option<bool> },
-    Break { ms: u64 },
+    Write {
+        text: Option<String>,
+        bytes: Option<String>,
+    },
+    Signals {
+        dtr: Option<bool>,
+        rts: Option<bool>,
+    },
+    Break {
+        ms: u64,
+    },
     Reset,
-    Release { seconds: Option<f64> },
+    Release {
+        seconds: Option<f64>,
+    },
     Resume,
     #[serde(other)]
     Unknown,
@@ -163,7 +177,10 @@ pub fn decode(text: &str, append: Ending) -> Input {
     if !object["type"].is_string() {
         return Input::Mistake(r#"an object needs a "type", such as "write""#.into(), id);
     }
-    match Message::deserialize(object).map_err(|e| e.to_string()).and_then(|m| action(m, append)) {
+    match Message::deserialize(object)
+        .map_err(|e| e.to_string())
+        .and_then(|m| action(m, append))
+    {
         Ok(Some(action)) => Input::Action(action, id),
         Ok(None) => Input::Nothing,
         Err(mistake) => Input::Mistake(mistake, id),
@@ -172,15 +189,26 @@ pub fn decode(text: &str, append: Ending) -> Input {
 
 fn action(message: Message, append: Ending) -> Result<Option<Action>, String> {
     Ok(Some(match message {
-        Message::Write { text: Some(text), bytes: None } => {
-            Action::Write(append.complete(text.into()))
-        }
-        Message::Write { text: None, bytes: Some(bytes) } => {
+        Message::Write {
+            text: Some(text),
+            bytes: None,
+        } => Action::Write(append.complete(text.into())),
+        Message::Write {
+            text: None,
+            bytes: Some(bytes),
+        } => {
             let bytes = BASE64_STANDARD.decode(bytes);
-            Action::Write(bytes.map_err(|e| format!(r#""bytes" is not base64: {e}"#))?.into())
+            Action::Write(
+                bytes
+                    .map_err(|e| format!(r#""bytes" is not base64: {e}"#))?
+                    .into(),
+            )
         }
         Message::Write { .. } => return Err(r#"a write has either "text" or "bytes""#.into()),
-        Message::Signals { dtr: None, rts: None } => {
+        Message::Signals {
+            dtr: None,
+            rts: None,
+        } => {
             return Err(r#"signals has "dtr" or "rts" or both"#.into());
         }
         Message::Signals { dtr, rts } => Action::Signals { dtr, rts },
@@ -228,10 +256,16 @@ mod tests {
 
     #[test]
     fn a_write_has_text_or_bytes() {
-        check_decode(r#"{"type":"write","text":"H"}"#, Input::Action(write("H\n"), None));
+        check_decode(
+            r#"{"type":"write","text":"H"}"#,
+            Input::Action(write("H\n"), None),
+        );
         check_decode(
             r#"{"type":"write","bytes":"AAH/","id":7}"#,
-            Input::Action(Action::Write(Bytes::from_static(&[0, 1, 255])), Some(7.into())),
+            Input::Action(
+                Action::Write(Bytes::from_static(&[0, 1, 255])),
+                Some(7.into()),
+            ),
         );
         check_mistake(r#"{"type":"write"}"#, "either");
         check_mistake(r#"{"type":"write","bytes":"?"}"#, "base64");
@@ -251,13 +285,20 @@ mod tests {
     #[test]
     fn unknown_types_and_fields_are_ignored() {
         check_decode(r#"{"type":"dance"}"#, Input::Nothing);
-        check_decode(r#"{"type":"reset","colour":"red"}"#, Input::Action(Action::Reset, None));
+        check_decode(
+            r#"{"type":"reset","colour":"red"}"#,
+            Input::Action(Action::Reset, None),
+        );
     }
 
     #[track_caller]
     fn check_line(bytes: &[u8], extent: Extent, expected: &str) {
         let mut out = String::new();
-        let frame = Frame { bytes, extent, utf8: true };
+        let frame = Frame {
+            bytes,
+            extent,
+            utf8: true,
+        };
         line(5, Timestamp(1_500_000), frame, &mut out);
         assert_eq!(out, expected);
         serde_json::from_str::<Value>(&out).unwrap();
@@ -265,13 +306,28 @@ mod tests {
 
     #[test]
     fn a_line_has_its_number_time_and_text() {
-        check_line(b"a\"\x00", Extent::Whole, r#"{"type":"line","seq":5,"t":1.500000,"text":"a\"\u0000"}"#);
-        check_line(b"\xff", Extent::Whole, r#"{"type":"line","seq":5,"t":1.500000,"bytes":"/w=="}"#);
-        check_line(b"a", Extent::Piece, r#"{"type":"line","seq":5,"t":1.500000,"text":"a","partial":true}"#);
+        check_line(
+            b"a\"\x00",
+            Extent::Whole,
+            r#"{"type":"line","seq":5,"t":1.500000,"text":"a\"\u0000"}"#,
+        );
+        check_line(
+            b"\xff",
+            Extent::Whole,
+            r#"{"type":"line","seq":5,"t":1.500000,"bytes":"/w=="}"#,
+        );
+        check_line(
+            b"a",
+            Extent::Piece,
+            r#"{"type":"line","seq":5,"t":1.500000,"text":"a","partial":true}"#,
+        );
     }
 
     #[test]
     fn missed_leaves_out_what_is_not_known() {
-        assert_eq!(missed(Position { line: 3, offset: 0 }), r#"{"type":"missed","lines":3}"#);
+        assert_eq!(
+            missed(Position { line: 3, offset: 0 }),
+            r#"{"type":"missed","lines":3}"#
+        );
     }
 }

@@ -8,7 +8,11 @@ use crate::hub::{Data, Extent};
 pub fn encode(data: &Data, part: Part, out: &mut Vec<u8>) {
     let bytes: usize = data.frames.iter().map(|frame| frame.bytes.len() + 4).sum();
     out.reserve_exact(bytes);
-    for frame in data.frames.iter().skip(part.lines_to_skip(data.frames.len())) {
+    for frame in data
+        .frames
+        .iter()
+        .skip(part.lines_to_skip(data.frames.len()))
+    {
         if frame.extent == Extent::Fragment {
             continue;
         }

@@ -110,7 +110,7 @@ impl View {
             (Kind::Data(data), Self::Json(Unit::Bytes)) => {
                 json::encode_chunk(event, data, part, &mut out);
             }
-            (Kind::Status(status), Self::Json(_)) => wire::text(&json::status(status), &mut out),
+            (Kind::Status(status), Self::Json(_)) => wire::text(json::status(status), &mut out),
             (Kind::Status(_), _) => {}
         }
         out.into()
@@ -120,9 +120,10 @@ impl View {
     pub fn decode(self, message: Message, append: Ending) -> Input {
         match (self, message) {
             (Self::Json(_), Message::Text(text)) => json::decode(&text, append),
-            (Self::Json(_), Message::Binary(_)) => {
-                Input::Mistake("the json view takes text messages, one object each".into(), None)
-            }
+            (Self::Json(_), Message::Binary(_)) => Input::Mistake(
+                "the json view takes text messages, one object each".into(),
+                None,
+            ),
             (_, Message::Text(text)) => {
                 Input::Action(Action::Write(append.complete(text.into())), None)
             }
@@ -187,6 +188,17 @@ impl Ending {
     }
 }
 
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Lf => "lf",
+            Self::Crlf => "crlf",
+            Self::Cr => "cr",
+        })
+    }
+}
+
 impl FromStr for Ending {
     type Err = String;
 
@@ -220,7 +232,10 @@ mod tests {
 
     #[track_caller]
     fn check_ending(ending: Ending, text: &'static str, expected: &str) {
-        assert_eq!(ending.complete(Bytes::from_static(text.as_bytes())), expected);
+        assert_eq!(
+            ending.complete(Bytes::from_static(text.as_bytes())),
+            expected
+        );
     }
 
     #[test]
@@ -244,6 +259,9 @@ mod tests {
     #[test]
     fn a_binary_message_is_its_bytes_exactly() {
         let decoded = View::Raw.decode(Message::binary(vec![0, 255]), Ending::Lf);
-        assert_eq!(decoded, Input::Action(Action::Write(Bytes::from_static(&[0, 255])), None));
+        assert_eq!(
+            decoded,
+            Input::Action(Action::Write(Bytes::from_static(&[0, 255])), None)
+        );
     }
 }

@@ -39,7 +39,12 @@ pub fn frame(message: &Message) -> Bytes {
 }
 
 fn message(kind: Data, payload: &[u8], out: &mut Vec<u8>) {
-    let header = FrameHeader { opcode: OpCode::Data(kind), ..FrameHeader::default() };
-    header.format(payload.len() as u64, out).expect("a Vec takes all that is written to it");
+    let header = FrameHeader {
+        opcode: OpCode::Data(kind),
+        ..FrameHeader::default()
+    };
+    header
+        .format(payload.len() as u64, out)
+        .expect("a Vec takes all that is written to it");
     out.extend_from_slice(payload);
 }
