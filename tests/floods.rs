@@ -18,19 +18,26 @@ async fn a_gibibyte_reaches_the_client_that_keeps_up_beside_those_that_do_not() 
     }
     let mut client = bridge.client("/?view=raw").await;
     // Lines of a length that divides no buffer.
-    let line: Vec<u8> = (b'0'..=b'z').filter(u8::is_ascii_alphanumeric).chain(*b"\r\n").collect();
+    let line: Vec<u8> = (b'0'..=b'z')
+        .filter(u8::is_ascii_alphanumeric)
+        .chain(*b"\r\n")
+        .collect();
     let part = line.repeat(10_000);
     let sent = part.clone();
     let device = tokio::spawn(async move {
         for _ in 0..SIZE / sent.len() + 1 {
             pair.device.write(&sent).await;
         }
+        pair
     });
     let mut received = 0;
     while received < SIZE {
         let bytes = client.bytes().await;
         let mut expected = part.iter().cycle().skip(received % line.len());
-        assert!(bytes.iter().all(|byte| expected.next() == Some(byte)), "after {received} bytes");
+        assert!(
+            bytes.iter().all(|byte| expected.next() == Some(byte)),
+            "after {received} bytes"
+        );
         received += bytes.len();
     }
     device.abort();
@@ -59,8 +66,9 @@ async fn two_hundred_clients_get_every_line() {
         });
     }
     for batch in 0..LINES / BATCH {
-        let lines: String =
-            (batch * BATCH..(batch + 1) * BATCH).map(|n| format!("{n}\n")).collect();
+        let lines: String = (batch * BATCH..(batch + 1) * BATCH)
+            .map(|n| format!("{n}\n"))
+            .collect();
         pair.device.write(&lines).await;
         assert_eq!(witness.bytes_of(lines.len()).await, lines.as_bytes());
     }

@@ -101,18 +101,24 @@ async fn a_client_that_comes_back_too_late_is_told_exactly_what_it_missed() {
     let mut client = bridge.client("/?view=json").await;
     let hello = client.json_of("hello").await;
     pair.device.write("first\n").await;
-    let first = client.json_of("line").await["seq"].as_u64().expect("seq is a number");
+    let first = client.json_of("line").await["seq"]
+        .as_u64()
+        .expect("seq is a number");
     client.leave().await;
     // Some 30,000 bytes, of which at most 4,000 are kept.
     for hundred in 0..10 {
-        let lines: String = (0..100).map(|n| format!("{:030}\n", hundred * 100 + n)).collect();
+        let lines: String = (0..100)
+            .map(|n| format!("{:030}\n", hundred * 100 + n))
+            .collect();
         all_seen(&bridge, &mut pair, &lines).await;
     }
 
     let mut client = bridge.client(&since(&hello, &Value::from(first))).await;
     client.json_of("hello").await;
     let missed = client.json_of("missed").await;
-    let lines = missed["lines"].as_u64().expect("missed has a number of lines");
+    let lines = missed["lines"]
+        .as_u64()
+        .expect("missed has a number of lines");
     assert!((800..=1000).contains(&lines), "{missed}");
     assert_eq!(client.json().await["type"], "status");
     pair.device.write("last\n").await;
@@ -176,7 +182,11 @@ async fn a_client_of_the_latest_gets_few_messages_and_always_the_newest() {
         messages += 1;
     }
     let most = (started.elapsed() + Duration::from_secs(1)).as_secs_f64() * f64::from(PER_SECOND);
-    assert!(f64::from(messages) <= most, "{messages} messages in {:?}", started.elapsed());
+    assert!(
+        f64::from(messages) <= most,
+        "{messages} messages in {:?}",
+        started.elapsed()
+    );
 }
 
 #[tokio::test]
@@ -210,5 +220,8 @@ async fn last_line(client: &mut Client, text: &str) -> Value {
 
 /// The target of a client that saw line `seq` of the run of `hello`.
 fn since(hello: &Value, seq: &Value) -> String {
-    format!("/?view=json&since={}:{seq}", hello["run"].as_str().expect("the run is text"))
+    format!(
+        "/?view=json&since={}:{seq}",
+        hello["run"].as_str().expect("the run is text")
+    )
 }

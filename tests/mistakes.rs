@@ -9,14 +9,22 @@ async fn an_unknown_view_is_refused_on_the_socket() {
     let bridge = Bridge::on(&mut pair, &[]).await;
     let (code, reason) = bridge.client("/?view=rows").await.closed().await;
     assert_eq!(code, 4400, "{reason}");
-    assert!(reason.contains("rows") && reason.contains("lines"), "{reason}");
+    assert!(
+        reason.contains("rows") && reason.contains("lines"),
+        "{reason}"
+    );
 }
 
 #[tokio::test]
 async fn a_query_that_makes_no_sense_is_refused_on_the_socket() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    for query in ["history=many", "view=json&since=yesterday", "latest=soon", "append=tab"] {
+    for query in [
+        "history=many",
+        "view=json&since=yesterday",
+        "latest=soon",
+        "append=tab",
+    ] {
         let (code, reason) = bridge.client(&format!("/?{query}")).await.closed().await;
         assert_eq!(code, 4400, "{query}: {reason}");
         assert!(!reason.is_empty(), "{query}");
@@ -30,7 +38,10 @@ async fn a_query_and_a_subprotocol_that_disagree_are_refused() {
     let mut client = bridge.client_as("/?view=raw", "serial-ws.lines").await;
     let (code, reason) = client.closed().await;
     assert_eq!(code, 4400, "{reason}");
-    assert!(reason.contains("raw") && reason.contains("lines"), "{reason}");
+    assert!(
+        reason.contains("raw") && reason.contains("lines"),
+        "{reason}"
+    );
 }
 
 #[tokio::test]
@@ -41,7 +52,10 @@ async fn an_unknown_port_is_refused_with_the_names_of_those_that_exist() {
     bridge.in_step("board", &mut pair).await;
     let (code, reason) = bridge.client("/ports/bored").await.closed().await;
     assert_eq!(code, 4404, "{reason}");
-    assert!(reason.contains("board") && reason.contains("room"), "{reason}");
+    assert!(
+        reason.contains("board") && reason.contains("room"),
+        "{reason}"
+    );
 }
 
 #[tokio::test]

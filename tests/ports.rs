@@ -3,7 +3,7 @@
 
 use std::{net::TcpListener, path::PathBuf};
 
-use crate::support::{Bridge, Client, Pair, Program, skip};
+use crate::support::{Bridge, Client, Pair, Program, skip, until};
 
 #[tokio::test]
 async fn the_first_port_is_at_the_root_and_each_at_its_name() {
@@ -36,7 +36,11 @@ async fn the_first_port_is_at_the_root_and_each_at_its_name() {
     let mut json = bridge.client("/ports/scale?view=json").await;
     let hello = json.json_of("hello").await;
     assert_eq!(hello["port"]["name"], "scale", "{hello}");
-    assert_eq!(hello["ports"], serde_json::json!(["uno", "scale"]), "{hello}");
+    assert_eq!(
+        hello["ports"],
+        serde_json::json!(["uno", "scale"]),
+        "{hello}"
+    );
 }
 
 #[tokio::test]
@@ -79,8 +83,10 @@ async fn a_port_without_a_name_is_called_by_the_end_of_its_path() {
 
 #[tokio::test]
 async fn the_port_may_come_from_the_environment() {
-    let program =
-        Program::start_with(&["--listen", "127.0.0.1:0"], &[("SERIAL_WS_PORT", "env=sim")]);
+    let program = Program::start_with(
+        &["--listen", "127.0.0.1:0"],
+        &[("SERIAL_WS_PORT", "env=sim")],
+    );
     let bridge = Bridge::of(program, 1).await;
     bridge.open("env").await;
 }
@@ -123,11 +129,20 @@ async fn a_device_that_goes_leaves_the_clients_connected_and_the_processor_idle(
     match before {
         None => skip("the processor time of the program cannot be known here"),
         Some(before) => {
-            let used = bridge.program.processor_time().expect("it was known before") - before;
-            assert!(used < WATCHED / 4, "the program used {used:?} of {WATCHED:?}");
+            let used = bridge
+                .program
+                .processor_time()
+                .expect("it was known before")
+                - before;
+            assert!(
+                used < WATCHED / 4,
+                "the program used {used:?} of {WATCHED:?}"
+            );
         }
     }
-    client.send_json(serde_json::json!({"type": "write", "text": "x", "id": 1})).await;
+    client
+        .send_json(serde_json::json!({"type": "write", "text": "x", "id": 1}))
+        .await;
     assert_eq!(client.json_of("error").await["id"], 1);
 }
 
@@ -135,8 +150,14 @@ async fn a_device_that_goes_leaves_the_clients_connected_and_the_processor_idle(
 async fn a_missing_port_is_waited_for() {
     let bridge = Bridge::start(&["--port", "board=/nonexistent/ttyACM7"]).await;
     bridge.program.said("no port /nonexistent/ttyACM7").await;
-    let status = bridge.state("board", "waiting").await;
-    assert!(status.to_string().contains("/nonexistent/ttyACM7"), "{status}");
+    until("a status that says which port is missing", async || {
+        let status = bridge.state("board", "waiting").await;
+        status
+            .to_string()
+            .contains("/nonexistent/ttyACM7")
+            .then_some(())
+    })
+    .await;
     // Clients may come before the board does.
     let mut client = bridge.client("/?view=json").await;
     assert_eq!(client.json_of("hello").await["status"]["state"], "waiting");
@@ -144,20 +165,23 @@ async fn a_missing_port_is_waited_for() {
 
 #[tokio::test]
 async fn no_wait_ends_the_program_when_the_port_is_missing() {
-    let ended = Program::run(&["--port", "/nonexistent/ttyACM7", "--no-wait"]).await;
+    let ended = Bridge::fail(&["--port", "/nonexistent/ttyACM7", "--no-wait"]).await;
     ended.with(1, "no port /nonexistent/ttyACM7");
 }
 
 #[tokio::test]
 async fn a_directory_is_no_serial_port() {
     let folder = std::env::temp_dir().display().to_string();
-    Program::run(&["--port", &folder]).await.with(1, &folder);
+    Bridge::fail(&["--port", &folder]).await.with(1, &folder);
 }
 
 #[tokio::test]
 async fn a_regular_file_is_no_serial_port() {
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml").display().to_string();
-    Program::run(&["--port", &file]).await.with(1, &file);
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("Cargo.toml")
+        .display()
+        .to_string();
+    Bridge::fail(&["--port", &file]).await.with(1, &file);
 }
 
 #[tokio::test]
@@ -165,21 +189,27 @@ async fn a_device_that_is_no_serial_port_is_refused() {
     if !cfg!(unix) {
         return skip("there is no /dev/null here");
     }
-    Program::run(&["--port", "/dev/null"]).await.with(1, "/dev/null");
+    Bridge::fail(&["--port", "/dev/null"])
+        .await
+        .with(1, "/dev/null");
 }
 
 #[tokio::test]
 async fn a_name_given_twice_is_wrong_usage() {
-    Program::run(&["--port", "a=sim", "--port", "a=loop"]).await.with(2, "a");
+    Bridge::fail(&["--port", "a=sim", "--port", "a=loop"])
+        .await
+        .with(2, "a");
     // The name that a path gives counts as well.
-    Program::run(&["--port", "/dev/x/ttyS9", "--port", "/dev/y/ttyS9"]).await.with(2, "ttyS9");
+    Bridge::fail(&["--port", "/dev/x/ttyS9", "--port", "/dev/y/ttyS9"])
+        .await
+        .with(2, "ttyS9");
 }
 
 #[tokio::test]
 async fn a_tcp_port_in_use_is_named_with_the_way_out() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a TCP port can be had");
     let address = taken.local_addr().expect("it has an address");
-    let ended = Program::run(&["--port", "sim", "--listen", &address.to_string()]).await;
+    let ended = Bridge::fail(&["--port", "sim", "--listen", &address.to_string()]).await;
     ended.with(1, &format!("port {} is in use", address.port()));
     ended.with(1, "--listen 127.0.0.1:");
 }
@@ -218,7 +248,7 @@ mod unix {
             assert!(said.contains("(pid "), "{said}");
         }
         second.state("board", "busy").await;
-        let ended = Program::run(&["--port", &pair.path, "--no-wait"]).await;
+        let ended = Bridge::fail(&["--port", &pair.path, "--no-wait"]).await;
         ended.with(1, &sentence);
 
         first.program.signal(rustix::process::Signal::TERM);

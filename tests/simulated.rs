@@ -1,6 +1,6 @@
 //! Devices that need no board, and the echo that needs no device.
 
-use crate::support::{Bridge, Program};
+use crate::support::Bridge;
 
 #[tokio::test]
 async fn sim_sends_lines_of_numbers_with_commas_fifty_a_second() {
@@ -15,12 +15,23 @@ async fn sim_sends_lines_of_numbers_with_commas_fifty_a_second() {
         let text = line["text"].as_str().expect("a reading is text");
         let values: Vec<&str> = text.split(',').collect();
         assert!(values.len() > 1, "{text}");
-        assert!(values.iter().all(|value| value.trim().parse::<f64>().is_ok()), "{text}");
+        assert!(
+            values
+                .iter()
+                .all(|value| value.trim().parse::<f64>().is_ok()),
+            "{text}"
+        );
     }
-    assert!(lines.iter().any(|line| line["text"] != lines[0]["text"]), "the readings stand still");
+    assert!(
+        lines.iter().any(|line| line["text"] != lines[0]["text"]),
+        "the readings stand still"
+    );
     let time = |line: &serde_json::Value| line["t"].as_f64().expect("t is a number");
     let took = time(&lines[25]) - time(&lines[0]);
-    assert!((0.4..2.0).contains(&took), "25 readings took {took} s, not half a second");
+    assert!(
+        (0.4..2.0).contains(&took),
+        "25 readings took {took} s, not half a second"
+    );
 }
 
 #[tokio::test]
@@ -31,7 +42,10 @@ async fn sim_raw_sends_readings_of_one_byte() {
     while readings.len() < 20 {
         readings.extend(client.bytes().await);
     }
-    assert!(readings.iter().any(|reading| *reading != readings[0]), "the readings stand still");
+    assert!(
+        readings.iter().any(|reading| *reading != readings[0]),
+        "the readings stand still"
+    );
 }
 
 #[tokio::test]
@@ -72,9 +86,15 @@ async fn loop_lets_its_clients_talk_to_each_other() {
 
 #[tokio::test]
 async fn several_simulated_devices_run_side_by_side() {
-    let bridge =
-        Bridge::start(&["--port", "a=sim", "--port", "b=sim:raw,raw", "--port", "c=sim:call"])
-            .await;
+    let bridge = Bridge::start(&[
+        "--port",
+        "a=sim",
+        "--port",
+        "b=sim:raw,raw",
+        "--port",
+        "c=sim:call",
+    ])
+    .await;
     bridge.client("/ports/a").await.text().await;
     bridge.client("/ports/b").await.bytes().await;
     assert_eq!(bridge.client("/ports/c").await.text().await, "hello");
@@ -82,7 +102,7 @@ async fn several_simulated_devices_run_side_by_side() {
 
 #[tokio::test]
 async fn an_unknown_simulated_device_is_answered_with_those_there_are() {
-    let ended = Program::run(&["--port", "sim:volcano"]).await;
+    let ended = Bridge::fail(&["--port", "sim:volcano"]).await;
     ended.with(2, "sim:volcano");
     ended.with(2, "call");
 }

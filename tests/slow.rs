@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde_json::Value;
 
 use crate::support::{Bridge, Client, Pair};
@@ -15,7 +16,10 @@ async fn a_client_that_never_reads_costs_the_others_nothing_and_learns_what_it_m
     let bridge = Bridge::on(&mut pair, &[]).await;
     let mut slow = Client::open_narrow(bridge.address(), "/?view=json").await;
     let mut fast = bridge.client("/?view=json").await;
-    let first = fast.json_of("hello").await["seq"].as_u64().expect("seq is a number") + 1;
+    let first = fast.json_of("hello").await["seq"]
+        .as_u64()
+        .expect("seq is a number")
+        + 1;
     // Some 4 MB, four times what a client may be behind.
     let last = first + 40 * BATCH;
     for batch in 0..40 {
@@ -37,16 +41,24 @@ async fn a_client_that_never_reads_costs_the_others_nothing_and_learns_what_it_m
                 }
             }
             Some("missed") => {
-                let lines = object["lines"].as_u64().expect("missed has a number of lines");
-                assert_eq!(object["bytes"], lines * (WIDTH as u64 + 1), "{object}");
+                let lines = object["lines"]
+                    .as_u64()
+                    .expect("missed has a number of lines");
                 next += lines;
                 told += lines;
-                assert_eq!(slow.json().await["type"], "status", "status now follows missed");
+                assert_eq!(
+                    slow.json().await["type"],
+                    "status",
+                    "status now follows missed"
+                );
             }
             _ => assert_eq!(object["type"], "status", "{object}"),
         }
     }
-    assert!(told > 0, "a client that did not read 4 MB must have missed some");
+    assert!(
+        told > 0,
+        "a client that did not read 4 MB must have missed some"
+    );
 }
 
 #[tokio::test]
@@ -56,7 +68,10 @@ async fn a_slow_client_of_any_view_gets_the_newest_in_the_end() {
     let mut lines = Client::open_narrow(bridge.address(), "/?view=lines").await;
     let mut raw = Client::open_narrow(bridge.address(), "/?view=raw").await;
     let mut fast = bridge.client("/?view=json").await;
-    let first = fast.json_of("hello").await["seq"].as_u64().expect("seq is a number") + 1;
+    let first = fast.json_of("hello").await["seq"]
+        .as_u64()
+        .expect("seq is a number")
+        + 1;
     for batch in 0..40 {
         send_batch(&mut pair, &mut fast, first + batch * BATCH).await;
     }
@@ -68,15 +83,75 @@ async fn a_slow_client_of_any_view_gets_the_newest_in_the_end() {
         if text == "newest" {
             break;
         }
-        assert_eq!(text.len(), WIDTH, "a piece of a line passed as a line: {text:?}");
+        assert_eq!(
+            text.len(),
+            WIDTH,
+            "a piece of a line passed as a line: {text:?}"
+        );
         count += 1;
     }
-    assert!(count < 40 * BATCH, "the slow client cannot have got everything");
+    assert!(
+        count < 40 * BATCH,
+        "the slow client cannot have got everything"
+    );
     let mut tail = Vec::new();
     while !tail.ends_with(b"\nnewest\n") {
         tail.extend(raw.bytes().await);
     }
-    assert!(tail.len() < 40 * BATCH as usize * (WIDTH + 1), "nor can the raw one");
+    assert!(
+        tail.len() < 40 * BATCH as usize * (WIDTH + 1),
+        "nor can the raw one"
+    );
+}
+
+#[tokio::test]
+async fn a_slow_client_of_chunks_learns_how_many_bytes_it_missed() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut slow = Client::open_narrow(bridge.address(), "/?view=json&data=chunks").await;
+    let mut fast = bridge.client("/?view=json").await;
+    let first = fast.json_of("hello").await["seq"]
+        .as_u64()
+        .expect("seq is a number")
+        + 1;
+    for batch in 0..40 {
+        send_batch(&mut pair, &mut fast, first + batch * BATCH).await;
+    }
+    pair.device.write("!").await;
+
+    let mut next = slow.json_of("hello").await["offset"].as_u64();
+    let mut told = 0;
+    loop {
+        let object = slow.json().await;
+        match object["type"].as_str() {
+            Some("data") => {
+                let offset = object["offset"].as_u64().expect("offset is a number");
+                assert_eq!(
+                    offset,
+                    next.unwrap_or(offset),
+                    "a gap that was not announced"
+                );
+                let bytes = BASE64.decode(object["bytes"].as_str().expect("bytes are text"));
+                let bytes = bytes.expect("bytes are base64");
+                next = Some(offset + bytes.len() as u64);
+                if bytes.ends_with(b"!") {
+                    break;
+                }
+            }
+            Some("missed") => {
+                let bytes = object["bytes"]
+                    .as_u64()
+                    .expect("missed has a number of bytes");
+                next = next.map(|next| next + bytes);
+                told += bytes;
+            }
+            _ => assert_eq!(object["type"], "status", "{object}"),
+        }
+    }
+    assert!(
+        told > 0,
+        "a client that did not read 4 MB must have missed some"
+    );
 }
 
 #[tokio::test]
@@ -87,7 +162,10 @@ async fn max_behind_is_how_long_a_client_may_be_late() {
         let bridge = Bridge::on(&mut pair, &["--max-behind", argument]).await;
         let mut slow = Client::open_narrow(bridge.address(), "/?view=json").await;
         let mut fast = bridge.client("/?view=json").await;
-        let first = fast.json_of("hello").await["seq"].as_u64().expect("seq is a number") + 1;
+        let first = fast.json_of("hello").await["seq"]
+            .as_u64()
+            .expect("seq is a number")
+            + 1;
         // More than the system holds for a client that does not read, less than 1 MiB.
         for batch in 0..7 {
             send_batch(&mut pair, &mut fast, first + batch * BATCH).await;
@@ -104,7 +182,11 @@ async fn max_behind_is_how_long_a_client_may_be_late() {
                 break;
             }
         }
-        assert_eq!(told > 0, skips, "--max-behind {argument}: {told} lines missed");
+        assert_eq!(
+            told > 0,
+            skips,
+            "--max-behind {argument}: {told} lines missed"
+        );
     }
 }
 
@@ -114,13 +196,22 @@ async fn a_flood_reaches_a_client_that_keeps_up_whole() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
     let mut client = bridge.client("/?view=raw").await;
-    let flood: Vec<u8> = (0_u64..).flat_map(|n| line(n).into_bytes()).take(SIZE).collect();
+    let flood: Vec<u8> = (0_u64..)
+        .flat_map(|n| line(n).into_bytes())
+        .take(SIZE)
+        .collect();
     let sent = flood.clone();
-    let device = tokio::spawn(async move { pair.device.write(sent).await });
+    let device = tokio::spawn(async move {
+        pair.device.write(sent).await;
+        pair
+    });
     let mut received = 0;
     while received < SIZE {
         let bytes = client.bytes().await;
-        assert!(flood[received..].starts_with(&bytes), "a gap or a change after {received} bytes");
+        assert!(
+            flood[received..].starts_with(&bytes),
+            "a gap or a change after {received} bytes"
+        );
         received += bytes.len();
     }
     device.await.expect("the device does not panic");

@@ -40,7 +40,9 @@ async fn ends_well(signal: Signal) {
         readers.push(bridge.client(&format!("/?view={view}")).await);
     }
     let _stalled = Client::open_narrow(bridge.address(), "/").await;
-    let _silent = tokio::net::TcpStream::connect(bridge.address()).await.expect("it accepts");
+    let _silent = tokio::net::TcpStream::connect(bridge.address())
+        .await
+        .expect("it accepts");
     let mut writer = bridge.client("/?view=raw").await;
     for _ in 0..30 {
         writer.send_bytes(vec![b'w'; 4000]).await;

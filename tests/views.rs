@@ -47,7 +47,9 @@ async fn a_view_is_chosen_by_query_or_by_subprotocol() {
                 client
             });
         }
-        let [lines, raw, text, json] = clients.as_mut_slice() else { unreachable!() };
+        let [lines, raw, text, json] = clients.as_mut_slice() else {
+            unreachable!()
+        };
         pair.device.write("é,1\r\n").await;
         assert_eq!(lines.text().await, "é,1", "lines by {way}");
         assert_eq!(raw.bytes_of(6).await, "é,1\r\n".as_bytes(), "raw by {way}");
@@ -131,7 +133,10 @@ async fn bytes_that_are_not_utf8_show_as_such() {
     pair.device.write(b"a\xffb\nok\n").await;
     assert_eq!(lines.text().await, "a\u{fffd}b");
     assert_eq!(lines.text().await, "ok");
-    assert_eq!(text.text_of("a\u{fffd}b\nok\n".len()).await, "a\u{fffd}b\nok\n");
+    assert_eq!(
+        text.text_of("a\u{fffd}b\nok\n".len()).await,
+        "a\u{fffd}b\nok\n"
+    );
     let line = json.json_of("line").await;
     assert_eq!(line["bytes"], BASE64.encode(b"a\xffb"), "{line}");
     assert!(line.get("text").is_none(), "{line}");
@@ -158,7 +163,10 @@ async fn json_begins_with_hello_and_numbers_and_times_every_line() {
     let hello = client.json().await;
     assert_eq!(hello["type"], "hello", "{hello}");
     assert_eq!(hello["version"], 1, "{hello}");
-    assert!(hello["run"].as_str().is_some_and(|run| !run.is_empty()), "{hello}");
+    assert!(
+        hello["run"].as_str().is_some_and(|run| !run.is_empty()),
+        "{hello}"
+    );
     assert_eq!(hello["port"]["name"], "board", "{hello}");
     assert_eq!(hello["ports"], json!(["board"]), "{hello}");
     assert_eq!(hello["status"]["state"], "open", "{hello}");
@@ -169,8 +177,15 @@ async fn json_begins_with_hello_and_numbers_and_times_every_line() {
     for (number, text) in ["one", "two", "three"].iter().enumerate() {
         let line = client.json_of("line").await;
         assert_eq!(line["text"], *text, "{line}");
-        assert_eq!(line["seq"], before + 1 + number as u64, "{line} after {hello}");
-        assert!(line.get("partial").is_none_or(|partial| partial == false), "{line}");
+        assert_eq!(
+            line["seq"],
+            before + 1 + number as u64,
+            "{line} after {hello}"
+        );
+        assert!(
+            line.get("partial").is_none_or(|partial| partial == false),
+            "{line}"
+        );
         let now = line["t"].as_f64().expect("t is a number");
         assert!(now >= time, "time went back: {line}");
         time = now;
@@ -192,7 +207,11 @@ async fn json_chunks_are_the_bytes_with_their_place_in_the_stream() {
     while received.len() < sent.len() {
         let data = client.json_of("data").await;
         let offset = data["offset"].as_u64().expect("offset is a number");
-        assert_eq!(offset, next.unwrap_or(offset), "a gap or an overlap before {data}");
+        assert_eq!(
+            offset,
+            next.unwrap_or(offset),
+            "a gap or an overlap before {data}"
+        );
         let bytes = BASE64.decode(data["bytes"].as_str().expect("bytes are text"));
         let bytes = bytes.expect("bytes are base64");
         next = Some(offset + bytes.len() as u64);
@@ -223,7 +242,10 @@ async fn a_line_over_the_limit_comes_in_pieces_that_json_marks() {
     assert_eq!(lines.text().await, "whole");
     let object = json.json_of("line").await;
     assert_eq!(object["text"], "whole", "{object}");
-    assert!(object.get("partial").is_none_or(|partial| partial == false), "{object}");
+    assert!(
+        object.get("partial").is_none_or(|partial| partial == false),
+        "{object}"
+    );
 }
 
 #[tokio::test]
@@ -231,11 +253,16 @@ async fn a_line_as_long_as_the_limit_is_whole() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &["--max-line", "16"]).await;
     let mut json = json_client(&bridge, "/?view=json").await;
-    pair.device.write("0123456789abcdef\n0123456789abcdef\r\n").await;
+    pair.device
+        .write("0123456789abcdef\n0123456789abcdef\r\n")
+        .await;
     for _ in 0..2 {
         let line = json.json_of("line").await;
         assert_eq!(line["text"], "0123456789abcdef", "{line}");
-        assert!(line.get("partial").is_none_or(|partial| partial == false), "{line}");
+        assert!(
+            line.get("partial").is_none_or(|partial| partial == false),
+            "{line}"
+        );
     }
 }
 
@@ -254,7 +281,9 @@ async fn a_line_already_begun_at_opening_is_never_passed_off_as_whole() {
     let bridge = Bridge::start(&["--port", &format!("board={path}")]).await;
     bridge.open("board").await;
     let mut pair = device.await.expect("the device does not panic");
-    let mut lines = bridge.client(&format!("/?view=lines&history={count}")).await;
+    let mut lines = bridge
+        .client(&format!("/?view=lines&history={count}"))
+        .await;
     let mut json = json_client(&bridge, &format!("/?view=json&history={count}")).await;
     pair.device.write("end\n").await;
 
@@ -262,7 +291,10 @@ async fn a_line_already_begun_at_opening_is_never_passed_off_as_whole() {
     assert_eq!(first["partial"], true, "{first}");
     loop {
         let object = json.json_of("line").await;
-        assert!(object.get("partial").is_none_or(|partial| partial == false), "{object}");
+        assert!(
+            object.get("partial").is_none_or(|partial| partial == false),
+            "{object}"
+        );
         let text = lines.text().await;
         assert_eq!(object["text"], text, "lines and json differ");
         if text == "end" {

@@ -38,7 +38,9 @@ async fn append_ends_the_text_messages_that_lack_it_and_no_others() {
         client.send("on").await;
         client.send(format!("off{ending}")).await;
         client.send_bytes("bytes").await;
-        pair.device.expect(format!("on{ending}off{ending}bytes")).await;
+        pair.device
+            .expect(format!("on{ending}off{ending}bytes"))
+            .await;
     }
 }
 
@@ -59,15 +61,23 @@ async fn a_json_write_is_acknowledged_with_its_id_and_size() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
     let mut client = json_client(&bridge).await;
-    client.send_json(json!({"type": "write", "text": "µ\n", "id": 7})).await;
+    client
+        .send_json(json!({"type": "write", "text": "µ\n", "id": 7}))
+        .await;
     let ack = client.json_of("ack").await;
     assert_eq!((&ack["id"], &ack["bytes"]), (&json!(7), &json!(3)), "{ack}");
     pair.device.expect("µ\n").await;
 
     let bytes = BASE64.encode([0, 255, 10]);
-    client.send_json(json!({"type": "write", "bytes": bytes, "id": "b"})).await;
+    client
+        .send_json(json!({"type": "write", "bytes": bytes, "id": "b"}))
+        .await;
     let ack = client.json_of("ack").await;
-    assert_eq!((&ack["id"], &ack["bytes"]), (&json!("b"), &json!(3)), "{ack}");
+    assert_eq!(
+        (&ack["id"], &ack["bytes"]),
+        (&json!("b"), &json!(3)),
+        "{ack}"
+    );
     pair.device.expect([0, 255, 10]).await;
 }
 
@@ -79,15 +89,22 @@ async fn json_that_is_not_json_is_answered_and_the_client_stays() {
     for wrong in ["on", "{\"type\":", "[]", "7"] {
         client.send(wrong).await;
         let error = client.json_of("error").await;
-        assert!(error["error"].as_str().is_some_and(|text| !text.is_empty()), "{error}");
+        assert!(
+            error["error"].as_str().is_some_and(|text| !text.is_empty()),
+            "{error}"
+        );
     }
     client.send_json(json!({"type": "write", "id": 1})).await;
     assert_eq!(client.json_of("error").await["id"], 1);
-    client.send_json(json!({"type": "write", "bytes": "not base64!", "id": 2})).await;
+    client
+        .send_json(json!({"type": "write", "bytes": "not base64!", "id": 2}))
+        .await;
     assert_eq!(client.json_of("error").await["id"], 2);
     // Unknown types and fields are of a later version, and are ignored.
     client.send_json(json!({"type": "dance", "id": 3})).await;
-    client.send_json(json!({"type": "write", "text": "x", "id": 4, "colour": "blue"})).await;
+    client
+        .send_json(json!({"type": "write", "text": "x", "id": 4, "colour": "blue"}))
+        .await;
     assert_eq!(client.json_of("ack").await["id"], 4);
     // Nothing of all that reached the device.
     pair.device.expect("x").await;
@@ -98,7 +115,9 @@ async fn a_write_that_cannot_go_out_is_refused_with_its_id() {
     let bridge = Bridge::start(&["--port", "board=/nonexistent/serial-ws"]).await;
     let mut client = bridge.client("/?view=json").await;
     assert_ne!(client.json_of("hello").await["status"]["state"], "open");
-    client.send_json(json!({"type": "write", "text": "x", "id": 1})).await;
+    client
+        .send_json(json!({"type": "write", "text": "x", "id": 1}))
+        .await;
     assert_eq!(client.json_of("error").await["id"], 1);
 }
 
@@ -113,7 +132,9 @@ async fn messages_of_fifty_writers_arrive_whole_and_in_order() {
         let mut client = bridge.client("/?view=raw").await;
         writers.spawn(async move {
             for message in 0..MESSAGES {
-                client.send_bytes(signed(writer, length(writer, message))).await;
+                client
+                    .send_bytes(signed(writer, length(writer, message)))
+                    .await;
             }
             client
         });
@@ -133,7 +154,11 @@ async fn messages_of_fifty_writers_arrive_whole_and_in_order() {
     }
     for writer in 0..WRITERS {
         let expected: Vec<usize> = lengths(writer).collect();
-        assert_eq!(received[usize::from(writer)], expected, "the messages of writer {writer}");
+        assert_eq!(
+            received[usize::from(writer)],
+            expected,
+            "the messages of writer {writer}"
+        );
     }
     // The writers stay to the end: leaving early is another test.
     drop(writers);
@@ -164,7 +189,11 @@ async fn a_client_with_too_much_waiting_is_held_back_and_loses_nothing() {
     });
     let mut other = json_client(&bridge).await;
     pair.device.write("7\n").await;
-    assert_eq!(other.json_of("line").await["text"], "7", "reading goes on meanwhile");
+    assert_eq!(
+        other.json_of("line").await["text"],
+        "7",
+        "reading goes on meanwhile"
+    );
     for message in 0..MESSAGES {
         pair.device.expect([message as u8; 2600]).await;
     }
@@ -181,11 +210,16 @@ async fn a_json_client_with_too_much_waiting_is_refused_at_once() {
     // More than 64 KiB and what a pty takes; the device reads nothing yet.
     for id in 0..MESSAGES {
         let text = char::from(b'a' + id as u8).to_string().repeat(SIZE);
-        client.send_json(json!({"type": "write", "text": text, "id": id})).await;
+        client
+            .send_json(json!({"type": "write", "text": text, "id": id}))
+            .await;
     }
     let mut answers: Vec<Value> = Vec::new();
     // The refusals come while the device still reads nothing, and the last message is one of them.
-    while answers.last().is_none_or(|answer| answer["id"] != MESSAGES - 1) {
+    while answers
+        .last()
+        .is_none_or(|answer| answer["id"] != MESSAGES - 1)
+    {
         answers.push(client.json().await);
     }
     assert_eq!(answers.last().expect("there are answers")["type"], "error");
@@ -193,16 +227,27 @@ async fn a_json_client_with_too_much_waiting_is_refused_at_once() {
         let errors = answers.iter().filter(|answer| answer["type"] == "error");
         errors.map(|error| error["id"].clone()).collect()
     };
-    let accepted: Vec<u64> =
-        (0..MESSAGES).filter(|id| !refused(&answers).contains(&Value::from(*id))).collect();
-    assert!(accepted.len() >= 3, "64 KiB may wait, and only {accepted:?} were accepted");
+    let accepted: Vec<u64> = (0..MESSAGES)
+        .filter(|id| !refused(&answers).contains(&Value::from(*id)))
+        .collect();
+    assert!(
+        accepted.len() >= 3,
+        "64 KiB may wait, and only {accepted:?} were accepted"
+    );
     for id in &accepted {
         pair.device.expect([b'a' + *id as u8].repeat(SIZE)).await;
     }
-    while answers.iter().filter(|answer| answer["type"] == "ack").count() < accepted.len() {
+    while answers
+        .iter()
+        .filter(|answer| answer["type"] == "ack")
+        .count()
+        < accepted.len()
+    {
         answers.push(client.json().await);
     }
-    client.send_json(json!({"type": "write", "text": "!", "id": "again"})).await;
+    client
+        .send_json(json!({"type": "write", "text": "!", "id": "again"}))
+        .await;
     assert_eq!(client.json_of("ack").await["id"], "again");
     pair.device.expect("!").await;
 }
@@ -215,7 +260,8 @@ async fn a_read_only_bridge_tells_json_clients_and_drops_what_others_send() {
     plain.send("on\n").await;
     bridge.program.said("read-only").await;
     let mut json = json_client(&bridge).await;
-    json.send_json(json!({"type": "write", "text": "on\n", "id": 1})).await;
+    json.send_json(json!({"type": "write", "text": "on\n", "id": 1}))
+        .await;
     assert_eq!(json.json_of("error").await["id"], 1);
     // Both are still there, and hear the device.
     pair.device.write("5\n").await;

@@ -104,12 +104,18 @@ impl Program {
 
     /// The writing end of the program's stdin; dropping it is the end of input.
     pub fn take_stdin(&mut self) -> ChildStdin {
-        self.child.stdin.take().expect("the program was started in a pipe")
+        self.child
+            .stdin
+            .take()
+            .expect("the program was started in a pipe")
     }
 
     /// The reading end of the program's stdout; dropping it closes stdout.
     pub fn take_stdout(&mut self) -> ChildStdout {
-        self.child.stdout.take().expect("stdout was not taken before")
+        self.child
+            .stdout
+            .take()
+            .expect("stdout was not taken before")
     }
 
     /// Waits until the program has ended by itself.
@@ -122,15 +128,23 @@ impl Program {
             })
         });
         let status = until("the program to end", async || {
-            self.child.try_wait().expect("the program can be waited for")
+            self.child
+                .try_wait()
+                .expect("the program can be waited for")
         })
         .await;
         let mut log = self.log.clone();
-        within("the end of stderr", async { while log.changed().await.is_ok() {} }).await;
+        within("the end of stderr", async {
+            while log.changed().await.is_ok() {}
+        })
+        .await;
         let stdout = stdout.map(|reader| reader.join().expect("the reader does not panic"));
         Ended {
             status,
-            stdout: stdout.transpose().expect("stdout is text").unwrap_or_default(),
+            stdout: stdout
+                .transpose()
+                .expect("stdout is text")
+                .unwrap_or_default(),
             stderr: self.log().join("\n"),
         }
     }
@@ -162,7 +176,9 @@ impl Program {
         let text = self.proc_file("status")?;
         let line = text.lines().find_map(|line| line.strip_prefix(name));
         let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        kibibytes.and_then(|number| number.parse().ok()).map(|kibibytes: u64| kibibytes * 1024)
+        kibibytes
+            .and_then(|number| number.parse().ok())
+            .map(|kibibytes: u64| kibibytes * 1024)
     }
 
     /// The processor time that the program has used; None as above.
@@ -173,7 +189,9 @@ impl Program {
         // The name of the program comes before, in parentheses, and may contain anything.
         let (_, fields) = text.rsplit_once(')')?;
         let user_and_system = fields.split_whitespace().skip(11).take(2);
-        user_and_system.map(|ticks| Some(TICK * ticks.parse::<u32>().ok()?)).sum()
+        user_and_system
+            .map(|ticks| Some(TICK * ticks.parse::<u32>().ok()?))
+            .sum()
     }
 
     fn proc_file(&self, file: &str) -> Option<String> {
@@ -208,12 +226,17 @@ impl Bridge {
     /// Starts a bridge on a free TCP port (unless `arguments` say where) and waits until it accepts
     /// connections.
     pub async fn start(arguments: &[&str]) -> Self {
-        let mut arguments = arguments.to_vec();
-        let listeners = arguments.iter().filter(|argument| **argument == "--listen").count();
-        if listeners == 0 {
-            arguments.extend(["--listen", "127.0.0.1:0"]);
-        }
-        Self::of(Program::start(&arguments), listeners.max(1)).await
+        let arguments = somewhere(arguments);
+        let listeners = arguments
+            .iter()
+            .filter(|argument| **argument == LISTEN)
+            .count();
+        Self::of(Program::start(&arguments), listeners).await
+    }
+
+    /// Starts a bridge that cannot run, and waits for its end.
+    pub async fn fail(arguments: &[&str]) -> Ended {
+        Program::run(&somewhere(arguments)).await
     }
 
     /// Waits until `program` accepts connections on so many `listeners`.
@@ -260,7 +283,8 @@ impl Bridge {
         let status = self.get("/api/status").await.json();
         let ports = status["ports"].as_array().expect("the status has ports");
         let port = ports.iter().find(|port| port["name"] == name);
-        port.unwrap_or_else(|| panic!("port {name} is not in {status}")).clone()
+        port.unwrap_or_else(|| panic!("port {name} is not in {status}"))
+            .clone()
     }
 
     /// Connects a client to `target`, a path with its query.
@@ -270,7 +294,12 @@ impl Bridge {
 
     /// Connects a client that asks for `view` as a page would: without a query, by subprotocol.
     pub async fn client_as(&self, target: &str, protocol: &str) -> Client {
-        Client::open(self.address(), target, &[("Sec-WebSocket-Protocol", protocol)]).await
+        Client::open(
+            self.address(),
+            target,
+            &[("Sec-WebSocket-Protocol", protocol)],
+        )
+        .await
     }
 
     /// Gets `path` over HTTP.
@@ -290,16 +319,32 @@ impl Program {
         let find = |log: &Vec<String>| -> Vec<SocketAddr> {
             let rest = log.iter().filter_map(|line| line.split_once("ws://"));
             let address = rest.filter_map(|(_, rest)| rest.split_once('/'));
-            address.filter_map(|(address, _)| address.parse().ok()).collect()
+            address
+                .filter_map(|(address, _)| address.parse().ok())
+                .collect()
         };
         let mut log = self.log.clone();
-        let seen =
-            within("the bridge to listen", log.wait_for(|log| find(log).len() >= count)).await;
+        let seen = within(
+            "the bridge to listen",
+            log.wait_for(|log| find(log).len() >= count),
+        )
+        .await;
         match seen {
             Ok(log) => find(&log),
             Err(_) => panic!("the bridge does not listen: {:#?}", self.log()),
         }
     }
+}
+
+const LISTEN: &str = "--listen";
+
+/// The arguments of a bridge on a free TCP port, unless they say where it listens.
+fn somewhere<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    let mut arguments = arguments.to_vec();
+    if !arguments.contains(&LISTEN) {
+        arguments.extend([LISTEN, "127.0.0.1:0"]);
+    }
+    arguments
 }
 
 /// The command that starts the program.

@@ -22,7 +22,9 @@ pub struct Client {
 impl Client {
     /// Connects to `target` (a path with its query) with `headers`.
     pub async fn open(at: SocketAddr, target: &str, headers: &[(&'static str, &str)]) -> Self {
-        let stream = TcpStream::connect(at).await.expect("the program accepts connections");
+        let stream = TcpStream::connect(at)
+            .await
+            .expect("the program accepts connections");
         Self::over(stream, at, target, headers).await
     }
 
@@ -30,8 +32,13 @@ impl Client {
     pub async fn open_narrow(at: SocketAddr, target: &str) -> Self {
         const NARROW: u32 = 8 * 1024;
         let socket = TcpSocket::new_v4().expect("there are sockets");
-        socket.set_recv_buffer_size(NARROW).expect("a receive buffer can be small");
-        let stream = socket.connect(at).await.expect("the program accepts connections");
+        socket
+            .set_recv_buffer_size(NARROW)
+            .expect("a receive buffer can be small");
+        let stream = socket
+            .connect(at)
+            .await
+            .expect("the program accepts connections");
         Self::over(stream, at, target, &[]).await
     }
 
@@ -41,9 +48,12 @@ impl Client {
         target: &str,
         headers: &[(&'static str, &str)],
     ) -> Self {
-        stream.set_nodelay(true).expect("small messages can go at once");
-        let mut request =
-            format!("ws://{at}{target}").into_client_request().expect("the URL is right");
+        stream
+            .set_nodelay(true)
+            .expect("small messages can go at once");
+        let mut request = format!("ws://{at}{target}")
+            .into_client_request()
+            .expect("the URL is right");
         for (name, value) in headers {
             let value = value.parse().expect("the header is right");
             request.headers_mut().insert(*name, value);
@@ -124,7 +134,10 @@ impl Client {
             if object["type"] == kind {
                 return object;
             }
-            assert_eq!(object["type"], "status", "{kind} was expected, and this came: {object}");
+            assert_eq!(
+                object["type"], "status",
+                "{kind} was expected, and this came: {object}"
+            );
         }
     }
 

@@ -36,9 +36,16 @@ impl Reply {
     fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
         let status = status.unwrap_or_else(|| panic!("this is no HTTP answer: {text:?}"));
-        Self { status, head: head.to_owned(), body: body.to_owned() }
+        Self {
+            status,
+            head: head.to_owned(),
+            body: body.to_owned(),
+        }
     }
 }
 
@@ -49,7 +56,9 @@ pub async fn http(at: SocketAddr, method: &str, path: &str, headers: &[(&str, &s
 
 /// Sends `bytes` and returns whatever comes back until the program ends the connection.
 pub async fn bare(at: SocketAddr, bytes: &[u8]) -> Vec<u8> {
-    let mut stream = TcpStream::connect(at).await.expect("the program accepts connections");
+    let mut stream = TcpStream::connect(at)
+        .await
+        .expect("the program accepts connections");
     // The program may answer and close before it has read everything.
     let _ = stream.write_all(bytes).await;
     let mut answer = Vec::new();
@@ -76,7 +85,10 @@ impl RawSocket {
 
     /// Writes bytes as they are.
     pub async fn write(&mut self, bytes: &[u8]) {
-        self.0.write_all(bytes).await.expect("the program takes the bytes");
+        self.0
+            .write_all(bytes)
+            .await
+            .expect("the program takes the bytes");
     }
 
     /// Reads frames up to a Close and gives its code and reason.
@@ -95,14 +107,21 @@ impl RawSocket {
     }
 
     async fn frame(&mut self) -> (u8, Vec<u8>) {
-        let first = self.0.read_u8().await.expect("the connection ends with a Close frame");
+        let first = self
+            .0
+            .read_u8()
+            .await
+            .expect("the connection ends with a Close frame");
         let length = match self.0.read_u8().await.expect("a frame has a length") {
             126 => usize::from(self.0.read_u16().await.expect("a frame has a length")),
             127 => panic!("a frame of more than 64 KiB is not expected here"),
             length => usize::from(length),
         };
         let mut payload = vec![0; length];
-        self.0.read_exact(&mut payload).await.expect("a frame has its payload");
+        self.0
+            .read_exact(&mut payload)
+            .await
+            .expect("a frame has its payload");
         (first & 0x0f, payload)
     }
 }
@@ -114,12 +133,21 @@ async fn knock(at: SocketAddr, path: &str, headers: &[(&str, &str)]) -> (Reply, 
         ("Sec-WebSocket-Version", "13"),
         ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
     ];
-    all.retain(|(name, _)| !headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)));
+    all.retain(|(name, _)| {
+        !headers
+            .iter()
+            .any(|(other, _)| other.eq_ignore_ascii_case(name))
+    });
     all.extend_from_slice(headers);
     let request = request(at, "GET", path, &all);
 
-    let mut stream = TcpStream::connect(at).await.expect("the program accepts connections");
-    stream.write_all(request.as_bytes()).await.expect("the program takes a request");
+    let mut stream = TcpStream::connect(at)
+        .await
+        .expect("the program accepts connections");
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("the program takes a request");
     let mut answer = Vec::new();
     within("an answer to an upgrade", async {
         while !answer.ends_with(b"\r\n\r\n") {
@@ -141,7 +169,10 @@ async fn knock(at: SocketAddr, path: &str, headers: &[(&str, &str)]) -> (Reply, 
 
 fn request(at: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> String {
     let mut request = format!("{method} {path} HTTP/1.1\r\n");
-    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("Host")) {
+    if !headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("Host"))
+    {
         request += &format!("Host: {at}\r\n");
     }
     for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {

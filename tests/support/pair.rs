@@ -108,8 +108,16 @@ impl Pair {
         let twin = device.try_clone().expect("a descriptor can be doubled");
         let reader = unix::pipe::Receiver::from_owned_fd_unchecked(device);
         let writer = unix::pipe::Sender::from_owned_fd_unchecked(twin);
-        let ends = (reader.expect("a pty can be polled"), writer.expect("a pty can be polled"));
-        Self { path, device: Device::of(ends), held: Some(held), _turn: None }
+        let ends = (
+            reader.expect("a pty can be polled"),
+            writer.expect("a pty can be polled"),
+        );
+        Self {
+            path,
+            device: Device::of(ends),
+            held: Some(held),
+            _turn: None,
+        }
     }
 
     #[cfg(not(unix))]
@@ -137,15 +145,21 @@ impl Device {
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
-        Self { reader: Box::new(reader), writer: Box::new(writer) }
+        Self {
+            reader: Box::new(reader),
+            writer: Box::new(writer),
+        }
     }
 
     /// Sends `bytes`, all of them.
     pub async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         let mut rest = bytes.as_ref();
         while !rest.is_empty() {
-            let sent =
-                within("the program to take what the device sends", self.writer.write(rest)).await;
+            let sent = within(
+                "the program to take what the device sends",
+                self.writer.write(rest),
+            )
+            .await;
             rest = &rest[sent.expect("the device can send")..];
         }
     }
@@ -155,7 +169,10 @@ impl Device {
         let mut taken = Vec::with_capacity(length);
         while taken.len() < length {
             let mut buffer = vec![0; READ_SIZE.min(length - taken.len())];
-            let what = format!("the device to receive {length} bytes, after {}", taken.len());
+            let what = format!(
+                "the device to receive {length} bytes, after {}",
+                taken.len()
+            );
             let read = within(&what, self.reader.read(&mut buffer)).await;
             let read = read.unwrap_or_else(|error| panic!("{what}: {error}"));
             assert_ne!(read, 0, "{what}: the line is dead");

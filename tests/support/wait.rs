@@ -36,7 +36,10 @@ pub fn skip(reason: &str) {
     let line = format!("{}: {reason}\n", thread.name().unwrap_or("a test"));
     let _ = std::io::stderr().write_all(format!("skipped: {line}").as_bytes());
     if let Some(list) = std::env::var_os("SERIAL_WS_TEST_SKIPPED") {
-        let file = std::fs::File::options().append(true).create(true).open(list);
+        let file = std::fs::File::options()
+            .append(true)
+            .create(true)
+            .open(list);
         file.and_then(|mut file| file.write_all(line.as_bytes()))
             .expect("the list of skipped tests can be written");
     }
