@@ -42,9 +42,10 @@ pub struct Address {
 /// For messages: `ws://HOST:PORT`, without path and query, where a token may be.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.host.contains(':') {
-            true => write!(f, "ws://[{}]:{}", self.host, self.port),
-            false => write!(f, "ws://{}:{}", self.host, self.port),
+        if self.host.contains(':') {
+            write!(f, "ws://[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "ws://{}:{}", self.host, self.port)
         }
     }
 }
@@ -95,19 +96,16 @@ impl Address {
 
     /// Opens the connection.
     pub async fn dial(&self) -> Result<TcpStream> {
-        let connected = match self.is_localhost() {
+        let connected = if self.is_localhost() {
             // A bridge may have one of the two only, and some systems resolve to one of them only.
-            true => {
-                let addresses = [
-                    SocketAddr::from((Ipv6Addr::LOCALHOST, self.port)),
-                    SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)),
-                ];
-                timeout(CONNECT_TIME, TcpStream::connect(&addresses[..])).await
-            }
-            false => {
-                let address = (self.host.as_str(), self.port);
-                timeout(CONNECT_TIME, TcpStream::connect(address)).await
-            }
+            let addresses = [
+                SocketAddr::from((Ipv6Addr::LOCALHOST, self.port)),
+                SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)),
+            ];
+            timeout(CONNECT_TIME, TcpStream::connect(&addresses[..])).await
+        } else {
+            let address = (self.host.as_str(), self.port);
+            timeout(CONNECT_TIME, TcpStream::connect(address)).await
         };
         let stream = connected
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
@@ -138,10 +136,10 @@ impl Address {
             Error::Http(response) => {
                 let status = response.status();
                 let reason = text::excerpt(&body(*response, stream).await);
-                match reason.is_empty() {
-                    true => anyhow!("{self} refused: {status}"),
-                    false => anyhow!("{self} refused: {status}: {reason}"),
+                if reason.is_empty() {
+                    return anyhow!("{self} refused: {status}");
                 }
+                anyhow!("{self} refused: {status}: {reason}")
             }
             Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => self.unreachable(error),
             error => {
