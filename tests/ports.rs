@@ -7,7 +7,7 @@ use crate::support::{Bridge, Client, Pair, Program, skip, until};
 
 #[tokio::test]
 async fn the_first_port_is_at_the_root_and_each_at_its_name() {
-    if !Pair::are_many() {
+    if !Pair::are_ours() {
         return skip("there is only one serial pair");
     }
     let (mut uno, mut scale) = (Pair::open().await, Pair::open().await);
@@ -45,7 +45,7 @@ async fn the_first_port_is_at_the_root_and_each_at_its_name() {
 
 #[tokio::test]
 async fn settings_after_a_port_are_its_own() {
-    if !Pair::are_many() {
+    if !Pair::are_ours() {
         return skip("there is only one serial pair");
     }
     let (mut uno, mut scale) = (Pair::open().await, Pair::open().await);
@@ -110,7 +110,7 @@ async fn every_listener_serves_the_same_ports() {
 async fn a_device_that_goes_leaves_the_clients_connected_and_the_processor_idle() {
     use std::time::Duration;
     const WATCHED: Duration = Duration::from_millis(500);
-    if !Pair::are_many() {
+    if !Pair::are_ours() {
         return skip("a serial pair from outside cannot be unplugged");
     }
     let mut pair = Pair::open().await;
@@ -217,19 +217,19 @@ async fn a_tcp_port_in_use_is_named_with_the_way_out() {
 /// What only pseudo-terminals and the file systems of Unix can show.
 #[cfg(unix)]
 mod unix {
-    use std::os::unix::fs::symlink;
-
     use super::*;
 
     #[tokio::test]
     async fn a_port_that_appears_is_opened_and_its_first_line_is_whole() {
+        if !Pair::are_ours() {
+            return skip("a serial pair from outside cannot be plugged in");
+        }
         let mut pair = Pair::open().await;
-        let folder = Folder::new("appears");
-        let path = folder.0.join("ttyACM7");
-        let bridge = Bridge::start(&["--port", &format!("board={}", path.display())]).await;
+        pair.hide();
+        let bridge = Bridge::start(&["--port", &format!("board={}", pair.path)]).await;
         bridge.state("board", "waiting").await;
         let mut client = bridge.client("/").await;
-        symlink(&pair.path, &path).expect("a link can be made");
+        pair.show();
         bridge.open("board").await;
         pair.device.write("ready\n").await;
         assert_eq!(client.text().await, "ready");
@@ -289,24 +289,6 @@ mod unix {
         let opened = Opened::watch(&pair.path);
         Program::run(&["list", "--all"]).await.with(0, "");
         assert_eq!(opened.count(), 0, "list opened a port");
-    }
-
-    /// A folder that goes with the test.
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Self {
-            let name = format!("serial-ws-test-{}-{name}", std::process::id());
-            let path = std::env::temp_dir().join(name);
-            std::fs::create_dir_all(&path).expect("a folder can be made");
-            Self(path)
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
     }
 
     /// Counts how often a port was opened or closed, whoever did it.

@@ -23,6 +23,10 @@ static TURN: Mutex<()> = Mutex::const_new(());
 pub struct Pair {
     /// What the program is told to open.
     pub path: String,
+    /// The link at `path`, gone before the pty is: its number may be another test's at once, and a
+    /// program that still waits for it must not find that one.
+    #[cfg(unix)]
+    plug: Option<Plug>,
     /// The end that the test plays.
     pub device: Device,
     /// The program's end, held open as well: a pty whose last holder lets go forgets its settings
@@ -49,6 +53,8 @@ impl Pair {
                 let port = port.unwrap_or_else(|error| panic!("cannot open {device}: {error}"));
                 Self {
                     path,
+                    #[cfg(unix)]
+                    plug: None,
                     device: Device::of(tokio::io::split(port)),
                     #[cfg(unix)]
                     held: None,
@@ -59,8 +65,8 @@ impl Pair {
         }
     }
 
-    /// Whether a second pair can be had beside the first: not where one was given from outside.
-    pub fn are_many() -> bool {
+    /// Whether pairs are made here: there can be several then, and they can be unplugged.
+    pub fn are_ours() -> bool {
         cfg!(unix) && Self::from_outside().is_none()
     }
 
@@ -88,13 +94,10 @@ impl Pair {
         pty::unlockpt(&device).expect("a pty can be unlocked");
         fs::fcntl_setfl(&device, fs::OFlags::RDWR | fs::OFlags::NONBLOCK)
             .expect("a pty can be read without blocking");
-        let path = pty::ptsname(&device, Vec::new())
-            .expect("a pty has a name")
-            .into_string()
-            .expect("the name of a pty is text");
+        let name = pty::ptsname(&device, Vec::new()).expect("a pty has a name");
 
         let held = fs::open(
-            &path,
+            &name,
             fs::OFlags::RDWR | fs::OFlags::NOCTTY | fs::OFlags::CLOEXEC,
             fs::Mode::empty(),
         )
@@ -112,8 +115,10 @@ impl Pair {
             reader.expect("a pty can be polled"),
             writer.expect("a pty can be polled"),
         );
+        let plug = Plug::new(name.into_string().expect("the name of a pty is text"));
         Self {
-            path,
+            path: plug.path.clone(),
+            plug: Some(plug),
             device: Device::of(ends),
             held: Some(held),
             _turn: None,
@@ -123,6 +128,18 @@ impl Pair {
     #[cfg(not(unix))]
     fn pty() -> Self {
         panic!("there are no ptys here: name a pair in SERIAL_WS_TEST_PAIR");
+    }
+
+    /// Takes the port out of the system's sight; what holds it open keeps it.
+    #[cfg(unix)]
+    pub fn hide(&self) {
+        self.plug.as_ref().expect("the pair is ours").pull();
+    }
+
+    /// Puts the port back where the program looks for it.
+    #[cfg(unix)]
+    pub fn show(&self) {
+        self.plug.as_ref().expect("the pair is ours").push();
     }
 
     /// Leaves the program as the only holder of its end.
@@ -191,5 +208,41 @@ impl Device {
             String::from_utf8_lossy(&taken),
             String::from_utf8_lossy(expected)
         );
+    }
+}
+
+/// A name for a pty that no other test uses, and that can come and go.
+#[cfg(unix)]
+struct Plug {
+    path: String,
+    target: String,
+}
+
+#[cfg(unix)]
+impl Plug {
+    fn new(target: String) -> Self {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("serial-ws-test-{}-{count}", std::process::id());
+        let path = std::env::temp_dir().join(name).display().to_string();
+        let plug = Self { path, target };
+        plug.push();
+        plug
+    }
+
+    fn push(&self) {
+        std::os::unix::fs::symlink(&self.target, &self.path).expect("a link can be made");
+    }
+
+    fn pull(&self) {
+        std::fs::remove_file(&self.path).expect("the link can be removed");
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Plug {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
     }
 }
