@@ -1,1 +1,4 @@
 //! serial-ws shares a serial port with any number of web pages and programs over WebSocket.
+
+pub mod escape;
+pub mod sys;

@@ -1,0 +1,214 @@
+//! Linux: /proc tells who holds a port, sysfs where it is plugged in, udev's links its other names.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, FileType, StatxFlags, major, minor};
+
+use super::unix;
+use super::{Access, Holder};
+
+pub use super::unix::{describe_path, end_by_signal, same_port};
+
+/// Where udev keeps links to ports, by identity before by place.
+const LINK_FOLDERS: [&str; 2] = ["/dev/serial/by-id", "/dev/serial/by-path"];
+
+pub fn holder(path: &str) -> Option<Holder> {
+    let number = unix::device_number(path)?;
+    let pid = holder_by_descriptor(number).or_else(|| holder_by_lock(path))?;
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(Holder {
+        name: name.trim_end().to_owned(),
+        pid,
+    })
+}
+
+/// Looks for a process with this device among its open files. Those of other users are closed to
+/// us unless we are root.
+fn holder_by_descriptor(number: u64) -> Option<u32> {
+    fs::read_dir("/proc")
+        .ok()?
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|&pid| pid != std::process::id())
+        .find(|pid| {
+            fs::read_dir(format!("/proc/{pid}/fd"))
+                .is_ok_and(|files| files.flatten().any(|file| is_device(&file.path(), number)))
+        })
+}
+
+fn is_device(descriptor: &Path, number: u64) -> bool {
+    // Without a sync, as a file on a dead network share would hold us up for ever.
+    let flags = AtFlags::STATX_DONT_SYNC;
+    rustix::fs::statx(CWD, descriptor, flags, StatxFlags::TYPE).is_ok_and(|status| {
+        FileType::from_raw_mode(status.stx_mode.into()) == FileType::CharacterDevice
+            && status.stx_rdev_major == major(number)
+            && status.stx_rdev_minor == minor(number)
+    })
+}
+
+/// Programs that lock their port, as this one does, show in a list that every user may read.
+fn holder_by_lock(path: &str) -> Option<u32> {
+    let pid = locker(&fs::read_to_string("/proc/locks").ok()?, &lock_key(path)?)?;
+    (pid != std::process::id()).then_some(pid)
+}
+
+/// How the list of locks names a file: the device that it is stored on, and its inode.
+fn lock_key(path: &str) -> Option<String> {
+    let metadata = fs::metadata(path).ok()?;
+    let (dev, inode) = (metadata.dev(), metadata.ino());
+    Some(format!("{:02x}:{:02x}:{inode}", major(dev), minor(dev)))
+}
+
+/// Who holds a lock on the file with this key, in the text of `/proc/locks`.
+fn locker(locks: &str, key: &str) -> Option<u32> {
+    locks.lines().find_map(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let at = fields.iter().position(|&field| field == key)?;
+        // A waiting locker does not hold it yet.
+        if fields.contains(&"->") {
+            return None;
+        }
+        // The process before the file; 0 when it lives outside of our container.
+        fields[at.checked_sub(1)?]
+            .parse()
+            .ok()
+            .filter(|&pid| pid > 0)
+    })
+}
+
+pub fn access(path: &str) -> Access {
+    unix::access(path, |group| format!("sudo usermod -aG {group} $USER"))
+}
+
+pub fn aliases(path: &str) -> Vec<String> {
+    let Ok(node) = fs::canonicalize(path) else {
+        return Vec::new();
+    };
+    LINK_FOLDERS
+        .iter()
+        .flat_map(|folder| {
+            let mut links = links_to(&node, Path::new(folder));
+            links.sort();
+            links
+        })
+        .collect()
+}
+
+fn links_to(node: &Path, folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|link| fs::canonicalize(link).is_ok_and(|target| target == node))
+        .filter_map(|link| link.to_str().map(str::to_owned))
+        .collect()
+}
+
+pub fn usb_location(path: &str) -> Option<String> {
+    let device = fs::canonicalize(class_folder(path)?.join("device")).ok()?;
+    device
+        .ancestors()
+        .find(|folder| folder.join("idVendor").exists())?
+        .file_name()?
+        .to_str()
+        .map(str::to_owned)
+}
+
+/// Old serial drivers register more ports than the machine has; those are of type 0, "unknown".
+pub fn has_hardware(path: &str) -> bool {
+    let name = Path::new(path).file_name().and_then(|name| name.to_str());
+    if !name.is_some_and(|name| name.starts_with("ttyS")) {
+        return true;
+    }
+    class_folder(path)
+        .and_then(|folder| fs::read_to_string(folder.join("type")).ok())
+        .is_none_or(|kind| kind.trim() != "0")
+}
+
+/// What sysfs has on the port that this path leads to.
+fn class_folder(path: &str) -> Option<PathBuf> {
+    let node = fs::canonicalize(path).ok()?;
+    Some(Path::new("/sys/class/tty").join(node.file_name()?))
+}
+
+pub fn cannot_list() -> Option<&'static str> {
+    (!Path::new("/sys/class/tty").is_dir()).then_some(
+        "/sys/class/tty is missing: in a container, mount /sys, or name the port by its path",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[track_caller]
+    fn check_locker(locks: &str, expected: Option<u32>) {
+        assert_eq!(locker(locks, "00:05:123"), expected);
+    }
+
+    #[test]
+    fn a_lock_names_its_process() {
+        check_locker(
+            "1: FLOCK  ADVISORY  WRITE 7 00:05:12 0 EOF\n2: FLOCK  ADVISORY  WRITE 8 00:05:123 0 EOF\n",
+            Some(8),
+        );
+        check_locker("1: FLOCK  ADVISORY  WRITE 0 00:05:123 0 EOF\n", None);
+        check_locker("1: -> FLOCK  ADVISORY  WRITE 8 00:05:123 0 EOF\n", None);
+        check_locker("", None);
+    }
+
+    #[test]
+    fn the_lock_list_of_this_system_is_understood() {
+        let (_master, path) = pty();
+        let file = fs::File::open(&path).unwrap();
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        let locks = fs::read_to_string("/proc/locks").unwrap();
+        let locker = locker(&locks, &lock_key(&path).unwrap());
+        assert_eq!(locker, Some(std::process::id()), "{locks}");
+        assert_eq!(holder_by_lock(&path), None);
+    }
+
+    #[test]
+    fn another_process_is_the_holder_but_we_are_not() {
+        let (master, path) = pty();
+        let ours = fs::File::open(&path).unwrap();
+        assert_eq!(holder(&path), None);
+        let mut child = Command::new("sleep").arg("10").stdin(ours).spawn().unwrap();
+        let found = holder(&path);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let expected = Holder {
+            name: "sleep".into(),
+            pid: child.id(),
+        };
+        assert_eq!(found, Some(expected));
+        assert_eq!(access(&path), Access::Granted);
+        drop(master);
+    }
+
+    #[test]
+    fn a_pty_is_no_usb_port() {
+        let (_master, path) = pty();
+        assert_eq!(usb_location(&path), None);
+        assert_eq!(aliases(&path), Vec::<String>::new());
+        assert!(has_hardware(&path));
+        assert_eq!(access("/dev/no-such-port"), Access::Unknown);
+        assert_eq!(holder("/dev/no-such-port"), None);
+    }
+
+    /// A pseudo-terminal: its master side, and the path of its other side.
+    fn pty() -> (rustix::fd::OwnedFd, String) {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let path = ptsname(&master, Vec::new()).unwrap();
+        (master, path.into_string().unwrap())
+    }
+}

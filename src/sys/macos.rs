@@ -1,0 +1,104 @@
+//! macOS, and what we say on the other Unix systems: `lsof` tells who holds a port, and every
+//! port has two nodes, of which `/dev/cu.*` is the one to open.
+
+use std::process::Command;
+
+use super::unix;
+use super::{Access, Holder};
+
+pub use super::unix::{describe_path, end_by_signal};
+
+/// Services of the system itself that look like serial ports.
+const NOT_FOR_USERS: [&str; 3] = ["Bluetooth-Incoming-Port", "debug-console", "wlan-debug"];
+
+/// The node that waits for a modem's carrier before it opens.
+const CALL_IN: &str = "/dev/tty.";
+
+/// The node of the same port that opens at once.
+const CALL_OUT: &str = "/dev/cu.";
+
+pub fn holder(path: &str) -> Option<Holder> {
+    let twin = path
+        .strip_prefix(CALL_OUT)
+        .map(|name| format!("{CALL_IN}{name}"));
+    let output = Command::new("lsof")
+        .args(["-w", "-F", "pc", "--", path])
+        .args(twin)
+        .output()
+        .ok()?;
+    parse_lsof(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// Reads lines such as `p4711` and `carduino-ide`, one pair for each process.
+fn parse_lsof(text: &str) -> Option<Holder> {
+    let mut pid = None;
+    for line in text.lines() {
+        if let Some(number) = line.strip_prefix('p') {
+            pid = number.parse().ok();
+        } else if let (Some(name), Some(pid)) = (line.strip_prefix('c'), pid)
+            && pid != std::process::id()
+        {
+            let name = name.to_owned();
+            return Some(Holder { name, pid });
+        }
+    }
+    None
+}
+
+pub fn access(path: &str) -> Access {
+    unix::access(path, |group| {
+        format!("sudo dseditgroup -o edit -a $USER -t user {group}")
+    })
+}
+
+pub fn aliases(_path: &str) -> Vec<String> {
+    Vec::new()
+}
+
+pub fn usb_location(_path: &str) -> Option<String> {
+    None
+}
+
+pub fn has_hardware(path: &str) -> bool {
+    !path.starts_with(CALL_IN) && !NOT_FOR_USERS.iter().any(|name| path.ends_with(name))
+}
+
+pub fn same_port(a: &str, b: &str) -> bool {
+    unix::same_port(&call_out(a), &call_out(b))
+}
+
+fn call_out(path: &str) -> String {
+    match path.strip_prefix(CALL_IN) {
+        Some(name) => format!("{CALL_OUT}{name}"),
+        None => path.to_owned(),
+    }
+}
+
+pub fn cannot_list() -> Option<&'static str> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lsof_names_the_other_process() {
+        let ours = std::process::id();
+        let text = format!("p{ours}\ncserial-ws\nf9\np4711\ncarduino-ide\nf33\n");
+        let expected = Holder {
+            name: "arduino-ide".into(),
+            pid: 4711,
+        };
+        assert_eq!(parse_lsof(&text), Some(expected));
+        assert_eq!(parse_lsof(""), None);
+    }
+
+    #[test]
+    fn twins_and_services_are_not_for_users() {
+        assert!(has_hardware("/dev/cu.usbmodem14201"));
+        assert!(!has_hardware("/dev/tty.usbmodem14201"));
+        assert!(!has_hardware("/dev/cu.Bluetooth-Incoming-Port"));
+        assert!(same_port("/dev/cu.usbmodem1", "/dev/tty.usbmodem1"));
+    }
+}

@@ -1,0 +1,109 @@
+//! Everything that differs between systems, behind one interface: who holds a port, who may open
+//! it, where it is plugged in, and how a process ends by a signal. Nothing here opens a port, and
+//! all `unsafe` of the program is below this module.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(all(unix, not(target_os = "linux")))]
+mod macos;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(target_os = "linux")]
+use linux as system;
+#[cfg(all(unix, not(target_os = "linux")))]
+use macos as system;
+#[cfg(windows)]
+use windows as system;
+
+/// The other process that has a port open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// What the process calls itself, so not to be trusted: escape it before showing it.
+    pub name: String,
+    /// Its process id.
+    pub pid: u32,
+}
+
+/// Whether we may open a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// Both reading and writing are permitted.
+    Granted,
+    /// The system refuses us; `hint` is the next step, a sentence for the user.
+    Denied {
+        /// None where nothing useful can be said.
+        hint: Option<String>,
+    },
+    /// The port is missing, or this system cannot tell without opening it.
+    Unknown,
+}
+
+/// What a path names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathKind {
+    /// Nothing at all.
+    Missing,
+    /// Something that can be tried as a serial port.
+    Port,
+    /// Something that can never be one, in words: "a directory", "a regular file".
+    NotAPort(&'static str),
+}
+
+/// A signal that ends the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopSignal {
+    /// Ctrl-C, SIGINT.
+    Interrupt,
+    /// What `kill` and service managers send, SIGTERM.
+    Terminate,
+}
+
+/// The other process that holds this port; None when there is none, or when it cannot be known
+/// (it belongs to another user, or the system does not tell).
+pub fn holder(path: &str) -> Option<Holder> {
+    system::holder(path)
+}
+
+/// Whether we may open this port, and if not, what would help.
+pub fn access(path: &str) -> Access {
+    system::access(path)
+}
+
+/// Other names of this port, those by identity before those by place.
+pub fn aliases(path: &str) -> Vec<String> {
+    system::aliases(path)
+}
+
+/// The USB socket that the port's device is plugged into, such as `1-1.2`.
+pub fn usb_location(path: &str) -> Option<String> {
+    system::usb_location(path)
+}
+
+/// False for an entry behind which there is no device that anyone would want to open.
+pub fn has_hardware(path: &str) -> bool {
+    system::has_hardware(path)
+}
+
+/// Whether two spellings name the same port.
+pub fn same_port(a: &str, b: &str) -> bool {
+    system::same_port(a, b)
+}
+
+/// What a path names. Never opens it.
+pub fn describe_path(path: &str) -> PathKind {
+    system::describe_path(path)
+}
+
+/// Why ports cannot be listed here, if so.
+pub fn cannot_list() -> Option<&'static str> {
+    system::cannot_list()
+}
+
+/// Ends the process as if it had never handled the signal, so that its parent sees why, and the
+/// kernel does not wait for output that a port still holds.
+pub fn end_by_signal(signal: StopSignal) -> ! {
+    system::end_by_signal(signal)
+}

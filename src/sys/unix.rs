@@ -1,0 +1,191 @@
+//! What Linux and macOS have in common.
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+
+use rustix::process;
+
+use super::{Access, PathKind, StopSignal};
+use crate::escape::shown;
+
+/// Reading and writing for the group, as bits of a file's mode.
+const GROUP_READ_WRITE: u32 = 0o060;
+
+/// Whether we may open `path`. `join` gives the command that adds the user to a group.
+pub fn access(path: &str, join: impl Fn(&str) -> String) -> Access {
+    let wanted = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK;
+    match rustix::fs::access(path, wanted) {
+        Ok(()) => Access::Granted,
+        Err(rustix::io::Errno::ACCESS) => Access::Denied {
+            hint: fs::metadata(path)
+                .ok()
+                .and_then(|metadata| hint(path, &metadata, join)),
+        },
+        Err(_) => Access::Unknown,
+    }
+}
+
+fn hint(path: &str, metadata: &Metadata, join: impl Fn(&str) -> String) -> Option<String> {
+    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
+    let user = std::env::var("USER").unwrap_or_default();
+    let membership = if in_group(metadata.gid()) {
+        Membership::Active
+    } else if lists_member(&groups, metadata.gid(), &user) {
+        Membership::AtNextLogin
+    } else {
+        Membership::None
+    };
+    let lets_group_in = metadata.mode() & GROUP_READ_WRITE == GROUP_READ_WRITE;
+    match (lets_group_in && metadata.gid() != 0, membership) {
+        // The mode would let us in, so something else keeps us out, and we cannot tell what.
+        (true, Membership::Active) => None,
+        (true, Membership::AtNextLogin) => Some(format!(
+            "It belongs to group {}, which you have joined: log out and in",
+            group_name(&groups, metadata.gid())
+        )),
+        (true, Membership::None) => {
+            let group = group_name(&groups, metadata.gid());
+            let join = join(&group);
+            Some(format!(
+                "It belongs to group {group}: {join}, then log out and in"
+            ))
+        }
+        (false, _) => Some(format!(
+            "Only root may open it: sudo chmod a+rw {} until it is plugged in again, \
+             or a udev rule for good",
+            shown(path)
+        )),
+    }
+}
+
+enum Membership {
+    None,
+    /// The group file has us, but this session began before.
+    AtNextLogin,
+    Active,
+}
+
+fn in_group(gid: u32) -> bool {
+    process::getegid().as_raw() == gid
+        || process::getgroups().is_ok_and(|groups| groups.iter().any(|g| g.as_raw() == gid))
+}
+
+/// The fields of one group in the text of `/etc/group`: name, password, id, members.
+fn group_fields(groups: &str, gid: u32) -> Option<Vec<&str>> {
+    groups
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>())
+        .find(|fields| fields.get(2).and_then(|id| id.parse().ok()) == Some(gid))
+}
+
+fn group_name(groups: &str, gid: u32) -> String {
+    group_fields(groups, gid).map_or_else(|| gid.to_string(), |fields| fields[0].to_owned())
+}
+
+fn lists_member(groups: &str, gid: u32, user: &str) -> bool {
+    !user.is_empty()
+        && group_fields(groups, gid)
+            .and_then(|fields| fields.get(3).copied())
+            .is_some_and(|members| members.split(',').any(|member| member == user))
+}
+
+/// The device number of a character device.
+pub fn device_number(path: &str) -> Option<u64> {
+    let metadata = fs::metadata(path).ok()?;
+    metadata
+        .file_type()
+        .is_char_device()
+        .then(|| metadata.rdev())
+}
+
+/// Whether two paths lead to the same device.
+pub fn same_port(a: &str, b: &str) -> bool {
+    if a == b {
+        return true;
+    }
+    match (fs::canonicalize(a), fs::canonicalize(b)) {
+        (Ok(real_a), Ok(real_b)) if real_a == real_b => true,
+        (Ok(_), Ok(_)) => device_number(a).is_some_and(|number| device_number(b) == Some(number)),
+        _ => false,
+    }
+}
+
+/// What a path names.
+pub fn describe_path(path: &str) -> PathKind {
+    let kind = match fs::metadata(path) {
+        Ok(metadata) => metadata.file_type(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return PathKind::Missing,
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return PathKind::Missing,
+        // A folder that we may not enter: opening gives the better answer.
+        Err(_) => return PathKind::Port,
+    };
+    if kind.is_char_device() {
+        PathKind::Port
+    } else if kind.is_dir() {
+        PathKind::NotAPort("a directory")
+    } else if kind.is_file() {
+        PathKind::NotAPort("a regular file")
+    } else if kind.is_fifo() {
+        PathKind::NotAPort("a named pipe")
+    } else if kind.is_socket() {
+        PathKind::NotAPort("a socket")
+    } else {
+        PathKind::NotAPort("a disk")
+    }
+}
+
+/// Gives the signal its default action and sends it to ourselves.
+pub fn end_by_signal(signal: StopSignal) -> ! {
+    let number = match signal {
+        StopSignal::Interrupt => libc::SIGINT,
+        StopSignal::Terminate => libc::SIGTERM,
+    };
+    // SAFETY: both calls only take numbers; SIG_DFL installs no code of ours, and nothing else
+    // in the program changes signal handlers at this point, which is its last.
+    unsafe {
+        libc::signal(number, libc::SIG_DFL);
+        libc::raise(number);
+    }
+    // Only reached where the signal is blocked; the same status as a shell would show.
+    std::process::exit(128 + number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GROUPS: &str = "root:x:0:\ndialout:x:20:ana,ben\nempty:x:21\n";
+
+    #[test]
+    fn groups_are_read_from_the_group_file() {
+        assert_eq!(group_name(GROUPS, 20), "dialout");
+        assert_eq!(group_name(GROUPS, 99), "99");
+        assert!(lists_member(GROUPS, 20, "ben"));
+        assert!(!lists_member(GROUPS, 20, "be"));
+        assert!(!lists_member(GROUPS, 21, "ben"));
+        assert!(!lists_member(GROUPS, 21, ""));
+    }
+
+    #[track_caller]
+    fn check_kind(path: &str, expected: PathKind) {
+        assert_eq!(describe_path(path), expected, "{path}");
+    }
+
+    #[test]
+    fn paths_are_described() {
+        check_kind("/dev/tty", PathKind::Port);
+        check_kind("/dev", PathKind::NotAPort("a directory"));
+        check_kind("/etc/passwd", PathKind::NotAPort("a regular file"));
+        check_kind("/dev/no-such-port", PathKind::Missing);
+        check_kind("/etc/passwd/port", PathKind::Missing);
+    }
+
+    #[test]
+    fn the_same_port_under_two_names() {
+        assert!(same_port("/dev/tty", "/dev/../dev/tty"));
+        assert!(same_port("/dev/gone", "/dev/gone"));
+        assert!(!same_port("/dev/tty", "/dev/null"));
+        assert!(!same_port("/dev/tty", "/dev/gone"));
+    }
+}

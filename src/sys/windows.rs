@@ -1,0 +1,86 @@
+//! Windows: ports are names, not files, and the system tells little about them without opening.
+
+use std::fs;
+
+use super::{Access, Holder, PathKind, StopSignal};
+
+/// What comes before the name of any device, where programs must be exact.
+const DEVICE_PREFIX: &str = r"\\.\";
+
+pub fn holder(_path: &str) -> Option<Holder> {
+    None
+}
+
+pub fn access(_path: &str) -> Access {
+    Access::Unknown
+}
+
+pub fn aliases(_path: &str) -> Vec<String> {
+    Vec::new()
+}
+
+pub fn usb_location(_path: &str) -> Option<String> {
+    None
+}
+
+pub fn has_hardware(_path: &str) -> bool {
+    true
+}
+
+pub fn same_port(a: &str, b: &str) -> bool {
+    name(a).eq_ignore_ascii_case(name(b))
+}
+
+fn name(path: &str) -> &str {
+    path.strip_prefix(DEVICE_PREFIX).unwrap_or(path)
+}
+
+/// A bare name can only be a device, and so is `COM3` in any folder. Neither is looked up as a
+/// file: asking for its metadata would open the port.
+pub fn describe_path(path: &str) -> PathKind {
+    let is_bare = !name(path).contains(['\\', '/', '.', ':']);
+    if is_bare || ends_in_com_port(path) {
+        return PathKind::Port;
+    }
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => PathKind::NotAPort("a directory"),
+        Ok(_) => PathKind::NotAPort("a file"),
+        Err(_) => PathKind::Missing,
+    }
+}
+
+fn ends_in_com_port(path: &str) -> bool {
+    let last = path.rsplit(['\\', '/']).next().unwrap_or(path);
+    let stem = last.split(['.', ':']).next().unwrap_or(last);
+    let (word, number) = stem.split_at_checked(3).unwrap_or((stem, ""));
+    word.eq_ignore_ascii_case("com") && number.parse::<u32>().is_ok()
+}
+
+pub fn cannot_list() -> Option<&'static str> {
+    None
+}
+
+/// There are no signals here: ends with the status that says "stopped before the end".
+pub fn end_by_signal(_signal: StopSignal) -> ! {
+    std::process::exit(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_compared_without_case_and_prefix() {
+        assert!(same_port("COM3", r"\\.\com3"));
+        assert!(!same_port("COM3", "COM31"));
+    }
+
+    #[test]
+    fn a_bare_name_is_a_port() {
+        assert_eq!(describe_path("com3"), PathKind::Port);
+        assert_eq!(describe_path(r"\\.\COM12"), PathKind::Port);
+        assert_eq!(describe_path(r"C:\COM3.txt"), PathKind::Port);
+        assert_eq!(describe_path(r"C:\"), PathKind::NotAPort("a directory"));
+        assert_eq!(describe_path(r"C:\no\such"), PathKind::Missing);
+    }
+}
