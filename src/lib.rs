@@ -1,4 +1,5 @@
 //! serial-ws shares a serial port with any number of web pages and programs over WebSocket.
 
 pub mod escape;
+pub mod port;
 pub mod sys;

@@ -1,0 +1,6 @@
+//! A serial port, below the hub.
+
+pub mod boards;
+pub mod enumerate;
+pub mod identity;
+pub mod select;
