@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::close::{self, Farewell};
 use super::outbox::{Io, Outbox, turn};
 use super::route::Wishes;
-use super::{Port, READ_ONLY};
+use super::Port;
 use crate::hub::{Action, Event, Lane, Lease, Outcome, Position, Subscription, Taken};
 use crate::view::{self, Input, Part, View};
 
