@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::close::{self, Farewell};
 use super::outbox::{Io, Outbox, turn};
 use super::route::Wishes;
-use super::Port;
+use super::{Port, READ_ONLY};
 use crate::hub::{Action, Event, Lane, Lease, Outcome, Position, Subscription, Taken};
 use crate::view::{self, Input, Part, View};
 
@@ -206,12 +206,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         match self.wishes.view.decode(message, self.wishes.append) {
             Input::Nothing => {}
             Input::Mistake(reason, id) => self.send(&view::error(id.as_ref(), &reason, 0)),
-            Input::Action(..) if self.port.settings.read_only => {
-                self.refuse(
-                    None,
-                    "clients may not write here: it runs with --read-only",
-                    0,
-                );
+            Input::Action(_, id) if self.port.settings.read_only => {
+                self.refuse(id.as_ref(), READ_ONLY, 0);
             }
             Input::Action(action, id) if self.is_json() => self.ask(action, id),
             Input::Action(action, _) => self.held = Some(action),
