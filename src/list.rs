@@ -89,7 +89,7 @@ impl State {
             State::Busy(holder) => format!("in use by {} (pid {})", holder.name, holder.pid),
             State::Denied { .. } => "no permission".into(),
             State::NoHardware => "no hardware".into(),
-            State::Unknown => "unknown".into(),
+            State::Unknown => String::new(),
         }
     }
 
@@ -191,16 +191,22 @@ fn row(port: &Found, state: &State) -> [String; 6] {
     ]
 }
 
-/// What to do about the ports that we may not open.
+/// What to do about the ports that we may not open, each advice once.
 fn hints(ports: &[(State, Found)]) -> String {
-    let denied = ports.iter().filter_map(|(state, port)| match state {
-        State::Denied { hint: Some(hint) } => Some(format!("{}: {hint}\n", shown(&port.path))),
-        _ => None,
-    });
-    let hints: String = denied.collect();
-    match hints.is_empty() {
-        true => hints,
-        false => format!("\n{hints}"),
+    let mut given: Vec<&str> = Vec::new();
+    let mut text = String::new();
+    for (state, port) in ports {
+        let State::Denied { hint: Some(hint) } = state else {
+            continue;
+        };
+        if !given.contains(&hint.as_str()) {
+            given.push(hint);
+            text += &format!("{}: {hint}\n", shown(&port.path));
+        }
+    }
+    match text.is_empty() {
+        true => text,
+        false => format!("\n{text}"),
     }
 }
 
@@ -209,7 +215,8 @@ mod tests {
     use super::*;
 
     fn sample() -> Vec<(State, Found)> {
-        let hint = Some("It belongs to group dialout: sudo usermod -aG dialout $USER".into());
+        let hint = Some("It belongs to group dialout: sudo usermod -aG dialout $USER".to_owned());
+        let again = hint.clone();
         let name = "arduino-ide\x1b[2J".into();
         vec![
             (
@@ -219,6 +226,10 @@ mod tests {
             (
                 State::Denied { hint },
                 Found::fake_usb("/dev/ttyUSB0", "1a86:7523"),
+            ),
+            (
+                State::Denied { hint: again },
+                Found::fake_usb("/dev/ttyUSB1", "0403:6001"),
             ),
             (State::Free, Found::fake("/dev/ttyAMA0")),
         ]
@@ -230,6 +241,7 @@ mod tests {
 PORT          BOARD             USB            SERIAL NUMBER  STATE
 /dev/ttyACM0  Arduino Uno       usb:2341:0043  A1             in use by arduino-ide\\u{1b}[2J (pid 4711)
 /dev/ttyUSB0  CH340 USB serial  usb:1a86:7523  -              no permission
+/dev/ttyUSB1  FTDI USB serial   usb:0403:6001  -              no permission
 /dev/ttyAMA0  -                 -              -              free
 
 /dev/ttyUSB0: It belongs to group dialout: sudo usermod -aG dialout $USER
@@ -247,8 +259,14 @@ PORT          BOARD             USB            SERIAL NUMBER  STATE
         assert_eq!(list[0]["spec"], "usb:2341:0043:A1");
         assert_eq!(list[0]["state"]["holder"]["pid"], 4711);
         assert_eq!(list[1]["state"]["state"], "denied");
-        assert_eq!(list[2]["usb"], Value::Null);
+        assert_eq!(list[3]["usb"], Value::Null);
         assert!(!text.contains('\x1b'));
+    }
+
+    #[test]
+    fn a_column_with_nothing_in_it_is_left_out() {
+        let ports = [(State::Unknown, Found::fake("COM1"))];
+        assert_eq!(to_table(&ports), "PORT\nCOM1\n");
     }
 
     #[test]

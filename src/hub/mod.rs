@@ -20,7 +20,7 @@ pub use event::{
     Data, ENCODINGS, Event, Extent, Frame, Frames, Kind, Piece, Position, Split, Timestamp, Unit,
     unfinished,
 };
-pub use queue::{Action, Lane, MOST_WAITING, Outcome, Queue, Refusal, Request};
+pub use queue::{Action, Lane, Lease, MOST_WAITING, Outcome, Queue, Refusal, Request};
 pub use status::{DeviceInfo, State, Status};
 
 use ring::Ring;

@@ -37,10 +37,26 @@ pub enum Action {
     Break(Duration),
     /// Restart the board by its modem lines.
     Reset,
-    /// Close the port so that another program can use it, for so long or until resumed.
-    Release(Option<Duration>),
+    /// Close the port so that another program can use it.
+    Release(Lease),
     /// Take the port back.
     Resume,
+}
+
+/// How long a port is lent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lease {
+    /// For so long, unless it is resumed before.
+    For(Duration),
+    /// While the client that asked for it is connected.
+    WhileConnected,
+}
+
+impl Action {
+    /// Whether it goes before all that waits: it must work when a write is stuck.
+    fn is_urgent(&self) -> bool {
+        matches!(self, Self::Reset | Self::Release(_) | Self::Resume)
+    }
 }
 
 /// How a request ended: the bytes that the operating system took, or why not all.
@@ -89,6 +105,7 @@ impl Request {
 pub struct Queue {
     lanes: Mutex<Lanes>,
     filled: Notify,
+    urgent: Notify,
     next_lane: AtomicU64,
 }
 
@@ -97,6 +114,7 @@ struct Lanes {
     requests: HashMap<u64, VecDeque<Request>>,
     /// The lanes that have requests, the one to serve next in front.
     turn: VecDeque<u64>,
+    urgent: VecDeque<Request>,
 }
 
 impl Queue {
@@ -124,7 +142,18 @@ impl Queue {
         }
     }
 
-    /// The next request, if there is one.
+    /// Waits for the next request that does not wait its turn. Cancelling loses nothing.
+    pub async fn take_urgent(&self) -> Request {
+        loop {
+            let filled = self.urgent.notified();
+            if let Some(request) = self.lanes().urgent.pop_front() {
+                return request;
+            }
+            filled.await;
+        }
+    }
+
+    /// The next request that waits its turn, if there is one.
     pub fn try_take(&self) -> Option<Request> {
         let mut lanes = self.lanes();
         let lane = lanes.turn.pop_front()?;
@@ -139,6 +168,10 @@ impl Queue {
     }
 
     fn put(&self, lane: u64, request: Request) {
+        if request.action.is_urgent() {
+            self.lanes().urgent.push_back(request);
+            return self.urgent.notify_one();
+        }
         {
             let mut lanes = self.lanes();
             let waiting = lanes.requests.entry(lane).or_default();

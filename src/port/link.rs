@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::device::Device;
 use super::framer::Framer;
 use super::hints::Hints;
-use crate::config::PortConfig;
-use crate::hub::{Action, Data, Hub, Kind, Refusal, Request, Timestamp};
+use super::signals::{self, Script};
+use super::until;
+use crate::config::{PortConfig, Settings};
+use crate::hub::{Action, Data, Hub, Kind, Lease, Refusal, Request, Timestamp};
 use crate::view::View;
 
 /// Bytes that are read at once. A tty hands out at most 4 KiB on Linux, other systems more.
@@ -26,12 +28,13 @@ const READ_BUFFER: usize = 64 << 10;
 const SILENCE: Duration = Duration::from_millis(50);
 
 /// How work with a device ended.
-#[derive(Debug)]
 pub enum End {
     /// The program stops.
     Stopped,
     /// The device has gone, and why.
     Lost(String),
+    /// Another program is to have the device; who asked for it hears when it is free.
+    Released(Lease, Request),
 }
 
 /// A device at work.
@@ -47,6 +50,9 @@ pub struct Link<'a> {
     settled: Option<Instant>,
     has_spoken: bool,
     writing: Option<Writing>,
+    signalling: Option<Signalling>,
+    settle: Duration,
+    settings: &'a Settings,
 }
 
 /// A write under way.
@@ -54,6 +60,14 @@ struct Writing {
     request: Request,
     bytes: Bytes,
     written: usize,
+}
+
+/// Modem lines being worked.
+struct Signalling {
+    request: Request,
+    script: Script,
+    /// When the first act of the script is due.
+    due: Instant,
 }
 
 /// What the device did.
@@ -83,6 +97,9 @@ impl<'a> Link<'a> {
             settled: (settle > Duration::ZERO).then_some(opened + settle),
             has_spoken: false,
             writing: None,
+            signalling: None,
+            settle,
+            settings: &config.settings,
         }
     }
 
@@ -91,27 +108,31 @@ impl<'a> Link<'a> {
         self.framer.begin(starts_whole);
         let starts_whole = |silence| starts_whole || silence >= SILENCE;
         loop {
-            let may_take = self.writing.is_none() && self.settled.is_none();
+            let is_busy = self.writing.is_some() || self.signalling.is_some();
+            let may_take = !is_busy && self.settled.is_none();
             let is_crowded = self.hub.is_crowded();
             let settled = self.settled;
+            let signal = self.signalling.as_ref().map(|signalling| signalling.due);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return End::Stopped,
+                request = self.hub.queue.take_urgent() => match request.action {
+                    Action::Release(lease) => return End::Released(lease, request),
+                    Action::Resume => request.end(Ok(0)),
+                    _ => self.reset(request),
+                },
                 step = step(&mut self.device, &mut self.buffer, &self.writing, !is_crowded) => {
                     match step {
                         Ok(Step::Read(0)) => return End::Lost("it was unplugged".into()),
                         Ok(Step::Read(count)) => {
-                            if !self.has_spoken {
-                                self.has_spoken = true;
-                                self.settled = None;
-                                self.framer.begin(starts_whole(self.opened.elapsed()));
-                            }
+                            self.hear(starts_whole);
                             self.publish(count);
                         }
                         Ok(Step::Wrote(count)) => self.wrote(count),
                         Err(error) => return End::Lost(error.to_string()),
                     }
                 }
+                () = until(signal) => self.signal(),
                 () = self.hub.room(), if is_crowded => {}
                 request = self.hub.queue.take(), if may_take => self.begin(request),
                 () = until(settled) => self.settled = None,
@@ -124,6 +145,7 @@ impl<'a> Link<'a> {
         let reason = match end {
             End::Stopped => "serial-ws is stopping",
             End::Lost(_) => "the device was lost",
+            End::Released(..) => "the port was lent to another program",
         };
         if let Some(Writing {
             request,
@@ -133,6 +155,9 @@ impl<'a> Link<'a> {
         {
             let reason = format!("{reason} after {written} of {} bytes", bytes.len());
             request.end(Err(Refusal { reason, written }));
+        }
+        if let Some(Signalling { request, .. }) = self.signalling {
+            request.end(Err(Refusal::new(reason)));
         }
         while let Some(request) = self.hub.queue.try_take() {
             request.end(Err(Refusal::new(format!(
@@ -176,24 +201,65 @@ impl<'a> Link<'a> {
                 });
             }
             Action::Signals { dtr, rts } => {
-                let (dtr, rts) = (*dtr, *rts);
-                let outcome = self.signal(dtr, rts);
-                request.end(outcome.map(|()| 0).map_err(|error| {
-                    Refusal::new(format!("the device cannot set its modem lines: {error}"))
-                }));
+                let script = signals::set(*dtr, *rts);
+                self.start(request, script);
             }
-            _ => request.end(Err(Refusal::new("this is not possible yet"))),
+            Action::Break(time) => {
+                let script = signals::hold_break(*time);
+                self.start(request, script);
+            }
+            Action::Reset | Action::Release(_) | Action::Resume => self.reset(request),
         }
     }
 
-    fn signal(&mut self, dtr: Option<bool>, rts: Option<bool>) -> io::Result<()> {
-        if let Some(on) = dtr {
-            self.device.set_dtr(on)?;
+    /// Restarts the board, giving up what its modem lines were busy with.
+    fn reset(&mut self, request: Request) {
+        if let Some(Signalling { request, .. }) = self.signalling.take() {
+            request.end(Err(Refusal::new("a reset came in between")));
         }
-        if let Some(on) = rts {
-            self.device.set_rts(on)?;
+        self.start(request, signals::reset(self.settings));
+        self.settled = (self.settle > Duration::ZERO).then(|| Instant::now() + self.settle);
+    }
+
+    fn start(&mut self, request: Request, script: Script) {
+        self.signalling = Some(Signalling {
+            request,
+            script,
+            due: Instant::now(),
+        });
+    }
+
+    /// Does what is due with the modem lines, and what need not wait after it.
+    fn signal(&mut self) {
+        let Some(mut signalling) = self.signalling.take() else {
+            return;
+        };
+        while let Some((_, act)) = signalling.script.pop_front() {
+            if let Err(error) = signals::act(&mut *self.device, act) {
+                let reason = format!("this device does not let its modem lines be set: {error}");
+                return signalling.request.end(Err(Refusal::new(reason)));
+            }
+            let pause = signalling
+                .script
+                .front()
+                .map_or(Duration::ZERO, |(pause, _)| *pause);
+            if pause > Duration::ZERO {
+                signalling.due = Instant::now() + pause;
+                self.signalling = Some(signalling);
+                return;
+            }
         }
-        Ok(())
+        signalling.request.end(Ok(0));
+    }
+
+    /// Notes that the device has spoken.
+    fn hear(&mut self, starts_whole: impl FnOnce(Duration) -> bool) {
+        if !std::mem::replace(&mut self.has_spoken, true) {
+            self.framer.begin(starts_whole(self.opened.elapsed()));
+        }
+        if self.signalling.is_none() {
+            self.settled = None;
+        }
     }
 
     fn wrote(&mut self, count: usize) {
@@ -248,12 +314,4 @@ fn poll_read(
     let mut buffer = ReadBuf::new(buffer);
     ready!(Pin::new(device).poll_read(cx, &mut buffer))?;
     Poll::Ready(Ok(buffer.filled().len()))
-}
-
-/// Waits until the moment; for ever if there is none.
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => std::future::pending().await,
-    }
 }

@@ -8,9 +8,11 @@ pub mod enumerate;
 pub mod framer;
 mod hints;
 pub mod identity;
+mod lend;
 mod link;
 mod open;
 pub mod select;
+mod signals;
 pub mod sim;
 
 use std::sync::atomic::Ordering;
@@ -22,7 +24,8 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::PortConfig;
-use crate::hub::{Hub, Kind, Refusal, State, Status, Timestamp};
+use crate::hub::{Action, Hub, Kind, Lease, Refusal, Request, State, Status, Timestamp};
+use device::Device;
 use framer::Framer;
 use link::{End, Link};
 use open::{Failure, Opened, Wanted};
@@ -56,72 +59,160 @@ pub async fn run(
     held: Held,
     stop: CancellationToken,
 ) -> Result<Closed> {
-    let mut wanted = Wanted::new(&config, held);
-    let mut framer = Framer::new(config.settings.max_line);
-    let mut may_give_up = true;
-    loop {
-        let opened = tokio::select! {
-            () = stop.cancelled() => return Ok(Closed::Free),
-            opened = wanted.open() => opened,
-        };
-        match opened {
-            Ok(opened) => {
-                let (end, closed) = hold(opened, &config, &hub, &mut framer, &stop).await;
-                if let End::Stopped = end {
-                    return Ok(closed);
-                }
-                wanted.let_go();
-            }
-            Err(failure) if may_give_up && (failure.is_final || config.no_wait) => {
-                bail!(failure.status.sentence());
-            }
-            Err(failure) => tell(&config.name, &hub, failure),
-        }
-        may_give_up = false;
-        tokio::select! {
-            () = stop.cancelled() => return Ok(Closed::Free),
-            () = refuse_until(Instant::now() + LOOK_AGAIN, &hub) => {}
-        }
+    let framer = Framer::new(config.settings.max_line);
+    let wanted = Wanted::new(&config, held);
+    Port {
+        config,
+        hub,
+        wanted,
+        framer,
     }
+    .keep_open(&stop)
+    .await
 }
 
-/// Holds an open device until it is lost or the program stops, and closes it.
-async fn hold(
-    opened: Opened,
-    config: &PortConfig,
-    hub: &Arc<Hub>,
-    framer: &mut Framer,
-    stop: &CancellationToken,
-) -> (End, Closed) {
-    let name = &*config.name;
-    let detail = opened.sentence(&config.settings);
-    let info = Some(Arc::new(opened.info));
-    tracing::info!(port = name, "{detail}");
-    hub.counters.opened.fetch_add(1, Ordering::Relaxed);
-    hub.publish_status(Status::new(State::Open, detail).with_device(info.clone()));
-    let mut link = Link::new(opened.device, config, hub, framer, opened.settle);
-    let end = link.run(opened.starts_whole, stop).await;
-    let device = link.into_device(&end);
-    if let Some(rest) = framer.cut() {
-        hub.publish(Timestamp::now(), Kind::Data(rest));
+/// A port and what it has to do with.
+struct Port {
+    config: PortConfig,
+    hub: Arc<Hub>,
+    wanted: Wanted,
+    framer: Framer,
+}
+
+/// What happened while a port was not open.
+enum Idle {
+    /// It is time to look for the device again.
+    Over,
+    /// The port is lent.
+    Lent(Lease),
+}
+
+impl Port {
+    async fn keep_open(mut self, stop: &CancellationToken) -> Result<Closed> {
+        let mut may_give_up = true;
+        loop {
+            let opened = tokio::select! {
+                () = stop.cancelled() => return Ok(Closed::Free),
+                opened = self.wanted.open() => opened,
+            };
+            let mut lent = None;
+            match opened {
+                Ok(opened) => match self.hold(opened, stop).await {
+                    (End::Stopped, closed) => return Ok(closed),
+                    (End::Lost(_), _) => {}
+                    (End::Released(lease, request), closed) => {
+                        request.end(lend::answer(closed));
+                        lent = Some(lease);
+                    }
+                },
+                Err(failure) if may_give_up && (failure.is_final || self.config.no_wait) => {
+                    bail!(failure.status.sentence());
+                }
+                Err(failure) => self.tell(failure),
+            }
+            may_give_up = false;
+            tokio::select! {
+                () = stop.cancelled() => return Ok(Closed::Free),
+                () = self.wait(lent) => {}
+            }
+        }
     }
-    let closed = close(device).await;
-    if let End::Lost(reason) = &end {
-        let path = info
-            .as_ref()
-            .map_or_else(|| config.spec.to_string(), |info| info.path.clone());
-        let status = Status::new(State::Lost, format!("{path} was lost: {reason}"));
-        tracing::warn!(port = name, "{}", status.detail);
-        hub.publish_status(status.with_hint("plug it in again").with_device(info));
+
+    /// Holds an open device until it is lost, lent, or the program stops, and closes it.
+    async fn hold(&mut self, opened: Opened, stop: &CancellationToken) -> (End, Closed) {
+        let Self {
+            config,
+            hub,
+            framer,
+            ..
+        } = self;
+        let detail = opened.sentence(&config.settings);
+        let info = Some(Arc::new(opened.info));
+        tracing::info!(port = config.name, "{detail}");
+        hub.counters.opened.fetch_add(1, Ordering::Relaxed);
+        hub.publish_status(Status::new(State::Open, detail).with_device(info.clone()));
+        let mut link = Link::new(opened.device, config, hub, framer, opened.settle);
+        let end = link.run(opened.starts_whole, stop).await;
+        let device = link.into_device(&end);
+        if let Some(rest) = framer.cut() {
+            hub.publish(Timestamp::now(), Kind::Data(rest));
+        }
+        if let End::Lost(reason) = &end {
+            let path = info
+                .as_ref()
+                .map_or_else(String::new, |info| info.path.clone());
+            let status = Status::new(State::Lost, format!("{path} was lost: {reason}"));
+            tracing::warn!(port = config.name, "{}", status.detail);
+            hub.publish_status(status.with_hint("Plug it in again").with_device(info));
+        }
+        let closed = close(device, signals::closing(&config.settings)).await;
+        self.wanted.let_go();
+        (end, closed)
     }
-    (end, closed)
+
+    /// Waits until it is time to open the port again: at once after a lease.
+    async fn wait(&mut self, lent: Option<Lease>) {
+        let lease = match lent {
+            Some(lease) => lease,
+            None => match self.idle(Some(Instant::now() + LOOK_AGAIN)).await {
+                Idle::Over => return,
+                Idle::Lent(lease) => lease,
+            },
+        };
+        self.lend(lease).await;
+    }
+
+    /// Answers requests while the port is not open, until the deadline.
+    async fn idle(&self, deadline: Option<Instant>) -> Idle {
+        loop {
+            tokio::select! {
+                biased;
+                () = until(deadline) => return Idle::Over,
+                request = self.hub.queue.take_urgent() => match request.action {
+                    Action::Release(lease) => {
+                        request.end(Ok(0));
+                        return Idle::Lent(lease);
+                    }
+                    Action::Resume => {
+                        request.end(Ok(0));
+                        return Idle::Over;
+                    }
+                    _ => self.refuse(request),
+                },
+                request = self.hub.queue.take() => self.refuse(request),
+            }
+        }
+    }
+
+    fn refuse(&self, request: Request) {
+        let detail = self.hub.status().detail;
+        request.end(Err(Refusal::new(format!("the port is not open: {detail}"))));
+    }
+
+    /// Says why the device could not be opened, once for each new reason.
+    fn tell(&self, failure: Failure) {
+        let last = self.hub.status();
+        // Of a device that was lost it is no news that it is absent.
+        if last.state == State::Lost && failure.status.state == State::Waiting {
+            return;
+        }
+        let status = failure.status.with_device(last.device.clone());
+        if !last.says_the_same(&status) {
+            tracing::warn!(port = self.config.name, "{}", status.sentence());
+            self.hub.publish_status(status);
+        }
+    }
 }
 
 /// Closes a device on a thread of its own: the system may keep the caller waiting for output
 /// that the device does not take.
-async fn close(device: Box<dyn device::Device>) -> Closed {
+async fn close(mut device: Box<dyn Device>, script: signals::Script) -> Closed {
     let (done, closed) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
+        // A device that has gone or has no modem lines has nothing to release.
+        let _ = script
+            .into_iter()
+            .try_for_each(|(_, act)| signals::act(&mut *device, act));
         device.close();
         // Nobody may be waiting any longer.
         let _ = done.send(());
@@ -133,38 +224,15 @@ async fn close(device: Box<dyn device::Device>) -> Closed {
     Closed::Free
 }
 
-/// Publishes why a device could not be opened, once for each new reason.
-fn tell(name: &str, hub: &Hub, failure: Failure) {
-    let last = hub.status();
-    let status = failure.status.with_device(last.device.clone());
-    if !last.says_the_same(&status) {
-        if last.state == State::Lost && status.state == State::Waiting {
-            // It is still lost; that it is also absent is no news.
-            return;
-        }
-        let sentence = status.sentence();
-        tracing::warn!(port = name, "{sentence}");
-        hub.publish_status(status);
+/// Waits until the moment; for ever if there is none.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 
-/// Refuses what clients ask of a port that is not open.
-async fn refuse_until(deadline: Instant, hub: &Hub) {
-    let deadline = sleep_until(deadline);
-    tokio::pin!(deadline);
-    loop {
-        tokio::select! {
-            biased;
-            () = &mut deadline => return,
-            request = hub.queue.take() => {
-                let detail = hub.status().detail;
-                request.end(Err(Refusal::new(format!("the port is not open: {detail}"))));
-            }
-        }
-    }
-}
-
-/// Adds or removes paths that are held; a panic elsewhere does not spoil the list.
+/// Reads or changes the paths that are held; a panic elsewhere does not spoil the list.
 fn with_held<T>(held: &Held, change: impl FnOnce(&mut Vec<String>) -> T) -> T {
     change(&mut held.lock().unwrap_or_else(PoisonError::into_inner))
 }

@@ -10,8 +10,8 @@ use super::device::Device;
 use super::enumerate::{self, Found};
 use super::identity::{Identity, recognise};
 use super::select::{Spec, Undecided, choose};
-use super::{Held, sim, with_held};
-use crate::cli::{FlowControl, Line, Parity};
+use super::{Held, signals, sim, with_held};
+use crate::cli::{FlowControl, Parity};
 use crate::config::{PortConfig, Settings};
 use crate::escape::shown;
 use crate::hub::{DeviceInfo, State, Status};
@@ -307,23 +307,10 @@ fn open(path: &str, settings: Settings) -> Result<SerialStream, Failure> {
     let mut device = builder
         .open_native_async()
         .map_err(|e| explain(&e, path, settings))?;
-    for (name, wish, set) in [
-        // DTR first: RTS alone holds some boards in reset.
-        (
-            "DTR",
-            settings.dtr,
-            Device::set_dtr as fn(&mut SerialStream, bool) -> io::Result<()>,
-        ),
-        ("RTS", settings.rts, Device::set_rts),
-    ] {
-        let outcome = match wish {
-            Line::On => set(&mut device, true),
-            Line::Off => set(&mut device, false),
-            Line::Keep => Ok(()),
-        };
-        if let Err(error) = outcome {
+    for (_, act) in signals::opening(&settings) {
+        if let Err(error) = signals::act(&mut device, act) {
             // Pseudo-terminals and some adapters have no modem lines.
-            tracing::debug!(path, name, %error, "cannot set the modem line");
+            tracing::debug!(path, ?act, %error, "cannot set the modem line");
         }
     }
     Ok(device)

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use axum::extract::{Request, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{App, Port, assets, upgrade};
+use super::{App, Port, READ_ONLY, assets, upgrade};
+use crate::hub::Action;
+use crate::view;
 
 /// All that is served, behind the door.
 pub fn router(app: Arc<App>) -> Router {
@@ -22,6 +25,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/healthz", get(async || "ok\n"))
         .route("/api/ports", get(ports))
         .route("/api/status", get(status))
+        .route("/api/ports/{name}/release", post(release))
+        .route("/api/ports/{name}/resume", post(resume))
+        .route("/api/ports/{name}/reset", post(reset))
         .fallback(async || (StatusCode::NOT_FOUND, "not found\n"))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), door))
         .with_state(app)
@@ -32,26 +38,24 @@ async fn door(State(app): State<Arc<App>>, request: Request, next: Next) -> Resp
     let wants_upgrade = upgrade::is_wanted(request.headers());
     let is_hello = request.uri().path() == "/hello" && !wants_upgrade;
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let mut response = match admit(&app, request.headers(), is_hello) {
-        Err(refusal) => refusal,
-        Ok(()) if wants_upgrade && request.method() == Method::GET => {
-            return upgrade::answer(&app, request);
-        }
-        Ok(()) => {
-            let mut response = next.run(request).await;
-            // Only admitted origins come as far as here, but for /hello, which answers all.
-            let readers = if is_hello {
-                Some(HeaderValue::from_static("*"))
-            } else {
-                origin
-            };
-            if let Some(readers) = readers {
-                response
-                    .headers_mut()
-                    .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, readers);
-            }
+    let mut response = if let Some(refusal) = refusal(&app, request.headers(), is_hello) {
+        refusal
+    } else if wants_upgrade && request.method() == Method::GET {
+        return upgrade::answer(&app, request);
+    } else {
+        let mut response = next.run(request).await;
+        // Only admitted origins come as far as here, but for /hello, which answers all.
+        let readers = if is_hello {
+            Some(HeaderValue::from_static("*"))
+        } else {
+            origin
+        };
+        if let Some(readers) = readers {
             response
+                .headers_mut()
+                .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, readers);
         }
+        response
     };
     // One request per connection leaves nothing to smuggle a second one in.
     let headers = response.headers_mut();
@@ -60,24 +64,23 @@ async fn door(State(app): State<Arc<App>>, request: Request, next: Next) -> Resp
     response
 }
 
-fn admit(app: &App, headers: &HeaderMap, is_hello: bool) -> Result<(), Response> {
+/// The answer to a request that is not permitted.
+fn refusal(app: &App, headers: &HeaderMap, is_hello: bool) -> Option<Response> {
     let verdict = if is_hello {
         app.policy.admit_host(headers)
     } else {
         app.policy.admit(headers)
     };
-    verdict.map_err(|refusal| {
-        tracing::warn!(remedy = refusal.remedy, "refused: {}", refusal.reason);
+    if let Err(refusal) = verdict {
+        tracing::warn!("refused: {}. {}", refusal.reason, refusal.remedy);
         let body = format!(
             "serial-ws refused this: {}\n{}\n",
             refusal.reason, refusal.remedy
         );
-        (StatusCode::from(refusal.status), body).into_response()
-    })?;
-    if has_body(headers) {
-        return Err((StatusCode::BAD_REQUEST, "no request here has a body\n").into_response());
+        return Some((StatusCode::from(refusal.status), body).into_response());
     }
-    Ok(())
+    let no_body = "no request here has a body\n";
+    has_body(headers).then(|| (StatusCode::BAD_REQUEST, no_body).into_response())
 }
 
 fn has_body(headers: &HeaderMap) -> bool {
@@ -122,6 +125,55 @@ async fn status(State(app): State<Arc<App>>) -> Json<Value> {
         "clients": app.clients.load(Ordering::Relaxed),
         "ports": ports.collect::<Value>(),
     }))
+}
+
+/// How long a port is to be lent.
+#[derive(Deserialize)]
+struct Release {
+    seconds: Option<f64>,
+}
+
+async fn release(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    Query(Release { seconds }): Query<Release>,
+) -> Response {
+    match view::lease(seconds, None) {
+        Ok(lease) => ask(&app, &name, Action::Release(lease)).await,
+        Err(mistake) => (StatusCode::BAD_REQUEST, mistake + "\n").into_response(),
+    }
+}
+
+async fn resume(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
+    ask(&app, &name, Action::Resume).await
+}
+
+async fn reset(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
+    ask(&app, &name, Action::Reset).await
+}
+
+/// Asks a port for something, and answers when it is done.
+async fn ask(app: &App, name: &str, action: Action) -> Response {
+    let Some(port) = app.ports.iter().find(|port| port.name == name) else {
+        let known = app.names.join(", ");
+        return (
+            StatusCode::NOT_FOUND,
+            format!("no port of that name. Here are: {known}\n"),
+        )
+            .into_response();
+    };
+    if port.settings.read_only {
+        return (StatusCode::FORBIDDEN, format!("{READ_ONLY}\n")).into_response();
+    }
+    let (mut lane, mut replies) = port.hub.queue.lane();
+    let asked = lane.offer(action);
+    match (asked, replies.recv().await) {
+        (Ok(_), Some((_, Ok(_)))) => Json(describe(port)).into_response(),
+        (Ok(_), Some((_, Err(refusal)))) => {
+            (StatusCode::CONFLICT, refusal.reason + "\n").into_response()
+        }
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "serial-ws is stopping\n").into_response(),
+    }
 }
 
 /// A port as both calls show it.

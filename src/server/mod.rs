@@ -47,6 +47,9 @@ const BACKLOG: u32 = 1024;
 /// How long accepting rests after it failed, as when the system has run out of descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
+/// What a client hears that may not write.
+const READ_ONLY: &str = "clients may not write here: it runs with --read-only";
+
 /// A serial port as clients reach it.
 pub struct Port {
     /// What users call it.

@@ -13,11 +13,11 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
-use super::Port;
 use super::close::{self, Farewell};
 use super::outbox::{Io, Outbox, turn};
 use super::route::Wishes;
-use crate::hub::{Action, Event, Lane, Outcome, Position, Subscription, Taken};
+use super::{Port, READ_ONLY};
+use crate::hub::{Action, Event, Lane, Lease, Outcome, Position, Subscription, Taken};
 use crate::view::{self, Input, Part, View};
 
 /// How long a client may be silent before it is asked for a sign of life, and how long it then has.
@@ -40,6 +40,8 @@ pub struct Session<S> {
     /// A request for which there is no room yet; while there is one, the client is not read.
     held: Option<Action>,
     newest: Newest,
+    /// Whether the port is lent to this client for as long as it is connected.
+    has_lease: bool,
     /// Whether the client is to be told that it missed something, however much.
     owes_missed: bool,
     max_message: usize,
@@ -76,6 +78,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 event: None,
                 due: Instant::now(),
             },
+            has_lease: false,
             owes_missed,
             max_message,
         }
@@ -88,6 +91,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
         let farewell = self.serve(stop).await;
         tracing::debug!(?farewell, "client leaves");
+        if self.has_lease {
+            // There is always room: a lane is empty while its port is lent.
+            let _ = self.lane.offer(Action::Resume);
+        }
         close::say(self.ws, farewell).await;
     }
 
@@ -199,12 +206,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         match self.wishes.view.decode(message, self.wishes.append) {
             Input::Nothing => {}
             Input::Mistake(reason, id) => self.send(&view::error(id.as_ref(), &reason, 0)),
-            Input::Action(..) if self.port.settings.read_only => {
-                self.refuse(
-                    None,
-                    "clients may not write here: it runs with --read-only",
-                    0,
-                );
+            Input::Action(_, id) if self.port.settings.read_only => {
+                self.refuse(id.as_ref(), READ_ONLY, 0);
             }
             Input::Action(action, id) if self.is_json() => self.ask(action, id),
             Input::Action(action, _) => self.held = Some(action),
@@ -217,6 +220,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Action::Write(bytes) => bytes.len(),
             _ => 0,
         };
+        self.has_lease |= action == Action::Release(Lease::WhileConnected);
         match self.lane.offer(action) {
             Ok(number) => self.ids.extend(id.map(|id| (number, id))),
             Err(waiting) => {

@@ -9,10 +9,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Ending, Input, Part, wire};
-use crate::hub::{Action, Data, DeviceInfo, Event, Extent, Frame, Position, Status, Timestamp};
+use crate::hub::{
+    Action, Data, DeviceInfo, Event, Extent, Frame, Lease, Position, Status, Timestamp,
+};
 
 /// The longest break that a client may ask for.
 const LONGEST_BREAK: Duration = Duration::from_secs(5);
+
+/// How long a port is lent where nothing else is said.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// The longest time that a port is lent for.
+const LONGEST_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The first object that a client gets.
 #[derive(Serialize)]
@@ -160,6 +168,7 @@ enum Message {
     Reset,
     Release {
         seconds: Option<f64>,
+        r#while: Option<String>,
     },
     Resume,
     #[serde(other)]
@@ -220,16 +229,30 @@ fn action(message: Message, append: Ending) -> Result<Option<Action>, String> {
             Action::Break(Duration::from_millis(ms))
         }
         Message::Reset => Action::Reset,
-        Message::Release { seconds } => Action::Release(match seconds {
-            None => None,
-            Some(seconds) => Some(
-                Duration::try_from_secs_f64(seconds)
-                    .map_err(|_| r#""seconds" is a number of seconds, such as 60"#)?,
-            ),
-        }),
+        Message::Release { seconds, r#while } => Action::Release(lease(seconds, r#while)?),
         Message::Resume => Action::Resume,
         Message::Unknown => return Ok(None),
     }))
+}
+
+/// How long a port is to be lent.
+///
+/// # Errors
+/// What would be right.
+pub fn lease(seconds: Option<f64>, r#while: Option<String>) -> Result<Lease, String> {
+    match (seconds, r#while.as_deref()) {
+        (None, None) => Ok(Lease::For(LEASE)),
+        (None, Some("connected")) => Ok(Lease::WhileConnected),
+        (Some(seconds), None) if seconds <= LONGEST_LEASE.as_secs_f64() => {
+            let time = Duration::try_from_secs_f64(seconds);
+            time.map(Lease::For)
+                .map_err(|_| r#""seconds" is a time, such as 60"#.into())
+        }
+        _ => Err(format!(
+            r#"a release is for "seconds", at most {}, or "while":"connected""#,
+            LONGEST_LEASE.as_secs()
+        )),
+    }
 }
 
 #[cfg(test)]

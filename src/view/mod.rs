@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::hub::{Action, Event, Kind, Position, Taken, Unit};
 
-pub use json::{Hello, PortInfo, ack, error, hello, missed, status};
+pub use json::{Hello, PortInfo, ack, error, hello, lease, missed, status};
 pub use wire::{frame, ping, text_frame};
 
 /// What a client sees of a port.

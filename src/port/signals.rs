@@ -1,0 +1,104 @@
+//! What is done with a device's modem lines, step by step while reading goes on.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::Duration;
+
+use super::device::Device;
+use crate::cli::Line;
+use crate::config::Settings;
+
+/// How long the lines are held to restart a board. Its reset input needs far less, but USB
+/// adapters pass on changes only every few milliseconds.
+const PULSE: Duration = Duration::from_millis(100);
+
+/// How long a restarted chip takes to look at the pin that would select its bootloader.
+const STRAP: Duration = Duration::from_millis(50);
+
+/// One thing to do, after a pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Set Data Terminal Ready.
+    Dtr(bool),
+    /// Set Request To Send.
+    Rts(bool),
+    /// Begin or end the break condition.
+    Break(bool),
+}
+
+/// Things to do one after another, each after its pause.
+pub type Script = VecDeque<(Duration, Act)>;
+
+/// Does one of them.
+///
+/// # Errors
+/// Where the device has no such line, or has gone.
+pub fn act(device: &mut dyn Device, act: Act) -> io::Result<()> {
+    match act {
+        Act::Dtr(on) => device.set_dtr(on),
+        Act::Rts(on) => device.set_rts(on),
+        Act::Break(on) => device.set_break(on),
+    }
+}
+
+/// Sets the lines that are given, DTR first: RTS alone holds some boards in reset.
+pub fn set(dtr: Option<bool>, rts: Option<bool>) -> Script {
+    let dtr = dtr.map(Act::Dtr);
+    dtr.into_iter()
+        .chain(rts.map(Act::Rts))
+        .map(|act| (Duration::ZERO, act))
+        .collect()
+}
+
+/// The lines as the user wants them after opening.
+pub fn opening(settings: &Settings) -> Script {
+    set(wish(settings.dtr), wish(settings.rts))
+}
+
+/// Releases the lines before closing, RTS first for the same reason.
+pub fn closing(settings: &Settings) -> Script {
+    let release = |line, act| (line != Line::Keep).then_some((Duration::ZERO, act));
+    let rts = release(settings.rts, Act::Rts(false));
+    rts.into_iter()
+        .chain(release(settings.dtr, Act::Dtr(false)))
+        .collect()
+}
+
+/// Holds the line in the break condition.
+pub fn hold_break(time: Duration) -> Script {
+    [
+        (Duration::ZERO, Act::Break(true)),
+        (time, Act::Break(false)),
+    ]
+    .into()
+}
+
+/// Restarts the board, whichever way its lines are wired, and leaves them as they were set.
+///
+/// An Arduino restarts when DTR is asserted. An ESP32 with the usual circuit is held in reset by
+/// RTS without DTR and starts its sketch when both are released; DTR without RTS would select its
+/// bootloader, so DTR is asserted only when the chip has looked (esptool's `reset.py`).
+pub fn reset(settings: &Settings) -> Script {
+    let mut script = Script::from([
+        (Duration::ZERO, Act::Rts(true)),
+        (Duration::ZERO, Act::Dtr(false)),
+        (PULSE, Act::Rts(false)),
+        (STRAP, Act::Dtr(true)),
+        (Duration::ZERO, Act::Rts(true)),
+    ]);
+    if wish(settings.rts) == Some(false) {
+        script.push_back((Duration::ZERO, Act::Rts(false)));
+    }
+    if wish(settings.dtr) == Some(false) {
+        script.push_back((PULSE, Act::Dtr(false)));
+    }
+    script
+}
+
+fn wish(line: Line) -> Option<bool> {
+    match line {
+        Line::On => Some(true),
+        Line::Off => Some(false),
+        Line::Keep => None,
+    }
+}
