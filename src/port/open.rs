@@ -21,6 +21,9 @@ use crate::sys::{self, Access, PathKind};
 /// sketch listens: the bootloader comes first.
 const BOOTLOADER: Duration = Duration::from_secs(2);
 
+/// What to do about something that is no serial port.
+const LIST: &str = "serial-ws list shows the serial ports";
+
 /// How long `auto` waits for the board that it had before it takes another one.
 const FAITHFUL: Duration = Duration::from_secs(5);
 
@@ -226,10 +229,7 @@ fn find(
                 "cannot open {}: it is {what}, not a serial port",
                 shown(path)
             );
-            return Err(Failure::hopeless(
-                detail,
-                "serial-ws list shows the serial ports",
-            ));
+            return Err(Failure::hopeless(detail, LIST));
         }
         if kind == PathKind::Port {
             let found = ports.ok().unwrap_or_default();
@@ -344,6 +344,10 @@ fn explain(error: &serialport::Error, path: &str, settings: Settings) -> Failure
             ),
             "Common rates are 9600 and 115200; see also --data-bits, --parity, --stop-bits",
         ),
+        ErrorKind::Unknown if !sys::is_terminal(&path) => {
+            let detail = format!("cannot open {path}: it is not a serial port");
+            Failure::hopeless(detail, LIST)
+        }
         ErrorKind::Io(_) | ErrorKind::Unknown => {
             Failure::waiting(format!("cannot open {path}: {}", shown(&error.description)))
         }
