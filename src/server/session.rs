@@ -258,7 +258,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     fn send(&mut self, text: &str) {
-        self.ws.get_mut().push(view::text_frame(text));
+        self.ws.get_mut().push_answer(view::text_frame(text));
     }
 
     fn is_json(&self) -> bool {
