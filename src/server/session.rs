@@ -33,9 +33,10 @@ pub struct Session<S> {
     /// What was taken from the hub a moment ago; kept for its memory only.
     taken: Vec<Taken>,
     lane: Lane,
-    /// The port says here how each request ended, in the order of asking.
+    /// The port says here how each request ended: in the order of asking, but for those that do
+    /// not wait their turn.
     replies: mpsc::Receiver<(u64, Outcome)>,
-    /// The identifiers that clients gave to requests whose end is not known yet.
+    /// The identifiers that the client gave to requests whose end is not known yet, by number.
     ids: VecDeque<(u64, serde_json::Value)>,
     /// A request for which there is no room yet; while there is one, the client is not read.
     held: Option<Action>,
@@ -232,10 +233,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// Passes on how a request ended.
     fn reply(&mut self, number: u64, outcome: Outcome) {
-        let id = self
-            .ids
-            .pop_front_if(|(asked, _)| *asked == number)
-            .map(|(_, id)| id);
+        let found = self.ids.binary_search_by_key(&number, |(asked, _)| *asked);
+        let id = found.ok().and_then(|at| self.ids.remove(at)).map(|(_, id)| id);
         match (outcome, id) {
             (Ok(bytes), Some(id)) => self.send(&view::ack(&id, bytes)),
             (Ok(_), None) => {}
