@@ -17,7 +17,7 @@ use super::close::{self, Farewell};
 use super::outbox::{Io, Outbox, turn};
 use super::route::Wishes;
 use super::{Port, READ_ONLY};
-use crate::hub::{Action, Event, Lane, Lease, Outcome, Position, Subscription, Taken};
+use crate::hub::{Action, Event, Lane, Outcome, Position, Subscription, Taken};
 use crate::view::{self, Input, Part, View};
 
 /// How long a client may be silent before it is asked for a sign of life, and how long it then has.
@@ -41,8 +41,6 @@ pub struct Session<S> {
     /// A request for which there is no room yet; while there is one, the client is not read.
     held: Option<Action>,
     newest: Newest,
-    /// Whether the port is lent to this client for as long as it is connected.
-    has_lease: bool,
     /// Whether the client is to be told that it missed something, however much.
     owes_missed: bool,
     max_message: usize,
@@ -79,7 +77,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 event: None,
                 due: Instant::now(),
             },
-            has_lease: false,
             owes_missed,
             max_message,
         }
@@ -92,10 +89,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
         let farewell = self.serve(stop).await;
         tracing::debug!(?farewell, "client leaves");
-        if self.has_lease {
-            // There is always room: a lane is empty while its port is lent.
-            let _ = self.lane.offer(Action::Resume);
-        }
+        // A port that was lent to the client need not wait for the goodbye.
+        drop(self.lane);
         close::say(self.ws, farewell).await;
     }
 
@@ -221,7 +216,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Action::Write(bytes) => bytes.len(),
             _ => 0,
         };
-        self.has_lease |= action == Action::Release(Lease::WhileConnected);
         match self.lane.offer(action) {
             Ok(number) => self.ids.extend(id.map(|id| (number, id))),
             Err(waiting) => {
@@ -234,7 +228,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Passes on how a request ended.
     fn reply(&mut self, number: u64, outcome: Outcome) {
         let found = self.ids.binary_search_by_key(&number, |(asked, _)| *asked);
-        let id = found.ok().and_then(|at| self.ids.remove(at)).map(|(_, id)| id);
+        let id = found
+            .ok()
+            .and_then(|at| self.ids.remove(at))
+            .map(|(_, id)| id);
         match (outcome, id) {
             (Ok(bytes), Some(id)) => self.send(&view::ack(&id, bytes)),
             (Ok(_), None) => {}
