@@ -11,6 +11,7 @@
 //! the [`server`] above it know nothing of each other.
 
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod connect;
 pub mod duration;
