@@ -83,7 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     /// Serves the client until it or the program ends.
-    pub async fn run(mut self, greeting: Option<String>, stop: CancellationToken) {
+    pub async fn run(&mut self, greeting: Option<String>, stop: CancellationToken) {
         if let Some(greeting) = greeting {
             self.send(&greeting);
         }
@@ -91,7 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         tracing::debug!(?farewell, "client leaves");
         // A port that was lent to the client need not wait for the goodbye.
         drop(self.lane);
-        close::say(self.ws, farewell).await;
+        close::say(&mut self.ws, farewell).await;
     }
 
     async fn serve(&mut self, stop: CancellationToken) -> Farewell {
