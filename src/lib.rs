@@ -17,6 +17,7 @@ pub mod connect;
 pub mod duration;
 pub mod escape;
 pub mod hub;
+pub mod lend;
 pub mod list;
 pub mod log;
 pub mod port;

@@ -255,17 +255,20 @@ impl Lane {
         });
         self.sent
     }
+
+    /// Gives the port back if it was lent to this client for as long as it is connected.
+    pub fn give_back(&mut self) {
+        // A full lane, too, has room for nothing.
+        let room = Arc::clone(&self.room).try_acquire_many_owned(0);
+        if let (true, Ok(room)) = (std::mem::take(&mut self.borrows), room) {
+            self.put(Action::Return, room);
+        }
+    }
 }
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        // A lane that is full has room for nothing at all, always.
-        if let (true, Ok(room)) = (
-            self.borrows,
-            Arc::clone(&self.room).try_acquire_many_owned(0),
-        ) {
-            self.put(Action::Return, room);
-        }
+        self.give_back();
     }
 }
 

@@ -90,7 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let farewell = self.serve(stop).await;
         tracing::debug!(?farewell, "client leaves");
         // A port that was lent to the client need not wait for the goodbye.
-        drop(self.lane);
+        self.lane.give_back();
         close::say(&mut self.ws, farewell).await;
     }
 
