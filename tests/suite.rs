@@ -15,8 +15,10 @@ mod views; // lines, raw, text and json
 mod writes;
 
 // The ports: several, their settings, missing, busy, no port at all.
+#[cfg(unix)] // commands of a shell
+mod lend;
 mod ports;
-mod simulated;
+mod simulated; // release, resume and upload
 
 // What goes wrong at the door and behind it.
 mod http;
