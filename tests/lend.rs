@@ -301,14 +301,7 @@ async fn the_port_comes_back_from_an_upload_that_is_killed() {
 async fn a_port_taken_from_an_upload_is_not_taken_from_those_who_have_it_then() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let mut upload = start_upload(&bridge, &UNTIL_TOLD);
-    bridge.state("board", "released").await;
-    run(&bridge, &["resume"]).await.with(0, "");
     let mut watcher = watcher(&bridge).await;
-    drop(upload.take_stdin());
-    let ended = upload.ended().await;
-    ended.with(7, "taken back before the command had ended");
-
     let mut upload = start_upload(&bridge, &UNTIL_TOLD);
     let input = upload.take_stdin();
     hears(&mut watcher, "released").await;
