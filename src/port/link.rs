@@ -19,6 +19,7 @@ use super::signals::{self, Script};
 use super::until;
 use crate::config::{PortConfig, Settings};
 use crate::hub::{Action, Data, Hub, Kind, Lease, Refusal, Request, Timestamp};
+use crate::sys::LineErrors;
 use crate::view::View;
 
 /// Bytes that are read at once. A tty hands out at most 4 KiB on Linux, other systems more.
@@ -26,6 +27,9 @@ const READ_BUFFER: usize = 64 << 10;
 
 /// Silence before a first byte that shows it to begin a line.
 const SILENCE: Duration = Duration::from_millis(50);
+
+/// How often the driver is asked at most what went wrong on the line.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
 
 /// How work with a device ended.
 pub enum End {
@@ -53,6 +57,15 @@ pub struct Link<'a> {
     signalling: Option<Signalling>,
     settle: Duration,
     settings: &'a Settings,
+    faults: Option<Faults>,
+}
+
+/// What went wrong on the line, as the driver counts it since the device was plugged in.
+struct Faults {
+    at_opening: LineErrors,
+    counted: LineErrors,
+    /// When it was last counted.
+    at: Instant,
 }
 
 /// A write under way.
@@ -86,6 +99,11 @@ impl<'a> Link<'a> {
         settle: Duration,
     ) -> Self {
         let opened = Instant::now();
+        let faults = device.line_errors().map(|errors| Faults {
+            at_opening: errors,
+            counted: errors,
+            at: opened,
+        });
         Self {
             device,
             hub,
@@ -100,6 +118,7 @@ impl<'a> Link<'a> {
             signalling: None,
             settle,
             settings: &config.settings,
+            faults,
         }
     }
 
@@ -127,6 +146,7 @@ impl<'a> Link<'a> {
                         Ok(Step::Read(count)) => {
                             self.hear(starts_whole);
                             self.publish(count);
+                            self.count_faults();
                         }
                         Ok(Step::Wrote(count)) => self.wrote(count),
                         Err(error) => return End::Lost(error.to_string()),
@@ -186,6 +206,26 @@ impl<'a> Link<'a> {
                 .counters
                 .invalid_lines
                 .fetch_add(invalid as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells clients what went wrong on the line, if the driver counts more of it than before.
+    fn count_faults(&mut self) {
+        let Some(faults) = &mut self.faults else {
+            return;
+        };
+        if faults.at.elapsed() < COUNT_EVERY {
+            return;
+        }
+        faults.at = Instant::now();
+        let Some(counted) = self.device.line_errors() else {
+            return;
+        };
+        if std::mem::replace(&mut faults.counted, counted) != counted {
+            let errors = counted.since(faults.at_opening);
+            tracing::debug!(port = self.name, ?errors, "faults on the line");
+            self.hub
+                .publish_status(self.hub.status().with_errors(Some(errors)));
         }
     }
 

@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::PortConfig;
 use crate::hub::{Action, Hub, Kind, Lease, Refusal, Request, State, Status, Timestamp};
+use crate::sys::LineErrors;
 use device::Device;
 use framer::Framer;
 use link::{End, Link};
@@ -130,7 +131,10 @@ impl Port {
         let info = Some(Arc::new(opened.info));
         tracing::info!(port = config.name, "{detail}");
         hub.counters.opened.fetch_add(1, Ordering::Relaxed);
-        hub.publish_status(Status::new(State::Open, detail).with_device(info.clone()));
+        // A device whose driver counts what goes wrong begins with none of it.
+        let errors = opened.device.line_errors().map(|_| LineErrors::default());
+        let status = Status::new(State::Open, detail).with_errors(errors);
+        hub.publish_status(status.with_device(info.clone()));
         let mut link = Link::new(opened.device, config, hub, framer, opened.settle);
         let end = link.run(opened.starts_whole, stop).await;
         let device = link.into_device(&end);

@@ -159,6 +159,7 @@ impl Wanted {
             path: target.path.clone(),
             board: found.and_then(Found::board).map(|board| shown(&board)),
             usb: found.and_then(Found::usb_spec),
+            low_latency: self.settings.low_latency && sys::set_low_latency(&device),
         };
         self.path = Some(target.path);
         if let Some(identity) = target.identity {
@@ -178,8 +179,7 @@ impl Wanted {
         let settle = self.settings.settle.unwrap_or(Duration::ZERO);
         let info = DeviceInfo {
             path,
-            board: None,
-            usb: None,
+            ..DeviceInfo::default()
         };
         Opened {
             device: Box::new(device),
@@ -307,6 +307,11 @@ fn open(path: &str, settings: Settings) -> Result<SerialStream, Failure> {
     let mut device = builder
         .open_native_async()
         .map_err(|e| explain(&e, path, settings))?;
+    if settings.no_reset
+        && let Err(error) = sys::keep_lines_on_close(&device)
+    {
+        tracing::debug!(path, %error, "cannot keep the modem lines after closing");
+    }
     for (_, act) in signals::opening(&settings) {
         if let Err(error) = signals::act(&mut device, act) {
             // Pseudo-terminals and some adapters have no modem lines.
