@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::PortConfig;
 use crate::hub::{Action, Hub, Kind, Lease, Refusal, Request, State, Status, Timestamp};
-use crate::sys::LineErrors;
+use crate::sys::{self, LineErrors};
 use device::Device;
 use framer::Framer;
 use link::{End, Link};
@@ -60,6 +60,9 @@ pub async fn run(
     held: Held,
     stop: CancellationToken,
 ) -> Result<Closed> {
+    for hint in hints::of_settings(&config, sys::cannot_keep_lines()) {
+        tracing::warn!(port = config.name, "{hint}");
+    }
     let framer = Framer::new(config.settings.max_line);
     let wanted = Wanted::new(&config, held);
     Port {
