@@ -52,7 +52,10 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<Closed> {
     });
     let server = Server::bind(config.server, shared.collect(), stop.clone())?;
     for address in server.addresses() {
-        tracing::info!("listening on ws://{address}/");
+        tracing::info!(
+            "listening on ws://{address}/ (look at http://localhost:{}/)",
+            address.port()
+        );
     }
     let mut tasks = JoinSet::new();
     tasks.spawn(async {

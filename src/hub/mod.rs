@@ -256,3 +256,6 @@ impl Subscription {
         self.hub.status()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,6 +75,12 @@ impl Ring {
         self.first
     }
 
+    /// The bytes of all encodings alive.
+    #[cfg(test)]
+    pub fn encoded(&self) -> usize {
+        self.encoded.load(Ordering::Relaxed)
+    }
+
     fn drop_oldest(&mut self) {
         if let Some(event) = self.events.pop_front() {
             self.charge -= event.charge();

@@ -30,6 +30,8 @@ pub struct Opened {
     pub device: Box<dyn Device>,
     /// Which one it is.
     pub info: DeviceInfo,
+    /// Whether it is a simulated one, for which a rate means nothing.
+    pub is_simulated: bool,
     /// Whether its first byte begins a line.
     pub starts_whole: bool,
     /// How long to hold writes until the device has spoken.
@@ -40,11 +42,11 @@ impl Opened {
     /// One sentence about it.
     pub fn sentence(&self, settings: &Settings) -> String {
         let DeviceInfo { path, board, .. } = &self.info;
-        let board = board
-            .as_ref()
-            .map(|board| format!("{board}, "))
-            .unwrap_or_default();
-        format!("{path} is open ({board}{} baud)", settings.baud)
+        match (self.is_simulated, board) {
+            (true, _) => format!("{path} is open (simulated)"),
+            (false, Some(board)) => format!("{path} is open ({board}, {} baud)", settings.baud),
+            (false, None) => format!("{path} is open ({} baud)", settings.baud),
+        }
     }
 }
 
@@ -169,6 +171,7 @@ impl Wanted {
         Opened {
             device: Box::new(device),
             info,
+            is_simulated: false,
             starts_whole,
             settle,
         }
@@ -184,6 +187,7 @@ impl Wanted {
         Opened {
             device: Box::new(device),
             info,
+            is_simulated: true,
             starts_whole: true,
             settle,
         }

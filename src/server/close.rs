@@ -80,7 +80,7 @@ impl Farewell {
 }
 
 /// Says farewell and closes the socket, within a time limit.
-pub async fn say<S>(ws: WebSocketStream<Outbox<S>>, farewell: Farewell)
+pub async fn say<S>(ws: &mut WebSocketStream<Outbox<S>>, farewell: Farewell)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -88,13 +88,12 @@ where
     let _ = timeout(GRACE, say_slowly(ws, farewell)).await;
 }
 
-async fn say_slowly<S>(mut ws: WebSocketStream<Outbox<S>>, farewell: Farewell)
+async fn say_slowly<S>(ws: &mut WebSocketStream<Outbox<S>>, farewell: Farewell)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let awaits_answer = matches!(farewell, Farewell::Stopping);
-    let is_gone = farewell == Farewell::Gone;
-    if is_gone {
+    if farewell == Farewell::Gone {
         return;
     }
     if let Some(frame) = farewell.frame() {

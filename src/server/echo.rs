@@ -27,5 +27,5 @@ where
             Io::Failed(error) => break Farewell::after(&error, max_message),
         }
     };
-    close::say(ws, farewell).await;
+    close::say(&mut ws, farewell).await;
 }

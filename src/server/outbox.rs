@@ -22,12 +22,15 @@ const MOST_SLICES: usize = 64;
 /// Bytes of the library's own frames that may wait; beyond, it keeps the newest pong itself.
 const CONTROL_ROOM: usize = 4 << 10;
 
+/// Bytes of answers that may wait; beyond, the client is not read until it has taken them.
+const ANSWER_ROOM: usize = 64 << 10;
+
 /// `S` behind a queue of frames.
 pub struct Outbox<S> {
     socket: S,
     frames: VecDeque<Bytes>,
-    /// Bytes that the library itself has waiting.
-    control: usize,
+    /// Bytes pushed since the queue was last empty that answer what the client sent.
+    answers: usize,
     is_flushed: bool,
 }
 
@@ -37,7 +40,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outbox<S> {
         Self {
             socket,
             frames: VecDeque::new(),
-            control: 0,
+            answers: 0,
             is_flushed: true,
         }
     }
@@ -48,6 +51,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outbox<S> {
             self.frames.push_back(frames);
             self.is_flushed = false;
         }
+    }
+
+    /// Queues whole frames that answer what the client sent.
+    pub fn push_answer(&mut self, frames: Bytes) {
+        self.answers += frames.len();
+        self.push(frames);
+    }
+
+    /// Whether so many answers wait that the client must take some before it asks for more.
+    pub fn is_full_of_answers(&self) -> bool {
+        self.answers > ANSWER_ROOM
     }
 
     /// Whether the socket has taken everything.
@@ -73,7 +87,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outbox<S> {
         if !self.is_flushed {
             ready!(Pin::new(&mut self.socket).poll_flush(cx))?;
             self.is_flushed = true;
-            self.control = 0;
+            self.answers = 0;
         }
         Poll::Ready(Ok(()))
     }
@@ -117,7 +131,7 @@ where
             Poll::Ready(Ok(())) if had_something => return Poll::Ready(Io::Sent),
             _ => {}
         }
-        if !may_read {
+        if !may_read || ws.get_ref().is_full_of_answers() {
             return Poll::Pending;
         }
         match ws.poll_next_unpin(cx) {
@@ -153,12 +167,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Outbox<S> {
         _cx: &mut Context<'_>,
         frames: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.control + frames.len() > CONTROL_ROOM {
+        if self.answers + frames.len() > CONTROL_ROOM && !self.is_flushed {
             // The owner polls `poll_send` at every turn, and so wakes for room.
             return Poll::Pending;
         }
-        self.control += frames.len();
-        self.push(Bytes::copy_from_slice(frames));
+        self.push_answer(Bytes::copy_from_slice(frames));
         Poll::Ready(Ok(frames.len()))
     }
 

@@ -85,7 +85,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     /// Serves the client until it or the program ends.
-    pub async fn run(mut self, greeting: Option<String>, stop: CancellationToken) {
+    pub async fn run(&mut self, greeting: Option<String>, stop: CancellationToken) {
         if let Some(greeting) = greeting {
             self.send(&greeting);
         }
@@ -95,7 +95,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             // There is always room: a lane is empty while its port is lent.
             let _ = self.lane.offer(Action::Resume);
         }
-        close::say(self.ws, farewell).await;
+        close::say(&mut self.ws, farewell).await;
     }
 
     async fn serve(&mut self, stop: CancellationToken) -> Farewell {
@@ -258,7 +258,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     fn send(&mut self, text: &str) {
-        self.ws.get_mut().push(view::text_frame(text));
+        self.ws.get_mut().push_answer(view::text_frame(text));
     }
 
     fn is_json(&self) -> bool {

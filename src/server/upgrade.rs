@@ -23,9 +23,9 @@ use super::{App, Port, echo};
 use crate::hub::{Position, Subscription};
 use crate::view::{self, View};
 
-/// Bytes that are read from a client at once. The library's own choice would cost each client
-/// 128 KiB.
-const READ_BUFFER: usize = 4 << 10;
+/// Bytes that are read from a client at once, and kept for each client. The library's own choice
+/// is 128 KiB.
+const READ_BUFFER: usize = 2 << 10;
 
 /// Clients with a mistake that are told so at the same time; more get an HTTP error.
 const MOST_TURNED_AWAY: usize = 64;
@@ -188,6 +188,8 @@ impl Admission {
                 } => {
                     let span = tracing::debug_span!("client", port = port.name);
                     let session = Session::new(ws, port, wishes, subscription, max_message);
+                    // On the heap, so that the task is no larger than what it waits for.
+                    let mut session = Box::new(session);
                     session.run(greeting, stop).instrument(span).await;
                 }
             }
@@ -228,8 +230,8 @@ fn turn_away(app: &Arc<App>, on_upgrade: OnUpgrade, mistake: Mistake, slot: Slot
     let config = ws_config(app);
     app.tasks.spawn(async move {
         let _slot = slot;
-        if let Some(ws) = upgraded(on_upgrade, config).await {
-            close::say(ws, Farewell::from(mistake)).await;
+        if let Some(mut ws) = upgraded(on_upgrade, config).await {
+            close::say(&mut ws, Farewell::from(mistake)).await;
         }
     });
 }

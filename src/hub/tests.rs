@@ -1,0 +1,252 @@
+//! What subscribers can rely on, whatever the pace of each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::port::framer::Framer;
+
+const LIMITS: Limits = Limits {
+    history: 1 << 20,
+    max_behind: Duration::from_secs(3600),
+};
+
+fn hub(limits: Limits) -> Arc<Hub> {
+    Hub::new(limits, Status::new(State::Waiting, "not open yet"))
+}
+
+fn publish(hub: &Hub, framer: &mut Framer, chunk: impl Into<Bytes>) {
+    hub.publish(Timestamp::now(), Kind::Data(framer.push(chunk.into())));
+}
+
+/// A hub that has published one line per number.
+fn counted(limits: Limits, numbers: std::ops::Range<u64>) -> (Arc<Hub>, Framer) {
+    let (hub, mut framer) = (hub(limits), Framer::new(999));
+    for number in numbers {
+        publish(&hub, &mut framer, format!("{number}\n"));
+    }
+    (hub, framer)
+}
+
+/// Everything that is ready, as lines, with what was missed before them.
+fn take(subscription: &mut Subscription) -> (Position, Vec<String>) {
+    let (mut missed, mut taken) = (Position::default(), Vec::new());
+    loop {
+        let more = subscription.take(&mut taken).unwrap_or_default();
+        missed.line += more.line;
+        missed.offset += more.offset;
+        if subscription.is_up_to_date() {
+            break;
+        }
+    }
+    let mut lines = Vec::new();
+    for Taken { event, had } in taken {
+        if let Kind::Data(data) = &event.kind {
+            let frames = data.frames.iter().skip(had.line as usize);
+            lines.extend(frames.map(|frame| String::from_utf8_lossy(frame.bytes).into_owned()));
+        }
+    }
+    (missed, lines)
+}
+
+#[track_caller]
+fn check_start(start: Start, missed: u64, expected: &[&str]) {
+    let (hub, _) = counted(LIMITS, 0..5);
+    let mut subscription = hub.subscribe(start);
+    let (told, lines) = take(&mut subscription);
+    assert_eq!(
+        (told.line, lines),
+        (
+            missed,
+            expected.iter().map(|&line| line.to_owned()).collect()
+        )
+    );
+}
+
+#[test]
+fn a_subscriber_begins_where_it_asks_to() {
+    check_start(Start::Live, 0, &[]);
+    check_start(Start::Last(Unit::Lines, 2), 0, &["3", "4"]);
+    check_start(Start::Last(Unit::Lines, 99), 0, &["0", "1", "2", "3", "4"]);
+    check_start(Start::Last(Unit::Lines, 0), 0, &[]);
+    check_start(Start::After(Unit::Lines, 4), 0, &["4"]);
+    check_start(Start::After(Unit::Lines, 5), 0, &[]);
+    check_start(Start::After(Unit::Lines, 99), 0, &[]);
+    check_start(Start::Last(Unit::Bytes, 4), 0, &["3", "4"]);
+}
+
+#[test]
+fn a_start_may_lie_inside_a_chunk() {
+    let (hub, mut framer) = (hub(LIMITS), Framer::new(999));
+    publish(&hub, &mut framer, "a\nb\nc\n");
+    let mut subscription = hub.subscribe(Start::After(Unit::Lines, 2));
+    assert_eq!(take(&mut subscription).1, ["c"]);
+    let mut taken = Vec::new();
+    hub.subscribe(Start::Last(Unit::Bytes, 3)).take(&mut taken);
+    assert_eq!(taken[0].had.offset, 3);
+}
+
+#[test]
+fn received_and_missed_make_up_what_was_published() {
+    let limits = Limits {
+        history: 0,
+        ..LIMITS
+    };
+    let (hub, mut framer) = counted(limits, 0..0);
+    let mut subscription = hub.subscribe(Start::Live);
+    let line = vec![b'x'; 999];
+    let published = 9000;
+    for _ in 0..published {
+        publish(&hub, &mut framer, [&line[..], b"\n"].concat());
+    }
+    let (missed, lines) = take(&mut subscription);
+    assert_eq!(missed.line + lines.len() as u64, published);
+    assert_eq!(missed.offset + 1000 * lines.len() as u64, 1000 * published);
+    // It kept the newest million bytes, and lost no more than it had to.
+    assert!((1000..1100).contains(&lines.len()), "{}", lines.len());
+}
+
+#[test]
+fn a_subscriber_that_is_too_late_keeps_what_is_recent() {
+    let limits = Limits {
+        max_behind: Duration::ZERO,
+        ..LIMITS
+    };
+    let (hub, mut framer) = counted(limits, 0..0);
+    let mut subscription = hub.subscribe(Start::Live);
+    publish(&hub, &mut framer, "old\n");
+    std::thread::sleep(Duration::from_millis(1));
+    let (missed, lines) = take(&mut subscription);
+    assert_eq!((missed.line, lines), (1, vec![]));
+}
+
+#[test]
+fn history_is_exempt_from_the_limits_for_the_slow() {
+    let limits = Limits {
+        max_behind: Duration::ZERO,
+        ..LIMITS
+    };
+    let (hub, _) = counted(limits, 0..5);
+    let mut subscription = hub.subscribe(Start::Last(Unit::Lines, 5));
+    assert_eq!(take(&mut subscription).1.len(), 5);
+}
+
+#[test]
+fn without_history_a_late_joiner_gets_none_and_one_that_returns_is_told() {
+    let limits = Limits {
+        history: 0,
+        ..LIMITS
+    };
+    let (hub, _) = counted(limits, 0..5);
+    assert_eq!(
+        take(&mut hub.subscribe(Start::Last(Unit::Lines, 5)))
+            .1
+            .len(),
+        0
+    );
+    assert_eq!(
+        take(&mut hub.subscribe(Start::After(Unit::Lines, 2)))
+            .0
+            .line,
+        3
+    );
+}
+
+#[test]
+fn history_is_bounded_in_memory_even_byte_by_byte() {
+    let limits = Limits {
+        history: 100 << 10,
+        ..LIMITS
+    };
+    let (hub, mut framer) = counted(limits, 0..0);
+    for number in 0..100_000_u32 {
+        publish(
+            &hub,
+            &mut framer,
+            vec![if number % 10 == 9 { b'\n' } else { b'x' }],
+        );
+    }
+    let (_, lines) = take(&mut hub.subscribe(Start::Last(Unit::Lines, u64::MAX)));
+    // Each byte is charged for some 320 bytes of bookkeeping.
+    assert!((20..40).contains(&lines.len()), "{}", lines.len());
+}
+
+#[test]
+fn encodings_count_towards_the_bound_and_are_given_back() {
+    let (hub, mut framer) = counted(LIMITS, 0..0);
+    let mut subscription = hub.subscribe(Start::Live);
+    let mut kept = Vec::new();
+    for _ in 0..200 {
+        publish(&hub, &mut framer, vec![b'x'; 50_000]);
+        subscription.take(&mut kept);
+        for Taken { event, .. } in kept.drain(..) {
+            event.encoding(0, || Bytes::from(vec![0; 50_000]));
+        }
+    }
+    let (alive, encoded) = {
+        let ring = hub.ring();
+        (ring.head() - ring.oldest(), ring.encoded())
+    };
+    assert!(alive < 45, "{alive} events of 100 kB are alive");
+    assert!(
+        encoded < 45 * 51_000,
+        "{encoded} bytes of encodings are counted"
+    );
+}
+
+#[test]
+fn statuses_and_data_come_in_one_order() {
+    let (hub, mut framer) = counted(LIMITS, 0..0);
+    let mut subscription = hub.subscribe(Start::Live);
+    publish(&hub, &mut framer, "a\n");
+    hub.publish_status(Status::new(State::Lost, "gone"));
+    publish(&hub, &mut framer, "b\n");
+    let mut taken = Vec::new();
+    subscription.take(&mut taken);
+    let order: Vec<bool> = taken.iter().map(|taken| taken.event.is_status()).collect();
+    assert_eq!(order, [false, true, false]);
+}
+
+#[test]
+fn a_status_from_before_joining_is_not_repeated() {
+    let (hub, mut framer) = counted(LIMITS, 0..1);
+    hub.publish_status(Status::new(State::Lost, "gone"));
+    publish(&hub, &mut framer, "b\n");
+    let mut taken = Vec::new();
+    hub.subscribe(Start::Last(Unit::Lines, 9)).take(&mut taken);
+    assert!(taken.iter().all(|taken| !taken.event.is_status()));
+}
+
+#[test]
+fn times_never_go_back() {
+    let (hub, mut framer) = counted(LIMITS, 0..0);
+    let mut subscription = hub.subscribe(Start::Live);
+    for seconds in [5, 3, 7] {
+        let data = Kind::Data(framer.push(Bytes::from_static(b"a\n")));
+        hub.publish(Timestamp(seconds), data);
+    }
+    let mut taken = Vec::new();
+    subscription.take(&mut taken);
+    let times: Vec<u64> = taken.iter().map(|taken| taken.event.at.0).collect();
+    assert_eq!(times, [5, 5, 7]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn reading_waits_for_the_fastest_client_only_and_not_for_ever() {
+    let (hub, mut framer) = counted(LIMITS, 0..0);
+    let (mut fast, _stalled) = (hub.subscribe(Start::Live), hub.subscribe(Start::Live));
+    publish(&hub, &mut framer, vec![b'x'; 300 << 10]);
+    assert!(hub.is_crowded());
+    let mut taken = Vec::new();
+    while !fast.is_up_to_date() {
+        fast.take(&mut taken);
+    }
+    fast.delivered();
+    assert!(!hub.is_crowded());
+    publish(&hub, &mut framer, vec![b'x'; 300 << 10]);
+    assert!(hub.is_crowded());
+    hub.room().await;
+    assert!(!hub.is_crowded(), "nobody moved, so reading goes on");
+}
