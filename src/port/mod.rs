@@ -5,6 +5,8 @@
 pub mod boards;
 pub mod device;
 pub mod enumerate;
+#[cfg(test)]
+mod faults;
 pub mod framer;
 mod hints;
 pub mod identity;
@@ -15,6 +17,7 @@ pub mod select;
 mod signals;
 pub mod sim;
 
+use std::convert::Infallible;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -33,6 +36,14 @@ use open::{Failure, Opened, Wanted};
 
 /// How long to wait before looking again for a device that is not there or cannot be opened.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// How soon to try again to open a device that is there: when it has just come, the system may
+/// take a moment to hand it out.
+const TRY_AGAIN: Duration = Duration::from_millis(50);
+
+/// How long it may take the system to hand out a device that has just come, or another program to
+/// have done with it, before clients are told.
+const HANDING_OUT: Duration = Duration::from_secs(1);
 
 /// How long a device has to close before it is left to the system.
 const CLOSE_WITHIN: Duration = Duration::from_millis(500);
@@ -70,6 +81,7 @@ pub async fn run(
         hub,
         wanted,
         framer,
+        trouble: None,
     }
     .keep_open(&stop)
     .await
@@ -81,6 +93,8 @@ struct Port {
     hub: Arc<Hub>,
     wanted: Wanted,
     framer: Framer,
+    /// Why a device that is there could not be opened last, and since when.
+    trouble: Option<(State, Instant)>,
 }
 
 /// What happened while a port was not open.
@@ -98,8 +112,10 @@ impl Port {
             let opened = tokio::select! {
                 () = stop.cancelled() => return Ok(Closed::Free),
                 opened = self.wanted.open() => opened,
+                never = refuse_all(&self.hub) => match never {},
             };
             let mut lent = None;
+            let mut pause = LOOK_AGAIN;
             match opened {
                 Ok(opened) => match self.hold(opened, stop).await {
                     (End::Stopped, closed) => return Ok(closed),
@@ -112,12 +128,12 @@ impl Port {
                 Err(failure) if may_give_up && (failure.is_final || self.config.no_wait) => {
                     bail!(failure.status.sentence());
                 }
-                Err(failure) => self.tell(failure),
+                Err(failure) => pause = self.tell(failure, may_give_up),
             }
             may_give_up = false;
             tokio::select! {
                 () = stop.cancelled() => return Ok(Closed::Free),
-                () = self.wait(lent) => {}
+                () = self.wait(lent, pause) => {}
             }
         }
     }
@@ -128,8 +144,14 @@ impl Port {
             config,
             hub,
             framer,
+            trouble,
             ..
         } = self;
+        *trouble = None;
+        // What was asked for before is not for a board that has just started.
+        while let Some(request) = hub.queue.try_take() {
+            refuse(hub, request);
+        }
         let detail = opened.sentence(&config.settings);
         let info = Some(Arc::new(opened.info));
         tracing::info!(port = config.name, "{detail}");
@@ -157,11 +179,11 @@ impl Port {
         (end, closed)
     }
 
-    /// Waits until it is time to open the port again: at once after a lease.
-    async fn wait(&mut self, lent: Option<Lease>) {
+    /// Waits until it is time to open the port again: at once after a lease, else after a pause.
+    async fn wait(&mut self, lent: Option<Lease>, pause: Duration) {
         let lease = match lent {
             Some(lease) => lease,
-            None => match self.idle(Some(Instant::now() + LOOK_AGAIN)).await {
+            None => match self.idle(Some(Instant::now() + pause)).await {
                 Idle::Over => return,
                 Idle::Lent(lease) => lease,
             },
@@ -184,45 +206,61 @@ impl Port {
                         request.end(Ok(0));
                         return Idle::Over;
                     }
-                    _ => self.refuse(request),
+                    _ => refuse(&self.hub, request),
                 },
-                request = self.hub.queue.take() => self.refuse(request),
+                request = self.hub.queue.take() => refuse(&self.hub, request),
             }
         }
     }
 
-    fn refuse(&self, request: Request) {
-        let detail = self.hub.status().detail;
-        request.end(Err(Refusal::new(format!("the port is not open: {detail}"))));
-    }
-
-    /// Says why the device could not be opened, once for each new reason.
-    fn tell(&self, failure: Failure) {
-        let last = self.hub.status();
-        // Of a device that was lost it is no news that it is absent.
-        if last.state == State::Lost && failure.status.state == State::Waiting {
-            return;
+    /// Says why the device could not be opened, once for each new reason, and returns how long to
+    /// wait before the next attempt.
+    fn tell(&mut self, failure: Failure, is_first: bool) -> Duration {
+        let state = failure.status.state;
+        let now = Instant::now();
+        let trouble = self.trouble.take();
+        if !failure.is_absent {
+            let since = trouble.filter(|(before, _)| *before == state);
+            let since = since.map_or(now, |(_, since)| since);
+            self.trouble = Some((state, since));
+            if !is_first && now - since < HANDING_OUT {
+                return TRY_AGAIN;
+            }
         }
+        let last = self.hub.status();
         let status = failure.status.with_device(last.device.clone());
-        if !last.says_the_same(&status) {
+        // Of a device that was lost it is no news that it is absent.
+        let is_news = !(failure.is_absent && last.state == State::Lost);
+        if is_news && !last.says_the_same(&status) {
             tracing::warn!(port = self.config.name, "{}", status.sentence());
             self.hub.publish_status(status);
         }
+        LOOK_AGAIN
     }
+}
+
+/// Refuses what waits its turn while the port is not open. The rest is for the open port.
+async fn refuse_all(hub: &Hub) -> Infallible {
+    loop {
+        let request = hub.queue.take().await;
+        refuse(hub, request);
+    }
+}
+
+fn refuse(hub: &Hub, request: Request) {
+    let detail = hub.status().detail;
+    request.end(Err(Refusal::new(format!("the port is not open: {detail}"))));
 }
 
 /// Closes a device on a thread of its own: the system may keep the caller waiting for output
 /// that the device does not take.
 async fn close(mut device: Box<dyn Device>, script: signals::Script) -> Closed {
-    let (done, closed) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || {
+    let closed = tokio::task::spawn_blocking(move || {
         // A device that has gone or has no modem lines has nothing to release.
         let _ = script
             .into_iter()
             .try_for_each(|(_, act)| signals::act(&mut *device, act));
         device.close();
-        // Nobody may be waiting any longer.
-        let _ = done.send(());
     });
     if tokio::time::timeout(CLOSE_WITHIN, closed).await.is_err() {
         tracing::warn!("the system still holds the port for output that the device does not take");
