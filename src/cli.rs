@@ -57,18 +57,33 @@ pub struct BridgeArgs {
     /// sent. A SETTING is a flag of the list "Port settings" without its dashes, for this port
     /// only: scale=/dev/ttyUSB0,baud=115200,raw. The first port is at ws://localhost:8080/, each
     /// one at /ports/NAME.
-    #[arg(short, long = "port", value_name = "SPEC", env = "SERIAL_WS_PORT")]
+    #[arg(
+        short,
+        long = "port",
+        value_name = "SPEC",
+        env = "SERIAL_WS_PORT",
+        hide_env_values = true
+    )]
     #[arg(default_value = "auto", action = ArgAction::Append)]
     pub ports: Vec<String>,
-
-    /// Settings of the ports that do not say otherwise.
-    #[command(flatten)]
-    pub settings: PortArgs,
 
     /// Exit with an error instead of waiting when a port cannot be opened
     #[arg(long)]
     pub no_wait: bool,
 
+    /// Settings of the ports that do not say otherwise.
+    #[command(flatten)]
+    pub settings: PortArgs,
+
+    /// How to serve clients.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+/// How to serve clients.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Clients")]
+pub struct ServeArgs {
     /// Address to listen on; may be given several times [default: 127.0.0.1:8080 and [::1]:8080]
     #[arg(short, long, value_name = "ADDR:PORT")]
     pub listen: Vec<SocketAddr>,
@@ -226,7 +241,11 @@ pub struct ListArgs {
 #[derive(Debug, Args)]
 pub struct ConnectArgs {
     /// Address of the bridge or of one of its ports, such as ws://localhost:8080/ports/NAME
-    #[arg(default_value = "ws://localhost:8080", env = "SERIAL_WS_URL")]
+    #[arg(
+        default_value = "ws://localhost:8080",
+        env = "SERIAL_WS_URL",
+        hide_env_values = true
+    )]
     pub url: String,
     /// Ending that the bridge adds to each line sent
     #[arg(long, value_name = "ENDING")]

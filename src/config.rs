@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
-use clap::error::ErrorKind;
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches};
 use serde_json::{Value, json};
 
-use crate::cli::{BridgeArgs, FlowControl, Line, Parity, PortArgs};
+use crate::cli::{BridgeArgs, FlowControl, Line, Parity, PortArgs, ServeArgs};
 use crate::hub::Limits;
 use crate::port::select::Spec;
 use crate::port::sim::Pattern;
@@ -110,12 +110,13 @@ impl Config {
             ports.push(port);
         }
         let limits = Limits {
-            history: args.history,
-            max_behind: args.max_behind,
+            history: args.serve.history,
+            max_behind: args.serve.max_behind,
         };
+        let server = ServerConfig::new(&args.serve)?;
         Ok(Self {
             ports,
-            server: ServerConfig::new(args)?,
+            server,
             limits,
         })
     }
@@ -153,18 +154,18 @@ fn port_args<'a>(settings: impl Iterator<Item = &'a str>) -> Result<PortArgs> {
     let command = PortArgs::augment_args(clap::Command::new("--port").no_binary_name(true));
     let flags = settings.map(|setting| format!("--{setting}"));
     let matches = command.try_get_matches_from(flags).map_err(|error| {
+        if error.kind() == ErrorKind::UnknownArgument {
+            let name = error.get(ContextKind::InvalidArg).map(ToString::to_string);
+            let name = name.unwrap_or_default();
+            let name = name.trim_start_matches('-');
+            return anyhow!("there is no setting {name}. There are {}", setting_names());
+        }
         let message = error.to_string();
         let first = message.lines().next().unwrap_or_default();
-        let first = first.trim_start_matches("error: ").replace("'--", "'");
-        match error.kind() {
-            ErrorKind::UnknownArgument => {
-                anyhow::anyhow!(
-                    "no setting of that name: {first}. There are {}",
-                    setting_names()
-                )
-            }
-            _ => anyhow::anyhow!("{first}"),
-        }
+        anyhow!(
+            "{}",
+            first.trim_start_matches("error: ").replace("'--", "'")
+        )
     })?;
     Ok(PortArgs::from_arg_matches(&matches)?)
 }
@@ -233,7 +234,7 @@ impl Settings {
 }
 
 impl ServerConfig {
-    fn new(args: &BridgeArgs) -> Result<Self> {
+    fn new(args: &ServeArgs) -> Result<Self> {
         for address in &args.listen {
             if !address.ip().is_loopback() {
                 bail!(

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 
-use super::Status;
+use super::{Split, Status};
 
 /// How many encodings of one event can be kept: one for each view.
 pub const ENCODINGS: usize = 5;
@@ -267,88 +267,9 @@ impl Frames {
     }
 }
 
-/// The first one to three bytes of a UTF-8 character whose rest has not come yet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Split {
-    bytes: [u8; 3],
-    len: u8,
-}
-
-impl Split {
-    /// What is unfinished at the end of `chunk`, when this was unfinished before it.
-    pub fn after(self, chunk: &[u8]) -> Self {
-        let mut tail = [0; 6];
-        let known = self.as_bytes().len();
-        tail[..known].copy_from_slice(self.as_bytes());
-        let new = &chunk[chunk.len().saturating_sub(3)..];
-        let end = known + new.len();
-        tail[known..end].copy_from_slice(new);
-        // Where more than three bytes came, those before them cannot be part of an unfinished one.
-        let tail = if chunk.len() > 3 {
-            &tail[known..end]
-        } else {
-            &tail[..end]
-        };
-        let len = unfinished(tail);
-        let mut bytes = [0; 3];
-        bytes[..len].copy_from_slice(&tail[tail.len() - len..]);
-        Self {
-            bytes,
-            len: len as u8,
-        }
-    }
-
-    /// The bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
-    }
-
-    /// Whether no character is unfinished.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-}
-
-/// How many bytes at the end of `text` begin a UTF-8 character without completing it.
-pub fn unfinished(text: &[u8]) -> usize {
-    (1..=text.len().min(3))
-        .find(|&len| {
-            let tail = &text[text.len() - len..];
-            std::str::from_utf8(tail)
-                .is_err_and(|e| e.valid_up_to() == 0 && e.error_len().is_none())
-        })
-        .unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[track_caller]
-    fn check_split(chunks: &[&[u8]], expected: &[u8]) {
-        let split = chunks
-            .iter()
-            .fold(Split::default(), |split, chunk| split.after(chunk));
-        assert_eq!(split.as_bytes(), expected);
-    }
-
-    #[test]
-    fn an_unfinished_character_is_kept_until_it_is_whole() {
-        check_split(&[b"abc"], b"");
-        check_split(&[b"caf\xc3"], b"\xc3");
-        check_split(&[b"\xf0\x9f", b"\x98"], b"\xf0\x9f\x98");
-        check_split(&[b"\xf0\x9f", b"\x98", b"\x80"], b"");
-        check_split(&[b"\xf0\x9f", b"x\xc3"], b"\xc3");
-        check_split(&[b"\xe2", b"\x82\xac\xe2\x82"], b"\xe2\x82");
-    }
-
-    #[test]
-    fn what_can_never_become_a_character_is_not_waited_for() {
-        check_split(&[b"\xff"], b"");
-        check_split(&[b"\xc3", b"\xc3"], b"\xc3");
-        check_split(&[b"\x80\x80\x80"], b"");
-        check_split(&[b"\xed\xa0"], b"");
-    }
 
     #[test]
     fn a_timestamp_has_six_decimals() {

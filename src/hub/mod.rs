@@ -7,6 +7,7 @@ mod counters;
 mod event;
 mod queue;
 mod ring;
+mod split;
 mod status;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -17,10 +18,10 @@ use tokio::sync::{Notify, watch};
 
 pub use counters::Counters;
 pub use event::{
-    Data, ENCODINGS, Event, Extent, Frame, Frames, Kind, Piece, Position, Split, Timestamp, Unit,
-    unfinished,
+    Data, ENCODINGS, Event, Extent, Frame, Frames, Kind, Piece, Position, Timestamp, Unit,
 };
 pub use queue::{Action, Lane, Lease, MOST_WAITING, Outcome, Queue, Refusal, Request};
+pub use split::{Split, unfinished};
 pub use status::{DeviceInfo, State, Status};
 
 use ring::Ring;

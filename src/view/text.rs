@@ -12,11 +12,75 @@ pub fn encode(data: &Data, part: Part, out: &mut Vec<u8>) {
     } else {
         &[]
     };
-    let mut text = [begun, &data.chunk[skip..]].concat();
+    let chunk = &data.chunk[skip..];
+    // Where a client begins inside a character, the rest of that character is no news.
+    let orphans = if skip == 0 {
+        0
+    } else {
+        leading_continuations(chunk)
+    };
+    let mut text = [begun, &chunk[orphans..]].concat();
     if !data.chunk.is_empty() {
         text.truncate(text.len() - unfinished(&text));
     }
     if !text.is_empty() {
         wire::text(&*String::from_utf8_lossy(&text), out);
+    }
+}
+
+fn leading_continuations(bytes: &[u8]) -> usize {
+    let is_continuation = |byte: &&u8| **byte & 0b1100_0000 == 0b1000_0000;
+    bytes.iter().take(3).take_while(is_continuation).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::hub::Position;
+    use crate::port::framer::Framer;
+
+    /// The payloads of what `chunks` become; each is shorter than 126 bytes.
+    #[track_caller]
+    fn check(chunks: &[&[u8]], expected: &[&str]) {
+        let mut framer = Framer::new(999);
+        let data = chunks
+            .iter()
+            .map(|chunk| framer.push(Bytes::copy_from_slice(chunk)));
+        let mut data: Vec<Data> = data.collect();
+        data.extend(framer.cut());
+        let texts = data.iter().map(|data| {
+            let mut out = Vec::new();
+            encode(data, Part::After(Position::default()), &mut out);
+            String::from_utf8(out.split_off(out.len().min(2))).unwrap()
+        });
+        let texts: Vec<String> = texts.filter(|text| !text.is_empty()).collect();
+        assert_eq!(texts, expected);
+    }
+
+    #[test]
+    fn a_character_comes_whole_with_its_last_byte() {
+        check(&[b"caf\xc3", b"\xa9!"], &["caf", "é!"]);
+        check(&[b"\xf0\x9f", b"\x98", b"\x80"], &["😀"]);
+    }
+
+    #[test]
+    fn what_is_no_text_becomes_replacement_characters() {
+        check(&[b"a\xffb"], &["a\u{fffd}b"]);
+        check(&[b"a\xc3"], &["a", "\u{fffd}"]);
+    }
+
+    #[test]
+    fn a_client_that_begins_inside_a_character_gets_the_next_one() {
+        let mut framer = Framer::new(999);
+        let data = framer.push(Bytes::from_static("aéb".as_bytes()));
+        let mut out = Vec::new();
+        encode(
+            &data,
+            Part::After(Position { line: 0, offset: 2 }),
+            &mut out,
+        );
+        assert_eq!(&out[2..], b"b");
     }
 }
