@@ -1,1 +1,32 @@
+//! The integration tests: the real program between a serial pair and real clients. Each test says
+//! in its name what someone would notice if it failed.
+//!
+//! `SERIAL_WS_TEST_BIN` and `SERIAL_WS_TEST_PAIR` (see `support`) run the same tests against
+//! another build of the program or another serial pair.
 
+mod support;
+
+// From the device to the clients.
+mod history; // what came before: history, since, latest
+mod slow; // clients that do not keep up, and those beside them
+mod views; // lines, raw, text and json
+
+// From the clients to the device.
+mod writes;
+
+// The ports: several, their settings, missing, busy, no port at all.
+mod ports;
+mod simulated;
+
+// What goes wrong at the door and behind it.
+mod http;
+mod mistakes;
+
+// The program as a whole.
+mod memory;
+#[cfg(unix)] // the signals of a terminal
+mod stop;
+mod terminal; // what is typed, `list`, `connect`
+
+// Minutes long, each ignored: tests/run --long.
+mod floods;

@@ -1,0 +1,304 @@
+//! The door: HTTP on the same port, who is let in, and what is not even HTTP.
+
+use crate::support::{Bridge, Client, bare, http, upgrade};
+
+#[tokio::test]
+async fn there_is_a_page_at_the_root() {
+    let bridge = simulated(&[]).await;
+    let reply = bridge.get("/").await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert!(
+        reply
+            .header("Content-Type")
+            .is_some_and(|kind| kind.starts_with("text/html"))
+    );
+    assert!(reply.body.contains("WebSocket"), "{reply:?}");
+}
+
+#[tokio::test]
+async fn the_api_describes_the_ports_and_the_bridge() {
+    let bridge = simulated(&[]).await;
+    bridge.open("sensor").await;
+    let _client = bridge.client("/").await;
+
+    let status = bridge.get("/api/status").await;
+    assert_eq!(status.status, 200, "{status:?}");
+    let kind = status
+        .header("Content-Type")
+        .expect("there is a content type");
+    assert!(kind.starts_with("application/json"), "{kind}");
+    let status = status.json();
+    assert!(status["run"].is_string(), "{status}");
+    assert_eq!(status["clients"], 1, "{status}");
+    assert_eq!(status["ports"][0]["name"], "sensor", "{status}");
+    assert_eq!(status["ports"][0]["clients"], 1, "{status}");
+    assert_eq!(status["ports"][0]["status"]["state"], "open", "{status}");
+
+    let ports = bridge.get("/api/ports").await;
+    assert_eq!(ports.status, 200, "{ports:?}");
+    assert!(
+        ports.json().is_array() || ports.json().is_object(),
+        "{ports:?}"
+    );
+    assert!(ports.body.contains("\"sensor\""), "{ports:?}");
+}
+
+#[tokio::test]
+async fn healthz_answers() {
+    let bridge = simulated(&[]).await;
+    assert_eq!(bridge.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn head_is_get_without_a_body() {
+    let bridge = simulated(&[]).await;
+    let reply = http(bridge.address(), "HEAD", "/", &[]).await;
+    assert_eq!((reply.status, reply.body.as_str()), (200, ""), "{reply:?}");
+}
+
+#[tokio::test]
+async fn other_methods_and_paths_get_the_right_refusal() {
+    let bridge = simulated(&[]).await;
+    for path in ["/", "/healthz", "/api/ports", "/api/status"] {
+        for method in ["POST", "PUT", "DELETE"] {
+            let reply = http(bridge.address(), method, path, &[]).await;
+            assert_eq!(reply.status, 405, "{method} {path}: {reply:?}");
+        }
+    }
+    for path in [
+        "/nothing",
+        "/api",
+        "/api/nothing",
+        "/%2e%2e/etc/passwd",
+        "/../../etc/passwd",
+    ] {
+        let reply = bridge.get(path).await;
+        assert!((400..405).contains(&reply.status), "{path}: {reply:?}");
+        assert_ne!(reply.status, 403, "{path}: {reply:?}");
+    }
+    assert_eq!(bridge.get("/nothing").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_request_without_host_is_refused() {
+    let bridge = simulated(&[]).await;
+    for request in ["GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nHost:\r\n\r\n"] {
+        let answer = bare(bridge.address(), request.as_bytes()).await;
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.starts_with("HTTP/1.1 40"), "{request:?}: {answer}");
+    }
+    let reply = upgrade(bridge.address(), "/", &[("Host", "")]).await;
+    assert_eq!(reply.status, 400, "{reply:?}");
+}
+
+#[tokio::test]
+async fn two_hosts_or_two_origins_are_refused() {
+    let bridge = simulated(&[]).await;
+    let at = bridge.address().to_string();
+    let hosts = [("Host", at.as_str()), ("Host", "evil.example")];
+    let origins = [
+        ("Origin", "http://localhost"),
+        ("Origin", "https://evil.example"),
+    ];
+    for twice in [hosts, origins] {
+        let reply = upgrade(bridge.address(), "/", &twice).await;
+        assert!([400, 403].contains(&reply.status), "{twice:?}: {reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_upgrade_of_another_version_is_told_the_right_one() {
+    let bridge = simulated(&[]).await;
+    let reply = upgrade(bridge.address(), "/", &[("Sec-WebSocket-Version", "8")]).await;
+    assert_eq!(reply.status, 426, "{reply:?}");
+    assert_eq!(
+        reply.header("Sec-WebSocket-Version"),
+        Some("13"),
+        "{reply:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_upgrade_with_a_bad_key_is_refused() {
+    let bridge = simulated(&[]).await;
+    for key in ["short", "", "not base64 at all!!!!!!!"] {
+        let reply = upgrade(bridge.address(), "/", &[("Sec-WebSocket-Key", key)]).await;
+        assert_eq!(reply.status, 400, "{key:?}: {reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_http_ends_cleanly_and_disturbs_nobody() {
+    let bridge = simulated(&[]).await;
+    let mut witness = bridge.client("/").await;
+    let tls: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+    let long = [b"GET /".as_slice(), &[b'x'; 200_000], b" HTTP/1.1\r\n\r\n"].concat();
+    for garbage in [
+        b"\0\0\0\0\r\n\r\n".as_slice(),
+        tls,
+        b"hello\r\n\r\n",
+        &[0xff; 5000],
+        &long,
+    ] {
+        let answer = bare(bridge.address(), garbage).await;
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 4"),
+            "{answer}"
+        );
+    }
+    witness.text().await;
+    assert!(!bridge.program.log().join("\n").contains("panicked"));
+}
+
+#[tokio::test]
+async fn a_foreign_host_is_refused() {
+    let bridge = simulated(&[]).await;
+    for host in [
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "[::2]",
+    ] {
+        let reply = upgrade(bridge.address(), "/", &[("Host", host)]).await;
+        assert_eq!(reply.status, 403, "{host}: {reply:?}");
+        assert!(reply.body.contains("--allow-host"), "{host}: {reply:?}");
+        let reply = http(bridge.address(), "GET", "/api/status", &[("Host", host)]).await;
+        assert_eq!(reply.status, 403, "{host}: {reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_name_of_this_machine_is_its_own_whatever_the_port() {
+    let bridge = simulated(&[]).await;
+    for host in [
+        "localhost",
+        "localhost:9",
+        "LOCALHOST:80",
+        "board.localhost",
+        "127.0.0.1",
+        "[::1]",
+    ] {
+        let reply = http(bridge.address(), "GET", "/healthz", &[("Host", host)]).await;
+        assert_eq!(reply.status, 200, "{host}: {reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn allow_host_admits_one_name_more() {
+    let bridge = simulated(&["--allow-host", "bench.lan"]).await;
+    for (host, status) in [
+        ("bench.lan", 200),
+        ("bench.lan:8080", 200),
+        ("other.lan", 403),
+    ] {
+        let reply = http(bridge.address(), "GET", "/healthz", &[("Host", host)]).await;
+        assert_eq!(reply.status, status, "{host}: {reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_is_refused_and_told_the_flag() {
+    let bridge = simulated(&[]).await;
+    let origin = "https://evil.example";
+    let reply = upgrade(bridge.address(), "/", &[("Origin", origin)]).await;
+    assert_eq!(reply.status, 403, "{reply:?}");
+    assert!(
+        reply.body.contains(&format!("--allow-origin {origin}")),
+        "{reply:?}"
+    );
+    bridge.program.said(origin).await;
+
+    let reply = http(
+        bridge.address(),
+        "GET",
+        "/api/status",
+        &[("Origin", origin)],
+    )
+    .await;
+    assert_eq!(
+        reply.header("Access-Control-Allow-Origin"),
+        None,
+        "{reply:?}"
+    );
+    assert_eq!(reply.status, 403, "{reply:?}");
+}
+
+#[tokio::test]
+async fn odd_origins_are_refused() {
+    let bridge = simulated(&[]).await;
+    for origin in [
+        "null",
+        "localhost",
+        "http://localhost.evil.example",
+        "file://",
+        "http://a b",
+    ] {
+        let reply = upgrade(bridge.address(), "/", &[("Origin", origin)]).await;
+        assert_eq!(reply.status, 403, "{origin}: {reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_this_machine_are_admitted() {
+    let bridge = simulated(&[]).await;
+    let own = format!("http://{}", bridge.address());
+    for origin in [
+        own.as_str(),
+        "http://localhost:3000",
+        "http://127.0.0.1:5500",
+        "http://[::1]:8000",
+    ] {
+        Client::open(bridge.address(), "/", &[("Origin", origin)])
+            .await
+            .text()
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn allow_origin_admits_exactly_that_site() {
+    let origin = "https://preview.p5js.org";
+    let bridge = simulated(&["--allow-origin", origin]).await;
+    Client::open(bridge.address(), "/", &[("Origin", origin)])
+        .await
+        .text()
+        .await;
+    let reply = http(
+        bridge.address(),
+        "GET",
+        "/api/status",
+        &[("Origin", origin)],
+    )
+    .await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert_eq!(
+        reply.header("Access-Control-Allow-Origin"),
+        Some(origin),
+        "{reply:?}"
+    );
+
+    for other in [
+        "https://evil.preview.p5js.org",
+        "http://preview.p5js.org",
+        "https://p5js.org",
+    ] {
+        let reply = upgrade(bridge.address(), "/", &[("Origin", other)]).await;
+        assert_eq!(reply.status, 403, "{other}: {reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_stranger_sends_is_escaped_and_cut_in_the_terminal() {
+    let bridge = simulated(&[]).await;
+    let origin = format!("https://evil.example/\t{}", "x".repeat(500));
+    upgrade(bridge.address(), "/", &[("Origin", &origin)]).await;
+    let line = bridge.program.said("evil.example").await;
+    assert!(!line.contains('\t'), "{line:?}");
+    assert!(!line.contains(&"x".repeat(121)), "{line:?}");
+}
+
+/// A bridge whose one port, `sensor`, is simulated.
+async fn simulated(arguments: &[&str]) -> Bridge {
+    Bridge::start(&[&["--port", "sensor=sim"], arguments].concat()).await
+}

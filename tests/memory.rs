@@ -1,0 +1,101 @@
+//! Memory is bounded, whatever the device and the clients do.
+
+use crate::support::{Bridge, Client, Pair, skip};
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+
+#[tokio::test]
+async fn a_device_that_never_ends_a_line_costs_constant_memory() {
+    /// With 1 MiB of history, whatever clients read or do not.
+    const BOUND: u64 = 40 * MIB;
+    const SIZE: usize = 64 * MIB as usize;
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &["--lines"]).await;
+    let _stalled = Client::open_narrow(bridge.address(), "/?view=lines").await;
+    let mut client = bridge.client("/?view=raw").await;
+    let device = tokio::spawn(async move {
+        let part = vec![b'x'; MIB as usize];
+        for _ in 0..SIZE / part.len() {
+            pair.device.write(&part).await;
+        }
+        pair
+    });
+    let mut received = 0;
+    while received < SIZE {
+        let bytes = client.bytes().await;
+        assert!(bytes.iter().all(|byte| *byte == b'x'));
+        received += bytes.len();
+    }
+    let mut pair = device.await.expect("the device does not panic");
+    let Some(peak) = bridge.program.peak_memory() else {
+        return skip("the memory of the program cannot be known here");
+    };
+    assert!(
+        peak < BOUND,
+        "{} KiB for 64 MiB without a line end",
+        peak / KIB
+    );
+    // The line ends after all, and the next one is a line again.
+    let mut lines = bridge.client("/?view=json").await;
+    lines.json_of("hello").await;
+    pair.device.write("\nwhole\n").await;
+    assert_eq!(lines.json_of("line").await["partial"], true);
+    assert_eq!(lines.json_of("line").await["text"], "whole");
+}
+
+#[tokio::test]
+async fn a_device_that_sends_byte_by_byte_keeps_to_the_history_it_was_given() {
+    const HISTORY: u64 = 4 * MIB;
+    /// Beside the history: what came and went while it was filled.
+    const MARGIN: u64 = 4 * MIB;
+    const BYTES: usize = 40_000;
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &["--history", &HISTORY.to_string()]).await;
+    let mut client = bridge.client("/?view=raw").await;
+    let Some(before) = bridge.program.peak_memory() else {
+        return skip("the memory of the program cannot be known here");
+    };
+    for n in 0..BYTES {
+        let byte = [if n % 4 == 3 { b'\n' } else { b'1' }];
+        pair.device.write(byte).await;
+        // The program has read this byte before the next one is sent.
+        assert_eq!(client.bytes().await, byte);
+    }
+    let more = bridge.program.peak_memory().expect("it was known before") - before;
+    assert!(
+        more < HISTORY + MARGIN,
+        "{} KiB for {BYTES} single bytes",
+        more / KIB
+    );
+}
+
+#[tokio::test]
+async fn an_idle_client_costs_less_than_10_kib() {
+    const CLIENTS: u64 = 400;
+    // Without optimisation, a task keeps every value that it ever needs for itself.
+    const EACH: u64 = if cfg!(debug_assertions) {
+        16 * KIB
+    } else {
+        10 * KIB
+    };
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &["--max-clients", "500"]).await;
+    // What the first ones cost is the program's own: threads, tables.
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        clients.push(bridge.client("/").await);
+    }
+    let Some(before) = bridge.program.memory() else {
+        return skip("the memory of the program cannot be known here");
+    };
+    for _ in 0..CLIENTS {
+        clients.push(bridge.client("/").await);
+    }
+    pair.device.write("5\n").await;
+    for client in &mut clients {
+        assert_eq!(client.text().await, "5");
+    }
+    let each = (bridge.program.memory().expect("it was known before") - before) / CLIENTS;
+    assert!(each < EACH, "{each} bytes for each client");
+}

@@ -1,0 +1,121 @@
+//! Devices that need no board, and the echo that needs no device.
+
+use crate::support::Bridge;
+
+#[tokio::test]
+async fn sim_sends_lines_of_numbers_with_commas_fifty_a_second() {
+    let bridge = Bridge::start(&["--port", "sim"]).await;
+    let mut client = bridge.client("/?view=json").await;
+    client.json_of("hello").await;
+    let mut lines = Vec::new();
+    for _ in 0..26 {
+        lines.push(client.json_of("line").await);
+    }
+    for line in &lines {
+        let text = line["text"].as_str().expect("a reading is text");
+        let values: Vec<&str> = text.split(',').collect();
+        assert!(values.len() > 1, "{text}");
+        assert!(
+            values
+                .iter()
+                .all(|value| value.trim().parse::<f64>().is_ok()),
+            "{text}"
+        );
+    }
+    assert!(
+        lines.iter().any(|line| line["text"] != lines[0]["text"]),
+        "the readings stand still"
+    );
+    let time = |line: &serde_json::Value| line["t"].as_f64().expect("t is a number");
+    let took = time(&lines[25]) - time(&lines[0]);
+    assert!(
+        (0.4..2.0).contains(&took),
+        "25 readings took {took} s, not half a second"
+    );
+}
+
+#[tokio::test]
+async fn sim_raw_sends_readings_of_one_byte() {
+    let bridge = Bridge::start(&["--port", "sim:raw", "--raw"]).await;
+    let mut client = bridge.client("/").await;
+    let mut readings = Vec::new();
+    while readings.len() < 20 {
+        readings.extend(client.bytes().await);
+    }
+    assert!(
+        readings.iter().any(|reading| *reading != readings[0]),
+        "the readings stand still"
+    );
+}
+
+#[tokio::test]
+async fn sim_call_says_hello_until_spoken_to_and_then_answers_each_byte() {
+    let bridge = Bridge::start(&["--port", "sim:call"]).await;
+    let mut client = bridge.client("/").await;
+    assert_eq!(client.text().await, "hello");
+    assert_eq!(client.text().await, "hello");
+    client.send("x").await;
+    let mut answer = client.text().await;
+    while answer == "hello" {
+        answer = client.text().await;
+    }
+    assert!(answer.split(',').count() > 1, "{answer}");
+    client.send("xxx").await;
+    for _ in 0..3 {
+        let answer = client.text().await;
+        assert!(answer.split(',').count() > 1, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn loop_lets_its_clients_talk_to_each_other() {
+    let bridge = Bridge::start(&["--port", "room=loop"]).await;
+    bridge.open("room").await;
+    let mut one = bridge.client("/?append=lf").await;
+    let mut two = bridge.client("/ports/room").await;
+    one.send("anyone there?").await;
+    assert_eq!(one.text().await, "anyone there?");
+    assert_eq!(two.text().await, "anyone there?");
+    two.send("yes\n").await;
+    assert_eq!(one.text().await, "yes");
+    let mut raw = bridge.client("/?view=raw").await;
+    let all: Vec<u8> = (0..=255).collect();
+    raw.send_bytes(all.clone()).await;
+    assert_eq!(raw.bytes_of(256).await, all);
+}
+
+#[tokio::test]
+async fn several_simulated_devices_run_side_by_side() {
+    let bridge = Bridge::start(&[
+        "--port",
+        "a=sim",
+        "--port",
+        "b=sim:raw,raw",
+        "--port",
+        "c=sim:call",
+    ])
+    .await;
+    bridge.client("/ports/a").await.text().await;
+    bridge.client("/ports/b").await.bytes().await;
+    assert_eq!(bridge.client("/ports/c").await.text().await, "hello");
+}
+
+#[tokio::test]
+async fn an_unknown_simulated_device_is_answered_with_those_there_are() {
+    let ended = Bridge::fail(&["--port", "sim:volcano"]).await;
+    ended.with(2, "sim:volcano");
+    ended.with(2, "call");
+}
+
+#[tokio::test]
+async fn echo_returns_every_message_as_it_came() {
+    let bridge = Bridge::start(&["--port", "sim"]).await;
+    let mut client = bridge.client("/echo").await;
+    client.send("Hello").await;
+    assert_eq!(client.text().await, "Hello");
+    client.send("").await;
+    assert_eq!(client.text().await, "");
+    let all: Vec<u8> = (0..=255).collect();
+    client.send_bytes(all.clone()).await;
+    assert_eq!(client.bytes().await, all);
+}

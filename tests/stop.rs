@@ -1,0 +1,71 @@
+//! Ctrl-C and `kill`: the program says goodbye to everyone and is gone.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::support::{Bridge, Client, Pair, within};
+
+/// By contract, the program has ended so long after the signal.
+const GONE: Duration = Duration::from_secs(2);
+
+#[tokio::test]
+async fn ctrl_c_under_load_says_goodbye_and_ends_in_two_seconds() {
+    ends_well(Signal::INT).await;
+}
+
+#[tokio::test]
+async fn sigterm_under_load_says_goodbye_and_ends_in_two_seconds() {
+    ends_well(Signal::TERM).await;
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_a_bridge_that_still_waits_for_its_port() {
+    let mut bridge = Bridge::start(&["--port", "board=/nonexistent/serial-ws"]).await;
+    let mut client = bridge.client("/").await;
+    let pressed = Instant::now();
+    bridge.program.signal(Signal::INT);
+    assert_eq!(client.closed().await.0, 1001);
+    assert_eq!(bridge.program.ended().await.status.code(), Some(0));
+    assert!(pressed.elapsed() < GONE, "it took {:?}", pressed.elapsed());
+}
+
+/// Stops a bridge whose device sends as fast as it can, with clients that read, one that never
+/// reads, one that writes what the device never reads, and one that has not asked for anything yet.
+async fn ends_well(signal: Signal) {
+    let mut pair = Pair::open().await;
+    let mut bridge = Bridge::on(&mut pair, &[]).await;
+    let mut readers = Vec::new();
+    for view in ["lines", "raw", "text", "json"] {
+        readers.push(bridge.client(&format!("/?view={view}")).await);
+    }
+    let _stalled = Client::open_narrow(bridge.address(), "/").await;
+    let _silent = tokio::net::TcpStream::connect(bridge.address())
+        .await
+        .expect("it accepts");
+    let mut writer = bridge.client("/?view=raw").await;
+    for _ in 0..30 {
+        writer.send_bytes(vec![b'w'; 4000]).await;
+    }
+    let device = tokio::spawn(async move {
+        loop {
+            pair.device.write("0123456789\n".repeat(1000)).await;
+        }
+    });
+    let readers: Vec<_> = readers
+        .into_iter()
+        .map(|mut reader| tokio::spawn(async move { reader.closed().await }))
+        .collect();
+
+    let pressed = Instant::now();
+    bridge.program.signal(signal);
+    let ended = within("the program to end", bridge.program.ended()).await;
+    assert!(pressed.elapsed() < GONE, "it took {:?}", pressed.elapsed());
+    ended.with(0, "");
+    for reader in readers {
+        let (code, reason) = reader.await.expect("each client gets a Close");
+        assert_eq!(code, 1001, "{reason}");
+        assert!(!reason.is_empty());
+    }
+    device.abort();
+}

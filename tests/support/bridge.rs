@@ -1,0 +1,356 @@
+//! The program under test: started, watched, and ended with the test.
+//!
+//! `SERIAL_WS_TEST_BIN` names another build of it, split on blanks, so that
+//! `wine serial-ws.exe` or `qemu-aarch64 … serial-ws` can be tested from here.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    net::SocketAddr,
+    process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
+    thread,
+    time::Duration,
+};
+
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::{
+    client::Client,
+    http::{self, Reply},
+    pair::Pair,
+    wait::{until, within},
+};
+
+/// The program, running. It is killed when this is dropped.
+pub struct Program {
+    child: Child,
+    /// Every line written to stderr so far. A thread writes; its end means that stderr ended.
+    log: watch::Receiver<Vec<String>>,
+}
+
+/// How the program ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// The program as a bridge that accepts connections.
+pub struct Bridge {
+    pub program: Program,
+    /// Where it listens, in the order of its `--listen`.
+    pub addresses: Vec<SocketAddr>,
+}
+
+impl Program {
+    /// Starts the program with nothing on stdin.
+    pub fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, &[])
+    }
+
+    /// Starts the program with these variables, of which it gets no others of its own.
+    pub fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::spawn(arguments, variables, Stdio::null())
+    }
+
+    /// Starts the program with a pipe on stdin, for `take_stdin`.
+    pub fn start_in_a_pipe(arguments: &[&str]) -> Self {
+        Self::spawn(arguments, &[], Stdio::piped())
+    }
+
+    fn spawn(arguments: &[&str], variables: &[(&str, &str)], stdin: Stdio) -> Self {
+        let words = words();
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).args(arguments);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("SERIAL_WS_") {
+                command.env_remove(name);
+            }
+        }
+        let mut child = command
+            .envs(variables.iter().copied())
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {words:?}: {error}"));
+
+        let stderr = child.stderr.take().expect("stderr is a pipe");
+        let (sender, log) = watch::channel(Vec::new());
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                sender.send_modify(|log: &mut Vec<String>| log.push(line));
+            }
+        });
+        Self { child, log }
+    }
+
+    /// The first line on stderr, from the start of the program on, that contains `part`.
+    pub async fn said(&self, part: &str) -> String {
+        let find = |log: &Vec<String>| log.iter().find(|line| line.contains(part)).cloned();
+        let mut log = self.log.clone();
+        let what = format!("{part:?} on stderr");
+        match within(&what, log.wait_for(|log| find(log).is_some())).await {
+            Ok(log) => find(&log).expect("it was just found"),
+            Err(_) => panic!("{part:?} was not said, but this: {:#?}", self.log()),
+        }
+    }
+
+    /// Every line on stderr so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.borrow().clone()
+    }
+
+    /// The writing end of the program's stdin; dropping it is the end of input.
+    pub fn take_stdin(&mut self) -> ChildStdin {
+        self.child
+            .stdin
+            .take()
+            .expect("the program was started in a pipe")
+    }
+
+    /// The reading end of the program's stdout; dropping it closes stdout.
+    pub fn take_stdout(&mut self) -> ChildStdout {
+        self.child
+            .stdout
+            .take()
+            .expect("stdout was not taken before")
+    }
+
+    /// Waits until the program has ended by itself.
+    pub async fn ended(&mut self) -> Ended {
+        // Read beside waiting: a program whose pipe is full would never end.
+        let stdout = self.child.stdout.take().map(|mut pipe| {
+            thread::spawn(move || {
+                let mut all = String::new();
+                pipe.read_to_string(&mut all).map(|_| all)
+            })
+        });
+        let status = until("the program to end", async || {
+            self.child
+                .try_wait()
+                .expect("the program can be waited for")
+        })
+        .await;
+        let mut log = self.log.clone();
+        within("the end of stderr", async {
+            while log.changed().await.is_ok() {}
+        })
+        .await;
+        let stdout = stdout.map(|reader| reader.join().expect("the reader does not panic"));
+        Ended {
+            status,
+            stdout: stdout
+                .transpose()
+                .expect("stdout is text")
+                .unwrap_or_default(),
+            stderr: self.log().join("\n"),
+        }
+    }
+
+    /// Runs the program to its end.
+    pub async fn run(arguments: &[&str]) -> Ended {
+        Self::start(arguments).ended().await
+    }
+
+    /// Sends a signal, as Ctrl-C or `kill` would.
+    #[cfg(unix)]
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, signal).expect("the program runs");
+    }
+
+    /// The most memory that the program has held so far, in bytes; None where that cannot be
+    /// known, or would be an emulator's.
+    pub fn peak_memory(&self) -> Option<u64> {
+        self.memory_line("VmHWM:")
+    }
+
+    /// The memory that the program holds now, in bytes; None as above.
+    pub fn memory(&self) -> Option<u64> {
+        self.memory_line("VmRSS:")
+    }
+
+    fn memory_line(&self, name: &str) -> Option<u64> {
+        let text = self.proc_file("status")?;
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        kibibytes
+            .and_then(|number| number.parse().ok())
+            .map(|kibibytes: u64| kibibytes * 1024)
+    }
+
+    /// The processor time that the program has used; None as above.
+    pub fn processor_time(&self) -> Option<Duration> {
+        /// Linux counts processor time in hundredths of a second, on every architecture.
+        const TICK: Duration = Duration::from_millis(10);
+        let text = self.proc_file("stat")?;
+        // The name of the program comes before, in parentheses, and may contain anything.
+        let (_, fields) = text.rsplit_once(')')?;
+        let user_and_system = fields.split_whitespace().skip(11).take(2);
+        user_and_system
+            .map(|ticks| Some(TICK * ticks.parse::<u32>().ok()?))
+            .sum()
+    }
+
+    fn proc_file(&self, file: &str) -> Option<String> {
+        let knowable = cfg!(target_os = "linux") && words().len() == 1;
+        let path = format!("/proc/{}/{file}", self.child.id());
+        knowable.then(|| std::fs::read_to_string(path).expect("the program runs"))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            // Captured by cargo test and shown with the failure.
+            println!("the program said: {:#?}", self.log());
+        }
+    }
+}
+
+impl Ended {
+    /// Asserts the exit code, and that stderr has `part`.
+    #[track_caller]
+    pub fn with(&self, code: i32, part: &str) {
+        assert_eq!(self.status.code(), Some(code), "{self:?}");
+        assert!(self.stderr.contains(part), "{part:?} is not in {self:?}");
+        assert!(!self.stderr.contains("panicked"), "{self:?}");
+    }
+}
+
+impl Bridge {
+    /// Starts a bridge on a free TCP port (unless `arguments` say where) and waits until it accepts
+    /// connections.
+    pub async fn start(arguments: &[&str]) -> Self {
+        let arguments = somewhere(arguments);
+        let listeners = arguments
+            .iter()
+            .filter(|argument| **argument == LISTEN)
+            .count();
+        Self::of(Program::start(&arguments), listeners).await
+    }
+
+    /// Starts a bridge that cannot run, and waits for its end.
+    pub async fn fail(arguments: &[&str]) -> Ended {
+        Program::run(&somewhere(arguments)).await
+    }
+
+    /// Waits until `program` accepts connections on so many `listeners`.
+    pub async fn of(program: Program, listeners: usize) -> Self {
+        let addresses = program.addresses(listeners).await;
+        Self { program, addresses }
+    }
+
+    /// Starts a bridge whose only port, `board`, is `pair`, open and in step: the next byte that the
+    /// device sends begins a whole line.
+    pub async fn on(pair: &mut Pair, arguments: &[&str]) -> Self {
+        let port = format!("board={}", pair.path);
+        let bridge = Self::start(&[&["--port", port.as_str()], arguments].concat()).await;
+        bridge.in_step("board", pair).await;
+        bridge
+    }
+
+    /// Waits until port `name` is open, and ends the line that its first bytes may be a part of.
+    pub async fn in_step(&self, name: &str, pair: &mut Pair) {
+        self.open(name).await;
+        let mut witness = self.client(&format!("/ports/{name}?view=json")).await;
+        witness.json_of("hello").await;
+        pair.device.write("\n").await;
+        witness.json_of("line").await;
+        witness.leave().await;
+    }
+
+    /// Waits until port `name` is open.
+    pub async fn open(&self, name: &str) {
+        self.state(name, "open").await;
+    }
+
+    /// Waits until port `name` is in `state`, and gives its status.
+    pub async fn state(&self, name: &str, state: &str) -> Value {
+        until(&format!("port {name} to be {state}"), async || {
+            let status = self.port(name).await["status"].clone();
+            (status["state"] == state).then_some(status)
+        })
+        .await
+    }
+
+    /// What `/api/status` says about port `name`.
+    pub async fn port(&self, name: &str) -> Value {
+        let status = self.get("/api/status").await.json();
+        let ports = status["ports"].as_array().expect("the status has ports");
+        let port = ports.iter().find(|port| port["name"] == name);
+        port.unwrap_or_else(|| panic!("port {name} is not in {status}"))
+            .clone()
+    }
+
+    /// Connects a client to `target`, a path with its query.
+    pub async fn client(&self, target: &str) -> Client {
+        Client::open(self.address(), target, &[]).await
+    }
+
+    /// Connects a client that asks for `view` as a page would: without a query, by subprotocol.
+    pub async fn client_as(&self, target: &str, protocol: &str) -> Client {
+        Client::open(
+            self.address(),
+            target,
+            &[("Sec-WebSocket-Protocol", protocol)],
+        )
+        .await
+    }
+
+    /// Gets `path` over HTTP.
+    pub async fn get(&self, path: &str) -> Reply {
+        http::http(self.address(), "GET", path, &[]).await
+    }
+
+    /// Where the bridge listens; the first place, if there are several.
+    pub fn address(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+}
+
+impl Program {
+    /// The addresses of the first `count` lines on stderr that have one in `ws://ADDRESS/`.
+    async fn addresses(&self, count: usize) -> Vec<SocketAddr> {
+        let find = |log: &Vec<String>| -> Vec<SocketAddr> {
+            let rest = log.iter().filter_map(|line| line.split_once("ws://"));
+            let address = rest.filter_map(|(_, rest)| rest.split_once('/'));
+            address
+                .filter_map(|(address, _)| address.parse().ok())
+                .collect()
+        };
+        let mut log = self.log.clone();
+        let seen = within(
+            "the bridge to listen",
+            log.wait_for(|log| find(log).len() >= count),
+        )
+        .await;
+        match seen {
+            Ok(log) => find(&log),
+            Err(_) => panic!("the bridge does not listen: {:#?}", self.log()),
+        }
+    }
+}
+
+const LISTEN: &str = "--listen";
+
+/// The arguments of a bridge on a free TCP port, unless they say where it listens.
+fn somewhere<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    let mut arguments = arguments.to_vec();
+    if !arguments.contains(&LISTEN) {
+        arguments.extend([LISTEN, "127.0.0.1:0"]);
+    }
+    arguments
+}
+
+/// The command that starts the program.
+fn words() -> Vec<String> {
+    match std::env::var("SERIAL_WS_TEST_BIN") {
+        Ok(command) => command.split_whitespace().map(str::to_owned).collect(),
+        Err(_) => vec![env!("CARGO_BIN_EXE_serial-ws").to_owned()],
+    }
+}

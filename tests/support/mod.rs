@@ -1,0 +1,14 @@
+//! What every test stands on: a serial [`Pair`], the program as a [`Bridge`], a WebSocket
+//! [`Client`], plain HTTP, and waiting with a limit. Tests hold no pty and no process code.
+
+mod bridge;
+mod client;
+mod http;
+mod pair;
+mod wait;
+
+pub use bridge::{Bridge, Program};
+pub use client::Client;
+pub use http::{RawSocket, bare, http, upgrade};
+pub use pair::Pair;
+pub use wait::{skip, until, within};

@@ -1,0 +1,159 @@
+//! What is typed in a terminal or stands in a script: help, wrong usage, `list` and `connect`.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    process::ChildStdin,
+};
+
+use crate::support::{Bridge, Program, within};
+
+#[tokio::test]
+async fn help_names_the_commands_and_version_the_version() {
+    let help = Program::run(&["--help"]).await;
+    help.with(0, "");
+    for word in ["--port", "list", "connect", "--baud", "sim"] {
+        assert!(
+            help.stdout.contains(word),
+            "{word} is not in {}",
+            help.stdout
+        );
+    }
+    let version = Program::run(&["--version"]).await;
+    version.with(0, "");
+    assert!(
+        version.stdout.contains(env!("CARGO_PKG_VERSION")),
+        "{version:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_flag_or_value_is_wrong_usage() {
+    for wrong in [
+        &["--prot", "sim"][..],
+        &["--port", "sim", "--baud", "fast"],
+        &["--port", "sim,colour=blue"],
+        &["--port", "sim", "--append", "tab"],
+        &["--port", "sim", "--listen", "nowhere"],
+        &["--port", "sim", "--raw", "--lines"],
+    ] {
+        let ended = Bridge::fail(wrong).await;
+        assert_eq!(ended.status.code(), Some(2), "{wrong:?}: {ended:?}");
+        assert!(!ended.stderr.is_empty(), "{wrong:?}: {ended:?}");
+        assert_eq!(ended.stdout, "", "{wrong:?}");
+    }
+}
+
+#[tokio::test]
+async fn list_prints_a_table_or_json() {
+    Program::run(&["list"]).await.with(0, "");
+    for arguments in [&["list", "--json"][..], &["list", "--json", "--all"]] {
+        let ended = Program::run(arguments).await;
+        ended.with(0, "");
+        let ports: serde_json::Value = serde_json::from_str(&ended.stdout)
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error} in {ended:?}"));
+        assert!(ports.is_array(), "{ports}");
+    }
+}
+
+#[tokio::test]
+async fn a_closed_stdout_ends_list_quietly() {
+    for arguments in [
+        &["list", "--all"][..],
+        &["list", "--json", "--all"],
+        &["--help"],
+    ] {
+        let mut program = Program::start(arguments);
+        drop(program.take_stdout());
+        program.ended().await.with(0, "");
+    }
+}
+
+#[tokio::test]
+async fn a_closed_stdout_ends_connect_quietly() {
+    let bridge = Bridge::start(&["--port", "sim"]).await;
+    let mut connect = Program::start_in_a_pipe(&["connect", &url(&bridge, "/")]);
+    let _stdin = connect.take_stdin();
+    drop(connect.take_stdout());
+    connect.ended().await.with(0, "");
+}
+
+#[tokio::test]
+async fn connect_sends_the_lines_it_reads_and_prints_the_messages_it_gets() {
+    let bridge = Bridge::start(&["--port", "room=loop"]).await;
+    bridge.open("room").await;
+    let mut connect = Program::start_in_a_pipe(&["connect", &url(&bridge, "/?append=lf")]);
+    let mut stdin = connect.take_stdin();
+    let mut stdout = BufReader::new(connect.take_stdout());
+    for line in ["one", "två"] {
+        type_line(&mut stdin, line);
+        let printed = tokio::task::spawn_blocking(move || {
+            let mut printed = String::new();
+            stdout.read_line(&mut printed).expect("stdout is text");
+            (stdout, printed)
+        });
+        let (again, printed) = within("an answer", printed)
+            .await
+            .expect("the reader does not panic");
+        assert_eq!(printed, format!("{line}\n"));
+        stdout = again;
+    }
+    drop(stdin);
+    connect.ended().await.with(0, "");
+}
+
+#[tokio::test]
+async fn what_is_piped_into_connect_is_sent_before_it_ends() {
+    let bridge = Bridge::start(&["--port", "room=loop"]).await;
+    bridge.open("room").await;
+    let mut witness = bridge.client("/").await;
+    let mut connect = Program::start_in_a_pipe(&["connect", &url(&bridge, "/?append=lf")]);
+    let mut stdin = connect.take_stdin();
+    type_line(&mut stdin, "one");
+    type_line(&mut stdin, "two");
+    drop(stdin);
+    connect.ended().await.with(0, "");
+    assert_eq!(witness.text().await, "one");
+    assert_eq!(witness.text().await, "two");
+}
+
+#[tokio::test]
+async fn connect_waits_for_as_many_answers_as_it_is_told() {
+    let bridge = Bridge::start(&["--port", "room=loop"]).await;
+    bridge.open("room").await;
+    let target = url(&bridge, "/?append=lf");
+    let mut connect = Program::start_in_a_pipe(&["connect", &target, "--count", "2"]);
+    let mut stdin = connect.take_stdin();
+    type_line(&mut stdin, "one");
+    type_line(&mut stdin, "two");
+    type_line(&mut stdin, "three");
+    drop(stdin);
+    let ended = connect.ended().await;
+    ended.with(0, "");
+    assert_eq!(ended.stdout, "one\ntwo\n");
+}
+
+#[tokio::test]
+async fn connect_says_whom_it_cannot_reach() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a TCP port can be had");
+    let address = free.local_addr().expect("it has an address");
+    drop(free);
+    let ended = Program::run(&["connect", &format!("ws://{address}/")]).await;
+    ended.with(1, &address.to_string());
+}
+
+#[tokio::test]
+async fn connect_says_why_it_was_turned_away() {
+    let bridge = Bridge::start(&["--port", "sim"]).await;
+    // With stdin open: the end of input is no reason to leave yet.
+    let mut connect = Program::start_in_a_pipe(&["connect", &url(&bridge, "/ports/nobody")]);
+    let _stdin = connect.take_stdin();
+    connect.ended().await.with(1, "sim");
+}
+
+fn url(bridge: &Bridge, target: &str) -> String {
+    format!("ws://{}{target}", bridge.address())
+}
+
+fn type_line(stdin: &mut ChildStdin, line: &str) {
+    writeln!(stdin, "{line}").expect("the program reads its stdin");
+}

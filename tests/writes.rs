@@ -1,0 +1,300 @@
+//! From the clients to the device: whole, in order, at most once, and by those who may.
+
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use serde_json::{Value, json};
+
+use crate::support::{Bridge, Client, Pair};
+
+#[tokio::test]
+async fn a_text_message_reaches_the_device_as_it_is() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    for view in ["lines", "raw", "text"] {
+        let mut client = bridge.client(&format!("/?view={view}")).await;
+        client.send("H\n").await;
+        client.send("µ").await;
+        pair.device.expect("H\nµ").await;
+    }
+}
+
+#[tokio::test]
+async fn every_byte_value_reaches_the_device() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let all: Vec<u8> = (0..=255).chain([0, 0, 0]).collect();
+    for view in ["lines", "raw", "text"] {
+        let mut client = bridge.client(&format!("/?view={view}")).await;
+        client.send_bytes(all.clone()).await;
+        pair.device.expect(&all).await;
+    }
+}
+
+#[tokio::test]
+async fn append_ends_the_text_messages_that_lack_it_and_no_others() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    for (name, ending) in [("lf", "\n"), ("crlf", "\r\n"), ("cr", "\r"), ("none", "")] {
+        let mut client = bridge.client(&format!("/?append={name}")).await;
+        client.send("on").await;
+        client.send(format!("off{ending}")).await;
+        client.send_bytes("bytes").await;
+        pair.device
+            .expect(format!("on{ending}off{ending}bytes"))
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn append_may_be_the_default_and_a_client_may_differ() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &["--append", "lf"]).await;
+    let mut plain = bridge.client("/").await;
+    plain.send("1").await;
+    pair.device.expect("1\n").await;
+    let mut other = bridge.client("/?append=none").await;
+    other.send("2").await;
+    pair.device.expect("2").await;
+}
+
+#[tokio::test]
+async fn a_json_write_is_acknowledged_with_its_id_and_size() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut client = json_client(&bridge).await;
+    client
+        .send_json(json!({"type": "write", "text": "µ\n", "id": 7}))
+        .await;
+    let ack = client.json_of("ack").await;
+    assert_eq!((&ack["id"], &ack["bytes"]), (&json!(7), &json!(3)), "{ack}");
+    pair.device.expect("µ\n").await;
+
+    let bytes = BASE64.encode([0, 255, 10]);
+    client
+        .send_json(json!({"type": "write", "bytes": bytes, "id": "b"}))
+        .await;
+    let ack = client.json_of("ack").await;
+    assert_eq!(
+        (&ack["id"], &ack["bytes"]),
+        (&json!("b"), &json!(3)),
+        "{ack}"
+    );
+    pair.device.expect([0, 255, 10]).await;
+}
+
+#[tokio::test]
+async fn json_that_is_not_json_is_answered_and_the_client_stays() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut client = json_client(&bridge).await;
+    for wrong in ["on", "{\"type\":", "[]", "7"] {
+        client.send(wrong).await;
+        let error = client.json_of("error").await;
+        assert!(
+            error["error"].as_str().is_some_and(|text| !text.is_empty()),
+            "{error}"
+        );
+    }
+    client.send_json(json!({"type": "write", "id": 1})).await;
+    assert_eq!(client.json_of("error").await["id"], 1);
+    client
+        .send_json(json!({"type": "write", "bytes": "not base64!", "id": 2}))
+        .await;
+    assert_eq!(client.json_of("error").await["id"], 2);
+    // Unknown types and fields are of a later version, and are ignored.
+    client.send_json(json!({"type": "dance", "id": 3})).await;
+    client
+        .send_json(json!({"type": "write", "text": "x", "id": 4, "colour": "blue"}))
+        .await;
+    assert_eq!(client.json_of("ack").await["id"], 4);
+    // Nothing of all that reached the device.
+    pair.device.expect("x").await;
+}
+
+#[tokio::test]
+async fn a_write_that_cannot_go_out_is_refused_with_its_id() {
+    let bridge = Bridge::start(&["--port", "board=/nonexistent/serial-ws"]).await;
+    let mut client = bridge.client("/?view=json").await;
+    assert_ne!(client.json_of("hello").await["status"]["state"], "open");
+    client
+        .send_json(json!({"type": "write", "text": "x", "id": 1}))
+        .await;
+    assert_eq!(client.json_of("error").await["id"], 1);
+}
+
+#[tokio::test]
+async fn messages_of_fifty_writers_arrive_whole_and_in_order() {
+    const WRITERS: u8 = 50;
+    const MESSAGES: usize = 20;
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..WRITERS {
+        let mut client = bridge.client("/?view=raw").await;
+        writers.spawn(async move {
+            for message in 0..MESSAGES {
+                client
+                    .send_bytes(signed(writer, length(writer, message)))
+                    .await;
+            }
+            client
+        });
+    }
+
+    let lengths = |writer| (0..MESSAGES).map(move |message| length(writer, message));
+    let total: usize = (0..WRITERS).flat_map(lengths).sum();
+    let stream = pair.device.take(total).await;
+    let mut received = vec![Vec::new(); usize::from(WRITERS)];
+    for message in stream.split_inclusive(|byte| byte & MORE == 0) {
+        let writer = message[message.len() - 1];
+        assert!(
+            message.iter().all(|byte| byte & !MORE == writer),
+            "a message of writer {writer} was cut by another"
+        );
+        received[usize::from(writer)].push(message.len());
+    }
+    for writer in 0..WRITERS {
+        let expected: Vec<usize> = lengths(writer).collect();
+        assert_eq!(
+            received[usize::from(writer)],
+            expected,
+            "the messages of writer {writer}"
+        );
+    }
+    // The writers stay to the end: leaving early is another test.
+    drop(writers);
+}
+
+#[tokio::test]
+async fn what_a_client_sent_before_it_left_still_arrives() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut client = bridge.client("/").await;
+    client.send("goodbye\n").await;
+    client.leave().await;
+    pair.device.expect("goodbye\n").await;
+}
+
+#[tokio::test]
+async fn a_client_with_too_much_waiting_is_held_back_and_loses_nothing() {
+    const MESSAGES: usize = 100;
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut client = bridge.client("/?view=raw").await;
+    // Four times what one client may have waiting; the device reads nothing yet.
+    let sender = tokio::spawn(async move {
+        for message in 0..MESSAGES {
+            client.send_bytes(vec![message as u8; 2600]).await;
+        }
+        client
+    });
+    let mut other = json_client(&bridge).await;
+    pair.device.write("7\n").await;
+    assert_eq!(
+        other.json_of("line").await["text"],
+        "7",
+        "reading goes on meanwhile"
+    );
+    for message in 0..MESSAGES {
+        pair.device.expect([message as u8; 2600]).await;
+    }
+    sender.await.expect("the sender does not panic");
+}
+
+#[tokio::test]
+async fn a_json_client_with_too_much_waiting_is_refused_at_once() {
+    const MESSAGES: u64 = 8;
+    const SIZE: usize = 20_000;
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut client = json_client(&bridge).await;
+    // More than 64 KiB and what a pty takes; the device reads nothing yet.
+    for id in 0..MESSAGES {
+        let text = char::from(b'a' + id as u8).to_string().repeat(SIZE);
+        client
+            .send_json(json!({"type": "write", "text": text, "id": id}))
+            .await;
+    }
+    let mut answers: Vec<Value> = Vec::new();
+    // The refusals come while the device still reads nothing, and the last message is one of them.
+    while answers
+        .last()
+        .is_none_or(|answer| answer["id"] != MESSAGES - 1)
+    {
+        answers.push(client.json().await);
+    }
+    assert_eq!(answers.last().expect("there are answers")["type"], "error");
+    let refused = |answers: &[Value]| -> Vec<Value> {
+        let errors = answers.iter().filter(|answer| answer["type"] == "error");
+        errors.map(|error| error["id"].clone()).collect()
+    };
+    let accepted: Vec<u64> = (0..MESSAGES)
+        .filter(|id| !refused(&answers).contains(&Value::from(*id)))
+        .collect();
+    assert!(
+        accepted.len() >= 3,
+        "64 KiB may wait, and only {accepted:?} were accepted"
+    );
+    for id in &accepted {
+        pair.device.expect([b'a' + *id as u8].repeat(SIZE)).await;
+    }
+    while answers
+        .iter()
+        .filter(|answer| answer["type"] == "ack")
+        .count()
+        < accepted.len()
+    {
+        answers.push(client.json().await);
+    }
+    client
+        .send_json(json!({"type": "write", "text": "!", "id": "again"}))
+        .await;
+    assert_eq!(client.json_of("ack").await["id"], "again");
+    pair.device.expect("!").await;
+}
+
+#[tokio::test]
+async fn a_read_only_bridge_tells_json_clients_and_drops_what_others_send() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &["--read-only"]).await;
+    let mut plain = bridge.client("/").await;
+    plain.send("on\n").await;
+    bridge.program.said("read-only").await;
+    let mut json = json_client(&bridge).await;
+    json.send_json(json!({"type": "write", "text": "on\n", "id": 1}))
+        .await;
+    assert_eq!(json.json_of("error").await["id"], 1);
+    // Both are still there, and hear the device.
+    pair.device.write("5\n").await;
+    assert_eq!(plain.text().await, "5");
+    assert_eq!(json.json_of("line").await["text"], "5");
+    drop(bridge);
+    // Whatever had been written would come before this.
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    bridge.client("/").await.send("mark").await;
+    pair.device.expect("mark").await;
+}
+
+/// Set in every byte of a signed message but the last.
+const MORE: u8 = 0x80;
+
+/// A message that shows whose it is and where it ends, whatever its length.
+fn signed(writer: u8, length: usize) -> Vec<u8> {
+    let mut message = vec![writer | MORE; length];
+    message[length - 1] = writer;
+    message
+}
+
+/// Lengths from 1 to 4096, both included, and different for each writer.
+fn length(writer: u8, message: usize) -> usize {
+    match message {
+        0 => 1,
+        1 => 4096,
+        _ => 1 + (usize::from(writer) * 7919 + message * 104_729) % 4096,
+    }
+}
+
+async fn json_client(bridge: &Bridge) -> Client {
+    let mut client = bridge.client("/?view=json").await;
+    client.json_of("hello").await;
+    client
+}
