@@ -77,13 +77,20 @@ impl Hints {
                 "most of this is not text: is --baud {baud} right? Try {likely}"
             ));
         }
-        self.has_seen_line_end |= memchr(b'\n', &data.chunk).is_some();
-        if self.has_seen_line_end || self.has_told_line_end || !self.wants_lines {
+        if memchr(b'\n', &data.chunk).is_some() {
+            self.has_seen_line_end = true;
+            self.since_line_end = None;
+            return None;
+        }
+        if self.has_told_line_end || !self.wants_lines {
             return None;
         }
         let (since, bytes) = self.since_line_end.get_or_insert((now, 0));
-        *bytes += data.chunk.len();
-        self.has_told_line_end = *bytes >= MANY_BYTES || now.duration_since(*since) >= LONG;
+        // After a line, such as a boot message, more text may well be a long one.
+        let is_text = |byte: &u8| self.has_seen_line_end && (b' '..=b'~').contains(byte);
+        *bytes += data.chunk.iter().filter(|byte| !is_text(byte)).count();
+        let is_late = !self.has_seen_line_end && now.duration_since(*since) >= LONG;
+        self.has_told_line_end = *bytes >= MANY_BYTES || is_late;
         self.has_told_line_end
             .then(|| "no line ends seen: does the sketch use Serial.write? Try --raw".into())
     }
@@ -125,6 +132,12 @@ mod tests {
     fn bytes_without_line_ends_hint_at_raw_once() {
         check(&[&[7; 200], &[7; 200], &[7; 200]], Duration::ZERO, "--raw");
         check(&[&[7], &[7], &[7]], Duration::from_secs(1), "--raw");
+    }
+
+    #[test]
+    fn bytes_without_line_ends_are_noticed_after_a_boot_message_too() {
+        check(&[b"ready\n", &[200; 300]], Duration::ZERO, "--raw");
+        assert_eq!(hints(&[b"ready\n", &[b'x'; 9999]], LONG), [""; 0]);
     }
 
     #[test]

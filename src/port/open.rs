@@ -246,14 +246,7 @@ fn find(
     if let Spec::Path(path) = spec {
         let kind = sys::describe_path(path);
         if let PathKind::NotAPort(what) = kind {
-            let detail = format!(
-                "cannot open {}: it is {what}, not a serial port",
-                shown(path)
-            );
-            return Err(Failure::hopeless(
-                detail,
-                "serial-ws list shows the serial ports",
-            ));
+            return Err(not_a_port(path, what));
         }
         let found = ports.as_deref().unwrap_or_default();
         let is_elsewhere = last.is_some_and(|(identity, _)| {
@@ -385,10 +378,19 @@ fn explain(error: &serialport::Error, path: &str, settings: Settings) -> Failure
             ),
             "Common rates are 9600 and 115200; see also --data-bits, --parity, --stop-bits",
         ),
+        _ if !sys::is_serial(&path) => {
+            not_a_port(&path, "a device that takes no serial settings")
+        }
         ErrorKind::Io(_) | ErrorKind::Unknown => {
             Failure::waiting(format!("cannot open {path}: {}", shown(&error.description)))
         }
     }
+}
+
+fn not_a_port(path: &str, what: &str) -> Failure {
+    let path = shown(path);
+    let detail = format!("cannot open {path}: it is {what}, not a serial port");
+    Failure::hopeless(detail, "serial-ws list shows the serial ports")
 }
 
 fn busy(path: &str) -> Failure {

@@ -1,6 +1,7 @@
 //! Everything that differs between systems, behind one interface: who holds a port, who may open
 //! it, where it is plugged in, what its driver can do beyond the ordinary, and how a process ends
-//! by a signal. Nothing here opens a port, and all `unsafe` of the program is below this module.
+//! by a signal. Nothing here opens a port but `is_serial`, and all `unsafe` of the program is below this
+//! module.
 
 use std::io;
 
@@ -122,6 +123,12 @@ pub fn same_port(a: &str, b: &str) -> bool {
 /// What a path names. Never opens it.
 pub fn describe_path(path: &str) -> PathKind {
     system::describe_path(path)
+}
+
+/// Whether what is at `path` takes serial settings; true where that cannot be known. Opens it for
+/// a moment, so ask only when opening it has failed.
+pub fn is_serial(path: &str) -> bool {
+    system::is_serial(path)
 }
 
 /// Why ports cannot be listed here, if so.

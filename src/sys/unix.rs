@@ -6,8 +6,9 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
+use rustix::fs::{Mode, OFlags};
 use rustix::process;
-use rustix::termios::{ControlModes, OptionalActions, tcgetattr, tcsetattr};
+use rustix::termios::{ControlModes, OptionalActions, isatty, tcgetattr, tcsetattr};
 use tokio_serial::SerialStream;
 
 use super::{Access, PathKind, StopSignal};
@@ -137,6 +138,12 @@ pub fn describe_path(path: &str) -> PathKind {
     } else {
         PathKind::NotAPort("a disk")
     }
+}
+
+/// Whether what is at `path` is a terminal, as every serial port is.
+pub fn is_serial(path: &str) -> bool {
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).map_or(true, isatty)
 }
 
 /// The descriptor of an open port.

@@ -59,6 +59,10 @@ fn ends_in_com_port(path: &str) -> bool {
     word.eq_ignore_ascii_case("com") && number.parse::<u32>().is_ok()
 }
 
+pub fn is_serial(_path: &str) -> bool {
+    true
+}
+
 pub fn cannot_list() -> Option<&'static str> {
     None
 }
