@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use memchr::memchr;
+use memchr::memrchr;
 
 use super::select::Spec;
 use crate::config::PortConfig;
@@ -77,23 +77,27 @@ impl Hints {
                 "most of this is not text: is --baud {baud} right? Try {likely}"
             ));
         }
-        if memchr(b'\n', &data.chunk).is_some() {
-            self.has_seen_line_end = true;
-            self.since_line_end = None;
-            return None;
-        }
         if self.has_told_line_end || !self.wants_lines {
             return None;
         }
+        let rest = memrchr(b'\n', &data.chunk).map_or(&data.chunk[..], |end| {
+            self.has_seen_line_end = true;
+            self.since_line_end = None;
+            &data.chunk[end + 1..]
+        });
         let (since, bytes) = self.since_line_end.get_or_insert((now, 0));
-        // After a line, such as a boot message, more text may well be a long one.
-        let is_text = |byte: &u8| self.has_seen_line_end && (b' '..=b'~').contains(byte);
-        *bytes += data.chunk.iter().filter(|byte| !is_text(byte)).count();
-        let is_late = !self.has_seen_line_end && now.duration_since(*since) >= LONG;
-        self.has_told_line_end = *bytes >= MANY_BYTES || is_late;
+        *bytes += rest.len();
+        let is_long = *bytes >= MANY_BYTES || now.duration_since(*since) >= LONG;
+        // A long line among others is no mistake, unless it is no text.
+        self.has_told_line_end = is_long && (!self.has_seen_line_end || !is_text(rest));
         self.has_told_line_end
             .then(|| "no line ends seen: does the sketch use Serial.write? Try --raw".into())
     }
+}
+
+fn is_text(bytes: &[u8]) -> bool {
+    let is_control = |byte: &u8| byte.is_ascii_control() && !byte.is_ascii_whitespace();
+    str::from_utf8(bytes).is_ok() && !bytes.iter().any(is_control)
 }
 
 #[cfg(test)]
@@ -135,9 +139,13 @@ mod tests {
     }
 
     #[test]
-    fn bytes_without_line_ends_are_noticed_after_a_boot_message_too() {
-        check(&[b"ready\n", &[200; 300]], Duration::ZERO, "--raw");
-        assert_eq!(hints(&[b"ready\n", &[b'x'; 9999]], LONG), [""; 0]);
+    fn a_byte_that_looks_like_a_line_end_does_not_hide_the_rest() {
+        check(&[&[10], &[200; 200], &[200; 200]], Duration::ZERO, "--raw");
+    }
+
+    #[test]
+    fn long_lines_of_text_are_no_mistake() {
+        assert_eq!(hints(&[b"a\n", &[b'x'; 300], b"\n"], LONG), [""; 0]);
     }
 
     #[test]

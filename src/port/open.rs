@@ -21,6 +21,9 @@ use crate::sys::{self, Access, PathKind};
 /// sketch listens: the bootloader comes first.
 const BOOTLOADER: Duration = Duration::from_secs(2);
 
+/// What to do about something that is no serial port.
+const LIST: &str = "serial-ws list shows the serial ports";
+
 /// How long `auto` waits for the board that it had before it takes another one.
 const FAITHFUL: Duration = Duration::from_secs(5);
 
@@ -246,7 +249,11 @@ fn find(
     if let Spec::Path(path) = spec {
         let kind = sys::describe_path(path);
         if let PathKind::NotAPort(what) = kind {
-            return Err(not_a_port(path, what));
+            let detail = format!(
+                "cannot open {}: it is {what}, not a serial port",
+                shown(path)
+            );
+            return Err(Failure::hopeless(detail, LIST));
         }
         let found = ports.as_deref().unwrap_or_default();
         let is_elsewhere = last.is_some_and(|(identity, _)| {
@@ -378,19 +385,14 @@ fn explain(error: &serialport::Error, path: &str, settings: Settings) -> Failure
             ),
             "Common rates are 9600 and 115200; see also --data-bits, --parity, --stop-bits",
         ),
-        _ if !sys::is_serial(&path) => {
-            not_a_port(&path, "a device that takes no serial settings")
+        ErrorKind::Unknown if !sys::is_terminal(&path) => {
+            let detail = format!("cannot open {path}: it is not a serial port");
+            Failure::hopeless(detail, LIST)
         }
         ErrorKind::Io(_) | ErrorKind::Unknown => {
             Failure::waiting(format!("cannot open {path}: {}", shown(&error.description)))
         }
     }
-}
-
-fn not_a_port(path: &str, what: &str) -> Failure {
-    let path = shown(path);
-    let detail = format!("cannot open {path}: it is {what}, not a serial port");
-    Failure::hopeless(detail, "serial-ws list shows the serial ports")
 }
 
 fn busy(path: &str) -> Failure {

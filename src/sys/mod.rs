@@ -1,7 +1,7 @@
 //! Everything that differs between systems, behind one interface: who holds a port, who may open
 //! it, where it is plugged in, what its driver can do beyond the ordinary, and how a process ends
-//! by a signal. Nothing here opens a port but `is_serial`, and all `unsafe` of the program is below this
-//! module.
+//! by a signal. Nothing here opens a port but `is_terminal`, and all `unsafe` of the program is
+//! below this module.
 
 use std::io;
 
@@ -125,10 +125,9 @@ pub fn describe_path(path: &str) -> PathKind {
     system::describe_path(path)
 }
 
-/// Whether what is at `path` takes serial settings; true where that cannot be known. Opens it for
-/// a moment, so ask only when opening it has failed.
-pub fn is_serial(path: &str) -> bool {
-    system::is_serial(path)
+/// Whether a device that could not be opened as a serial port is a terminal at all. Opens it.
+pub fn is_terminal(path: &str) -> bool {
+    system::is_terminal(path)
 }
 
 /// Why ports cannot be listed here, if so.

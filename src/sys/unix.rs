@@ -6,9 +6,8 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use rustix::fs::{Mode, OFlags};
 use rustix::process;
-use rustix::termios::{ControlModes, OptionalActions, isatty, tcgetattr, tcsetattr};
+use rustix::termios::{ControlModes, OptionalActions, tcgetattr, tcsetattr};
 use tokio_serial::SerialStream;
 
 use super::{Access, PathKind, StopSignal};
@@ -140,12 +139,6 @@ pub fn describe_path(path: &str) -> PathKind {
     }
 }
 
-/// Whether what is at `path` is a terminal, as every serial port is.
-pub fn is_serial(path: &str) -> bool {
-    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, Mode::empty()).map_or(true, isatty)
-}
-
 /// The descriptor of an open port.
 pub fn descriptor(port: &SerialStream) -> BorrowedFd<'_> {
     // SAFETY: the port owns this descriptor and is borrowed for as long as the result lives.
@@ -174,6 +167,14 @@ pub fn end_by_signal(signal: StopSignal) -> ! {
     }
     // Only reached where the signal is blocked; the same status as a shell would show.
     std::process::exit(128 + number)
+}
+
+/// Whether a device that could not be opened as a serial port is a terminal at all.
+pub fn is_terminal(path: &str) -> bool {
+    use rustix::fs::{Mode, OFlags, open};
+    let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    // What cannot even be opened may well be one.
+    open(path, flags, Mode::empty()).map_or(true, rustix::termios::isatty)
 }
 
 #[cfg(test)]

@@ -40,6 +40,10 @@ fn name(path: &str) -> &str {
 
 /// A bare name can only be a device, and so is `COM3` in any folder. Neither is looked up as a
 /// file: asking for its metadata would open the port.
+pub fn is_terminal(_path: &str) -> bool {
+    true
+}
+
 pub fn describe_path(path: &str) -> PathKind {
     let is_bare = !name(path).contains(['\\', '/', '.', ':']);
     if is_bare || ends_in_com_port(path) {
@@ -57,10 +61,6 @@ fn ends_in_com_port(path: &str) -> bool {
     let stem = last.split(['.', ':']).next().unwrap_or(last);
     let (word, number) = stem.split_at_checked(3).unwrap_or((stem, ""));
     word.eq_ignore_ascii_case("com") && number.parse::<u32>().is_ok()
-}
-
-pub fn is_serial(_path: &str) -> bool {
-    true
 }
 
 pub fn cannot_list() -> Option<&'static str> {
