@@ -175,7 +175,7 @@ impl Port {
             hub.publish_status(status.with_hint("Plug it in again").with_device(info));
         }
         let closed = close(device, signals::closing(&config.settings)).await;
-        self.wanted.let_go();
+        self.wanted.let_go(matches!(end, End::Lost(_)));
         (end, closed)
     }
 

@@ -108,7 +108,8 @@ pub struct Wanted {
     path: Option<String>,
     /// The device that was open last, and since when it has not been.
     last: Option<(Identity, Instant)>,
-    /// Whether the device was looked for and not there, so that it starts anew when it comes.
+    /// Whether the device has gone, or was looked for and not there, so that it starts anew when
+    /// it comes.
     was_absent: bool,
     /// What to open instead, where a test stands in for the system.
     #[cfg(test)]
@@ -220,8 +221,9 @@ impl Wanted {
         }
     }
 
-    /// Says that the device is closed.
-    pub fn let_go(&mut self) {
+    /// Says that the device is closed, and whether it has gone.
+    pub fn let_go(&mut self, has_gone: bool) {
+        self.was_absent = has_gone;
         if let Some(path) = self.path.take() {
             with_held(&self.held, |held| held.retain(|other| *other != path));
         }

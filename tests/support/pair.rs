@@ -88,6 +88,20 @@ impl Pair {
 
     #[cfg(unix)]
     fn pty() -> Self {
+        let (target, device, held) = Self::new_pty();
+        let plug = Plug::new(target);
+        Self {
+            path: plug.path.clone(),
+            plug: Some(plug),
+            device,
+            held: Some(held),
+            _turn: None,
+        }
+    }
+
+    /// A pty: its name, the device's end, and the program's end.
+    #[cfg(unix)]
+    fn new_pty() -> (String, Device, std::os::fd::OwnedFd) {
         use rustix::{fs, pty, termios};
         use tokio::net::unix;
 
@@ -123,14 +137,8 @@ impl Pair {
             reader.expect("a pty can be polled"),
             writer.expect("a pty can be polled"),
         );
-        let plug = Plug::new(name.into_string().expect("the name of a pty is text"));
-        Self {
-            path: plug.path.clone(),
-            plug: Some(plug),
-            device: Device::of(ends),
-            held: Some(held),
-            _turn: None,
-        }
+        let name = name.into_string().expect("the name of a pty is text");
+        (name, Device::of(ends), held)
     }
 
     #[cfg(not(unix))]
