@@ -223,8 +223,8 @@ impl Wanted {
 
     /// Says that the device is closed, and whether it has gone.
     pub fn let_go(&mut self, has_gone: bool) {
-        self.was_absent = has_gone;
         if let Some(path) = self.path.take() {
+            self.was_absent = has_gone;
             with_held(&self.held, |held| held.retain(|other| *other != path));
         }
         if let Some((_, since)) = &mut self.last {
