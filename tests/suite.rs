@@ -15,10 +15,10 @@ mod views; // lines, raw, text and json
 mod writes;
 
 // The ports: several, their settings, missing, busy, no port at all.
-#[cfg(unix)] // commands of a shell
-mod lend;
+#[cfg(unix)] // the commands of a shell
+mod lend; // release, resume and upload
 mod ports;
-mod simulated; // release, resume and upload
+mod simulated;
 
 // What goes wrong at the door and behind it.
 mod http;
