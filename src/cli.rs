@@ -13,8 +13,8 @@ use crate::{config, connect, duration, lend, list};
 /// Share a serial port with any number of web pages and programs over WebSocket
 ///
 /// serial-ws reads a serial device and sends what it says to every connected client; what
-/// clients send goes to the device. A page needs no library:
-/// new WebSocket("ws://localhost:8080").onmessage = (e) => console.log(e.data)
+/// clients send goes to the device. A page needs no library, only a WebSocket to
+/// ws://localhost:8080.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 pub struct Cli {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use memchr::memchr;
+use memchr::memrchr;
 
 use crate::hub::Data;
 
@@ -55,16 +55,27 @@ impl Hints {
                 "most of this is not text: is --baud {baud} right? Try {likely}"
             ));
         }
-        self.has_seen_line_end |= memchr(b'\n', &data.chunk).is_some();
-        if self.has_seen_line_end || self.has_told_line_end || !self.wants_lines {
+        if self.has_told_line_end || !self.wants_lines {
             return None;
         }
+        let rest = memrchr(b'\n', &data.chunk).map_or(&data.chunk[..], |end| {
+            self.has_seen_line_end = true;
+            self.since_line_end = None;
+            &data.chunk[end + 1..]
+        });
         let (since, bytes) = self.since_line_end.get_or_insert((now, 0));
-        *bytes += data.chunk.len();
-        self.has_told_line_end = *bytes >= MANY_BYTES || now.duration_since(*since) >= LONG;
+        *bytes += rest.len();
+        let is_long = *bytes >= MANY_BYTES || now.duration_since(*since) >= LONG;
+        // A long line among others is no mistake, unless it is no text.
+        self.has_told_line_end = is_long && (!self.has_seen_line_end || !is_text(rest));
         self.has_told_line_end
             .then(|| "no line ends seen: does the sketch use Serial.write? Try --raw".into())
     }
+}
+
+fn is_text(bytes: &[u8]) -> bool {
+    let is_control = |byte: &u8| byte.is_ascii_control() && !byte.is_ascii_whitespace();
+    str::from_utf8(bytes).is_ok() && !bytes.iter().any(is_control)
 }
 
 #[cfg(test)]
@@ -100,6 +111,16 @@ mod tests {
     fn bytes_without_line_ends_hint_at_raw_once() {
         check(&[&[7; 200], &[7; 200], &[7; 200]], Duration::ZERO, "--raw");
         check(&[&[7], &[7], &[7]], Duration::from_secs(1), "--raw");
+    }
+
+    #[test]
+    fn a_byte_that_looks_like_a_line_end_does_not_hide_the_rest() {
+        check(&[&[10], &[200; 200], &[200; 200]], Duration::ZERO, "--raw");
+    }
+
+    #[test]
+    fn long_lines_of_text_are_no_mistake() {
+        assert_eq!(hints(&[b"a\n", &[b'x'; 300], b"\n"], LONG), [""; 0]);
     }
 
     #[test]

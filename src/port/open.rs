@@ -21,6 +21,9 @@ use crate::sys::{self, Access, PathKind};
 /// sketch listens: the bootloader comes first.
 const BOOTLOADER: Duration = Duration::from_secs(2);
 
+/// What to do about something that is no serial port.
+const LIST: &str = "serial-ws list shows the serial ports";
+
 /// How long `auto` waits for the board that it had before it takes another one.
 const FAITHFUL: Duration = Duration::from_secs(5);
 
@@ -226,10 +229,7 @@ fn find(
                 "cannot open {}: it is {what}, not a serial port",
                 shown(path)
             );
-            return Err(Failure::hopeless(
-                detail,
-                "serial-ws list shows the serial ports",
-            ));
+            return Err(Failure::hopeless(detail, LIST));
         }
         if kind == PathKind::Port {
             let found = ports.ok().unwrap_or_default();
@@ -344,6 +344,10 @@ fn explain(error: &serialport::Error, path: &str, settings: Settings) -> Failure
             ),
             "Common rates are 9600 and 115200; see also --data-bits, --parity, --stop-bits",
         ),
+        ErrorKind::Unknown if !sys::is_terminal(&path) => {
+            let detail = format!("cannot open {path}: it is not a serial port");
+            Failure::hopeless(detail, LIST)
+        }
         ErrorKind::Io(_) | ErrorKind::Unknown => {
             Failure::waiting(format!("cannot open {path}: {}", shown(&error.description)))
         }
@@ -357,7 +361,7 @@ fn busy(path: &str) -> Failure {
             let hint = if name == env!("CARGO_PKG_NAME") {
                 "Stop it, or share the port that it serves".to_owned()
             } else {
-                "Close its Serial Monitor".to_owned()
+                "Close the port there; in the Arduino IDE, close the Serial Monitor".to_owned()
             };
             let detail = format!("cannot open {path}: in use by {name} (pid {pid})");
             Status::new(State::Busy, detail).with_hint(hint)
@@ -366,7 +370,7 @@ fn busy(path: &str) -> Failure {
             State::Busy,
             format!("cannot open {path}: in use by another program"),
         )
-        .with_hint("Close its serial monitor"),
+        .with_hint("Close the port there, such as the Serial Monitor of the Arduino IDE"),
     };
     status.into()
 }

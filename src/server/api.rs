@@ -1,5 +1,6 @@
 //! What is served by HTTP: the page, and facts about the bridge as JSON.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,11 +10,10 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{App, Port, READ_ONLY, assets, upgrade};
-use crate::hub::Action;
+use crate::hub::{Action, Lease};
 use crate::view;
 
 /// All that is served, behind the door.
@@ -127,18 +127,19 @@ async fn status(State(app): State<Arc<App>>) -> Json<Value> {
     }))
 }
 
-/// How long a port is to be lent.
-#[derive(Deserialize)]
-struct Release {
-    seconds: Option<f64>,
-}
-
 async fn release(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
-    Query(Release { seconds }): Query<Release>,
+    Query(query): Query<HashMap<String, String>>,
 ) -> Response {
-    match view::lease(seconds, None) {
+    let seconds = query
+        .get("seconds")
+        .map(|seconds| seconds.parse().unwrap_or(f64::NAN));
+    match view::lease(seconds, query.get("while").map(String::as_str)) {
+        Ok(Lease::WhileConnected) => {
+            let mistake = "a lease while connected needs a WebSocket; here, give seconds=60\n";
+            (StatusCode::BAD_REQUEST, mistake).into_response()
+        }
         Ok(lease) => ask(&app, &name, Action::Release(lease)).await,
         Err(mistake) => (StatusCode::BAD_REQUEST, mistake + "\n").into_response(),
     }

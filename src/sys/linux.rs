@@ -9,7 +9,7 @@ use rustix::fs::{AtFlags, CWD, FileType, StatxFlags, major, minor};
 use super::unix;
 use super::{Access, Holder};
 
-pub use super::unix::{describe_path, end_by_signal, same_port};
+pub use super::unix::{describe_path, end_by_signal, is_terminal, same_port};
 
 /// Where udev keeps links to ports, by identity before by place.
 const LINK_FOLDERS: [&str; 2] = ["/dev/serial/by-id", "/dev/serial/by-path"];

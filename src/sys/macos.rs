@@ -6,7 +6,7 @@ use std::process::Command;
 use super::unix;
 use super::{Access, Holder};
 
-pub use super::unix::{describe_path, end_by_signal};
+pub use super::unix::{describe_path, end_by_signal, is_terminal};
 
 /// Services of the system itself that look like serial ports.
 const NOT_FOR_USERS: [&str; 3] = ["Bluetooth-Incoming-Port", "debug-console", "wlan-debug"];

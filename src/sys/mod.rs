@@ -97,6 +97,11 @@ pub fn describe_path(path: &str) -> PathKind {
     system::describe_path(path)
 }
 
+/// Whether a device that could not be opened as a serial port is a terminal at all. Opens it.
+pub fn is_terminal(path: &str) -> bool {
+    system::is_terminal(path)
+}
+
 /// Why ports cannot be listed here, if so.
 pub fn cannot_list() -> Option<&'static str> {
     system::cannot_list()

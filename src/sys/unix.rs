@@ -151,6 +151,14 @@ pub fn end_by_signal(signal: StopSignal) -> ! {
     std::process::exit(128 + number)
 }
 
+/// Whether a device that could not be opened as a serial port is a terminal at all.
+pub fn is_terminal(path: &str) -> bool {
+    use rustix::fs::{Mode, OFlags, open};
+    let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    // What cannot even be opened may well be one.
+    open(path, flags, Mode::empty()).map_or(true, rustix::termios::isatty)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -37,6 +37,10 @@ fn name(path: &str) -> &str {
 
 /// A bare name can only be a device, and so is `COM3` in any folder. Neither is looked up as a
 /// file: asking for its metadata would open the port.
+pub fn is_terminal(_path: &str) -> bool {
+    true
+}
+
 pub fn describe_path(path: &str) -> PathKind {
     let is_bare = !name(path).contains(['\\', '/', '.', ':']);
     if is_bare || ends_in_com_port(path) {

@@ -5,9 +5,12 @@
 //! that exists already (com0com, socat, a null-modem cable): the program opens `a`, the test `b`,
 //! one test at a time.
 
+use std::time::Duration;
+
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     sync::{Mutex, MutexGuard},
+    time::timeout,
 };
 use tokio_serial::SerialPortBuilderExt;
 
@@ -15,6 +18,9 @@ use super::wait::within;
 
 /// Bytes read at once from the device's end.
 const READ_SIZE: usize = 64 * 1024;
+
+/// A line on which nothing came for so long holds nothing of an earlier test.
+const DRAINED: Duration = Duration::from_millis(200);
 
 /// Tests take turns with the one pair of `SERIAL_WS_TEST_PAIR`.
 static TURN: Mutex<()> = Mutex::const_new(());
@@ -51,11 +57,13 @@ impl Pair {
                 let builder = tokio_serial::new(&device, 9600);
                 let port = builder.open_native_async();
                 let port = port.unwrap_or_else(|error| panic!("cannot open {device}: {error}"));
+                let mut device = Device::of(tokio::io::split(port));
+                device.drain().await;
                 Self {
                     path,
                     #[cfg(unix)]
                     plug: None,
-                    device: Device::of(tokio::io::split(port)),
+                    device,
                     #[cfg(unix)]
                     held: None,
                     _turn: Some(turn),
@@ -166,6 +174,12 @@ impl Device {
             reader: Box::new(reader),
             writer: Box::new(writer),
         }
+    }
+
+    /// Takes what an earlier test left on a line that outlives the tests.
+    async fn drain(&mut self) {
+        let mut scrap = vec![0; READ_SIZE];
+        while let Ok(Ok(1..)) = timeout(DRAINED, self.reader.read(&mut scrap)).await {}
     }
 
     /// Sends `bytes`, all of them.
