@@ -170,6 +170,13 @@ pub struct PortArgs {
     /// Request To Send after opening [default: on]
     #[arg(long, value_name = "STATE")]
     pub rts: Option<Line>,
+    /// Leave boards running when the port is opened: keep the modem lines asserted after closing.
+    /// The first opening after plugging in restarts them all the same
+    #[arg(long)]
+    pub no_reset: bool,
+    /// Leave USB adapters to gather what they receive for up to 16 ms (Linux)
+    #[arg(long)]
+    pub no_low_latency: bool,
     /// Milliseconds to hold what clients send after opening, until the board has spoken
     /// [default: 2000 for boards that restart when opened, else 0]
     #[arg(long, value_name = "MS")]

@@ -59,6 +59,10 @@ pub struct Settings {
     pub dtr: Line,
     /// Request To Send after opening.
     pub rts: Line,
+    /// Whether to let boards run on when the port is closed and opened again.
+    pub no_reset: bool,
+    /// Whether the driver should hand over at once what it receives.
+    pub low_latency: bool,
     /// How long to hold writes after opening; by the kind of device where absent.
     pub settle: Option<Duration>,
     /// The view of a client that asks for none.
@@ -198,6 +202,8 @@ impl Settings {
             flow_control: own.flow_control.or(common.flow_control).unwrap_or_default(),
             dtr: own.dtr.or(common.dtr).unwrap_or_default(),
             rts: own.rts.or(common.rts).unwrap_or_default(),
+            no_reset: own.no_reset || common.no_reset,
+            low_latency: !(own.no_low_latency || common.no_low_latency),
             settle: settle.map(Duration::from_millis),
             view: own.view().or(common.view()).unwrap_or(View::Lines),
             append: own.append.or(common.append).unwrap_or_default(),

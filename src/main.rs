@@ -9,6 +9,7 @@ use clap::Parser;
 use serial_ws::cli::{BridgeArgs, Cli, Command, ConnectArgs};
 use serial_ws::config::{self, Config};
 use serial_ws::port::Closed;
+use serial_ws::shutdown::Signals;
 use serial_ws::{connect, lend, list, log, shutdown, sys};
 use tokio_util::sync::CancellationToken;
 
@@ -65,10 +66,12 @@ async fn connect(args: ConnectArgs) -> Result<()> {
 async fn bridge(args: &BridgeArgs) -> Result<()> {
     let config = Config::new(args).unwrap_or_else(|error| config::exit_with_usage(&error));
     let stop = CancellationToken::new();
+    // Before anyone is told that the bridge is there, so that no signal ends it without order.
+    let mut signals = Signals::listen()?;
     let mut serving = tokio::spawn(serial_ws::serve(config, stop.clone()));
     let signal = tokio::select! {
         served = &mut serving => return served?.map(drop),
-        signal = shutdown::signal() => signal?,
+        signal = signals.next() => signal,
     };
     stop.cancel();
     match tokio::time::timeout(STOP_WITHIN, serving).await {

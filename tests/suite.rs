@@ -16,9 +16,11 @@ mod writes;
 
 // The ports: several, their settings, missing, busy, no port at all.
 #[cfg(unix)] // commands of a shell
-mod lend;
+mod lend; // release, resume and upload
+#[cfg(unix)] // a pty can be unplugged
+mod loss; // the device goes and comes back, or does not read
 mod ports;
-mod simulated; // release, resume and upload
+mod simulated;
 
 // What goes wrong at the door and behind it.
 mod http;

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::sys::LineErrors;
+
 /// The state of a port, with what to say about it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
@@ -14,6 +16,9 @@ pub struct Status {
     /// What to do about it; empty where there is nothing to do.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub hint: String,
+    /// What went wrong on the line since the device was opened, where its driver counts it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<LineErrors>,
     /// The device that is or was last behind the port.
     #[serde(skip)]
     pub device: Option<Arc<DeviceInfo>>,
@@ -62,6 +67,13 @@ pub struct DeviceInfo {
     /// Its USB identity in the form that `--port` takes: `usb:2341:0043:SERIAL`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usb: Option<String>,
+    /// Whether its driver hands over at once what it receives, instead of gathering it.
+    #[serde(rename = "lowLatency", skip_serializing_if = "is_false")]
+    pub low_latency: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Status {
@@ -71,6 +83,7 @@ impl Status {
             state,
             detail: detail.into(),
             hint: String::new(),
+            errors: None,
             device: None,
         }
     }
@@ -88,6 +101,11 @@ impl Status {
         Self { device, ..self }
     }
 
+    /// The same with what went wrong on the line.
+    pub fn with_errors(self, errors: Option<LineErrors>) -> Self {
+        Self { errors, ..self }
+    }
+
     /// What happened, and what to do about it.
     pub fn sentence(&self) -> String {
         if self.hint.is_empty() {
@@ -98,6 +116,7 @@ impl Status {
 
     /// Whether a reader would learn nothing new from `other`.
     pub fn says_the_same(&self, other: &Self) -> bool {
-        self.state == other.state && self.detail == other.detail && self.hint == other.hint
+        let what = |status: &Self| (status.state, status.errors);
+        what(self) == what(other) && self.detail == other.detail && self.hint == other.hint
     }
 }

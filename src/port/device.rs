@@ -7,6 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_serial::SerialStream;
 
 use super::sim;
+use crate::sys::{self, LineErrors};
 
 /// A byte stream with modem lines.
 ///
@@ -40,6 +41,11 @@ pub trait Device: AsyncRead + AsyncWrite + Unpin + Send {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// What went wrong on the line since the device was plugged in; None where it is not counted.
+    fn line_errors(&self) -> Option<LineErrors> {
+        None
+    }
+
     /// Discards what was not sent, and closes. May block.
     fn close(self: Box<Self>) {}
 }
@@ -61,6 +67,10 @@ impl Device for SerialStream {
         } else {
             self.clear_break()
         }?)
+    }
+
+    fn line_errors(&self) -> Option<LineErrors> {
+        sys::line_errors(self)
     }
 
     fn close(self: Box<Self>) {

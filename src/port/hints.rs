@@ -1,9 +1,12 @@
-//! Guesses from the bytes alone what a newcomer may have set wrong. Pure: it is told the time.
+//! Guesses from the settings and the bytes alone what a newcomer may have set wrong. Pure: it is
+//! told the time.
 
 use std::time::{Duration, Instant};
 
 use memchr::memrchr;
 
+use super::select::Spec;
+use crate::config::PortConfig;
 use crate::hub::Data;
 
 /// Bytes without a line end after which one may be missing.
@@ -14,6 +17,25 @@ const LONG: Duration = Duration::from_secs(2);
 
 /// Lines to have seen before judging them.
 const ENOUGH_LINES: usize = 8;
+
+/// What the settings of a port do that its user may not expect.
+///
+/// `cannot_keep_lines` says what of `--no-reset` this system cannot do.
+pub fn of_settings(
+    config: &PortConfig,
+    cannot_keep_lines: Option<&'static str>,
+) -> Vec<&'static str> {
+    if matches!(config.spec, Spec::Sim(_) | Spec::Loop) {
+        return Vec::new();
+    }
+    let at_rate = match config.settings.baud {
+        1200 => Some("--baud 1200 makes many boards start their bootloader instead of the sketch"),
+        134 => Some("--baud 134 makes a Teensy start its bootloader instead of the sketch"),
+        _ => None,
+    };
+    let of_reset = cannot_keep_lines.filter(|_| config.settings.no_reset);
+    at_rate.into_iter().chain(of_reset).collect()
+}
 
 /// What has been seen so far; each hint is given once.
 pub struct Hints {
@@ -81,8 +103,11 @@ fn is_text(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use clap::Parser;
 
     use super::*;
+    use crate::cli::Cli;
+    use crate::config::Config;
     use crate::port::framer::Framer;
 
     fn hints(chunks: &[&[u8]], apart: Duration) -> Vec<String> {
@@ -126,6 +151,25 @@ mod tests {
     #[test]
     fn lines_that_are_no_text_hint_at_the_rate_once() {
         check(&[&b"\xff\xfe\n"[..]; 30], Duration::ZERO, "Try 115200");
+    }
+
+    #[track_caller]
+    fn check_settings(arguments: &[&str], parts: &[&str]) {
+        let cli = Cli::parse_from([&["serial-ws", "--port"], arguments].concat());
+        let config = Config::new(&cli.bridge).unwrap();
+        let hints = of_settings(&config.ports[0], Some("on this system"));
+        assert_eq!(hints.len(), parts.len(), "{hints:?}");
+        let pairs = hints.iter().zip(parts);
+        assert!(pairs.into_iter().all(|(hint, part)| hint.contains(part)));
+    }
+
+    #[test]
+    fn settings_that_surprise_are_pointed_out() {
+        check_settings(&["COM3", "--baud", "1200"], &["--baud 1200"]);
+        check_settings(&["COM3,baud=134"], &["Teensy"]);
+        check_settings(&["COM3", "--no-reset"], &["on this system"]);
+        check_settings(&["COM3"], &[]);
+        check_settings(&["sim", "--no-reset", "--baud", "1200"], &[]);
     }
 
     #[test]

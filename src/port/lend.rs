@@ -39,7 +39,7 @@ impl Port {
             }
         }
         // Only now may the device be another one, or another port's.
-        self.wanted.let_go();
+        self.wanted.let_go(false);
     }
 
     /// What the client hears that asked for the port.

@@ -1,7 +1,7 @@
 //! An open device at work: reads, frames and publishes; writes what clients ask; until one ends.
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
@@ -19,6 +19,7 @@ use super::signals::{self, Script};
 use super::until;
 use crate::config::{PortConfig, Settings};
 use crate::hub::{Action, Data, Hub, Kind, Lease, Refusal, Request, Timestamp};
+use crate::sys::LineErrors;
 use crate::view::View;
 
 /// Bytes that are read at once. A tty hands out at most 4 KiB on Linux, other systems more.
@@ -26,6 +27,13 @@ const READ_BUFFER: usize = 64 << 10;
 
 /// Silence before a first byte that shows it to begin a line.
 const SILENCE: Duration = Duration::from_millis(50);
+
+/// How long to wait before trying again what a signal interrupted, or what could not be done at
+/// once although the device was said to be ready. Long enough not to spin if that goes on.
+const TRY_AGAIN: Duration = Duration::from_millis(1);
+
+/// How often the driver is asked at most what went wrong on the line.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
 
 /// How work with a device ended.
 pub enum End {
@@ -53,6 +61,15 @@ pub struct Link<'a> {
     signalling: Option<Signalling>,
     settle: Duration,
     settings: &'a Settings,
+    faults: Option<Faults>,
+}
+
+/// What went wrong on the line, as the driver counts it since the device was plugged in.
+struct Faults {
+    at_opening: LineErrors,
+    counted: LineErrors,
+    /// When it was last counted.
+    at: Instant,
 }
 
 /// A write under way.
@@ -68,6 +85,13 @@ struct Signalling {
     script: Script,
     /// When the first act of the script is due.
     due: Instant,
+}
+
+/// What to try first: in turn, so that neither direction starves the other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Prefers {
+    Reading,
+    Writing,
 }
 
 /// What the device did.
@@ -86,6 +110,11 @@ impl<'a> Link<'a> {
         settle: Duration,
     ) -> Self {
         let opened = Instant::now();
+        let faults = device.line_errors().map(|errors| Faults {
+            at_opening: errors,
+            counted: errors,
+            at: opened,
+        });
         Self {
             device,
             hub,
@@ -100,6 +129,7 @@ impl<'a> Link<'a> {
             signalling: None,
             settle,
             settings: &config.settings,
+            faults,
         }
     }
 
@@ -107,31 +137,45 @@ impl<'a> Link<'a> {
     pub async fn run(&mut self, starts_whole: bool, stop: &CancellationToken) -> End {
         self.framer.begin(starts_whole);
         let starts_whole = |silence| starts_whole || silence >= SILENCE;
+        let mut rest = None;
+        let mut prefers = Prefers::Reading;
         loop {
             let is_busy = self.writing.is_some() || self.signalling.is_some();
             let may_take = !is_busy && self.settled.is_none();
             let is_crowded = self.hub.is_crowded();
             let settled = self.settled;
             let signal = self.signalling.as_ref().map(|signalling| signalling.due);
+            let step = step(
+                &mut self.device,
+                &mut self.buffer,
+                &self.writing,
+                !is_crowded,
+                prefers,
+            );
+            // In no fixed order, so that a device that floods does not keep clients waiting.
             tokio::select! {
-                biased;
                 () = stop.cancelled() => return End::Stopped,
                 request = self.hub.queue.take_urgent() => match request.action {
                     Action::Release(lease) => return End::Released(lease, request),
                     Action::Resume | Action::Return => request.end(Ok(0)),
                     _ => self.reset(request),
                 },
-                step = step(&mut self.device, &mut self.buffer, &self.writing, !is_crowded) => {
-                    match step {
-                        Ok(Step::Read(0)) => return End::Lost("it was unplugged".into()),
-                        Ok(Step::Read(count)) => {
-                            self.hear(starts_whole);
-                            self.publish(count);
-                        }
-                        Ok(Step::Wrote(count)) => self.wrote(count),
-                        Err(error) => return End::Lost(error.to_string()),
+                step = step, if rest.is_none() => match step {
+                    Ok(Step::Read(0)) => return End::Lost("it was unplugged".into()),
+                    Ok(Step::Read(count)) => {
+                        prefers = Prefers::Writing;
+                        self.hear(starts_whole);
+                        self.publish(count);
+                        self.count_faults();
                     }
-                }
+                    Ok(Step::Wrote(count)) => {
+                        prefers = Prefers::Reading;
+                        self.wrote(count);
+                    }
+                    Err(error) if is_passing(&error) => rest = Some(Instant::now() + TRY_AGAIN),
+                    Err(error) => return End::Lost(error.to_string()),
+                },
+                () = until(rest) => rest = None,
                 () = until(signal) => self.signal(),
                 () = self.hub.room(), if is_crowded => {}
                 request = self.hub.queue.take(), if may_take => self.begin(request),
@@ -186,6 +230,26 @@ impl<'a> Link<'a> {
                 .counters
                 .invalid_lines
                 .fetch_add(invalid as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells clients what went wrong on the line, if the driver counts more of it than before.
+    fn count_faults(&mut self) {
+        let Some(faults) = &mut self.faults else {
+            return;
+        };
+        if faults.at.elapsed() < COUNT_EVERY {
+            return;
+        }
+        faults.at = Instant::now();
+        let Some(counted) = self.device.line_errors() else {
+            return;
+        };
+        if std::mem::replace(&mut faults.counted, counted) != counted {
+            let errors = counted.since(faults.at_opening);
+            tracing::debug!(port = self.name, ?errors, "faults on the line");
+            self.hub
+                .publish_status(self.hub.status().with_errors(Some(errors)));
         }
     }
 
@@ -282,27 +346,31 @@ impl<'a> Link<'a> {
     }
 }
 
-/// Reads or writes, whichever the device is ready for; reading first, since what is unread when a
-/// device is unplugged is lost.
+/// Whether the device is as good as before.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock)
+}
+
+/// Reads or writes, whichever the device is ready for.
 async fn step(
     device: &mut Box<dyn Device>,
     buffer: &mut [u8],
     writing: &Option<Writing>,
     may_read: bool,
+    prefers: Prefers,
 ) -> io::Result<Step> {
     poll_fn(|cx| {
-        if may_read && let Poll::Ready(read) = poll_read(device, cx, buffer) {
-            return Poll::Ready(read.map(Step::Read));
+        if prefers == Prefers::Writing
+            && let Poll::Ready(wrote) = poll_write(device, cx, writing)
+        {
+            return Poll::Ready(wrote);
         }
-        match writing {
-            Some(Writing { bytes, written, .. }) => {
-                let count = ready!(Pin::new(&mut *device).poll_write(cx, &bytes[*written..]))?;
-                if count == 0 {
-                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-                }
-                Poll::Ready(Ok(Step::Wrote(count)))
-            }
-            None => Poll::Pending,
+        if may_read && let Poll::Ready(read) = poll_read(device, cx, buffer) {
+            return Poll::Ready(read);
+        }
+        match prefers {
+            Prefers::Reading => poll_write(device, cx, writing),
+            Prefers::Writing => Poll::Pending,
         }
     })
     .await
@@ -312,8 +380,22 @@ fn poll_read(
     device: &mut Box<dyn Device>,
     cx: &mut Context<'_>,
     buffer: &mut [u8],
-) -> Poll<io::Result<usize>> {
+) -> Poll<io::Result<Step>> {
     let mut buffer = ReadBuf::new(buffer);
     ready!(Pin::new(device).poll_read(cx, &mut buffer))?;
-    Poll::Ready(Ok(buffer.filled().len()))
+    Poll::Ready(Ok(Step::Read(buffer.filled().len())))
+}
+
+fn poll_write(
+    device: &mut Box<dyn Device>,
+    cx: &mut Context<'_>,
+    writing: &Option<Writing>,
+) -> Poll<io::Result<Step>> {
+    let Some(Writing { bytes, written, .. }) = writing else {
+        return Poll::Pending;
+    };
+    match ready!(Pin::new(device).poll_write(cx, &bytes[*written..]))? {
+        0 => Poll::Ready(Err(ErrorKind::WriteZero.into())),
+        count => Poll::Ready(Ok(Step::Wrote(count))),
+    }
 }

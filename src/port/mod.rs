@@ -5,6 +5,8 @@
 pub mod boards;
 pub mod device;
 pub mod enumerate;
+#[cfg(test)]
+mod faults;
 pub mod framer;
 mod hints;
 pub mod identity;
@@ -15,6 +17,7 @@ pub mod select;
 mod signals;
 pub mod sim;
 
+use std::convert::Infallible;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::PortConfig;
 use crate::hub::{Action, Hub, Kind, Lease, Refusal, Request, State, Status, Timestamp};
+use crate::sys::{self, LineErrors};
 use device::Device;
 use framer::Framer;
 use link::{End, Link};
@@ -33,6 +37,14 @@ use open::{Failure, Opened, Wanted};
 
 /// How long to wait before looking again for a device that is not there or cannot be opened.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// How soon to try again to open a device that is there: when it has just come, the system may
+/// take a moment to hand it out.
+const TRY_AGAIN: Duration = Duration::from_millis(50);
+
+/// How long it may take the system to hand out a device that has just come, or another program to
+/// have done with it, before clients are told.
+const HANDING_OUT: Duration = Duration::from_secs(1);
 
 /// How long a device has to close before it is left to the system.
 const CLOSE_WITHIN: Duration = Duration::from_millis(500);
@@ -60,6 +72,9 @@ pub async fn run(
     held: Held,
     stop: CancellationToken,
 ) -> Result<Closed> {
+    for hint in hints::of_settings(&config, sys::cannot_keep_lines()) {
+        tracing::warn!(port = config.name, "{hint}");
+    }
     let framer = Framer::new(config.settings.max_line);
     let wanted = Wanted::new(&config, held);
     Port {
@@ -68,6 +83,7 @@ pub async fn run(
         wanted,
         framer,
         closing: None,
+        trouble: None,
     }
     .keep_open(&stop)
     .await
@@ -81,6 +97,8 @@ struct Port {
     framer: Framer,
     /// The end of a close that takes its time is heard here.
     closing: Option<oneshot::Receiver<()>>,
+    /// Why a device that is there could not be opened last, and since when.
+    trouble: Option<(State, Instant)>,
 }
 
 /// What happened while a port was not open.
@@ -98,8 +116,11 @@ impl Port {
             let opened = tokio::select! {
                 () = stop.cancelled() => return Ok(self.closed()),
                 opened = self.wanted.open() => opened,
+                // What is asked for before the first attempt has ended waits for it.
+                never = refuse_all(&self.hub), if !may_give_up => match never {},
             };
             let mut lent = None;
+            let mut pause = LOOK_AGAIN;
             match opened {
                 Ok(opened) => match self.hold(opened, stop).await {
                     End::Stopped => return Ok(self.closed()),
@@ -109,12 +130,12 @@ impl Port {
                 Err(failure) if may_give_up && (failure.is_final || self.config.no_wait) => {
                     bail!(failure.status.sentence());
                 }
-                Err(failure) => self.tell(failure),
+                Err(failure) => pause = self.tell(failure, may_give_up),
             }
             may_give_up = false;
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = self.wait(lent) => {}
+                () = self.wait(lent, pause) => {}
             }
             if stop.is_cancelled() {
                 return Ok(self.closed());
@@ -128,13 +149,23 @@ impl Port {
             config,
             hub,
             framer,
+            trouble,
             ..
         } = self;
+        *trouble = None;
+        if hub.counters.opened.fetch_add(1, Ordering::Relaxed) > 0 {
+            // What was asked for before is not for a board that has just started.
+            while let Some(request) = hub.queue.try_take() {
+                refuse(hub, request);
+            }
+        }
         let detail = opened.sentence(&config.settings);
         let info = Some(Arc::new(opened.info));
         tracing::info!(port = config.name, "{detail}");
-        hub.counters.opened.fetch_add(1, Ordering::Relaxed);
-        hub.publish_status(Status::new(State::Open, detail).with_device(info.clone()));
+        // A device whose driver counts what goes wrong begins with none of it.
+        let errors = opened.device.line_errors().map(|_| LineErrors::default());
+        let status = Status::new(State::Open, detail).with_errors(errors);
+        hub.publish_status(status.with_device(info.clone()));
         let mut link = Link::new(opened.device, config, hub, framer, opened.settle);
         let end = link.run(opened.starts_whole, stop).await;
         let device = link.into_device(&end);
@@ -152,14 +183,14 @@ impl Port {
         self.close(device).await;
         // A device that is lent stays this port's own.
         if !matches!(end, End::Released(..)) {
-            self.wanted.let_go();
+            self.wanted.let_go(matches!(end, End::Lost(_)));
         }
         end
     }
 
-    /// Waits until it is time to open the port again: at once after a lease.
-    async fn wait(&mut self, lent: Option<(Lease, Request)>) {
-        let look_again = Some(Instant::now() + LOOK_AGAIN);
+    /// Waits until it is time to open the port again: at once after a lease, else after a pause.
+    async fn wait(&mut self, lent: Option<(Lease, Request)>, pause: Duration) {
+        let look_again = Some(Instant::now() + pause);
         let (lease, request) = match lent {
             Some(lent) => lent,
             None => match self.idle(look_again, None).await {
@@ -187,16 +218,11 @@ impl Port {
                         request.end(Ok(0));
                         return Idle::Over;
                     }
-                    _ => self.refuse(request),
+                    _ => refuse(&self.hub, request),
                 },
-                request = self.hub.queue.take() => self.refuse(request),
+                request = self.hub.queue.take() => refuse(&self.hub, request),
             }
         }
-    }
-
-    fn refuse(&self, request: Request) {
-        let detail = self.hub.status().detail;
-        request.end(Err(Refusal::new(format!("the port is not open: {detail}"))));
     }
 
     /// Closes a device on a thread of its own: the system may keep the caller waiting for output
@@ -204,7 +230,7 @@ impl Port {
     async fn close(&mut self, mut device: Box<dyn Device>) {
         let script = signals::closing(&self.config.settings);
         let (done, mut closed) = oneshot::channel();
-        std::thread::spawn(move || {
+        tokio::task::spawn_blocking(move || {
             // A device that has gone or has no modem lines has nothing to release.
             let _ = script
                 .into_iter()
@@ -233,19 +259,43 @@ impl Port {
         }
     }
 
-    /// Says why the device could not be opened, once for each new reason.
-    fn tell(&self, failure: Failure) {
-        let last = self.hub.status();
-        // Of a device that was lost it is no news that it is absent.
-        if last.state == State::Lost && failure.status.state == State::Waiting {
-            return;
+    /// Says why the device could not be opened, once for each new reason, and returns how long to
+    /// wait before the next attempt.
+    fn tell(&mut self, failure: Failure, is_first: bool) -> Duration {
+        let state = failure.status.state;
+        let now = Instant::now();
+        let trouble = self.trouble.take();
+        if !failure.is_absent {
+            let since = trouble.filter(|(before, _)| *before == state);
+            let since = since.map_or(now, |(_, since)| since);
+            self.trouble = Some((state, since));
+            if !is_first && now - since < HANDING_OUT {
+                return TRY_AGAIN;
+            }
         }
+        let last = self.hub.status();
         let status = failure.status.with_device(last.device.clone());
-        if !last.says_the_same(&status) {
+        // Of a device that was lost it is no news that it is absent.
+        let is_news = !(failure.is_absent && last.state == State::Lost);
+        if is_news && !last.says_the_same(&status) {
             tracing::warn!(port = self.config.name, "{}", status.sentence());
             self.hub.publish_status(status);
         }
+        LOOK_AGAIN
     }
+}
+
+/// Refuses what waits its turn while the port is not open. The rest is for the open port.
+async fn refuse_all(hub: &Hub) -> Infallible {
+    loop {
+        let request = hub.queue.take().await;
+        refuse(hub, request);
+    }
+}
+
+fn refuse(hub: &Hub, request: Request) {
+    let detail = hub.status().detail;
+    request.end(Err(Refusal::new(format!("the port is not open: {detail}"))));
 }
 
 /// Waits until the moment; for ever if there is none.

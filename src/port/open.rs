@@ -60,6 +60,8 @@ pub struct Failure {
     pub status: Status,
     /// Whether trying again is pointless.
     pub is_final: bool,
+    /// Whether no device is there, so that one that comes starts anew.
+    pub is_absent: bool,
 }
 
 impl From<Status> for Failure {
@@ -67,6 +69,7 @@ impl From<Status> for Failure {
         Self {
             status,
             is_final: false,
+            is_absent: false,
         }
     }
 }
@@ -76,13 +79,25 @@ impl Failure {
         Status::new(State::Waiting, detail).into()
     }
 
+    fn absent(detail: impl Into<String>) -> Self {
+        Self {
+            is_absent: true,
+            ..Self::waiting(detail)
+        }
+    }
+
     fn hopeless(detail: String, hint: &str) -> Self {
         Self {
             status: Status::new(State::Waiting, detail).with_hint(hint),
             is_final: true,
+            is_absent: false,
         }
     }
 }
+
+/// Opens what a test has instead of a device.
+#[cfg(test)]
+pub type StandIn = Box<dyn FnMut() -> Result<Opened, Failure> + Send + Sync>;
 
 /// Which device a port wants, and what is known of it.
 pub struct Wanted {
@@ -93,8 +108,12 @@ pub struct Wanted {
     path: Option<String>,
     /// The device that was open last, and since when it has not been.
     last: Option<(Identity, Instant)>,
-    /// Whether the device was looked for and not there, so that it starts anew when it comes.
+    /// Whether the device has gone, or was looked for and not there, so that it starts anew when
+    /// it comes.
     was_absent: bool,
+    /// What to open instead, where a test stands in for the system.
+    #[cfg(test)]
+    pub instead: Option<StandIn>,
 }
 
 impl Wanted {
@@ -108,6 +127,8 @@ impl Wanted {
             path: None,
             last: None,
             was_absent: false,
+            #[cfg(test)]
+            instead: None,
         }
     }
 
@@ -116,6 +137,10 @@ impl Wanted {
     /// # Errors
     /// Why it cannot be opened now.
     pub async fn open(&mut self) -> Result<Opened, Failure> {
+        #[cfg(test)]
+        if let Some(open) = &mut self.instead {
+            return open();
+        }
         match &self.spec {
             Spec::Sim(pattern) => match pattern.parse() {
                 Ok(pattern) => return Ok(self.simulated(sim::open(pattern))),
@@ -139,7 +164,7 @@ impl Wanted {
             Ok(Ok((target, device))) => Ok(self.opened(target, device)),
             Ok(Err(failure)) => {
                 let failure: Failure = failure;
-                self.was_absent |= failure.status.state == State::Waiting;
+                self.was_absent |= failure.is_absent;
                 Err(failure)
             }
             Err(panic) => Err(Failure::waiting(format!(
@@ -164,6 +189,7 @@ impl Wanted {
             path: target.path.clone(),
             board: found.and_then(Found::board).map(|board| shown(&board)),
             usb: found.and_then(Found::usb_spec),
+            low_latency: self.settings.low_latency && sys::set_low_latency(&device),
         };
         self.path = Some(target.path);
         if let Some(identity) = target.identity {
@@ -184,8 +210,7 @@ impl Wanted {
         let settle = self.settings.settle.unwrap_or(Duration::ZERO);
         let info = DeviceInfo {
             path,
-            board: None,
-            usb: None,
+            ..DeviceInfo::default()
         };
         Opened {
             device: Box::new(device),
@@ -196,9 +221,10 @@ impl Wanted {
         }
     }
 
-    /// Says that the device is closed.
-    pub fn let_go(&mut self) {
+    /// Says that the device is closed, and whether it has gone.
+    pub fn let_go(&mut self, has_gone: bool) {
         if let Some(path) = self.path.take() {
+            self.was_absent = has_gone;
             with_held(&self.held, |held| held.retain(|other| *other != path));
         }
         if let Some((_, since)) = &mut self.last {
@@ -231,8 +257,12 @@ fn find(
             );
             return Err(Failure::hopeless(detail, LIST));
         }
-        if kind == PathKind::Port {
-            let found = ports.ok().unwrap_or_default();
+        let found = ports.as_deref().unwrap_or_default();
+        let is_elsewhere = last.is_some_and(|(identity, _)| {
+            recognise(identity, found, held).is_some_and(|port| !port.is_called(path))
+        });
+        // Another board may have come to the path while ours is under another name.
+        if kind == PathKind::Port && !is_elsewhere && !is_held(path, held) {
             return Ok(Target::named(path, found));
         }
     }
@@ -242,7 +272,7 @@ fn find(
     let chosen = match (known, spec) {
         (Some(known), _) => known,
         (None, Spec::Auto) if !may_change => {
-            return Err(Failure::waiting(
+            return Err(Failure::absent(
                 "the board that was here has not come back yet",
             ));
         }
@@ -257,7 +287,15 @@ fn find(
 }
 
 fn undecided(undecided: Undecided) -> Failure {
-    Failure::waiting(undecided.to_string())
+    match undecided {
+        Undecided::Absent(detail) => Failure::absent(detail),
+        Undecided::Several(detail) => Failure::waiting(detail),
+    }
+}
+
+/// Whether one of our other ports has the device that this path leads to.
+fn is_held(path: &str, held: &[String]) -> bool {
+    held.iter().any(|held| sys::same_port(held, path))
 }
 
 impl Target {
@@ -270,11 +308,11 @@ impl Target {
     }
 
     /// The port that the user named, whether or not it is listed.
-    fn named(path: &str, ports: Vec<Found>) -> Self {
+    fn named(path: &str, ports: &[Found]) -> Self {
         match ports.iter().find(|port| sys::same_port(&port.path, path)) {
             Some(found) => Self {
                 path: path.to_owned(),
-                ..Self::found(found, &ports)
+                ..Self::found(found, ports)
             },
             None => Self {
                 path: path.to_owned(),
@@ -311,6 +349,11 @@ fn open(path: &str, settings: Settings) -> Result<SerialStream, Failure> {
     let mut device = builder
         .open_native_async()
         .map_err(|e| explain(&e, path, settings))?;
+    if settings.no_reset
+        && let Err(error) = sys::keep_lines_on_close(&device)
+    {
+        tracing::debug!(path, %error, "cannot keep the modem lines after closing");
+    }
     for (_, act) in signals::opening(&settings) {
         if let Err(error) = signals::act(&mut device, act) {
             // Pseudo-terminals and some adapters have no modem lines.
@@ -335,7 +378,7 @@ fn explain(error: &serialport::Error, path: &str, settings: Settings) -> Failure
         // The library says "no device" also of one that another program holds.
         ErrorKind::NoDevice if sys::describe_path(&path) == PathKind::Port => busy(&path),
         ErrorKind::NoDevice | ErrorKind::Io(io::ErrorKind::NotFound) => {
-            Failure::waiting(format!("no port {path}"))
+            Failure::absent(format!("no port {path}"))
         }
         ErrorKind::InvalidInput | ErrorKind::Io(io::ErrorKind::InvalidInput) => Failure::hopeless(
             format!(

@@ -55,8 +55,12 @@ pub fn opening(settings: &Settings) -> Script {
     set(wish(settings.dtr), wish(settings.rts))
 }
 
-/// Releases the lines before closing, RTS first for the same reason.
+/// Releases the lines before closing, RTS first for the same reason; asserting them again would
+/// restart many boards.
 pub fn closing(settings: &Settings) -> Script {
+    if settings.no_reset {
+        return Script::new();
+    }
     let release = |line, act| (line != Line::Keep).then_some((Duration::ZERO, act));
     let rts = release(settings.rts, Act::Rts(false));
     rts.into_iter()

@@ -41,7 +41,7 @@ async fn door(State(app): State<Arc<App>>, request: Request, next: Next) -> Resp
     let mut response = if let Some(refusal) = refusal(&app, request.headers(), is_hello) {
         refusal
     } else if wants_upgrade && request.method() == Method::GET {
-        return upgrade::answer(&app, request);
+        upgrade::answer(&app, request)
     } else {
         let mut response = next.run(request).await;
         // Only admitted origins come as far as here, but for /hello, which answers all.
@@ -57,6 +57,9 @@ async fn door(State(app): State<Arc<App>>, request: Request, next: Next) -> Resp
         }
         response
     };
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return response;
+    }
     // One request per connection leaves nothing to smuggle a second one in.
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -86,7 +86,7 @@ impl Port {
     /// Says that a write of `size` bytes has no room beside the `waiting` ones.
     pub fn too_much(&self, size: usize, waiting: usize) -> String {
         let bits = size as u64 * u64::from(self.settings.bits_per_byte());
-        let seconds = bits.div_ceil(u64::from(self.settings.baud));
+        let seconds = bits / u64::from(self.settings.baud);
         let baud = self.settings.baud;
         if size > MOST_WAITING {
             format!("{size} bytes need {seconds} s at {baud} baud; {MOST_WAITING} may wait")

@@ -1,15 +1,24 @@
-//! Linux: /proc tells who holds a port, sysfs where it is plugged in, udev's links its other names.
+//! Linux: /proc tells who holds a port, sysfs where it is plugged in, udev's links its other names,
+//! and ioctls what only some drivers can do.
 
 use std::fs;
+use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, FileType, StatxFlags, major, minor};
 
-use super::unix;
-use super::{Access, Holder};
+use libc::{c_char, c_int, c_uchar, c_uint, c_ulong, c_ushort};
+use tokio_serial::SerialStream;
 
-pub use super::unix::{describe_path, end_by_signal, is_terminal, same_port};
+use super::unix;
+use super::{Access, Holder, LineErrors};
+
+pub use super::unix::{describe_path, end_by_signal, is_terminal, keep_lines_on_close, same_port};
+
+/// `ASYNC_LOW_LATENCY` of linux/tty_flags.h, one of the flags that every user may change.
+const LOW_LATENCY: c_int = 1 << 13;
 
 /// Where udev keeps links to ports, by identity before by place.
 const LINK_FOLDERS: [&str; 2] = ["/dev/serial/by-id", "/dev/serial/by-path"];
@@ -139,6 +148,84 @@ pub fn cannot_list() -> Option<&'static str> {
     (!Path::new("/sys/class/tty").is_dir()).then_some(
         "/sys/class/tty is missing: in a container, mount /sys, or name the port by its path",
     )
+}
+
+pub fn cannot_keep_lines() -> Option<&'static str> {
+    None
+}
+
+/// `struct serial_struct` of linux/serial.h.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct SerialStruct {
+    kind: c_int,
+    line: c_int,
+    port: c_uint,
+    irq: c_int,
+    flags: c_int,
+    xmit_fifo_size: c_int,
+    custom_divisor: c_int,
+    baud_base: c_int,
+    close_delay: c_ushort,
+    io_type: c_char,
+    reserved: c_char,
+    hub6: c_int,
+    closing_wait: c_ushort,
+    closing_wait2: c_ushort,
+    iomem_base: *mut c_uchar,
+    iomem_reg_shift: c_ushort,
+    port_high: c_uint,
+    iomap_base: c_ulong,
+}
+
+/// `struct serial_icounter_struct` of linux/serial.h.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Counts {
+    cts: c_int,
+    dsr: c_int,
+    rng: c_int,
+    dcd: c_int,
+    rx: c_int,
+    tx: c_int,
+    frame: c_int,
+    overrun: c_int,
+    parity: c_int,
+    brk: c_int,
+    buf_overrun: c_int,
+    reserved: [c_int; 9],
+}
+
+pub fn set_low_latency(port: &SerialStream) -> bool {
+    let Some(mut settings) = serial_struct(port) else {
+        return false;
+    };
+    settings.flags |= LOW_LATENCY;
+    // SAFETY: the request reads one `serial_struct`, which this is, and keeps no pointer to it.
+    // Some drivers refuse it, and some take it without effect: what counts is asked next.
+    unsafe { libc::ioctl(port.as_raw_fd(), libc::TIOCSSERIAL, &raw const settings) };
+    serial_struct(port).is_some_and(|settings| settings.flags & LOW_LATENCY != 0)
+}
+
+fn serial_struct(port: &SerialStream) -> Option<SerialStruct> {
+    let mut settings = MaybeUninit::zeroed();
+    // SAFETY: the request writes one `serial_struct`, which there is room for.
+    let done = unsafe { libc::ioctl(port.as_raw_fd(), libc::TIOCGSERIAL, settings.as_mut_ptr()) };
+    // SAFETY: every field may be zero, and the kernel overwrites them with values of their types.
+    (done == 0).then(|| unsafe { settings.assume_init() })
+}
+
+pub fn line_errors(port: &SerialStream) -> Option<LineErrors> {
+    let mut counts = MaybeUninit::<Counts>::zeroed();
+    // SAFETY: the request writes one `serial_icounter_struct`, which there is room for.
+    let done = unsafe { libc::ioctl(port.as_raw_fd(), libc::TIOCGICOUNT, counts.as_mut_ptr()) };
+    // SAFETY: all fields are numbers, so whatever the kernel wrote over the zeros is valid.
+    let counts = (done == 0).then(|| unsafe { counts.assume_init() })?;
+    Some(LineErrors {
+        framing: counts.frame as u32,
+        parity: counts.parity as u32,
+        overrun: (counts.overrun as u32).wrapping_add(counts.buf_overrun as u32),
+    })
 }
 
 #[cfg(test)]

@@ -3,10 +3,12 @@
 
 use std::process::Command;
 
-use super::unix;
-use super::{Access, Holder};
+use tokio_serial::SerialStream;
 
-pub use super::unix::{describe_path, end_by_signal, is_terminal};
+use super::unix;
+use super::{Access, Holder, LineErrors};
+
+pub use super::unix::{describe_path, end_by_signal, is_terminal, keep_lines_on_close};
 
 /// Services of the system itself that look like serial ports.
 const NOT_FOR_USERS: [&str; 3] = ["Bluetooth-Incoming-Port", "debug-console", "wlan-debug"];
@@ -76,6 +78,19 @@ fn call_out(path: &str) -> String {
 
 pub fn cannot_list() -> Option<&'static str> {
     None
+}
+
+pub fn set_low_latency(_port: &SerialStream) -> bool {
+    false
+}
+
+pub fn line_errors(_port: &SerialStream) -> Option<LineErrors> {
+    None
+}
+
+/// Each opening raises the lines anew, which restarts nothing only where the driver left them up.
+pub fn cannot_keep_lines() -> Option<&'static str> {
+    Some("on this system it depends on the driver whether a board restarts when opened")
 }
 
 #[cfg(test)]

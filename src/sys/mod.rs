@@ -1,6 +1,12 @@
 //! Everything that differs between systems, behind one interface: who holds a port, who may open
-//! it, where it is plugged in, and how a process ends by a signal. Nothing here opens a port, and
-//! all `unsafe` of the program is below this module.
+//! it, where it is plugged in, what its driver can do beyond the ordinary, and how a process ends
+//! by a signal. Nothing here opens a port but `is_terminal`, and all `unsafe` of the program is
+//! below this module.
+
+use std::io;
+
+use serde::Serialize;
+use tokio_serial::SerialStream;
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -50,6 +56,28 @@ pub enum PathKind {
     Port,
     /// Something that can never be one, in words: "a directory", "a regular file".
     NotAPort(&'static str),
+}
+
+/// Characters that a driver received with a fault, or could not keep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LineErrors {
+    /// Without a stop bit where one was due: most often the rate is wrong.
+    pub framing: u32,
+    /// With the wrong parity bit.
+    pub parity: u32,
+    /// Lost, because the chip or the driver had no room for them.
+    pub overrun: u32,
+}
+
+impl LineErrors {
+    /// Those that came after `earlier`.
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            framing: self.framing.wrapping_sub(earlier.framing),
+            parity: self.parity.wrapping_sub(earlier.parity),
+            overrun: self.overrun.wrapping_sub(earlier.overrun),
+        }
+    }
 }
 
 /// A signal that ends the program.
@@ -105,6 +133,31 @@ pub fn is_terminal(path: &str) -> bool {
 /// Why ports cannot be listed here, if so.
 pub fn cannot_list() -> Option<&'static str> {
     system::cannot_list()
+}
+
+/// Asks the driver to hand over what it receives at once instead of gathering it for a while, and
+/// returns whether it will. FTDI's adapters otherwise wait up to 16 ms.
+pub fn set_low_latency(port: &SerialStream) -> bool {
+    system::set_low_latency(port)
+}
+
+/// What went wrong on the line since the device was plugged in; None where it is not counted.
+pub fn line_errors(port: &SerialStream) -> Option<LineErrors> {
+    system::line_errors(port)
+}
+
+/// Lets the modem lines stay as they are when this port is closed, now and until it is unplugged.
+///
+/// # Errors
+/// Where the system or the driver has no such setting.
+pub fn keep_lines_on_close(port: &SerialStream) -> io::Result<()> {
+    system::keep_lines_on_close(port)
+}
+
+/// What this system cannot do of keeping boards from restarting when their port is opened; None
+/// where only the first opening after plugging in restarts them.
+pub fn cannot_keep_lines() -> Option<&'static str> {
+    system::cannot_keep_lines()
 }
 
 /// Ends the process as if it had never handled the signal, so that its parent sees why, and the

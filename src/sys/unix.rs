@@ -4,7 +4,11 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
+use std::os::fd::{AsRawFd, BorrowedFd};
+
 use rustix::process;
+use rustix::termios::{ControlModes, OptionalActions, tcgetattr, tcsetattr};
+use tokio_serial::SerialStream;
 
 use super::{Access, PathKind, StopSignal};
 use crate::escape::shown;
@@ -133,6 +137,20 @@ pub fn describe_path(path: &str) -> PathKind {
     } else {
         PathKind::NotAPort("a disk")
     }
+}
+
+/// The descriptor of an open port.
+pub fn descriptor(port: &SerialStream) -> BorrowedFd<'_> {
+    // SAFETY: the port owns this descriptor and is borrowed for as long as the result lives.
+    unsafe { BorrowedFd::borrow_raw(port.as_raw_fd()) }
+}
+
+/// Clears "hang up on close", which a driver remembers beyond the end of the program.
+pub fn keep_lines_on_close(port: &SerialStream) -> io::Result<()> {
+    let port = descriptor(port);
+    let mut settings = tcgetattr(port)?;
+    settings.control_modes.remove(ControlModes::HUPCL);
+    Ok(tcsetattr(port, OptionalActions::Now, &settings)?)
 }
 
 /// Gives the signal its default action and sends it to ourselves.

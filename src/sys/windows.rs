@@ -1,8 +1,11 @@
 //! Windows: ports are names, not files, and the system tells little about them without opening.
 
 use std::fs;
+use std::io;
 
-use super::{Access, Holder, PathKind, StopSignal};
+use tokio_serial::SerialStream;
+
+use super::{Access, Holder, LineErrors, PathKind, StopSignal};
 
 /// What comes before the name of any device, where programs must be exact.
 const DEVICE_PREFIX: &str = r"\\.\";
@@ -62,6 +65,25 @@ fn ends_in_com_port(path: &str) -> bool {
 
 pub fn cannot_list() -> Option<&'static str> {
     None
+}
+
+pub fn set_low_latency(_port: &SerialStream) -> bool {
+    false
+}
+
+pub fn line_errors(_port: &SerialStream) -> Option<LineErrors> {
+    None
+}
+
+pub fn keep_lines_on_close(_port: &SerialStream) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Ports are opened with their lines released, and these are asserted afterwards.
+pub fn cannot_keep_lines() -> Option<&'static str> {
+    Some(
+        "on Windows the modem lines are released whenever a port is opened: boards restart all the same",
+    )
 }
 
 /// There are no signals here: ends with the status that says "stopped before the end".

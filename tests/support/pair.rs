@@ -88,6 +88,20 @@ impl Pair {
 
     #[cfg(unix)]
     fn pty() -> Self {
+        let (target, device, held) = Self::new_pty();
+        let plug = Plug::new(target);
+        Self {
+            path: plug.path.clone(),
+            plug: Some(plug),
+            device,
+            held: Some(held),
+            _turn: None,
+        }
+    }
+
+    /// A pty: its name, the device's end, and the program's end.
+    #[cfg(unix)]
+    fn new_pty() -> (String, Device, std::os::fd::OwnedFd) {
         use rustix::{fs, pty, termios};
         use tokio::net::unix;
 
@@ -123,14 +137,8 @@ impl Pair {
             reader.expect("a pty can be polled"),
             writer.expect("a pty can be polled"),
         );
-        let plug = Plug::new(name.into_string().expect("the name of a pty is text"));
-        Self {
-            path: plug.path.clone(),
-            plug: Some(plug),
-            device: Device::of(ends),
-            held: Some(held),
-            _turn: None,
-        }
+        let name = name.into_string().expect("the name of a pty is text");
+        (name, Device::of(ends), held)
     }
 
     #[cfg(not(unix))]
@@ -148,6 +156,25 @@ impl Pair {
     #[cfg(unix)]
     pub fn show(&self) {
         self.plug.as_ref().expect("the pair is ours").push();
+    }
+
+    /// Ends the device as unplugging does: its node goes, and the program's end is hung up.
+    #[cfg(unix)]
+    pub fn unplug(&mut self) {
+        self.hide();
+        self.held = None;
+        self.device = Device::of((tokio::io::empty(), tokio::io::empty()));
+    }
+
+    /// Plugs in a device that has just started, where the one before was; to the system it has
+    /// another name.
+    #[cfg(unix)]
+    pub fn plug_in(&mut self) {
+        let (target, device, held) = Self::new_pty();
+        let plug = self.plug.as_mut().expect("the pair is ours");
+        plug.target = target;
+        plug.push();
+        (self.device, self.held) = (device, Some(held));
     }
 
     /// Leaves the program as the only holder of its end.

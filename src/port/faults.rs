@@ -1,0 +1,435 @@
+//! A device that fails once, in each way that devices fail and at each of its calls, while clients
+//! write and listen: what reached it and what came of it must agree with what clients were told.
+
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::Parser;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::open::{Failure, Opened, StandIn, Wanted};
+use super::*;
+use crate::cli::Cli;
+use crate::config::Config;
+use crate::hub::{DeviceInfo, Lane, Limits, Outcome, Start, Subscription};
+
+/// The device sends a line so often.
+const LINE_EVERY: Duration = Duration::from_millis(7);
+
+/// The device takes so many bytes, so often.
+const TAKES: usize = 16;
+const TAKES_EVERY: Duration = Duration::from_millis(3);
+
+/// Bytes of each write of a client.
+const WRITE: usize = 30;
+
+/// How long a device stalls: longer than anything that is waited for.
+const STALL: Duration = Duration::from_secs(60);
+
+/// Calls within which all must be done; beyond, the port would be spinning.
+const MOST_CALLS: usize = 1000;
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    None,
+    Short,
+    Stall,
+    Passing(ErrorKind),
+    End,
+    /// By the number of the system's error: EIO, ENODEV.
+    Loss(i32),
+}
+
+const FAULTS: [Fault; 7] = [
+    Fault::Short,
+    Fault::Stall,
+    Fault::Passing(ErrorKind::Interrupted),
+    Fault::Passing(ErrorKind::WouldBlock),
+    Fault::End,
+    Fault::Loss(5),
+    Fault::Loss(19),
+];
+
+/// What the device has seen of the world, over all its openings.
+#[derive(Default)]
+struct World {
+    calls: usize,
+    openings: usize,
+    attempts: usize,
+    /// All that was handed to the port.
+    sent: Vec<u8>,
+    /// All that was taken from the port.
+    taken: Vec<u8>,
+    has_struck: bool,
+    /// Whether the fault struck reading or writing, not a modem line.
+    has_lost: bool,
+}
+
+type Shared = Arc<Mutex<World>>;
+
+fn world(shared: &Shared) -> MutexGuard<'_, World> {
+    shared.lock().unwrap()
+}
+
+/// A device as it was opened once.
+struct Faulty {
+    world: Shared,
+    fault: Fault,
+    at: usize,
+    is_dead: bool,
+    /// What it still has to say of the current line.
+    saying: Vec<u8>,
+    speaks: Pin<Box<Sleep>>,
+    takes: Pin<Box<Sleep>>,
+}
+
+impl Faulty {
+    fn new(world: &Shared, fault: Fault, at: usize) -> Self {
+        Self {
+            world: Arc::clone(world),
+            fault,
+            at,
+            is_dead: false,
+            saying: Vec::new(),
+            speaks: Box::pin(sleep(LINE_EVERY)),
+            takes: Box::pin(sleep(Duration::ZERO)),
+        }
+    }
+
+    /// What goes wrong with this call.
+    fn call(&self) -> Fault {
+        let mut world = world(&self.world);
+        world.calls += 1;
+        assert!(world.calls < MOST_CALLS, "the port spins");
+        if world.calls != self.at {
+            return Fault::None;
+        }
+        world.has_struck = true;
+        self.fault
+    }
+
+    /// The same for reading and writing, which may end the device. Ok tells how many bytes may go.
+    fn transfer(&mut self) -> io::Result<Option<usize>> {
+        let fault = self.call();
+        match fault {
+            Fault::None => return Ok(Some(usize::MAX)),
+            Fault::Short => return Ok(Some(1)),
+            Fault::Stall => {
+                self.speaks.as_mut().reset(Instant::now() + STALL);
+                self.takes.as_mut().reset(Instant::now() + STALL);
+                return Ok(Some(usize::MAX));
+            }
+            Fault::Passing(kind) => return Err(kind.into()),
+            Fault::End | Fault::Loss(_) => {}
+        }
+        self.is_dead = true;
+        world(&self.world).has_lost = true;
+        match fault {
+            Fault::Loss(number) => Err(io::Error::from_raw_os_error(number)),
+            _ => Ok(None),
+        }
+    }
+
+    fn line(&self) -> io::Result<()> {
+        match self.call() {
+            Fault::Passing(kind) => Err(kind.into()),
+            Fault::Loss(number) => Err(io::Error::from_raw_os_error(number)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl AsyncRead for Faulty {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.is_dead {
+            return Poll::Ready(Ok(()));
+        }
+        let Some(most) = self.transfer()? else {
+            return Poll::Ready(Ok(()));
+        };
+        if self.saying.is_empty() {
+            ready!(self.speaks.as_mut().poll(cx));
+            self.speaks.as_mut().reset(Instant::now() + LINE_EVERY);
+            let number = world(&self.world).sent.len();
+            self.saying = format!("at {number}\n").into();
+        }
+        let count = self.saying.len().min(most);
+        let said: Vec<u8> = self.saying.drain(..count).collect();
+        world(&self.world).sent.extend(&said);
+        buf.put_slice(&said);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Faulty {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.is_dead {
+            return Poll::Ready(Err(io::Error::from_raw_os_error(5)));
+        }
+        let Some(most) = self.transfer()? else {
+            return Poll::Ready(Ok(0));
+        };
+        ready!(self.takes.as_mut().poll(cx));
+        let count = buf.len().min(most).min(TAKES);
+        world(&self.world).taken.extend(&buf[..count]);
+        self.takes.as_mut().reset(Instant::now() + TAKES_EVERY);
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        panic!("a device is never flushed");
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        panic!("a device is never shut down");
+    }
+}
+
+impl Device for Faulty {
+    fn set_dtr(&mut self, _on: bool) -> io::Result<()> {
+        self.line()
+    }
+
+    fn set_rts(&mut self, _on: bool) -> io::Result<()> {
+        self.line()
+    }
+
+    fn set_break(&mut self, _on: bool) -> io::Result<()> {
+        self.line()
+    }
+}
+
+/// Opens the device; after a loss only when it was absent and then denied for a while.
+fn opener(shared: &Shared, fault: Fault, at: usize) -> StandIn {
+    let shared = Arc::clone(shared);
+    Box::new(move || {
+        let mut world = world(&shared);
+        world.attempts += 1;
+        let fail = |state, is_absent| {
+            Err(Failure {
+                status: Status::new(state, "not now"),
+                is_final: false,
+                is_absent,
+            })
+        };
+        match world.attempts {
+            2 => return fail(State::Waiting, true),
+            3 => return fail(State::Denied, false),
+            _ => world.openings += 1,
+        }
+        Ok(Opened {
+            device: Box::new(Faulty::new(&shared, fault, at)),
+            info: DeviceInfo::default(),
+            is_simulated: true,
+            starts_whole: true,
+            settle: Duration::from_millis(20),
+        })
+    })
+}
+
+/// A client that writes distinct letters, several at a time, and goes on when the port is open
+/// again.
+struct Writer {
+    hub: Arc<Hub>,
+    lane: Lane,
+    replies: tokio::sync::mpsc::Receiver<(u64, Outcome)>,
+    letters: std::ops::RangeInclusive<u8>,
+    /// What became of each write.
+    outcomes: BTreeMap<u8, Outcome>,
+}
+
+impl Writer {
+    fn new(hub: &Arc<Hub>, letters: std::ops::RangeInclusive<u8>) -> Self {
+        let (lane, replies) = hub.queue.lane();
+        let hub = Arc::clone(hub);
+        let outcomes = BTreeMap::new();
+        Self {
+            hub,
+            lane,
+            replies,
+            letters,
+            outcomes,
+        }
+    }
+
+    /// Writes the next so many letters at once, and returns whether all arrived.
+    async fn write(&mut self, count: usize) -> bool {
+        while self.hub.status().state != State::Open {
+            sleep(Duration::from_millis(1)).await;
+        }
+        let letters: Vec<u8> = self.letters.by_ref().take(count).collect();
+        for &letter in &letters {
+            let bytes = Bytes::from(vec![letter; WRITE]);
+            self.lane.offer(Action::Write(bytes)).unwrap();
+        }
+        for &letter in &letters {
+            let (_, outcome) = self.replies.recv().await.unwrap();
+            self.outcomes.insert(letter, outcome);
+        }
+        letters.iter().all(|letter| self.outcomes[letter].is_ok())
+    }
+
+    async fn run(mut self) -> BTreeMap<u8, Outcome> {
+        for _ in 0..2 {
+            self.write(3).await;
+        }
+        for attempt in 0.. {
+            if self.write(1).await {
+                break;
+            }
+            assert!(attempt < 2, "the port does not recover");
+        }
+        self.outcomes
+    }
+}
+
+/// A client that works the modem lines; each request is answered, one way or the other.
+async fn signaller(hub: Arc<Hub>) {
+    let (mut lane, mut replies) = hub.queue.lane();
+    let signals = Action::Signals {
+        dtr: Some(true),
+        rts: Some(false),
+    };
+    for action in [
+        signals,
+        Action::Reset,
+        Action::Break(Duration::from_millis(9)),
+    ] {
+        sleep(Duration::from_millis(30)).await;
+        lane.offer(action).unwrap();
+        // Done or refused, as long as there is an answer.
+        let _outcome = replies.recv().await.unwrap();
+    }
+}
+
+/// Runs the scenario, and returns how many calls it took.
+async fn run(config: &PortConfig, fault: Fault, at: usize) -> usize {
+    let (shared, config) = (Shared::default(), config.clone());
+    let limits = Limits {
+        history: 1 << 20,
+        max_behind: Duration::from_secs(3600),
+    };
+    let hub = Hub::new(limits, Status::new(State::Waiting, "not open yet"));
+    let mut wanted = Wanted::new(&config, Held::default());
+    wanted.instead = Some(opener(&shared, fault, at));
+    let port = Port {
+        framer: Framer::new(config.settings.max_line),
+        config,
+        hub: Arc::clone(&hub),
+        wanted,
+        trouble: None,
+        closing: None,
+    };
+    let mut listener = hub.subscribe(Start::Live);
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    let port = tokio::spawn(async move { port.keep_open(&stopped).await });
+    let writers = async {
+        let writers = [b'A'..=b'Z', b'a'..=b'z'].map(|letters| Writer::new(&hub, letters).run());
+        let (writers, ()) = tokio::join!(
+            futures::future::join_all(writers),
+            signaller(Arc::clone(&hub))
+        );
+        writers.into_iter().flatten().collect()
+    };
+    let outcomes = tokio::time::timeout(2 * STALL, writers).await;
+    let outcomes: BTreeMap<u8, Outcome> = outcomes.expect("every request is answered");
+    let ended = hub.end().offset;
+    while hub.end().offset < ended + 20 || hub.status().state != State::Open {
+        sleep(LINE_EVERY).await;
+    }
+    let has_lost = world(&shared).has_lost;
+    stop.cancel();
+    let closed = tokio::time::timeout(Duration::from_secs(2), port).await;
+    assert_eq!(closed.unwrap().unwrap().unwrap(), Closed::Free);
+    let world = world(&shared);
+    check_writes(&world, &outcomes);
+    check_events(&world, &mut listener, has_lost);
+    if !world.has_lost {
+        let refused = outcomes.values().find(|outcome| outcome.is_err());
+        assert_eq!(refused, None, "nothing was lost");
+    }
+    world.calls
+}
+
+/// What the device took is what clients were told, each write in one piece and once.
+fn check_writes(world: &World, outcomes: &BTreeMap<u8, Outcome>) {
+    let mut taken = BTreeMap::new();
+    for run in world.taken.chunk_by(|a, b| a == b) {
+        let again = taken.insert(run[0], run.len());
+        assert_eq!(again, None, "a write came in two pieces, or twice");
+    }
+    for (letter, outcome) in outcomes {
+        let count = match outcome {
+            Ok(count) => {
+                assert_eq!(*count, WRITE);
+                *count
+            }
+            Err(refusal) => refusal.written,
+        };
+        let letter_taken = taken.remove(letter).unwrap_or_default();
+        assert_eq!(letter_taken, count, "{} {outcome:?}", *letter as char);
+    }
+    assert_eq!(taken, BTreeMap::new(), "nobody wrote that");
+}
+
+/// Everything that was read was published, once and in order, and statuses tell what happened.
+fn check_events(world: &World, listener: &mut Subscription, has_lost: bool) {
+    let (mut bytes, mut states, mut taken) = (Vec::new(), Vec::new(), Vec::new());
+    while !listener.is_up_to_date() {
+        assert_eq!(listener.take(&mut taken), None, "nothing is missed");
+    }
+    for taken in taken {
+        match &taken.event.kind {
+            Kind::Data(data) => bytes.extend_from_slice(&data.chunk),
+            Kind::Status(status) => states.push(status.state),
+        }
+    }
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert_eq!(text(&bytes), text(&world.sent));
+    // A loss while the port is being closed may be noticed or not.
+    if world.has_lost && !has_lost {
+        states.truncate(1);
+    }
+    let expected: &[State] = match has_lost {
+        true => &[State::Open, State::Lost, State::Open],
+        false => &[State::Open],
+    };
+    assert_eq!(states, expected);
+    assert_eq!(world.openings, expected.len().div_ceil(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_fault_at_any_call_loses_or_doubles_anything_unsaid() {
+    let arguments = ["serial-ws", "--port", "/dev/faulty"];
+    let config = Config::new(&Cli::parse_from(arguments).bridge).unwrap();
+    let config = &config.ports[0];
+    let calls = run(config, Fault::None, 0).await;
+    println!("{calls} calls");
+    assert!((150..MOST_CALLS / 3).contains(&calls), "{calls} calls");
+    for fault in FAULTS {
+        for at in 1..=calls {
+            let run = std::panic::AssertUnwindSafe(run(config, fault, at));
+            if let Err(panic) = futures::FutureExt::catch_unwind(run).await {
+                println!("with {fault:?} at call {at} of {calls}");
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+}
