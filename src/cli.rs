@@ -123,8 +123,8 @@ pub struct ServeArgs {
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
     pub max_message: u64,
 
-    /// Web page to admit although it comes from elsewhere, such as https://preview.p5js.org; may
-    /// be given several times
+    /// Web site whose pages to admit, such as https://preview.p5js.org, or with ,read-only after
+    /// it; may be given several times
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,
 

@@ -13,6 +13,7 @@ use crate::cli::{BridgeArgs, FlowControl, Line, Parity, PortArgs, ServeArgs};
 use crate::hub::Limits;
 use crate::port::select::Spec;
 use crate::port::sim::Pattern;
+use crate::server::{self, Rights};
 use crate::view::{Ending, View};
 
 /// The TCP port that is listened on unless another one is named.
@@ -86,8 +87,8 @@ pub struct ServerConfig {
     pub max_clients: usize,
     /// Bytes of the largest message that a client may send.
     pub max_message: usize,
-    /// Origins to admit beside those of this computer.
-    pub allow_origin: Vec<String>,
+    /// Origins to admit beside those of this computer, and what their pages may do.
+    pub allow_origin: Vec<(String, Rights)>,
     /// Host names to answer to beside those of this computer.
     pub allow_host: Vec<String>,
 }
@@ -260,10 +261,40 @@ impl ServerConfig {
             any_family,
             max_clients: args.max_clients,
             max_message: args.max_message as usize,
-            allow_origin: args.allow_origin.clone(),
-            allow_host: args.allow_host.clone(),
+            allow_origin: args
+                .allow_origin
+                .iter()
+                .map(|typed| origin(typed))
+                .collect::<Result<_>>()?,
+            allow_host: args
+                .allow_host
+                .iter()
+                .map(|typed| host(typed))
+                .collect::<Result<_>>()?,
         })
     }
+}
+
+/// Reads the name of a computer, without a port.
+fn host(typed: &str) -> Result<String> {
+    let bare = typed.trim_start_matches('[').trim_end_matches(']');
+    match server::host_name(typed) {
+        Some(name) if name == bare => Ok(name.to_owned()),
+        _ => bail!("--allow-host {typed}: a name is like pi.local or 192.168.1.5, without a port"),
+    }
+}
+
+/// Reads `ORIGIN[,read-only]`.
+fn origin(typed: &str) -> Result<(String, Rights)> {
+    let (origin, rights) = match typed.split_once(',') {
+        None => (typed, Rights::ReadWrite),
+        Some((origin, "read-only")) => (origin, Rights::ReadOnly),
+        Some((origin, _)) => bail!("--allow-origin {typed}: write {origin} or {origin},read-only"),
+    };
+    let written = server::as_browsers_write(origin).with_context(|| {
+        format!("--allow-origin {typed}: an origin is like https://example.org, one at a time")
+    })?;
+    Ok((written, rights))
 }
 
 /// Ends the program with clap's exit code for wrong usage, saying `error`.

@@ -23,6 +23,8 @@ mod ports;
 mod simulated;
 
 // What goes wrong at the door and behind it.
+#[cfg(unix)] // a terminal of our own
+mod ask; // pages that nobody allowed yet
 mod http;
 mod mistakes;
 

@@ -1,14 +1,18 @@
 //! Above the hub: accepts connections, admits or refuses them, and serves HTTP and WebSocket.
 
 mod api;
+mod ask;
 mod assets;
 mod close;
 mod echo;
 mod metrics;
+mod names;
+mod operator;
 mod outbox;
 mod policy;
 mod route;
 mod session;
+mod token;
 mod upgrade;
 
 use std::io;
@@ -18,17 +22,26 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{ServerConfig, Settings};
 use crate::hub::{Hub, MOST_WAITING};
+use crate::sys;
 
-pub use policy::Policy;
+use operator::{MOST_QUESTIONS, Operator};
+use policy::{Caller, Peer, Policy, Verdict};
+
+pub use names::{as_browsers_write, host_name};
+pub use policy::Rights;
 
 /// How long a connection has to send its request head; at the limit it is closed.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
@@ -48,9 +61,6 @@ const BACKLOG: u32 = 1024;
 /// How long accepting rests after it failed, as when the system has run out of descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
-/// What a client hears that may not write.
-const READ_ONLY: &str = "clients may not write here: it runs with --read-only";
-
 /// A serial port as clients reach it.
 pub struct Port {
     /// What users call it.
@@ -67,6 +77,7 @@ pub struct App {
     names: Vec<String>,
     config: ServerConfig,
     policy: Policy,
+    operator: Arc<Operator>,
     /// Random for each start of the program.
     run: String,
     started: std::time::Instant,
@@ -81,9 +92,27 @@ pub struct App {
 pub struct Server {
     app: Arc<App>,
     listeners: Vec<TcpListener>,
+    /// Origins that the operator is to be asked about, if there is one at a terminal.
+    asked: Option<mpsc::Receiver<String>>,
+}
+
+impl App {
+    /// Decides on a request.
+    fn decide(&self, caller: Caller<'_>) -> Verdict {
+        self.operator
+            .with_answers(|answers| self.policy.decide(caller, answers))
+    }
 }
 
 impl Port {
+    /// Why a client with these rights may not write, if so.
+    fn why_read_only(&self, rights: Rights) -> Option<&'static str> {
+        if self.settings.read_only {
+            return Some("clients may not write here: it runs with --read-only");
+        }
+        (rights == Rights::ReadOnly).then_some("this client was let in to read only")
+    }
+
     /// Says that a write of `size` bytes has no room beside the `waiting` ones.
     pub fn too_much(&self, size: usize, waiting: usize) -> String {
         let bits = size as u64 * u64::from(self.settings.bits_per_byte());
@@ -135,13 +164,19 @@ impl Server {
         }
         let policy = Policy {
             hosts: config.allow_host.clone(),
-            origins: config.allow_origin.clone(),
+            origins: config.allow_origin.iter().cloned().collect(),
+            ..Policy::default()
+        };
+        let (questions, asked) = match sys::can_ask() {
+            true => Some(mpsc::channel(MOST_QUESTIONS)).unzip(),
+            false => (None, None),
         };
         let app = Arc::new(App {
             names: ports.iter().map(|port| port.name.clone()).collect(),
             ports: ports.into_iter().map(Arc::new).collect(),
             config,
             policy,
+            operator: Arc::new(Operator::new(ask::remembered(), questions)),
             run: random_name(),
             started: std::time::Instant::now(),
             clients: AtomicUsize::new(0),
@@ -149,7 +184,11 @@ impl Server {
             tasks: TaskTracker::new(),
             stop,
         });
-        Ok(Self { app, listeners })
+        Ok(Self {
+            app,
+            listeners,
+            asked,
+        })
     }
 
     /// The addresses that are listened on.
@@ -163,6 +202,11 @@ impl Server {
     /// Serves until the program stops; returns when all clients have had their Close.
     pub async fn run(self) {
         let app = self.app;
+        if let Some(asked) = self.asked {
+            let (operator, ports) = (Arc::clone(&app.operator), app.names.join(", "));
+            app.tasks
+                .spawn(ask::run(asked, operator, ports, app.stop.clone()));
+        }
         for listener in self.listeners {
             app.tasks.spawn(accept(listener, Arc::clone(&app)));
         }
@@ -212,10 +256,10 @@ async fn accept(listener: TcpListener, app: Arc<App>) {
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, remote)) => {
                 is_failing = false;
                 app.tasks
-                    .spawn(serve(stream, router.clone(), app.stop.clone()));
+                    .spawn(serve(stream, remote, router.clone(), app.stop.clone()));
             }
             Err(error) => {
                 if !std::mem::replace(&mut is_failing, true) {
@@ -228,7 +272,24 @@ async fn accept(listener: TcpListener, app: Arc<App>) {
 }
 
 /// Serves one connection: one request, which may turn it into a WebSocket.
-async fn serve(stream: TcpStream, router: axum::Router, stop: CancellationToken) {
+async fn serve(
+    stream: TcpStream,
+    remote: SocketAddr,
+    router: axum::Router,
+    stop: CancellationToken,
+) {
+    let Ok(local) = stream.local_addr() else {
+        return;
+    };
+    let peer = Peer {
+        remote: remote.ip().to_canonical(),
+        local: SocketAddr::new(local.ip().to_canonical(), local.port()),
+    };
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.call(request)
+    });
     // Without it a line may wait for the acknowledgement of the one before.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
@@ -238,7 +299,7 @@ async fn serve(stream: TcpStream, router: axum::Router, stop: CancellationToken)
         .header_read_timeout(HEAD_WITHIN)
         .max_buf_size(LARGEST_HEAD)
         .max_headers(MOST_HEADERS)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::select! {
         () = stop.cancelled() => {}

@@ -15,7 +15,10 @@ use tokio_serial::SerialStream;
 use super::unix;
 use super::{Access, Holder, LineErrors};
 
-pub use super::unix::{describe_path, end_by_signal, is_terminal, keep_lines_on_close, same_port};
+pub use super::unix::{
+    check_private, computer_name, create_private, create_private_folder, describe_path,
+    end_by_signal, forget_typed, is_in_foreground, is_terminal, keep_lines_on_close, same_port,
+};
 
 /// `ASYNC_LOW_LATENCY` of linux/tty_flags.h, one of the flags that every user may change.
 const LOW_LATENCY: c_int = 1 << 13;
@@ -142,6 +145,14 @@ pub fn has_hardware(path: &str) -> bool {
 fn class_folder(path: &str) -> Option<PathBuf> {
     let node = fs::canonicalize(path).ok()?;
     Some(Path::new("/sys/class/tty").join(node.file_name()?))
+}
+
+/// As the XDG Base Directory Specification has it.
+pub fn config_home() -> Option<PathBuf> {
+    let named = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
+    named
+        .filter(|folder| folder.is_absolute())
+        .or_else(|| Some(std::env::home_dir()?.join(".config")))
 }
 
 pub fn cannot_list() -> Option<&'static str> {

@@ -76,6 +76,10 @@ fn call_out(path: &str) -> String {
     }
 }
 
+pub fn config_home() -> Option<PathBuf> {
+    Some(std::env::home_dir()?.join("Library/Application Support"))
+}
+
 pub fn cannot_list() -> Option<&'static str> {
     None
 }
