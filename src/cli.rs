@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -131,6 +132,19 @@ pub struct ServeArgs {
     /// Name of this computer to answer to beside localhost; may be given several times
     #[arg(long, value_name = "NAME")]
     pub allow_host: Vec<String>,
+
+    /// Let other computers connect that know a token; shows the address with it
+    #[arg(long)]
+    pub lan: bool,
+
+    /// Let other computers read, and not write
+    #[arg(long)]
+    pub lan_read_only: bool,
+
+    /// File with a token of your own, from 12 characters, that all must know: also programs and
+    /// pages of this computer. SERIAL_WS_TOKEN gives the token itself
+    #[arg(long, value_name = "FILE")]
+    pub token: Option<PathBuf>,
 }
 
 /// Settings of one port, or of all that do not say otherwise.

@@ -53,12 +53,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<Closed> {
         hub: hub.clone(),
     });
     let server = Server::bind(config.server, shared.collect(), stop.clone())?;
-    for address in server.addresses() {
-        tracing::info!(
-            "listening on ws://{address}/ (look at http://localhost:{}/)",
-            address.port()
-        );
-    }
+    server.announce();
     let mut tasks = JoinSet::new();
     tasks.spawn(async {
         server.run().await;

@@ -26,6 +26,7 @@ mod simulated;
 #[cfg(unix)] // a terminal of our own
 mod ask; // pages that nobody allowed yet
 mod http;
+mod lan; // other computers and the token
 mod mistakes;
 
 // The program as a whole.

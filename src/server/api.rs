@@ -13,7 +13,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::policy::{self, Caller, Peer, Purpose, Refusal, Rights, Verdict};
-use super::{App, Port, assets, metrics, route, upgrade};
+use super::{App, Port, Token, assets, metrics, route, upgrade};
 use crate::hub::{Action, Lease};
 use crate::view;
 
@@ -43,6 +43,14 @@ async fn door(State(app): State<Arc<App>>, mut request: Request, next: Next) -> 
     let mut response = match admit(&app, &request, purpose) {
         Err(refusal) => refused(&refusal),
         Ok(rights) if wants_upgrade => upgrade::answer(&app, request, rights),
+        Ok(_)
+            if app
+                .policy
+                .token_to_keep(caller(&request, purpose))
+                .is_some() =>
+        {
+            keep_token(&app, &request)
+        }
         Ok(rights) => {
             request.extensions_mut().insert(rights);
             let mut response = next.run(request).await;
@@ -82,6 +90,33 @@ fn admit(app: &App, request: &Request, purpose: Purpose) -> Result<Rights, Refus
     };
     app.operator.hear(&refusal);
     Err(refusal)
+}
+
+/// Moves the secret from the address of a page to a cookie, and leads on to the page.
+fn keep_token(app: &App, request: &Request) -> Response {
+    let caller = caller(request, Purpose::Page);
+    let token = app.policy.token.as_ref().map_or("", Token::secret);
+    let name = caller.peer.cookie_name();
+    // Browsers cut the life of a cookie to 400 days.
+    let cookie = format!("{name}={token}; Path=/; Max-Age=34560000; HttpOnly; SameSite=Strict");
+    let query = request.uri().query().unwrap_or_default().split('&');
+    let query: Vec<_> = query
+        .filter(|pair| pair.split('=').next() != Some("token"))
+        .collect();
+    // One slash only: two would lead to another site.
+    let path = request.uri().path().trim_start_matches('/');
+    let mark = if query.is_empty() { "" } else { "?" };
+    let target = format!("/{path}{mark}{}", query.join("&"));
+    // Not a redirect by status: a browser that follows a link from another site through one sends
+    // no strict cookie, but it does when a page of ours leads on.
+    let headers = [
+        (header::SET_COOKIE, cookie),
+        (header::REFRESH, format!("0; url={target}")),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+        (header::REFERRER_POLICY, "no-referrer".to_owned()),
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
+    ];
+    (headers, "welcome; the page follows\n").into_response()
 }
 
 /// The answer to a request that is not permitted.

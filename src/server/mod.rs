@@ -5,6 +5,8 @@ mod ask;
 mod assets;
 mod close;
 mod echo;
+mod guesses;
+mod lan;
 mod metrics;
 mod names;
 mod operator;
@@ -19,7 +21,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use hyper::Request;
@@ -37,11 +39,13 @@ use crate::config::{ServerConfig, Settings};
 use crate::hub::{Hub, MOST_WAITING};
 use crate::sys;
 
+use guesses::Guesses;
 use operator::{MOST_QUESTIONS, Operator};
-use policy::{Caller, Peer, Policy, Verdict};
+use policy::{Caller, Lan, Peer, Policy, Verdict};
 
 pub use names::{as_browsers_write, host_name};
 pub use policy::Rights;
+pub use token::Token;
 
 /// How long a connection has to send its request head; at the limit it is closed.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
@@ -78,9 +82,10 @@ pub struct App {
     config: ServerConfig,
     policy: Policy,
     operator: Arc<Operator>,
+    guesses: Guesses,
     /// Random for each start of the program.
     run: String,
-    started: std::time::Instant,
+    started: Instant,
     clients: AtomicUsize,
     /// Clients that are only told their mistake.
     turned_away: AtomicUsize,
@@ -99,8 +104,16 @@ pub struct Server {
 impl App {
     /// Decides on a request.
     fn decide(&self, caller: Caller<'_>) -> Verdict {
-        self.operator
-            .with_answers(|answers| self.policy.decide(caller, answers))
+        let (address, now) = (caller.peer.remote, Instant::now());
+        if self.policy.looks_at_key(caller) && self.guesses.are_over(address, now) {
+            return Verdict::Refuse(policy::too_many_guesses());
+        }
+        let answers = |answers: &_| self.policy.decide(caller, answers);
+        let verdict = self.operator.with_answers(answers);
+        if matches!(&verdict, Verdict::Refuse(refusal) if refusal.is_guess) {
+            self.guesses.count(address, now);
+        }
+        verdict
     }
 }
 
@@ -149,7 +162,7 @@ impl Server {
     pub fn bind(config: ServerConfig, ports: Vec<Port>, stop: CancellationToken) -> Result<Self> {
         let mut listeners = Vec::new();
         for &address in &config.listen {
-            match listen(address) {
+            match listen(address, config.any_family) {
                 Ok(listener) => listeners.push(listener),
                 Err(e) if config.any_family && lacks_family(&e) => {
                     tracing::debug!(%address, "this system lacks the address family");
@@ -162,10 +175,20 @@ impl Server {
                 "this system has neither 127.0.0.1 nor [::1] to listen on. Choose: --listen ADDR:PORT"
             );
         }
+        let token = match (&config.token, config.lan) {
+            (Some(own), _) => Some(own.clone()),
+            (None, Some(_)) => Some(lan::kept_token()?),
+            (None, None) => None,
+        };
         let policy = Policy {
             hosts: config.allow_host.clone(),
             origins: config.allow_origin.iter().cloned().collect(),
-            ..Policy::default()
+            lan: config.lan.map(|rights| Lan {
+                rights,
+                name: sys::computer_name(),
+            }),
+            token_for_all: config.token.is_some(),
+            token,
         };
         let (questions, asked) = match sys::can_ask() {
             true => Some(mpsc::channel(MOST_QUESTIONS)).unzip(),
@@ -177,8 +200,9 @@ impl Server {
             config,
             policy,
             operator: Arc::new(Operator::new(ask::remembered(), questions)),
+            guesses: Guesses::default(),
             run: random_name(),
-            started: std::time::Instant::now(),
+            started: Instant::now(),
             clients: AtomicUsize::new(0),
             turned_away: AtomicUsize::new(0),
             tasks: TaskTracker::new(),
@@ -199,6 +223,23 @@ impl Server {
             .collect()
     }
 
+    /// Says where it listens; at a terminal, also the address with the secret.
+    pub fn announce(&self) {
+        let addresses = self.addresses();
+        for address in &addresses {
+            let port = address.port();
+            tracing::info!("listening on ws://{address}/ (look at http://localhost:{port}/)");
+        }
+        let App { policy, config, .. } = &*self.app;
+        if let Some(token) = &policy.token {
+            lan::show("http", &addresses, token, policy.lan.is_some());
+            let file = lan::token_file().filter(|_| config.token.is_none());
+            if let Some(file) = file {
+                tracing::info!("other computers need the token in {}", file.display());
+            }
+        }
+    }
+
     /// Serves until the program stops; returns when all clients have had their Close.
     pub async fn run(self) {
         let app = self.app;
@@ -215,7 +256,8 @@ impl Server {
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// Listens; beside a listener for IPv4 if `is_one_of_two`.
+fn listen(address: SocketAddr, is_one_of_two: bool) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()
     } else {
@@ -225,6 +267,13 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     if cfg!(unix) {
         socket.set_reuseaddr(true)?;
     }
+    #[cfg(unix)]
+    if is_one_of_two && address.is_ipv6() {
+        rustix::net::sockopt::set_ipv6_v6only(&socket, true)?;
+    }
+    // Elsewhere than on Unix that is how it is anyway.
+    #[cfg(not(unix))]
+    let _ = is_one_of_two;
     socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)

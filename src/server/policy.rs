@@ -130,6 +130,26 @@ impl Policy {
             .unwrap_or_else(|verdict| verdict)
     }
 
+    /// Whether the request shows a secret, right or wrong, that counts for anything.
+    pub fn looks_at_key(&self, caller: Caller<'_>) -> bool {
+        let shows = || {
+            let shown = caller.shown_token();
+            caller.cookie().is_some() || shown.is_ok_and(|token| token.is_some())
+        };
+        self.token.is_some() && caller.purpose != Purpose::Public && shows()
+    }
+
+    /// Whether a page's address holds the right secret, which belongs into a cookie. For requests
+    /// that have been let in.
+    pub fn token_to_keep(&self, caller: Caller<'_>) -> Option<&Token> {
+        let in_query = caller.uri.query().is_some_and(|query| {
+            let mut pairs = query.split('&').map(|pair| pair.split('=').next());
+            pairs.any(|key| key == Some("token"))
+        });
+        let is_wanted = in_query && caller.purpose == Purpose::Page && caller.is_reading();
+        self.token.as_ref().filter(|_| is_wanted)
+    }
+
     /// The same, with every reason to stop as an error.
     fn rights(&self, caller: Caller<'_>, answers: &Answers) -> Result<Verdict, Verdict> {
         if caller.uri.authority().is_some() {
@@ -318,6 +338,17 @@ pub fn asked_page(origin: &str) -> Refusal {
     Refusal {
         remedy: remedy.to_owned(),
         ..refused_page(origin)
+    }
+}
+
+/// Why an address is not listened to that showed many wrong secrets.
+pub fn too_many_guesses() -> Refusal {
+    Refusal {
+        status: StatusCode::TOO_MANY_REQUESTS,
+        reason: "too many wrong tokens from one address".to_owned(),
+        remedy: "wait a minute, and use the full address that was printed where serial-ws runs"
+            .to_owned(),
+        is_guess: false,
     }
 }
 
