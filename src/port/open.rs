@@ -247,27 +247,38 @@ fn find(
     last: Option<&(Identity, Instant)>,
     held: &[String],
 ) -> Result<Target, Failure> {
-    let ports = enumerate::ports();
-    if let Spec::Path(path) = spec {
-        let kind = sys::describe_path(path);
-        if let PathKind::NotAPort(what) = kind {
-            let detail = format!(
-                "cannot open {}: it is {what}, not a serial port",
-                shown(path)
-            );
+    let kind = match spec {
+        Spec::Path(path) => sys::describe_path(path),
+        _ => PathKind::Missing,
+    };
+    // Only now: what is there is listed, while what is listed may not have been there before.
+    let (ports, unlisted) = match enumerate::ports() {
+        Ok(ports) => (ports, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
+    let known = last.and_then(|(identity, _)| recognise(identity, &ports, held));
+    match (spec, kind) {
+        (Spec::Path(path), PathKind::NotAPort(what)) => {
+            let path = shown(path);
+            let detail = format!("cannot open {path}: it is {what}, not a serial port");
             return Err(Failure::hopeless(detail, LIST));
         }
-        let found = ports.as_deref().unwrap_or_default();
-        let is_elsewhere = last.is_some_and(|(identity, _)| {
-            recognise(identity, found, held).is_some_and(|port| !port.is_called(path))
-        });
         // Another board may have come to the path while ours is under another name.
-        if kind == PathKind::Port && !is_elsewhere && !is_held(path, held) {
-            return Ok(Target::named(path, found));
+        (Spec::Path(path), PathKind::Port)
+            if known.is_none_or(|port| sys::same_port(&port.path, path)) =>
+        {
+            if held.iter().any(|held| sys::same_port(held, path)) {
+                let path = shown(path);
+                let detail = format!("cannot open {path}: another port of this bridge has it");
+                return Err(Status::new(State::Busy, detail).into());
+            }
+            return Ok(Target::named(path, &ports));
         }
+        _ => {}
     }
-    let ports = ports.map_err(|error| Failure::waiting(format!("{error:#}")))?;
-    let known = last.and_then(|(identity, _)| recognise(identity, &ports, held));
+    if let Some(error) = unlisted {
+        return Err(Failure::waiting(format!("{error:#}")));
+    }
     let may_change = last.is_none_or(|(_, since)| since.elapsed() >= FAITHFUL);
     let chosen = match (known, spec) {
         (Some(known), _) => known,
@@ -278,8 +289,8 @@ fn find(
         }
         (None, _) => {
             let free = |port: &&Found| !held.iter().any(|held| port.is_called(held));
-            let ports: Vec<Found> = ports.iter().filter(free).cloned().collect();
-            let chosen = choose(spec, &ports).map_err(undecided)?;
+            let free: Vec<Found> = ports.iter().filter(free).cloned().collect();
+            let chosen = choose(spec, &free).map_err(undecided)?;
             return Ok(Target::found(chosen, &ports));
         }
     };
@@ -291,11 +302,6 @@ fn undecided(undecided: Undecided) -> Failure {
         Undecided::Absent(detail) => Failure::absent(detail),
         Undecided::Several(detail) => Failure::waiting(detail),
     }
-}
-
-/// Whether one of our other ports has the device that this path leads to.
-fn is_held(path: &str, held: &[String]) -> bool {
-    held.iter().any(|held| sys::same_port(held, path))
 }
 
 impl Target {
