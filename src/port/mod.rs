@@ -31,6 +31,7 @@ use crate::hub::{Action, Hub, Kind, Lease, Refusal, Request, State, Status, Time
 use crate::sys::{self, LineErrors};
 use device::Device;
 use framer::Framer;
+use identity::Identity;
 use link::{End, Link};
 use open::{Failure, Opened, Wanted};
 
@@ -48,8 +49,19 @@ const HANDING_OUT: Duration = Duration::from_secs(1);
 /// How long a device has to close before it is left to the system.
 const CLOSE_WITHIN: Duration = Duration::from_millis(500);
 
-/// The paths that this program's ports hold, so that none takes another's device.
-pub type Held = Arc<Mutex<Vec<String>>>;
+/// What this program's ports hold or wait for, so that none takes another's device.
+pub type Held = Arc<Mutex<Vec<Claim>>>;
+
+/// What one port holds or waits for.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The name of the port.
+    port: String,
+    /// The path of the device that it has open.
+    path: Option<String>,
+    /// The device that it has open, or had last.
+    identity: Option<Identity>,
+}
 
 /// Whether a port that was to be closed is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -277,7 +289,7 @@ async fn until(moment: Option<Instant>) {
     }
 }
 
-/// Reads or changes the paths that are held; a panic elsewhere does not spoil the list.
-fn with_held<T>(held: &Held, change: impl FnOnce(&mut Vec<String>) -> T) -> T {
+/// Reads or changes what is held; a panic elsewhere does not spoil the list.
+fn with_held<T>(held: &Held, change: impl FnOnce(&mut Vec<Claim>) -> T) -> T {
     change(&mut held.lock().unwrap_or_else(PoisonError::into_inner))
 }

@@ -10,7 +10,7 @@ use super::device::Device;
 use super::enumerate::{self, Found};
 use super::identity::{Identity, recognise};
 use super::select::{Spec, Undecided, choose};
-use super::{Held, signals, sim, with_held};
+use super::{Claim, Held, signals, sim, with_held};
 use crate::cli::{FlowControl, Parity};
 use crate::config::{PortConfig, Settings};
 use crate::escape::shown;
@@ -103,9 +103,9 @@ pub type StandIn = Box<dyn FnMut() -> Result<Opened, Failure> + Send + Sync>;
 pub struct Wanted {
     spec: Spec,
     settings: Settings,
+    /// The name of the port, by which its claim is known among all.
+    port: String,
     held: Held,
-    /// The path that is open.
-    path: Option<String>,
     /// The device that was open last, and since when it has not been.
     last: Option<(Identity, Instant)>,
     /// Whether the device has gone, or was looked for and not there, so that it starts anew when
@@ -123,8 +123,8 @@ impl Wanted {
         Self {
             spec,
             settings,
+            port: config.name.clone(),
             held,
-            path: None,
             last: None,
             was_absent: false,
             #[cfg(test)]
@@ -153,10 +153,13 @@ impl Wanted {
             Spec::Path(_) | Spec::Usb { .. } | Spec::Auto => {}
         }
         let (spec, settings, last) = (self.spec.clone(), self.settings, self.last.clone());
-        let held = with_held(&self.held, |held| held.clone());
+        let others = with_held(&self.held, |held| {
+            let others = held.iter().filter(|claim| claim.port != self.port);
+            others.cloned().collect::<Vec<_>>()
+        });
         // Looking for devices and opening them may block.
         let opening = tokio::task::spawn_blocking(move || {
-            let target = find(&spec, last.as_ref(), &held)?;
+            let target = find(&spec, last.as_ref(), &others)?;
             let device = open(&target.path, settings)?;
             Ok((target, device))
         });
@@ -180,7 +183,7 @@ impl Wanted {
             // discard it has none.
             let _ = device.clear(ClearBuffer::Input);
         }
-        with_held(&self.held, |held| held.push(target.path.clone()));
+        self.claim(Some(target.path.clone()), target.identity.clone());
         let starts_whole = std::mem::take(&mut self.was_absent);
         let found = target.found.as_ref();
         let restarts = found.and_then(Found::is_native_usb) == Some(false);
@@ -191,10 +194,7 @@ impl Wanted {
             usb: found.and_then(Found::usb_spec),
             low_latency: self.settings.low_latency && sys::set_low_latency(&device),
         };
-        self.path = Some(target.path);
-        if let Some(identity) = target.identity {
-            self.last = Some((identity, Instant::now()));
-        }
+        self.last = target.identity.map(|identity| (identity, Instant::now()));
         let settle = self.settings.settle.unwrap_or(settle);
         Opened {
             device: Box::new(device),
@@ -224,12 +224,26 @@ impl Wanted {
     /// Says that the device is closed, and whether it has gone.
     pub fn let_go(&mut self, has_gone: bool) {
         self.was_absent = has_gone;
-        if let Some(path) = self.path.take() {
-            with_held(&self.held, |held| held.retain(|other| *other != path));
-        }
         if let Some((_, since)) = &mut self.last {
             *since = Instant::now();
         }
+        self.claim(
+            None,
+            self.last.as_ref().map(|(identity, _)| identity.clone()),
+        );
+    }
+
+    /// Says what this port has open, and which device it holds or waits for.
+    fn claim(&self, path: Option<String>, identity: Option<Identity>) {
+        let port = self.port.clone();
+        with_held(&self.held, |held| {
+            held.retain(|claim| claim.port != port);
+            held.push(Claim {
+                port,
+                path,
+                identity,
+            });
+        });
     }
 }
 
@@ -245,7 +259,7 @@ struct Target {
 fn find(
     spec: &Spec,
     last: Option<&(Identity, Instant)>,
-    held: &[String],
+    others: &[Claim],
 ) -> Result<Target, Failure> {
     let kind = match spec {
         Spec::Path(path) => sys::describe_path(path),
@@ -256,7 +270,11 @@ fn find(
         Ok(ports) => (ports, None),
         Err(error) => (Vec::new(), Some(error)),
     };
-    let known = last.and_then(|(identity, _)| recognise(identity, &ports, held));
+    let held: Vec<String> = others
+        .iter()
+        .filter_map(|claim| claim.path.clone())
+        .collect();
+    let known = last.and_then(|(identity, _)| recognise(identity, &ports, &held));
     match (spec, kind) {
         (Spec::Path(path), PathKind::NotAPort(what)) => {
             let path = shown(path);
@@ -267,9 +285,11 @@ fn find(
         (Spec::Path(path), PathKind::Port)
             if known.is_none_or(|port| sys::same_port(&port.path, path)) =>
         {
-            if held.iter().any(|held| sys::same_port(held, path)) {
-                let path = shown(path);
-                let detail = format!("cannot open {path}: another port of this bridge has it");
+            if known.is_none()
+                && let Some(claim) = owner(path, &ports, others)
+            {
+                let (path, port) = (shown(path), &claim.port);
+                let detail = format!("cannot open {path}: it is the device of port {port}");
                 return Err(Status::new(State::Busy, detail).into());
             }
             return Ok(Target::named(path, &ports));
@@ -288,13 +308,28 @@ fn find(
             ));
         }
         (None, _) => {
-            let free = |port: &&Found| !held.iter().any(|held| port.is_called(held));
-            let free: Vec<Found> = ports.iter().filter(free).cloned().collect();
+            let free = ports
+                .iter()
+                .filter(|port| owner(&port.path, &ports, others).is_none());
+            let free: Vec<Found> = free.cloned().collect();
             let chosen = choose(spec, &free).map_err(undecided)?;
             return Ok(Target::found(chosen, &ports));
         }
     };
     Ok(Target::found(chosen, &ports))
+}
+
+/// Which of our other ports has the device at `path`, or waits for it.
+fn owner<'a>(path: &str, ports: &[Found], others: &'a [Claim]) -> Option<&'a Claim> {
+    others
+        .iter()
+        .find(|claim| match (&claim.path, &claim.identity) {
+            (Some(held), _) => sys::same_port(held, path),
+            (None, Some(identity)) => {
+                recognise(identity, ports, &[]).is_some_and(|port| sys::same_port(&port.path, path))
+            }
+            (None, None) => false,
+        })
 }
 
 fn undecided(undecided: Undecided) -> Failure {
