@@ -1,5 +1,6 @@
 //! What was typed: flags and commands with their help texts. What they mean is in `config`.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,13 +8,13 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::view::{Ending, View};
-use crate::{connect, duration, list};
+use crate::{config, connect, duration, lend, list};
 
 /// Share a serial port with any number of web pages and programs over WebSocket
 ///
 /// serial-ws reads a serial device and sends what it says to every connected client; what
-/// clients send goes to the device. A page needs no library:
-/// new WebSocket("ws://localhost:8080").onmessage = (e) => console.log(e.data)
+/// clients send goes to the device. A page needs no library, only a WebSocket to
+/// ws://localhost:8080.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 pub struct Cli {
@@ -36,7 +37,8 @@ Examples:
   serial-ws --port uno=/dev/ttyACM0 --port scale=COM3,baud=4800,raw
                                                two ports, each with its own settings
   serial-ws list                               the serial ports of this computer
-  serial-ws connect                            print what the board says, send what you type";
+  serial-ws connect                            print what the board says, send what you type
+  serial-ws upload -- arduino-cli upload ...   let an uploader have the port of the running bridge";
 
 /// What to do instead of running the bridge.
 #[derive(Debug, Subcommand)]
@@ -45,7 +47,23 @@ pub enum Command {
     List(ListArgs),
     /// Print what a running bridge sends, and send it the lines that you type
     Connect(ConnectArgs),
+    /// Free the port of a running bridge for another program, for a time
+    Release(ReleaseArgs),
+    /// Take a port back before its time
+    Resume(LendArgs),
+    /// Run a command that needs the port, such as an upload, and take the port back after it
+    ///
+    /// Frees the port of the running bridge, runs the command with SERIAL_WS_DEVICE set to the
+    /// path of the device, takes the board back, and ends with the exit status of the command.
+    /// Clients of the bridge stay connected. Where no bridge answers, the command just runs; where
+    /// the port cannot be had, it does not.
+    #[command(after_long_help = UPLOAD_EXAMPLE)]
+    Upload(UploadArgs),
 }
+
+const UPLOAD_EXAMPLE: &str = "\
+Example:
+  serial-ws upload -- arduino-cli upload -b arduino:avr:uno -p /dev/ttyACM0 MySketch";
 
 /// How to run the bridge.
 #[derive(Debug, Args)]
@@ -270,6 +288,61 @@ pub struct ConnectArgs {
     pub token: Option<String>,
 }
 
+/// Which port of which bridge to lend.
+#[derive(Debug, Args)]
+pub struct LendArgs {
+    /// Address of the running bridge
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "http://localhost:8080",
+        env = "SERIAL_WS_URL",
+        hide_env_values = true
+    )]
+    pub url: String,
+    /// Name of the port [default: the first one]
+    #[arg(long, value_name = "NAME", value_parser = port_name)]
+    pub port: Option<String>,
+    /// Secret of a bridge that asks for one
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "SERIAL_WS_TOKEN",
+        hide_env_values = true
+    )]
+    pub token: Option<String>,
+}
+
+/// For how long to lend which port.
+#[derive(Debug, Args)]
+pub struct ReleaseArgs {
+    /// Time after which the bridge takes the port back by itself
+    #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
+    pub time: Duration,
+    /// Which port.
+    #[command(flatten)]
+    pub lend: LendArgs,
+}
+
+/// What to run while which port is lent.
+#[derive(Debug, Args)]
+pub struct UploadArgs {
+    /// Which port.
+    #[command(flatten)]
+    pub lend: LendArgs,
+    /// Command to run, after two dashes, with its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// Reads the name of a port.
+fn port_name(text: &str) -> Result<String, &'static str> {
+    match config::is_name(text) {
+        true => Ok(text.to_owned()),
+        false => Err("the name of a port has letters, digits, - and _ only, such as ttyACM0"),
+    }
+}
+
 impl From<ListArgs> for list::Options {
     fn from(ListArgs { json, all }: ListArgs) -> Self {
         Self { json, all }
@@ -297,6 +370,12 @@ impl From<ConnectArgs> for connect::Options {
             token,
             terminal,
         }
+    }
+}
+
+impl From<LendArgs> for lend::Options {
+    fn from(LendArgs { url, port, token }: LendArgs) -> Self {
+        Self { url, port, token }
     }
 }
 

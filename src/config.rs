@@ -125,10 +125,6 @@ impl Config {
 impl PortConfig {
     /// Reads `[NAME=]SPEC[,SETTING…]`; what its settings leave open is taken from `common`.
     fn new(typed: &str, common: &PortArgs, no_wait: bool) -> Result<Self> {
-        let is_name = |name: &str| {
-            let is_name_byte = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-            !name.is_empty() && name.bytes().all(is_name_byte)
-        };
         let (name, rest) = match typed.split_once('=') {
             Some((name, rest)) if is_name(name) => (Some(name), rest),
             _ => (None, typed),
@@ -147,6 +143,12 @@ impl PortConfig {
             no_wait,
         })
     }
+}
+
+/// Whether a port may have this name, which is part of an address then.
+pub fn is_name(name: &str) -> bool {
+    let is_name_byte = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    !name.is_empty() && name.bytes().all(is_name_byte)
 }
 
 /// Reads settings such as `baud=115200` and `raw` by the definitions of the flags.

@@ -1,7 +1,6 @@
 //! `serial-ws connect`: a terminal client. Lines typed go out, messages that come are printed; it
 //! serves in a pipe as well as by hand. It is a client like any other and knows nothing of ports.
 
-mod address;
 mod input;
 mod printer;
 mod text;
@@ -10,7 +9,7 @@ use std::future::pending;
 use std::io::Write;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::Result;
 use futures::stream::SplitSink;
 use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -21,7 +20,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use address::Address;
+use crate::client::{Address, verdict};
 use input::Input;
 pub use input::stdin;
 use printer::{Ending, Printer};
@@ -60,6 +59,14 @@ impl Options {
         };
         self.wait.unwrap_or(default)
     }
+
+    /// What the options ask of the bridge.
+    fn parameters(&self) -> Vec<String> {
+        let view = self.raw.then_some("view=raw".to_owned());
+        let append = self.append.as_ref();
+        let append = append.map(|append| format!("append={append}"));
+        view.into_iter().chain(append).collect()
+    }
 }
 
 /// Reads the value of `--wait`: a time, or `forever`.
@@ -82,7 +89,8 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
     tokio::pin!(stop);
-    let address = Address::new(&options)?;
+    let parameters = options.parameters();
+    let address = Address::new(&options.url, None, &parameters, options.token.as_deref())?;
     let mut stream = tokio::select! {
         () = &mut stop => return Ok(()),
         stream = address.dial() => stream?,
@@ -237,25 +245,6 @@ fn note_close(frame: Option<&CloseFrame>) {
         CloseCode::Away => note("the bridge is stopping"),
         _ => {}
     }
-}
-
-/// Whether a connection that was closed with this frame did what it was for.
-fn verdict(frame: Option<CloseFrame>) -> Result<()> {
-    let Some(CloseFrame { code, reason }) = frame else {
-        return Ok(());
-    };
-    let meaning = match code {
-        CloseCode::Normal | CloseCode::Away => return Ok(()),
-        CloseCode::Policy => "the bridge took this client for an abusive one",
-        CloseCode::Size => "a message was longer than the bridge takes",
-        CloseCode::Again => "the bridge is full, try again later",
-        _ => "the bridge closed the connection",
-    };
-    let reason = text::excerpt(&reason);
-    if reason.is_empty() {
-        bail!("{meaning} (close code {code})");
-    }
-    Err(anyhow!("{reason} (close code {code})"))
 }
 
 /// A line for the person at the terminal. Results go to the output, this does not.

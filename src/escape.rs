@@ -3,12 +3,25 @@
 /// How much of one text is shown; the rest is cut off and marked with `…`.
 const LONGEST: usize = 120;
 
+/// How much is shown of a sentence of our own that came a long way.
+const LONGEST_SENTENCE: usize = 240;
+
 /// The text with its control characters escaped, at most 120 characters of it, for a terminal or
 /// a log. What it hides from a terminal: escape sequences of both kinds (ESC and C1), line
 /// breaks, and marks that reverse the direction of the text around them.
 pub fn shown(text: &str) -> String {
+    cut(text, LONGEST)
+}
+
+/// The first line of what a bridge says, which may be a sentence with advice: at most 240
+/// characters of it, safe in the same way.
+pub fn excerpt(text: &str) -> String {
+    let line = text.trim_start().lines().next().unwrap_or_default();
+    cut(line.trim_end(), LONGEST_SENTENCE)
+}
+
+fn cut(text: &str, mut room: usize) -> String {
     let mut result = String::new();
-    let mut room = LONGEST;
     for (at, character) in text.char_indices() {
         let piece = match is_unsafe(character) {
             true => character.escape_default().to_string(),
@@ -79,6 +92,13 @@ mod tests {
             &format!("{}\x1b", "x".repeat(119)),
             &format!("{}…", "x".repeat(119)),
         );
+    }
+
+    #[test]
+    fn an_excerpt_is_one_line_of_bearable_length() {
+        assert_eq!(excerpt("\r\nforeign origin\r\nmore"), "foreign origin");
+        assert_eq!(excerpt(""), "");
+        assert_eq!(excerpt(&"ö".repeat(1_000)).chars().count(), 240);
     }
 
     #[test]

@@ -11,11 +11,13 @@
 //! the [`server`] above it know nothing of each other.
 
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod connect;
 pub mod duration;
 pub mod escape;
 pub mod hub;
+pub mod lend;
 pub mod list;
 pub mod log;
 pub mod port;

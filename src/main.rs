@@ -1,14 +1,16 @@
 //! Parse, log, run, exit code.
 
+use std::io::stdout;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use serial_ws::cli::{BridgeArgs, Cli, Command};
+use serial_ws::cli::{BridgeArgs, Cli, Command, ConnectArgs};
 use serial_ws::config::{self, Config};
 use serial_ws::port::Closed;
-use serial_ws::{connect, list, log, shutdown, sys};
+use serial_ws::shutdown::Signals;
+use serial_ws::{connect, lend, list, log, shutdown, sys};
 use tokio_util::sync::CancellationToken;
 
 /// How long the program may take to end after a signal. Then it ends by that signal.
@@ -18,7 +20,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     log::start(cli.log);
     match run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("serial-ws: {error:#}");
             ExitCode::FAILURE
@@ -26,33 +28,50 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<()> {
+fn run(cli: Cli) -> Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start")?;
-    let outcome = match cli.command {
-        Some(Command::List(args)) => list::run(&mut std::io::stdout(), args.into()),
-        Some(Command::Connect(args)) => runtime.block_on(async {
-            let stop = async {
-                // Without signals, Ctrl-C ends the program as it does any other.
-                if shutdown::signal().await.is_err() {
-                    std::future::pending().await
-                }
-            };
-            connect::run(args.into(), connect::stdin(), tokio::io::stdout(), stop).await
-        }),
-        None => runtime.block_on(bridge(&cli.bridge)),
-    };
+    let outcome = runtime.block_on(command(cli));
     // A thread may be waiting for a line that nobody will type, or for a device.
     runtime.shutdown_background();
     outcome
 }
 
+async fn command(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        None => bridge(&cli.bridge).await?,
+        Some(Command::List(args)) => list::run(&mut stdout(), args.into())?,
+        Some(Command::Connect(args)) => connect(args).await?,
+        Some(Command::Release(args)) => {
+            lend::release(args.lend.into(), args.time, stdout()).await?;
+        }
+        Some(Command::Resume(args)) => lend::resume(args.into(), stdout()).await?,
+        Some(Command::Upload(args)) => {
+            let code = lend::upload(args.lend.into(), &args.command).await?;
+            return Ok(code.into());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn connect(args: ConnectArgs) -> Result<()> {
+    let stop = async {
+        // Without signals, Ctrl-C ends the program as it does any other.
+        if shutdown::signal().await.is_err() {
+            std::future::pending().await
+        }
+    };
+    connect::run(args.into(), connect::stdin(), tokio::io::stdout(), stop).await
+}
+
 async fn bridge(args: &BridgeArgs) -> Result<()> {
     let config = Config::new(args).unwrap_or_else(|error| config::exit_with_usage(&error));
     let stop = CancellationToken::new();
+    // Before anyone is told that the bridge is there, so that no signal ends it without order.
+    let mut signals = Signals::listen()?;
     let mut serving = tokio::spawn(serial_ws::serve(config, stop.clone()));
     let signal = tokio::select! {
         served = &mut serving => return served?.map(drop),
-        signal = shutdown::signal() => signal?,
+        signal = signals.next() => signal,
     };
     stop.cancel();
     match tokio::time::timeout(STOP_WITHIN, serving).await {

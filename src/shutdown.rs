@@ -1,5 +1,7 @@
 //! The signals that end the program.
 
+use std::io;
+
 use anyhow::{Context, Result};
 
 use crate::sys::StopSignal;
@@ -9,29 +11,83 @@ use crate::sys::StopSignal;
 /// # Errors
 /// When the system does not let us listen for signals.
 pub async fn signal() -> Result<StopSignal> {
-    listen().await.context("cannot listen for signals")
+    Ok(Signals::listen()?.next().await)
+}
+
+/// The signals to stop, which from now on do nothing by themselves.
+pub struct Signals(System);
+
+impl Signals {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// When the system does not let us.
+    pub fn listen() -> Result<Self> {
+        System::listen()
+            .map(Self)
+            .context("cannot listen for signals")
+    }
+
+    /// Waits for the next one.
+    pub async fn next(&mut self) -> StopSignal {
+        self.0.next().await
+    }
 }
 
 #[cfg(unix)]
-async fn listen() -> std::io::Result<StopSignal> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    Ok(tokio::select! {
-        _ = interrupt.recv() => StopSignal::Interrupt,
-        _ = terminate.recv() => StopSignal::Terminate,
-        _ = hangup.recv() => StopSignal::Terminate,
-    })
+use tokio::signal::unix::{Signal, SignalKind, signal as listen_for};
+
+#[cfg(unix)]
+struct System {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+#[cfg(unix)]
+impl System {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: listen_for(SignalKind::interrupt())?,
+            terminate: listen_for(SignalKind::terminate())?,
+            hangup: listen_for(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> StopSignal {
+        tokio::select! {
+            _ = self.interrupt.recv() => StopSignal::Interrupt,
+            _ = self.terminate.recv() => StopSignal::Terminate,
+            _ = self.hangup.recv() => StopSignal::Terminate,
+        }
+    }
 }
 
 #[cfg(windows)]
-async fn listen() -> std::io::Result<StopSignal> {
-    use tokio::signal::windows::{ctrl_close, ctrl_shutdown};
-    let (mut close, mut shutdown) = (ctrl_close()?, ctrl_shutdown()?);
-    Ok(tokio::select! {
-        interrupt = tokio::signal::ctrl_c() => interrupt.map(|()| StopSignal::Interrupt)?,
-        _ = close.recv() => StopSignal::Terminate,
-        _ = shutdown.recv() => StopSignal::Terminate,
-    })
+use tokio::signal::windows::{CtrlC, CtrlClose, CtrlShutdown, ctrl_c, ctrl_close, ctrl_shutdown};
+
+#[cfg(windows)]
+struct System {
+    interrupt: CtrlC,
+    close: CtrlClose,
+    shutdown: CtrlShutdown,
+}
+
+#[cfg(windows)]
+impl System {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: ctrl_c()?,
+            close: ctrl_close()?,
+            shutdown: ctrl_shutdown()?,
+        })
+    }
+
+    async fn next(&mut self) -> StopSignal {
+        tokio::select! {
+            _ = self.interrupt.recv() => StopSignal::Interrupt,
+            _ = self.close.recv() => StopSignal::Terminate,
+            _ = self.shutdown.recv() => StopSignal::Terminate,
+        }
+    }
 }

@@ -128,6 +128,22 @@ async fn an_upgrade_with_a_bad_key_is_refused() {
 }
 
 #[tokio::test]
+async fn every_answer_ends_its_connection() {
+    let bridge = simulated(&[]).await;
+    for answer in [
+        bridge.get("/healthz").await,
+        bridge.get("/nothing").await,
+        http(bridge.address(), "POST", "/", &[]).await,
+        upgrade(bridge.address(), "/", &[("Host", "evil.example")]).await,
+        upgrade(bridge.address(), "/", &[("Sec-WebSocket-Version", "8")]).await,
+        upgrade(bridge.address(), "/", &[("Sec-WebSocket-Key", "short")]).await,
+    ] {
+        let connection = answer.header("Connection").map(str::to_ascii_lowercase);
+        assert_eq!(connection.as_deref(), Some("close"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_http_ends_cleanly_and_disturbs_nobody() {
     let bridge = simulated(&[]).await;
     let mut witness = bridge.client("/").await;

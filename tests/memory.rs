@@ -73,12 +73,7 @@ async fn a_device_that_sends_byte_by_byte_keeps_to_the_history_it_was_given() {
 #[tokio::test]
 async fn an_idle_client_costs_less_than_10_kib() {
     const CLIENTS: u64 = 400;
-    // Without optimisation, a task keeps every value that it ever needs for itself.
-    const EACH: u64 = if cfg!(debug_assertions) {
-        16 * KIB
-    } else {
-        10 * KIB
-    };
+    const EACH: u64 = 10 * KIB;
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &["--max-clients", "500"]).await;
     // What the first ones cost is the program's own: threads, tables.

@@ -227,7 +227,7 @@ mod unix {
         let mut pair = Pair::open().await;
         pair.hide();
         let bridge = Bridge::start(&["--port", &format!("board={}", pair.path)]).await;
-        bridge.state("board", "waiting").await;
+        bridge.program.said("no port").await;
         let mut client = bridge.client("/").await;
         pair.show();
         bridge.open("board").await;

@@ -30,6 +30,15 @@ async fn ctrl_c_ends_a_bridge_that_still_waits_for_its_port() {
     assert!(pressed.elapsed() < GONE, "it took {:?}", pressed.elapsed());
 }
 
+#[tokio::test]
+async fn ctrl_c_is_heard_from_the_moment_the_bridge_listens() {
+    for _ in 0..20 {
+        let mut bridge = Bridge::start(&["--port", "sim"]).await;
+        bridge.program.signal(Signal::INT);
+        bridge.program.ended().await.with(0, "");
+    }
+}
+
 /// Stops a bridge whose device sends as fast as it can, with clients that read, one that never
 /// reads, one that writes what the device never reads, and one that has not asked for anything yet.
 async fn ends_well(signal: Signal) {

@@ -329,7 +329,8 @@ async fn what_waited_in_the_system_before_opening_is_discarded() {
 #[tokio::test]
 async fn a_sketch_that_ends_no_lines_is_noticed_once() {
     let mut pair = Pair::open().await;
-    let bridge = Bridge::on(&mut pair, &["--lines"]).await;
+    let bridge = Bridge::start(&["--port", &format!("board={}", pair.path), "--lines"]).await;
+    bridge.open("board").await;
     pair.device.write([200; 300]).await;
     let hint = bridge.program.said("no line ends seen").await;
     assert!(hint.contains("--raw"), "{hint}");

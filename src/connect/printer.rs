@@ -2,7 +2,7 @@
 
 use std::io;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use futures::StreamExt;
 use futures::stream::{ReadyChunks, SplitStream};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -11,6 +11,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{self, Message, protocol::CloseFrame};
 
 use super::{Options, text};
+use crate::client::lost;
 
 /// How many messages are written at once when the output is slower than the bridge.
 const BATCH: usize = 64;
@@ -155,17 +156,6 @@ impl Style {
             }
             message => out.extend_from_slice(&message.into_data()),
         }
-    }
-}
-
-/// The connection ended without a Close.
-fn lost(error: tungstenite::Error) -> anyhow::Error {
-    match error {
-        tungstenite::Error::Io(_)
-        | tungstenite::Error::Protocol(
-            tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
-        ) => anyhow!("the connection to the bridge was lost"),
-        error => anyhow!("cannot understand the bridge: {error}"),
     }
 }
 

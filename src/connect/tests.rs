@@ -346,7 +346,7 @@ async fn a_bridge_that_closes_for_a_reason_is_an_error_with_that_reason() {
     );
     failed(
         closed_with(1008, "too many\u{1b}[2J").await,
-        "too many\\x1b[2J (close code 1008)",
+        "too many\\u{1b}[2J (close code 1008)",
     );
     failed(
         closed_with(1009, "").await,

@@ -1,8 +1,5 @@
 //! What came from outside, made fit for a terminal. Pure.
 
-/// How much of a text from outside goes into an error message; the rest is cut.
-const EXCERPT: usize = 240;
-
 /// Appends `text` without what a terminal would obey or be misled by: control characters but tab,
 /// and marks that reorder what stands around them, appear as escapes.
 pub fn push_safe(text: &str, out: &mut String) {
@@ -24,22 +21,6 @@ pub fn push_safe_lines(text: &str, out: &mut String) {
         }
         // The other half of a `\r\n` may be in the next message.
         push_safe(line.strip_suffix('\r').unwrap_or(line), out);
-    }
-}
-
-/// The first line of `text`, safe and not too long, for an error message.
-pub fn excerpt(text: &str) -> String {
-    let line = text
-        .trim_start()
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .trim_end();
-    let mut safe = String::new();
-    push_safe(line, &mut safe);
-    match safe.char_indices().nth(EXCERPT) {
-        Some((end, _)) => safe[..end].to_owned() + "…",
-        None => safe,
     }
 }
 
@@ -81,12 +62,5 @@ mod tests {
             push_safe_lines(chunk, &mut safe);
         }
         assert_eq!(safe, "one\ntwo\n\\x07three\n");
-    }
-
-    #[test]
-    fn an_excerpt_is_one_line_of_bearable_length() {
-        assert_eq!(excerpt("\r\nforeign origin\r\nmore"), "foreign origin");
-        assert_eq!(excerpt(""), "");
-        assert_eq!(excerpt(&"ö".repeat(1_000)).chars().count(), EXCERPT + 1);
     }
 }

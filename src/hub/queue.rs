@@ -39,8 +39,10 @@ pub enum Action {
     Reset,
     /// Close the port so that another program can use it.
     Release(Lease),
-    /// Take the port back.
+    /// Take the port back, whoever has it.
     Resume,
+    /// Take the port back if it is lent to this client, which is leaving.
+    Return,
 }
 
 /// How long a port is lent.
@@ -55,7 +57,10 @@ pub enum Lease {
 impl Action {
     /// Whether it goes before all that waits: it must work when a write is stuck.
     fn is_urgent(&self) -> bool {
-        matches!(self, Self::Reset | Self::Release(_) | Self::Resume)
+        matches!(
+            self,
+            Self::Reset | Self::Release(_) | Self::Resume | Self::Return
+        )
     }
 }
 
@@ -85,6 +90,8 @@ impl Refusal {
 pub struct Request {
     /// What to do.
     pub action: Action,
+    /// The lane of the client that asks.
+    pub client: u64,
     /// Which of its client's requests it is.
     number: u64,
     /// The client's end hears how it ended; a client that has gone does not mind.
@@ -127,6 +134,7 @@ impl Queue {
             room: Arc::new(Semaphore::new(MOST_WAITING)),
             replies,
             sent: 0,
+            borrows: false,
         };
         (lane, receiver)
     }
@@ -167,17 +175,18 @@ impl Queue {
         Some(request)
     }
 
-    fn put(&self, lane: u64, request: Request) {
+    fn put(&self, request: Request) {
         if request.action.is_urgent() {
             self.lanes().urgent.push_back(request);
             return self.urgent.notify_one();
         }
         {
             let mut lanes = self.lanes();
-            let waiting = lanes.requests.entry(lane).or_default();
+            let client = request.client;
+            let waiting = lanes.requests.entry(client).or_default();
             waiting.push_back(request);
             if waiting.len() == 1 {
-                lanes.turn.push_back(lane);
+                lanes.turn.push_back(client);
             }
         }
         self.filled.notify_one();
@@ -190,13 +199,16 @@ impl Queue {
     }
 }
 
-/// One client's way to the port. What was put in is still served after it is dropped.
+/// One client's way to the port. What was put in is still served after it is dropped, and a port
+/// that was lent to the client comes back then.
 pub struct Lane {
     queue: Arc<Queue>,
     id: u64,
     room: Arc<Semaphore>,
     replies: mpsc::Sender<(u64, Outcome)>,
     sent: u64,
+    /// Whether the port may be lent to this client for as long as it is connected.
+    borrows: bool,
 }
 
 impl Lane {
@@ -233,17 +245,30 @@ impl Lane {
     /// Asks for `action`, for which there is `room`, and returns its number.
     pub fn put(&mut self, action: Action, room: OwnedSemaphorePermit) -> u64 {
         self.sent += 1;
-        let replies = self.replies.clone();
-        self.queue.put(
-            self.id,
-            Request {
-                action,
-                number: self.sent,
-                replies,
-                _room: room,
-            },
-        );
+        self.borrows |= action == Action::Release(Lease::WhileConnected);
+        self.queue.put(Request {
+            action,
+            client: self.id,
+            number: self.sent,
+            replies: self.replies.clone(),
+            _room: room,
+        });
         self.sent
+    }
+
+    /// Gives the port back if it was lent to this client for as long as it is connected.
+    pub fn give_back(&mut self) {
+        // A full lane, too, has room for nothing.
+        let room = Arc::clone(&self.room).try_acquire_many_owned(0);
+        if let (true, Ok(room)) = (std::mem::take(&mut self.borrows), room) {
+            self.put(Action::Return, room);
+        }
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.give_back();
     }
 }
 
@@ -306,6 +331,19 @@ mod tests {
         let (mut lane, _replies) = queue.lane();
         let taken = (0..).take_while(|_| lane.offer(write("")).is_ok()).count();
         assert_eq!(taken, MOST_REQUESTS);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_borrowed_the_port_gives_it_back_on_leaving_however_full_its_lane() {
+        let queue = Arc::new(Queue::default());
+        let (mut lane, _replies) = queue.lane();
+        lane.offer(Action::Release(Lease::WhileConnected)).unwrap();
+        while lane.offer(write("x")).is_ok() {}
+        drop(lane);
+        let release = queue.take_urgent().await;
+        let back = queue.take_urgent().await;
+        assert_eq!(back.action, Action::Return);
+        assert_eq!(back.client, release.client);
     }
 
     #[tokio::test]

@@ -334,6 +334,7 @@ async fn run(config: &PortConfig, fault: Fault, at: usize) -> usize {
         hub: Arc::clone(&hub),
         wanted,
         trouble: None,
+        closing: None,
     };
     let mut listener = hub.subscribe(Start::Live);
     let stop = CancellationToken::new();

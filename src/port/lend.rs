@@ -3,29 +3,28 @@
 use tokio::time::Instant;
 
 use super::{Closed, Idle, Port};
-use crate::hub::{Lease, Outcome, Refusal, State, Status};
+use crate::hub::{Lease, Outcome, Refusal, Request, State, Status};
 
-/// What the client hears that asked for the port.
-pub(super) fn answer(closed: Closed) -> Outcome {
-    match closed {
-        Closed::Free => Ok(0),
-        Closed::Stuck => Err(Refusal::new(
-            "the port is released, but the system still holds it for output that the device does \
-             not take. Unplug the device, or wait up to 30 s",
-        )),
-    }
-}
+/// What a client hears that asks for a port while another one is using it.
+pub(super) const TAKEN: &str = "the port is lent to another program, which has not ended yet. To \
+                                take it from there: serial-ws resume";
 
 impl Port {
-    /// Leaves the port to others until the lease ends.
-    pub(super) async fn lend(&self, mut lease: Lease) {
+    /// Leaves the port to others until the lease ends. The client that asked for it hears that it
+    /// is free when all clients could know.
+    pub(super) async fn lend(&mut self, mut lease: Lease, mut request: Request) {
         loop {
-            let (detail, end) = match lease {
+            let (detail, end, borrower) = match lease {
                 Lease::For(time) => (
-                    format!("lent to another program for {} s", time.as_secs()),
-                    Some(time),
+                    format!("lent to another program for {} s", time.as_secs_f64()),
+                    Some(Instant::now() + time),
+                    None,
                 ),
-                Lease::WhileConnected => ("lent to another program".to_owned(), None),
+                Lease::WhileConnected => (
+                    "lent to another program".to_owned(),
+                    None,
+                    Some(request.client),
+                ),
             };
             let device = self.hub.status().device;
             let status = Status::new(State::Released, detail)
@@ -33,10 +32,24 @@ impl Port {
                 .with_device(device);
             tracing::info!(port = self.config.name, "{}", status.sentence());
             self.hub.publish_status(status);
-            match self.idle(end.map(|time| Instant::now() + time)).await {
-                Idle::Over => return,
-                Idle::Lent(next) => lease = next,
+            request.end(self.freed());
+            match self.idle(end, borrower).await {
+                Idle::Over => break,
+                Idle::Lent(next, from) => (lease, request) = (next, from),
             }
+        }
+        // Only now may the device be another one, or another port's.
+        self.wanted.let_go(false);
+    }
+
+    /// What the client hears that asked for the port.
+    fn freed(&mut self) -> Outcome {
+        match self.closed() {
+            Closed::Free => Ok(0),
+            Closed::Stuck => Err(Refusal::new(
+                "the port is released, but the system still holds it for output that the device \
+                 does not take. Unplug the device, or wait up to 30 s",
+            )),
         }
     }
 }

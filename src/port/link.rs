@@ -157,7 +157,7 @@ impl<'a> Link<'a> {
                 () = stop.cancelled() => return End::Stopped,
                 request = self.hub.queue.take_urgent() => match request.action {
                     Action::Release(lease) => return End::Released(lease, request),
-                    Action::Resume => request.end(Ok(0)),
+                    Action::Resume | Action::Return => request.end(Ok(0)),
                     _ => self.reset(request),
                 },
                 step = step, if rest.is_none() => match step {
@@ -272,7 +272,9 @@ impl<'a> Link<'a> {
                 let script = signals::hold_break(*time);
                 self.start(request, script);
             }
-            Action::Reset | Action::Release(_) | Action::Resume => self.reset(request),
+            Action::Reset | Action::Release(_) | Action::Resume | Action::Return => {
+                self.reset(request);
+            }
         }
     }
 

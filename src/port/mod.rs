@@ -23,7 +23,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::oneshot::{self, error::TryRecvError};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::PortConfig;
@@ -93,6 +94,7 @@ pub async fn run(
         hub,
         wanted,
         framer,
+        closing: None,
         trouble: None,
     }
     .keep_open(&stop)
@@ -105,6 +107,8 @@ struct Port {
     hub: Arc<Hub>,
     wanted: Wanted,
     framer: Framer,
+    /// The end of a close that takes its time is heard here.
+    closing: Option<oneshot::Receiver<()>>,
     /// Why a device that is there could not be opened last, and since when.
     trouble: Option<(State, Instant)>,
 }
@@ -113,8 +117,8 @@ struct Port {
 enum Idle {
     /// It is time to look for the device again.
     Over,
-    /// The port is lent.
-    Lent(Lease),
+    /// The port is lent, to the client that asks for it.
+    Lent(Lease, Request),
 }
 
 impl Port {
@@ -122,20 +126,18 @@ impl Port {
         let mut may_give_up = true;
         loop {
             let opened = tokio::select! {
-                () = stop.cancelled() => return Ok(Closed::Free),
+                () = stop.cancelled() => return Ok(self.closed()),
                 opened = self.wanted.open() => opened,
-                never = refuse_all(&self.hub) => match never {},
+                // What is asked for before the first attempt has ended waits for it.
+                never = refuse_all(&self.hub), if !may_give_up => match never {},
             };
             let mut lent = None;
             let mut pause = LOOK_AGAIN;
             match opened {
                 Ok(opened) => match self.hold(opened, stop).await {
-                    (End::Stopped, closed) => return Ok(closed),
-                    (End::Lost(_), _) => {}
-                    (End::Released(lease, request), closed) => {
-                        request.end(lend::answer(closed));
-                        lent = Some(lease);
-                    }
+                    End::Stopped => return Ok(self.closed()),
+                    End::Lost(_) => {}
+                    End::Released(lease, request) => lent = Some((lease, request)),
                 },
                 Err(failure) if may_give_up && (failure.is_final || self.config.no_wait) => {
                     bail!(failure.status.sentence());
@@ -144,14 +146,17 @@ impl Port {
             }
             may_give_up = false;
             tokio::select! {
-                () = stop.cancelled() => return Ok(Closed::Free),
+                () = stop.cancelled() => {}
                 () = self.wait(lent, pause) => {}
+            }
+            if stop.is_cancelled() {
+                return Ok(self.closed());
             }
         }
     }
 
     /// Holds an open device until it is lost, lent, or the program stops, and closes it.
-    async fn hold(&mut self, opened: Opened, stop: &CancellationToken) -> (End, Closed) {
+    async fn hold(&mut self, opened: Opened, stop: &CancellationToken) -> End {
         let Self {
             config,
             hub,
@@ -160,14 +165,15 @@ impl Port {
             ..
         } = self;
         *trouble = None;
-        // What was asked for before is not for a board that has just started.
-        while let Some(request) = hub.queue.try_take() {
-            refuse(hub, request);
+        if hub.counters.opened.fetch_add(1, Ordering::Relaxed) > 0 {
+            // What was asked for before is not for a board that has just started.
+            while let Some(request) = hub.queue.try_take() {
+                refuse(hub, request);
+            }
         }
         let detail = opened.sentence(&config.settings);
         let info = Some(Arc::new(opened.info));
         tracing::info!(port = config.name, "{detail}");
-        hub.counters.opened.fetch_add(1, Ordering::Relaxed);
         // A device whose driver counts what goes wrong begins with none of it.
         let errors = opened.device.line_errors().map(|_| LineErrors::default());
         let status = Status::new(State::Open, detail).with_errors(errors);
@@ -186,35 +192,41 @@ impl Port {
             tracing::warn!(port = config.name, "{}", status.detail);
             hub.publish_status(status.with_hint("Plug it in again").with_device(info));
         }
-        let closed = close(device, signals::closing(&config.settings)).await;
-        self.wanted.let_go(matches!(end, End::Lost(_)));
-        (end, closed)
+        self.close(device).await;
+        // A device that is lent stays this port's own.
+        if !matches!(end, End::Released(..)) {
+            self.wanted.let_go(matches!(end, End::Lost(_)));
+        }
+        end
     }
 
     /// Waits until it is time to open the port again: at once after a lease, else after a pause.
-    async fn wait(&mut self, lent: Option<Lease>, pause: Duration) {
-        let lease = match lent {
-            Some(lease) => lease,
-            None => match self.idle(Some(Instant::now() + pause)).await {
+    async fn wait(&mut self, lent: Option<(Lease, Request)>, pause: Duration) {
+        let look_again = Some(Instant::now() + pause);
+        let (lease, request) = match lent {
+            Some(lent) => lent,
+            None => match self.idle(look_again, None).await {
                 Idle::Over => return,
-                Idle::Lent(lease) => lease,
+                Idle::Lent(lease, request) => (lease, request),
             },
         };
-        self.lend(lease).await;
+        self.lend(lease, request).await;
     }
 
-    /// Answers requests while the port is not open, until the deadline.
-    async fn idle(&self, deadline: Option<Instant>) -> Idle {
+    /// Answers requests while the port is not open, until the deadline. A client to which the port
+    /// is lent for as long as it is connected is its `borrower`.
+    async fn idle(&self, deadline: Option<Instant>, borrower: Option<u64>) -> Idle {
         loop {
             tokio::select! {
                 biased;
                 () = until(deadline) => return Idle::Over,
                 request = self.hub.queue.take_urgent() => match request.action {
-                    Action::Release(lease) => {
-                        request.end(Ok(0));
-                        return Idle::Lent(lease);
+                    Action::Release(_) if borrower.is_some_and(|id| id != request.client) => {
+                        request.end(Err(Refusal::new(lend::TAKEN)));
                     }
-                    Action::Resume => {
+                    Action::Release(lease) => return Idle::Lent(lease, request),
+                    Action::Return if borrower != Some(request.client) => request.end(Ok(0)),
+                    Action::Resume | Action::Return => {
                         request.end(Ok(0));
                         return Idle::Over;
                     }
@@ -222,6 +234,40 @@ impl Port {
                 },
                 request = self.hub.queue.take() => refuse(&self.hub, request),
             }
+        }
+    }
+
+    /// Closes a device on a thread of its own: the system may keep the caller waiting for output
+    /// that the device does not take.
+    async fn close(&mut self, mut device: Box<dyn Device>) {
+        let script = signals::closing(&self.config.settings);
+        let (done, mut closed) = oneshot::channel();
+        tokio::task::spawn_blocking(move || {
+            // A device that has gone or has no modem lines has nothing to release.
+            let _ = script
+                .into_iter()
+                .try_for_each(|(_, act)| signals::act(&mut *device, act));
+            device.close();
+            // Nobody may be waiting any longer.
+            let _ = done.send(());
+        });
+        self.closing = None;
+        if timeout(CLOSE_WITHIN, &mut closed).await.is_err() {
+            let name = &self.config.name;
+            tracing::warn!(
+                port = name,
+                "the system still holds the port for output that the device does not take"
+            );
+            self.closing = Some(closed);
+        }
+    }
+
+    /// Whether the device that was open last is closed by now.
+    fn closed(&mut self) -> Closed {
+        let closing = self.closing.as_mut().map(oneshot::Receiver::try_recv);
+        match closing {
+            Some(Err(TryRecvError::Empty)) => Closed::Stuck,
+            _ => Closed::Free,
         }
     }
 
@@ -262,23 +308,6 @@ async fn refuse_all(hub: &Hub) -> Infallible {
 fn refuse(hub: &Hub, request: Request) {
     let detail = hub.status().detail;
     request.end(Err(Refusal::new(format!("the port is not open: {detail}"))));
-}
-
-/// Closes a device on a thread of its own: the system may keep the caller waiting for output
-/// that the device does not take.
-async fn close(mut device: Box<dyn Device>, script: signals::Script) -> Closed {
-    let closed = tokio::task::spawn_blocking(move || {
-        // A device that has gone or has no modem lines has nothing to release.
-        let _ = script
-            .into_iter()
-            .try_for_each(|(_, act)| signals::act(&mut *device, act));
-        device.close();
-    });
-    if tokio::time::timeout(CLOSE_WITHIN, closed).await.is_err() {
-        tracing::warn!("the system still holds the port for output that the device does not take");
-        return Closed::Stuck;
-    }
-    Closed::Free
 }
 
 /// Waits until the moment; for ever if there is none.

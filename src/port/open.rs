@@ -445,7 +445,7 @@ fn busy(path: &str) -> Failure {
             let hint = if name == env!("CARGO_PKG_NAME") {
                 "Stop it, or share the port that it serves".to_owned()
             } else {
-                "Close its Serial Monitor".to_owned()
+                "Close the port there; in the Arduino IDE, close the Serial Monitor".to_owned()
             };
             let detail = format!("cannot open {path}: in use by {name} (pid {pid})");
             Status::new(State::Busy, detail).with_hint(hint)
@@ -454,7 +454,7 @@ fn busy(path: &str) -> Failure {
             State::Busy,
             format!("cannot open {path}: in use by another program"),
         )
-        .with_hint("Close its serial monitor"),
+        .with_hint("Close the port there, such as the Serial Monitor of the Arduino IDE"),
     };
     status.into()
 }

@@ -1,5 +1,6 @@
 //! What is served by HTTP: the page, and facts about the bridge as JSON.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,11 +10,10 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{App, Port, READ_ONLY, assets, upgrade};
-use crate::hub::Action;
+use crate::hub::{Action, Lease};
 use crate::view;
 
 /// All that is served, behind the door.
@@ -41,7 +41,7 @@ async fn door(State(app): State<Arc<App>>, request: Request, next: Next) -> Resp
     let mut response = if let Some(refusal) = refusal(&app, request.headers(), is_hello) {
         refusal
     } else if wants_upgrade && request.method() == Method::GET {
-        return upgrade::answer(&app, request);
+        upgrade::answer(&app, request)
     } else {
         let mut response = next.run(request).await;
         // Only admitted origins come as far as here, but for /hello, which answers all.
@@ -57,6 +57,9 @@ async fn door(State(app): State<Arc<App>>, request: Request, next: Next) -> Resp
         }
         response
     };
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return response;
+    }
     // One request per connection leaves nothing to smuggle a second one in.
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -127,18 +130,19 @@ async fn status(State(app): State<Arc<App>>) -> Json<Value> {
     }))
 }
 
-/// How long a port is to be lent.
-#[derive(Deserialize)]
-struct Release {
-    seconds: Option<f64>,
-}
-
 async fn release(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
-    Query(Release { seconds }): Query<Release>,
+    Query(query): Query<HashMap<String, String>>,
 ) -> Response {
-    match view::lease(seconds, None) {
+    let seconds = query
+        .get("seconds")
+        .map(|seconds| seconds.parse().unwrap_or(f64::NAN));
+    match view::lease(seconds, query.get("while").map(String::as_str)) {
+        Ok(Lease::WhileConnected) => {
+            let mistake = "a lease while connected needs a WebSocket; here, give seconds=60\n";
+            (StatusCode::BAD_REQUEST, mistake).into_response()
+        }
         Ok(lease) => ask(&app, &name, Action::Release(lease)).await,
         Err(mistake) => (StatusCode::BAD_REQUEST, mistake + "\n").into_response(),
     }

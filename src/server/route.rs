@@ -3,11 +3,17 @@
 use std::time::Duration;
 
 use crate::config::Settings;
+use crate::escape::shown;
 use crate::hub::{Start, Unit};
 use crate::view::{Ending, View};
 
 /// The prefix of our subprotocols, as in `serial-ws.lines`.
 const SUBPROTOCOL: &str = "serial-ws.";
+
+/// Characters of a client's path that it is told back, and bytes of the list of ports beside it:
+/// both fit the reason of a Close frame, which has 123 bytes.
+const LONGEST_PATH: usize = 32;
+const LONGEST_LIST: usize = 50;
 
 /// The fastest that `?latest=` sends, in messages per second.
 const FASTEST: f64 = 1000.0;
@@ -70,10 +76,24 @@ pub fn target(path: &str, ports: &[String]) -> Result<Target, Mistake> {
         .strip_prefix("/ports/")
         .and_then(|name| ports.iter().position(|port| port == name));
     found.map(Target::Port).ok_or_else(|| {
-        let paths: Vec<String> = ports.iter().map(|name| format!("/ports/{name}")).collect();
-        let reason = format!("nothing is at {path}. There are / and {}", paths.join(", "));
+        let path: String = shown(path).chars().take(LONGEST_PATH).collect();
+        let reason = format!("nothing is at {path}. There are {}", known(ports));
         Mistake { code: 4404, reason }
     })
+}
+
+/// The addresses of the ports, as many as fit the reason of a Close frame.
+fn known(ports: &[String]) -> String {
+    let mut known = "/".to_owned();
+    for name in ports {
+        if known.len() + name.len() > LONGEST_LIST {
+            known.push_str(", …");
+            break;
+        }
+        known.push_str(", /ports/");
+        known.push_str(name);
+    }
+    known
 }
 
 /// Chooses the subprotocol to confirm among those that the client `offered`: one of ours, else
@@ -176,7 +196,7 @@ fn since(value: &str, run: &str, wishes: &mut Wishes) -> Result<(), Mistake> {
     };
     let Some((theirs, count)) = value.rsplit_once(':') else {
         return Err(Mistake::query(
-            "since is RUN:SEQ, as in the hello and line objects",
+            "since is RUN:SEQ (or RUN:OFFSET with data=chunks) with the run of the hello object",
         ));
     };
     let count = number("SEQ", count)?;

@@ -17,7 +17,7 @@ use super::close::{self, Farewell};
 use super::outbox::{Io, Outbox, turn};
 use super::route::Wishes;
 use super::{Port, READ_ONLY};
-use crate::hub::{Action, Event, Lane, Lease, Outcome, Position, Subscription, Taken};
+use crate::hub::{Action, Event, Lane, Outcome, Position, Subscription, Taken};
 use crate::view::{self, Input, Part, View};
 
 /// How long a client may be silent before it is asked for a sign of life, and how long it then has.
@@ -33,15 +33,14 @@ pub struct Session<S> {
     /// What was taken from the hub a moment ago; kept for its memory only.
     taken: Vec<Taken>,
     lane: Lane,
-    /// The port says here how each request ended, in the order of asking.
+    /// The port says here how each request ended: in the order of asking, but for those that do
+    /// not wait their turn.
     replies: mpsc::Receiver<(u64, Outcome)>,
-    /// The identifiers that clients gave to requests whose end is not known yet.
+    /// The identifiers that the client gave to requests whose end is not known yet, by number.
     ids: VecDeque<(u64, serde_json::Value)>,
     /// A request for which there is no room yet; while there is one, the client is not read.
     held: Option<Action>,
     newest: Newest,
-    /// Whether the port is lent to this client for as long as it is connected.
-    has_lease: bool,
     /// Whether the client is to be told that it missed something, however much.
     owes_missed: bool,
     max_message: usize,
@@ -78,7 +77,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 event: None,
                 due: Instant::now(),
             },
-            has_lease: false,
             owes_missed,
             max_message,
         }
@@ -91,10 +89,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
         let farewell = self.serve(stop).await;
         tracing::debug!(?farewell, "client leaves");
-        if self.has_lease {
-            // There is always room: a lane is empty while its port is lent.
-            let _ = self.lane.offer(Action::Resume);
-        }
+        // A port that was lent to the client need not wait for the goodbye.
+        self.lane.give_back();
         close::say(&mut self.ws, farewell).await;
     }
 
@@ -220,7 +216,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Action::Write(bytes) => bytes.len(),
             _ => 0,
         };
-        self.has_lease |= action == Action::Release(Lease::WhileConnected);
         match self.lane.offer(action) {
             Ok(number) => self.ids.extend(id.map(|id| (number, id))),
             Err(waiting) => {
@@ -232,9 +227,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// Passes on how a request ended.
     fn reply(&mut self, number: u64, outcome: Outcome) {
-        let id = self
-            .ids
-            .pop_front_if(|(asked, _)| *asked == number)
+        let found = self.ids.binary_search_by_key(&number, |(asked, _)| *asked);
+        let id = found
+            .ok()
+            .and_then(|at| self.ids.remove(at))
             .map(|(_, id)| id);
         match (outcome, id) {
             (Ok(bytes), Some(id)) => self.send(&view::ack(&id, bytes)),

@@ -229,7 +229,9 @@ fn action(message: Message, append: Ending) -> Result<Option<Action>, String> {
             Action::Break(Duration::from_millis(ms))
         }
         Message::Reset => Action::Reset,
-        Message::Release { seconds, r#while } => Action::Release(lease(seconds, r#while)?),
+        Message::Release { seconds, r#while } => {
+            Action::Release(lease(seconds, r#while.as_deref())?)
+        }
         Message::Resume => Action::Resume,
         Message::Unknown => return Ok(None),
     }))
@@ -239,8 +241,8 @@ fn action(message: Message, append: Ending) -> Result<Option<Action>, String> {
 ///
 /// # Errors
 /// What would be right.
-pub fn lease(seconds: Option<f64>, r#while: Option<String>) -> Result<Lease, String> {
-    match (seconds, r#while.as_deref()) {
+pub fn lease(seconds: Option<f64>, r#while: Option<&str>) -> Result<Lease, String> {
+    match (seconds, r#while) {
         (None, None) => Ok(Lease::For(LEASE)),
         (None, Some("connected")) => Ok(Lease::WhileConnected),
         (Some(seconds), None) if seconds <= LONGEST_LEASE.as_secs_f64() => {

@@ -7,7 +7,7 @@ mod http;
 mod pair;
 mod wait;
 
-pub use bridge::{Bridge, Program};
+pub use bridge::{Bridge, Ended, Program};
 pub use client::Client;
 pub use http::{RawSocket, bare, http, upgrade};
 pub use pair::Pair;

@@ -1,4 +1,5 @@
-//! Where the bridge is: from what was typed to an open connection, or to the reason why not.
+//! The way to a running bridge, for the commands that talk to one: from what was typed to an open
+//! connection, or to the reason why not, and why it ended. What is said on it is theirs.
 
 use std::fmt;
 use std::io;
@@ -12,11 +13,12 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
 use tokio_tungstenite::tungstenite::http::Uri;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{self, Error};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{self, Error, error::ProtocolError};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use super::{Options, text};
+use crate::escape;
 
 /// The port of a bridge whose address was typed without `ws://`.
 const DEFAULT_PORT: u16 = 8080;
@@ -34,33 +36,46 @@ const MAX_MESSAGE: usize = 1024 * 1024;
 #[derive(Debug)]
 pub struct Address {
     request: Request,
+    /// As it was typed, `ws` where none was.
+    scheme: &'static str,
     /// Without the brackets of an IPv6 address.
     host: String,
     port: u16,
 }
 
-/// For messages: `ws://HOST:PORT`, without path and query, where a token may be.
+/// For messages: `SCHEME://HOST:PORT`, without path and query, where a token may be.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "ws://[{}]:{}", self.host, self.port)
+        let Self {
+            scheme, host, port, ..
+        } = self;
+        if host.contains(':') {
+            write!(f, "{scheme}://[{host}]:{port}")
         } else {
-            write!(f, "ws://{}:{}", self.host, self.port)
+            write!(f, "{scheme}://{host}:{port}")
         }
     }
 }
 
 impl Address {
-    /// Understands `ws://…`, `http://…` and a bare `HOST[:PORT][/PATH]`.
-    pub fn new(options: &Options) -> Result<Address> {
-        let (default_port, rest) = match options.url.split_once("://") {
+    /// Understands `ws://…`, `http://…` and a bare `HOST[:PORT][/PATH]`. A `port` that is named
+    /// goes before the path, and `parameters` such as `view=json` are added.
+    ///
+    /// # Errors
+    /// Why this is no address, and what one looks like.
+    pub fn new(
+        url: &str,
+        port: Option<&str>,
+        parameters: &[String],
+        token: Option<&str>,
+    ) -> Result<Address> {
+        let (scheme, default_port, rest) = match url.split_once("://") {
             Some((scheme, rest)) if scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
-                check_scheme(scheme)?;
-                (80, rest)
+                (known_scheme(scheme)?, 80, rest)
             }
-            _ => (DEFAULT_PORT, options.url.as_str()),
+            _ => ("ws", DEFAULT_PORT, url),
         };
-        let uri: Uri = with_parameters(rest, options)
+        let uri: Uri = target(rest, port, parameters)
             .parse()
             .map_err(|_| not_an_address(rest))?;
         let host = uri.host().filter(|host| !host.is_empty());
@@ -76,13 +91,14 @@ impl Address {
         let mut request = uri
             .into_client_request()
             .map_err(|_| not_an_address(rest))?;
-        if let Some(token) = &options.token {
+        if let Some(token) = token {
             let value = format!("Bearer {token}").parse();
             let value = value.context("the token has characters that cannot be sent")?;
             request.headers_mut().insert("authorization", value);
         }
         Ok(Address {
             request,
+            scheme,
             host,
             port,
         })
@@ -135,7 +151,7 @@ impl Address {
         match error {
             Error::Http(response) => {
                 let status = response.status();
-                let reason = text::excerpt(&body(*response, stream).await);
+                let reason = escape::excerpt(&body(*response, stream).await);
                 if reason.is_empty() {
                     return anyhow!("{self} refused: {status}");
                 }
@@ -178,9 +194,42 @@ impl Address {
     }
 }
 
-fn check_scheme(scheme: &str) -> Result<()> {
+/// Why a connection ended, unless with this frame all is well.
+///
+/// # Errors
+/// The reason.
+pub fn verdict(frame: Option<CloseFrame>) -> Result<()> {
+    let Some(CloseFrame { code, reason }) = frame else {
+        return Ok(());
+    };
+    let meaning = match code {
+        CloseCode::Normal | CloseCode::Away => return Ok(()),
+        CloseCode::Policy => "the bridge took this client for an abusive one",
+        CloseCode::Size => "a message was longer than the bridge takes",
+        CloseCode::Again => "the bridge is full, try again later",
+        _ => "the bridge closed the connection",
+    };
+    let reason = escape::excerpt(&reason);
+    if reason.is_empty() {
+        bail!("{meaning} (close code {code})");
+    }
+    Err(anyhow!("{reason} (close code {code})"))
+}
+
+/// Why a connection ended without a Close.
+pub fn lost(error: Error) -> anyhow::Error {
+    match error {
+        Error::Io(_) | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+            anyhow!("the connection to the bridge was lost")
+        }
+        error => anyhow!("cannot understand the bridge: {error}"),
+    }
+}
+
+fn known_scheme(scheme: &str) -> Result<&'static str> {
     match scheme.to_ascii_lowercase().as_str() {
-        "ws" | "http" => Ok(()),
+        "ws" => Ok("ws"),
+        "http" => Ok("http"),
         "wss" | "https" => bail!(
             "{scheme}:// is not supported by this build. Use ws://, from another machine through a \
              tunnel: ssh -L 8080:localhost:8080 HOST"
@@ -189,20 +238,20 @@ fn check_scheme(scheme: &str) -> Result<()> {
     }
 }
 
-/// The address as a URL, with the parameters that the options stand for.
-fn with_parameters(rest: &str, options: &Options) -> String {
+/// The address as a URL, with what is wanted of the bridge.
+fn target(rest: &str, port: Option<&str>, parameters: &[String]) -> String {
     let rest = rest.split('#').next().unwrap_or_default();
-    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    let slash = if path.starts_with('/') { "" } else { "/" };
-    let mut url = format!("ws://{authority}{slash}{path}");
-    let view = options.raw.then_some("view=raw".to_owned());
-    let append = options
-        .append
-        .as_ref()
-        .map(|append| format!("append={append}"));
-    for parameter in view.into_iter().chain(append) {
+    let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let (path, query) = target.split_at(target.find('?').unwrap_or(target.len()));
+    let path = match port {
+        Some(port) => format!("/ports/{port}"),
+        None if path.is_empty() => "/".to_owned(),
+        None => path.to_owned(),
+    };
+    let mut url = format!("ws://{authority}{path}{query}");
+    for parameter in parameters {
         url.push(if url.contains('?') { '&' } else { '?' });
-        url.push_str(&parameter);
+        url.push_str(parameter);
     }
     url
 }
@@ -215,7 +264,7 @@ fn has_port(uri: &Uri) -> bool {
 
 fn not_an_address(rest: &str) -> anyhow::Error {
     // A query may hold a token.
-    let shown = text::excerpt(rest.split('?').next().unwrap_or_default());
+    let shown = escape::excerpt(rest.split('?').next().unwrap_or_default());
     anyhow!("{shown:?} is not the address of a bridge. Write it like ws://localhost:8080")
 }
 
@@ -242,92 +291,92 @@ async fn body(response: Response, stream: &mut TcpStream) -> String {
 mod tests {
     use super::*;
 
-    fn options(url: &str) -> Options {
-        Options {
-            url: url.to_owned(),
-            ..Options::default()
-        }
+    fn address(url: &str) -> Result<Address> {
+        Address::new(url, None, &[], None)
     }
 
     #[track_caller]
-    fn check(options: Options, shown: &str, path: &str) {
-        let address = Address::new(&options).unwrap();
+    fn check(address: Result<Address>, shown: &str, path: &str) {
+        let address = address.unwrap();
         assert_eq!(address.to_string(), shown);
         assert_eq!(address.request.uri().path_and_query().unwrap(), path);
     }
 
     #[track_caller]
     fn refused(url: &str, expected: &str) {
-        let error = Address::new(&options(url)).unwrap_err().to_string();
+        let error = address(url).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
 
     #[test]
     fn addresses_are_understood_as_people_type_them() {
-        check(options("ws://localhost:8080"), "ws://localhost:8080", "/");
+        check(address("ws://localhost:8080"), "ws://localhost:8080", "/");
         check(
-            options("http://localhost:8080/"),
-            "ws://localhost:8080",
+            address("http://localhost:8080/"),
+            "http://localhost:8080",
             "/",
         );
         check(
-            options("HTTP://[::1]:8080/ports/scale"),
-            "ws://[::1]:8080",
+            address("HTTP://[::1]:8080/ports/scale"),
+            "http://[::1]:8080",
             "/ports/scale",
         );
-        check(options("ws://raspberrypi"), "ws://raspberrypi:80", "/");
+        check(address("ws://raspberrypi"), "ws://raspberrypi:80", "/");
         check(
-            options("raspberrypi.local"),
+            address("raspberrypi.local"),
             "ws://raspberrypi.local:8080",
             "/",
         );
         check(
-            options("10.0.0.7:9000/ports/a?view=json"),
+            address("10.0.0.7:9000/ports/a?view=json"),
             "ws://10.0.0.7:9000",
             "/ports/a?view=json",
         );
         check(
-            options("localhost/?next=ws://x"),
+            address("localhost/?next=ws://x"),
             "ws://localhost:8080",
             "/?next=ws://x",
         );
         check(
-            options("ws://localhost:8080?view=text#top"),
+            address("ws://localhost:8080?view=text#top"),
             "ws://localhost:8080",
             "/?view=text",
         );
     }
 
     #[test]
-    fn options_become_parameters() {
-        let append = Some("lf".to_owned());
+    fn parameters_are_added() {
+        let wanted = ["view=raw".to_owned(), "append=lf".to_owned()];
         check(
-            Options {
-                append: append.clone(),
-                ..options("localhost")
-            },
+            Address::new("localhost", None, &wanted[1..], None),
             "ws://localhost:8080",
             "/?append=lf",
         );
         check(
-            Options {
-                append,
-                raw: true,
-                ..options("localhost/ports/a?history=5")
-            },
+            Address::new("localhost/ports/a?history=5", None, &wanted, None),
             "ws://localhost:8080",
             "/ports/a?history=5&view=raw&append=lf",
         );
     }
 
     #[test]
+    fn a_port_that_is_named_is_where_it_goes() {
+        for url in [
+            "localhost?token=x",
+            "localhost/?token=x",
+            "localhost/ports/b?token=x",
+        ] {
+            check(
+                Address::new(url, Some("a"), &[], None),
+                "ws://localhost:8080",
+                "/ports/a?token=x",
+            );
+        }
+    }
+
+    #[test]
     fn the_view_is_found_in_the_address() {
-        let view = |url| {
-            Address::new(&options(url))
-                .unwrap()
-                .view()
-                .map(str::to_owned)
-        };
+        let view = |url| address(url).unwrap().view().map(str::to_owned);
         assert_eq!(
             view("localhost?history=5&view=text"),
             Some("text".to_owned())
@@ -359,17 +408,12 @@ mod tests {
 
     #[test]
     fn a_token_is_sent_and_never_shown() {
-        let token = Some("correct horse".to_owned());
-        let address = Address::new(&Options {
-            token,
-            ..options("localhost")
-        })
-        .unwrap();
+        let with_token = Address::new("localhost", None, &[], Some("correct horse")).unwrap();
         assert_eq!(
-            address.request.headers()["authorization"],
+            with_token.request.headers()["authorization"],
             "Bearer correct horse"
         );
-        let error = Address::new(&options("ws://local host?token=secret")).unwrap_err();
+        let error = address("ws://local host?token=secret").unwrap_err();
         assert!(!error.to_string().contains("secret"), "{error}");
     }
 }

@@ -1,0 +1,161 @@
+//! `upload` against bridges that do what a real one does rarely.
+
+use std::path::PathBuf;
+
+use futures::{SinkExt, StreamExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{WebSocketStream, accept_async};
+
+use super::*;
+
+type Server = WebSocketStream<TcpStream>;
+
+/// How long anything may take.
+const SOON: Duration = Duration::from_secs(20);
+
+const HELLO: &str = r#"{"type":"hello","port":{"name":"a","path":"/dev/ttyACM7"},
+    "status":{"state":"open","detail":"/dev/ttyACM7 is open"}}"#;
+const RELEASED: &str = r#"{"type":"status","state":"released","detail":"lent"}"#;
+const OPEN: &str = r#"{"type":"status","state":"open","detail":"/dev/ttyACM7 is open"}"#;
+
+/// A bridge for one client, which behaves as `behave` does, and its end.
+async fn bridge<F>(behave: impl FnOnce(Server) -> F + Send + 'static) -> (Options, JoinHandle<()>)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let bridge = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        behave(accept_async(stream).await.unwrap()).await;
+    });
+    let options = Options {
+        url,
+        port: None,
+        token: None,
+    };
+    (options, bridge)
+}
+
+/// Greets, and lends the port.
+async fn lend(server: &mut Server) {
+    server.send(Message::text(HELLO)).await.unwrap();
+    let asked = server.next().await.unwrap().unwrap().into_text().unwrap();
+    assert!(asked.contains(r#""while":"connected""#), "{asked}");
+    server.send(Message::text(RELEASED)).await.unwrap();
+    let ack = r#"{"type":"ack","id":1,"bytes":0}"#;
+    server.send(Message::text(ack)).await.unwrap();
+}
+
+/// Runs a command that goes on until `file` is there, and ends with 7.
+async fn upload_until(file: &std::path::Path, options: Options) -> u8 {
+    let wait = r#"until [ -e "$0" ]; do sleep 0.01; done; exit 7"#;
+    let words = ["sh", "-c", wait].map(OsString::from);
+    let command: Vec<_> = words.into_iter().chain([file.into()]).collect();
+    let uploaded = tokio::time::timeout(SOON, upload(options, &command)).await;
+    uploaded.expect("the command ends").unwrap()
+}
+
+/// The path of a file that is not there yet.
+fn file(name: &str) -> PathBuf {
+    let file = std::env::temp_dir().join(format!("serial-ws-{}-{name}", std::process::id()));
+    let _ = std::fs::remove_file(&file);
+    file
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn pings_are_answered_while_the_command_runs() {
+    let done = file("pings");
+    let then = done.clone();
+    let (options, bridge) = bridge(async move |mut server: Server| {
+        lend(&mut server).await;
+        for number in 0..3 {
+            server
+                .send(Message::Ping(vec![number].into()))
+                .await
+                .unwrap();
+            let answer = server.next().await.unwrap().unwrap();
+            assert_eq!(answer, Message::Pong(vec![number].into()));
+        }
+        std::fs::write(&then, "").unwrap();
+        let asked = server.next().await.unwrap().unwrap().into_text().unwrap();
+        assert!(asked.contains("resume"), "{asked}");
+    })
+    .await;
+    assert_eq!(upload_until(&done, options).await, 7);
+    bridge.await.unwrap();
+    std::fs::remove_file(done).unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_command_goes_on_when_the_bridge_goes() {
+    let done = file("goes");
+    let then = done.clone();
+    let (options, bridge) = bridge(async move |mut server: Server| {
+        lend(&mut server).await;
+        drop(server);
+        std::fs::write(&then, "").unwrap();
+    })
+    .await;
+    assert_eq!(upload_until(&done, options).await, 7);
+    bridge.await.unwrap();
+    std::fs::remove_file(done).unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_port_that_was_taken_back_before_is_not_asked_for() {
+    let done = file("taken");
+    let then = done.clone();
+    let (options, bridge) = bridge(async move |mut server: Server| {
+        lend(&mut server).await;
+        server.send(Message::text(OPEN)).await.unwrap();
+        server.send(Message::Ping("".into())).await.unwrap();
+        let answer = server.next().await.unwrap().unwrap();
+        assert_eq!(answer, Message::Pong("".into()));
+        std::fs::write(&then, "").unwrap();
+        let last = server.next().await.unwrap().unwrap();
+        assert!(last.is_close(), "{last}");
+    })
+    .await;
+    assert_eq!(upload_until(&done, options).await, 7);
+    bridge.await.unwrap();
+    std::fs::remove_file(done).unwrap();
+}
+
+#[tokio::test]
+async fn a_command_does_not_run_unless_the_port_is_free() {
+    let done = file("refused");
+    let (options, bridge) = bridge(async move |mut server: Server| {
+        server.send(Message::text(HELLO)).await.unwrap();
+        server.next().await.unwrap().unwrap();
+        let error = r#"{"type":"error","id":1,"error":"no\u001b[2J. Unplug it"}"#;
+        server.send(Message::text(error)).await.unwrap();
+        while let Some(Ok(_)) = server.next().await {}
+    })
+    .await;
+    let command = [OsString::from("touch"), done.clone().into()];
+    let error = upload(options, &command).await.unwrap_err();
+    bridge.await.unwrap();
+    assert_eq!(error.to_string(), "no\\u{1b}[2J. Unplug it");
+    assert!(!done.exists(), "the command ran");
+}
+
+#[tokio::test]
+async fn what_does_not_greet_as_a_bridge_is_none() {
+    let (options, bridge) = bridge(async move |mut server: Server| {
+        server.send(Message::text("hello there")).await.unwrap();
+        while let Some(Ok(_)) = server.next().await {}
+    })
+    .await;
+    let error = resume(options, std::io::sink()).await.unwrap_err();
+    bridge.await.unwrap();
+    assert!(
+        error.to_string().contains("cannot understand the bridge"),
+        "{error}"
+    );
+}
