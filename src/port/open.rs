@@ -223,7 +223,7 @@ impl Wanted {
 
     /// Says that the device is closed, and whether it has gone.
     pub fn let_go(&mut self, has_gone: bool) {
-        self.was_absent = has_gone;
+        self.was_absent |= has_gone;
         if let Some((_, since)) = &mut self.last {
             *since = Instant::now();
         }
