@@ -4,7 +4,7 @@ use std::io;
 
 use anyhow::{Context, Result};
 
-use crate::sys::{self, StopSignal};
+use crate::sys::StopSignal;
 
 /// Waits for a signal to stop: Ctrl-C, or what `kill` and service managers send.
 ///
@@ -51,7 +51,7 @@ impl System {
         Ok(Self {
             interrupt: listen_for(SignalKind::interrupt())?,
             terminate: listen_for(SignalKind::terminate())?,
-            hangup: match sys::ignores_hangup() {
+            hangup: match crate::sys::ignores_hangup() {
                 true => None,
                 false => Some(listen_for(SignalKind::hangup())?),
             },
