@@ -50,6 +50,19 @@ async fn healthz_answers() {
 }
 
 #[tokio::test]
+async fn metrics_are_figures_of_each_port() {
+    let bridge = simulated(&[]).await;
+    let metrics = bridge.get("/metrics").await.body;
+    for line in metrics.lines().filter(|line| !line.starts_with('#')) {
+        let (name, value) = line.rsplit_once(' ').expect("a figure has a value");
+        assert!(name.starts_with("serial_ws_"), "{line}");
+        assert!(name.ends_with("{port=\"sensor\"}"), "{line}");
+        value.parse::<u64>().expect("a value is a number");
+    }
+    assert!(metrics.contains("serial_ws_port_open{port=\"sensor\"} 1\n"));
+}
+
+#[tokio::test]
 async fn head_is_get_without_a_body() {
     let bridge = simulated(&[]).await;
     let reply = http(bridge.address(), "HEAD", "/", &[]).await;
@@ -59,7 +72,7 @@ async fn head_is_get_without_a_body() {
 #[tokio::test]
 async fn other_methods_and_paths_get_the_right_refusal() {
     let bridge = simulated(&[]).await;
-    for path in ["/", "/healthz", "/api/ports", "/api/status"] {
+    for path in ["/", "/healthz", "/metrics", "/api/ports", "/api/status"] {
         for method in ["POST", "PUT", "DELETE"] {
             let reply = http(bridge.address(), method, path, &[]).await;
             assert_eq!(reply.status, 405, "{method} {path}: {reply:?}");

@@ -202,6 +202,7 @@ async fn sigterm_during_a_lease_ends_the_bridge_in_two_seconds() {
     let pressed = Instant::now();
     bridge.program.signal(Signal::TERM);
     assert_eq!(watcher.closed().await.0, 1001);
+    drop(watcher);
     bridge.program.ended().await.with(0, "");
     assert!(pressed.elapsed() < GONE, "it took {:?}", pressed.elapsed());
 }

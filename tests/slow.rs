@@ -59,6 +59,9 @@ async fn a_client_that_never_reads_costs_the_others_nothing_and_learns_what_it_m
         told > 0,
         "a client that did not read 4 MB must have missed some"
     );
+    let metrics = bridge.get("/metrics").await.body;
+    let counted = format!("serial_ws_missed_lines_total{{port=\"board\"}} {told}\n");
+    assert!(metrics.contains(&counted), "{counted}is not in {metrics}");
 }
 
 #[tokio::test]

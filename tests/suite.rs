@@ -28,6 +28,7 @@ mod mistakes;
 
 // The program as a whole.
 mod memory;
+mod readme; // what it shows is what the program says
 #[cfg(unix)] // the signals of a terminal
 mod stop;
 mod terminal; // what is typed, `list`, `connect`

@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::{App, Port, READ_ONLY, assets, upgrade};
+use super::{App, Port, READ_ONLY, assets, metrics, upgrade};
 use crate::hub::{Action, Lease};
 use crate::view;
 
@@ -23,6 +23,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/monitor.js", get(async || assets::file("monitor.js")))
         .route("/hello", get(hello))
         .route("/healthz", get(async || "ok\n"))
+        .route("/metrics", get(metrics))
         .route("/api/ports", get(ports))
         .route("/api/status", get(status))
         .route("/api/ports/{name}/release", post(release))
@@ -104,6 +105,12 @@ async fn hello(State(app): State<Arc<App>>, headers: HeaderMap) -> Json<Value> {
         "allowed": verdict.is_ok(),
         "remedy": verdict.err().map(|refusal| refusal.remedy),
     }))
+}
+
+/// The media type is that of version 0.0.4 of the format.
+async fn metrics(State(app): State<Arc<App>>) -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
+    (kind, metrics::text(app.ports.iter().map(Arc::as_ref))).into_response()
 }
 
 async fn ports(State(app): State<Arc<App>>) -> Json<Value> {

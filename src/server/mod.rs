@@ -4,6 +4,7 @@ mod api;
 mod assets;
 mod close;
 mod echo;
+mod metrics;
 mod outbox;
 mod policy;
 mod route;

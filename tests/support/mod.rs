@@ -7,7 +7,9 @@ mod http;
 mod pair;
 mod wait;
 
-pub use bridge::{Bridge, Ended, Program};
+#[cfg(unix)] // for the commands of a shell
+pub use bridge::Ended;
+pub use bridge::{Bridge, Program};
 pub use client::Client;
 pub use http::{RawSocket, bare, http, upgrade};
 pub use pair::Pair;

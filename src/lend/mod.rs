@@ -24,6 +24,10 @@ const OPEN_WITHIN: Duration = Duration::from_secs(5);
 /// instead. The bootloader of a native USB board keeps the sketch waiting for 8 s.
 const BACK_WITHIN: Duration = Duration::from_secs(12);
 
+/// How much later than the command a Ctrl-C may reach us that was for the command. Only after it
+/// does one end the wait for the board.
+const ECHO: Duration = Duration::from_secs(1);
+
 /// Which port of which bridge is meant.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -115,10 +119,7 @@ pub async fn upload(options: Options, command: &[OsString]) -> Result<u8> {
         };
         note(&match lost {
             Some(lost) => format!("the bridge went away while the command ran: {lost:#}"),
-            None => tokio::select! {
-                news = take_back(&mut talk) => news,
-                _ = signals.next() => "the bridge takes the port back".to_owned(),
-            },
+            None => take_back(&mut talk).await,
         });
         talk.end().await;
         Ok(code)
@@ -133,7 +134,14 @@ async fn take_back(talk: &mut Talk<'_>) -> String {
     }
     let back = async {
         talk.ask(json!({ "type": "resume" })).await?;
-        talk.wait_for("open", BACK_WITHIN).await
+        if talk.wait_for("open", ECHO).await? {
+            return Ok(true);
+        }
+        let mut signals = Signals::listen()?;
+        tokio::select! {
+            back = talk.wait_for("open", BACK_WITHIN) => back,
+            _ = signals.next() => Ok(false),
+        }
     };
     match back.await {
         Ok(true) => talk.status(),
@@ -169,5 +177,5 @@ fn note(sentence: &str) {
     let _ = writeln!(io::stderr(), "serial-ws: {sentence}");
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;
