@@ -406,55 +406,55 @@ fn open(path: &str, settings: Settings) -> Result<SerialStream, Failure> {
 
 /// Why a port could not be opened, and what to do about it.
 fn explain(error: &serialport::Error, path: &str, settings: Settings) -> Failure {
-    let path = shown(path);
+    let shown_path = shown(path);
     match error.kind() {
         ErrorKind::Io(io::ErrorKind::PermissionDenied) => {
-            let hint = match sys::access(&path) {
+            let hint = match sys::access(path) {
                 Access::Denied { hint } => hint.unwrap_or_default(),
                 _ => String::new(),
             };
-            let detail = format!("cannot open {path}: permission denied");
+            let detail = format!("cannot open {shown_path}: permission denied");
             Status::new(State::Denied, detail).with_hint(hint).into()
         }
         // The library says "no device" also of one that another program holds.
-        ErrorKind::NoDevice if sys::describe_path(&path) == PathKind::Port => busy(&path),
+        ErrorKind::NoDevice if sys::describe_path(path) == PathKind::Port => busy(path),
         ErrorKind::NoDevice | ErrorKind::Io(io::ErrorKind::NotFound) => {
-            Failure::absent(format!("no port {path}"))
+            Failure::absent(format!("no port {shown_path}"))
         }
         ErrorKind::InvalidInput | ErrorKind::Io(io::ErrorKind::InvalidInput) => Failure::hopeless(
             format!(
-                "cannot open {path} at {} baud: the driver refuses it",
+                "cannot open {shown_path} at {} baud: the driver refuses it",
                 settings.baud
             ),
             "Common rates are 9600 and 115200; see also --data-bits, --parity, --stop-bits",
         ),
-        ErrorKind::Unknown if !sys::is_terminal(&path) => {
-            let detail = format!("cannot open {path}: it is not a serial port");
+        ErrorKind::Unknown if !sys::is_terminal(path) => {
+            let detail = format!("cannot open {shown_path}: it is not a serial port");
             Failure::hopeless(detail, LIST)
         }
-        ErrorKind::Io(_) | ErrorKind::Unknown => {
-            Failure::waiting(format!("cannot open {path}: {}", shown(&error.description)))
-        }
+        ErrorKind::Io(_) | ErrorKind::Unknown => Failure::waiting(format!(
+            "cannot open {shown_path}: {}",
+            shown(&error.description)
+        )),
     }
 }
 
 fn busy(path: &str) -> Failure {
-    let status = match sys::holder(path) {
+    let shown_path = shown(path);
+    let (holder, hint) = match sys::holder(path) {
         Some(holder) => {
-            let (name, pid) = (shown(&holder.name), holder.pid);
-            let hint = if name == env!("CARGO_PKG_NAME") {
-                "Stop it, or share the port that it serves".to_owned()
-            } else {
-                "Close the port there; in the Arduino IDE, close the Serial Monitor".to_owned()
+            let name = shown(&holder.name);
+            let hint = match name == env!("CARGO_PKG_NAME") {
+                true => "Run: serial-ws release",
+                false => "Close the port there; in the Arduino IDE, close the Serial Monitor",
             };
-            let detail = format!("cannot open {path}: in use by {name} (pid {pid})");
-            Status::new(State::Busy, detail).with_hint(hint)
+            (format!("{name} (pid {})", holder.pid), hint)
         }
-        None => Status::new(
-            State::Busy,
-            format!("cannot open {path}: in use by another program"),
-        )
-        .with_hint("Close the port there, such as the Serial Monitor of the Arduino IDE"),
+        None => (
+            "another program".to_owned(),
+            "Close the port there, such as the Serial Monitor of the Arduino IDE",
+        ),
     };
-    status.into()
+    let detail = format!("cannot open {shown_path}: in use by {holder}");
+    Status::new(State::Busy, detail).with_hint(hint).into()
 }
