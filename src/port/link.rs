@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::device::Device;
 use super::framer::Framer;
 use super::hints::Hints;
-use super::signals::{self, Script};
+use super::signals::{self, Act, Script};
 use super::until;
 use crate::config::{PortConfig, Settings};
 use crate::hub::{Action, Data, Hub, Kind, Lease, Refusal, Request, Timestamp};
@@ -302,7 +302,11 @@ impl<'a> Link<'a> {
         };
         while let Some((_, act)) = signalling.script.pop_front() {
             if let Err(error) = signals::act(&mut *self.device, act) {
-                let reason = format!("this device does not let its modem lines be set: {error}");
+                let what = match act {
+                    Act::Dtr(_) | Act::Rts(_) => "does not let its modem lines be set",
+                    Act::Break(_) => "sends no break",
+                };
+                let reason = format!("this device {what}: {error}");
                 return signalling.request.end(Err(Refusal::new(reason)));
             }
             let pause = signalling

@@ -17,7 +17,8 @@ use super::{Access, Holder, LineErrors};
 
 pub use super::unix::{
     check_private, computer_name, create_private, create_private_folder, describe_path,
-    end_by_signal, forget_typed, is_in_foreground, is_terminal, keep_lines_on_close, same_port,
+    end_by_signal, forget_typed, ignores_hangup, is_in_foreground, is_terminal,
+    keep_lines_on_close, same_port,
 };
 
 /// `ASYNC_LOW_LATENCY` of linux/tty_flags.h, one of the flags that every user may change.

@@ -1,6 +1,7 @@
 //! macOS, and what we say on the other Unix systems: `lsof` tells who holds a port, and every
 //! port has two nodes, of which `/dev/cu.*` is the one to open.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use tokio_serial::SerialStream;
@@ -8,7 +9,11 @@ use tokio_serial::SerialStream;
 use super::unix;
 use super::{Access, Holder, LineErrors};
 
-pub use super::unix::{describe_path, end_by_signal, is_terminal, keep_lines_on_close};
+pub use super::unix::{
+    check_private, computer_name, create_private, create_private_folder, describe_path,
+    end_by_signal, forget_typed, ignores_hangup, is_in_foreground, is_terminal,
+    keep_lines_on_close,
+};
 
 /// Services of the system itself that look like serial ports.
 const NOT_FOR_USERS: [&str; 3] = ["Bluetooth-Incoming-Port", "debug-console", "wlan-debug"];
