@@ -27,6 +27,7 @@ mod simulated;
 mod ask; // pages that nobody allowed yet
 mod http;
 mod lan; // other computers and the token
+mod limits; // of heads, frames, connections and descriptors
 mod mistakes;
 
 // The program as a whole.
