@@ -41,7 +41,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal as listen_for};
 struct System {
     interrupt: Signal,
     terminate: Signal,
-    hangup: Signal,
+    /// None where we are to outlive the terminal.
+    hangup: Option<Signal>,
 }
 
 #[cfg(unix)]
@@ -50,7 +51,10 @@ impl System {
         Ok(Self {
             interrupt: listen_for(SignalKind::interrupt())?,
             terminate: listen_for(SignalKind::terminate())?,
-            hangup: listen_for(SignalKind::hangup())?,
+            hangup: match crate::sys::ignores_hangup() {
+                true => None,
+                false => Some(listen_for(SignalKind::hangup())?),
+            },
         })
     }
 
@@ -58,9 +62,14 @@ impl System {
         tokio::select! {
             _ = self.interrupt.recv() => StopSignal::Interrupt,
             _ = self.terminate.recv() => StopSignal::Terminate,
-            _ = self.hangup.recv() => StopSignal::Terminate,
+            Some(_) = recv(self.hangup.as_mut()) => StopSignal::Terminate,
         }
     }
+}
+
+#[cfg(unix)]
+async fn recv(signal: Option<&mut Signal>) -> Option<()> {
+    signal?.recv().await
 }
 
 #[cfg(windows)]

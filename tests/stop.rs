@@ -39,6 +39,13 @@ async fn ctrl_c_is_heard_from_the_moment_the_bridge_listens() {
     }
 }
 
+#[tokio::test]
+async fn a_terminal_that_goes_away_ends_the_bridge() {
+    let mut bridge = Bridge::start(&["--port", "sim"]).await;
+    bridge.program.signal(Signal::HUP);
+    bridge.program.ended().await.with(0, "");
+}
+
 /// Stops a bridge whose device sends as fast as it can, with clients that read, one that never
 /// reads, one that writes what the device never reads, and one that has not asked for anything yet.
 async fn ends_well(signal: Signal) {

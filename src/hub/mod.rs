@@ -208,13 +208,11 @@ impl Subscription {
     /// Appends what is ready to `taken`, and returns what was missed before it, if anything.
     pub fn take(&mut self, taken: &mut Vec<Taken>) -> Option<Position> {
         let ring = self.hub.ring();
-        let is_live = self.cursor.next >= self.joined;
-        let oldest = if is_live {
-            ring.oldest_live(Instant::now())
-        } else {
-            ring.oldest()
+        let mut next = self.cursor.next;
+        next = match next >= self.joined {
+            true => ring.oldest_live(next, Instant::now()),
+            false => next.max(ring.oldest()),
         };
-        let mut next = self.cursor.next.max(oldest);
         let before = ring.event(next).map_or(ring.end(), |event| event.before);
         let missed = before.since(self.cursor.position);
         let mut position = self.cursor.position;

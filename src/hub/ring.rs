@@ -145,14 +145,15 @@ impl Ring {
         self.events.len() - shown.count()
     }
 
-    /// The oldest index that a live subscriber may still take: not too old, not too far behind.
-    pub fn oldest_live(&self, now: Instant) -> u64 {
+    /// Where a live subscriber at `next` goes on: there, unless that is too old or too far behind.
+    pub fn oldest_live(&self, next: u64, now: Instant) -> u64 {
         let is_behind = |event: &Arc<Event>| {
             now.duration_since(event.read) > self.limits.max_behind
                 || self.end.offset - event.before.offset > MAX_BEHIND
         };
-        if !self.events.front().is_some_and(is_behind) {
-            return self.first;
+        let next = next.max(self.first);
+        if !self.event(next).is_some_and(is_behind) {
+            return next;
         }
         self.first + self.events.partition_point(is_behind) as u64
     }

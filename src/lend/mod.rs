@@ -177,5 +177,5 @@ fn note(sentence: &str) {
     let _ = writeln!(io::stderr(), "serial-ws: {sentence}");
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

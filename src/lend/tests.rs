@@ -1,4 +1,4 @@
-//! `upload` against bridges that do what a real one does rarely.
+//! `upload` against bridges that do what a real one does rarely. The commands are a shell's.
 
 use std::path::PathBuf;
 
@@ -65,7 +65,6 @@ fn file(name: &str) -> PathBuf {
     file
 }
 
-#[cfg(unix)]
 #[tokio::test]
 async fn pings_are_answered_while_the_command_runs() {
     let done = file("pings");
@@ -90,7 +89,6 @@ async fn pings_are_answered_while_the_command_runs() {
     std::fs::remove_file(done).unwrap();
 }
 
-#[cfg(unix)]
 #[tokio::test]
 async fn the_command_goes_on_when_the_bridge_goes() {
     let done = file("goes");
@@ -106,7 +104,6 @@ async fn the_command_goes_on_when_the_bridge_goes() {
     std::fs::remove_file(done).unwrap();
 }
 
-#[cfg(unix)]
 #[tokio::test]
 async fn a_port_that_was_taken_back_before_is_not_asked_for() {
     let done = file("taken");

@@ -10,7 +10,7 @@ use super::device::Device;
 use super::enumerate::{self, Found};
 use super::identity::{Identity, recognise};
 use super::select::{Spec, Undecided, choose};
-use super::{Held, signals, sim, with_held};
+use super::{Claim, Held, signals, sim, with_held};
 use crate::cli::{FlowControl, Parity};
 use crate::config::{PortConfig, Settings};
 use crate::escape::shown;
@@ -103,9 +103,9 @@ pub type StandIn = Box<dyn FnMut() -> Result<Opened, Failure> + Send + Sync>;
 pub struct Wanted {
     spec: Spec,
     settings: Settings,
+    /// The name of the port, by which its claim is known among all.
+    port: String,
     held: Held,
-    /// The path that is open.
-    path: Option<String>,
     /// The device that was open last, and since when it has not been.
     last: Option<(Identity, Instant)>,
     /// Whether the device has gone, or was looked for and not there, so that it starts anew when
@@ -123,8 +123,8 @@ impl Wanted {
         Self {
             spec,
             settings,
+            port: config.name.clone(),
             held,
-            path: None,
             last: None,
             was_absent: false,
             #[cfg(test)]
@@ -153,10 +153,13 @@ impl Wanted {
             Spec::Path(_) | Spec::Usb { .. } | Spec::Auto => {}
         }
         let (spec, settings, last) = (self.spec.clone(), self.settings, self.last.clone());
-        let held = with_held(&self.held, |held| held.clone());
+        let others = with_held(&self.held, |held| {
+            let others = held.iter().filter(|claim| claim.port != self.port);
+            others.cloned().collect::<Vec<_>>()
+        });
         // Looking for devices and opening them may block.
         let opening = tokio::task::spawn_blocking(move || {
-            let target = find(&spec, last.as_ref(), &held)?;
+            let target = find(&spec, last.as_ref(), &others)?;
             let device = open(&target.path, settings)?;
             Ok((target, device))
         });
@@ -180,7 +183,7 @@ impl Wanted {
             // discard it has none.
             let _ = device.clear(ClearBuffer::Input);
         }
-        with_held(&self.held, |held| held.push(target.path.clone()));
+        self.claim(Some(target.path.clone()), target.identity.clone());
         let starts_whole = std::mem::take(&mut self.was_absent);
         let found = target.found.as_ref();
         let restarts = found.and_then(Found::is_native_usb) == Some(false);
@@ -191,10 +194,7 @@ impl Wanted {
             usb: found.and_then(Found::usb_spec),
             low_latency: self.settings.low_latency && sys::set_low_latency(&device),
         };
-        self.path = Some(target.path);
-        if let Some(identity) = target.identity {
-            self.last = Some((identity, Instant::now()));
-        }
+        self.last = target.identity.map(|identity| (identity, Instant::now()));
         let settle = self.settings.settle.unwrap_or(settle);
         Opened {
             device: Box::new(device),
@@ -223,13 +223,27 @@ impl Wanted {
 
     /// Says that the device is closed, and whether it has gone.
     pub fn let_go(&mut self, has_gone: bool) {
-        if let Some(path) = self.path.take() {
-            self.was_absent = has_gone;
-            with_held(&self.held, |held| held.retain(|other| *other != path));
-        }
+        self.was_absent |= has_gone;
         if let Some((_, since)) = &mut self.last {
             *since = Instant::now();
         }
+        self.claim(
+            None,
+            self.last.as_ref().map(|(identity, _)| identity.clone()),
+        );
+    }
+
+    /// Says what this port has open, and which device it holds or waits for.
+    fn claim(&self, path: Option<String>, identity: Option<Identity>) {
+        let port = self.port.clone();
+        with_held(&self.held, |held| {
+            held.retain(|claim| claim.port != port);
+            held.push(Claim {
+                port,
+                path,
+                identity,
+            });
+        });
     }
 }
 
@@ -245,29 +259,46 @@ struct Target {
 fn find(
     spec: &Spec,
     last: Option<&(Identity, Instant)>,
-    held: &[String],
+    others: &[Claim],
 ) -> Result<Target, Failure> {
-    let ports = enumerate::ports();
-    if let Spec::Path(path) = spec {
-        let kind = sys::describe_path(path);
-        if let PathKind::NotAPort(what) = kind {
-            let detail = format!(
-                "cannot open {}: it is {what}, not a serial port",
-                shown(path)
-            );
+    let kind = match spec {
+        Spec::Path(path) => sys::describe_path(path),
+        _ => PathKind::Missing,
+    };
+    // Only now: what is there is listed, while what is listed may not have been there before.
+    let (ports, unlisted) = match enumerate::ports() {
+        Ok(ports) => (ports, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
+    let held: Vec<String> = others
+        .iter()
+        .filter_map(|claim| claim.path.clone())
+        .collect();
+    let known = last.and_then(|(identity, _)| recognise(identity, &ports, &held));
+    match (spec, kind) {
+        (Spec::Path(path), PathKind::NotAPort(what)) => {
+            let path = shown(path);
+            let detail = format!("cannot open {path}: it is {what}, not a serial port");
             return Err(Failure::hopeless(detail, LIST));
         }
-        let found = ports.as_deref().unwrap_or_default();
-        let is_elsewhere = last.is_some_and(|(identity, _)| {
-            recognise(identity, found, held).is_some_and(|port| !port.is_called(path))
-        });
         // Another board may have come to the path while ours is under another name.
-        if kind == PathKind::Port && !is_elsewhere && !is_held(path, held) {
-            return Ok(Target::named(path, found));
+        (Spec::Path(path), PathKind::Port)
+            if known.is_none_or(|port| sys::same_port(&port.path, path)) =>
+        {
+            if known.is_none()
+                && let Some(claim) = owner(path, &ports, others)
+            {
+                let (path, port) = (shown(path), &claim.port);
+                let detail = format!("cannot open {path}: it is the device of port {port}");
+                return Err(Status::new(State::Busy, detail).into());
+            }
+            return Ok(Target::named(path, &ports));
         }
+        _ => {}
     }
-    let ports = ports.map_err(|error| Failure::waiting(format!("{error:#}")))?;
-    let known = last.and_then(|(identity, _)| recognise(identity, &ports, held));
+    if let Some(error) = unlisted {
+        return Err(Failure::waiting(format!("{error:#}")));
+    }
     let may_change = last.is_none_or(|(_, since)| since.elapsed() >= FAITHFUL);
     let chosen = match (known, spec) {
         (Some(known), _) => known,
@@ -277,13 +308,28 @@ fn find(
             ));
         }
         (None, _) => {
-            let free = |port: &&Found| !held.iter().any(|held| port.is_called(held));
-            let ports: Vec<Found> = ports.iter().filter(free).cloned().collect();
-            let chosen = choose(spec, &ports).map_err(undecided)?;
+            let free = ports
+                .iter()
+                .filter(|port| owner(&port.path, &ports, others).is_none());
+            let free: Vec<Found> = free.cloned().collect();
+            let chosen = choose(spec, &free).map_err(undecided)?;
             return Ok(Target::found(chosen, &ports));
         }
     };
     Ok(Target::found(chosen, &ports))
+}
+
+/// Which of our other ports has the device at `path`, or waits for it.
+fn owner<'a>(path: &str, ports: &[Found], others: &'a [Claim]) -> Option<&'a Claim> {
+    others
+        .iter()
+        .find(|claim| match (&claim.path, &claim.identity) {
+            (Some(held), _) => sys::same_port(held, path),
+            (None, Some(identity)) => {
+                recognise(identity, ports, &[]).is_some_and(|port| sys::same_port(&port.path, path))
+            }
+            (None, None) => false,
+        })
 }
 
 fn undecided(undecided: Undecided) -> Failure {
@@ -291,11 +337,6 @@ fn undecided(undecided: Undecided) -> Failure {
         Undecided::Absent(detail) => Failure::absent(detail),
         Undecided::Several(detail) => Failure::waiting(detail),
     }
-}
-
-/// Whether one of our other ports has the device that this path leads to.
-fn is_held(path: &str, held: &[String]) -> bool {
-    held.iter().any(|held| sys::same_port(held, path))
 }
 
 impl Target {
@@ -365,55 +406,55 @@ fn open(path: &str, settings: Settings) -> Result<SerialStream, Failure> {
 
 /// Why a port could not be opened, and what to do about it.
 fn explain(error: &serialport::Error, path: &str, settings: Settings) -> Failure {
-    let path = shown(path);
+    let shown_path = shown(path);
     match error.kind() {
         ErrorKind::Io(io::ErrorKind::PermissionDenied) => {
-            let hint = match sys::access(&path) {
+            let hint = match sys::access(path) {
                 Access::Denied { hint } => hint.unwrap_or_default(),
                 _ => String::new(),
             };
-            let detail = format!("cannot open {path}: permission denied");
+            let detail = format!("cannot open {shown_path}: permission denied");
             Status::new(State::Denied, detail).with_hint(hint).into()
         }
         // The library says "no device" also of one that another program holds.
-        ErrorKind::NoDevice if sys::describe_path(&path) == PathKind::Port => busy(&path),
+        ErrorKind::NoDevice if sys::describe_path(path) == PathKind::Port => busy(path),
         ErrorKind::NoDevice | ErrorKind::Io(io::ErrorKind::NotFound) => {
-            Failure::absent(format!("no port {path}"))
+            Failure::absent(format!("no port {shown_path}"))
         }
         ErrorKind::InvalidInput | ErrorKind::Io(io::ErrorKind::InvalidInput) => Failure::hopeless(
             format!(
-                "cannot open {path} at {} baud: the driver refuses it",
+                "cannot open {shown_path} at {} baud: the driver refuses it",
                 settings.baud
             ),
             "Common rates are 9600 and 115200; see also --data-bits, --parity, --stop-bits",
         ),
-        ErrorKind::Unknown if !sys::is_terminal(&path) => {
-            let detail = format!("cannot open {path}: it is not a serial port");
+        ErrorKind::Unknown if !sys::is_terminal(path) => {
+            let detail = format!("cannot open {shown_path}: it is not a serial port");
             Failure::hopeless(detail, LIST)
         }
-        ErrorKind::Io(_) | ErrorKind::Unknown => {
-            Failure::waiting(format!("cannot open {path}: {}", shown(&error.description)))
-        }
+        ErrorKind::Io(_) | ErrorKind::Unknown => Failure::waiting(format!(
+            "cannot open {shown_path}: {}",
+            shown(&error.description)
+        )),
     }
 }
 
 fn busy(path: &str) -> Failure {
-    let status = match sys::holder(path) {
+    let shown_path = shown(path);
+    let (holder, hint) = match sys::holder(path) {
         Some(holder) => {
-            let (name, pid) = (shown(&holder.name), holder.pid);
-            let hint = if name == env!("CARGO_PKG_NAME") {
-                "Stop it, or share the port that it serves".to_owned()
-            } else {
-                "Close the port there; in the Arduino IDE, close the Serial Monitor".to_owned()
+            let name = shown(&holder.name);
+            let hint = match name == env!("CARGO_PKG_NAME") {
+                true => "Run: serial-ws release",
+                false => "Close the port there; in the Arduino IDE, close the Serial Monitor",
             };
-            let detail = format!("cannot open {path}: in use by {name} (pid {pid})");
-            Status::new(State::Busy, detail).with_hint(hint)
+            (format!("{name} (pid {})", holder.pid), hint)
         }
-        None => Status::new(
-            State::Busy,
-            format!("cannot open {path}: in use by another program"),
-        )
-        .with_hint("Close the port there, such as the Serial Monitor of the Arduino IDE"),
+        None => (
+            "another program".to_owned(),
+            "Close the port there, such as the Serial Monitor of the Arduino IDE",
+        ),
     };
-    status.into()
+    let detail = format!("cannot open {shown_path}: in use by {holder}");
+    Status::new(State::Busy, detail).with_hint(hint).into()
 }

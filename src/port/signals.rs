@@ -41,13 +41,15 @@ pub fn act(device: &mut dyn Device, act: Act) -> io::Result<()> {
     }
 }
 
-/// Sets the lines that are given, DTR first: RTS alone holds some boards in reset.
+/// Sets the lines that are given. DTR is asserted first and released last: RTS alone holds some
+/// boards in reset.
 pub fn set(dtr: Option<bool>, rts: Option<bool>) -> Script {
-    let dtr = dtr.map(Act::Dtr);
-    dtr.into_iter()
-        .chain(rts.map(Act::Rts))
-        .map(|act| (Duration::ZERO, act))
-        .collect()
+    let acts = match dtr {
+        Some(true) => [dtr.map(Act::Dtr), rts.map(Act::Rts)],
+        _ => [rts.map(Act::Rts), dtr.map(Act::Dtr)],
+    };
+    let acts = acts.into_iter().flatten();
+    acts.map(|act| (Duration::ZERO, act)).collect()
 }
 
 /// The lines as the user wants them after opening.
@@ -104,5 +106,26 @@ fn wish(line: Line) -> Option<bool> {
         Line::On => Some(true),
         Line::Off => Some(false),
         Line::Keep => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(dtr: Option<bool>, rts: Option<bool>, expected: &[Act]) {
+        let acts: Vec<Act> = set(dtr, rts).into_iter().map(|(_, act)| act).collect();
+        assert_eq!(acts, expected);
+    }
+
+    #[test]
+    fn rts_is_never_asserted_alone_on_the_way() {
+        let (on, off) = (Some(true), Some(false));
+        check(on, on, &[Act::Dtr(true), Act::Rts(true)]);
+        check(off, off, &[Act::Rts(false), Act::Dtr(false)]);
+        check(on, off, &[Act::Dtr(true), Act::Rts(false)]);
+        check(None, off, &[Act::Rts(false)]);
+        check(None, None, &[]);
     }
 }

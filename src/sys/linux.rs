@@ -15,7 +15,9 @@ use tokio_serial::SerialStream;
 use super::unix;
 use super::{Access, Holder, LineErrors};
 
-pub use super::unix::{describe_path, end_by_signal, is_terminal, keep_lines_on_close, same_port};
+pub use super::unix::{
+    describe_path, end_by_signal, ignores_hangup, is_terminal, keep_lines_on_close, same_port,
+};
 
 /// `ASYNC_LOW_LATENCY` of linux/tty_flags.h, one of the flags that every user may change.
 const LOW_LATENCY: c_int = 1 << 13;

@@ -8,7 +8,9 @@ use tokio_serial::SerialStream;
 use super::unix;
 use super::{Access, Holder, LineErrors};
 
-pub use super::unix::{describe_path, end_by_signal, is_terminal, keep_lines_on_close};
+pub use super::unix::{
+    describe_path, end_by_signal, ignores_hangup, is_terminal, keep_lines_on_close,
+};
 
 /// Services of the system itself that look like serial ports.
 const NOT_FOR_USERS: [&str; 3] = ["Bluetooth-Incoming-Port", "debug-console", "wlan-debug"];

@@ -160,6 +160,12 @@ pub fn cannot_keep_lines() -> Option<&'static str> {
     system::cannot_keep_lines()
 }
 
+/// Whether who started us wants us to outlive the terminal, as `nohup` does.
+#[cfg(unix)]
+pub fn ignores_hangup() -> bool {
+    system::ignores_hangup()
+}
+
 /// Ends the process as if it had never handled the signal, so that its parent sees why, and the
 /// kernel does not wait for output that a port still holds.
 pub fn end_by_signal(signal: StopSignal) -> ! {

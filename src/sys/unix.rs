@@ -177,6 +177,17 @@ pub fn is_terminal(path: &str) -> bool {
     open(path, flags, Mode::empty()).map_or(true, rustix::termios::isatty)
 }
 
+/// Whether who started us wants us to outlive the terminal, as `nohup` does.
+pub fn ignores_hangup() -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: with no new action this only writes the present one, which is plain data, and we
+    // read it only when the call says that it was written.
+    unsafe {
+        libc::sigaction(libc::SIGHUP, std::ptr::null(), action.as_mut_ptr()) == 0
+            && action.assume_init().sa_sigaction == libc::SIG_IGN
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
