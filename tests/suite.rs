@@ -22,6 +22,10 @@ mod loss; // the device goes and comes back, or does not read
 mod ports;
 mod simulated;
 
+// The sketches of firmware/ on simulated boards, each ignored: tests/run firmware.
+#[cfg(target_os = "linux")]
+mod firmware;
+
 // What goes wrong at the door and behind it.
 mod http;
 mod mistakes;
