@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -95,6 +95,10 @@ pub struct ServerConfig {
     pub max_clients: usize,
     /// Bytes of the largest message that a client may send.
     pub max_message: usize,
+    /// The folder that is served at `/`, if not the built-in page.
+    pub web: Option<PathBuf>,
+    /// Whether to open the page in the browser.
+    pub open: bool,
     /// Origins to admit beside those of this computer, and what their pages may do.
     pub allow_origin: Vec<(String, Rights)>,
     /// Host names to answer to beside those of this computer.
@@ -250,6 +254,13 @@ impl Settings {
 
 impl ServerConfig {
     fn new(args: &ServeArgs) -> Result<Self> {
+        if let Some(web) = &args.web {
+            ensure!(
+                web.is_dir(),
+                "--web {}: there is no such folder",
+                web.display()
+            );
+        }
         let is_beyond = |address: &SocketAddr| !address.ip().to_canonical().is_loopback();
         let is_lan = args.lan || args.lan_read_only || args.listen.iter().any(is_beyond);
         let any_family = args.listen.is_empty();
@@ -272,6 +283,8 @@ impl ServerConfig {
             any_family,
             max_clients: args.max_clients,
             max_message: args.max_message as usize,
+            web: args.web.clone(),
+            open: args.open,
             allow_origin: args
                 .allow_origin
                 .iter()

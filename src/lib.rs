@@ -52,8 +52,12 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<Closed> {
         settings: port.settings,
         hub: hub.clone(),
     });
+    let open = config.server.open;
     let server = Server::bind(config.server, shared.collect(), stop.clone())?;
     server.announce();
+    if let Some(address) = server.addresses().first().filter(|_| open) {
+        show(&format!("http://localhost:{}/", address.port()));
+    }
     let mut tasks = JoinSet::new();
     tasks.spawn(async {
         server.run().await;
@@ -75,4 +79,14 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<Closed> {
         }
     }
     outcome
+}
+
+/// Opens a page in the browser, on a thread of its own, since the program for that may stay.
+fn show(url: &str) {
+    let url = url.to_owned();
+    std::thread::spawn(move || {
+        if let Err(error) = sys::open_in_browser(&url) {
+            tracing::warn!("cannot open a browser: {error}. Look at {url}");
+        }
+    });
 }

@@ -6,6 +6,7 @@ mod ask;
 mod assets;
 mod close;
 mod echo;
+mod folder;
 mod guesses;
 mod lan;
 mod meter;
@@ -146,6 +147,9 @@ impl Server {
     /// When an address cannot be listened on, unless it is one of several whose family the system
     /// lacks.
     pub fn bind(config: ServerConfig, ports: Vec<Port>, stop: CancellationToken) -> Result<Self> {
+        if let Some(web) = &config.web {
+            folder::warn_of_hidden(web);
+        }
         let mut listeners = Vec::new();
         for &address in &config.listen {
             match listen(address, config.any_family) {
