@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -36,6 +37,7 @@ Examples:
   serial-ws --port /dev/ttyACM0 --baud 115200  this port, at this rate
   serial-ws --port uno=/dev/ttyACM0 --port scale=COM3,baud=4800,raw
                                                two ports, each with its own settings
+  serial-ws --web my-sketch --open             a page of yours, with the board
   serial-ws list                               the serial ports of this computer
   serial-ws connect                            print what the board says, send what you type
   serial-ws upload -- arduino-cli upload ...   let an uploader have the port of the running bridge";
@@ -105,6 +107,14 @@ pub struct ServeArgs {
     /// Address to listen on; may be given several times [default: 127.0.0.1:8080 and [::1]:8080]
     #[arg(short, long, value_name = "ADDR:PORT")]
     pub listen: Vec<SocketAddr>,
+
+    /// Folder to serve at / instead of the built-in page, which stays at /_serial-ws/
+    #[arg(long, value_name = "DIR")]
+    pub web: Option<PathBuf>,
+
+    /// Open the page in the browser
+    #[arg(long)]
+    pub open: bool,
 
     /// Memory that is kept of each port for clients that join late, in bytes; 0 keeps none
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -86,6 +87,10 @@ pub struct ServerConfig {
     pub max_clients: usize,
     /// Bytes of the largest message that a client may send.
     pub max_message: usize,
+    /// The folder that is served at `/`, if not the built-in page.
+    pub web: Option<PathBuf>,
+    /// Whether to open the page in the browser.
+    pub open: bool,
     /// Origins to admit beside those of this computer.
     pub allow_origin: Vec<String>,
     /// Host names to answer to beside those of this computer.
@@ -246,6 +251,13 @@ impl ServerConfig {
                 );
             }
         }
+        if let Some(web) = &args.web {
+            ensure!(
+                web.is_dir(),
+                "--web {}: there is no such folder",
+                web.display()
+            );
+        }
         let any_family = args.listen.is_empty();
         let listen = if any_family {
             vec![
@@ -260,6 +272,8 @@ impl ServerConfig {
             any_family,
             max_clients: args.max_clients,
             max_message: args.max_message as usize,
+            web: args.web.clone(),
+            open: args.open,
             allow_origin: args.allow_origin.clone(),
             allow_host: args.allow_host.clone(),
         })

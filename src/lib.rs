@@ -52,12 +52,16 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<Closed> {
         settings: port.settings,
         hub: hub.clone(),
     });
+    let open = config.server.open;
     let server = Server::bind(config.server, shared.collect(), stop.clone())?;
     for address in server.addresses() {
         tracing::info!(
             "listening on ws://{address}/ (look at http://localhost:{}/)",
             address.port()
         );
+    }
+    if let Some(address) = server.addresses().first().filter(|_| open) {
+        show(&format!("http://localhost:{}/", address.port()));
     }
     let mut tasks = JoinSet::new();
     tasks.spawn(async {
@@ -80,4 +84,14 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<Closed> {
         }
     }
     outcome
+}
+
+/// Opens a page in the browser, on a thread of its own, since the program for that may stay.
+fn show(url: &str) {
+    let url = url.to_owned();
+    std::thread::spawn(move || {
+        if let Err(error) = sys::open_in_browser(&url) {
+            tracing::warn!("cannot open a browser: {error}. Look at {url}");
+        }
+    });
 }

@@ -29,6 +29,7 @@ mod firmware;
 // What goes wrong at the door and behind it.
 mod http;
 mod mistakes;
+mod web; // the built-in page, the folder of --web, --open
 
 // The program as a whole.
 mod memory;

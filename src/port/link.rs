@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::device::Device;
 use super::framer::Framer;
 use super::hints::Hints;
-use super::signals::{self, Script};
+use super::signals::{self, Script, Signalling};
 use super::until;
 use crate::config::{PortConfig, Settings};
 use crate::hub::{Action, Data, Hub, Kind, Lease, Refusal, Request, Timestamp};
@@ -79,14 +79,6 @@ struct Writing {
     written: usize,
 }
 
-/// Modem lines being worked.
-struct Signalling {
-    request: Request,
-    script: Script,
-    /// When the first act of the script is due.
-    due: Instant,
-}
-
 /// What to try first: in turn, so that neither direction starves the other.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Prefers {
@@ -144,7 +136,7 @@ impl<'a> Link<'a> {
             let may_take = !is_busy && self.settled.is_none();
             let is_crowded = self.hub.is_crowded();
             let settled = self.settled;
-            let signal = self.signalling.as_ref().map(|signalling| signalling.due);
+            let signal = self.signalling.as_ref().map(Signalling::due);
             let step = step(
                 &mut self.device,
                 &mut self.buffer,
@@ -176,7 +168,10 @@ impl<'a> Link<'a> {
                     Err(error) => return End::Lost(error.to_string()),
                 },
                 () = until(rest) => rest = None,
-                () = until(signal) => self.signal(),
+                () = until(signal) => {
+                    let signalling = self.signalling.take();
+                    self.signalling = signalling.and_then(|it| it.go_on(&mut *self.device));
+                }
                 () = self.hub.room(), if is_crowded => {}
                 request = self.hub.queue.take(), if may_take => self.begin(request),
                 () = until(settled) => self.settled = None,
@@ -200,8 +195,8 @@ impl<'a> Link<'a> {
             let reason = format!("{reason} after {written} of {} bytes", bytes.len());
             request.end(Err(Refusal { reason, written }));
         }
-        if let Some(Signalling { request, .. }) = self.signalling {
-            request.end(Err(Refusal::new(reason)));
+        if let Some(signalling) = self.signalling {
+            signalling.give_up(reason);
         }
         while let Some(request) = self.hub.queue.try_take() {
             request.end(Err(Refusal::new(format!(
@@ -280,42 +275,15 @@ impl<'a> Link<'a> {
 
     /// Restarts the board, giving up what its modem lines were busy with.
     fn reset(&mut self, request: Request) {
-        if let Some(Signalling { request, .. }) = self.signalling.take() {
-            request.end(Err(Refusal::new("a reset came in between")));
+        if let Some(signalling) = self.signalling.take() {
+            signalling.give_up("a reset came in between");
         }
         self.start(request, signals::reset(self.settings));
         self.settled = (self.settle > Duration::ZERO).then(|| Instant::now() + self.settle);
     }
 
     fn start(&mut self, request: Request, script: Script) {
-        self.signalling = Some(Signalling {
-            request,
-            script,
-            due: Instant::now(),
-        });
-    }
-
-    /// Does what is due with the modem lines, and what need not wait after it.
-    fn signal(&mut self) {
-        let Some(mut signalling) = self.signalling.take() else {
-            return;
-        };
-        while let Some((_, act)) = signalling.script.pop_front() {
-            if let Err(error) = signals::act(&mut *self.device, act) {
-                let reason = format!("this device does not let its modem lines be set: {error}");
-                return signalling.request.end(Err(Refusal::new(reason)));
-            }
-            let pause = signalling
-                .script
-                .front()
-                .map_or(Duration::ZERO, |(pause, _)| *pause);
-            if pause > Duration::ZERO {
-                signalling.due = Instant::now() + pause;
-                self.signalling = Some(signalling);
-                return;
-            }
-        }
-        signalling.request.end(Ok(0));
+        self.signalling = Some(Signalling::new(request, script));
     }
 
     /// Notes that the device has spoken.

@@ -7,6 +7,7 @@ pub mod device;
 pub mod enumerate;
 #[cfg(test)]
 mod faults;
+mod find;
 pub mod framer;
 mod hints;
 pub mod identity;
@@ -16,6 +17,7 @@ mod open;
 pub mod select;
 mod signals;
 pub mod sim;
+mod wanted;
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -35,7 +37,8 @@ use device::Device;
 use framer::Framer;
 use identity::Identity;
 use link::{End, Link};
-use open::{Failure, Opened, Wanted};
+use open::Failure;
+use wanted::{Opened, Wanted};
 
 /// How long to wait before looking again for a device that is not there or cannot be opened.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);

@@ -4,9 +4,12 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::device::Device;
 use crate::cli::Line;
 use crate::config::Settings;
+use crate::hub::{Refusal, Request};
 
 /// How long the lines are held to restart a board. Its reset input needs far less, but USB
 /// adapters pass on changes only every few milliseconds.
@@ -38,6 +41,60 @@ pub fn act(device: &mut dyn Device, act: Act) -> io::Result<()> {
         Act::Dtr(on) => device.set_dtr(on),
         Act::Rts(on) => device.set_rts(on),
         Act::Break(on) => device.set_break(on),
+    }
+}
+
+/// A request that works the modem lines, at some point of its script.
+pub struct Signalling {
+    request: Request,
+    script: Script,
+    /// When the first act of the script is due.
+    due: Instant,
+}
+
+impl Signalling {
+    /// Begins at once.
+    pub fn new(request: Request, script: Script) -> Self {
+        let due = Instant::now();
+        Self {
+            request,
+            script,
+            due,
+        }
+    }
+
+    /// When to go on.
+    pub fn due(&self) -> Instant {
+        self.due
+    }
+
+    /// Does what is due, and what need not wait after it; what remains, if anything.
+    pub fn go_on(mut self, device: &mut dyn Device) -> Option<Self> {
+        while let Some((_, next)) = self.script.pop_front() {
+            if let Err(error) = act(device, next) {
+                let what = match next {
+                    Act::Dtr(_) | Act::Rts(_) => "does not let its modem lines be set",
+                    Act::Break(_) => "sends no break",
+                };
+                self.give_up(&format!("this device {what}: {error}"));
+                return None;
+            }
+            let pause = self
+                .script
+                .front()
+                .map_or(Duration::ZERO, |(pause, _)| *pause);
+            if pause > Duration::ZERO {
+                self.due = Instant::now() + pause;
+                return Some(self);
+            }
+        }
+        self.request.end(Ok(0));
+        None
+    }
+
+    /// Tells the client that it is not done.
+    pub fn give_up(self, reason: &str) {
+        self.request.end(Err(Refusal::new(reason)));
     }
 }
 

@@ -5,22 +5,32 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::extract::{Path, Query, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::{App, Port, READ_ONLY, assets, metrics, upgrade};
+use super::{App, Port, READ_ONLY, assets, folder, metrics, upgrade};
 use crate::hub::{Action, Lease};
 use crate::view;
 
 /// All that is served, behind the door.
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
-        .route("/", get(async || assets::file("index.html")))
-        .route("/monitor.js", get(async || assets::file("monitor.js")))
+        .route("/", get(front))
+        .route("/_serial-ws/", get(async || assets::file("index.html")))
+        .route("/_serial-ws/{file}", get(part))
+        .route("/serial-ws.js", get(async || assets::file("serial-ws.js")))
+        .route(
+            "/serial-ws.mjs",
+            get(async || assets::file("serial-ws.mjs")),
+        )
+        .route(
+            "/serial-ws-p5.js",
+            get(async || assets::file("serial-ws-p5.js")),
+        )
         .route("/hello", get(hello))
         .route("/healthz", get(async || "ok\n"))
         .route("/metrics", get(metrics))
@@ -29,7 +39,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/ports/{name}/release", post(release))
         .route("/api/ports/{name}/resume", post(resume))
         .route("/api/ports/{name}/reset", post(reset))
-        .fallback(async || (StatusCode::NOT_FOUND, "not found\n"))
+        .fallback(other)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), door))
         .with_state(app)
 }
@@ -90,6 +100,30 @@ fn refusal(app: &App, headers: &HeaderMap, is_hello: bool) -> Option<Response> {
 fn has_body(headers: &HeaderMap) -> bool {
     let length = headers.get(header::CONTENT_LENGTH);
     headers.contains_key(header::TRANSFER_ENCODING) || length.is_some_and(|length| length != "0")
+}
+
+/// The user's own page, where there is a folder for it, or the built-in one.
+async fn front(State(app): State<Arc<App>>) -> Response {
+    match &app.config.web {
+        Some(web) => folder::file(web, "/").await,
+        None => assets::file("index.html"),
+    }
+}
+
+/// A part of the built-in page.
+async fn part(Path(file): Path<String>) -> Response {
+    assets::file(&format!("page/{file}"))
+}
+
+/// What is nothing of ours: a file of the user's folder.
+async fn other(State(app): State<Arc<App>>, method: Method, uri: Uri) -> Response {
+    match &app.config.web {
+        Some(_) if method != Method::GET && method != Method::HEAD => {
+            StatusCode::METHOD_NOT_ALLOWED.into_response()
+        }
+        Some(web) => folder::file(web, uri.path()).await,
+        None => (StatusCode::NOT_FOUND, "not found\n").into_response(),
+    }
 }
 
 /// Tells a page, wherever it comes from, whether it may connect; nothing about the ports.

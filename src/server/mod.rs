@@ -4,6 +4,7 @@ mod api;
 mod assets;
 mod close;
 mod echo;
+mod folder;
 mod metrics;
 mod outbox;
 mod policy;
@@ -118,6 +119,9 @@ impl Server {
     /// When an address cannot be listened on, unless it is one of several whose family the system
     /// lacks.
     pub fn bind(config: ServerConfig, ports: Vec<Port>, stop: CancellationToken) -> Result<Self> {
+        if let Some(web) = &config.web {
+            folder::warn_of_hidden(web);
+        }
         let mut listeners = Vec::new();
         for &address in &config.listen {
             match listen(address) {

@@ -6,6 +6,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use rustix::fs::{AtFlags, CWD, FileType, StatxFlags, major, minor};
 
@@ -228,6 +229,11 @@ pub fn line_errors(port: &SerialStream) -> Option<LineErrors> {
         parity: counts.parity as u32,
         overrun: (counts.overrun as u32).wrapping_add(counts.buf_overrun as u32),
     })
+}
+
+/// What opens a page in the browser, given its address.
+pub fn browser() -> Command {
+    Command::new("xdg-open")
 }
 
 #[cfg(test)]

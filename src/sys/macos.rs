@@ -2,6 +2,7 @@
 //! port has two nodes, of which `/dev/cu.*` is the one to open.
 
 use std::process::Command;
+use std::process::Command;
 
 use tokio_serial::SerialStream;
 
@@ -93,6 +94,15 @@ pub fn line_errors(_port: &SerialStream) -> Option<LineErrors> {
 /// Each opening raises the lines anew, which restarts nothing only where the driver left them up.
 pub fn cannot_keep_lines() -> Option<&'static str> {
     Some("on this system it depends on the driver whether a board restarts when opened")
+}
+
+/// What opens a page in the browser, given its address.
+pub fn browser() -> Command {
+    Command::new(if cfg!(target_os = "macos") {
+        "open"
+    } else {
+        "xdg-open"
+    })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! below this module.
 
 use std::io;
+use std::process::Stdio;
 
 use serde::Serialize;
 use tokio_serial::SerialStream;
@@ -158,6 +159,21 @@ pub fn keep_lines_on_close(port: &SerialStream) -> io::Result<()> {
 /// where only the first opening after plugging in restarts them.
 pub fn cannot_keep_lines() -> Option<&'static str> {
     system::cannot_keep_lines()
+}
+
+/// Shows a page in the browser. Waits for the program that opens it, which may stay.
+///
+/// # Errors
+/// When there is no such program, or it fails.
+pub fn open_in_browser(url: &str) -> io::Result<()> {
+    let mut opener = system::browser();
+    let opener = opener.arg(url).stdin(Stdio::null()).stdout(Stdio::null());
+    let name = opener.get_program().to_string_lossy().into_owned();
+    let with_name = |e: io::Error| io::Error::new(e.kind(), format!("{name}: {e}"));
+    match opener.stderr(Stdio::null()).status().map_err(with_name)? {
+        status if status.success() => Ok(()),
+        status => Err(io::Error::other(format!("{name}: {status}"))),
+    }
 }
 
 /// Whether who started us wants us to outlive the terminal, as `nohup` does.

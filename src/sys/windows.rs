@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::process::Command;
 
 use tokio_serial::SerialStream;
 
@@ -89,6 +90,14 @@ pub fn cannot_keep_lines() -> Option<&'static str> {
 /// There are no signals here: ends with the status that says "stopped before the end".
 pub fn end_by_signal(_signal: StopSignal) -> ! {
     std::process::exit(1)
+}
+
+/// What opens a page in the browser, given its address.
+pub fn browser() -> Command {
+    let mut command = Command::new("rundll32");
+    // Not `start`, which is of the shell and takes `&` in an address for its own.
+    command.arg("url.dll,FileProtocolHandler");
+    command
 }
 
 #[cfg(test)]

@@ -1,60 +1,74 @@
 /*
   Call and response
-  Asks the board for a line, and asks again when it has come, at most twenty times a second.
+  The board prints a line for each byte that it gets, so this sketch sets the pace.
+  One page at a time: a second one asks as well, and both get all answers.
 
   board: firmware/CallResponse
   bridge: serial-ws
+  without a board: serial-ws --port sim:call
+
+  works from serial-ws --web, from a local web server, and in the p5 web editor
+  (start serial-ws with --allow-origin https://preview.p5js.org for that one)
 */
 
-let socket;            // the connection to serial-ws
-let knob = 0;          // the first sensor, 0 to 1023
-let light = 0;         // the second sensor, 0 to 1023
-let pressed = 0;       // 1 while the button is pressed
-let answered = false;  // whether a line has come since the last call
-let lastCall = 0;      // when this page last asked, in milliseconds
+// where serial-ws is; on a phone, the name of the computer instead of localhost:
+const address = "ws://localhost:8080";
+
+let socket;                    // the connection to serial-ws
+let message = "connecting";    // what to say as long as there is nothing to draw
+let readings = [];             // the numbers of the latest line
+let answers = 0;               // how many lines came
 
 function setup() {
-  createCanvas(400, 400);
-  // every page that is open calls as often as this:
-  frameRate(20);
+  createCanvas(windowWidth, windowHeight);
+  textSize(18);
   connect();
 }
 
 function connect() {
-  socket = new WebSocket("ws://localhost:8080");
+  socket = new WebSocket(address);
+  socket.onopen = ask;
   socket.onmessage = readLine;
   // when the connection ends, try again a second later:
-  socket.onclose = reconnect;
+  socket.onclose = tryAgain;
 }
 
-function reconnect() {
-  setTimeout(connect, 1000);
+function ask() {
+  // any byte will do:
+  socket.send("x");
 }
 
 function readLine(event) {
-  const values = event.data.split(",").map(Number);
-  // hello is no reading, but a reason to ask for one:
-  if (values.length === 3) {
-    [knob, light, pressed] = values;
+  // a board that has just started says hello until it is asked:
+  if (event.data !== "hello") {
+    readings = event.data.split(",").map(Number);
+    answers++;
+    message = "";
   }
-  answered = true;
-}
-
-function call() {
-  send("x");
-  answered = false;
-  lastCall = millis();
+  // ask for the next line:
+  ask();
 }
 
 function draw() {
-  // a call or its response may be lost, so ask again after a second:
-  if (answered || millis() - lastCall > 1000) call();
-  background(240);
-  fill(pressed === 1 ? "tomato" : "white");
-  circle(map(knob, 0, 1023, 0, width), map(light, 0, 1023, height, 0), 50);
+  background(250);
+  noStroke();
+  fill(60);
+  text(message, 20, 40);
+  if (readings.length === 0) return;
+  text(answers + " answers: " + readings.join("  "), 20, 40);
+  // a bar for each number:
+  fill(0, 100, 200);
+  for (let i = 0; i < readings.length; i++) {
+    const long = map(readings[i], 0, 1023, 1, width - 40);
+    rect(20, 80 + i * 60, long, 40);
+  }
 }
 
-function send(message) {
-  // only an open connection can send:
-  if (socket.readyState === WebSocket.OPEN) socket.send(message);
+function tryAgain() {
+  message = "no connection. is serial-ws running?";
+  setTimeout(connect, 1000);
+}
+
+function windowResized() {
+  resizeCanvas(windowWidth, windowHeight);
 }

@@ -1,38 +1,77 @@
 /*
   One number
-  A circle as large as the reading of the sensor.
+  Draws a graph of a sensor: one number per line.
 
   board: firmware/OneNumber
   bridge: serial-ws
+  without a board: serial-ws --port sim
+
+  works from serial-ws --web, from a local web server, and in the p5 web editor
+  (start serial-ws with --allow-origin https://preview.p5js.org for that one)
 */
 
-let socket;       // the connection to serial-ws
-let reading = 0;  // the latest reading of the sensor, 0 to 1023
+// where serial-ws is; on a phone, the name of the computer instead of localhost:
+const address = "ws://localhost:8080";
+
+let socket;                    // the connection to serial-ws
+let message = "connecting";    // what to say as long as there is nothing to draw
+let readings = [];             // the latest readings, one per pixel
 
 function setup() {
-  createCanvas(400, 400);
+  createCanvas(windowWidth, windowHeight);
+  textSize(18);
   connect();
 }
 
 function connect() {
-  socket = new WebSocket("ws://localhost:8080");
+  socket = new WebSocket(address);
+  socket.onopen = opened;
   socket.onmessage = readLine;
   // when the connection ends, try again a second later:
-  socket.onclose = reconnect;
+  socket.onclose = tryAgain;
 }
 
-function reconnect() {
-  setTimeout(connect, 1000);
+function opened() {
+  message = "connected. waiting for a line";
 }
 
 function readLine(event) {
-  const number = parseInt(event.data);
-  // pass over what is no number:
-  if (!isNaN(number)) reading = number;
+  // take the number at the beginning of the line:
+  const reading = parseInt(event.data);
+  // lines without one are passed over:
+  if (isNaN(reading)) return;
+  message = "";
+  readings.push(reading);
+  // keep as many as fit on the canvas:
+  if (readings.length > width) readings.shift();
 }
 
 function draw() {
-  background(240);
-  fill("teal");
-  circle(width / 2, height / 2, map(reading, 0, 1023, 10, width));
+  background(250);
+  noStroke();
+  fill(60);
+  text(message, 20, 40);
+  if (readings.length === 0) return;
+  // the latest reading as a number:
+  text(readings[readings.length - 1], 20, 40);
+  // and all of them as a line, the latest at the right:
+  noFill();
+  stroke(0, 100, 200);
+  strokeWeight(2);
+  beginShape();
+  for (let i = 0; i < readings.length; i++) {
+    const x = width - readings.length + i;
+    const y = map(readings[i], 0, 1023, height - 20, 60);
+    vertex(x, y);
+  }
+  endShape();
+}
+
+function tryAgain() {
+  message = "no connection. is serial-ws running?";
+  setTimeout(connect, 1000);
+}
+
+function windowResized() {
+  resizeCanvas(windowWidth, windowHeight);
 }

@@ -1,0 +1,81 @@
+// What the page keeps: bounded, and true about gaps.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Lines, Log, MOST_CHARACTERS, MOST_ROWS } from "../../../web/page/log.js";
+import { MOST_SAMPLES, MOST_SERIES, Table, scale } from "../../../web/page/series.js";
+
+const line = (text) => ({ kind: "line", text, t: 0 });
+const sample = (object) => new Map(Object.entries(object));
+
+test("a log keeps the newest rows only", () => {
+  const log = new Log();
+  for (let index = 0; index < MOST_ROWS * 3; index++) log.add(line(String(index)));
+  assert.equal(log.end, MOST_ROWS * 3);
+  assert.ok(log.length <= MOST_ROWS * 1.2);
+  assert.equal(log.slice(log.end - 1)[0].text, String(MOST_ROWS * 3 - 1));
+  assert.equal(log.slice(log.start)[0].text, String(log.start));
+});
+
+test("a log of long lines is bounded by their characters", () => {
+  const log = new Log();
+  let most = 0;
+  for (let index = 0; index < 2000; index++) {
+    log.add(line("x".repeat(16384)));
+    most = Math.max(most, log.length * 16384);
+  }
+  assert.ok(most <= MOST_CHARACTERS * 1.2 + 16384, String(most));
+  assert.ok(log.length > 100);
+});
+
+test("lines are put together from chunks", () => {
+  const lines = new Lines();
+  assert.deepEqual(lines.push("a\r"), []);
+  assert.deepEqual(lines.push("\nb\nc"), ["a", "b"]);
+  assert.deepEqual(lines.push("d\n"), ["cd"]);
+  for (let index = 0; index < 100; index++) lines.push("x".repeat(10000));
+  assert.ok(lines.push("\n")[0].length <= 16384);
+});
+
+test("a table overwrites the oldest samples", () => {
+  const table = new Table();
+  for (let index = 0; index < MOST_SAMPLES + 10; index++) table.add(index, sample({ a: index }));
+  assert.equal(table.start, 10);
+  assert.equal(table.time(table.start), 10);
+  assert.equal(table.at(500.5), 501);
+  assert.equal(table.at(0), 10);
+  assert.deepEqual(table.range(["a"], table.start, table.end), { low: 10, high: MOST_SAMPLES + 9 });
+});
+
+test("a table passes over more series than it has room for", () => {
+  const table = new Table();
+  for (let index = 0; index < 1000; index++) table.add(index, sample({ [`s${index}`]: 1 }));
+  assert.equal(table.series.size, MOST_SERIES);
+});
+
+test("series that take turns have their last value, and none after a gap", () => {
+  const table = new Table();
+  table.add(1, sample({ a: 1 }));
+  table.add(2, sample({ b: 2 }));
+  assert.equal(table.value("a", 1), 1);
+  table.gap();
+  assert.ok(Number.isNaN(table.value("a", 2)));
+  assert.deepEqual(table.range(["a", "b"], 0, table.end), { low: 1, high: 2 });
+  assert.equal(table.csv(), "time,a,b\r\n1.000000,1,\r\n2.000000,,2\r\n");
+});
+
+test("time never goes back in a table", () => {
+  const table = new Table();
+  table.add(5, sample({ a: 1 }));
+  table.add(4, sample({ a: 1 }));
+  assert.equal(table.time(1), 5);
+});
+
+test("a scale grows at once and shrinks slowly", () => {
+  const first = scale(undefined, { low: 0, high: 100 });
+  assert.ok(first.low < 0 && first.high > 100);
+  assert.ok(scale(first, { low: 0, high: 200 }).high > 200);
+  const after = scale(first, { low: 0, high: 10 });
+  assert.ok(after.high < first.high && after.high > 90);
+  assert.ok(scale(undefined, { low: 5, high: 5 }).high > 5);
+});

@@ -1,0 +1,105 @@
+// What the page makes of lines, without a browser: node --test tests/browser/unit
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { SeriesParser, csvField, hex, short, ticks, visible } from "../../../web/page/parse.js";
+
+function check(lines, expected) {
+  const parser = new SeriesParser();
+  const all = [].concat(lines);
+  const results = all.map((line) => parser.parse(line));
+  const last = results.at(-1);
+  assert.deepEqual(last && Object.fromEntries(last), expected, JSON.stringify(lines));
+}
+
+test("plain numbers", () => {
+  check("512", { value: 512 });
+  check(" -3.5 ", { value: -3.5 });
+  check("+1e3", { value: 1000 });
+  check(".5", { value: 0.5 });
+  check("nan", { value: NaN });
+});
+
+test("separated by comma, tab, semicolon or blanks", () => {
+  const three = { "value 1": 1, "value 2": -2.5, "value 3": 3 };
+  check("1,-2.5,3", three);
+  check("1, -2.5 , 3,", three);
+  check("1\t-2.5\t3", three);
+  check("1;-2.5;3", three);
+  check("1  -2.5   3", three);
+});
+
+test("a header names the columns, while their number is the same", () => {
+  check(["temp,humidity", "21.5,40"], { temp: 21.5, humidity: 40 });
+  check(["temp\thumidity", "21.5\t40"], { temp: 21.5, humidity: 40 });
+  check(["temp,humidity", "1,2,3"], { "value 1": 1, "value 2": 2, "value 3": 3 });
+  check(["hello, board", "12"], { value: 12 });
+});
+
+test("a column of words keeps its place", () => {
+  check("1,ready,3", { "value 1": 1, "value 3": 3 });
+});
+
+test("labels and values", () => {
+  check("light:80", { light: 80 });
+  check("a:1,b:2", { a: 1, b: 2 });
+  check("a: 1\tb: -2.5", { a: 1, b: -2.5 });
+  check("sensor = 523", { sensor: 523 });
+  check("Temperature: 23.5C, Humidity: 40%", { Temperature: 23.5, Humidity: 40 });
+  check("größe:4", { größe: 4 });
+  check("a:nan", { a: NaN });
+});
+
+test("JSON", () => {
+  check('{"x":1,"y":{"z":2},"on":true,"name":"uno"}', { x: 1, "y.z": 2, on: 1 });
+  check("[1,2]", { "value 1": 1, "value 2": 2 });
+  check('{"x":', undefined);
+  check('{"name":"uno"}', undefined);
+});
+
+test("what is no data gives nothing", () => {
+  for (const line of ["", "hello", "Listening on port 80 with 3 sensors", "12:30:45", "<script>alert(1)</script>", "1".repeat(5000)]) {
+    check(line, undefined);
+  }
+  check("started at 12:30:45", undefined);
+});
+
+test("no line takes long to look at", () => {
+  const before = Date.now();
+  for (const piece of ["a", "a ", "a:", "1,", "1e", "{", "[", "a=1 ", ": ", "_ "]) {
+    new SeriesParser().parse(piece.repeat(4096 / piece.length));
+  }
+  assert.ok(Date.now() - before < 1000, `${Date.now() - before} ms`);
+});
+
+test("control characters are visible", () => {
+  assert.equal(visible("\x1b[31mred\x07\0"), "␛[31mred␇␀");
+  assert.equal(visible("a\tb"), "a\tb");
+  assert.equal(visible("\x7f\u202e\u200b"), "␡‹U+202E›‹U+200B›");
+  assert.equal(visible("<b>é</b>"), "<b>é</b>");
+});
+
+test("hex rows", () => {
+  const [row, next] = hex(Uint8Array.from({ length: 17 }, (_, index) => index + 60), 16);
+  assert.equal(row, "00000010  3c 3d 3e 3f 40 41 42 43 44 45 46 47 48 49 4a 4b  <=>?@ABCDEFGHIJK");
+  assert.match(next, /^00000020  4c {47,}L$/);
+});
+
+test("ticks are round and few", () => {
+  assert.deepEqual(ticks(0, 1023, 5), [0, 500, 1000]);
+  assert.deepEqual(ticks(-1, 1, 4), [-1, -0.5, 0, 0.5, 1].map((tick) => tick || 0));
+  assert.deepEqual(ticks(1, 1, 5), []);
+  assert.ok(ticks(0, 1e308, 5).length < 20);
+});
+
+test("numbers are short", () => {
+  assert.equal(short(0.1 + 0.2), "0.3");
+  assert.equal(short(12345678), "1.23e+7");
+  assert.equal(short(NaN), "–");
+});
+
+test("a field of a CSV file is no formula", () => {
+  assert.equal(csvField("=cmd|x"), "'=cmd|x");
+  assert.equal(csvField('a,"b"'), '"a,""b"""');
+  assert.equal(csvField("temp"), "temp");
+});

@@ -1,0 +1,253 @@
+//! The folder of `--web`, and `--open`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::support::{Bridge, Program, http};
+
+/// A folder that goes with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str, files: &[(&str, &str)]) -> Self {
+        let path = std::env::temp_dir().join(format!("serial-ws-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        let folder = Self(path);
+        for (name, text) in files {
+            folder.write(name, text);
+        }
+        folder
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.0.join(name);
+        fs::create_dir_all(path.parent().expect("a file is in a folder"))
+            .expect("folders can be made");
+        fs::write(path, text).expect("files can be written");
+    }
+
+    async fn serve(&self) -> Bridge {
+        let web = self.0.to_str().expect("the path is text");
+        Bridge::start(&["--port", "sensor=sim", "--web", web]).await
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[tokio::test]
+async fn the_folder_is_served_live_with_the_right_types() {
+    let folder = Folder::new(
+        "live",
+        &[
+            ("index.html", "<script>mine</script>"),
+            ("sketch.js", "one"),
+            ("data/a b.csv", "1,2"),
+            ("data/index.html", "inside"),
+            ("style.css", "p {}"),
+        ],
+    );
+    let bridge = folder.serve().await;
+    for (path, kind, body) in [
+        ("/", "text/html", "mine"),
+        ("/index.html", "text/html", "mine"),
+        ("/sketch.js", "text/javascript", "one"),
+        ("/sketch.js?v=2", "text/javascript", "one"),
+        ("/data/a%20b.csv", "text/csv", "1,2"),
+        ("/data/", "text/html", "inside"),
+        ("/style.css", "text/css", "p {}"),
+    ] {
+        let reply = bridge.get(path).await;
+        assert_eq!(reply.status, 200, "{path}: {reply:?}");
+        assert!(reply.body.contains(body), "{path}: {reply:?}");
+        let said = reply.header("Content-Type").expect("there is a type");
+        assert!(said.starts_with(kind), "{path}: {said}");
+        // A learner's page has scripts of its own and from elsewhere.
+        assert_eq!(reply.header("Content-Security-Policy"), None, "{path}");
+    }
+    folder.write("sketch.js", "two");
+    assert_eq!(bridge.get("/sketch.js").await.body, "two");
+    let reply = bridge.get("/data").await;
+    assert_eq!(reply.header("Location"), Some("/data/"), "{reply:?}");
+    let reply = http(bridge.address(), "POST", "/sketch.js", &[]).await;
+    assert_eq!(reply.status, 405, "{reply:?}");
+}
+
+#[tokio::test]
+async fn nothing_hidden_or_outside_is_served() {
+    let folder = Folder::new(
+        "outside",
+        &[
+            ("web/a.txt", "a"),
+            ("web/.env", "secret"),
+            ("web/.git/config", "secret"),
+            ("secret", "secret"),
+            ("web/d/x", "x"),
+        ],
+    );
+    #[cfg(unix)]
+    for (link, target) in [
+        ("out", "../secret"),
+        ("passwd", "/etc/passwd"),
+        ("up", ".."),
+        ("in", "a.txt"),
+    ] {
+        std::os::unix::fs::symlink(target, folder.0.join("web").join(link))
+            .expect("links can be made");
+    }
+    let web = folder.0.join("web");
+    let web = web.to_str().expect("the path is text");
+    let bridge = Bridge::start(&["--port", "sim", "--web", web]).await;
+    assert_eq!(bridge.get("/a.txt").await.body, "a");
+    if cfg!(unix) {
+        assert_eq!(
+            bridge.get("/in").await.body,
+            "a",
+            "a link that stays inside"
+        );
+    }
+    for path in [
+        "/../secret",
+        "/%2e%2e/secret",
+        "/..%2fsecret",
+        "/a/../../secret",
+        "/..%5csecret",
+        "/.env",
+        "/%2eenv",
+        "/.git/config",
+        "/out",
+        "/passwd",
+        "/up/secret",
+        "//etc/passwd",
+        "/a.txt%00",
+        "/COM3",
+        "/nul",
+        "/d/",
+        "/none",
+        "/_serial-ws/..%2f..%2fCargo.toml",
+        "/_serial-ws/%2e%2e%2f%2e%2e%2fCargo.toml",
+    ] {
+        let reply = bridge.get(path).await;
+        assert_eq!(reply.status, 404, "{path}: {reply:?}");
+        assert!(!reply.body.contains("secret"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn our_own_pages_win_and_say_so() {
+    let folder = Folder::new(
+        "ours",
+        &[
+            ("index.html", "mine"),
+            ("hello", "mine"),
+            ("api/x", "mine"),
+            ("serial-ws.js", "mine"),
+        ],
+    );
+    let bridge = folder.serve().await;
+    assert!(
+        bridge
+            .get("/_serial-ws/")
+            .await
+            .body
+            .contains("<title>serial-ws")
+    );
+    assert!(
+        bridge
+            .get("/serial-ws.js")
+            .await
+            .body
+            .contains("class SerialWs")
+    );
+    assert!(bridge.get("/hello").await.body.contains("\"allowed\""));
+    for name in ["hello", "api", "serial-ws.js"] {
+        bridge
+            .program
+            .said(&format!("{name} in the folder is not served"))
+            .await;
+    }
+    assert!(
+        !bridge
+            .program
+            .log()
+            .iter()
+            .any(|line| line.contains("metrics in"))
+    );
+}
+
+#[tokio::test]
+async fn the_built_in_page_has_all_of_its_parts() {
+    let bridge = Bridge::start(&["--port", "sim"]).await;
+    let page = bridge.get("/").await.body;
+    let parts = page
+        .split('"')
+        .filter(|part| part.starts_with("/_serial-ws/"));
+    let parts: Vec<_> = parts.collect();
+    assert!(parts.len() >= 3, "{parts:?}");
+    for part in parts
+        .into_iter()
+        .chain(["/serial-ws.js", "/serial-ws.mjs", "/serial-ws-p5.js"])
+    {
+        assert_eq!(bridge.get(part).await.status, 200, "{part}");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_wrong_usage() {
+    let ended = Program::run(&["--port", "sim", "--web", "/no/such/folder"]).await;
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+    assert!(
+        ended
+            .stderr
+            .contains("/no/such/folder: there is no such folder"),
+        "{ended:?}"
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn open_shows_the_page_in_the_browser() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = Folder::new(
+        "open",
+        &[("xdg-open", "#!/bin/sh\necho \"$1\" > \"$0.shown\"\n")],
+    );
+    let opener = folder.0.join("xdg-open");
+    fs::set_permissions(&opener, fs::Permissions::from_mode(0o755))
+        .expect("it can be made a program");
+    fs::copy(&opener, folder.0.join("open")).expect("it has the name of macOS too");
+    let path = folder.0.to_str().expect("the path is text");
+    let program = Program::start_with(
+        &["--port", "sim", "--listen", "127.0.0.1:0", "--open"],
+        &[("PATH", path)],
+    );
+    let listening = program.said("listening on").await;
+    let port: String = listening
+        .rsplit(':')
+        .next()
+        .into_iter()
+        .flat_map(str::chars)
+        .take_while(char::is_ascii_digit)
+        .collect();
+    let shown = crate::support::until("the browser to be opened", async || {
+        ["xdg-open.shown", "open.shown"]
+            .iter()
+            .find_map(|name| fs::read_to_string(folder.0.join(name)).ok())
+            .filter(|text| text.ends_with('\n'))
+    });
+    assert_eq!(shown.await.trim(), format!("http://localhost:{port}/"));
+}
+
+#[tokio::test]
+async fn where_no_browser_can_be_opened_the_bridge_runs_on() {
+    let program = Program::start_with(
+        &["--port", "sim", "--listen", "127.0.0.1:0", "--open"],
+        &[("PATH", "/no/such/folder")],
+    );
+    program.said("cannot open a browser").await;
+    program.said("sim is open").await;
+}

@@ -1,0 +1,364 @@
+// Draws the newest samples on a canvas, with a legend whose values follow the pointer.
+
+import { clock, short, ticks } from "./parse.js";
+import { GAP, MOST_SAMPLES, scale } from "./series.js";
+
+/** Pixels around the plot: room for the numbers at the left and the times below. */
+const LEFT = 58, RIGHT = 10, TOP = 10, BOTTOM = 24;
+/** Colours that there are, as --series-1 and so on. */
+const COLOURS = 8;
+/** Steps between times on the axis, in seconds. */
+const TIME_STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300];
+
+export class Plotter {
+  /** Seconds that are shown. */
+  span = 10;
+  /** Seconds that the clock of the bridge is behind ours, as far as we know. */
+  behind = 0;
+  /** Whether new samples can come. */
+  live = false;
+  /** The time at which the picture stands still, or undefined. @type {number | undefined} */
+  #still;
+  /** The row under the pointer, or undefined. @type {number | undefined} */
+  #row;
+  /** @type {Set<string>} */
+  #off = new Set();
+  /** @type {{low: number, high: number} | undefined} */
+  #scale;
+  /** @type {Map<string, {item: HTMLElement, value: HTMLElement}>} */
+  #legend = new Map();
+  /** @type {Record<string, string>} */
+  #colours = {};
+  /** Rows and time of the last picture. */
+  #drawn = -1;
+  #said = 0;
+
+  /**
+   * @param {import("./series.js").Table} table
+   * @param {{canvas: HTMLCanvasElement, legend: HTMLElement, empty: HTMLElement}} places
+   * @param {() => void} changed asks for a frame
+   */
+  constructor(table, places, changed) {
+    this.table = table;
+    this.places = places;
+    this.changed = changed;
+    const { canvas } = places;
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    dark.addEventListener("change", () => this.#again(true));
+    this.#again(true);
+    new ResizeObserver(() => this.#again()).observe(canvas);
+    canvas.addEventListener("pointermove", (event) => this.#point(event.offsetX));
+    canvas.addEventListener("pointerdown", (event) => this.#point(event.offsetX));
+    canvas.addEventListener("pointerleave", () => this.#leave());
+    canvas.addEventListener("blur", () => this.#leave());
+    canvas.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  get paused() {
+    return this.#still !== undefined;
+  }
+
+  /** @param {boolean} paused */
+  pause(paused) {
+    this.#still = paused ? this.#now() : undefined;
+    this.#again();
+  }
+
+  clear() {
+    this.table.clear();
+    this.#scale = this.#row = undefined;
+    this.#legend.clear();
+    this.#off.clear();
+    this.places.legend.replaceChildren();
+    this.#again();
+  }
+
+  /** Whether the picture changes by itself. */
+  get moving() {
+    return this.live && !this.paused && this.table.end > 0;
+  }
+
+  /** Draws, at most once per frame. */
+  draw() {
+    const { table, places } = this;
+    places.empty.hidden = table.end > 0;
+    if (this.paused && this.#drawn === this.#still && this.#row === undefined) return;
+    this.#drawn = this.#still ?? -1;
+    const view = this.#view();
+    const context = places.canvas.getContext("2d");
+    if (!context || view.width <= 0 || view.height <= 0) return;
+    const ratio = devicePixelRatio || 1;
+    const [width, height] = [Math.round(view.full * ratio), Math.round(view.tall * ratio)];
+    if (places.canvas.width !== width || places.canvas.height !== height) {
+      Object.assign(places.canvas, { width, height });
+    }
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.fillStyle = this.#colours.panel;
+    context.fillRect(0, 0, view.full, view.tall);
+    if (table.end === 0) return;
+
+    const names = [...table.series.keys()].filter((name) => !this.#off.has(name));
+    const range = table.range(names, view.first, view.last);
+    if (range) this.#scale = scale(this.paused ? undefined : this.#scale, range);
+    this.#axes(context, view);
+    context.save();
+    context.beginPath();
+    context.rect(LEFT, 0, view.width, view.tall - BOTTOM);
+    context.clip();
+    [...table.series.keys()].forEach((name, index) => {
+      if (!this.#off.has(name)) this.#curve(context, view, name, this.#colours[`series-${index % COLOURS + 1}`]);
+    });
+    context.restore();
+    this.#cross(context, view);
+    this.#tell();
+  }
+
+  /** The picture with what its lines mean, as a PNG. @returns {Promise<Blob | null>} */
+  async png() {
+    this.#again();
+    this.draw();
+    const { canvas } = this.places;
+    const ratio = devicePixelRatio || 1;
+    const copy = document.createElement("canvas");
+    copy.width = canvas.width;
+    copy.height = canvas.height + 28 * ratio;
+    const context = copy.getContext("2d");
+    if (!context) return null;
+    context.fillStyle = this.#colours.panel;
+    context.fillRect(0, 0, copy.width, copy.height);
+    context.drawImage(canvas, 0, 0);
+    context.setTransform(ratio, 0, 0, ratio, 0, canvas.height);
+    context.font = "13px system-ui, sans-serif";
+    let x = LEFT;
+    [...this.table.series.keys()].forEach((name, index) => {
+      if (this.#off.has(name)) return;
+      context.fillStyle = this.#colours[`series-${index % COLOURS + 1}`];
+      context.fillRect(x, 8, 16, 5);
+      context.fillStyle = this.#colours.ink;
+      context.fillText(name, x + 22, 15);
+      x += 40 + context.measureText(name).width;
+    });
+    return new Promise((resolve) => copy.toBlob(resolve));
+  }
+
+  /** The time at the right edge, on the clock of the bridge. */
+  #now() {
+    const newest = this.table.end > 0 ? this.table.time(this.table.end - 1) : 0;
+    const now = Date.now() / 1000 - this.behind;
+    return this.live ? Math.max(now, newest) : newest;
+  }
+
+  #view() {
+    const { clientWidth: full, clientHeight: tall } = this.places.canvas;
+    const end = this.#still ?? this.#now();
+    const start = end - this.span;
+    // One row more on the left, so that a line comes in from outside.
+    const first = Math.max(this.table.start, this.table.at(start) - 1);
+    const last = this.table.at(end + 1e-6);
+    return { full, tall, width: full - LEFT - RIGHT, height: tall - TOP - BOTTOM, start, end, first, last };
+  }
+
+  /** @param {ReturnType<Plotter["_view"]>} view @param {number} t */
+  #x(view, t) {
+    return LEFT + (t - view.start) / this.span * view.width;
+  }
+
+  #y(view, value) {
+    const { low, high } = this.#scale ?? { low: 0, high: 1 };
+    return TOP + (high - value) / (high - low) * view.height;
+  }
+
+  #axes(context, view) {
+    const { low, high } = this.#scale ?? { low: 0, high: 1 };
+    context.font = "12px system-ui, sans-serif";
+    context.lineWidth = 1;
+    context.strokeStyle = this.#colours.grid;
+    context.fillStyle = this.#colours.quiet;
+    context.textAlign = "right";
+    context.textBaseline = "middle";
+    context.beginPath();
+    for (const value of ticks(low, high, view.height / 50)) {
+      const y = Math.round(this.#y(view, value)) + 0.5;
+      context.moveTo(LEFT, y);
+      context.lineTo(LEFT + view.width, y);
+      context.fillText(short(value), LEFT - 8, y);
+    }
+    context.textAlign = "center";
+    context.textBaseline = "top";
+    const least = this.span / Math.max(view.width / 95, 1);
+    const step = TIME_STEPS.find((step) => step >= least) ?? 600;
+    for (let t = Math.ceil(view.start / step) * step; t <= view.end; t += step) {
+      const x = Math.round(this.#x(view, t)) + 0.5;
+      context.moveTo(x, TOP);
+      context.lineTo(x, TOP + view.height);
+      const half = 28;
+      if (x > LEFT + half / 2 && x < view.full - half) context.fillText(clock(t).slice(0, step < 1 ? 10 : 8), x, view.tall - BOTTOM + 7);
+    }
+    context.stroke();
+  }
+
+  /** Draws one series; where pixels hold many samples, their least and greatest. */
+  #curve(context, view, name, colour) {
+    const column = this.table.series.get(name);
+    if (!column) return;
+    context.strokeStyle = colour;
+    context.lineWidth = 1.8;
+    context.lineJoin = "round";
+    context.beginPath();
+    const dense = view.last - view.first > view.width * 3;
+    let open = false, pixel = NaN, low = 0, high = 0, value = 0;
+    const flush = () => {
+      if (Number.isNaN(pixel)) return;
+      if (low !== high) {
+        context.lineTo(pixel, this.#y(view, low));
+        context.lineTo(pixel, this.#y(view, high));
+      }
+      context.lineTo(pixel, this.#y(view, value));
+    };
+    for (let row = view.first; row < view.last; row++) {
+      const at = row % MOST_SAMPLES;
+      const next = column[at];
+      if (Number.isNaN(next)) continue;
+      if (next === GAP) {
+        flush();
+        pixel = NaN;
+        open = false;
+        continue;
+      }
+      const x = this.#x(view, this.table.times[at]);
+      if (!open) {
+        context.moveTo(x, this.#y(view, next));
+        open = true;
+      }
+      if (!dense) {
+        context.lineTo(x, this.#y(view, next));
+        continue;
+      }
+      if (Math.round(x) !== pixel) {
+        flush();
+        [pixel, low, high] = [Math.round(x), next, next];
+      }
+      low = Math.min(low, next);
+      high = Math.max(high, next);
+      value = next;
+    }
+    if (dense) flush();
+    context.stroke();
+  }
+
+  #cross(context, view) {
+    const row = this.#row;
+    if (row === undefined || row < view.first || row >= view.last) return;
+    const t = this.table.time(row);
+    const x = this.#x(view, t);
+    context.strokeStyle = this.#colours.quiet;
+    context.lineWidth = 1;
+    context.beginPath();
+    context.moveTo(x, TOP);
+    context.lineTo(x, TOP + view.height);
+    context.stroke();
+    [...this.table.series.keys()].forEach((name, index) => {
+      const value = this.table.value(name, row);
+      if (this.#off.has(name) || Number.isNaN(value)) return;
+      context.fillStyle = this.#colours[`series-${index % COLOURS + 1}`];
+      context.beginPath();
+      context.arc(x, this.#y(view, value), 4, 0, 7);
+      context.fill();
+    });
+    const text = clock(t);
+    const wide = context.measureText(text).width + 12;
+    const left = Math.min(Math.max(x - wide / 2, LEFT), view.full - wide);
+    context.fillStyle = this.#colours.ink;
+    context.fillRect(left, view.tall - BOTTOM + 2, wide, 20);
+    context.fillStyle = this.#colours.panel;
+    context.textAlign = "left";
+    context.textBaseline = "top";
+    context.fillText(text, left + 6, view.tall - BOTTOM + 7);
+  }
+
+  /** Values of the legend, and what a screen reader says of the picture. */
+  #tell() {
+    const row = this.#row ?? (this.paused ? this.#view().last : this.table.end) - 1;
+    [...this.table.series.keys()].forEach((name, index) => {
+      const { value } = this.#legend.get(name) ?? this.#item(name, index);
+      const text = short(this.table.value(name, row));
+      if (value.textContent !== text) value.textContent = text;
+    });
+    if (Date.now() - this.#said < 2000 && this.#row === undefined) return;
+    this.#said = Date.now();
+    const values = [...this.table.series.keys()].map((name) => `${name} ${short(this.table.value(name, row))}`);
+    this.places.canvas.setAttribute("aria-label", `Plot of ${values.join(", ")}`);
+  }
+
+  #item(name, index) {
+    const item = document.createElement("li");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.title = "Show or hide";
+    button.setAttribute("aria-pressed", "true");
+    const part = (kind, text) => {
+      const span = document.createElement("span");
+      span.className = kind;
+      span.textContent = text;
+      return span;
+    };
+    const value = part("value", "");
+    button.append(part(`swatch s${index % COLOURS + 1}`, ""), part("name", name), value);
+    button.addEventListener("click", () => {
+      const off = this.#off.has(name);
+      if (off) this.#off.delete(name);
+      else this.#off.add(name);
+      button.setAttribute("aria-pressed", String(off));
+      this.#scale = undefined;
+      this.#again();
+    });
+    item.append(button);
+    this.places.legend.append(item);
+    const parts = { item, value };
+    this.#legend.set(name, parts);
+    return parts;
+  }
+
+  #point(x) {
+    const view = this.#view();
+    if (this.table.end === 0) return;
+    const t = view.start + (x - LEFT) / view.width * this.span;
+    const row = this.table.at(t);
+    // The nearer one of the two.
+    const before = row > view.first && t - this.table.time(row - 1) < this.table.time(row) - t;
+    this.#row = Math.min(before ? row - 1 : row, view.last - 1);
+    this.changed();
+  }
+
+  #leave() {
+    this.#row = undefined;
+    this.#again();
+  }
+
+  #key(event) {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (step) {
+      const view = this.#view();
+      const row = (this.#row ?? view.last - 1) + step * (event.shiftKey ? 10 : 1);
+      this.#row = Math.max(view.first, Math.min(row, view.last - 1));
+    } else if (event.key === "Escape") {
+      this.#row = undefined;
+    } else if (event.key === " ") {
+      document.getElementById("plot-pause")?.click();
+    } else {
+      return;
+    }
+    event.preventDefault();
+    this.#again();
+  }
+
+  #again(colours = false) {
+    if (colours) {
+      const style = getComputedStyle(document.documentElement);
+      const names = ["panel", "ink", "quiet", "grid", ...Array.from({ length: COLOURS }, (_, index) => `series-${index + 1}`)];
+      for (const name of names) this.#colours[name] = style.getPropertyValue(`--${name}`).trim();
+    }
+    this.#drawn = -1;
+    this.changed();
+  }
+}
