@@ -38,26 +38,26 @@ const turn = (shows, ...commands) => async ({ board, page }) => {
 };
 
 /** A click in the middle of the slider dims the LED, and the page shows what the board told. */
-const dim = async ({ board, page }) => {
+const dim = (told) => async ({ board, page }) => {
   await page.until("it is connected", "socket.readyState === 1");
   await page.click("input");
   const event = await board.hears("pwm 9");
-  await page.until("the page shows it", `brightness === "${event.split(" ")[2]}"`);
+  await page.until("the page shows it", `${told} === "${event.split(" ")[2]}"`);
 };
 
 /** What to do with each page, and what must come of it. */
 const proofs = {
-  OneNumber: turn("reading === 818"),
+  OneNumber: turn("readings.at(-1) === 818"),
   RawByte: turn("readings.at(-1) === 204"),
-  SeveralSensors: turn("knob === 818 && light === 204 && pressed === 1", "adc 1 1000", "pin 2 0"),
+  SeveralSensors: turn("knob === 818 && light === 204 && button === 1", "adc 1 1000", "pin 2 0"),
   JsonLines: turn("values.potentiometer === 818 && values.button === 1", "pin 2 0"),
   LabelledValues: turn("values.potentiometer === 818 && values.light === 204", "adc 1 1000"),
-  CallResponse: turn("knob === 818 && light === 204 && pressed === 1", "adc 1 1000", "pin 2 0"),
+  CallResponse: turn('readings.join() === "818,204,1"', "adc 1 1000", "pin 2 0"),
   CallResponseBinary: turn("reading === 818"),
   Orientation: turn("pitch < -5", "adc 2 3000"),
   Button: turn('pressed === "1"', "pin 2 0"),
-  DimmerByte: dim,
-  DimmerNumber: dim,
+  DimmerByte: dim("brightness"),
+  DimmerNumber: dim("heard"),
 
   async LedLetters({ board, page }) {
     await page.until("it is connected", "socket.readyState === 1");
