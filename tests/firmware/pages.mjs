@@ -19,7 +19,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 const [folder, program, p5] = process.argv.slice(2);
-const pages = join(dirname(fileURLToPath(import.meta.url)), "../../web/p5");
+const web = join(dirname(fileURLToPath(import.meta.url)), "../../web");
 const chromium = process.env.CHROMIUM ?? "chromium";
 
 /** How long to wait for something that must happen. */
@@ -43,6 +43,23 @@ const dim = (told) => async ({ board, page }) => {
   await page.click("input");
   const event = await board.hears("pwm 9");
   await page.until("the page shows it", `${told} === "${event.split(" ")[2]}"`);
+};
+
+/** Pages in a room: what one sends, the other hears. */
+const room = {
+  "p5/WiFiClient/": async ({ page, another }) => {
+    await page.until("it is connected", "socket.readyState === 1");
+    await another.until("the other is connected", "socket.readyState === 1");
+    await page.click("input");
+    await another.until("the number is there", "number > 100 && number < 155");
+  },
+  "plain/chat.html": async ({ page, another }) => {
+    await page.until("it is connected", "socket.readyState === 1");
+    await another.until("the other is connected", "socket.readyState === 1");
+    await page.click("input");
+    await page.type("hé <b>llo");
+    await another.until("it was heard", 'messages.firstChild?.textContent === "hé <b>llo"');
+  },
 };
 
 /** What to do with each page, and what must come of it. */
@@ -144,7 +161,7 @@ class Teller {
   }
 }
 
-/** The browser, and one page in it at a time. */
+/** The browser. */
 class Browser {
   static async start(profile) {
     const browser = new Browser();
@@ -157,6 +174,7 @@ class Browser {
       { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] },
     );
     browser.answers = new Map();
+    browser.pages = new Map();
     browser.next = 1;
     let rest = "";
     browser.child.stdio[4].setEncoding("utf8").on("data", (text) => {
@@ -183,11 +201,11 @@ class Browser {
         body: readFileSync(p5).toString("base64"),
       }, sessionId);
     } else if (method === "Runtime.exceptionThrown") {
-      this.thrown.push(params.exceptionDetails.exception?.description ?? params.exceptionDetails.text);
+      this.pages.get(sessionId).thrown.push(params.exceptionDetails.exception?.description ?? params.exceptionDetails.text);
     }
   }
 
-  give(method, params = {}, sessionId = this.session) {
+  give(method, params = {}, sessionId = undefined) {
     const id = this.next++;
     this.child.stdio[3].write(`${JSON.stringify({ id, method, params, sessionId })}\0`);
     const answer = new Promise((done, fail) => this.answers.set(id, { done, fail }));
@@ -196,26 +214,38 @@ class Browser {
 
   /** Opens a page whose ws://localhost:8080 is the bridge at `address`. */
   async open(url, address) {
-    this.thrown = [];
-    this.session = undefined;
     const { targetId } = await this.give("Target.createTarget", { url: "about:blank" });
     const { sessionId } = await this.give("Target.attachToTarget", { targetId, flatten: true });
-    [this.session, this.target] = [sessionId, targetId];
-    await this.give("Runtime.enable");
-    await this.give("Page.enable");
-    await this.give("Fetch.enable", { patterns: [{ urlPattern: "https://*" }] });
-    await this.give("Page.addScriptToEvaluateOnNewDocument", {
+    const page = new Page(this, sessionId, targetId);
+    this.pages.set(sessionId, page);
+    await page.give("Runtime.enable");
+    await page.give("Page.enable");
+    await page.give("Fetch.enable", { patterns: [{ urlPattern: "https://*" }] });
+    await page.give("Page.addScriptToEvaluateOnNewDocument", {
       source: `{ const Real = WebSocket; WebSocket = class extends Real {
         constructor(url) { super(url.replace("localhost:8080", "${address}")); } }; }`,
     });
-    await this.give("Page.navigate", { url });
-    await this.until("there is a canvas", 'document.querySelector("canvas") !== null');
+    await page.give("Page.navigate", { url });
+    await page.until("it is there", 'document.querySelector("canvas, form") !== null');
+    return page;
+  }
+}
+
+/** A page in the browser. */
+class Page {
+  thrown = [];
+
+  constructor(browser, session, target) {
+    Object.assign(this, { browser, session, target });
+  }
+
+  give(method, params) {
+    return this.browser.give(method, params, this.session);
   }
 
   async close() {
-    const target = this.target;
-    this.session = undefined;
-    await this.give("Target.closeTarget", { targetId: target });
+    await this.browser.give("Target.closeTarget", { targetId: this.target });
+    if (this.thrown.length > 0) throw new Error(`the page threw: ${this.thrown}`);
   }
 
   async value(expression) {
@@ -268,7 +298,7 @@ const types = { ".html": "text/html", ".js": "text/javascript" };
 const server = createServer(async (request, response) => {
   try {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://x").pathname));
-    const file = join(pages, path.endsWith("/") ? `${path}index.html` : path);
+    const file = join(web, path.endsWith("/") ? `${path}index.html` : path);
     const body = await readFile(file);
     response.setHeader("Content-Type", types[extname(file)] ?? "text/plain").end(body);
   } catch {
@@ -280,27 +310,43 @@ const scratch = await mkdtemp(join(tmpdir(), "serial-ws-pages-"));
 await new Promise((done) => server.listen(0, "127.0.0.1", done));
 const browser = await Browser.start(join(scratch, "profile"));
 let failed = 0;
-for (const [name, proof] of Object.entries(proofs)) {
-  const board = (link) => new Teller(join(folder, "uno-sim"), ["--link", link, join(folder, `${name}.elf`)], "stdout");
-  const links = [join(scratch, `${name}-left`), join(scratch, `${name}-right`)];
-  const tellers = [board(links[0]), ...(name === "TwoBoards" ? [board(links[1])] : [])];
-  const ports = tellers.flatMap((_, side) => ["--port", `${["left", "right"][side]}=${links[side]}`]);
+
+/** Tries one proof on `count` pages at `path`, behind a bridge with these ports. */
+async function prove(name, path, count, boards, ports, proof) {
+  const programs = [...boards];
+  const open = [];
   try {
-    for (const teller of tellers) await teller.hears("start");
+    for (const board of boards) await board.hears("start");
     const bridge = new Teller(program, [...ports, "--listen", "127.0.0.1:0"], "stderr");
-    tellers.push(bridge);
-    const address = (await bridge.hears("ws://")).match(/ws:\/\/([^/]+)/)[1];
+    programs.push(bridge);
+    const [, address] = (await bridge.hears("ws://")).match(/ws:\/\/([^/]+)/);
     await bridge.hears("is open");
-    await browser.open(`http://127.0.0.1:${server.address().port}/${name}/`, address);
-    await proof({ board: tellers[0], other: tellers[1], page: browser });
-    if (browser.thrown.length > 0) throw new Error(`the page threw: ${browser.thrown}`);
+    while (open.length < count) {
+      open.push(await browser.open(`http://127.0.0.1:${server.address().port}/${path}`, address));
+    }
+    // A page that is not in front does not draw.
+    await open[0].give("Page.bringToFront");
+    await proof({ board: boards[0], other: boards[1], page: open[0], another: open[1] });
+    for (const page of open.splice(0)) await page.close();
     console.log(`page ${name} ... ok`);
   } catch (error) {
     failed++;
     console.log(`page ${name} ... FAILED: ${error.message}`);
   }
-  await browser.close().catch(() => {});
-  tellers.forEach((teller) => teller.stop());
+  for (const page of open) await page.close().catch(() => {});
+  programs.forEach((one) => one.stop());
+}
+
+for (const [name, proof] of Object.entries(proofs)) {
+  const sides = name === "TwoBoards" ? ["left", "right"] : ["left"];
+  const link = (side) => join(scratch, `${name}-${side}`);
+  const elf = join(folder, `${name}.elf`);
+  const boards = sides.map((side) => new Teller(join(folder, "uno-sim"), ["--link", link(side), elf], "stdout"));
+  const ports = sides.flatMap((side) => ["--port", `${side}=${link(side)}`]);
+  await prove(name, `p5/${name}/`, 1, boards, ports, proof);
+}
+for (const [path, proof] of Object.entries(room)) {
+  await prove(path, path, 2, [], ["--port", "room=loop,lines,append=lf"], proof);
 }
 await browser.give("Browser.close").catch(() => {});
 server.close();
