@@ -27,7 +27,10 @@ mod simulated;
 mod firmware;
 
 // What goes wrong at the door and behind it.
+#[cfg(unix)] // a terminal of our own
+mod ask; // pages that nobody allowed yet
 mod http;
+mod lan; // other computers and the token
 mod mistakes;
 mod web; // the built-in page, the folder of --web, --open
 
