@@ -133,14 +133,27 @@ pub struct ServeArgs {
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
     pub max_message: u64,
 
-    /// Web page to admit although it comes from elsewhere, such as https://preview.p5js.org; may
-    /// be given several times
+    /// Web site whose pages to admit, such as https://preview.p5js.org, or with ,read-only after
+    /// it; may be given several times
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,
 
     /// Name of this computer to answer to beside localhost; may be given several times
     #[arg(long, value_name = "NAME")]
     pub allow_host: Vec<String>,
+
+    /// Let other computers connect that know a token; shows the address with it
+    #[arg(long)]
+    pub lan: bool,
+
+    /// Let other computers read, and not write
+    #[arg(long)]
+    pub lan_read_only: bool,
+
+    /// File with a token of your own, from 12 characters, that all must know: also programs and
+    /// pages of this computer. SERIAL_WS_TOKEN gives the token itself
+    #[arg(long, value_name = "FILE")]
+    pub token: Option<PathBuf>,
 }
 
 /// Settings of one port, or of all that do not say otherwise.

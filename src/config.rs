@@ -1,8 +1,9 @@
 //! What the command line means, checked: the ports with their settings, and how to serve them.
 
 use std::collections::HashSet;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -14,10 +15,17 @@ use crate::cli::{BridgeArgs, FlowControl, Line, Parity, PortArgs, ServeArgs};
 use crate::hub::Limits;
 use crate::port::select::Spec;
 use crate::port::sim::Pattern;
+use crate::server::{self, Rights, Token};
 use crate::view::{Ending, View};
 
 /// The TCP port that is listened on unless another one is named.
 const DEFAULT_TCP_PORT: u16 = 8080;
+
+/// The variable with the operator's own secret.
+const TOKEN_VARIABLE: &str = "SERIAL_WS_TOKEN";
+
+/// Characters of the shortest secret that cannot be guessed at five guesses a minute.
+const SHORTEST_TOKEN: usize = 12;
 
 /// All that the bridge is told.
 #[derive(Clone, Debug)]
@@ -91,10 +99,14 @@ pub struct ServerConfig {
     pub web: Option<PathBuf>,
     /// Whether to open the page in the browser.
     pub open: bool,
-    /// Origins to admit beside those of this computer.
-    pub allow_origin: Vec<String>,
+    /// Origins to admit beside those of this computer, and what their pages may do.
+    pub allow_origin: Vec<(String, Rights)>,
     /// Host names to answer to beside those of this computer.
     pub allow_host: Vec<String>,
+    /// What other computers may do, where they may connect.
+    pub lan: Option<Rights>,
+    /// The operator's own secret, which all must know then.
+    pub token: Option<Token>,
 }
 
 impl Config {
@@ -242,15 +254,6 @@ impl Settings {
 
 impl ServerConfig {
     fn new(args: &ServeArgs) -> Result<Self> {
-        for address in &args.listen {
-            if !address.ip().is_loopback() {
-                bail!(
-                    "--listen {address}: other computers could use your device, and there is no \
-                     protection for that yet. Listen on 127.0.0.1:{port} or [::1]:{port}",
-                    port = address.port(),
-                );
-            }
-        }
         if let Some(web) = &args.web {
             ensure!(
                 web.is_dir(),
@@ -258,15 +261,23 @@ impl ServerConfig {
                 web.display()
             );
         }
+        let is_beyond = |address: &SocketAddr| !address.ip().to_canonical().is_loopback();
+        let is_lan = args.lan || args.lan_read_only || args.listen.iter().any(is_beyond);
         let any_family = args.listen.is_empty();
-        let listen = if any_family {
-            vec![
-                SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_TCP_PORT)),
-                SocketAddr::from((Ipv6Addr::LOCALHOST, DEFAULT_TCP_PORT)),
-            ]
-        } else {
-            args.listen.clone()
+        let here: [IpAddr; 2] = match is_lan {
+            true => [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
+            false => [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
         };
+        let listen = match any_family {
+            true => here
+                .map(|ip| SocketAddr::new(ip, DEFAULT_TCP_PORT))
+                .to_vec(),
+            false => args.listen.clone(),
+        };
+        let lan = is_lan.then_some(match args.lan_read_only {
+            true => Rights::ReadOnly,
+            false => Rights::ReadWrite,
+        });
         Ok(Self {
             listen,
             any_family,
@@ -274,10 +285,68 @@ impl ServerConfig {
             max_message: args.max_message as usize,
             web: args.web.clone(),
             open: args.open,
-            allow_origin: args.allow_origin.clone(),
-            allow_host: args.allow_host.clone(),
+            allow_origin: args
+                .allow_origin
+                .iter()
+                .map(|typed| origin(typed))
+                .collect::<Result<_>>()?,
+            lan,
+            token: own_token(args.token.as_deref())?,
+            allow_host: args
+                .allow_host
+                .iter()
+                .map(|typed| host(typed))
+                .collect::<Result<_>>()?,
         })
     }
+}
+
+/// Reads the operator's own secret from `file`, or else from its variable.
+fn own_token(file: Option<&Path>) -> Result<Option<Token>> {
+    let (from, text) = match (file, std::env::var(TOKEN_VARIABLE)) {
+        (Some(file), _) => {
+            let from = format!("--token {}", file.display());
+            let text =
+                fs::read_to_string(file).with_context(|| format!("{from}: cannot read it"))?;
+            (from, text)
+        }
+        (None, Ok(text)) => (TOKEN_VARIABLE.to_owned(), text),
+        (None, Err(_)) => return Ok(None),
+    };
+    let token = text.trim();
+    ensure!(
+        token.len() >= SHORTEST_TOKEN,
+        "{from}: a token has at least {SHORTEST_TOKEN} characters"
+    );
+    // It stands in addresses, headers and cookies.
+    let is_fit = |b: u8| b.is_ascii_graphic() && !b"\"\\;,".contains(&b);
+    ensure!(
+        token.bytes().all(is_fit),
+        "{from}: a token has letters, digits and signs, no blanks, quotes, commas or semicolons"
+    );
+    Ok(Some(Token::new(token)))
+}
+
+/// Reads the name of a computer, without a port.
+fn host(typed: &str) -> Result<String> {
+    let bare = typed.trim_start_matches('[').trim_end_matches(']');
+    match server::host_name(typed) {
+        Some(name) if name == bare => Ok(name.to_owned()),
+        _ => bail!("--allow-host {typed}: a name is like pi.local or 192.168.1.5, without a port"),
+    }
+}
+
+/// Reads `ORIGIN[,read-only]`.
+fn origin(typed: &str) -> Result<(String, Rights)> {
+    let (origin, rights) = match typed.split_once(',') {
+        None => (typed, Rights::ReadWrite),
+        Some((origin, "read-only")) => (origin, Rights::ReadOnly),
+        Some((origin, _)) => bail!("--allow-origin {typed}: write {origin} or {origin},read-only"),
+    };
+    let written = server::as_browsers_write(origin).with_context(|| {
+        format!("--allow-origin {typed}: an origin is like https://example.org, one at a time")
+    })?;
+    Ok((written, rights))
 }
 
 /// Ends the program with clap's exit code for wrong usage, saying `error`.
@@ -362,7 +431,28 @@ mod tests {
     }
 
     #[test]
-    fn only_this_computer_may_listen() {
-        check_error("--listen 0.0.0.0:8080", "other computers");
+    fn whoever_listens_beyond_this_computer_has_the_rules_of_lan() {
+        let server = |args| config(args).unwrap().server;
+        assert_eq!(server("-p sim").lan, None);
+        assert_eq!(server("-l 127.0.0.1:1 -l [::1]:1").lan, None);
+        assert_eq!(
+            server("-l 127.0.0.1:1 -l 10.0.0.1:1").lan,
+            Some(Rights::ReadWrite)
+        );
+        assert_eq!(server("--lan").lan, Some(Rights::ReadWrite));
+        assert_eq!(server("--lan-read-only").lan, Some(Rights::ReadOnly));
+        assert_eq!(server("--lan").listen[0].to_string(), "0.0.0.0:8080");
+    }
+
+    #[test]
+    fn a_wrong_name_or_site_says_what_is_right() {
+        check_error("--allow-host pi.local:8080", "without a port");
+        check_error("--allow-origin example.org", "https://example.org");
+        check_error("--allow-origin *", "https://example.org");
+        check_error(
+            "--allow-origin https://a.example,write",
+            "https://a.example,read-only",
+        );
+        check_error("--token /no/such/file", "/no/such/file");
     }
 }

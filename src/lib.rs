@@ -54,12 +54,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<Closed> {
     });
     let open = config.server.open;
     let server = Server::bind(config.server, shared.collect(), stop.clone())?;
-    for address in server.addresses() {
-        tracing::info!(
-            "listening on ws://{address}/ (look at http://localhost:{}/)",
-            address.port()
-        );
-    }
+    server.announce();
     if let Some(address) = server.addresses().first().filter(|_| open) {
         show(&format!("http://localhost:{}/", address.port()));
     }

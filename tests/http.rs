@@ -52,6 +52,8 @@ async fn healthz_answers() {
 #[tokio::test]
 async fn metrics_are_figures_of_each_port() {
     let bridge = simulated(&[]).await;
+    bridge.open("sensor").await;
+    bridge.open("sensor").await;
     let metrics = bridge.get("/metrics").await.body;
     for line in metrics.lines().filter(|line| !line.starts_with('#')) {
         let (name, value) = line.rsplit_once(' ').expect("a figure has a value");
@@ -325,6 +327,59 @@ async fn what_a_stranger_sends_is_escaped_and_cut_in_the_terminal() {
     let line = bridge.program.said("evil.example").await;
     assert!(!line.contains('\t'), "{line:?}");
     assert!(!line.contains(&"x".repeat(121)), "{line:?}");
+}
+
+#[tokio::test]
+async fn a_page_may_be_admitted_to_read_only() {
+    let origin = "https://screen.example";
+    let bridge = simulated(&["--allow-origin", "https://screen.example/,read-only"]).await;
+    bridge.open("sensor").await;
+    let headers = [("Origin", origin)];
+    let mut client = Client::open(bridge.address(), "/?view=json&latest=1", &headers).await;
+    let hello = client.json_of("hello").await;
+    assert_eq!(hello["port"]["settings"]["readOnly"], true, "{hello}");
+    let reset = "/api/ports/sensor/release";
+    let reply = http(bridge.address(), "POST", reset, &headers).await;
+    assert_eq!(reply.status, 403, "{reply:?}");
+    assert!(reply.body.contains("read only"), "{reply:?}");
+    let hello = http(bridge.address(), "GET", "/hello", &headers)
+        .await
+        .json();
+    assert_eq!(hello["readOnly"], true, "{hello}");
+    assert_eq!(http(bridge.address(), "POST", reset, &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_page_elsewhere_cannot_load_what_the_device_says() {
+    let bridge = simulated(&[]).await;
+    let elsewhere = [
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Mode", "no-cors"),
+    ];
+    for path in ["/api/status", "/api/ports", "/metrics", "/monitor.js", "/"] {
+        let reply = http(bridge.address(), "GET", path, &elsewhere).await;
+        assert_eq!(reply.status, 403, "{path}: {reply:?}");
+    }
+    let hello = http(bridge.address(), "GET", "/hello", &elsewhere).await;
+    assert_eq!(
+        hello.header("Access-Control-Allow-Origin"),
+        Some("*"),
+        "{hello:?}"
+    );
+    assert!(!hello.body.contains("sensor"), "{hello:?}");
+}
+
+#[tokio::test]
+async fn refusals_are_said_once_a_minute() {
+    let bridge = simulated(&[]).await;
+    for _ in 0..5 {
+        upgrade(bridge.address(), "/", &[("Origin", "https://evil.example")]).await;
+    }
+    upgrade(bridge.address(), "/", &[("Origin", "https://last.example")]).await;
+    bridge.program.said("last.example").await;
+    let log = bridge.program.log();
+    let said = log.iter().filter(|line| line.contains("evil.example"));
+    assert_eq!(said.count(), 1, "{log:#?}");
 }
 
 /// A bridge whose one port, `sensor`, is simulated.

@@ -22,8 +22,16 @@ mod loss; // the device goes and comes back, or does not read
 mod ports;
 mod simulated;
 
+// The sketches of firmware/ on simulated boards, each ignored: tests/run firmware.
+#[cfg(target_os = "linux")]
+mod firmware;
+
 // What goes wrong at the door and behind it.
+#[cfg(unix)] // a terminal of our own
+mod ask; // pages that nobody allowed yet
 mod http;
+mod lan; // other computers and the token
+mod limits; // of heads, frames, connections and descriptors
 mod mistakes;
 mod web; // the built-in page, the folder of --web, --open
 

@@ -14,7 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::open::{Failure, Opened, StandIn, Wanted};
+use super::open::Failure;
+use super::wanted::{Opened, StandIn, Wanted};
 use super::*;
 use crate::cli::Cli;
 use crate::config::Config;
@@ -34,7 +35,7 @@ const WRITE: usize = 30;
 const STALL: Duration = Duration::from_secs(60);
 
 /// Calls within which all must be done; beyond, the port would be spinning.
-const MOST_CALLS: usize = 1000;
+const MOST_CALLS: usize = 2000;
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +70,8 @@ struct World {
     /// All that was taken from the port.
     taken: Vec<u8>,
     has_struck: bool,
+    /// Whether the driver counts a framing error with every line.
+    counts_errors: bool,
     /// Whether the fault struck reading or writing, not a modem line.
     has_lost: bool,
 }
@@ -213,6 +216,16 @@ impl Device for Faulty {
     fn set_break(&mut self, _on: bool) -> io::Result<()> {
         self.line()
     }
+
+    fn line_errors(&self) -> Option<LineErrors> {
+        let world = world(&self.world);
+        // The driver had counted some before.
+        let framing = 7 + world.sent.iter().filter(|&&byte| byte == b'\n').count() as u32;
+        world.counts_errors.then_some(LineErrors {
+            framing,
+            ..LineErrors::default()
+        })
+    }
 }
 
 /// Opens the device; after a loss only when it was absent and then denied for a while.
@@ -318,28 +331,49 @@ async fn signaller(hub: Arc<Hub>) {
     }
 }
 
-/// Runs the scenario, and returns how many calls it took.
-async fn run(config: &PortConfig, fault: Fault, at: usize) -> usize {
-    let (shared, config) = (Shared::default(), config.clone());
+/// A port on such a device, at work.
+struct Bench {
+    hub: Arc<Hub>,
+    listener: Subscription,
+    stop: CancellationToken,
+    port: tokio::task::JoinHandle<Result<Closed>>,
+}
+
+fn start(config: &PortConfig, shared: &Shared, fault: Fault, at: usize) -> Bench {
     let limits = Limits {
         history: 1 << 20,
         max_behind: Duration::from_secs(3600),
     };
     let hub = Hub::new(limits, Status::new(State::Waiting, "not open yet"));
-    let mut wanted = Wanted::new(&config, Held::default());
-    wanted.instead = Some(opener(&shared, fault, at));
+    let mut wanted = Wanted::new(config, Held::default());
+    wanted.instead = Some(opener(shared, fault, at));
     let port = Port {
         framer: Framer::new(config.settings.max_line),
-        config,
+        config: config.clone(),
         hub: Arc::clone(&hub),
         wanted,
-        trouble: None,
         closing: None,
+        trouble: None,
     };
-    let mut listener = hub.subscribe(Start::Live);
     let stop = CancellationToken::new();
     let stopped = stop.clone();
-    let port = tokio::spawn(async move { port.keep_open(&stopped).await });
+    Bench {
+        listener: hub.subscribe(Start::Live),
+        hub,
+        stop,
+        port: tokio::spawn(async move { port.keep_open(&stopped).await }),
+    }
+}
+
+/// Runs the scenario, and returns how many calls it took.
+async fn run(config: &PortConfig, fault: Fault, at: usize) -> usize {
+    let shared = Shared::default();
+    let Bench {
+        hub,
+        mut listener,
+        stop,
+        port,
+    } = start(config, &shared, fault, at);
     let writers = async {
         let writers = [b'A'..=b'Z', b'a'..=b'z'].map(|letters| Writer::new(&hub, letters).run());
         let (writers, ()) = tokio::join!(
@@ -415,14 +449,18 @@ fn check_events(world: &World, listener: &mut Subscription, has_lost: bool) {
     assert_eq!(world.openings, expected.len().div_ceil(2));
 }
 
-#[tokio::test(start_paused = true)]
-async fn no_fault_at_any_call_loses_or_doubles_anything_unsaid() {
+fn config() -> PortConfig {
     let arguments = ["serial-ws", "--port", "/dev/faulty"];
     let config = Config::new(&Cli::parse_from(arguments).bridge).unwrap();
-    let config = &config.ports[0];
+    config.ports.into_iter().next().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_fault_at_any_call_loses_or_doubles_anything_unsaid() {
+    let config = &config();
     let calls = run(config, Fault::None, 0).await;
     println!("{calls} calls");
-    assert!((150..MOST_CALLS / 3).contains(&calls), "{calls} calls");
+    assert!((150..MOST_CALLS / 6).contains(&calls), "{calls} calls");
     for fault in FAULTS {
         for at in 1..=calls {
             let run = std::panic::AssertUnwindSafe(run(config, fault, at));
@@ -432,4 +470,26 @@ async fn no_fault_at_any_call_loses_or_doubles_anything_unsaid() {
             }
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_on_the_line_are_told_at_most_once_a_second() {
+    let shared = Shared::default();
+    world(&shared).counts_errors = true;
+    let mut bench = start(&config(), &shared, Fault::None, 0);
+    sleep(Duration::from_millis(3500)).await;
+    let mut taken = Vec::new();
+    while !bench.listener.is_up_to_date() {
+        bench.listener.take(&mut taken);
+    }
+    let told = taken.iter().filter_map(|taken| match &taken.event.kind {
+        Kind::Status(status) => Some(status.errors?.framing),
+        Kind::Data(_) => None,
+    });
+    let told: Vec<u32> = told.collect();
+    let (first, last) = (told[0], told[told.len() - 1]);
+    assert!(
+        told.len() == 4 && first == 0 && (300..500).contains(&last),
+        "{told:?}"
+    );
 }

@@ -71,11 +71,7 @@ impl Hints {
         self.invalid += data.frames.iter().filter(|frame| !frame.utf8).count();
         if !self.has_told_baud && self.lines >= ENOUGH_LINES && self.invalid * 2 > self.lines {
             self.has_told_baud = true;
-            let likely = if self.baud == 115_200 { 9600 } else { 115_200 };
-            let baud = self.baud;
-            return Some(format!(
-                "most of this is not text: is --baud {baud} right? Try {likely}"
-            ));
+            return Some(format!("most of this is not text: {}", self.rate()));
         }
         if self.has_told_line_end || !self.wants_lines {
             return None;
@@ -90,8 +86,19 @@ impl Hints {
         let is_long = *bytes >= MANY_BYTES || now.duration_since(*since) >= LONG;
         // A long line among others is no mistake, unless it is no text.
         self.has_told_line_end = is_long && (!self.has_seen_line_end || !is_text(rest));
-        self.has_told_line_end
-            .then(|| "no line ends seen: does the sketch use Serial.write? Try --raw".into())
+        let hint = "no line ends seen: does the sketch use Serial.write? Try --raw";
+        if self.has_told_line_end && !is_text(rest) && !self.has_told_baud {
+            // A sketch that is slower than the rate sounds like this as well.
+            self.has_told_baud = true;
+            return Some(format!("{hint}. Or {}", self.rate()));
+        }
+        self.has_told_line_end.then(|| hint.into())
+    }
+
+    /// The question whether the rate is right, with another one to try.
+    fn rate(&self) -> String {
+        let likely = if self.baud == 115_200 { 9600 } else { 115_200 };
+        format!("is --baud {} right? Try {likely}", self.baud)
     }
 }
 
@@ -136,6 +143,12 @@ mod tests {
     fn bytes_without_line_ends_hint_at_raw_once() {
         check(&[&[7; 200], &[7; 200], &[7; 200]], Duration::ZERO, "--raw");
         check(&[&[7], &[7], &[7]], Duration::from_secs(1), "--raw");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_hint_at_the_rate_as_well() {
+        check(&[&[0; 300]], Duration::ZERO, "Or is --baud 9600 right?");
+        check(&[&[b'x'; 300]], Duration::ZERO, "Try --raw");
     }
 
     #[test]

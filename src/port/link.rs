@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::device::Device;
 use super::framer::Framer;
 use super::hints::Hints;
-use super::signals::{self, Script};
+use super::signals::{self, Script, Signalling};
 use super::until;
 use crate::config::{PortConfig, Settings};
 use crate::hub::{Action, Data, Hub, Kind, Lease, Refusal, Request, Timestamp};
@@ -53,7 +53,7 @@ pub struct Link<'a> {
     hints: Hints,
     name: &'a str,
     buffer: Box<[u8]>,
-    opened: Instant,
+    silence: Silence,
     /// When writes may begin, unless the device speaks before.
     settled: Option<Instant>,
     has_spoken: bool,
@@ -79,12 +79,25 @@ struct Writing {
     written: usize,
 }
 
-/// Modem lines being worked.
-struct Signalling {
-    request: Request,
-    script: Script,
-    /// When the first act of the script is due.
-    due: Instant,
+/// What is known of the silence before the first byte. It counts only where the device was seen to
+/// have nothing to say after it: on a busy machine a byte may have come long before it is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Silence {
+    /// It began then.
+    From(Instant),
+    /// It is long enough, if nothing has come.
+    Over,
+    /// It was long enough, and nothing had come.
+    Seen,
+}
+
+impl Silence {
+    fn due(self) -> Option<Instant> {
+        match self {
+            Self::From(opened) => Some(opened + SILENCE),
+            Self::Over | Self::Seen => None,
+        }
+    }
 }
 
 /// What to try first: in turn, so that neither direction starves the other.
@@ -122,7 +135,7 @@ impl<'a> Link<'a> {
             hints: Hints::new(config.settings.baud, config.settings.view == View::Lines),
             name: &config.name,
             buffer: vec![0; READ_BUFFER].into(),
-            opened,
+            silence: Silence::From(opened),
             settled: (settle > Duration::ZERO).then_some(opened + settle),
             has_spoken: false,
             writing: None,
@@ -136,7 +149,6 @@ impl<'a> Link<'a> {
     /// Works until the device is lost or the program stops.
     pub async fn run(&mut self, starts_whole: bool, stop: &CancellationToken) -> End {
         self.framer.begin(starts_whole);
-        let starts_whole = |silence| starts_whole || silence >= SILENCE;
         let mut rest = None;
         let mut prefers = Prefers::Reading;
         loop {
@@ -144,11 +156,13 @@ impl<'a> Link<'a> {
             let may_take = !is_busy && self.settled.is_none();
             let is_crowded = self.hub.is_crowded();
             let settled = self.settled;
-            let signal = self.signalling.as_ref().map(|signalling| signalling.due);
+            let silent = self.silence.due();
+            let signal = self.signalling.as_ref().map(Signalling::due);
             let step = step(
                 &mut self.device,
                 &mut self.buffer,
                 &self.writing,
+                &mut self.silence,
                 !is_crowded,
                 prefers,
             );
@@ -176,10 +190,14 @@ impl<'a> Link<'a> {
                     Err(error) => return End::Lost(error.to_string()),
                 },
                 () = until(rest) => rest = None,
-                () = until(signal) => self.signal(),
+                () = until(signal) => {
+                    let signalling = self.signalling.take();
+                    self.signalling = signalling.and_then(|it| it.go_on(&mut *self.device));
+                }
                 () = self.hub.room(), if is_crowded => {}
                 request = self.hub.queue.take(), if may_take => self.begin(request),
                 () = until(settled) => self.settled = None,
+                () = until(silent) => self.silence = Silence::Over,
             }
         }
     }
@@ -200,8 +218,8 @@ impl<'a> Link<'a> {
             let reason = format!("{reason} after {written} of {} bytes", bytes.len());
             request.end(Err(Refusal { reason, written }));
         }
-        if let Some(Signalling { request, .. }) = self.signalling {
-            request.end(Err(Refusal::new(reason)));
+        if let Some(signalling) = self.signalling {
+            signalling.give_up(reason);
         }
         while let Some(request) = self.hub.queue.try_take() {
             request.end(Err(Refusal::new(format!(
@@ -280,48 +298,22 @@ impl<'a> Link<'a> {
 
     /// Restarts the board, giving up what its modem lines were busy with.
     fn reset(&mut self, request: Request) {
-        if let Some(Signalling { request, .. }) = self.signalling.take() {
-            request.end(Err(Refusal::new("a reset came in between")));
+        if let Some(signalling) = self.signalling.take() {
+            signalling.give_up("a reset came in between");
         }
         self.start(request, signals::reset(self.settings));
         self.settled = (self.settle > Duration::ZERO).then(|| Instant::now() + self.settle);
     }
 
     fn start(&mut self, request: Request, script: Script) {
-        self.signalling = Some(Signalling {
-            request,
-            script,
-            due: Instant::now(),
-        });
-    }
-
-    /// Does what is due with the modem lines, and what need not wait after it.
-    fn signal(&mut self) {
-        let Some(mut signalling) = self.signalling.take() else {
-            return;
-        };
-        while let Some((_, act)) = signalling.script.pop_front() {
-            if let Err(error) = signals::act(&mut *self.device, act) {
-                let reason = format!("this device does not let its modem lines be set: {error}");
-                return signalling.request.end(Err(Refusal::new(reason)));
-            }
-            let pause = signalling
-                .script
-                .front()
-                .map_or(Duration::ZERO, |(pause, _)| *pause);
-            if pause > Duration::ZERO {
-                signalling.due = Instant::now() + pause;
-                self.signalling = Some(signalling);
-                return;
-            }
-        }
-        signalling.request.end(Ok(0));
+        self.signalling = Some(Signalling::new(request, script));
     }
 
     /// Notes that the device has spoken.
-    fn hear(&mut self, starts_whole: impl FnOnce(Duration) -> bool) {
+    fn hear(&mut self, starts_whole: bool) {
         if !std::mem::replace(&mut self.has_spoken, true) {
-            self.framer.begin(starts_whole(self.opened.elapsed()));
+            self.framer
+                .begin(starts_whole || self.silence == Silence::Seen);
         }
         if self.signalling.is_none() {
             self.settled = None;
@@ -356,6 +348,7 @@ async fn step(
     device: &mut Box<dyn Device>,
     buffer: &mut [u8],
     writing: &Option<Writing>,
+    silence: &mut Silence,
     may_read: bool,
     prefers: Prefers,
 ) -> io::Result<Step> {
@@ -365,8 +358,12 @@ async fn step(
         {
             return Poll::Ready(wrote);
         }
-        if may_read && let Poll::Ready(read) = poll_read(device, cx, buffer) {
-            return Poll::Ready(read);
+        if may_read {
+            match poll_read(device, cx, buffer) {
+                Poll::Ready(read) => return Poll::Ready(read),
+                Poll::Pending if *silence == Silence::Over => *silence = Silence::Seen,
+                Poll::Pending => {}
+            }
         }
         match prefers {
             Prefers::Reading => poll_write(device, cx, writing),

@@ -7,6 +7,7 @@ pub mod device;
 pub mod enumerate;
 #[cfg(test)]
 mod faults;
+mod find;
 pub mod framer;
 mod hints;
 pub mod identity;
@@ -16,8 +17,10 @@ mod open;
 pub mod select;
 mod signals;
 pub mod sim;
+mod wanted;
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -32,8 +35,10 @@ use crate::hub::{Action, Hub, Kind, Lease, Refusal, Request, State, Status, Time
 use crate::sys::{self, LineErrors};
 use device::Device;
 use framer::Framer;
+use identity::Identity;
 use link::{End, Link};
-use open::{Failure, Opened, Wanted};
+use open::Failure;
+use wanted::{Opened, Wanted};
 
 /// How long to wait before looking again for a device that is not there or cannot be opened.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -49,8 +54,19 @@ const HANDING_OUT: Duration = Duration::from_secs(1);
 /// How long a device has to close before it is left to the system.
 const CLOSE_WITHIN: Duration = Duration::from_millis(500);
 
-/// The paths that this program's ports hold, so that none takes another's device.
-pub type Held = Arc<Mutex<Vec<String>>>;
+/// What this program's ports hold or wait for, so that none takes another's device.
+pub type Held = Arc<Mutex<Vec<Claim>>>;
+
+/// What one port holds or waits for.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The name of the port.
+    port: String,
+    /// The path of the device that it has open.
+    path: Option<String>,
+    /// The device that it has open, or had last.
+    identity: Option<Identity>,
+}
 
 /// Whether a port that was to be closed is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,9 +129,12 @@ impl Port {
     async fn keep_open(mut self, stop: &CancellationToken) -> Result<Closed> {
         let mut may_give_up = true;
         loop {
+            // Opening would wait in the system, where it can hear nobody.
+            let is_stuck = self.closed() == Closed::Stuck;
             let opened = tokio::select! {
                 () = stop.cancelled() => return Ok(self.closed()),
-                opened = self.wanted.open() => opened,
+                opened = self.wanted.open(), if !is_stuck => opened,
+                () = ready(()), if is_stuck => Err(still_closing()),
                 // What is asked for before the first attempt has ended waits for it.
                 never = refuse_all(&self.hub), if !may_give_up => match never {},
             };
@@ -265,7 +284,10 @@ impl Port {
         let state = failure.status.state;
         let now = Instant::now();
         let trouble = self.trouble.take();
-        if !failure.is_absent {
+        let last = self.hub.status();
+        // A board that was lent may just be starting.
+        let may_pass = !failure.is_absent || last.state == State::Released;
+        if may_pass {
             let since = trouble.filter(|(before, _)| *before == state);
             let since = since.map_or(now, |(_, since)| since);
             self.trouble = Some((state, since));
@@ -273,7 +295,6 @@ impl Port {
                 return TRY_AGAIN;
             }
         }
-        let last = self.hub.status();
         let status = failure.status.with_device(last.device.clone());
         // Of a device that was lost it is no news that it is absent.
         let is_news = !(failure.is_absent && last.state == State::Lost);
@@ -283,6 +304,15 @@ impl Port {
         }
         LOOK_AGAIN
     }
+}
+
+/// Why a device cannot be opened that the system has not closed yet.
+fn still_closing() -> Failure {
+    let detail = "the system still holds the port for output that the device does not take";
+    let status = Status::new(State::Busy, detail);
+    status
+        .with_hint("Unplug the device, or wait up to 30 s")
+        .into()
 }
 
 /// Refuses what waits its turn while the port is not open. The rest is for the open port.
@@ -306,7 +336,7 @@ async fn until(moment: Option<Instant>) {
     }
 }
 
-/// Reads or changes the paths that are held; a panic elsewhere does not spoil the list.
-fn with_held<T>(held: &Held, change: impl FnOnce(&mut Vec<String>) -> T) -> T {
+/// Reads or changes what is held; a panic elsewhere does not spoil the list.
+fn with_held<T>(held: &Held, change: impl FnOnce(&mut Vec<Claim>) -> T) -> T {
     change(&mut held.lock().unwrap_or_else(PoisonError::into_inner))
 }

@@ -1,57 +1,19 @@
-//! From what the user wants to an open device, or to a sentence on why there is none.
+//! Opening a serial port, or a sentence on why that is not possible.
 
 use std::io;
-use std::time::{Duration, Instant};
 
-use serialport::{ClearBuffer, ErrorKind, SerialPort};
+use serialport::ErrorKind;
 use tokio_serial::{SerialPortBuilderExt, SerialStream};
 
-use super::device::Device;
-use super::enumerate::{self, Found};
-use super::identity::{Identity, recognise};
-use super::select::{Spec, Undecided, choose};
-use super::{Held, signals, sim, with_held};
+use super::signals;
 use crate::cli::{FlowControl, Parity};
-use crate::config::{PortConfig, Settings};
+use crate::config::Settings;
 use crate::escape::shown;
-use crate::hub::{DeviceInfo, State, Status};
+use crate::hub::{State, Status};
 use crate::sys::{self, Access, PathKind};
 
-/// How long a board with a USB serial chip, which restarts when it is opened, may take until its
-/// sketch listens: the bootloader comes first.
-const BOOTLOADER: Duration = Duration::from_secs(2);
-
 /// What to do about something that is no serial port.
-const LIST: &str = "serial-ws list shows the serial ports";
-
-/// How long `auto` waits for the board that it had before it takes another one.
-const FAITHFUL: Duration = Duration::from_secs(5);
-
-/// A device that was opened.
-pub struct Opened {
-    /// The device.
-    pub device: Box<dyn Device>,
-    /// Which one it is.
-    pub info: DeviceInfo,
-    /// Whether it is a simulated one, for which a rate means nothing.
-    pub is_simulated: bool,
-    /// Whether its first byte begins a line.
-    pub starts_whole: bool,
-    /// How long to hold writes until the device has spoken.
-    pub settle: Duration,
-}
-
-impl Opened {
-    /// One sentence about it.
-    pub fn sentence(&self, settings: &Settings) -> String {
-        let DeviceInfo { path, board, .. } = &self.info;
-        match (self.is_simulated, board) {
-            (true, _) => format!("{path} is open (simulated)"),
-            (false, Some(board)) => format!("{path} is open ({board}, {} baud)", settings.baud),
-            (false, None) => format!("{path} is open ({} baud)", settings.baud),
-        }
-    }
-}
+pub const LIST: &str = "serial-ws list shows the serial ports";
 
 /// Why a device could not be opened.
 #[derive(Debug)]
@@ -75,18 +37,21 @@ impl From<Status> for Failure {
 }
 
 impl Failure {
-    fn waiting(detail: impl Into<String>) -> Self {
+    /// It may be possible later.
+    pub fn waiting(detail: impl Into<String>) -> Self {
         Status::new(State::Waiting, detail).into()
     }
 
-    fn absent(detail: impl Into<String>) -> Self {
+    /// It is not there.
+    pub fn absent(detail: impl Into<String>) -> Self {
         Self {
             is_absent: true,
             ..Self::waiting(detail)
         }
     }
 
-    fn hopeless(detail: String, hint: &str) -> Self {
+    /// Trying again is pointless.
+    pub fn hopeless(detail: String, hint: &str) -> Self {
         Self {
             status: Status::new(State::Waiting, detail).with_hint(hint),
             is_final: true,
@@ -95,236 +60,11 @@ impl Failure {
     }
 }
 
-/// Opens what a test has instead of a device.
-#[cfg(test)]
-pub type StandIn = Box<dyn FnMut() -> Result<Opened, Failure> + Send + Sync>;
-
-/// Which device a port wants, and what is known of it.
-pub struct Wanted {
-    spec: Spec,
-    settings: Settings,
-    held: Held,
-    /// The path that is open.
-    path: Option<String>,
-    /// The device that was open last, and since when it has not been.
-    last: Option<(Identity, Instant)>,
-    /// Whether the device has gone, or was looked for and not there, so that it starts anew when
-    /// it comes.
-    was_absent: bool,
-    /// What to open instead, where a test stands in for the system.
-    #[cfg(test)]
-    pub instead: Option<StandIn>,
-}
-
-impl Wanted {
-    /// Nothing is known yet but what the user typed.
-    pub fn new(config: &PortConfig, held: Held) -> Self {
-        let (spec, settings) = (config.spec.clone(), config.settings);
-        Self {
-            spec,
-            settings,
-            held,
-            path: None,
-            last: None,
-            was_absent: false,
-            #[cfg(test)]
-            instead: None,
-        }
-    }
-
-    /// Opens the device.
-    ///
-    /// # Errors
-    /// Why it cannot be opened now.
-    pub async fn open(&mut self) -> Result<Opened, Failure> {
-        #[cfg(test)]
-        if let Some(open) = &mut self.instead {
-            return open();
-        }
-        match &self.spec {
-            Spec::Sim(pattern) => match pattern.parse() {
-                Ok(pattern) => return Ok(self.simulated(sim::open(pattern))),
-                Err(unknown) => {
-                    let unknown: sim::UnknownPattern = unknown;
-                    return Err(Failure::hopeless(unknown.to_string(), ""));
-                }
-            },
-            Spec::Loop => return Ok(self.simulated(sim::open_loop())),
-            Spec::Path(_) | Spec::Usb { .. } | Spec::Auto => {}
-        }
-        let (spec, settings, last) = (self.spec.clone(), self.settings, self.last.clone());
-        let held = with_held(&self.held, |held| held.clone());
-        // Looking for devices and opening them may block.
-        let opening = tokio::task::spawn_blocking(move || {
-            let target = find(&spec, last.as_ref(), &held)?;
-            let device = open(&target.path, settings)?;
-            Ok((target, device))
-        });
-        match opening.await {
-            Ok(Ok((target, device))) => Ok(self.opened(target, device)),
-            Ok(Err(failure)) => {
-                let failure: Failure = failure;
-                self.was_absent |= failure.is_absent;
-                Err(failure)
-            }
-            Err(panic) => Err(Failure::waiting(format!(
-                "cannot open {}: {panic}",
-                self.spec
-            ))),
-        }
-    }
-
-    fn opened(&mut self, target: Target, device: SerialStream) -> Opened {
-        if !self.was_absent {
-            // What waited in the system from before would pass for news. A driver that cannot
-            // discard it has none.
-            let _ = device.clear(ClearBuffer::Input);
-        }
-        with_held(&self.held, |held| held.push(target.path.clone()));
-        let starts_whole = std::mem::take(&mut self.was_absent);
-        let found = target.found.as_ref();
-        let restarts = found.and_then(Found::is_native_usb) == Some(false);
-        let settle = if restarts { BOOTLOADER } else { Duration::ZERO };
-        let info = DeviceInfo {
-            path: target.path.clone(),
-            board: found.and_then(Found::board).map(|board| shown(&board)),
-            usb: found.and_then(Found::usb_spec),
-            low_latency: self.settings.low_latency && sys::set_low_latency(&device),
-        };
-        self.path = Some(target.path);
-        if let Some(identity) = target.identity {
-            self.last = Some((identity, Instant::now()));
-        }
-        let settle = self.settings.settle.unwrap_or(settle);
-        Opened {
-            device: Box::new(device),
-            info,
-            is_simulated: false,
-            starts_whole,
-            settle,
-        }
-    }
-
-    fn simulated(&self, device: sim::Simulated) -> Opened {
-        let path = self.spec.to_string();
-        let settle = self.settings.settle.unwrap_or(Duration::ZERO);
-        let info = DeviceInfo {
-            path,
-            ..DeviceInfo::default()
-        };
-        Opened {
-            device: Box::new(device),
-            info,
-            is_simulated: true,
-            starts_whole: true,
-            settle,
-        }
-    }
-
-    /// Says that the device is closed, and whether it has gone.
-    pub fn let_go(&mut self, has_gone: bool) {
-        if let Some(path) = self.path.take() {
-            self.was_absent = has_gone;
-            with_held(&self.held, |held| held.retain(|other| *other != path));
-        }
-        if let Some((_, since)) = &mut self.last {
-            *since = Instant::now();
-        }
-    }
-}
-
-/// What to open.
-struct Target {
-    path: String,
-    found: Option<Found>,
-    identity: Option<Identity>,
-}
-
-/// Finds the device that is meant: the one that was open before, wherever it is now, or the one
-/// that the user described.
-fn find(
-    spec: &Spec,
-    last: Option<&(Identity, Instant)>,
-    held: &[String],
-) -> Result<Target, Failure> {
-    let ports = enumerate::ports();
-    if let Spec::Path(path) = spec {
-        let kind = sys::describe_path(path);
-        if let PathKind::NotAPort(what) = kind {
-            let detail = format!(
-                "cannot open {}: it is {what}, not a serial port",
-                shown(path)
-            );
-            return Err(Failure::hopeless(detail, LIST));
-        }
-        let found = ports.as_deref().unwrap_or_default();
-        let is_elsewhere = last.is_some_and(|(identity, _)| {
-            recognise(identity, found, held).is_some_and(|port| !port.is_called(path))
-        });
-        // Another board may have come to the path while ours is under another name.
-        if kind == PathKind::Port && !is_elsewhere && !is_held(path, held) {
-            return Ok(Target::named(path, found));
-        }
-    }
-    let ports = ports.map_err(|error| Failure::waiting(format!("{error:#}")))?;
-    let known = last.and_then(|(identity, _)| recognise(identity, &ports, held));
-    let may_change = last.is_none_or(|(_, since)| since.elapsed() >= FAITHFUL);
-    let chosen = match (known, spec) {
-        (Some(known), _) => known,
-        (None, Spec::Auto) if !may_change => {
-            return Err(Failure::absent(
-                "the board that was here has not come back yet",
-            ));
-        }
-        (None, _) => {
-            let free = |port: &&Found| !held.iter().any(|held| port.is_called(held));
-            let ports: Vec<Found> = ports.iter().filter(free).cloned().collect();
-            let chosen = choose(spec, &ports).map_err(undecided)?;
-            return Ok(Target::found(chosen, &ports));
-        }
-    };
-    Ok(Target::found(chosen, &ports))
-}
-
-fn undecided(undecided: Undecided) -> Failure {
-    match undecided {
-        Undecided::Absent(detail) => Failure::absent(detail),
-        Undecided::Several(detail) => Failure::waiting(detail),
-    }
-}
-
-/// Whether one of our other ports has the device that this path leads to.
-fn is_held(path: &str, held: &[String]) -> bool {
-    held.iter().any(|held| sys::same_port(held, path))
-}
-
-impl Target {
-    fn found(found: &Found, ports: &[Found]) -> Self {
-        Self {
-            path: found.path.clone(),
-            found: Some(found.clone()),
-            identity: Some(Identity::of(found, ports)),
-        }
-    }
-
-    /// The port that the user named, whether or not it is listed.
-    fn named(path: &str, ports: &[Found]) -> Self {
-        match ports.iter().find(|port| sys::same_port(&port.path, path)) {
-            Some(found) => Self {
-                path: path.to_owned(),
-                ..Self::found(found, ports)
-            },
-            None => Self {
-                path: path.to_owned(),
-                found: None,
-                identity: None,
-            },
-        }
-    }
-}
-
 /// Opens the serial port at `path`.
-fn open(path: &str, settings: Settings) -> Result<SerialStream, Failure> {
+///
+/// # Errors
+/// Why it cannot be opened now.
+pub fn open(path: &str, settings: Settings) -> Result<SerialStream, Failure> {
     let builder = tokio_serial::new(path, settings.baud)
         .data_bits(match settings.data_bits {
             5 => serialport::DataBits::Five,
@@ -365,55 +105,55 @@ fn open(path: &str, settings: Settings) -> Result<SerialStream, Failure> {
 
 /// Why a port could not be opened, and what to do about it.
 fn explain(error: &serialport::Error, path: &str, settings: Settings) -> Failure {
-    let path = shown(path);
+    let shown_path = shown(path);
     match error.kind() {
         ErrorKind::Io(io::ErrorKind::PermissionDenied) => {
-            let hint = match sys::access(&path) {
+            let hint = match sys::access(path) {
                 Access::Denied { hint } => hint.unwrap_or_default(),
                 _ => String::new(),
             };
-            let detail = format!("cannot open {path}: permission denied");
+            let detail = format!("cannot open {shown_path}: permission denied");
             Status::new(State::Denied, detail).with_hint(hint).into()
         }
         // The library says "no device" also of one that another program holds.
-        ErrorKind::NoDevice if sys::describe_path(&path) == PathKind::Port => busy(&path),
+        ErrorKind::NoDevice if sys::describe_path(path) == PathKind::Port => busy(path),
         ErrorKind::NoDevice | ErrorKind::Io(io::ErrorKind::NotFound) => {
-            Failure::absent(format!("no port {path}"))
+            Failure::absent(format!("no port {shown_path}"))
         }
         ErrorKind::InvalidInput | ErrorKind::Io(io::ErrorKind::InvalidInput) => Failure::hopeless(
             format!(
-                "cannot open {path} at {} baud: the driver refuses it",
+                "cannot open {shown_path} at {} baud: the driver refuses it",
                 settings.baud
             ),
             "Common rates are 9600 and 115200; see also --data-bits, --parity, --stop-bits",
         ),
-        ErrorKind::Unknown if !sys::is_terminal(&path) => {
-            let detail = format!("cannot open {path}: it is not a serial port");
+        ErrorKind::Unknown if !sys::is_terminal(path) => {
+            let detail = format!("cannot open {shown_path}: it is not a serial port");
             Failure::hopeless(detail, LIST)
         }
-        ErrorKind::Io(_) | ErrorKind::Unknown => {
-            Failure::waiting(format!("cannot open {path}: {}", shown(&error.description)))
-        }
+        ErrorKind::Io(_) | ErrorKind::Unknown => Failure::waiting(format!(
+            "cannot open {shown_path}: {}",
+            shown(&error.description)
+        )),
     }
 }
 
 fn busy(path: &str) -> Failure {
-    let status = match sys::holder(path) {
+    let shown_path = shown(path);
+    let (holder, hint) = match sys::holder(path) {
         Some(holder) => {
-            let (name, pid) = (shown(&holder.name), holder.pid);
-            let hint = if name == env!("CARGO_PKG_NAME") {
-                "Stop it, or share the port that it serves".to_owned()
-            } else {
-                "Close the port there; in the Arduino IDE, close the Serial Monitor".to_owned()
+            let name = shown(&holder.name);
+            let hint = match name == env!("CARGO_PKG_NAME") {
+                true => "Run: serial-ws release",
+                false => "Close the port there; in the Arduino IDE, close the Serial Monitor",
             };
-            let detail = format!("cannot open {path}: in use by {name} (pid {pid})");
-            Status::new(State::Busy, detail).with_hint(hint)
+            (format!("{name} (pid {})", holder.pid), hint)
         }
-        None => Status::new(
-            State::Busy,
-            format!("cannot open {path}: in use by another program"),
-        )
-        .with_hint("Close the port there, such as the Serial Monitor of the Arduino IDE"),
+        None => (
+            "another program".to_owned(),
+            "Close the port there, such as the Serial Monitor of the Arduino IDE",
+        ),
     };
-    status.into()
+    let detail = format!("cannot open {shown_path}: in use by {holder}");
+    Status::new(State::Busy, detail).with_hint(hint).into()
 }

@@ -4,9 +4,12 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::device::Device;
 use crate::cli::Line;
 use crate::config::Settings;
+use crate::hub::{Refusal, Request};
 
 /// How long the lines are held to restart a board. Its reset input needs far less, but USB
 /// adapters pass on changes only every few milliseconds.
@@ -41,13 +44,69 @@ pub fn act(device: &mut dyn Device, act: Act) -> io::Result<()> {
     }
 }
 
-/// Sets the lines that are given, DTR first: RTS alone holds some boards in reset.
+/// A request that works the modem lines, at some point of its script.
+pub struct Signalling {
+    request: Request,
+    script: Script,
+    /// When the first act of the script is due.
+    due: Instant,
+}
+
+impl Signalling {
+    /// Begins at once.
+    pub fn new(request: Request, script: Script) -> Self {
+        let due = Instant::now();
+        Self {
+            request,
+            script,
+            due,
+        }
+    }
+
+    /// When to go on.
+    pub fn due(&self) -> Instant {
+        self.due
+    }
+
+    /// Does what is due, and what need not wait after it; what remains, if anything.
+    pub fn go_on(mut self, device: &mut dyn Device) -> Option<Self> {
+        while let Some((_, next)) = self.script.pop_front() {
+            if let Err(error) = act(device, next) {
+                let what = match next {
+                    Act::Dtr(_) | Act::Rts(_) => "does not let its modem lines be set",
+                    Act::Break(_) => "sends no break",
+                };
+                self.give_up(&format!("this device {what}: {error}"));
+                return None;
+            }
+            let pause = self
+                .script
+                .front()
+                .map_or(Duration::ZERO, |(pause, _)| *pause);
+            if pause > Duration::ZERO {
+                self.due = Instant::now() + pause;
+                return Some(self);
+            }
+        }
+        self.request.end(Ok(0));
+        None
+    }
+
+    /// Tells the client that it is not done.
+    pub fn give_up(self, reason: &str) {
+        self.request.end(Err(Refusal::new(reason)));
+    }
+}
+
+/// Sets the lines that are given. DTR is asserted first and released last: RTS alone holds some
+/// boards in reset.
 pub fn set(dtr: Option<bool>, rts: Option<bool>) -> Script {
-    let dtr = dtr.map(Act::Dtr);
-    dtr.into_iter()
-        .chain(rts.map(Act::Rts))
-        .map(|act| (Duration::ZERO, act))
-        .collect()
+    let acts = match dtr {
+        Some(true) => [dtr.map(Act::Dtr), rts.map(Act::Rts)],
+        _ => [rts.map(Act::Rts), dtr.map(Act::Dtr)],
+    };
+    let acts = acts.into_iter().flatten();
+    acts.map(|act| (Duration::ZERO, act)).collect()
 }
 
 /// The lines as the user wants them after opening.
@@ -104,5 +163,26 @@ fn wish(line: Line) -> Option<bool> {
         Line::On => Some(true),
         Line::Off => Some(false),
         Line::Keep => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(dtr: Option<bool>, rts: Option<bool>, expected: &[Act]) {
+        let acts: Vec<Act> = set(dtr, rts).into_iter().map(|(_, act)| act).collect();
+        assert_eq!(acts, expected);
+    }
+
+    #[test]
+    fn rts_is_never_asserted_alone_on_the_way() {
+        let (on, off) = (Some(true), Some(false));
+        check(on, on, &[Act::Dtr(true), Act::Rts(true)]);
+        check(off, off, &[Act::Rts(false), Act::Dtr(false)]);
+        check(on, off, &[Act::Dtr(true), Act::Rts(false)]);
+        check(None, off, &[Act::Rts(false)]);
+        check(None, None, &[]);
     }
 }

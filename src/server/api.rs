@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Extension, Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -12,7 +12,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::{App, Port, READ_ONLY, assets, folder, metrics, upgrade};
+use super::policy::{self, Caller, Peer, Purpose, Refusal, Rights, Verdict};
+use super::{App, Port, Token, assets, folder, metrics, route, upgrade};
 use crate::hub::{Action, Lease};
 use crate::view;
 
@@ -45,28 +46,36 @@ pub fn router(app: Arc<App>) -> Router {
 }
 
 /// Decides on every request before anything else does, and sorts out WebSockets.
-async fn door(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let wants_upgrade = upgrade::is_wanted(request.headers());
-    let is_hello = request.uri().path() == "/hello" && !wants_upgrade;
+async fn door(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let wants_upgrade = upgrade::is_wanted(&request);
+    let purpose = route::purpose(request.uri().path(), wants_upgrade);
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let mut response = if let Some(refusal) = refusal(&app, request.headers(), is_hello) {
-        refusal
-    } else if wants_upgrade && request.method() == Method::GET {
-        upgrade::answer(&app, request)
-    } else {
-        let mut response = next.run(request).await;
-        // Only admitted origins come as far as here, but for /hello, which answers all.
-        let readers = if is_hello {
-            Some(HeaderValue::from_static("*"))
-        } else {
-            origin
-        };
-        if let Some(readers) = readers {
-            response
-                .headers_mut()
-                .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, readers);
+    let mut response = match admit(&app, &request, purpose) {
+        Err(refusal) => refused(&refusal),
+        Ok(rights) if wants_upgrade => upgrade::answer(&app, request, rights),
+        Ok(_)
+            if app
+                .policy
+                .token_to_keep(caller(&request, purpose))
+                .is_some() =>
+        {
+            keep_token(&app, &request)
         }
-        response
+        Ok(rights) => {
+            request.extensions_mut().insert(rights);
+            let mut response = next.run(request).await;
+            // Other origins come no further than to what is public.
+            let readers = match purpose {
+                Purpose::Public => Some(HeaderValue::from_static("*")),
+                _ => origin,
+            };
+            if let Some(readers) = readers {
+                response
+                    .headers_mut()
+                    .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, readers);
+            }
+            response
+        }
     };
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return response;
@@ -78,23 +87,67 @@ async fn door(State(app): State<Arc<App>>, request: Request, next: Next) -> Resp
     response
 }
 
-/// The answer to a request that is not permitted.
-fn refusal(app: &App, headers: &HeaderMap, is_hello: bool) -> Option<Response> {
-    let verdict = if is_hello {
-        app.policy.admit_host(headers)
-    } else {
-        app.policy.admit(headers)
+/// What the one who asks may do, or why they may not ask.
+fn admit(app: &App, request: &Request, purpose: Purpose) -> Result<Rights, Refusal> {
+    let refusal = match app.decide(caller(request, purpose)) {
+        Verdict::Allow(rights) if !has_body(request.headers()) => return Ok(rights),
+        Verdict::Allow(_) => Refusal::malformed("a request with a body"),
+        Verdict::Refuse(refusal) => refusal,
+        Verdict::Ask(origin) if app.operator.ask(&origin) => {
+            return Err(policy::asked_page(&origin));
+        }
+        Verdict::Ask(origin) => policy::refused_page(&origin),
     };
-    if let Err(refusal) = verdict {
-        tracing::warn!("refused: {}. {}", refusal.reason, refusal.remedy);
-        let body = format!(
-            "serial-ws refused this: {}\n{}\n",
-            refusal.reason, refusal.remedy
-        );
-        return Some((StatusCode::from(refusal.status), body).into_response());
+    app.operator.hear(&refusal);
+    Err(refusal)
+}
+
+/// Moves the secret from the address of a page to a cookie, and leads on to the page.
+fn keep_token(app: &App, request: &Request) -> Response {
+    let caller = caller(request, Purpose::Page);
+    let token = app.policy.token.as_ref().map_or("", Token::secret);
+    let name = caller.peer.cookie_name();
+    // Browsers cut the life of a cookie to 400 days.
+    let cookie = format!("{name}={token}; Path=/; Max-Age=34560000; HttpOnly; SameSite=Strict");
+    let query = request.uri().query().unwrap_or_default().split('&');
+    let query: Vec<_> = query
+        .filter(|pair| pair.split('=').next() != Some("token"))
+        .collect();
+    // One slash only: two would lead to another site.
+    let path = request.uri().path().trim_start_matches('/');
+    let mark = if query.is_empty() { "" } else { "?" };
+    let target = format!("/{path}{mark}{}", query.join("&"));
+    // Not a redirect by status: a browser that follows a link from another site through one sends
+    // no strict cookie, but it does when a page of ours leads on.
+    let headers = [
+        (header::SET_COOKIE, cookie),
+        (header::REFRESH, format!("0; url={target}")),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+        (header::REFERRER_POLICY, "no-referrer".to_owned()),
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
+    ];
+    (headers, "welcome; the page follows\n").into_response()
+}
+
+/// The answer to a request that is not permitted.
+fn refused(refusal: &Refusal) -> Response {
+    let body = format!(
+        "serial-ws refused this: {}\n{}\n",
+        refusal.reason, refusal.remedy
+    );
+    (refusal.status, body).into_response()
+}
+
+/// The request as the policy sees it.
+fn caller(request: &Request, purpose: Purpose) -> Caller<'_> {
+    let peer = request.extensions().get::<Peer>();
+    Caller {
+        method: request.method(),
+        uri: request.uri(),
+        headers: request.headers(),
+        purpose,
+        peer: *peer.expect("every connection adds its addresses to its request"),
     }
-    let no_body = "no request here has a body\n";
-    has_body(headers).then(|| (StatusCode::BAD_REQUEST, no_body).into_response())
 }
 
 fn has_body(headers: &HeaderMap) -> bool {
@@ -127,17 +180,22 @@ async fn other(State(app): State<Arc<App>>, method: Method, uri: Uri) -> Respons
 }
 
 /// Tells a page, wherever it comes from, whether it may connect; nothing about the ports.
-async fn hello(State(app): State<Arc<App>>, headers: HeaderMap) -> Json<Value> {
-    let verdict = app.policy.admit(&headers);
-    let origin = headers
-        .get(header::ORIGIN)
-        .and_then(|origin| origin.to_str().ok());
+async fn hello(State(app): State<Arc<App>>, request: Request) -> Json<Value> {
+    let verdict = app.decide(caller(&request, Purpose::Socket));
+    let origin = request.headers().get(header::ORIGIN);
+    let origin = origin.and_then(|origin| origin.to_str().ok());
+    let (rights, remedy) = match verdict {
+        Verdict::Allow(rights) => (Some(rights), None),
+        Verdict::Ask(origin) => (None, Some(policy::refused_page(&origin).remedy)),
+        Verdict::Refuse(refusal) => (None, Some(refusal.remedy)),
+    };
     Json(json!({
         "name": env!("CARGO_PKG_NAME"),
         "version": env!("CARGO_PKG_VERSION"),
         "origin": origin,
-        "allowed": verdict.is_ok(),
-        "remedy": verdict.err().map(|refusal| refusal.remedy),
+        "allowed": rights.is_some(),
+        "readOnly": rights == Some(Rights::ReadOnly),
+        "remedy": remedy,
     }))
 }
 
@@ -173,6 +231,7 @@ async fn status(State(app): State<Arc<App>>) -> Json<Value> {
 
 async fn release(
     State(app): State<Arc<App>>,
+    Extension(rights): Extension<Rights>,
     Path(name): Path<String>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
@@ -184,21 +243,29 @@ async fn release(
             let mistake = "a lease while connected needs a WebSocket; here, give seconds=60\n";
             (StatusCode::BAD_REQUEST, mistake).into_response()
         }
-        Ok(lease) => ask(&app, &name, Action::Release(lease)).await,
+        Ok(lease) => ask(&app, rights, &name, Action::Release(lease)).await,
         Err(mistake) => (StatusCode::BAD_REQUEST, mistake + "\n").into_response(),
     }
 }
 
-async fn resume(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
-    ask(&app, &name, Action::Resume).await
+async fn resume(
+    State(app): State<Arc<App>>,
+    Extension(rights): Extension<Rights>,
+    Path(name): Path<String>,
+) -> Response {
+    ask(&app, rights, &name, Action::Resume).await
 }
 
-async fn reset(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
-    ask(&app, &name, Action::Reset).await
+async fn reset(
+    State(app): State<Arc<App>>,
+    Extension(rights): Extension<Rights>,
+    Path(name): Path<String>,
+) -> Response {
+    ask(&app, rights, &name, Action::Reset).await
 }
 
 /// Asks a port for something, and answers when it is done.
-async fn ask(app: &App, name: &str, action: Action) -> Response {
+async fn ask(app: &App, rights: Rights, name: &str, action: Action) -> Response {
     let Some(port) = app.ports.iter().find(|port| port.name == name) else {
         let known = app.names.join(", ");
         return (
@@ -207,8 +274,8 @@ async fn ask(app: &App, name: &str, action: Action) -> Response {
         )
             .into_response();
     };
-    if port.settings.read_only {
-        return (StatusCode::FORBIDDEN, format!("{READ_ONLY}\n")).into_response();
+    if let Some(reason) = port.why_read_only(rights) {
+        return (StatusCode::FORBIDDEN, format!("{reason}\n")).into_response();
     }
     let (mut lane, mut replies) = port.hub.queue.lane();
     let asked = lane.offer(action);

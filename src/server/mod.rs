@@ -1,56 +1,55 @@
 //! Above the hub: accepts connections, admits or refuses them, and serves HTTP and WebSocket.
 
+mod accept;
 mod api;
+mod ask;
 mod assets;
 mod close;
 mod echo;
 mod folder;
+mod guesses;
+mod lan;
+mod meter;
 mod metrics;
+mod names;
+mod operator;
 mod outbox;
 mod policy;
 mod route;
 mod session;
+mod token;
 mod upgrade;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::{Result, bail};
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{ServerConfig, Settings};
 use crate::hub::{Hub, MOST_WAITING};
+use crate::sys;
 
-pub use policy::Policy;
+use accept::Unfinished;
+use guesses::Guesses;
+use operator::{MOST_QUESTIONS, Operator};
+use policy::{Caller, Lan, Policy, Verdict};
 
-/// How long a connection has to send its request head; at the limit it is closed.
-const HEAD_WITHIN: Duration = Duration::from_secs(5);
-
-/// Bytes of a request head; a larger one is answered with 431.
-const LARGEST_HEAD: usize = 8 << 10;
-
-/// Header lines of a request; more are answered with 431.
-const MOST_HEADERS: usize = 64;
+pub use names::{as_browsers_write, host_name};
+pub use policy::Rights;
+pub use token::Token;
 
 /// Bytes that the system holds for a client that does not read; beyond, we know that it is slow.
 const SEND_BUFFER: u32 = 64 << 10;
 
 /// Connections that the system holds until we accept them.
 const BACKLOG: u32 = 1024;
-
-/// How long accepting rests after it failed, as when the system has run out of descriptors.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
-
-/// What a client hears that may not write.
-const READ_ONLY: &str = "clients may not write here: it runs with --read-only";
 
 /// A serial port as clients reach it.
 pub struct Port {
@@ -68,9 +67,12 @@ pub struct App {
     names: Vec<String>,
     config: ServerConfig,
     policy: Policy,
+    operator: Arc<Operator>,
+    guesses: Guesses,
     /// Random for each start of the program.
     run: String,
-    started: std::time::Instant,
+    started: Instant,
+    unfinished: Unfinished,
     clients: AtomicUsize,
     /// Clients that are only told their mistake.
     turned_away: AtomicUsize,
@@ -82,9 +84,35 @@ pub struct App {
 pub struct Server {
     app: Arc<App>,
     listeners: Vec<TcpListener>,
+    /// Origins that the operator is to be asked about, if there is one at a terminal.
+    asked: Option<mpsc::Receiver<String>>,
+}
+
+impl App {
+    /// Decides on a request.
+    fn decide(&self, caller: Caller<'_>) -> Verdict {
+        let (address, now) = (caller.peer.remote, Instant::now());
+        if self.policy.looks_at_key(caller) && self.guesses.are_over(address, now) {
+            return Verdict::Refuse(policy::too_many_guesses());
+        }
+        let answers = |answers: &_| self.policy.decide(caller, answers);
+        let verdict = self.operator.with_answers(answers);
+        if matches!(&verdict, Verdict::Refuse(refusal) if refusal.is_guess) {
+            self.guesses.count(address, now);
+        }
+        verdict
+    }
 }
 
 impl Port {
+    /// Why a client with these rights may not write, if so.
+    fn why_read_only(&self, rights: Rights) -> Option<&'static str> {
+        if self.settings.read_only {
+            return Some("clients may not write here: it runs with --read-only");
+        }
+        (rights == Rights::ReadOnly).then_some("this client was let in to read only")
+    }
+
     /// Says that a write of `size` bytes has no room beside the `waiting` ones.
     pub fn too_much(&self, size: usize, waiting: usize) -> String {
         let bits = size as u64 * u64::from(self.settings.bits_per_byte());
@@ -124,7 +152,7 @@ impl Server {
         }
         let mut listeners = Vec::new();
         for &address in &config.listen {
-            match listen(address) {
+            match listen(address, config.any_family) {
                 Ok(listener) => listeners.push(listener),
                 Err(e) if config.any_family && lacks_family(&e) => {
                     tracing::debug!(%address, "this system lacks the address family");
@@ -137,23 +165,45 @@ impl Server {
                 "this system has neither 127.0.0.1 nor [::1] to listen on. Choose: --listen ADDR:PORT"
             );
         }
+        let token = match (&config.token, config.lan) {
+            (Some(own), _) => Some(own.clone()),
+            (None, Some(_)) => Some(lan::kept_token()?),
+            (None, None) => None,
+        };
         let policy = Policy {
             hosts: config.allow_host.clone(),
-            origins: config.allow_origin.clone(),
+            origins: config.allow_origin.iter().cloned().collect(),
+            lan: config.lan.map(|rights| Lan {
+                rights,
+                name: sys::computer_name(),
+            }),
+            token_for_all: config.token.is_some(),
+            token,
+        };
+        let (questions, asked) = match sys::can_ask() {
+            true => Some(mpsc::channel(MOST_QUESTIONS)).unzip(),
+            false => (None, None),
         };
         let app = Arc::new(App {
             names: ports.iter().map(|port| port.name.clone()).collect(),
             ports: ports.into_iter().map(Arc::new).collect(),
             config,
             policy,
+            operator: Arc::new(Operator::new(ask::remembered(), questions)),
+            guesses: Guesses::default(),
             run: random_name(),
-            started: std::time::Instant::now(),
+            started: Instant::now(),
+            unfinished: Unfinished::default(),
             clients: AtomicUsize::new(0),
             turned_away: AtomicUsize::new(0),
             tasks: TaskTracker::new(),
             stop,
         });
-        Ok(Self { app, listeners })
+        Ok(Self {
+            app,
+            listeners,
+            asked,
+        })
     }
 
     /// The addresses that are listened on.
@@ -164,18 +214,41 @@ impl Server {
             .collect()
     }
 
+    /// Says where it listens; at a terminal, also the address with the secret.
+    pub fn announce(&self) {
+        let addresses = self.addresses();
+        for address in &addresses {
+            let port = address.port();
+            tracing::info!("listening on ws://{address}/ (look at http://localhost:{port}/)");
+        }
+        let App { policy, config, .. } = &*self.app;
+        if let Some(token) = &policy.token {
+            lan::show("http", &addresses, token, policy.lan.is_some());
+            let file = lan::token_file().filter(|_| config.token.is_none());
+            if let Some(file) = file {
+                tracing::info!("other computers need the token in {}", file.display());
+            }
+        }
+    }
+
     /// Serves until the program stops; returns when all clients have had their Close.
     pub async fn run(self) {
         let app = self.app;
+        if let Some(asked) = self.asked {
+            let (operator, ports) = (Arc::clone(&app.operator), app.names.join(", "));
+            app.tasks
+                .spawn(ask::run(asked, operator, ports, app.stop.clone()));
+        }
         for listener in self.listeners {
-            app.tasks.spawn(accept(listener, Arc::clone(&app)));
+            app.tasks.spawn(accept::run(listener, Arc::clone(&app)));
         }
         app.tasks.close();
         app.tasks.wait().await;
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// Listens; beside a listener for IPv4 if `is_one_of_two`.
+fn listen(address: SocketAddr, is_one_of_two: bool) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()
     } else {
@@ -185,6 +258,13 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     if cfg!(unix) {
         socket.set_reuseaddr(true)?;
     }
+    #[cfg(unix)]
+    if is_one_of_two && address.is_ipv6() {
+        rustix::net::sockopt::set_ipv6_v6only(&socket, true)?;
+    }
+    // Elsewhere than on Unix that is how it is anyway.
+    #[cfg(not(unix))]
+    let _ = is_one_of_two;
     socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
@@ -205,53 +285,6 @@ fn listen_error(error: io::Error, address: SocketAddr) -> anyhow::Error {
         return anyhow::anyhow!("port {port} is in use. Choose another: --listen {other}");
     }
     anyhow::Error::new(error).context(format!("cannot listen on {address}"))
-}
-
-async fn accept(listener: TcpListener, app: Arc<App>) {
-    let router = api::router(Arc::clone(&app));
-    let mut is_failing = false;
-    loop {
-        let accepted = tokio::select! {
-            () = app.stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                is_failing = false;
-                app.tasks
-                    .spawn(serve(stream, router.clone(), app.stop.clone()));
-            }
-            Err(error) => {
-                if !std::mem::replace(&mut is_failing, true) {
-                    tracing::warn!(%error, "cannot accept connections");
-                }
-                tokio::time::sleep(ACCEPT_AGAIN).await;
-            }
-        }
-    }
-}
-
-/// Serves one connection: one request, which may turn it into a WebSocket.
-async fn serve(stream: TcpStream, router: axum::Router, stop: CancellationToken) {
-    // Without it a line may wait for the acknowledgement of the one before.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "cannot set TCP_NODELAY");
-    }
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
-        .max_buf_size(LARGEST_HEAD)
-        .max_headers(MOST_HEADERS)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
-        .with_upgrades();
-    tokio::select! {
-        () = stop.cancelled() => {}
-        served = connection => {
-            if let Err(error) = served {
-                tracing::debug!(%error, "connection ends");
-            }
-        }
-    }
 }
 
 /// A name for this run of the program that no other run has.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::policy::Purpose;
 use crate::config::Settings;
 use crate::escape::shown;
 use crate::hub::{Start, Unit};
@@ -17,6 +18,17 @@ const LONGEST_LIST: usize = 50;
 
 /// The fastest that `?latest=` sends, in messages per second.
 const FASTEST: f64 = 1000.0;
+
+/// What a request for `path` is for.
+pub fn purpose(path: &str, wants_upgrade: bool) -> Purpose {
+    match path {
+        _ if wants_upgrade => Purpose::Socket,
+        "/hello" | "/serial-ws.js" => Purpose::Public,
+        "/metrics" => Purpose::Data,
+        path if path.starts_with("/api/") => Purpose::Data,
+        _ => Purpose::Page,
+    }
+}
 
 /// Where a WebSocket goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,10 +13,12 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
+use super::Port;
 use super::close::{self, Farewell};
+use super::meter::Abuse;
 use super::outbox::{Io, Outbox, turn};
+use super::policy::Rights;
 use super::route::Wishes;
-use super::{Port, READ_ONLY};
 use crate::hub::{Action, Event, Lane, Outcome, Position, Subscription, Taken};
 use crate::view::{self, Input, Part, View};
 
@@ -28,6 +30,7 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 pub struct Session<S> {
     ws: WebSocketStream<Outbox<S>>,
     port: Arc<Port>,
+    rights: Rights,
     wishes: Wishes,
     subscription: Subscription,
     /// What was taken from the hub a moment ago; kept for its memory only.
@@ -57,6 +60,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     pub fn new(
         ws: WebSocketStream<Outbox<S>>,
         port: Arc<Port>,
+        rights: Rights,
         wishes: Wishes,
         subscription: Subscription,
         max_message: usize,
@@ -66,6 +70,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         Self {
             ws,
             port,
+            rights,
             wishes,
             subscription,
             taken: Vec::new(),
@@ -125,6 +130,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 }
                 () = until(newest_due), if is_idle => {}
                 () = alarm.as_mut() => {
+                    if self.ws.get_ref().is_late() {
+                        return Farewell::from(Abuse::Slow);
+                    }
                     if is_asked && is_idle && self.held.is_none() {
                         return Farewell::Silent;
                     }
@@ -202,11 +210,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         match self.wishes.view.decode(message, self.wishes.append) {
             Input::Nothing => {}
             Input::Mistake(reason, id) => self.send(&view::error(id.as_ref(), &reason, 0)),
-            Input::Action(_, id) if self.port.settings.read_only => {
-                self.refuse(id.as_ref(), READ_ONLY, 0);
-            }
-            Input::Action(action, id) if self.is_json() => self.ask(action, id),
-            Input::Action(action, _) => self.held = Some(action),
+            Input::Action(action, id) => match self.port.why_read_only(self.rights) {
+                Some(reason) => self.refuse(id.as_ref(), reason, 0),
+                None if self.is_json() => self.ask(action, id),
+                None => self.held = Some(action),
+            },
         }
     }
 

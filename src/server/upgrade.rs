@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
 use axum::extract::{Query, Request};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -17,6 +17,7 @@ use tracing::Instrument;
 
 use super::close::{self, Farewell};
 use super::outbox::Outbox;
+use super::policy::Rights;
 use super::route::{self, Mistake, Target, Wishes};
 use super::session::Session;
 use super::{App, Port, echo};
@@ -31,14 +32,14 @@ const READ_BUFFER: usize = 2 << 10;
 const MOST_TURNED_AWAY: usize = 64;
 
 /// Whether this request wants to become a WebSocket.
-pub fn is_wanted(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::UPGRADE)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+pub fn is_wanted(request: &Request) -> bool {
+    let mut wanted = request.headers().get_all(header::UPGRADE).iter();
+    let is_websocket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
+    request.method() == Method::GET && wanted.any(is_websocket)
 }
 
-/// Answers a request that wants to become a WebSocket.
-pub fn answer(app: &Arc<App>, mut request: Request) -> Response {
+/// Answers a request that wants to become a WebSocket, from one who has these rights.
+pub fn answer(app: &Arc<App>, mut request: Request, rights: Rights) -> Response {
     let on_upgrade = hyper::upgrade::on(&mut request);
     let (parts, _) = request.into_parts();
     let request = axum::http::Request::from_parts(parts, ());
@@ -53,7 +54,7 @@ pub fn answer(app: &Arc<App>, mut request: Request) -> Response {
             .headers_mut()
             .insert(header::SEC_WEBSOCKET_PROTOCOL, value);
     }
-    match Admission::new(app, &request, subprotocol) {
+    match Admission::new(app, &request, subprotocol, rights) {
         Ok(admission) => admission.start(app, on_upgrade),
         Err(mistake) => {
             let Some(slot) = Slot::take(app, |app| &app.turned_away, MOST_TURNED_AWAY) else {
@@ -130,6 +131,7 @@ enum Admitted {
     Echo,
     Port {
         port: Arc<Port>,
+        rights: Rights,
         wishes: Wishes,
         subscription: Subscription,
         greeting: Option<String>,
@@ -141,6 +143,7 @@ impl Admission {
         app: &Arc<App>,
         request: &axum::http::Request<()>,
         subprotocol: Option<&str>,
+        rights: Rights,
     ) -> Result<Self, Mistake> {
         let target = route::target(request.uri().path(), &app.names)?;
         let kind = match target {
@@ -152,9 +155,10 @@ impl Admission {
                 let wishes = route::wishes(&query, subprotocol, &port.settings, &app.run)?;
                 // Subscribed before the answer, so that a client that is connected misses nothing.
                 let subscription = port.hub.subscribe(wishes.start);
-                let greeting = app.greeting(&port, &wishes, &subscription);
+                let greeting = app.greeting(&port, rights, &wishes, &subscription);
                 Admitted::Port {
                     port,
+                    rights,
                     wishes,
                     subscription,
                     greeting,
@@ -182,12 +186,13 @@ impl Admission {
                 Admitted::Echo => echo::run(ws, max_message, stop).await,
                 Admitted::Port {
                     port,
+                    rights,
                     wishes,
                     subscription,
                     greeting,
                 } => {
                     let span = tracing::debug_span!("client", port = port.name);
-                    let session = Session::new(ws, port, wishes, subscription, max_message);
+                    let session = Session::new(ws, port, rights, wishes, subscription, max_message);
                     // On the heap, so that the task is no larger than what it waits for.
                     let mut session = Box::new(session);
                     session.run(greeting, stop).instrument(span).await;
@@ -202,6 +207,7 @@ impl App {
     fn greeting(
         &self,
         port: &Port,
+        rights: Rights,
         wishes: &Wishes,
         subscription: &Subscription,
     ) -> Option<String> {
@@ -210,6 +216,8 @@ impl App {
         };
         let status = subscription.status();
         let Position { line, offset } = subscription.position();
+        let mut settings = port.settings;
+        settings.read_only |= rights == Rights::ReadOnly;
         Some(view::hello(&view::Hello {
             run: &self.run,
             seq: line,
@@ -217,7 +225,7 @@ impl App {
             port: view::PortInfo {
                 name: &port.name,
                 device: status.device.as_deref(),
-                settings: &port.settings.to_json(),
+                settings: &settings.to_json(),
             },
             ports: &self.names,
             status: &status,
@@ -258,7 +266,8 @@ async fn upgraded(
     };
     // The socket itself, without the HTTP library's wrapping, costs an idle client less memory.
     let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
-    let socket = Outbox::new(parts.io.into_inner());
     let early = parts.read_buf.to_vec();
+    let max_message = config.max_message_size.unwrap_or(usize::MAX);
+    let socket = Outbox::new(parts.io.into_inner(), &early, max_message);
     Some(WebSocketStream::from_partially_read(socket, early, Role::Server, Some(config)).await)
 }

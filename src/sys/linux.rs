@@ -17,7 +17,9 @@ use super::unix;
 use super::{Access, Holder, LineErrors};
 
 pub use super::unix::{
-    describe_path, end_by_signal, ignores_hangup, is_terminal, keep_lines_on_close, same_port,
+    check_private, computer_name, create_private, create_private_folder, describe_path,
+    end_by_signal, forget_typed, ignores_hangup, is_in_foreground, is_terminal,
+    keep_lines_on_close, same_port,
 };
 
 /// `ASYNC_LOW_LATENCY` of linux/tty_flags.h, one of the flags that every user may change.
@@ -145,6 +147,14 @@ pub fn has_hardware(path: &str) -> bool {
 fn class_folder(path: &str) -> Option<PathBuf> {
     let node = fs::canonicalize(path).ok()?;
     Some(Path::new("/sys/class/tty").join(node.file_name()?))
+}
+
+/// As the XDG Base Directory Specification has it.
+pub fn config_home() -> Option<PathBuf> {
+    let named = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
+    named
+        .filter(|folder| folder.is_absolute())
+        .or_else(|| Some(std::env::home_dir()?.join(".config")))
 }
 
 pub fn cannot_list() -> Option<&'static str> {

@@ -1,6 +1,7 @@
 //! macOS, and what we say on the other Unix systems: `lsof` tells who holds a port, and every
 //! port has two nodes, of which `/dev/cu.*` is the one to open.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::process::Command;
 
@@ -10,7 +11,9 @@ use super::unix;
 use super::{Access, Holder, LineErrors};
 
 pub use super::unix::{
-    describe_path, end_by_signal, ignores_hangup, is_terminal, keep_lines_on_close,
+    check_private, computer_name, create_private, create_private_folder, describe_path,
+    end_by_signal, forget_typed, ignores_hangup, is_in_foreground, is_terminal,
+    keep_lines_on_close,
 };
 
 /// Services of the system itself that look like serial ports.
@@ -77,6 +80,10 @@ fn call_out(path: &str) -> String {
         Some(name) => format!("{CALL_OUT}{name}"),
         None => path.to_owned(),
     }
+}
+
+pub fn config_home() -> Option<PathBuf> {
+    Some(std::env::home_dir()?.join("Library/Application Support"))
 }
 
 pub fn cannot_list() -> Option<&'static str> {

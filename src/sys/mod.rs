@@ -1,9 +1,11 @@
 //! Everything that differs between systems, behind one interface: who holds a port, who may open
-//! it, where it is plugged in, what its driver can do beyond the ordinary, and how a process ends
-//! by a signal. Nothing here opens a port but `is_terminal`, and all `unsafe` of the program is
+//! it, where it is plugged in, what its driver can do beyond the ordinary, where configuration is
+//! kept, whether somebody can be asked, and how a process ends by a signal. Nothing here opens a port but `is_terminal`, and all `unsafe` of the program is
 //! below this module.
 
-use std::io;
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde::Serialize;
@@ -174,6 +176,55 @@ pub fn open_in_browser(url: &str) -> io::Result<()> {
         status if status.success() => Ok(()),
         status => Err(io::Error::other(format!("{name}: {status}"))),
     }
+}
+
+/// The folder where this program keeps its configuration; None where the system names none.
+pub fn config_folder() -> Option<PathBuf> {
+    system::config_home().map(|home| home.join("serial-ws"))
+}
+
+/// Reads a file that nobody but its owner may change.
+///
+/// # Errors
+/// Also where others may change it.
+pub fn read_private(path: &Path) -> io::Result<String> {
+    system::check_private(path)?;
+    fs::read_to_string(path)
+}
+
+/// Writes a file, with its folder, that nobody but its owner may read or change. Whoever reads it
+/// meanwhile finds it as it was or as it will be.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        system::create_private_folder(folder)?;
+    }
+    let new = path.with_extension(format!("new-{}", std::process::id()));
+    let mut file = system::create_private(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&new, path)
+}
+
+/// Whether somebody at a terminal can be asked now. From then on, reading what is typed does not
+/// stop a program that was sent to the background, but fails.
+pub fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal() && system::is_in_foreground()
+}
+
+/// Forgets what was typed and not read yet.
+pub fn forget_typed() {
+    system::forget_typed();
+}
+
+/// The name of this computer in its network, without a domain.
+pub fn computer_name() -> Option<String> {
+    let name = system::computer_name()?;
+    let first = name.split('.').next()?;
+    let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    (!first.is_empty() && is_name(first)).then(|| first.to_owned())
 }
 
 /// Whether who started us wants us to outlive the terminal, as `nohup` does.

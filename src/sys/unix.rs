@@ -1,8 +1,9 @@
 //! What Linux and macOS have in common.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, DirBuilder, File, Metadata};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -175,6 +176,46 @@ pub fn is_terminal(path: &str) -> bool {
     let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     // What cannot even be opened may well be one.
     open(path, flags, Mode::empty()).map_or(true, rustix::termios::isatty)
+}
+
+/// Permission to write, for the group and for others, as bits of a file's mode.
+const OTHERS_WRITE: u32 = 0o022;
+
+pub fn check_private(path: &Path) -> io::Result<()> {
+    let metadata = fs::metadata(path)?;
+    let is_ours = metadata.uid() == process::geteuid().as_raw() || metadata.uid() == 0;
+    if is_ours && metadata.mode() & OTHERS_WRITE == 0 {
+        return Ok(());
+    }
+    let why = "others may change it: chmod 600 it, or delete it";
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+}
+
+pub fn create_private_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+pub fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(path)
+}
+
+/// True also where there is no control of jobs, so that nothing could stop us.
+pub fn is_in_foreground() -> bool {
+    // SAFETY: SIG_IGN installs no code of ours, and nothing else handles this signal.
+    unsafe { libc::signal(libc::SIGTTIN, libc::SIG_IGN) };
+    rustix::termios::tcgetpgrp(io::stdin()).map_or(true, |group| group == process::getpgrp())
+}
+
+pub fn forget_typed() {
+    // Where it fails, what was typed counts.
+    let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
+}
+
+pub fn computer_name() -> Option<String> {
+    let uname = rustix::system::uname();
+    uname.nodename().to_str().ok().map(str::to_owned)
 }
 
 /// Whether who started us wants us to outlive the terminal, as `nohup` does.

@@ -1,7 +1,8 @@
 //! Windows: ports are names, not files, and the system tells little about them without opening.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tokio_serial::SerialStream;
@@ -29,6 +30,34 @@ pub fn usb_location(_path: &str) -> Option<String> {
 
 pub fn has_hardware(_path: &str) -> bool {
     true
+}
+
+pub fn config_home() -> Option<PathBuf> {
+    std::env::var_os("APPDATA").map(PathBuf::from)
+}
+
+/// Files in a user's folder are that user's alone unless someone changed that.
+pub fn check_private(path: &Path) -> io::Result<()> {
+    fs::metadata(path).map(drop)
+}
+
+pub fn create_private_folder(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)
+}
+
+pub fn create_private(path: &Path) -> io::Result<File> {
+    File::create(path)
+}
+
+pub fn is_in_foreground() -> bool {
+    true
+}
+
+/// What was typed before a question counts as its answer here.
+pub fn forget_typed() {}
+
+pub fn computer_name() -> Option<String> {
+    std::env::var("COMPUTERNAME").ok()
 }
 
 pub fn same_port(a: &str, b: &str) -> bool {

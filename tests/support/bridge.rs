@@ -51,35 +51,70 @@ impl Program {
 
     /// Starts the program with these variables, of which it gets no others of its own.
     pub fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        Self::spawn(arguments, variables, Stdio::null())
+        let (command, words) = command(arguments, variables);
+        Self::spawn(command, words, Stdio::null(), None)
+    }
+
+    /// Starts the program with so many descriptors and no more.
+    #[cfg(unix)]
+    pub fn start_with_descriptors(count: usize, arguments: &[&str]) -> Self {
+        let (program, words) = command(arguments, &[]);
+        let mut shell = Command::new("sh");
+        let script = format!("ulimit -n {count}; exec \"$@\"");
+        shell.args(["-c", &script, "sh"]).arg(program.get_program());
+        shell.args(program.get_args());
+        for (name, value) in program.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        Self::spawn(shell, words, Stdio::null(), None)
     }
 
     /// Starts the program with a pipe on stdin, for `take_stdin`.
     pub fn start_in_a_pipe(arguments: &[&str]) -> Self {
-        Self::spawn(arguments, &[], Stdio::piped())
+        let (command, words) = command(arguments, &[]);
+        Self::spawn(command, words, Stdio::piped(), None)
     }
 
-    fn spawn(arguments: &[&str], variables: &[(&str, &str)], stdin: Stdio) -> Self {
-        let words = words();
-        let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).args(arguments);
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("SERIAL_WS_") {
-                command.env_remove(name);
-            }
+    /// Starts the program with its stdin and stderr at a terminal, whose keys are returned.
+    #[cfg(unix)]
+    pub fn start_at_a_terminal(
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> (Self, std::fs::File) {
+        let (mut command, words) = command(arguments, variables);
+        let (person, theirs) = super::pair::terminal();
+        let stdin = theirs.try_clone().expect("a descriptor can be doubled");
+        command.stderr(theirs);
+        let screen = person.try_clone().expect("a descriptor can be doubled");
+        let program = Self::spawn(command, words, stdin.into(), Some(Box::new(screen)));
+        (program, person)
+    }
+
+    /// Starts the program; its stderr comes out of `screen`, if it is not to be a pipe.
+    fn spawn(
+        mut command: Command,
+        words: Vec<String>,
+        stdin: Stdio,
+        screen: Option<Box<dyn Read + Send>>,
+    ) -> Self {
+        if screen.is_none() {
+            command.stderr(Stdio::piped());
         }
         let mut child = command
-            .envs(variables.iter().copied())
             .stdin(stdin)
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {words:?}: {error}"));
-
-        let stderr = child.stderr.take().expect("stderr is a pipe");
+        let screen = screen.unwrap_or_else(|| {
+            let stderr = child.stderr.take();
+            Box::new(stderr.expect("stderr is a pipe"))
+        });
         let (sender, log) = watch::channel(Vec::new());
         thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            for line in BufReader::new(screen).lines().map_while(Result::ok) {
                 sender.send_modify(|log: &mut Vec<String>| log.push(line));
             }
         });
@@ -345,6 +380,24 @@ fn somewhere<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
         arguments.extend([LISTEN, "127.0.0.1:0"]);
     }
     arguments
+}
+
+/// The program with `arguments` and `variables`, and the words that it was made of.
+fn command(arguments: &[&str], variables: &[(&str, &str)]) -> (Command, Vec<String>) {
+    let words = words();
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).args(arguments);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("SERIAL_WS_") {
+            command.env_remove(name);
+        }
+    }
+    // What the one who runs the tests has allowed is not what a test expects.
+    for name in ["XDG_CONFIG_HOME", "APPDATA"] {
+        command.env(name, std::env::temp_dir().join("serial-ws-test-nothing"));
+    }
+    command.envs(variables.iter().copied());
+    (command, words)
 }
 
 /// The command that starts the program.

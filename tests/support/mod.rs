@@ -1,12 +1,16 @@
 //! What every test stands on: a serial [`Pair`], the program as a [`Bridge`], a WebSocket
 //! [`Client`], plain HTTP, and waiting with a limit. Tests hold no pty and no process code.
 
+#[cfg(target_os = "linux")] // where the simulator runs
+mod board;
 mod bridge;
 mod client;
 mod http;
 mod pair;
 mod wait;
 
+#[cfg(target_os = "linux")]
+pub use board::Board;
 #[cfg(unix)] // for the commands of a shell
 pub use bridge::Ended;
 pub use bridge::{Bridge, Program};

@@ -102,21 +102,12 @@ impl Pair {
     /// A pty: its name, the device's end, and the program's end.
     #[cfg(unix)]
     fn new_pty() -> (String, Device, std::os::fd::OwnedFd) {
-        use rustix::{fs, pty, termios};
+        use rustix::{fs, termios};
         use tokio::net::unix;
 
-        let flags = pty::OpenptFlags::RDWR | pty::OpenptFlags::NOCTTY;
-        // No program that is started meanwhile may hold the device as well; macOS has no such flag.
-        #[cfg(not(target_vendor = "apple"))]
-        let flags = flags | pty::OpenptFlags::CLOEXEC;
-        let device = pty::openpt(flags).expect("a pty can be made");
-        rustix::io::fcntl_setfd(&device, rustix::io::FdFlags::CLOEXEC)
-            .expect("a pty can be kept from other programs");
-        pty::grantpt(&device).expect("a pty can be granted");
-        pty::unlockpt(&device).expect("a pty can be unlocked");
+        let (device, name) = open_pty();
         fs::fcntl_setfl(&device, fs::OFlags::RDWR | fs::OFlags::NONBLOCK)
             .expect("a pty can be read without blocking");
-        let name = pty::ptsname(&device, Vec::new()).expect("a pty has a name");
 
         let held = fs::open(
             &name,
@@ -137,7 +128,6 @@ impl Pair {
             reader.expect("a pty can be polled"),
             writer.expect("a pty can be polled"),
         );
-        let name = name.into_string().expect("the name of a pty is text");
         (name, Device::of(ends), held)
     }
 
@@ -250,6 +240,37 @@ impl Device {
             String::from_utf8_lossy(expected)
         );
     }
+}
+
+/// The device's end of a pty that nobody else has, and the name of the other one.
+#[cfg(unix)]
+fn open_pty() -> (std::os::fd::OwnedFd, String) {
+    use rustix::pty;
+
+    let flags = pty::OpenptFlags::RDWR | pty::OpenptFlags::NOCTTY;
+    // No program that is started meanwhile may hold the device as well; macOS has no such flag.
+    #[cfg(not(target_vendor = "apple"))]
+    let flags = flags | pty::OpenptFlags::CLOEXEC;
+    let device = pty::openpt(flags).expect("a pty can be made");
+    rustix::io::fcntl_setfd(&device, rustix::io::FdFlags::CLOEXEC)
+        .expect("a pty can be kept from other programs");
+    pty::grantpt(&device).expect("a pty can be granted");
+    pty::unlockpt(&device).expect("a pty can be unlocked");
+    let name = pty::ptsname(&device, Vec::new()).expect("a pty has a name");
+    let name = name.into_string().expect("the name of a pty is text");
+    (device, name)
+}
+
+/// A terminal: the end at which somebody types and reads, and the end for a program.
+#[cfg(unix)]
+pub fn terminal() -> (std::fs::File, std::fs::File) {
+    use rustix::fs;
+
+    let (person, name) = open_pty();
+    let flags = fs::OFlags::RDWR | fs::OFlags::NOCTTY | fs::OFlags::CLOEXEC;
+    let program = fs::open(&name, flags, fs::Mode::empty());
+    let program = program.expect("the other end of a pty can be opened");
+    (person.into(), program.into())
 }
 
 /// A name for a pty that no other test uses, and that can come and go.

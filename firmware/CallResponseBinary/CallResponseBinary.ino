@@ -1,0 +1,28 @@
+/*
+  Call and response, binary
+  Answers each byte with a reading as two bytes, the high one first: high * 256 + low.
+
+  circuit:
+  - a potentiometer: its middle pin to A0, the others to 5V and ground
+
+  bridge: serial-ws --raw
+  page: web/p5/CallResponseBinary
+
+  created 20 Nov 2026
+*/
+
+const int sensorPin = A0;  // the middle pin of the potentiometer
+
+void setup() {
+  Serial.begin(9600);
+}
+
+void loop() {
+  if (Serial.available() > 0) {
+    Serial.read();
+    // a reading is 0 to 1023, too much for one byte:
+    int reading = analogRead(sensorPin);
+    Serial.write(highByte(reading));
+    Serial.write(lowByte(reading));
+  }
+}

@@ -1,0 +1,27 @@
+/*
+  Dimmer by byte
+  Each byte that comes, 0 to 255, is the brightness of an LED. It is told back as a line.
+
+  circuit:
+  - an LED from pin 9 through a 220 ohm resistor to ground
+
+  bridge: serial-ws
+  page: web/p5/DimmerByte
+
+  created 20 Nov 2026
+*/
+
+const int ledPin = 9;  // a pin that can be dimmed; many boards mark these with ~
+
+void setup() {
+  Serial.begin(9600);
+  pinMode(ledPin, OUTPUT);
+}
+
+void loop() {
+  if (Serial.available() > 0) {
+    int brightness = Serial.read();
+    analogWrite(ledPin, brightness);
+    Serial.println(brightness);
+  }
+}

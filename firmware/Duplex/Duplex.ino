@@ -1,0 +1,44 @@
+/*
+  Duplex
+  For each line with two numbers, such as 1,0, it switches two LEDs and answers with a reading.
+  Until the first line comes it prints 0, so that the page has something to answer.
+
+  circuit:
+  - a potentiometer: its middle pin to A0, the others to 5V and ground
+  - two LEDs, from pins 2 and 5, each through a 220 ohm resistor to ground
+
+  bridge: serial-ws
+  page: web/p5/Duplex
+
+  created 20 Nov 2026
+*/
+
+const int sensorPin = A0;   // the middle pin of the potentiometer
+const int leftLedPin = 2;   // the LED of the first number
+const int rightLedPin = 5;  // the LED of the second
+
+void setup() {
+  Serial.begin(9600);
+  // parseInt() waits so many milliseconds for a digit:
+  Serial.setTimeout(10);
+  pinMode(leftLedPin, OUTPUT);
+  pinMode(rightLedPin, OUTPUT);
+  while (Serial.available() == 0) {
+    Serial.println(0);
+    // not longer, or what comes meanwhile overflows the 64 bytes that wait to be read:
+    delay(100);
+  }
+}
+
+void loop() {
+  if (Serial.available() > 0) {
+    int left = Serial.parseInt();
+    int right = Serial.parseInt();
+    // both have come when the line ends:
+    if (Serial.read() == '\n') {
+      digitalWrite(leftLedPin, left > 0);
+      digitalWrite(rightLedPin, right > 0);
+      Serial.println(analogRead(sensorPin));
+    }
+  }
+}

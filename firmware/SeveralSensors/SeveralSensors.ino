@@ -1,0 +1,35 @@
+/*
+  Several sensors
+  Prints two readings and the state of a button as a line with commas: 512,300,1
+
+  circuit:
+  - a potentiometer: its middle pin to A0, the others to 5V and ground
+  - a light sensor from A1 to 5V, and a 10 kilohm resistor from A1 to ground
+  - a button between pin 2 and ground
+
+  bridge: serial-ws
+  page: web/p5/SeveralSensors
+
+  created 20 Nov 2026
+*/
+
+const int knobPin = A0;   // the middle pin of the potentiometer
+const int lightPin = A1;  // where the light sensor and its resistor meet
+const int buttonPin = 2;  // reads LOW while the button is pressed
+const int pause = 20;     // milliseconds between lines
+
+void setup() {
+  Serial.begin(9600);
+  // the pin is HIGH by itself, and LOW when the button connects it to ground:
+  pinMode(buttonPin, INPUT_PULLUP);
+}
+
+void loop() {
+  Serial.print(analogRead(knobPin));
+  Serial.print(",");
+  Serial.print(analogRead(lightPin));
+  Serial.print(",");
+  // 1 when pressed, 0 when not; println() ends the line:
+  Serial.println(digitalRead(buttonPin) == LOW);
+  delay(pause);
+}

@@ -1,0 +1,160 @@
+//! Other computers: the secret that they need, where it is kept, and the address with it that is
+//! shown at the terminal.
+
+use std::io::{self, IsTerminal, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, anyhow};
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
+
+use super::token::Token;
+use crate::sys;
+
+/// The file with the secret, in the folder where the system keeps configuration.
+const FILE: &str = "token";
+
+/// What the secret is written in: 32 letters and digits of which none looks like another.
+const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
+/// Letters of the secret; each has 5 random bits, so that there are 130.
+const LENGTH: usize = 26;
+
+/// Light on dark whatever the terminal's colours are, since some phones read no other code.
+const QR_COLOURS: &str = "\x1b[97;40m";
+const PLAIN: &str = "\x1b[0m";
+
+/// The secret of earlier runs, or a new one.
+///
+/// # Errors
+/// When the system has no random numbers, or the file is not ours alone.
+pub fn kept_token() -> Result<Token> {
+    let Some(path) = token_file() else {
+        return new_token();
+    };
+    match sys::read_private(&path) {
+        Ok(text) if text.trim().len() >= LENGTH => return Ok(Token::new(text.trim())),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).context(format!("cannot read {}", path.display())),
+    }
+    let token = new_token()?;
+    if let Err(error) = sys::write_private(&path, &format!("{}\n", token.secret())) {
+        let path = path.display();
+        tracing::warn!("the token is for this run only: cannot write {path}: {error}");
+    }
+    Ok(token)
+}
+
+fn new_token() -> Result<Token> {
+    let mut bytes = [0; LENGTH];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow!("this system has no random numbers: {error}"))?;
+    let letters = bytes.map(|byte| char::from(ALPHABET[usize::from(byte) % ALPHABET.len()]));
+    Ok(Token::new(letters.iter().collect::<String>()))
+}
+
+/// Where the secret is kept between runs.
+pub fn token_file() -> Option<PathBuf> {
+    Some(sys::config_folder()?.join(FILE))
+}
+
+/// Shows the address with the secret, which is for people at a terminal and not for a log.
+pub fn show(scheme: &str, listeners: &[SocketAddr], token: &Token, is_for_lan: bool) {
+    if !io::stderr().is_terminal() {
+        return;
+    }
+    let Some(address) = listeners.first() else {
+        return;
+    };
+    let host = match is_for_lan {
+        true => reachable(listeners),
+        false => "localhost".to_owned(),
+    };
+    let url = format!(
+        "{scheme}://{host}:{}/?token={}",
+        address.port(),
+        token.secret()
+    );
+    let mut text = String::from(match is_for_lan {
+        true => "\nWhoever has this address can use the device from your network:\n",
+        false => "\nPrograms and pages on this computer need this token:\n",
+    });
+    text += &format!("\n  {url}\n\n");
+    if is_for_lan {
+        text += &qr_code(&url);
+        if scheme == "http" {
+            text += "What is sent is not encrypted: this is for a network that you trust.\n";
+        }
+        text += "\n";
+    }
+    // Nobody may be there to read it.
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// The address of this computer that others most likely reach.
+fn reachable(listeners: &[SocketAddr]) -> String {
+    let mut named = listeners.iter().map(SocketAddr::ip);
+    let address = named.find(|ip| !ip.is_unspecified() && !ip.is_loopback());
+    match (address.or_else(own_address), sys::computer_name()) {
+        (Some(IpAddr::V4(address)), _) => address.to_string(),
+        (Some(IpAddr::V6(address)), _) => format!("[{address}]"),
+        (None, Some(name)) => format!("{name}.local"),
+        (None, None) => "localhost".to_owned(),
+    }
+}
+
+/// The address from which this computer would speak to the rest of the world. Sends nothing.
+pub fn own_address() -> Option<IpAddr> {
+    /// Addresses for documentation, which belong to nobody (RFC 5737, RFC 3849).
+    const SOMEONE_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+    const SOMEONE_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+    let way = |from: IpAddr, to: IpAddr| {
+        let socket = UdpSocket::bind((from, 0)).ok()?;
+        socket.connect((to, 9)).ok()?;
+        Some(socket.local_addr().ok()?.ip())
+    };
+    way(Ipv4Addr::UNSPECIFIED.into(), SOMEONE_V4.into())
+        .or_else(|| way(Ipv6Addr::UNSPECIFIED.into(), SOMEONE_V6.into()))
+        .filter(|address| !address.is_loopback())
+}
+
+fn qr_code(text: &str) -> String {
+    let Ok(code) = QrCode::new(text) else {
+        return String::new();
+    };
+    let picture = code
+        .render::<Dense1x2>()
+        .dark_color(Dense1x2::Light)
+        .light_color(Dense1x2::Dark)
+        .build();
+    let lines = picture
+        .lines()
+        .map(|line| format!("  {QR_COLOURS}{line}{PLAIN}\n"));
+    lines.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_token_is_new_and_can_stand_in_an_address() {
+        let (one, other) = (new_token().unwrap(), new_token().unwrap());
+        assert_ne!(one.secret(), other.secret());
+        assert_eq!(one.secret().len(), LENGTH);
+        assert!(one.secret().bytes().all(|b| b.is_ascii_alphanumeric()));
+    }
+
+    #[test]
+    fn a_qr_code_fits_a_terminal() {
+        let url = "http://192.168.100.150:8080/?token=abcdefghijkmnpqrstuvwxyz23";
+        let code = qr_code(url);
+        let first = code.lines().next().unwrap();
+        assert!(
+            first.chars().count() < 80 && code.lines().count() < 24,
+            "{code}"
+        );
+    }
+}

@@ -1,0 +1,182 @@
+//! Names of computers and of pages, as they stand in Host and Origin headers. Pure.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Origins whose pages are written by many people: to admit one is to admit them all.
+const SHARED: [&str; 4] = [
+    "https://preview.p5js.org",
+    "https://editor.p5js.org",
+    "https://cdpn.io",
+    "https://fiddle.jshell.net",
+];
+
+/// The name in `name`, `name:port`, `[v6]` or `[v6]:port`.
+pub fn host_name(host: &str) -> Option<&str> {
+    let (name, port) = match host.strip_prefix('[') {
+        Some(rest) => {
+            let (address, after) = rest.split_once(']')?;
+            address.parse::<Ipv6Addr>().ok()?;
+            (
+                address,
+                if after.is_empty() {
+                    None
+                } else {
+                    Some(after.strip_prefix(':')?)
+                },
+            )
+        }
+        None => host
+            .split_once(':')
+            .map_or((host, None), |(name, port)| (name, Some(port))),
+    };
+    let is_port =
+        |port: &str| port.parse::<u16>().is_ok() && port.bytes().all(|b| b.is_ascii_digit());
+    let is_name_byte = |b: u8| b.is_ascii_alphanumeric() || b"-._:".contains(&b);
+    let is_name = !name.is_empty() && name.bytes().all(is_name_byte);
+    (is_name && port.is_none_or(is_port)).then_some(name)
+}
+
+/// Whether a host name always means this computer.
+pub fn is_loopback(name: &str) -> bool {
+    match name.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => address == Ipv4Addr::LOCALHOST,
+        Ok(IpAddr::V6(address)) => address == Ipv6Addr::LOCALHOST,
+        Err(_) => {
+            let name = name.to_ascii_lowercase();
+            name == "localhost" || is_below(&name, ".localhost")
+        }
+    }
+}
+
+/// Whether `name` is in the domain `suffix`, which begins with a dot.
+pub fn is_below(name: &str, suffix: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let first = name.strip_suffix(suffix);
+    first.is_some_and(|first| !first.is_empty() && !first.ends_with('.'))
+}
+
+/// What an Origin header says about a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin<'a> {
+    /// A page from a web server: whether by TLS, and `name`, `name:port` and so on.
+    Web {
+        /// By https.
+        is_secure: bool,
+        /// Name and port as in a Host header.
+        host: &'a str,
+    },
+    /// A browser's extension.
+    Extension,
+    /// A page from disk, or in a sandboxed frame of any site: the browser does not say which.
+    Null,
+    /// Nothing that a browser sends.
+    Odd,
+}
+
+impl<'a> Origin<'a> {
+    /// Understands an Origin header, which browsers write in one way only.
+    pub fn new(origin: &'a str) -> Self {
+        let web = |host, is_secure| match host_name(host) {
+            Some(_) => Self::Web { is_secure, host },
+            None => Self::Odd,
+        };
+        match origin.split_once("://") {
+            Some(("http", host)) => web(host, false),
+            Some(("https", host)) => web(host, true),
+            Some((scheme, id)) if scheme.ends_with("-extension") && host_name(id) == Some(id) => {
+                Self::Extension
+            }
+            _ if origin == "null" => Self::Null,
+            _ => Self::Odd,
+        }
+    }
+
+    /// Whether the page is served by this computer.
+    pub fn is_loopback(self) -> bool {
+        matches!(self, Self::Web { host, .. } if host_name(host).is_some_and(is_loopback))
+    }
+
+    /// Whether the page was served under the same name and port as `host`.
+    pub fn is_of(self, host: &str) -> bool {
+        let Self::Web {
+            is_secure,
+            host: own,
+        } = self
+        else {
+            return false;
+        };
+        let usual = if is_secure { ":443" } else { ":80" };
+        let host = host.strip_suffix(usual).unwrap_or(host);
+        own.eq_ignore_ascii_case(host)
+    }
+}
+
+/// The origin as browsers write it: lower case, without the usual port or a slash at the end.
+/// None for what is no origin.
+pub fn as_browsers_write(origin: &str) -> Option<String> {
+    let origin = origin.strip_suffix('/').unwrap_or(origin);
+    let mut origin = origin.to_ascii_lowercase();
+    let usual = match Origin::new(&origin) {
+        Origin::Odd => return None,
+        Origin::Web {
+            is_secure: true, ..
+        } => ":443",
+        Origin::Web { .. } => ":80",
+        Origin::Extension | Origin::Null => "",
+    };
+    let length = origin.strip_suffix(usual).map_or(origin.len(), str::len);
+    origin.truncate(length);
+    Some(origin)
+}
+
+/// Whether strangers share this origin, so that it should not be admitted for good.
+pub fn is_shared(origin: &str) -> bool {
+    origin == "null" || SHARED.contains(&origin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(typed: &str, written: Option<&str>) {
+        assert_eq!(as_browsers_write(typed).as_deref(), written, "{typed}");
+    }
+
+    #[test]
+    fn origins_are_understood_as_people_type_them() {
+        check("https://Example.org/", Some("https://example.org"));
+        check("https://example.org:443", Some("https://example.org"));
+        check("http://example.org:443", Some("http://example.org:443"));
+        check("http://[fd00::1]:80", Some("http://[fd00::1]"));
+        check("null", Some("null"));
+        check("chrome-extension://abc", Some("chrome-extension://abc"));
+        for odd in [
+            "",
+            "*",
+            "example.org",
+            "https://",
+            "https://*.org",
+            "https://a/b",
+            "file://",
+        ] {
+            check(odd, None);
+        }
+    }
+
+    #[test]
+    fn a_page_of_our_own_has_the_name_that_was_asked_for() {
+        for (origin, host, expected) in [
+            ("http://pi.local:8080", "pi.local:8080", true),
+            ("http://pi.local:8080", "PI.local:8080", true),
+            ("http://pi.local", "pi.local:80", true),
+            ("https://pi.local", "pi.local", true),
+            ("https://pi.local", "pi.local:80", false),
+            ("http://pi.local:8081", "pi.local:8080", false),
+            ("http://xpi.local:8080", "pi.local:8080", false),
+            ("null", "null", false),
+        ] {
+            assert_eq!(Origin::new(origin).is_of(host), expected, "{origin} {host}");
+        }
+    }
+}

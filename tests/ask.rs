@@ -1,0 +1,173 @@
+//! Pages that nobody allowed yet, with somebody at the terminal. The terminal is a pty.
+
+use std::{fs::File, io::Write, os::unix::fs::PermissionsExt, path::PathBuf};
+
+use crate::support::{Bridge, Client, Program, upgrade};
+
+const PAGE: &str = "https://sketch.example";
+const OTHER: &str = "https://other.example";
+
+#[tokio::test]
+async fn yes_admits_a_page_until_the_end_of_the_run() {
+    let mut desk = Desk::new("yes").await;
+    desk.refused(PAGE).await;
+    desk.bridge
+        .program
+        .said("A page from https://sketch.example wants to")
+        .await;
+    // While the question is open, every attempt is refused.
+    desk.refused(PAGE).await;
+    desk.answer("y");
+    desk.admitted(PAGE).await;
+    assert!(!desk.config().exists(), "y was remembered");
+}
+
+#[tokio::test]
+async fn read_only_lets_a_page_listen() {
+    let mut desk = Desk::new("read-only").await;
+    desk.refused(PAGE).await;
+    desk.bridge.program.said("wants to").await;
+    desk.answer("r");
+    let mut client = desk.admitted(PAGE).await;
+    let hello = client.json_of("hello").await;
+    assert_eq!(hello["port"]["settings"]["readOnly"], true, "{hello}");
+    client
+        .send_json(serde_json::json!({"type": "write", "text": "H", "id": 1}))
+        .await;
+    let error = client.json_of("error").await;
+    assert!(error["error"].to_string().contains("read only"), "{error}");
+}
+
+#[tokio::test]
+async fn no_is_not_asked_again() {
+    let mut desk = Desk::new("no").await;
+    desk.refused(PAGE).await;
+    desk.bridge.program.said("wants to").await;
+    desk.answer("what?");
+    desk.answer("n");
+    // The next question comes when this one is answered.
+    desk.refused(OTHER).await;
+    desk.bridge
+        .program
+        .said("https://other.example wants to")
+        .await;
+    desk.refused(PAGE).await;
+    let log = desk.bridge.program.log();
+    let asked = log
+        .iter()
+        .filter(|line| line.contains("sketch.example wants to"));
+    assert_eq!(asked.count(), 2, "{log:#?}");
+    desk.answer("n");
+}
+
+#[tokio::test]
+async fn always_holds_in_the_next_run() {
+    let mut desk = Desk::new("always").await;
+    desk.refused(PAGE).await;
+    desk.bridge.program.said("wants to").await;
+    desk.answer("a");
+    desk.admitted(PAGE).await;
+    let mode = std::fs::metadata(desk.config())
+        .expect("it was remembered")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let folder = desk.folder.clone();
+    drop(desk);
+    let mut desk = Desk::at(folder.clone()).await;
+    desk.admitted(PAGE).await;
+    desk.refused(OTHER).await;
+    // A file that others may write could be anybody's answer.
+    std::fs::set_permissions(desk.config(), PermissionsExt::from_mode(0o666)).expect("it is ours");
+    drop(desk);
+    let mut desk = Desk::at(folder).await;
+    desk.refused(PAGE).await;
+    desk.bridge
+        .program
+        .said("allowed-origins is not used")
+        .await;
+}
+
+#[tokio::test]
+async fn what_strangers_share_cannot_be_allowed_for_good() {
+    for origin in ["null", "https://preview.p5js.org"] {
+        let mut desk = Desk::new("shared").await;
+        desk.refused(origin).await;
+        desk.bridge.program.said("Note: ").await;
+        desk.answer("a");
+        desk.answer("y");
+        desk.admitted(origin).await;
+        let log = desk.bridge.program.log().join("\n");
+        assert!(!log.contains("[a]"), "{log}");
+        assert!(!desk.config().exists());
+    }
+}
+
+#[tokio::test]
+async fn a_page_without_https_is_never_asked_about() {
+    let mut desk = Desk::new("plain").await;
+    desk.refused("http://plain.example").await;
+    desk.bridge
+        .program
+        .said("--allow-origin http://plain.example")
+        .await;
+    assert!(!desk.bridge.program.log().join("\n").contains("wants to"));
+}
+
+/// A bridge, the terminal that it runs in, and the folder of its configuration.
+struct Desk {
+    bridge: Bridge,
+    keys: File,
+    folder: PathBuf,
+}
+
+impl Desk {
+    async fn new(name: &str) -> Self {
+        let name = format!("serial-ws-test-{}-{name}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_dir_all(&folder);
+        Self::at(folder).await
+    }
+
+    async fn at(folder: PathBuf) -> Self {
+        let home = folder.to_str().expect("the folder of the test is text");
+        let variables = [("XDG_CONFIG_HOME", home), ("HOME", home)];
+        let arguments = ["--port", "sensor=sim", "--listen", "127.0.0.1:0"];
+        let (program, keys) = Program::start_at_a_terminal(&arguments, &variables);
+        let bridge = Bridge::of(program, 1).await;
+        Self {
+            bridge,
+            keys,
+            folder,
+        }
+    }
+
+    fn config(&self) -> PathBuf {
+        match cfg!(target_os = "macos") {
+            true => self
+                .folder
+                .join("Library/Application Support/serial-ws/allowed-origins"),
+            false => self.folder.join("serial-ws/allowed-origins"),
+        }
+    }
+
+    fn answer(&mut self, line: &str) {
+        writeln!(self.keys, "{line}").expect("one can type at the terminal");
+    }
+
+    async fn refused(&mut self, origin: &str) {
+        let reply = upgrade(self.bridge.address(), "/", &[("Origin", origin)]).await;
+        assert_eq!(reply.status, 403, "{origin}: {reply:?}");
+    }
+
+    /// Tries until the page is let in, as pages do.
+    async fn admitted(&mut self, origin: &str) -> Client {
+        let at = self.bridge.address();
+        let headers = &[("Origin", origin)][..];
+        crate::support::until("the page to be let in", async || {
+            (upgrade(at, "/echo", headers).await.status == 101).then_some(())
+        })
+        .await;
+        Client::open(at, "/?view=json&latest=1", headers).await
+    }
+}

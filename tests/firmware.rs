@@ -1,0 +1,423 @@
+//! The sketches of `firmware/`, compiled, on simulated boards: what pages get from them, and what
+//! they do at a page's word. All are ignored by a plain `cargo test`: `tests/run firmware` compiles
+//! the sketches and runs these.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::{Board, Bridge, Client};
+
+// What the sketches send.
+
+#[tokio::test]
+#[ignore = "tests/run firmware"]
+async fn every_line_of_a_busy_sketch_arrives_in_order_and_at_the_rate_of_the_wire() {
+    const LINES: u32 = 5_000;
+    let Some(board) = Board::start("Count-115200", &[]).await else {
+        return;
+    };
+    let bridge = board.bridge(&["--baud", "115200"]).await;
+    let mut page = bridge.client("/").await;
+    let first: u32 = number(&page.text().await);
+    let start = Instant::now();
+    let mut bytes = 0;
+    for expected in (first + 1..).take(LINES as usize) {
+        let line = page.text().await;
+        assert_eq!(number::<u32>(&line), expected);
+        bytes += line.len() + "\r\n".len();
+    }
+    let rate = bytes as f64 / start.elapsed().as_secs_f64();
+    println!("{LINES} lines, {rate:.0} bytes per second");
+    // An Uno's 115200 baud is 117647 in truth. A busy machine slows the simulation down.
+    assert!((9_000.0..12_500.0).contains(&rate), "{rate}");
+}
+
+#[tokio::test]
+#[ignore = "tests/run firmware"]
+async fn a_sketch_that_counts_in_json_is_read_without_a_gap() {
+    let Some(mut board) = Board::start("JsonLines", &[]).await else {
+        return;
+    };
+    board.tell("pin 2 0");
+    let bridge = board.bridge(&[]).await;
+    let mut page = bridge.client("/").await;
+    let object = async |page: &mut Client| -> Value {
+        serde_json::from_str(&page.text().await).expect("a line is an object")
+    };
+    let first = object(&mut page).await;
+    for count in 1..20 {
+        let next = object(&mut page).await;
+        let expected = first["count"].as_u64().map(|first| first + count);
+        assert_eq!(next["count"].as_u64(), expected);
+        assert_eq!(next["button"], 1, "it is pressed");
+    }
+}
+
+#[tokio::test]
+#[ignore = "tests/run firmware"]
+async fn raw_readings_are_the_bytes_that_the_sketch_wrote() {
+    let Some(mut board) = Board::start("RawByte", &[]).await else {
+        return;
+    };
+    let bridge = board.bridge(&["--raw"]).await;
+    let mut page = bridge.client("/").await;
+    // 4.6 V would be 235 as a byte, which is no text; 13 and 10 are bytes like any other.
+    for (millivolts, byte) in [(4600, 235), (260, 13), (200, 10), (5000, 255), (0, 0)] {
+        board.tell(&format!("adc 0 {millivolts}"));
+        while *page.bytes().await.last().expect("no message is empty") != byte {}
+        assert!(page.bytes().await.iter().all(|reading| *reading == byte));
+    }
+}
+
+#[tokio::test]
+#[ignore = "tests/run firmware"]
+async fn each_sketch_prints_the_lines_that_its_page_reads() {
+    for (sketch, millivolts, expected) in [
+        ("OneNumber", vec![2500], "511"),
+        ("SeveralSensors", vec![2500, 1000], "511,204,0"),
+        (
+            "LabelledValues",
+            vec![2500, 1000],
+            "potentiometer:511\tlight:204",
+        ),
+        ("Orientation", vec![2500, 2500, 3000, 2500], "179.6,"),
+    ] {
+        let Some(mut board) = Board::start(sketch, &[]).await else {
+            return;
+        };
+        for (input, millivolts) in millivolts.iter().enumerate() {
+            board.tell(&format!("adc {input} {millivolts}"));
+        }
+        let bridge = board.bridge(&[]).await;
+        let mut page = bridge.client("/").await;
+        while !page.text().await.starts_with(expected) {}
+        let line = page.text().await;
+        assert!(line.starts_with(expected), "{sketch}: {line}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "tests/run firmware"]
+async fn a_button_tells_its_changes_and_a_late_page_hears_the_last_one() {
+    let Some(mut board) = Board::start("Button", &[]).await else {
+        return;
+    };
+    let bridge = board.bridge(&[]).await;
+    let mut page = bridge.client("/").await;
+    board.hears("start").await;
+    for (level, line) in [(0, "1"), (1, "0"), (0, "1")] {
+        board.tell(&format!("pin 2 {level}"));
+        assert_eq!(page.text().await, line);
+    }
+    let mut late = bridge.client("/?history=1").await;
+    assert_eq!(late.text().await, "1");
+}
+
+#[tokio::test]
+#[ignore = "tests/run firmware"]
+async fn a_turn_of_the_knob_is_at_the_page_within_50_ms() {
+    const BY_CONTRACT: Duration = Duration::from_millis(50);
+    let Some(mut board) = Board::start("OneNumber-115200", &[]).await else {
+        return;
+    };
+    let bridge = board.bridge(&["--baud", "115200"]).await;
+    let mut page = bridge.client("/").await;
+    page.text().await;
+    let mut took = Vec::new();
+    for round in 0..21 {
+        let (millivolts, reading) = [(5000, "1023"), (0, "0")][round % 2];
+        let turned = Instant::now();
+        board.tell(&format!("adc 0 {millivolts}"));
+        while page.text().await != reading {}
+        took.push(turned.elapsed());
+    }
+    took.sort();
+    println!("median {:?}, slowest {:?}", took[10], took[20]);
+    // The sketch itself reads every 20 ms. The median: a busy machine may stall for a moment.
+    assert!(took[10] < BY_CONTRACT, "{took:?}");
+}
+
+// What pages send.
+
+#[tokio::test]
+#[ignore = "tests/run firmware"]
+async fn a_page_switches_the_led_and_every_page_hears_of_it() {
+    let Some(mut board) = Board::start("LedLetters", &[]).await else {
+        return;
+    };
+    let bridge = board.bridge(&[]).await;
+    let (mut one, mut other) = (bridge.client("/").await, bridge.client("/").await);
+    board.hears("start").await;
+    for (letter, event, line) in [("H", "pin 13 1", "on"), ("L", "pin 13 0", "off")] {
+        one.send(letter).await;
+        board.hears(event).await;
+        assert_eq!(one.text().await, line);
+        assert_eq!(other.text().await, line);
+    }
+}
+
+#[tokio::test]
+#[ignore = "tests/run firmware"]
+async fn a_byte_dims_the_led_exactly_as_a_number_does() {
+    for (sketch, arguments) in [
+        ("DimmerByte", vec![]),
+        ("DimmerNumber", vec!["--append", "lf"]),
+    ] {
+        let Some(mut board) = Board::start(sketch, &[]).await else {
+            return;
+        };
+        let bridge = board.bridge(&arguments).await;
+        let mut page = bridge.client("/").await;
+        board.hears("start").await;
+        for (brightness, event) in [
+            (1, "pwm 9 1"),
+            (128, "pwm 9 128"),
+            (254, "pwm 9 254"),
+            (0, "pin 9 0"),
+        ] {
+            match sketch {
+                "DimmerByte" => page.send_bytes([brightness]).await,
+                _ => page.send(brightness.to_string()).await,
+            }
+            board.hears(event).await;
+            assert_eq!(page.text().await, brightness.to_string(), "{sketch}");
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "tests/run firmware"]
+async fn every_byte_goes_to_the_board_and_back_untouched() {
+    let Some(mut board) = Board::start("Echo", &[]).await else {
+        return;
+    };
+    let bridge = board.bridge(&[]).await;
+    let mut page = bridge.client("/?view=raw").await;
+    board.hears("start").await;
+    let every: Vec<u8> = (0..=255).rev().collect();
+    page.send_bytes(every.clone()).await;
+    assert_eq!(page.bytes_of(every.len()).await, every);
+    let mut text = bridge.client("/?append=lf").await;
+    text.send("héllo").await;
+    assert_eq!(text.text().await.trim_start_matches(|c| c != 'h'), "héllo");
+}
+
+#[tokio::test]
+#[ignore = "tests/run firmware"]
+async fn several_pages_call_one_board_and_all_hear_every_response() {
+    const CALLS: usize = 5;
+    let Some(mut board) = Board::start("CallResponse", &[]).await else {
+        return;
+    };
+    board.tell("adc 0 2500");
+    let bridge = board.bridge(&[]).await;
+    let mut pages = Vec::new();
+    for _ in 0..3 {
+        let mut page = bridge.client("/").await;
+        assert_eq!(page.text().await, "hello");
+        pages.push(page);
+    }
+    for page in &mut pages {
+        for _ in 0..CALLS {
+            page.send("x").await;
+        }
+    }
+    for page in &mut pages {
+        let mut responses = 0;
+        while responses < 3 * CALLS {
+            let line = page.text().await;
+            assert!(line == "511,0,0" || line == "hello", "{line}");
+            responses += usize::from(line != "hello");
+        }
+    }
+    assert_eq!(board.figure("received").await, 3 * CALLS as u64);
+}
+
+#[tokio::test]
+#[ignore = "tests/run firmware"]
+async fn a_binary_response_is_two_bytes_for_each_call() {
+    let Some(mut board) = Board::start("CallResponseBinary", &[]).await else {
+        return;
+    };
+    board.tell("adc 0 5000");
+    let bridge = board.bridge(&["--raw"]).await;
+    let mut page = bridge.client("/").await;
+    board.hears("start").await;
+    for _ in 0..10 {
+        page.send("x").await;
+        assert_eq!(page.bytes_of(2).await, 1023_u16.to_be_bytes());
+    }
+}
+
+#[tokio::test]
+#[ignore = "tests/run firmware"]
+async fn a_page_that_writes_with_every_frame_gets_a_reading_for_every_line() {
+    const FRAMES: usize = 60;
+    let Some(mut board) = Board::start("Duplex", &[]).await else {
+        return;
+    };
+    board.tell("adc 0 2500");
+    let bridge = board.bridge(&[]).await;
+    let mut page = bridge.client("/").await;
+    assert_eq!(page.text().await, "0");
+    let mut frames = tokio::time::interval(Duration::from_secs(1) / FRAMES as u32);
+    for frame in 0..FRAMES {
+        frames.tick().await;
+        page.send(format!("{},{}\n", frame % 2, 1 - frame % 2))
+            .await;
+    }
+    let mut readings = 0;
+    while readings < FRAMES {
+        readings += usize::from(page.text().await == "511");
+    }
+    board.hears("pin 2 1").await;
+    board.hears("pin 5 0").await;
+}
+
+#[tokio::test]
+#[ignore = "tests/run firmware"]
+async fn the_knob_of_one_board_dims_the_led_of_another() {
+    let Some(mut left) = Board::start("TwoBoards", &[]).await else {
+        return;
+    };
+    let Some(mut right) = Board::start("TwoBoards", &[]).await else {
+        return;
+    };
+    let bridge = Bridge::start(&[
+        "--port",
+        &format!("left={}", left.path),
+        "--port",
+        &format!("right={}", right.path),
+    ])
+    .await;
+    bridge.open("left").await;
+    bridge.open("right").await;
+    let mut from_left = bridge.client("/ports/left").await;
+    let mut to_right = bridge.client("/ports/right?append=lf").await;
+    left.settles().await;
+    right.settles().await;
+    for (millivolts, knob) in [(1000, "51"), (4000, "204")] {
+        left.tell(&format!("adc 0 {millivolts}"));
+        while from_left.text().await != knob {}
+        to_right.send(knob).await;
+        right.hears(&format!("pwm 9 {knob}")).await;
+    }
+}
+
+// What goes wrong.
+
+#[tokio::test]
+#[ignore = "tests/run firmware"]
+async fn the_wrong_rate_is_told_with_what_to_do() {
+    for (sketch, rate) in [("OneNumber", "115200"), ("OneNumber-115200", "9600")] {
+        let Some(mut board) = Board::start(sketch, &[]).await else {
+            return;
+        };
+        board.tell("sine 0 1");
+        let bridge = board.bridge(&["--baud", rate]).await;
+        let event = board.hears("baud").await;
+        assert!(event.starts_with(&format!("baud {rate} ")), "{event}");
+        bridge
+            .program
+            .said(&format!("is --baud {rate} right?"))
+            .await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "tests/run firmware"]
+async fn a_board_that_is_unplugged_starts_anew_and_its_pages_go_on() {
+    let Some(mut board) = Board::start("Count", &["--auto-reset", "--boot-ms", "200"]).await else {
+        return;
+    };
+    let bridge = board.bridge(&[]).await;
+    let mut page = bridge.client("/").await;
+    for _ in 0..3 {
+        while number::<u32>(&page.text().await) < 10 {}
+        board.tell("unplug");
+        board.hears("close").await;
+        bridge.state("board", "lost").await;
+        board.tell("plug");
+        bridge.open("board").await;
+        // No line is glued from the end of one life and the beginning of the next.
+        let mut last = number::<u32>(&page.text().await);
+        while last != 0 {
+            let next = number::<u32>(&page.text().await);
+            assert!(next == last + 1 || next == 0, "{next} after {last}");
+            last = next;
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "tests/run firmware"]
+async fn the_first_command_is_not_lost_in_the_bootloader_of_a_board_that_restarts() {
+    const LIKE_AN_UNO: [&str; 3] = ["--auto-reset", "--boot-ms", "1600"];
+    let Some(mut board) = Board::start("LedLetters", &LIKE_AN_UNO).await else {
+        return;
+    };
+    // A silent sketch: held for as long as --settle says.
+    let bridge = board.bridge(&["--settle", "2000"]).await;
+    bridge.client("/").await.send("H").await;
+    board.hears("reset").await;
+    board.hears("pin 13 1").await;
+    assert_eq!(board.figure("dropped").await, 0);
+    drop(bridge);
+
+    // A sketch that speaks is spoken to at once.
+    let Some(mut board) = Board::start("CallResponse", &LIKE_AN_UNO).await else {
+        return;
+    };
+    let bridge = board.bridge(&["--settle", "20000"]).await;
+    let mut page = bridge.client("/").await;
+    page.send("x").await;
+    assert_eq!(page.text().await, "hello");
+    while page.text().await == "hello" {}
+    assert_eq!(board.figure("dropped").await, 0);
+    drop(bridge);
+
+    // Without settling it is lost, or these boards would prove nothing.
+    let Some(mut board) = Board::start("LedLetters", &LIKE_AN_UNO).await else {
+        return;
+    };
+    let bridge = board.bridge(&["--settle", "0"]).await;
+    board.hears("reset").await;
+    bridge.client("/").await.send("H").await;
+    board.hears("start").await;
+    assert_eq!(board.figure("dropped").await, 1);
+}
+
+#[tokio::test]
+#[ignore = "tests/run firmware"]
+async fn pages_that_come_and_go_do_not_restart_the_board() {
+    let Some(mut board) = Board::start("JsonLines", &["--auto-reset"]).await else {
+        return;
+    };
+    let bridge = board.bridge(&[]).await;
+    let mut last = 0;
+    for _ in 0..4 {
+        let mut page = bridge.client("/").await;
+        let line: Value = serde_json::from_str(&page.text().await).expect("a line is an object");
+        let count = line["count"].as_u64().expect("it counts");
+        assert!(count >= last, "{count} after {last}");
+        last = count;
+        page.leave().await;
+    }
+    board.hears("reset").await;
+    board.tell("stat");
+    // Nothing but this was told since the first opening.
+    let rest = board.hears("").await;
+    assert!(
+        ["start", "baud"]
+            .iter()
+            .any(|event| rest.starts_with(event)),
+        "{rest}"
+    );
+}
+
+#[track_caller]
+fn number<T: std::str::FromStr>(line: &str) -> T {
+    let number = line.parse().ok();
+    number.unwrap_or_else(|| panic!("{line:?} is no number"))
+}

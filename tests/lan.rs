@@ -1,0 +1,264 @@
+//! Other computers: the token, its cookie, and who needs it. The other computer is this one by its
+//! address in the network.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use crate::support::{Bridge, Client, Program, http, skip, upgrade};
+
+const TOKEN: &str = "correct-horse-battery";
+
+#[tokio::test]
+async fn other_computers_need_the_token_that_is_kept() {
+    let Some(network) = Network::new("kept", &[]).await else {
+        return;
+    };
+    let Network { bridge, at, home } = &network;
+    let reply = upgrade(*at, "/", &[]).await;
+    assert_eq!(reply.status, 401, "{reply:?}");
+    assert!(reply.body.contains("?token="), "{reply:?}");
+    let token = kept(home);
+    assert!(token.len() >= 26, "{token}");
+    Client::open(*at, &format!("/?token={token}"), &[])
+        .await
+        .text()
+        .await;
+    let bearer = format!("Bearer {token}");
+    Client::open(*at, "/", &[("Authorization", &bearer)])
+        .await
+        .text()
+        .await;
+    // This computer needs none for itself.
+    let here = SocketAddr::from(([127, 0, 0, 1], at.port()));
+    Client::open(here, "/", &[]).await.text().await;
+    assert!(
+        !bridge.program.log().join("\n").contains(&token),
+        "the token is in the log"
+    );
+
+    let again = Network::at(home.clone(), &[])
+        .await
+        .expect("there was a network");
+    assert_eq!(kept(home), token);
+    Client::open(again.at, &format!("/?token={token}"), &[])
+        .await
+        .text()
+        .await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_file_of_the_token_is_ours_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let Some(network) = Network::new("private", &[]).await else {
+        return;
+    };
+    let mode = std::fs::metadata(file(&network.home))
+        .expect("it is kept")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_terminal_shows_the_address_and_a_code() {
+    let home = home("shown");
+    let text = home.to_str().expect("the folder is text");
+    let variables = [("XDG_CONFIG_HOME", text), ("HOME", text)];
+    let arguments = ["--port", "sim", "--listen", "0.0.0.0:0"];
+    let (program, _keys) = Program::start_at_a_terminal(&arguments, &variables);
+    let bridge = Bridge::of(program, 1).await;
+    bridge
+        .program
+        .said(&format!("/?token={}", kept(&home)))
+        .await;
+    bridge.program.said("█").await;
+    bridge.program.said("not encrypted").await;
+}
+
+#[tokio::test]
+async fn a_page_keeps_the_token_in_a_cookie() {
+    let Some(network) = Network::new("cookie", &[]).await else {
+        return;
+    };
+    let (at, token) = (network.at, kept(&network.home));
+    let reply = http(at, "GET", &format!("//a?x=1&token={token}&y"), &[]).await;
+    assert_eq!(
+        reply.header("Refresh"),
+        Some("0; url=/a?x=1&y"),
+        "{reply:?}"
+    );
+    let cookie = reply.header("Set-Cookie").expect("there is a cookie");
+    assert!(
+        cookie.starts_with(&format!("serial-ws-{}={token};", at.port())),
+        "{cookie}"
+    );
+    assert!(
+        cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"),
+        "{cookie}"
+    );
+    assert!(!reply.body.contains(&token), "{reply:?}");
+
+    let cookie = cookie.split(';').next().expect("a cookie has a value");
+    let own = format!("http://{at}");
+    assert_eq!(
+        http(at, "GET", "/", &[("Cookie", cookie)]).await.status,
+        200
+    );
+    let page = [("Cookie", cookie), ("Origin", own.as_str())];
+    Client::open(at, "/", &page).await.text().await;
+    for elsewhere in ["https://evil.example", "null", "http://localhost"] {
+        let page = [("Cookie", cookie), ("Origin", elsewhere)];
+        assert_eq!(upgrade(at, "/", &page).await.status, 401, "{elsewhere}");
+    }
+}
+
+#[tokio::test]
+async fn others_may_be_let_in_to_read_only() {
+    let Some(network) = Network::new("read-only", &["--lan-read-only"]).await else {
+        return;
+    };
+    let target = format!("/?view=json&latest=1&token={}", kept(&network.home));
+    let hello = Client::open(network.at, &target, &[])
+        .await
+        .json_of("hello")
+        .await;
+    assert_eq!(hello["port"]["settings"]["readOnly"], true, "{hello}");
+    let here = SocketAddr::from(([127, 0, 0, 1], network.at.port()));
+    let hello = Client::open(here, "/?view=json&latest=1", &[])
+        .await
+        .json_of("hello")
+        .await;
+    assert_eq!(hello["port"]["settings"]["readOnly"], false, "{hello}");
+}
+
+#[tokio::test]
+async fn wrong_tokens_are_slowed_down() {
+    let bridge = with_own_token(&[]).await;
+    for _ in 0..5 {
+        let reply = http(bridge.address(), "GET", "/api/status?token=wrong", &[]).await;
+        assert_eq!(reply.status, 401, "{reply:?}");
+    }
+    for guess in ["wrong", TOKEN] {
+        let target = format!("/api/status?token={guess}");
+        assert_eq!(
+            http(bridge.address(), "GET", &target, &[]).await.status,
+            429,
+            "{guess}"
+        );
+    }
+    assert_eq!(bridge.get("/hello").await.status, 200);
+    assert!(!bridge.program.log().join("\n").contains(TOKEN));
+}
+
+#[tokio::test]
+async fn a_token_of_ones_own_is_for_all() {
+    let bridge = with_own_token(&[]).await;
+    let at = bridge.address();
+    assert_eq!(upgrade(at, "/", &[]).await.status, 401);
+    let own = format!("http://{at}");
+    assert_eq!(upgrade(at, "/", &[("Origin", &own)]).await.status, 401);
+    assert_eq!(bridge.get("/api/status").await.status, 401);
+    let url = format!("ws://{at}/");
+    let connect = ["connect", &url, "--count", "1", "--token"];
+    Program::run(&[&connect[..], &[TOKEN]].concat())
+        .await
+        .with(0, "");
+    Program::run(&[&connect[..], &["wrong-wrong-wrong"]].concat())
+        .await
+        .with(1, "token");
+    let url = format!("http://{at}");
+    let release = ["release", "--url", &url, "--token", TOKEN];
+    Program::run(&release).await.with(0, "");
+    Program::run(&["resume", "--url", &url, "--token", TOKEN])
+        .await
+        .with(0, "");
+    Program::run(&["resume", "--url", &url])
+        .await
+        .with(1, "token");
+}
+
+#[tokio::test]
+async fn a_token_of_ones_own_has_12_characters() {
+    for (token, part) in [("short", "12"), ("twelve blanks", "blanks")] {
+        let arguments = ["--port", "sim", "--listen", "127.0.0.1:0"];
+        let variables = [("SERIAL_WS_TOKEN", token)];
+        Program::start_with(&arguments, &variables)
+            .ended()
+            .await
+            .with(2, part);
+    }
+}
+
+#[tokio::test]
+async fn who_comes_through_a_proxy_needs_a_token() {
+    let bridge = Bridge::start(&["--port", "sim"]).await;
+    let proxied = [("X-Forwarded-For", "203.0.113.9")];
+    let reply = http(bridge.address(), "GET", "/api/status", &proxied).await;
+    assert_eq!(reply.status, 403, "{reply:?}");
+    assert!(reply.body.contains("--token"), "{reply:?}");
+}
+
+async fn with_own_token(arguments: &[&str]) -> Bridge {
+    let own = ["--port", "sensor=sim", "--listen", "127.0.0.1:0"];
+    let variables = [("SERIAL_WS_TOKEN", TOKEN)];
+    Bridge::of(
+        Program::start_with(&[&own, arguments].concat(), &variables),
+        1,
+    )
+    .await
+}
+
+/// A bridge that listens to the network, and its address there.
+struct Network {
+    bridge: Bridge,
+    at: SocketAddr,
+    home: PathBuf,
+}
+
+impl Network {
+    async fn new(name: &str, arguments: &[&str]) -> Option<Self> {
+        Self::at(home(name), arguments).await
+    }
+
+    async fn at(home: PathBuf, arguments: &[&str]) -> Option<Self> {
+        let Some(address) = address() else {
+            skip("this computer is in no network");
+            return None;
+        };
+        let own = ["--port", "sensor=sim", "--listen", "0.0.0.0:0"];
+        let text = home.to_str().expect("the folder is text");
+        let variables = [("XDG_CONFIG_HOME", text), ("HOME", text), ("APPDATA", text)];
+        let program = Program::start_with(&[&own, arguments].concat(), &variables);
+        let bridge = Bridge::of(program, 1).await;
+        let at = SocketAddr::new(address, bridge.address().port());
+        Some(Self { bridge, at, home })
+    }
+}
+
+/// The address of this computer in its network. Sends nothing.
+fn address() -> Option<std::net::IpAddr> {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("192.0.2.1:9").ok()?;
+    let address = socket.local_addr().ok()?.ip();
+    (!address.is_loopback()).then_some(address)
+}
+
+fn home(name: &str) -> PathBuf {
+    let name = format!("serial-ws-test-{}-lan-{name}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    folder
+}
+
+fn file(home: &std::path::Path) -> PathBuf {
+    match cfg!(target_os = "macos") {
+        true => home.join("Library/Application Support/serial-ws/token"),
+        false => home.join("serial-ws/token"),
+    }
+}
+
+fn kept(home: &std::path::Path) -> String {
+    let text = std::fs::read_to_string(file(home)).expect("the token is kept");
+    text.trim().to_owned()
+}

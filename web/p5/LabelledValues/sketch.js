@@ -1,0 +1,47 @@
+/*
+  Labelled values
+  Shows a bar for each value that the board names.
+
+  board: firmware/LabelledValues
+  bridge: serial-ws
+*/
+
+let socket;       // the connection to serial-ws
+let values = {};  // the latest value of each name
+
+function setup() {
+  createCanvas(400, 200);
+  textSize(16);
+  connect();
+}
+
+function connect() {
+  socket = new WebSocket("ws://localhost:8080");
+  socket.onmessage = readLine;
+  // when the connection ends, try again a second later:
+  socket.onclose = reconnect;
+}
+
+function reconnect() {
+  setTimeout(connect, 1000);
+}
+
+function readLine(event) {
+  // pairs have a tab between them, and a colon inside:
+  for (const pair of event.data.split("\t")) {
+    const [label, value] = pair.split(":");
+    values[label] = Number(value);
+  }
+}
+
+function draw() {
+  background(240);
+  let y = 20;
+  for (const label in values) {
+    fill("black");
+    text(label, 20, y + 15);
+    fill("teal");
+    rect(140, y, map(values[label], 0, 1023, 0, width - 160), 20);
+    y = y + 40;
+  }
+}

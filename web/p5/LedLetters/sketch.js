@@ -1,0 +1,50 @@
+/*
+  LED by letters
+  The LED is on while the mouse, or a finger, is down.
+
+  board: firmware/LedLetters
+  bridge: serial-ws
+*/
+
+let socket;         // the connection to serial-ws
+let state = "off";  // what the board said about its LED
+
+function setup() {
+  createCanvas(400, 400);
+  textSize(32);
+  connect();
+}
+
+// history=1 asks for the last line, since nobody may switch it for long:
+function connect() {
+  socket = new WebSocket("ws://localhost:8080/?history=1");
+  socket.onmessage = readLine;
+  // when the connection ends, try again a second later:
+  socket.onclose = reconnect;
+}
+
+function reconnect() {
+  setTimeout(connect, 1000);
+}
+
+function readLine(event) {
+  state = event.data;
+}
+
+function mousePressed() {
+  send("H");
+}
+
+function mouseReleased() {
+  send("L");
+}
+
+function draw() {
+  background(state === "on" ? "gold" : "gray");
+  text("the LED is " + state, 20, 50);
+}
+
+function send(message) {
+  // only an open connection can send:
+  if (socket.readyState === WebSocket.OPEN) socket.send(message);
+}

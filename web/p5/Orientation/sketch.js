@@ -1,0 +1,45 @@
+/*
+  Orientation
+  A box that turns as the sensor does.
+
+  board: firmware/Orientation, or --port sim:imu
+  bridge: serial-ws
+*/
+
+let socket;       // the connection to serial-ws
+let heading = 0;  // turned on the spot, in degrees
+let pitch = 0;    // nose up or down
+let roll = 0;     // leaning to a side
+
+function setup() {
+  createCanvas(400, 400, WEBGL);
+  angleMode(DEGREES);
+  connect();
+}
+
+function connect() {
+  socket = new WebSocket("ws://localhost:8080");
+  socket.onmessage = readLine;
+  // when the connection ends, try again a second later:
+  socket.onclose = reconnect;
+}
+
+function reconnect() {
+  setTimeout(connect, 1000);
+}
+
+function readLine(event) {
+  const angles = event.data.split(",").map(Number);
+  // a whole line has three numbers:
+  if (angles.length === 3) {
+    [heading, pitch, roll] = angles;
+  }
+}
+
+function draw() {
+  background(240);
+  rotateY(-heading);
+  rotateX(pitch);
+  rotateZ(roll);
+  box(160, 20, 240);
+}

@@ -1,0 +1,54 @@
+/*
+  Two boards
+  The knob of each board dims the LED of the other.
+
+  board: firmware/TwoBoards, on both
+  bridge: serial-ws --port left=/dev/ttyACM0 --port right=/dev/ttyACM1
+*/
+
+let left;          // the connections to the two ports
+let right;
+let leftKnob = 0;  // the latest readings of the knobs, 0 to 255
+let rightKnob = 0;
+
+function setup() {
+  createCanvas(400, 200);
+  connectLeft();
+  connectRight();
+}
+
+function connectLeft() {
+  left = new WebSocket("ws://localhost:8080/ports/left");
+  left.onmessage = readLeft;
+  // when the connection ends, try again a second later:
+  left.onclose = () => setTimeout(connectLeft, 1000);
+}
+
+function connectRight() {
+  right = new WebSocket("ws://localhost:8080/ports/right");
+  right.onmessage = readRight;
+  right.onclose = () => setTimeout(connectRight, 1000);
+}
+
+function readLeft(event) {
+  leftKnob = Number(event.data);
+  send(right, leftKnob);
+}
+
+function readRight(event) {
+  rightKnob = Number(event.data);
+  send(left, rightKnob);
+}
+
+function send(socket, number) {
+  // only an open connection can send:
+  if (socket.readyState === WebSocket.OPEN) socket.send(number + "\n");
+}
+
+function draw() {
+  background(240);
+  fill(leftKnob);
+  circle(100, 100, 150);
+  fill(rightKnob);
+  circle(300, 100, 150);
+}
