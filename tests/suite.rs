@@ -31,6 +31,7 @@ mod firmware;
 mod ask; // pages that nobody allowed yet
 mod http;
 mod lan; // other computers and the token
+mod limits; // of heads, frames, connections and descriptors
 mod mistakes;
 mod web; // the built-in page, the folder of --web, --open
 

@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
+use super::meter::Abuse;
 use super::outbox::Outbox;
 use super::route::Mistake;
 
@@ -42,10 +43,23 @@ impl From<Mistake> for Farewell {
     }
 }
 
+impl From<Abuse> for Farewell {
+    fn from(abuse: Abuse) -> Self {
+        Self::Mistake(1008, abuse.to_string())
+    }
+}
+
 impl Farewell {
     /// The farewell that suits what the WebSocket library found; messages may have `max_message`
     /// bytes.
     pub fn after(error: &Error, max_message: usize) -> Self {
+        if let Error::Io(error) = error
+            && let Some(abuse) = error
+                .get_ref()
+                .and_then(|error| error.downcast_ref::<Abuse>())
+        {
+            return Self::from(abuse.clone());
+        }
         match error {
             Error::ConnectionClosed | Error::AlreadyClosed => Self::Answered,
             Error::Capacity(CapacityError::MessageTooLong { size, .. }) => Self::Mistake(

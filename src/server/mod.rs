@@ -1,5 +1,6 @@
 //! Above the hub: accepts connections, admits or refuses them, and serves HTTP and WebSocket.
 
+mod accept;
 mod api;
 mod ask;
 mod assets;
@@ -8,6 +9,7 @@ mod echo;
 mod folder;
 mod guesses;
 mod lan;
+mod meter;
 mod metrics;
 mod names;
 mod operator;
@@ -22,16 +24,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Result, bail};
-use hyper::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -40,31 +36,20 @@ use crate::config::{ServerConfig, Settings};
 use crate::hub::{Hub, MOST_WAITING};
 use crate::sys;
 
+use accept::Unfinished;
 use guesses::Guesses;
 use operator::{MOST_QUESTIONS, Operator};
-use policy::{Caller, Lan, Peer, Policy, Verdict};
+use policy::{Caller, Lan, Policy, Verdict};
 
 pub use names::{as_browsers_write, host_name};
 pub use policy::Rights;
 pub use token::Token;
-
-/// How long a connection has to send its request head; at the limit it is closed.
-const HEAD_WITHIN: Duration = Duration::from_secs(5);
-
-/// Bytes of a request head; a larger one is answered with 431.
-const LARGEST_HEAD: usize = 8 << 10;
-
-/// Header lines of a request; more are answered with 431.
-const MOST_HEADERS: usize = 64;
 
 /// Bytes that the system holds for a client that does not read; beyond, we know that it is slow.
 const SEND_BUFFER: u32 = 64 << 10;
 
 /// Connections that the system holds until we accept them.
 const BACKLOG: u32 = 1024;
-
-/// How long accepting rests after it failed, as when the system has run out of descriptors.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// A serial port as clients reach it.
 pub struct Port {
@@ -87,6 +72,7 @@ pub struct App {
     /// Random for each start of the program.
     run: String,
     started: Instant,
+    unfinished: Unfinished,
     clients: AtomicUsize,
     /// Clients that are only told their mistake.
     turned_away: AtomicUsize,
@@ -207,6 +193,7 @@ impl Server {
             guesses: Guesses::default(),
             run: random_name(),
             started: Instant::now(),
+            unfinished: Unfinished::default(),
             clients: AtomicUsize::new(0),
             turned_away: AtomicUsize::new(0),
             tasks: TaskTracker::new(),
@@ -253,7 +240,7 @@ impl Server {
                 .spawn(ask::run(asked, operator, ports, app.stop.clone()));
         }
         for listener in self.listeners {
-            app.tasks.spawn(accept(listener, Arc::clone(&app)));
+            app.tasks.spawn(accept::run(listener, Arc::clone(&app)));
         }
         app.tasks.close();
         app.tasks.wait().await;
@@ -298,70 +285,6 @@ fn listen_error(error: io::Error, address: SocketAddr) -> anyhow::Error {
         return anyhow::anyhow!("port {port} is in use. Choose another: --listen {other}");
     }
     anyhow::Error::new(error).context(format!("cannot listen on {address}"))
-}
-
-async fn accept(listener: TcpListener, app: Arc<App>) {
-    let router = api::router(Arc::clone(&app));
-    let mut is_failing = false;
-    loop {
-        let accepted = tokio::select! {
-            () = app.stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, remote)) => {
-                is_failing = false;
-                app.tasks
-                    .spawn(serve(stream, remote, router.clone(), app.stop.clone()));
-            }
-            Err(error) => {
-                if !std::mem::replace(&mut is_failing, true) {
-                    tracing::warn!(%error, "cannot accept connections");
-                }
-                tokio::time::sleep(ACCEPT_AGAIN).await;
-            }
-        }
-    }
-}
-
-/// Serves one connection: one request, which may turn it into a WebSocket.
-async fn serve(
-    stream: TcpStream,
-    remote: SocketAddr,
-    router: axum::Router,
-    stop: CancellationToken,
-) {
-    let Ok(local) = stream.local_addr() else {
-        return;
-    };
-    let peer = Peer {
-        remote: remote.ip().to_canonical(),
-        local: SocketAddr::new(local.ip().to_canonical(), local.port()),
-    };
-    let router = TowerToHyperService::new(router);
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
-        router.call(request)
-    });
-    // Without it a line may wait for the acknowledgement of the one before.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "cannot set TCP_NODELAY");
-    }
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
-        .max_buf_size(LARGEST_HEAD)
-        .max_headers(MOST_HEADERS)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    tokio::select! {
-        () = stop.cancelled() => {}
-        served = connection => {
-            if let Err(error) = served {
-                tracing::debug!(%error, "connection ends");
-            }
-        }
-    }
 }
 
 /// A name for this run of the program that no other run has.

@@ -9,12 +9,15 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use bytes::{Buf, Bytes};
 use futures::StreamExt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::meter::{Abuse, Meter};
 
 /// Frames that one system call takes at most.
 const MOST_SLICES: usize = 64;
@@ -32,16 +35,24 @@ pub struct Outbox<S> {
     /// Bytes pushed since the queue was last empty that answer what the client sent.
     answers: usize,
     is_flushed: bool,
+    meter: Meter,
+    /// A limit that was exceeded before anyone could say so.
+    exceeded: Option<Abuse>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Outbox<S> {
-    /// An empty queue before `socket`.
-    pub fn new(socket: S) -> Self {
+    /// An empty queue before `socket`, whose messages may have `max_message` bytes. What was read
+    /// before is `early`.
+    pub fn new(socket: S, early: &[u8], max_message: usize) -> Self {
+        let mut meter = Meter::new(max_message);
+        let exceeded = meter.count(early, Instant::now()).err();
         Self {
             socket,
             frames: VecDeque::new(),
             answers: 0,
             is_flushed: true,
+            meter,
+            exceeded,
         }
     }
 
@@ -103,6 +114,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outbox<S> {
         }
     }
 
+    /// Whether the client has left a message unfinished for too long.
+    pub fn is_late(&self) -> bool {
+        self.meter.is_late(Instant::now())
+    }
+
     /// The socket itself, for when the frames no longer matter.
     pub fn socket(&mut self) -> &mut S {
         &mut self.socket
@@ -132,6 +148,7 @@ where
             _ => {}
         }
         if !may_read || ws.get_ref().is_full_of_answers() {
+            ws.get_mut().meter.rest();
             return Poll::Pending;
         }
         match ws.poll_next_unpin(cx) {
@@ -156,7 +173,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Outbox<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(cx, buf)
+        if let Some(abuse) = self.exceeded.take() {
+            return Poll::Ready(Err(io::Error::other(abuse)));
+        }
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
+        let counted = self.meter.count(&buf.filled()[before..], Instant::now());
+        Poll::Ready(counted.map_err(io::Error::other))
     }
 }
 

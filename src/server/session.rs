@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Port;
 use super::close::{self, Farewell};
+use super::meter::Abuse;
 use super::outbox::{Io, Outbox, turn};
 use super::policy::Rights;
 use super::route::Wishes;
@@ -129,6 +130,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 }
                 () = until(newest_due), if is_idle => {}
                 () = alarm.as_mut() => {
+                    if self.ws.get_ref().is_late() {
+                        return Farewell::from(Abuse::Slow);
+                    }
                     if is_asked && is_idle && self.held.is_none() {
                         return Farewell::Silent;
                     }

@@ -266,7 +266,8 @@ async fn upgraded(
     };
     // The socket itself, without the HTTP library's wrapping, costs an idle client less memory.
     let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
-    let socket = Outbox::new(parts.io.into_inner());
     let early = parts.read_buf.to_vec();
+    let max_message = config.max_message_size.unwrap_or(usize::MAX);
+    let socket = Outbox::new(parts.io.into_inner(), &early, max_message);
     Some(WebSocketStream::from_partially_read(socket, early, Role::Server, Some(config)).await)
 }

@@ -55,6 +55,23 @@ impl Program {
         Self::spawn(command, words, Stdio::null(), None)
     }
 
+    /// Starts the program with so many descriptors and no more.
+    #[cfg(unix)]
+    pub fn start_with_descriptors(count: usize, arguments: &[&str]) -> Self {
+        let (program, words) = command(arguments, &[]);
+        let mut shell = Command::new("sh");
+        let script = format!("ulimit -n {count}; exec \"$@\"");
+        shell.args(["-c", &script, "sh"]).arg(program.get_program());
+        shell.args(program.get_args());
+        for (name, value) in program.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        Self::spawn(shell, words, Stdio::null(), None)
+    }
+
     /// Starts the program with a pipe on stdin, for `take_stdin`.
     pub fn start_in_a_pipe(arguments: &[&str]) -> Self {
         let (command, words) = command(arguments, &[]);

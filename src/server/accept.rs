@@ -1,0 +1,160 @@
+//! Accepts connections, and serves one request on each. Those that have not come as far as a
+//! WebSocket have places of their own, so that a flood of them costs no client its place.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::policy::Peer;
+use super::{App, api};
+
+/// How long a connection has to send its request head; at the limit it is closed.
+const HEAD_WITHIN: Duration = Duration::from_secs(5);
+
+/// Bytes of a request head; a larger one is answered with 431.
+const LARGEST_HEAD: usize = 8 << 10;
+
+/// Header lines of a request; more are answered with 431.
+const MOST_HEADERS: usize = 64;
+
+/// Connections that are no WebSockets yet, or never will be. One more ends the oldest of them, so
+/// that silent ones do not keep others out.
+const MOST_UNFINISHED: usize = 64;
+
+/// How long accepting rests after it failed, as when the system has run out of descriptors.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// The first byte of a TLS connection (RFC 8446 §5.1).
+const TLS_HANDSHAKE: u8 = 22;
+
+/// The connections that are no WebSockets yet, the oldest first.
+#[derive(Default)]
+pub struct Unfinished(Mutex<VecDeque<CancellationToken>>);
+
+impl Unfinished {
+    /// Takes a place for a connection that is to end when the token is cancelled.
+    fn begin(&self) -> CancellationToken {
+        let mut places = self.lock();
+        if places.len() >= MOST_UNFINISHED
+            && let Some(oldest) = places.pop_front()
+        {
+            oldest.cancel();
+        }
+        let place = CancellationToken::new();
+        places.push_back(place.clone());
+        place
+    }
+
+    fn end(&self, place: &CancellationToken) {
+        // Its own cancellation tells it from the others, of which none is cancelled.
+        place.cancel();
+        self.lock().retain(|place| !place.is_cancelled());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<CancellationToken>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Accepts connections until the program stops.
+pub async fn run(listener: TcpListener, app: Arc<App>) {
+    let router = api::router(Arc::clone(&app));
+    let mut is_failing = false;
+    loop {
+        let accepted = tokio::select! {
+            () = app.stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, remote)) => {
+                is_failing = false;
+                let (app, router) = (Arc::clone(&app), router.clone());
+                let place = app.unfinished.begin();
+                app.clone().tasks.spawn(async move {
+                    tokio::select! {
+                        () = app.stop.cancelled() => {}
+                        () = place.cancelled() => {}
+                        () = serve(stream, remote, router) => {}
+                    }
+                    app.unfinished.end(&place);
+                });
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut is_failing, true) {
+                    tracing::warn!(%error, "cannot accept connections");
+                }
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+}
+
+/// Serves one connection: one request, which may turn it into a WebSocket.
+async fn serve(stream: TcpStream, remote: SocketAddr, router: Router) {
+    // Without it a line may wait for the acknowledgement of the one before.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "cannot set TCP_NODELAY");
+    }
+    let Ok(local) = stream.local_addr() else {
+        return;
+    };
+    let peer = Peer {
+        remote: remote.ip().to_canonical(),
+        local: SocketAddr::new(local.ip().to_canonical(), local.port()),
+    };
+    let mut first = [0];
+    match timeout(HEAD_WITHIN, stream.peek(&mut first)).await {
+        Ok(Ok(1)) if first[0] == TLS_HANDSHAKE => {
+            tracing::warn!(
+                "refused: somebody tried https:// or wss://, and here is http:// and ws://"
+            );
+            return;
+        }
+        Ok(Ok(1)) => {}
+        _ => return,
+    }
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.call(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .max_buf_size(LARGEST_HEAD)
+        .max_headers(MOST_HEADERS)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "connection ends");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_too_many_ends_the_oldest() {
+        let unfinished = Unfinished::default();
+        let places: Vec<_> = (0..MOST_UNFINISHED).map(|_| unfinished.begin()).collect();
+        unfinished.end(&places[3]);
+        let _another = unfinished.begin();
+        assert!(!places[0].is_cancelled());
+        let _one_more = unfinished.begin();
+        assert!(places[0].is_cancelled() && !places[1].is_cancelled());
+        assert_eq!(unfinished.lock().len(), MOST_UNFINISHED);
+    }
+}

@@ -1,0 +1,168 @@
+//! What clients and strangers cannot exceed, and what it does to those beside them: nothing.
+
+use std::{io::ErrorKind, net::SocketAddr};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::support::{Bridge, Program, RawSocket, bare, upgrade, within};
+
+/// The limit of the program on connections that are no WebSockets yet.
+const MOST_UNFINISHED: usize = 64;
+
+#[tokio::test]
+async fn endless_empty_frames_end() {
+    let bridge = simulated(&[]).await;
+    let mut client = RawSocket::open(bridge.address(), "/").await;
+    client.write(&[0x01, 0x80, 0, 0, 0, 0]).await;
+    client.write(&[0x00, 0x80, 0, 0, 0, 0].repeat(5200)).await;
+    let (code, reason) = client.closed().await;
+    assert_eq!(code, 1008, "{reason}");
+    assert!(reason.contains("frames"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_ping_flood_ends() {
+    for path in ["/", "/echo"] {
+        let bridge = simulated(&[]).await;
+        let mut client = RawSocket::open(bridge.address(), path).await;
+        client.write(&[0x89, 0x80, 0, 0, 0, 0].repeat(101)).await;
+        let (code, reason) = client.closed().await;
+        assert_eq!(code, 1008, "{reason}");
+        assert!(reason.contains("100 pings"), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_never_ends_is_ended_and_told_so() {
+    let bridge = simulated(&[]).await;
+    let mut client = RawSocket::open(bridge.address(), "/echo").await;
+    client.write(&[0x81, 0xfe, 0xff, 0xff, 0, 0, 0, 0]).await;
+    let trickle = async {
+        loop {
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+            client.write(b"x").await;
+            if let Ok(closed) =
+                tokio::time::timeout(std::time::Duration::from_millis(1), client.closed()).await
+            {
+                return closed;
+            }
+        }
+    };
+    let (code, reason) = within("the end of a message that never ends", trickle).await;
+    assert_eq!(code, 1008, "{reason}");
+    assert!(reason.contains("longer than 10 s"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_tls_client_is_explained_at_the_terminal() {
+    let bridge = simulated(&[]).await;
+    bare(
+        bridge.address(),
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    )
+    .await;
+    bridge.program.said("wss://").await;
+}
+
+#[tokio::test]
+async fn silent_connections_keep_nobody_out() {
+    let bridge = simulated(&[]).await;
+    let mut witness = bridge.client("/").await;
+    let mut silent = Vec::new();
+    for n in 0..4 * MOST_UNFINISHED {
+        let mut stream = connect(bridge.address()).await;
+        if n % 2 == 0 {
+            stream
+                .write_all(b"GET / HTTP/1.1\r\nHost: lo")
+                .await
+                .expect("it is taken");
+        }
+        silent.push(stream);
+    }
+    assert_eq!(bridge.get("/healthz").await.status, 200);
+    bridge.client("/").await.text().await;
+    witness.text().await;
+    // The first have been let go.
+    let mut first = silent.swap_remove(0);
+    let end = within("the end of the first", first.read(&mut [0; 1])).await;
+    assert!(matches!(end, Ok(0)) || end.is_err_and(|e| e.kind() == ErrorKind::ConnectionReset));
+}
+
+#[tokio::test]
+async fn a_silent_connection_ends_by_itself() {
+    let bridge = simulated(&[]).await;
+    for start in [&b""[..], b"GET / HTTP/1.1\r\nHost: localhost\r\nX: "] {
+        let answer = bare(bridge.address(), start).await;
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 408"),
+            "{answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_connections_disturbs_nobody() {
+    const FLOOD: usize = 2000;
+    let bridge = simulated(&[]).await;
+    let mut witness = bridge.client("/").await;
+    let before = bridge.program.memory();
+    for _ in 0..FLOOD {
+        // Gone before anything is answered.
+        let mut stream = connect(bridge.address()).await;
+        let _ = stream.write_all(b"GET / HTTP/1.1\r\n").await;
+    }
+    witness.text().await;
+    bridge.client("/").await.text().await;
+    if let (Some(before), Some(after)) = (before, bridge.program.memory()) {
+        assert!(after < before + (8 << 20), "{before} bytes became {after}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn running_out_of_descriptors_costs_nobody_a_place() {
+    const DESCRIPTORS: usize = 64;
+    let arguments = ["--port", "sensor=sim", "--listen", "127.0.0.1:0"];
+    let program = Program::start_with_descriptors(DESCRIPTORS, &arguments);
+    let bridge = Bridge::of(program, 1).await;
+    let mut witness = bridge.client("/").await;
+    let mut crowd = Vec::new();
+    for _ in 0..2 * DESCRIPTORS {
+        crowd.push(connect(bridge.address()).await);
+    }
+    bridge.program.said("cannot accept connections").await;
+    witness.text().await;
+    drop(crowd);
+    bridge.client("/").await.text().await;
+    witness.text().await;
+}
+
+#[tokio::test]
+async fn a_head_over_the_limits_is_told_so() {
+    let bridge = simulated(&[]).await;
+    let many: Vec<_> = (0..70).map(|n| (format!("X-{n}"), "1")).collect();
+    let many: Vec<_> = many
+        .iter()
+        .map(|(name, value)| (name.as_str(), *value))
+        .collect();
+    assert_eq!(upgrade(bridge.address(), "/", &many).await.status, 431);
+    let long = "x".repeat(9000);
+    assert_eq!(
+        upgrade(bridge.address(), "/", &[("X", &long)]).await.status,
+        431
+    );
+}
+
+async fn connect(at: SocketAddr) -> TcpStream {
+    within("a connection", TcpStream::connect(at))
+        .await
+        .expect("the program listens")
+}
+
+async fn simulated(arguments: &[&str]) -> Bridge {
+    Bridge::start(&[&["--port", "sensor=sim"], arguments].concat()).await
+}
