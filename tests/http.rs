@@ -53,6 +53,7 @@ async fn healthz_answers() {
 async fn metrics_are_figures_of_each_port() {
     let bridge = simulated(&[]).await;
     bridge.open("sensor").await;
+    bridge.open("sensor").await;
     let metrics = bridge.get("/metrics").await.body;
     for line in metrics.lines().filter(|line| !line.starts_with('#')) {
         let (name, value) = line.rsplit_once(' ').expect("a figure has a value");

@@ -268,6 +268,17 @@ async fn a_line_as_long_as_the_limit_is_whole() {
 
 #[tokio::test]
 async fn a_line_already_begun_at_opening_is_never_passed_off_as_whole() {
+    // On a busy machine the device itself may fall silent long enough for its next byte to count
+    // as the beginning of a line, but not time and again.
+    for _ in 0..5 {
+        if the_first_line_is_marked().await {
+            return;
+        }
+    }
+    panic!("the first line was passed off as whole");
+}
+
+async fn the_first_line_is_marked() -> bool {
     let mut pair = Pair::open().await;
     let count = 60;
     // The device talks all the time, from before the port is opened.
@@ -288,7 +299,9 @@ async fn a_line_already_begun_at_opening_is_never_passed_off_as_whole() {
     pair.device.write("end\n").await;
 
     let first = json.json_of("line").await;
-    assert_eq!(first["partial"], true, "{first}");
+    if first["partial"] != true {
+        return false;
+    }
     loop {
         let object = json.json_of("line").await;
         assert!(
@@ -298,7 +311,7 @@ async fn a_line_already_begun_at_opening_is_never_passed_off_as_whole() {
         let text = lines.text().await;
         assert_eq!(object["text"], text, "lines and json differ");
         if text == "end" {
-            break;
+            return true;
         }
         assert_eq!(text, line, "a fragment passed as a line");
     }

@@ -53,7 +53,7 @@ pub struct Link<'a> {
     hints: Hints,
     name: &'a str,
     buffer: Box<[u8]>,
-    opened: Instant,
+    silence: Silence,
     /// When writes may begin, unless the device speaks before.
     settled: Option<Instant>,
     has_spoken: bool,
@@ -77,6 +77,27 @@ struct Writing {
     request: Request,
     bytes: Bytes,
     written: usize,
+}
+
+/// What is known of the silence before the first byte. It counts only where the device was seen to
+/// have nothing to say after it: on a busy machine a byte may have come long before it is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Silence {
+    /// It began then.
+    From(Instant),
+    /// It is long enough, if nothing has come.
+    Over,
+    /// It was long enough, and nothing had come.
+    Seen,
+}
+
+impl Silence {
+    fn due(self) -> Option<Instant> {
+        match self {
+            Self::From(opened) => Some(opened + SILENCE),
+            Self::Over | Self::Seen => None,
+        }
+    }
 }
 
 /// What to try first: in turn, so that neither direction starves the other.
@@ -114,7 +135,7 @@ impl<'a> Link<'a> {
             hints: Hints::new(config.settings.baud, config.settings.view == View::Lines),
             name: &config.name,
             buffer: vec![0; READ_BUFFER].into(),
-            opened,
+            silence: Silence::From(opened),
             settled: (settle > Duration::ZERO).then_some(opened + settle),
             has_spoken: false,
             writing: None,
@@ -128,7 +149,6 @@ impl<'a> Link<'a> {
     /// Works until the device is lost or the program stops.
     pub async fn run(&mut self, starts_whole: bool, stop: &CancellationToken) -> End {
         self.framer.begin(starts_whole);
-        let starts_whole = |silence| starts_whole || silence >= SILENCE;
         let mut rest = None;
         let mut prefers = Prefers::Reading;
         loop {
@@ -136,11 +156,13 @@ impl<'a> Link<'a> {
             let may_take = !is_busy && self.settled.is_none();
             let is_crowded = self.hub.is_crowded();
             let settled = self.settled;
+            let silent = self.silence.due();
             let signal = self.signalling.as_ref().map(Signalling::due);
             let step = step(
                 &mut self.device,
                 &mut self.buffer,
                 &self.writing,
+                &mut self.silence,
                 !is_crowded,
                 prefers,
             );
@@ -175,6 +197,7 @@ impl<'a> Link<'a> {
                 () = self.hub.room(), if is_crowded => {}
                 request = self.hub.queue.take(), if may_take => self.begin(request),
                 () = until(settled) => self.settled = None,
+                () = until(silent) => self.silence = Silence::Over,
             }
         }
     }
@@ -287,9 +310,10 @@ impl<'a> Link<'a> {
     }
 
     /// Notes that the device has spoken.
-    fn hear(&mut self, starts_whole: impl FnOnce(Duration) -> bool) {
+    fn hear(&mut self, starts_whole: bool) {
         if !std::mem::replace(&mut self.has_spoken, true) {
-            self.framer.begin(starts_whole(self.opened.elapsed()));
+            self.framer
+                .begin(starts_whole || self.silence == Silence::Seen);
         }
         if self.signalling.is_none() {
             self.settled = None;
@@ -324,6 +348,7 @@ async fn step(
     device: &mut Box<dyn Device>,
     buffer: &mut [u8],
     writing: &Option<Writing>,
+    silence: &mut Silence,
     may_read: bool,
     prefers: Prefers,
 ) -> io::Result<Step> {
@@ -333,8 +358,12 @@ async fn step(
         {
             return Poll::Ready(wrote);
         }
-        if may_read && let Poll::Ready(read) = poll_read(device, cx, buffer) {
-            return Poll::Ready(read);
+        if may_read {
+            match poll_read(device, cx, buffer) {
+                Poll::Ready(read) => return Poll::Ready(read),
+                Poll::Pending if *silence == Silence::Over => *silence = Silence::Seen,
+                Poll::Pending => {}
+            }
         }
         match prefers {
             Prefers::Reading => poll_write(device, cx, writing),

@@ -5,7 +5,8 @@
 #   build-sketch.sh SKETCH-FOLDER OUTPUT-FOLDER [BAUD]
 #
 # makes OUTPUT-FOLDER/NAME.elf; with BAUD, the same sketch at that rate instead of 9600, as
-# OUTPUT-FOLDER/NAME-BAUD.elf. The core is compiled once per output folder.
+# OUTPUT-FOLDER/NAME-BAUD.elf. The core is compiled once per output folder. With HEADERS=FOLDER, the
+# syntax alone is checked, against the headers there: for sketches whose libraries are not here.
 set -eu
 
 sketch=${1%/} out=$2 baud=${3-}
@@ -23,7 +24,7 @@ c_flags="$common -w -std=gnu11 -fno-fat-lto-objects"
 cpp_flags="$common -std=gnu++11 -fpermissive -fno-exceptions -fno-threadsafe-statics"
 
 mkdir -p "$out"
-if [ ! -e "$out/core.a" ]; then
+if [ -z "${HEADERS-}" ] && [ ! -e "$out/core.a" ]; then
   # Under a name of its own until it is whole: builds may run side by side.
   objects=$(mktemp -d "$out/core.XXXXXX")
   for file in "$core"/*.c "$core"/*.cpp "$core"/*.S; do
@@ -55,7 +56,12 @@ fi
   echo "#line 1 \"$source\""
   cat "$work/source.ino"
 } >"$work/sketch.cpp"
-avr-g++ $cpp_flags -Wall -Wextra -Werror "$work/sketch.cpp" -o "$work/sketch.o"
+warn="-Wall -Wextra -Werror"
+if [ -n "${HEADERS-}" ]; then
+  avr-g++ $cpp_flags $warn -fsyntax-only -I"$HEADERS" -I"$sketch" "$work/sketch.cpp"
+  exit
+fi
+avr-g++ $cpp_flags $warn "$work/sketch.cpp" -o "$work/sketch.o"
 avr-gcc -w -Os -flto -fuse-linker-plugin -Wl,--gc-sections -mmcu=atmega328p \
   "$work/sketch.o" "$out/core.a" -lm -o "$work/sketch.elf"
 mv "$work/sketch.elf" "$elf"
