@@ -492,3 +492,34 @@ fn a_token_for_all_is_for_all() {
     assert_eq!(verdict(&policy, "127.0.0.1", &target, &[host]), "rw");
     assert_eq!(verdict(&policy, "127.0.0.1", "HELLO /hello", &[host]), "ro");
 }
+
+/// Pieces of which look-alikes are made.
+const PIECES: &str = r"(localhost|127\.0\.0\.1|\[::1\]|evil\.example|bench\.lan|listed\.example|null|https?://|://|:80|:|\.|@|,|/|%6c|[ -~]){0,5}";
+
+proptest::proptest! {
+    #[test]
+    fn nobody_gets_in_by_a_strange_host_or_origin(host in PIECES, origin in PIECES, site in PIECES) {
+        let policy = Policy::default();
+        let fields = [("host", &*host), ("origin", &origin), ("sec-fetch-site", &site)];
+        for fields in [&fields[..1], &fields[..2], &fields] {
+            if verdict(&policy, "127.0.0.1", "WS /", fields) != "rw" {
+                continue;
+            }
+            let name = names::host_name(&host).unwrap();
+            assert!(names::is_loopback(name), "{host}");
+            if fields.len() > 1 {
+                let after = origin.strip_prefix("http").unwrap();
+                let name = after.trim_start_matches('s').strip_prefix("://").unwrap();
+                assert!(names::is_loopback(names::host_name(name).unwrap()), "{origin}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_guess_gets_in(guess in "[ -~]{0,40}", cookie in "[ -~]{0,60}") {
+        let bearer = format!("Bearer {guess}");
+        let fields = [("host", "pi"), ("authorization", &*bearer), ("cookie", &*cookie)];
+        let verdict = verdict(&lan(Rights::ReadWrite), "10.0.0.9", "WS /", &fields);
+        assert!(verdict != "rw" || guess.trim() == TOKEN, "{guess} {cookie}");
+    }
+}
