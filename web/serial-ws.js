@@ -273,13 +273,6 @@
   }
 
   async function diagnose(url) {
-    if (await permission() === "denied") {
-      return {
-        state: "blocked",
-        detail: "the browser keeps this page from programs on this computer",
-        hint: "Allow “apps on device” or “local network” in the site settings beside the address",
-      };
-    }
     const hello = new URL("/hello", url.replace(/^ws/, "http"));
     try {
       const answer = await (await fetch(hello, { signal: AbortSignal.timeout(3000) })).json();
@@ -288,6 +281,14 @@
       }
       return { state: "closed", detail: "not connected to serial-ws", hint: "Trying again" };
     } catch {
+      // Only now: a page may be denied what it does not need, as on this computer.
+      if (await permission() === "denied") {
+        return {
+          state: "blocked",
+          detail: "the browser keeps this page from programs on this computer",
+          hint: "Allow “apps on device” or “local network” in the site settings beside the address",
+        };
+      }
       return {
         state: "stopped",
         detail: `serial-ws does not answer at ${hello.host}`,

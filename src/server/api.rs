@@ -84,6 +84,17 @@ async fn door(State(app): State<Arc<App>>, mut request: Request, next: Next) -> 
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+    let open_to = match purpose {
+        Purpose::Public => "cross-origin",
+        Purpose::Data | Purpose::Socket => "same-origin",
+        // A file of the user's folder may be anything; our own pages have said it.
+        Purpose::Page => return response,
+    };
+    headers.insert(assets::OPEN_TO, HeaderValue::from_static(open_to));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     response
 }
 

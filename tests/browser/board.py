@@ -1,0 +1,29 @@
+"""A board on a pseudo-terminal, at the path that is given: says its input, prints what it hears.
+
+It is unplugged by ending it.
+"""
+import os
+import select
+import sys
+import tty
+
+path = sys.argv[1]
+board, port = os.openpty()
+tty.setraw(port)
+try:
+    os.unlink(path)
+except FileNotFoundError:
+    pass
+os.symlink(os.ttyname(port), path)
+os.write(sys.stdout.fileno(), b"plugged in\n")
+while True:
+    ready, _, _ = select.select([board, sys.stdin], [], [])
+    if board in ready:
+        os.write(sys.stdout.fileno(), os.read(board, 4096))
+    if sys.stdin in ready:
+        said = os.read(sys.stdin.fileno(), 65536)
+        if not said:
+            break
+        while said:
+            said = said[os.write(board, said):]
+os.unlink(path)

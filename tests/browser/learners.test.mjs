@@ -1,0 +1,128 @@
+// Every page for learners runs: from --web, and from another web server on this computer.
+import assert from "node:assert/strict";
+import { copyFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+
+import { open, pixels, quit, redirect, root, serve, standIn, start, until } from "./support.mjs";
+
+after(quit);
+
+/** The simulated device for each p5 page, and what shows that it does its work. */
+const sketches = {
+  OneNumber: ["sim", moves],
+  SeveralSensors: ["sim", moves],
+  DimmerNumber: ["sim:led", dims],
+  CallResponse: ["sim:call", moves],
+};
+const plain = {
+  "lines.html": ["sim", (page) => says(page, "#reading", /^\d+,\d+,\d$/)],
+  "graph.html": ["sim", async (page) => {
+    await says(page, "#message", /^\d+$/);
+    await moves(page, "#graph");
+  }],
+  "sensors.html": ["sim", (page) => until("the meter to move", () => page.evaluate(() => document.querySelector("#knob").value > 0))],
+  "dimmer.html": ["sim:led", async (page) => {
+    await says(page, "#message", /move the slider/);
+    await page.fill("#slider", "128");
+    await says(page, "#message", /the board says: led:128/);
+  }],
+  "call.html": ["sim:call", (page) => says(page, "#message", /^\d+,\d+,\d$/)],
+};
+
+const says = (page, selector, pattern) => until(`${pattern} in ${selector}`, async () => pattern.test(await page.locator(selector).textContent()));
+
+async function moves(page, selector = "canvas") {
+  await until("something to be drawn", async () => (await pixels(page, selector)).drawn > 200);
+  const { sum } = await pixels(page, selector);
+  await until("the drawing to move", async () => (await pixels(page, selector)).sum !== sum);
+  if (selector === "canvas") await until("the greeting to go", () => page.evaluate("message === ''"));
+}
+
+async function dims(page) {
+  await until("the slider", () => page.evaluate("message === 'move the slider'"));
+  await page.fill("input[type=range]", "200");
+  await until("the board to tell it back", () => page.evaluate("heard === 'led:200'"));
+}
+
+test("there is a test for every page", () => {
+  const tested = readdirSync(join(root, "web/p5")).filter((name) => name in sketches);
+  assert.deepEqual(tested.sort(), Object.keys(sketches).sort());
+  assert.deepEqual(readdirSync(join(root, "web/plain")).sort(), Object.keys(plain).sort());
+});
+
+for (const [name, [device, works]] of Object.entries(sketches)) {
+  test(`p5/${name} from --web, with p5 from the net`, async (t) => {
+    const bridge = await start(t, ["--port", device, "--web", join(root, "web/p5", name)]);
+    const page = await open(t);
+    await redirect(page, bridge.port);
+    const asked = await standIn(page);
+    await page.goto(bridge.url);
+    await works(page);
+    assert.equal(asked.length, 1, String(asked));
+  });
+
+  test(`p5/${name} from another web server`, async (t) => {
+    const bridge = await start(t, ["--port", device]);
+    const page = await open(t);
+    await redirect(page, bridge.port);
+    await standIn(page);
+    await page.goto(`${await serve(t, join(root, "web/p5"))}/${name}/`);
+    await works(page);
+  });
+}
+
+for (const [name, [device, works]] of Object.entries(plain)) {
+  test(`plain/${name}`, async (t) => {
+    const bridge = await start(t, ["--port", device, "--web", join(root, "web/plain")]);
+    const page = await open(t);
+    await redirect(page, bridge.port);
+    await page.goto(`${bridge.url}/${name}`);
+    await works(page);
+  });
+}
+
+test("p5 is taken from the folder when it is there", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "serial-ws-web-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  cpSync(join(root, "web/p5/OneNumber"), folder, { recursive: true });
+  copyFileSync(join(root, "tests/browser/node_modules/p5/lib/p5.min.js"), join(folder, "p5.min.js"));
+  const bridge = await start(t, ["--port", "sim", "--web", folder]);
+  const page = await open(t);
+  await redirect(page, bridge.port);
+  const asked = await standIn(page);
+  await page.goto(bridge.url);
+  await moves(page);
+  assert.deepEqual(asked, []);
+});
+
+test("a changed p5 is not run", async (t) => {
+  const bridge = await start(t, ["--port", "sim", "--web", join(root, "web/p5/OneNumber")]);
+  const page = await open(t);
+  await page.route(/^https:/, (route) => route.fulfill({ body: "window.hacked = 1", contentType: "text/javascript", headers: { "Access-Control-Allow-Origin": "*" } }));
+  await page.goto(bridge.url);
+  assert.equal(await page.evaluate(() => window.hacked), undefined);
+});
+
+test("a sketch runs as it is in the p5 editor, which has its own page", async (t) => {
+  for (const name of Object.keys(sketches)) {
+    const sketch = readFileSync(join(root, "web/p5", name, "sketch.js"), "utf8");
+    assert.match(sketch, /new WebSocket\(address\)/);
+    assert.doesNotMatch(sketch, /serial-ws\.js|location\./);
+  }
+});
+
+test("a sketch goes on when the bridge does", async (t) => {
+  const folder = join(root, "web/p5/OneNumber");
+  const bridge = await start(t, ["--port", "sim"]);
+  const page = await open(t);
+  await redirect(page, bridge.port);
+  await standIn(page);
+  await page.goto(`${await serve(t, folder)}/`);
+  await moves(page);
+  await bridge.stop();
+  await until("the message", () => page.evaluate("message.includes('is serial-ws running?')"));
+  await start(t, ["--port", "sim"], bridge.port);
+  await moves(page);
+});

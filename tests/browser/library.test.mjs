@@ -1,0 +1,179 @@
+// The client library in a real browser and in Node, through the real program.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { gzipSync } from "node:zlib";
+
+import { board, cable, launch, open, quit, root, serve, start, until } from "./support.mjs";
+
+after(quit);
+
+/** A page of the bridge with nothing on it. A page that is routed would not count as one of this computer. */
+const blank = (t, url) => open(t, `${url}/healthz`);
+
+/** A page with the library from the bridge, which writes down what happens. */
+async function withLibrary(t, url, args = "") {
+  const page = await blank(t, url);
+  await page.addScriptTag({ url: `${url}/serial-ws.js` });
+  await page.evaluate((args) => {
+    window.seen = [];
+    window.serial = new SerialWs(...JSON.parse(args));
+    for (const name of ["line", "data", "json", "open", "close", "status", "missed", "error"]) {
+      window.serial.on(name, (value) => window.seen.push([name, value instanceof Error ? value.message : value instanceof Uint8Array ? [...value] : value]));
+    }
+  }, `[${args}]`);
+  return page;
+}
+
+const seen = (page, name) => page.evaluate((name) => window.seen.filter(([kind]) => kind === name).map(([, value]) => value), name);
+
+async function onBoard(t, args) {
+  const uno = await board(t);
+  const bridge = await start(t, ["--port", `uno=${uno.path}`]);
+  const page = await withLibrary(t, bridge.url, args);
+  await until("the port to be open", () => page.evaluate(() => window.serial.opened));
+  await uno.say("\n");
+  return { uno, bridge, page };
+}
+
+test("it is under 4 kB compressed", () => {
+  const size = gzipSync(readFileSync(join(root, "web/serial-ws.js")), { level: 9 }).length;
+  assert.ok(size < 4096, `${size} bytes`);
+});
+
+test("lines, JSON, and the address from where the file came", async (t) => {
+  const { uno, bridge, page } = await onBoard(t);
+  await uno.say('hello\n{"x":1}\n');
+  await until("two lines", async () => (await seen(page, "line")).includes('{"x":1}'));
+  assert.deepEqual(await seen(page, "json"), [{ x: 1 }]);
+  assert.equal(await page.evaluate(() => window.serial.last), '{"x":1}');
+  assert.equal(await page.evaluate(() => window.serial.url), `${bridge.url.replace("http", "ws")}/`);
+  // From a page that another server gives, it still finds the bridge that it was loaded from.
+  const other = await serve(t, root);
+  const elsewhere = await open(t, `${other}/web/plain/lines.html`);
+  await elsewhere.addScriptTag({ url: `${bridge.url}/serial-ws.js` });
+  await elsewhere.evaluate(() => { window.serial = new SerialWs(); });
+  await until("the port to be open", () => elsewhere.evaluate(() => window.serial.opened));
+});
+
+test("what is sent is acknowledged, and what is refused says why", async (t) => {
+  const { uno, page } = await onBoard(t);
+  assert.deepEqual(await page.evaluate(() => window.serial.send("H\n")).then(({ bytes }) => bytes), 2);
+  await page.evaluate(() => window.serial.write([0, 200, 255]));
+  await until("the board to hear", () => uno.heard === "H\n\0\xc8\xff");
+  await uno.unplug();
+  await until("lost", async () => (await page.evaluate(() => window.serial.status.state)) === "lost");
+  const refusal = await page.evaluate(() => window.serial.send("H").catch((error) => error.message));
+  assert.match(refusal, /not open/);
+  // Nobody looks at this promise: no uncaught error, but an event.
+  await page.evaluate(() => { window.serial.send("H"); });
+  await until("the event", async () => (await seen(page, "error")).length >= 2);
+  assert.ok((await seen(page, "status")).some(({ state, hint }) => state === "lost" && hint === "Plug it in again"));
+});
+
+test("it reconnects and goes on where it was; what was being written is rejected", async (t) => {
+  const uno = await board(t);
+  const bridge = await start(t, ["--port", `uno=${uno.path}`]);
+  const way = await cable(t, bridge.port);
+  const page = await withLibrary(t, way.url);
+  await until("the port to be open", () => page.evaluate(() => window.serial.opened));
+  await uno.say("\n1\n");
+  await until("a line", async () => (await seen(page, "line")).includes("1"));
+  way.cut();
+  await until("the close", async () => (await seen(page, "close")).length === 1);
+  const refusal = await page.evaluate(() => window.serial.send("H").catch((error) => error.message));
+  assert.match(refusal, /not sent/);
+  await until("the reason", async () => (await page.evaluate(() => window.serial.status.state)) === "stopped");
+  await uno.say("2\n3\n");
+  way.mend();
+  await until("lines", async () => (await seen(page, "line")).includes("3"));
+  assert.deepEqual((await seen(page, "line")).slice(-3), ["1", "2", "3"]);
+  assert.deepEqual(await seen(page, "missed"), []);
+  assert.equal((await seen(page, "open")).length, 2);
+});
+
+test("mistakes end it, with the reason", async (t) => {
+  const bridge = await start(t, ["--port", "uno=sim"]);
+  const page = await withLibrary(t, bridge.url, '{"port":"none"}');
+  await until("the mistake", async () => (await page.evaluate(() => window.serial.status.state)) === "mistake");
+  assert.match(await page.evaluate(() => window.serial.status.detail), /ports\/uno/);
+});
+
+/** A page at an address of the web, in a browser of its own. */
+async function foreign(t, bridge, address, args = []) {
+  const browser = await launch(args);
+  t.after(() => browser.close());
+  const page = await browser.newPage();
+  if (args.length === 0) await page.route(address, (route) => route.fulfill({ contentType: "text/html", body: "<p>a sketch</p>" }));
+  await page.goto(address);
+  await page.addScriptTag({ path: join(root, "web/serial-ws.js") });
+  await page.evaluate((url) => { window.serial = new SerialWs(url); }, bridge.url.replace("http", "ws"));
+  return page;
+}
+
+test("a page that the bridge refuses is told so, with the remedy, and let in when it is allowed", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  // To the browser it is on this computer, so that nothing but the bridge is in its way.
+  const { port } = new URL(await serve(t, join(root, "web/plain")));
+  const address = `http://sketch.example:${port}`;
+  const page = await foreign(t, bridge, `${address}/lines.html`, ["--host-resolver-rules=MAP sketch.example 127.0.0.1"]);
+  await until("the refusal", () => page.evaluate(() => window.serial.status.state === "refused"));
+  const hint = await page.evaluate(() => window.serial.status.hint);
+  assert.ok(hint.includes(`--allow-origin ${address}`), hint);
+  await bridge.stop();
+  await start(t, ["--port", "sim", "--allow-origin", address], bridge.port);
+  await until("the port to be open", () => page.evaluate(() => window.serial.opened));
+});
+
+test("a page that the browser blocks is told so, with the remedy", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  const page = await foreign(t, bridge, "http://sketch.example/");
+  const status = await until("the reason", async () => {
+    const status = await page.evaluate(() => window.serial.status);
+    return status.state !== "connecting" && status;
+  });
+  // Browsers without this protection let it through to the bridge, which refuses it.
+  assert.ok(["blocked", "refused"].includes(status.state), JSON.stringify(status));
+  assert.match(status.hint, /site settings|--allow-origin/);
+});
+
+test("bytes, and the calls of p5.webserial", async (t) => {
+  const { uno, bridge } = await onBoard(t);
+  const page = await blank(t, bridge.url);
+  await page.addScriptTag({ url: `${bridge.url}/serial-ws.js` });
+  await page.addScriptTag({ url: `${bridge.url}/serial-ws-p5.js` });
+  await page.evaluate(() => {
+    window.port = createSerial();
+    if (usedSerialPorts().length > 0) window.port.open(usedSerialPorts()[0], 57600);
+  });
+  await until("the port to be open", () => page.evaluate(() => window.port.opened()));
+  await uno.say("12,34\r\n56");
+  await until("bytes", async () => (await page.evaluate(() => window.port.available())) === 9);
+  const read = await page.evaluate(() => [
+    window.port.readUntil("\r\n"), window.port.readUntil("\n"), window.port.available(),
+    window.port.read(1), window.port.last(), window.port.last(), window.port.available(),
+  ]);
+  assert.deepEqual(read, ["12,34\r\n", "", 2, "5", "6", "", 0]);
+  await page.evaluate(() => {
+    window.port.write("H");
+    window.port.write(255);
+    window.port.write([1, 2]);
+    window.port.println(3);
+  });
+  await until("the board to hear", () => uno.heard === "H\xff\x01\x023\r\n");
+  await page.evaluate(() => window.port.close());
+  assert.equal(await page.evaluate(() => window.port.opened()), false);
+  await page.evaluate(() => window.port.open());
+  await until("the port to be open", () => page.evaluate(() => window.port.opened()));
+});
+
+test("it is imported as a module", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  const page = await open(t, `${bridge.url}/_serial-ws/`);
+  const line = await page.evaluate(async () => {
+    const { SerialWs } = await import("/serial-ws.mjs");
+    return new Promise((resolve) => new SerialWs({ history: 1 }).on("line", resolve));
+  });
+  assert.match(line, /^\d+,\d+,\d$/);
+});

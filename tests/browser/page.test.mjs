@@ -1,0 +1,324 @@
+// The built-in page in a real browser, through the real program.
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, test } from "node:test";
+
+import { board, cable, open, pixels, quit, root, sleep, start, until } from "./support.mjs";
+
+after(quit);
+
+const rows = (page) => page.locator("#rows .row").allTextContents();
+const state = (page) => page.locator("#state").getAttribute("data-state");
+const text = (page, selector) => page.locator(selector).first().textContent();
+const isOpen = (page) => until("the port to be open", async () => (await state(page)) === "open");
+
+/** A page on a board that has said its first, partial line. */
+async function onBoard(t, args = []) {
+  const uno = await board(t);
+  const bridge = await start(t, ["--port", `uno=${uno.path}`, ...args]);
+  const page = await open(t, bridge.url);
+  await isOpen(page);
+  await uno.say("\nready\n");
+  await until("the first line", async () => (await rows(page)).some((row) => row.endsWith("ready")));
+  return { uno, bridge, page };
+}
+
+test("lines are shown and a plot moves within five seconds of the start", async (t) => {
+  const before = Date.now();
+  const bridge = await start(t, ["--port", "sim"]);
+  const page = await open(t, bridge.url);
+  await until("lines", async () => (await rows(page)).some((row) => /\d+,\d+,[01]$/.test(row)));
+  await until("three series", async () => (await page.locator("#legend li").count()) === 3);
+  const first = await pixels(page, "#canvas");
+  await until("the plot to move", async () => (await pixels(page, "#canvas")).sum !== first.sum);
+  assert.ok(Date.now() - before < 5000, `${Date.now() - before} ms`);
+  assert.ok(first.drawn > 300, JSON.stringify(first));
+  const value = await text(page, "#legend li");
+  await until("the legend to follow", async () => (await text(page, "#legend li")) !== value);
+  await until("the rate", async () => /^[45]\d lines\/s$/.test(await text(page, "#rate")));
+  assert.match(await text(page, "#delay"), /^\d+ ms$/);
+  assert.equal(await page.locator("#missed-figure").isVisible(), false);
+});
+
+test("pause holds the plot and the monitor, and both go on", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  const page = await open(t, bridge.url);
+  await until("three series", async () => (await page.locator("#legend li").count()) === 3);
+  await page.click("#plot-pause");
+  await page.click("#pause");
+  await sleep(200);
+  const [still, shown] = [await pixels(page, "#canvas"), await rows(page)];
+  await sleep(500);
+  assert.deepEqual(await pixels(page, "#canvas"), still);
+  assert.deepEqual(await rows(page), shown);
+  await until("the number of newer lines", async () => /\d+ newer/.test(await text(page, "#newest")));
+  await page.click("#plot-pause");
+  await page.click("#newest");
+  await until("both to go on", async () => (await pixels(page, "#canvas")).sum !== still.sum && (await rows(page)).at(-1) !== shown.at(-1));
+  assert.equal(await page.getAttribute("#pause", "aria-pressed"), "false");
+});
+
+test("the values under the pointer and at the arrow keys", async (t) => {
+  const { uno, page } = await onBoard(t);
+  await uno.say("a:1\n");
+  await sleep(300);
+  await uno.say("a:500\n");
+  await until("the newest value", async () => (await text(page, "#legend .value")) === "500");
+  await page.focus("#canvas");
+  await page.keyboard.press("ArrowLeft");
+  await until("the value before", async () => (await text(page, "#legend .value")) === "1");
+  await page.keyboard.press("Escape");
+  await until("the newest value", async () => (await text(page, "#legend .value")) === "500");
+  const box = await page.locator("#canvas").boundingBox();
+  await page.mouse.move(box.x + 70, box.y + 50);
+  await until("the oldest value", async () => (await text(page, "#legend .value")) === "1");
+  await page.click("#legend button");
+  assert.equal(await page.getAttribute("#legend button", "aria-pressed"), "false");
+});
+
+test("what is sent reaches the board, and the page shows that it did", async (t) => {
+  const { uno, page } = await onBoard(t);
+  await page.fill("#text", "H");
+  await page.keyboard.press("Enter");
+  await until("the board to hear", () => uno.heard === "H\n");
+  await until("the tick", async () => (await rows(page)).some((row) => row.includes("H␊✓")));
+  await page.selectOption("#ending", { label: "no ending" });
+  await page.keyboard.press("Tab");
+  await page.fill("#text", "<b>");
+  await page.click("#send button");
+  await until("the board to hear", () => uno.heard === "H\n<b>");
+  await page.focus("#text");
+  await page.keyboard.press("ArrowUp");
+  await page.keyboard.press("ArrowUp");
+  assert.equal(await page.inputValue("#text"), "H");
+  await page.keyboard.press("ArrowDown");
+  assert.equal(await page.inputValue("#text"), "<b>");
+});
+
+test("a board that is unplugged is shown as lost, with what to do, and comes back", async (t) => {
+  const { uno, page } = await onBoard(t);
+  await uno.unplug();
+  await until("lost", async () => (await state(page)) === "lost");
+  assert.match(await text(page, "#state-text"), /lost/);
+  assert.match(await text(page, "#remedy"), /Plug it in again/);
+  await page.fill("#text", "H");
+  await page.keyboard.press("Enter");
+  await until("the refusal", async () => (await rows(page)).some((row) => /H␊.*not open/.test(row)));
+  await uno.plug();
+  await isOpen(page);
+  await uno.say("again\n");
+  await until("a line", async () => (await rows(page)).some((row) => row.endsWith("again")));
+  assert.equal(await page.locator("#remedy").isVisible(), false);
+  assert.ok((await rows(page)).some((row) => /was lost/.test(row)), "the log has a note");
+  assert.equal(uno.heard, "", "nothing is sent later");
+});
+
+test("a bridge that ends is shown as such, and the page goes on without a gap", async (t) => {
+  const uno = await board(t);
+  const bridge = await start(t, ["--port", `uno=${uno.path}`]);
+  const page = await open(t, bridge.url);
+  await isOpen(page);
+  await uno.say("\nbefore\n");
+  await until("a line", async () => (await rows(page)).some((row) => row.endsWith("before")));
+  await bridge.stop();
+  await until("the end", async () => (await state(page)) === "stopped");
+  assert.match(await text(page, "#state-text"), /does not answer/);
+  assert.match(await text(page, "#remedy"), /running/);
+  await start(t, ["--port", `uno=${uno.path}`], bridge.port);
+  await isOpen(page);
+  await uno.say("\nafter\n");
+  await until("a line", async () => (await rows(page)).some((row) => row.endsWith("after")));
+  assert.ok((await rows(page)).some((row) => /missed/.test(row)), "another run is a gap");
+});
+
+test("a connection that breaks goes on exactly where it was", async (t) => {
+  const uno = await board(t);
+  const bridge = await start(t, ["--port", `uno=${uno.path}`]);
+  const way = await cable(t, bridge.port);
+  const page = await open(t, way.url);
+  await isOpen(page);
+  await uno.say("\n1\n2\n");
+  await until("lines", async () => (await rows(page)).at(-1)?.endsWith("2"));
+  way.cut();
+  await until("the break", async () => (await state(page)) === "stopped");
+  await uno.say("3\n4\n");
+  way.mend();
+  await isOpen(page);
+  await uno.say("5\n");
+  await until("lines", async () => (await rows(page)).at(-1)?.endsWith("5"));
+  const lines = (await page.locator("#rows .line > span").allTextContents()).slice(-5);
+  assert.deepEqual(lines, ["1", "2", "3", "4", "5"]);
+  assert.equal(await page.locator("#missed-figure").isVisible(), false);
+});
+
+test("only the newest lines are asked for where there are too many", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  const page = await open(t, bridge.url);
+  await page.selectOption("#latest", "5");
+  await until("the rate", async () => /^[456] lines\/s shown$/.test(await text(page, "#rate")));
+});
+
+test("the port is lent and taken back", async (t) => {
+  const { uno, page } = await onBoard(t);
+  await page.click("#release");
+  await until("released", async () => (await state(page)) === "released");
+  assert.match(await text(page, "#state-text"), /lent/);
+  await page.click("#resume");
+  await isOpen(page);
+  await uno.say("\nback\n");
+  await until("a line", async () => (await rows(page)).some((row) => row.endsWith("back")));
+});
+
+test("read-only is shown, and its buttons do nothing", async (t) => {
+  const bridge = await start(t, ["--port", "sim", "--read-only"]);
+  const page = await open(t, bridge.url);
+  await isOpen(page);
+  await until("lines", async () => (await rows(page)).length > 0);
+  for (const button of ["#reset", "#release", "#text"]) assert.ok(await page.isDisabled(button), button);
+});
+
+test("what a hostile device says is text", async (t) => {
+  const { uno, page } = await onBoard(t);
+  const hostile = [
+    "<script>window.hacked = 1</script>",
+    "<img src=x onerror='window.hacked = 1'>:5",
+    '{"<img src=x onerror=window.hacked=1>":5}',
+    "\x1b[31mred\x1b[0m\x07\x08",
+    "\u202egnitirw",
+    "{\"__proto__\":1,\"constructor\":2}",
+    "x".repeat(16000),
+  ];
+  for (const line of hostile) await uno.say(`${line}\n`);
+  await uno.say(Buffer.from([0xff, 0xfe, 0x80, 0x41, 0x0a]));
+  await uno.say("end\n");
+  await until("the end", async () => (await rows(page)).at(-1)?.endsWith("end"));
+  const shown = (await rows(page)).join("\n");
+  assert.ok(shown.includes("<script>window.hacked = 1</script>"), shown.slice(0, 500));
+  assert.ok(shown.includes("␛[31mred␛[0m␇␈"));
+  assert.ok(shown.includes("‹U+202E›gnitirw"));
+  assert.ok(shown.includes("��") && shown.includes("A"));
+  assert.match(shown, /characters more/);
+  assert.equal(await page.evaluate(() => window.hacked), undefined);
+  assert.equal(await page.locator("#rows script, #rows img, #legend img").count(), 0);
+  await page.fill("#search", "<SCRIPT");
+  await until("the search", async () => (await rows(page)).length === 1);
+  assert.equal(await page.locator("#rows mark").textContent(), "<script");
+  assert.equal(await text(page, "#found"), "1 found");
+});
+
+test("10,000 lines a second do not freeze the page, nor fill its memory", async (t) => {
+  const { uno, page } = await onBoard(t);
+  await page.evaluate(() => {
+    window.longest = 0;
+    let last = performance.now();
+    requestAnimationFrame(function measure(now) {
+      window.longest = Math.max(window.longest, now - last);
+      last = now;
+      requestAnimationFrame(measure);
+    });
+  });
+  const seconds = process.env.LONG === "yes" ? 30 : 4;
+  let count = 0;
+  for (const start = Date.now(); Date.now() - start < seconds * 1000;) {
+    const due = Math.floor((Date.now() - start) * 10) - count;
+    const lines = Array.from({ length: due }, (_, index) => `${count + index},${(count + index) % 100}`);
+    if (due > 0) await uno.say(`${lines.join("\n")}\n`);
+    count += due;
+    await sleep(20);
+  }
+  await uno.say("end\n");
+  await until("the last line", async () => (await rows(page)).at(-1)?.endsWith("end"), 5000);
+  assert.ok(count > seconds * 9000, `${count} lines`);
+  assert.ok((await rows(page)).length <= 300);
+  const longest = await page.evaluate(() => window.longest);
+  assert.ok(longest < 1000, `a frame took ${longest} ms`);
+  t.diagnostic(`${count} lines in ${seconds} s, longest frame ${Math.round(longest)} ms`);
+  const missed = await page.locator("#missed-figure").isVisible();
+  if (missed) t.diagnostic(`missed ${await text(page, "#missed")}`);
+});
+
+test("a page that was frozen comes back at once", async (t) => {
+  const { uno, page } = await onBoard(t);
+  const session = await page.context().newCDPSession(page);
+  await session.send("Page.setWebLifecycleState", { state: "frozen" });
+  for (let count = 0; count < 60; count++) {
+    await uno.say(Array.from({ length: 500 }, (_, index) => `${count * 500 + index}\n`).join(""));
+    await sleep(50);
+  }
+  await session.send("Page.setWebLifecycleState", { state: "active" });
+  await uno.say("end\n");
+  await until("the newest line", async () => (await rows(page)).at(-1)?.endsWith("end"), 3000);
+  assert.ok((await rows(page)).length <= 300);
+});
+
+test("text without line ends, and bytes, are shown", async (t) => {
+  const { uno, page } = await onBoard(t);
+  await page.selectOption("#view", "text");
+  await isOpen(page);
+  await sleep(200);
+  await uno.say("name? ");
+  await until("the question", async () => (await rows(page)).at(-1)?.endsWith("name? "));
+  await uno.say("and more\nnext");
+  await until("the rest", async () => (await rows(page)).slice(-2).join("|").includes("name? and more|") && (await rows(page)).at(-1)?.endsWith("next"));
+  await page.selectOption("#view", "hex");
+  await sleep(300);
+  await uno.say(Buffer.from([0, 255, 65]));
+  await until("bytes", async () => (await rows(page)).join("\n").includes("00 ff 41"));
+  assert.ok((await text(page, "#legend")).includes("byte"));
+});
+
+test("one of several ports is chosen, and stays chosen", async (t) => {
+  const bridge = await start(t, ["--port", "a=sim", "--port", "b=sim:labels"]);
+  const page = await open(t, bridge.url);
+  await isOpen(page);
+  await page.selectOption("#port", "b");
+  await until("its lines", async () => (await rows(page)).at(-1)?.includes("temperature:"));
+  await until("its series", async () => (await text(page, "#legend")).includes("humidity"));
+  await page.reload();
+  await until("its lines", async () => (await rows(page)).at(-1)?.includes("temperature:"));
+  assert.equal(await page.inputValue("#port"), "b");
+});
+
+test("what is kept is saved", async (t) => {
+  const { uno, page } = await onBoard(t);
+  await uno.say("a:1\nb:2\n");
+  await until("two series", async () => (await page.locator("#legend li").count()) === 2);
+  async function saved(button) {
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click(button)]);
+    return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
+  }
+  const csv = await saved("#plot-csv");
+  assert.match(csv.name, /^uno-.*\.csv$/);
+  assert.match(csv.bytes.toString(), /^time,a,b\r\n\d+\.\d{6},1,\r\n\d+\.\d{6},,2\r\n$/);
+  const png = await saved("#plot-png");
+  assert.equal(png.bytes.subarray(1, 4).toString(), "PNG");
+  await page.check("#times");
+  const txt = await saved("#download");
+  assert.match(txt.bytes.toString(), /\d\d:\d\d:\d\d\.\d{3} ready\n/);
+});
+
+const looks = {
+  "desktop-light": { viewport: { width: 1280, height: 800 }, colorScheme: "light" },
+  "desktop-dark": { viewport: { width: 1280, height: 800 }, colorScheme: "dark" },
+  "phone-light": { viewport: { width: 390, height: 844 }, colorScheme: "light", deviceScaleFactor: 2, hasTouch: true, isMobile: true },
+  "phone-dark": { viewport: { width: 360, height: 740 }, colorScheme: "dark", deviceScaleFactor: 2, hasTouch: true, isMobile: true },
+};
+
+for (const [name, look] of Object.entries(looks)) {
+  test(`nothing serious for people who see or move differently: ${name}`, async (t) => {
+    const bridge = await start(t, ["--port", "plant=sim:labels", "--port", "uno=sim"]);
+    const page = await open(t, bridge.url, look);
+    await until("three series", async () => (await page.locator("#legend li").count()) === 3);
+    await page.addScriptTag({ path: join(root, "tests/browser/node_modules/axe-core/axe.min.js") });
+    const { violations } = await page.evaluate(() => window.axe.run());
+    const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+    assert.deepEqual(serious.map(({ id, nodes }) => [id, nodes.map((node) => node.html)]), []);
+    if (violations.length > 0) t.diagnostic(violations.map(({ id }) => id).join(", "));
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(wide <= 0, `the page is ${wide} pixels too wide`);
+    const folder = join(root, "target/browser");
+    mkdirSync(folder, { recursive: true });
+    await page.screenshot({ path: join(folder, `${name}.png`), fullPage: name.startsWith("phone") });
+  });
+}

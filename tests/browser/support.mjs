@@ -1,0 +1,192 @@
+// What the tests stand on: the program, a board, the system's browser, and waiting with a limit.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { connect, createServer as listen } from "node:net";
+import { tmpdir } from "node:os";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { chromium } from "playwright-core";
+
+export const root = fileURLToPath(new URL("../..", import.meta.url));
+const PROGRAM = process.env.SERIAL_WS_TEST_BIN ?? join(root, "target/debug/serial-ws");
+const BROWSER = process.env.SERIAL_WS_TEST_BROWSER ?? "/usr/bin/chromium";
+/** How long a test waits for what must happen, in milliseconds. */
+export const PATIENCE = 20000;
+
+export const sleep = (time) => new Promise((resolve) => setTimeout(resolve, time));
+
+/** Looks until there is something to see, and gives it. */
+export async function until(what, look, patience = PATIENCE) {
+  const end = Date.now() + patience;
+  for (;;) {
+    const seen = await look();
+    if (seen) return seen;
+    if (Date.now() > end) assert.fail(`waited ${patience} ms for ${what}`);
+    await sleep(30);
+  }
+}
+
+/** The program as a bridge on a free port, or the one that is given. Ends with the test. */
+export async function start(t, args, port = 0) {
+  const child = spawn(PROGRAM, ["--listen", `127.0.0.1:${port}`, ...args], { stdio: ["ignore", "ignore", "pipe"] });
+  const ended = new Promise((resolve) => child.on("exit", resolve));
+  let log = "";
+  child.stderr.on("data", (data) => { log += data; });
+  const stop = async () => {
+    child.kill("SIGTERM");
+    await ended;
+  };
+  t.after(stop);
+  const [, at] = await until("the bridge to listen", () => {
+    assert.equal(child.exitCode, null, log);
+    return log.match(/ws:\/\/127\.0\.0\.1:(\d+)/);
+  });
+  return { port: Number(at), url: `http://127.0.0.1:${at}`, stop, log: () => log };
+}
+
+/** A board at a path of its own, that can be unplugged and come back there. */
+export async function board(t) {
+  const folder = mkdtempSync(join(tmpdir(), "serial-ws-board-"));
+  const it = { path: join(folder, "board"), heard: "", plug, unplug, say };
+  let child;
+  async function plug() {
+    child = spawn("python3", [join(root, "tests/browser/board.py"), it.path], { stdio: ["pipe", "pipe", "inherit"] });
+    let ready = false;
+    child.stdout.setEncoding("latin1").on("data", (data) => {
+      if (ready) it.heard += data;
+      else it.heard += data.replace("plugged in\n", "");
+      ready = true;
+    });
+    await until("the board to be plugged in", () => ready);
+  }
+  async function unplug() {
+    const ended = new Promise((resolve) => child.on("exit", resolve));
+    child.stdin.end();
+    await ended;
+  }
+  function say(text) {
+    return new Promise((resolve) => child.stdin.write(text, resolve));
+  }
+  await plug();
+  t.after(() => {
+    child.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return it;
+}
+
+let browser;
+
+/** The system's browser, a new one. */
+export function launch(args = []) {
+  return chromium.launch({
+    executablePath: BROWSER,
+    // Without the sandbox, since tests often run as root in a container.
+    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run", ...args],
+  });
+}
+
+export async function quit() {
+  await browser?.close();
+}
+
+/** A page on which every error fails the test. */
+export async function open(t, url, options = {}) {
+  browser ??= await launch();
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  const page = await context.newPage();
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(String(error.stack ?? error)));
+  t.after(async () => {
+    await context.close();
+    assert.deepEqual(errors, [], "the page had errors");
+  });
+  if (url) await page.goto(url);
+  return page;
+}
+
+/** How many pixels of a canvas differ from its most frequent one, and a sum that tells pictures apart. */
+export function pixels(page, selector) {
+  return page.evaluate((selector) => {
+    const canvas = document.querySelector(selector);
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const words = new Uint32Array(data.buffer);
+    const counts = new Map();
+    let sum = 0;
+    words.forEach((word, index) => {
+      counts.set(word, (counts.get(word) ?? 0) + 1);
+      sum = (sum * 31 + (word ^ index)) >>> 0;
+    });
+    return { drawn: words.length - Math.max(...counts.values()), sum, colours: counts.size };
+  }, selector);
+}
+
+/** Sends what is for localhost:8080 to the port of the test. */
+export async function redirect(page, port) {
+  await page.addInitScript((port) => {
+    const Native = WebSocket;
+    window.WebSocket = class extends Native {
+      constructor(url, ...rest) {
+        super(String(url).replace("localhost:8080", `127.0.0.1:${port}`), ...rest);
+      }
+    };
+  }, port);
+}
+
+/** Puts p5 from npm in the place of the CDN, with the same integrity check by the browser. */
+export async function standIn(page) {
+  const asked = [];
+  await page.route(/^https:/, (route) => {
+    asked.push(route.request().url());
+    if (!/\/p5@1\.11\.13\/lib\/p5\.min\.js$/.test(route.request().url())) return route.abort();
+    const body = readFileSync(join(root, "tests/browser/node_modules/p5/lib/p5.min.js"));
+    return route.fulfill({ body, contentType: "text/javascript", headers: { "Access-Control-Allow-Origin": "*" } });
+  });
+  return asked;
+}
+
+/** Any web server on this computer, as learners have one. */
+export async function serve(t, folder) {
+  const types = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript" };
+  const server = createServer((request, response) => {
+    const path = join(folder, normalize(new URL(request.url, "http://x").pathname));
+    try {
+      const body = readFileSync(path.endsWith("/") ? `${path}index.html` : path);
+      response.setHeader("Content-Type", types[extname(path)] ?? "text/html");
+      response.end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => server.close());
+  return `http://127.0.0.1:${server.address().port}`;
+}
+
+/** A way to the bridge that can be cut. */
+export async function cable(t, port) {
+  const sockets = new Set();
+  let whole = true;
+  const server = listen((near) => {
+    if (!whole) return near.destroy();
+    const far = connect(port, "127.0.0.1");
+    for (const [socket, other] of [[near, far], [far, near]]) {
+      sockets.add(socket);
+      socket.on("error", () => other.destroy()).on("close", () => other.destroy());
+    }
+    near.pipe(far).pipe(near);
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const cut = () => {
+    whole = false;
+    sockets.forEach((socket) => socket.destroy());
+  };
+  t.after(() => {
+    cut();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${server.address().port}`, cut, mend: () => { whole = true; } };
+}
