@@ -34,6 +34,8 @@ mod http;
 mod lan; // other computers and the token
 mod limits; // of heads, frames, connections and descriptors
 mod mistakes;
+#[cfg(all(feature = "tls", not(target_os = "macos")))] // knows where configuration is kept
+mod tls; // encrypted connections
 mod web; // the built-in page, the folder of --web, --open
 
 // The program as a whole.

@@ -119,7 +119,12 @@ fn keep_token(app: &App, request: &Request) -> Response {
     let token = app.policy.token.as_ref().map_or("", Token::secret);
     let name = caller.peer.cookie_name();
     // Browsers cut the life of a cookie to 400 days.
-    let cookie = format!("{name}={token}; Path=/; Max-Age=34560000; HttpOnly; SameSite=Strict");
+    let secure = match caller.peer.is_encrypted {
+        true => "; Secure",
+        false => "",
+    };
+    let cookie =
+        format!("{name}={token}; Path=/; Max-Age=34560000; HttpOnly; SameSite=Strict{secure}");
     let query = request.uri().query().unwrap_or_default().split('&');
     let query: Vec<_> = query
         .filter(|pair| pair.split('=').next() != Some("token"))
