@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::support::{Board, Bridge, Client};
 
@@ -14,12 +15,13 @@ use crate::support::{Board, Bridge, Client};
 #[ignore = "tests/run firmware"]
 async fn every_line_of_a_busy_sketch_arrives_in_order_and_at_the_rate_of_the_wire() {
     const LINES: u32 = 5_000;
-    let Some(board) = Board::start("Count-115200", &[]).await else {
+    let Some(mut board) = Board::start("Count-115200", &[]).await else {
         return;
     };
     let bridge = board.bridge(&["--baud", "115200"]).await;
     let mut page = bridge.client("/").await;
     let first: u32 = number(&page.text().await);
+    let lost = board.figure("lost").await;
     let start = Instant::now();
     let mut bytes = 0;
     for expected in (first + 1..).take(LINES as usize) {
@@ -29,9 +31,13 @@ async fn every_line_of_a_busy_sketch_arrives_in_order_and_at_the_rate_of_the_wir
     }
     let rate = bytes as f64 / start.elapsed().as_secs_f64();
     println!("{LINES} lines, {rate:.0} bytes per second");
-    // An Uno's 115200 baud is 117647 in truth; how much a busy machine slows the simulation down
-    // says nothing about the bridge.
-    assert!(rate < 12_500.0, "{rate}");
+    // An Uno's 115200 baud is 117647 in truth. A busy machine slows the simulation down, by much.
+    assert!((3_000.0..12_500.0).contains(&rate), "{rate}");
+    assert_eq!(
+        board.figure("lost").await,
+        lost,
+        "the wire was read in time"
+    );
 }
 
 #[tokio::test]
@@ -135,8 +141,8 @@ async fn a_turn_of_the_knob_is_at_the_page_within_50_ms() {
     }
     took.sort();
     println!("median {:?}, slowest {:?}", took[10], took[20]);
-    // The sketch itself reads every 20 ms. The median: a busy machine may stall for a moment.
-    assert!(took[10] < BY_CONTRACT, "{took:?}");
+    // A busy machine makes some slow, a slow program makes all slow: the quickest quarter tells.
+    assert!(took[5] < BY_CONTRACT, "{took:?}");
 }
 
 // What pages send.
@@ -262,7 +268,11 @@ async fn a_page_that_writes_with_every_frame_gets_a_reading_for_every_line() {
     let bridge = board.bridge(&[]).await;
     let mut page = bridge.client("/").await;
     assert_eq!(page.text().await, "0");
-    let mut frames = tokio::time::interval(Duration::from_secs(1) / FRAMES as u32);
+    page.send("0,0\n").await;
+    while page.text().await != "511" {}
+    let mut frames = interval(Duration::from_secs(1) / FRAMES as u32);
+    // As in a browser, frames that were missed are not made up for.
+    frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for frame in 0..FRAMES {
         frames.tick().await;
         page.send(format!("{},{}\n", frame % 2, 1 - frame % 2))

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::support::{Bridge, Client, Pair, Program, within};
+#[cfg(target_os = "linux")]
+use crate::support::Program;
+use crate::support::{Bridge, Client, Pair, within};
 
 /// By contract, the program has ended so long after the signal.
 const GONE: Duration = Duration::from_secs(2);
