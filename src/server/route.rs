@@ -23,7 +23,7 @@ const FASTEST: f64 = 1000.0;
 pub fn purpose(path: &str, wants_upgrade: bool) -> Purpose {
     match path {
         _ if wants_upgrade => Purpose::Socket,
-        "/hello" | "/serial-ws.js" => Purpose::Public,
+        "/hello" | "/serial-ws.js" | "/serial-ws.mjs" | "/serial-ws-p5.js" => Purpose::Public,
         "/metrics" => Purpose::Data,
         path if path.starts_with("/api/") => Purpose::Data,
         _ => Purpose::Page,
