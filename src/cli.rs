@@ -154,6 +154,26 @@ pub struct ServeArgs {
     /// pages of this computer. SERIAL_WS_TOKEN gives the token itself
     #[arg(long, value_name = "FILE")]
     pub token: Option<PathBuf>,
+
+    /// Encrypt connections from other computers, with a certificate that serial-ws makes itself
+    /// and of which browsers warn
+    #[arg(long, value_name = "KIND", conflicts_with = "tls_cert")]
+    pub tls: Option<Tls>,
+
+    /// Certificate to encrypt connections from other computers with, in PEM format
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Key of the certificate
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+}
+
+/// Where the certificate comes from, if not from a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Tls {
+    /// Made by serial-ws, and kept
+    SelfSigned,
 }
 
 /// Settings of one port, or of all that do not say otherwise.

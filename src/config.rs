@@ -11,7 +11,7 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches};
 use serde_json::{Value, json};
 
-use crate::cli::{BridgeArgs, FlowControl, Line, Parity, PortArgs, ServeArgs};
+use crate::cli::{BridgeArgs, FlowControl, Line, Parity, PortArgs, ServeArgs, Tls};
 use crate::hub::Limits;
 use crate::port::select::Spec;
 use crate::port::sim::Pattern;
@@ -107,6 +107,40 @@ pub struct ServerConfig {
     pub lan: Option<Rights>,
     /// The operator's own secret, which all must know then.
     pub token: Option<Token>,
+    /// How connections from other computers are encrypted.
+    pub tls: Option<TlsConfig>,
+}
+
+/// Where the certificate for encrypted connections comes from.
+#[derive(Clone, Debug)]
+pub enum TlsConfig {
+    /// From files in PEM format.
+    Files {
+        /// The certificate, and those that vouch for it.
+        cert: PathBuf,
+        /// Its key.
+        key: PathBuf,
+    },
+    /// The program makes its own.
+    SelfSigned,
+}
+
+impl TlsConfig {
+    fn new(args: &ServeArgs) -> Result<Option<Self>> {
+        let tls = match (&args.tls_cert, &args.tls_key, args.tls) {
+            (Some(cert), Some(key), _) => Self::Files {
+                cert: cert.clone(),
+                key: key.clone(),
+            },
+            (_, _, Some(Tls::SelfSigned)) => Self::SelfSigned,
+            _ => return Ok(None),
+        };
+        ensure!(
+            cfg!(feature = "tls"),
+            "this build has no TLS. Build it with: cargo install --features tls"
+        );
+        Ok(Some(tls))
+    }
 }
 
 impl Config {
@@ -292,6 +326,7 @@ impl ServerConfig {
                 .collect::<Result<_>>()?,
             lan,
             token: own_token(args.token.as_deref())?,
+            tls: TlsConfig::new(args)?,
             allow_host: args
                 .allow_host
                 .iter()

@@ -55,6 +55,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<Closed> {
     let open = config.server.open;
     let server = Server::bind(config.server, shared.collect(), stop.clone())?;
     server.announce();
+    sys::tell_service_manager("READY=1");
     if let Some(address) = server.addresses().first().filter(|_| open) {
         show(&format!("http://localhost:{}/", address.port()));
     }

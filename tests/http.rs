@@ -356,7 +356,13 @@ async fn a_page_elsewhere_cannot_load_what_the_device_says() {
         ("Sec-Fetch-Site", "cross-site"),
         ("Sec-Fetch-Mode", "no-cors"),
     ];
-    for path in ["/api/status", "/api/ports", "/metrics", "/monitor.js", "/"] {
+    for path in [
+        "/api/status",
+        "/api/ports",
+        "/metrics",
+        "/_serial-ws/page.js",
+        "/",
+    ] {
         let reply = http(bridge.address(), "GET", path, &elsewhere).await;
         assert_eq!(reply.status, 403, "{path}: {reply:?}");
     }
@@ -367,6 +373,45 @@ async fn a_page_elsewhere_cannot_load_what_the_device_says() {
         "{hello:?}"
     );
     assert!(!hello.body.contains("sensor"), "{hello:?}");
+}
+
+#[tokio::test]
+async fn our_own_pages_run_no_foreign_script_and_in_no_frame() {
+    let bridge = simulated(&[]).await;
+    let page = bridge.get("/").await;
+    let rules = page
+        .header("Content-Security-Policy")
+        .expect("there are rules");
+    for rule in [
+        "default-src 'none'",
+        "script-src 'self'",
+        "frame-ancestors 'none'",
+    ] {
+        assert!(rules.contains(rule), "{rules}");
+    }
+    assert!(!rules.contains("unsafe"), "{rules}");
+    assert_eq!(page.header("X-Frame-Options"), Some("DENY"), "{page:?}");
+    for path in [
+        "/",
+        "/_serial-ws/page.js",
+        "/api/status",
+        "/metrics",
+        "/hello",
+        "/serial-ws.js",
+    ] {
+        let reply = bridge.get(path).await;
+        assert_eq!(
+            reply.header("X-Content-Type-Options"),
+            Some("nosniff"),
+            "{path}: {reply:?}"
+        );
+        let open_to = match path {
+            "/hello" | "/serial-ws.js" => "cross-origin",
+            _ => "same-origin",
+        };
+        let found = reply.header("Cross-Origin-Resource-Policy");
+        assert_eq!(found, Some(open_to), "{path}");
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! Other computers: the token, its cookie, and who needs it. The other computer is this one by its
 //! address in the network.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::net::SocketAddr;
 
-use crate::support::{Bridge, Client, Program, http, skip, upgrade};
+use crate::support::network::{Network, file, home, kept};
+use crate::support::{Bridge, Client, Program, http, upgrade};
 
 const TOKEN: &str = "correct-horse-battery";
 
@@ -207,58 +208,4 @@ async fn with_own_token(arguments: &[&str]) -> Bridge {
         1,
     )
     .await
-}
-
-/// A bridge that listens to the network, and its address there.
-struct Network {
-    bridge: Bridge,
-    at: SocketAddr,
-    home: PathBuf,
-}
-
-impl Network {
-    async fn new(name: &str, arguments: &[&str]) -> Option<Self> {
-        Self::at(home(name), arguments).await
-    }
-
-    async fn at(home: PathBuf, arguments: &[&str]) -> Option<Self> {
-        let Some(address) = address() else {
-            skip("this computer is in no network");
-            return None;
-        };
-        let own = ["--port", "sensor=sim", "--listen", "0.0.0.0:0"];
-        let text = home.to_str().expect("the folder is text");
-        let variables = [("XDG_CONFIG_HOME", text), ("HOME", text), ("APPDATA", text)];
-        let program = Program::start_with(&[&own, arguments].concat(), &variables);
-        let bridge = Bridge::of(program, 1).await;
-        let at = SocketAddr::new(address, bridge.address().port());
-        Some(Self { bridge, at, home })
-    }
-}
-
-/// The address of this computer in its network. Sends nothing.
-fn address() -> Option<std::net::IpAddr> {
-    let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
-    socket.connect("192.0.2.1:9").ok()?;
-    let address = socket.local_addr().ok()?.ip();
-    (!address.is_loopback()).then_some(address)
-}
-
-fn home(name: &str) -> PathBuf {
-    let name = format!("serial-ws-test-{}-lan-{name}", std::process::id());
-    let folder = std::env::temp_dir().join(name);
-    let _ = std::fs::remove_dir_all(&folder);
-    folder
-}
-
-fn file(home: &std::path::Path) -> PathBuf {
-    match cfg!(target_os = "macos") {
-        true => home.join("Library/Application Support/serial-ws/token"),
-        false => home.join("serial-ws/token"),
-    }
-}
-
-fn kept(home: &std::path::Path) -> String {
-    let text = std::fs::read_to_string(file(home)).expect("the token is kept");
-    text.trim().to_owned()
 }

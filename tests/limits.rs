@@ -7,7 +7,9 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::support::{Bridge, Program, RawSocket, bare, upgrade, within};
+#[cfg(unix)]
+use crate::support::Program;
+use crate::support::{Bridge, RawSocket, bare, upgrade, within};
 
 /// The limit of the program on connections that are no WebSockets yet.
 const MOST_UNFINISHED: usize = 64;

@@ -1,6 +1,6 @@
 //! Devices that need no board, and the echo that needs no device.
 
-use crate::support::Bridge;
+use crate::support::{Bridge, Client, RawSocket};
 
 #[tokio::test]
 async fn sim_sends_lines_of_numbers_with_commas_fifty_a_second() {
@@ -118,4 +118,37 @@ async fn echo_returns_every_message_as_it_came() {
     let all: Vec<u8> = (0..=255).collect();
     client.send_bytes(all.clone()).await;
     assert_eq!(client.bytes().await, all);
+}
+
+#[tokio::test]
+async fn a_wifi_board_and_a_page_hear_each_other_in_a_room() {
+    const TOKEN: &str = "correct-horse-battery";
+    const MASK: [u8; 4] = [7, 9, 11, 13];
+    let name = format!("serial-ws-room-{}", std::process::id());
+    let file = std::env::temp_dir().join(name);
+    std::fs::write(&file, TOKEN).expect("a token can be kept");
+    let bridge = Bridge::start(&[
+        "--port",
+        "room=loop,lines,append=lf",
+        "--token",
+        file.to_str().expect("the path is text"),
+    ])
+    .await;
+    let target = format!("/?token={TOKEN}");
+    let mut page = Client::open(bridge.address(), &target, &[]).await;
+    // As ArduinoHttpClient does: no origin, and header, mask and payload written one by one.
+    let mut board = RawSocket::open(bridge.address(), &target).await;
+    for number in ["51", "204"] {
+        board.write(&[0x81, 0x80 | number.len() as u8]).await;
+        board.write(&MASK).await;
+        let masked = number.bytes().zip(MASK.iter().cycle());
+        for (byte, mask) in masked {
+            board.write(&[byte ^ mask]).await;
+        }
+        assert_eq!(page.text().await, number);
+        assert_eq!(board.text().await, number, "it hears itself");
+    }
+    page.send("128").await;
+    assert_eq!(board.text().await, "128");
+    let _ = std::fs::remove_file(file);
 }

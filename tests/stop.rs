@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+#[cfg(target_os = "linux")]
+use crate::support::Program;
 use crate::support::{Bridge, Client, Pair, within};
 
 /// By contract, the program has ended so long after the signal.
@@ -84,4 +86,20 @@ async fn ends_well(signal: Signal) {
         assert!(!reason.is_empty());
     }
     device.abort();
+}
+
+#[cfg(target_os = "linux")] // systemd's way
+#[tokio::test]
+async fn a_service_manager_hears_when_the_bridge_is_ready() {
+    let path = std::env::temp_dir().join(format!("serial-ws-test-{}-notify", std::process::id()));
+    let socket = tokio::net::UnixDatagram::bind(&path).expect("a socket can be made");
+    let name = path.to_str().expect("the path is text");
+    let arguments = ["--port", "sim", "--listen", "127.0.0.1:0"];
+    let program = Program::start_with(&arguments, &[("NOTIFY_SOCKET", name)]);
+    let mut said = [0; 64];
+    let length = within("a word of the bridge", socket.recv(&mut said)).await;
+    assert_eq!(&said[..length.expect("it can be read")], b"READY=1");
+    let bridge = Bridge::of(program, 1).await;
+    assert_eq!(bridge.get("/healthz").await.status, 200);
+    let _ = std::fs::remove_file(path);
 }

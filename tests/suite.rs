@@ -29,10 +29,13 @@ mod firmware;
 // What goes wrong at the door and behind it.
 #[cfg(unix)] // a terminal of our own
 mod ask; // pages that nobody allowed yet
+mod hostile; // handshakes that nobody honest sends
 mod http;
 mod lan; // other computers and the token
 mod limits; // of heads, frames, connections and descriptors
 mod mistakes;
+#[cfg(all(feature = "tls", not(target_os = "macos")))] // knows where configuration is kept
+mod tls; // encrypted connections
 mod web; // the built-in page, the folder of --web, --open
 
 // The program as a whole.

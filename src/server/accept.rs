@@ -13,11 +13,12 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::policy::Peer;
+use super::policy::{Peer, Refusal};
 use super::{App, api};
 
 /// How long a connection has to send its request head; at the limit it is closed.
@@ -38,6 +39,10 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// The first byte of a TLS connection (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 22;
+
+/// What another computer hears that does not encrypt where it must.
+const ENCRYPTED_ONLY: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\
+    Content-Type: text/plain\r\n\r\nhere is https:// and wss:// only\n";
 
 /// The connections that are no WebSockets yet, the oldest first.
 #[derive(Default)]
@@ -86,7 +91,7 @@ pub async fn run(listener: TcpListener, app: Arc<App>) {
                     tokio::select! {
                         () = app.stop.cancelled() => {}
                         () = place.cancelled() => {}
-                        () = serve(stream, remote, router) => {}
+                        () = greet(stream, remote, router, &app) => {}
                     }
                     app.unfinished.end(&place);
                 });
@@ -101,8 +106,8 @@ pub async fn run(listener: TcpListener, app: Arc<App>) {
     }
 }
 
-/// Serves one connection: one request, which may turn it into a WebSocket.
-async fn serve(stream: TcpStream, remote: SocketAddr, router: Router) {
+/// Finds out whether a connection is encrypted, and serves it.
+async fn greet(stream: TcpStream, remote: SocketAddr, router: Router, app: &App) {
     // Without it a line may wait for the acknowledgement of the one before.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
@@ -110,21 +115,49 @@ async fn serve(stream: TcpStream, remote: SocketAddr, router: Router) {
     let Ok(local) = stream.local_addr() else {
         return;
     };
+    let mut first = [0];
+    let Ok(Ok(1)) = timeout(HEAD_WITHIN, stream.peek(&mut first)).await else {
+        return;
+    };
+    let is_encrypted = first[0] == TLS_HANDSHAKE;
     let peer = Peer {
         remote: remote.ip().to_canonical(),
         local: SocketAddr::new(local.ip().to_canonical(), local.port()),
+        is_encrypted,
     };
-    let mut first = [0];
-    match timeout(HEAD_WITHIN, stream.peek(&mut first)).await {
-        Ok(Ok(1)) if first[0] == TLS_HANDSHAKE => {
-            tracing::warn!(
-                "refused: somebody tried https:// or wss://, and here is http:// and ws://"
-            );
-            return;
+    match (is_encrypted, app.is_encrypted()) {
+        (true, true) =>
+        {
+            #[cfg(feature = "tls")]
+            if let Some(tls) = &app.tls {
+                match timeout(HEAD_WITHIN, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => serve(stream, peer, router).await,
+                    Ok(Err(error)) => tracing::debug!(%error, "TLS handshake fails"),
+                    Err(_) => tracing::debug!("TLS handshake takes too long"),
+                }
+            }
         }
-        Ok(Ok(1)) => {}
-        _ => return,
+        (true, false) => app.operator.hear(&Refusal::malformed(
+            "somebody tried https:// or wss://, and here is http:// and ws://",
+        )),
+        // What stays on this computer need not be encrypted.
+        (false, true) if !peer.is_loopback() => {
+            app.operator.hear(&Refusal::malformed(
+                "another computer tried http:// or ws://, and for them here is https:// and wss://",
+            ));
+            let mut stream = stream;
+            // Who does not listen misses a hint, no more.
+            let _ = timeout(HEAD_WITHIN, stream.write_all(ENCRYPTED_ONLY)).await;
+        }
+        _ => serve(stream, peer, router).await,
     }
+}
+
+/// Serves one connection: one request, which may turn it into a WebSocket.
+async fn serve<S>(stream: S, peer: Peer, router: Router)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);

@@ -84,6 +84,17 @@ async fn door(State(app): State<Arc<App>>, mut request: Request, next: Next) -> 
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+    let open_to = match purpose {
+        Purpose::Public => "cross-origin",
+        Purpose::Data | Purpose::Socket => "same-origin",
+        // A file of the user's folder may be anything; our own pages have said it.
+        Purpose::Page => return response,
+    };
+    headers.insert(assets::OPEN_TO, HeaderValue::from_static(open_to));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     response
 }
 
@@ -108,7 +119,12 @@ fn keep_token(app: &App, request: &Request) -> Response {
     let token = app.policy.token.as_ref().map_or("", Token::secret);
     let name = caller.peer.cookie_name();
     // Browsers cut the life of a cookie to 400 days.
-    let cookie = format!("{name}={token}; Path=/; Max-Age=34560000; HttpOnly; SameSite=Strict");
+    let secure = match caller.peer.is_encrypted {
+        true => "; Secure",
+        false => "",
+    };
+    let cookie =
+        format!("{name}={token}; Path=/; Max-Age=34560000; HttpOnly; SameSite=Strict{secure}");
     let query = request.uri().query().unwrap_or_default().split('&');
     let query: Vec<_> = query
         .filter(|pair| pair.split('=').next() != Some("token"))

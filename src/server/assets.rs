@@ -1,6 +1,6 @@
 //! The pages that are part of the program.
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 
@@ -9,12 +9,30 @@ use rust_embed::RustEmbed;
 #[folder = "web/"]
 struct Assets;
 
+/// Whose pages may load something without reading it.
+pub const OPEN_TO: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// What our own pages may do: use what lies beside them, and talk to the bridge. The user's folder
+/// has no such rules, since sketches have scripts in their pages and libraries from elsewhere.
+const RULES: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self' data: blob:; connect-src 'self' ws: wss:; base-uri 'none'; \
+    form-action 'none'; frame-ancestors 'none'";
+
 /// The file at `path`, or 404.
 pub fn file(path: &str) -> Response {
     let Some(file) = Assets::get(path) else {
         return (StatusCode::NOT_FOUND, "not found\n").into_response();
     };
-    ([(header::CONTENT_TYPE, media_type(path))], file.data).into_response()
+    let headers = [
+        (header::CONTENT_TYPE, media_type(path).as_str()),
+        (header::CONTENT_SECURITY_POLICY, RULES),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (OPEN_TO, "same-origin"),
+    ]
+    .map(|(name, value)| (name, value.to_owned()));
+    (headers, file.data).into_response()
 }
 
 /// The media type of a file by its name, with the encoding of what is text.

@@ -17,7 +17,10 @@ mod outbox;
 mod policy;
 mod route;
 mod session;
+#[cfg(feature = "tls")]
+mod tls;
 mod token;
+mod transport;
 mod upgrade;
 
 use std::io;
@@ -69,6 +72,9 @@ pub struct App {
     policy: Policy,
     operator: Arc<Operator>,
     guesses: Guesses,
+    /// What encrypts connections from other computers.
+    #[cfg(feature = "tls")]
+    tls: Option<tokio_rustls::TlsAcceptor>,
     /// Random for each start of the program.
     run: String,
     started: Instant,
@@ -89,6 +95,11 @@ pub struct Server {
 }
 
 impl App {
+    /// Whether other computers must encrypt.
+    fn is_encrypted(&self) -> bool {
+        self.config.tls.is_some()
+    }
+
     /// Decides on a request.
     fn decide(&self, caller: Caller<'_>) -> Verdict {
         let (address, now) = (caller.peer.remote, Instant::now());
@@ -180,6 +191,8 @@ impl Server {
             token_for_all: config.token.is_some(),
             token,
         };
+        #[cfg(feature = "tls")]
+        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
         let (questions, asked) = match sys::can_ask() {
             true => Some(mpsc::channel(MOST_QUESTIONS)).unzip(),
             false => (None, None),
@@ -191,6 +204,8 @@ impl Server {
             policy,
             operator: Arc::new(Operator::new(ask::remembered(), questions)),
             guesses: Guesses::default(),
+            #[cfg(feature = "tls")]
+            tls,
             run: random_name(),
             started: Instant::now(),
             unfinished: Unfinished::default(),
@@ -223,7 +238,11 @@ impl Server {
         }
         let App { policy, config, .. } = &*self.app;
         if let Some(token) = &policy.token {
-            lan::show("http", &addresses, token, policy.lan.is_some());
+            let scheme = match self.app.is_encrypted() && policy.lan.is_some() {
+                true => "https",
+                false => "http",
+            };
+            lan::show(scheme, &addresses, token, policy.lan.is_some());
             let file = lan::token_file().filter(|_| config.token.is_none());
             if let Some(file) = file {
                 tracing::info!("other computers need the token in {}", file.display());

@@ -66,6 +66,8 @@ pub struct Peer {
     pub remote: IpAddr,
     /// Ours.
     pub local: SocketAddr,
+    /// Whether it is encrypted.
+    pub is_encrypted: bool,
 }
 
 /// What a request is for, as far as it matters who asks.
@@ -383,7 +385,8 @@ enum Key {
 }
 
 impl Peer {
-    fn is_loopback(&self) -> bool {
+    /// Whether it is on this computer.
+    pub fn is_loopback(&self) -> bool {
         self.remote.to_canonical().is_loopback()
     }
 

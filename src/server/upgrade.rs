@@ -8,8 +8,6 @@ use axum::extract::{Query, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
@@ -20,6 +18,7 @@ use super::outbox::Outbox;
 use super::policy::Rights;
 use super::route::{self, Mistake, Target, Wishes};
 use super::session::Session;
+use super::transport::Transport;
 use super::{App, Port, echo};
 use crate::hub::{Position, Subscription};
 use crate::view::{self, View};
@@ -256,7 +255,7 @@ fn ws_config(app: &App) -> WebSocketConfig {
 async fn upgraded(
     on_upgrade: OnUpgrade,
     config: WebSocketConfig,
-) -> Option<WebSocketStream<Outbox<TcpStream>>> {
+) -> Option<WebSocketStream<Outbox<Transport>>> {
     let upgraded: Upgraded = match on_upgrade.await {
         Ok(upgraded) => upgraded,
         Err(error) => {
@@ -264,10 +263,8 @@ async fn upgraded(
             return None;
         }
     };
-    // The socket itself, without the HTTP library's wrapping, costs an idle client less memory.
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
-    let early = parts.read_buf.to_vec();
+    let (socket, early) = Transport::unwrap(upgraded)?;
     let max_message = config.max_message_size.unwrap_or(usize::MAX);
-    let socket = Outbox::new(parts.io.into_inner(), &early, max_message);
+    let socket = Outbox::new(socket, &early, max_message);
     Some(WebSocketStream::from_partially_read(socket, early, Role::Server, Some(config)).await)
 }

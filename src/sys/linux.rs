@@ -1,10 +1,15 @@
 //! Linux: /proc tells who holds a port, sysfs where it is plugged in, udev's links its other names,
 //! and ioctls what only some drivers can do.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -147,6 +152,16 @@ pub fn has_hardware(path: &str) -> bool {
 fn class_folder(path: &str) -> Option<PathBuf> {
     let node = fs::canonicalize(path).ok()?;
     Some(Path::new("/sys/class/tty").join(node.file_name()?))
+}
+
+/// A name that begins with @ is in no folder but in the kernel's own list.
+pub fn notify(socket: &OsStr, state: &str) -> io::Result<()> {
+    let address = match socket.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name)?,
+        None => SocketAddr::from_pathname(socket)?,
+    };
+    let sent = UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address);
+    sent.map(drop)
 }
 
 /// As the XDG Base Directory Specification has it.

@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::process::Command;
 
 use tokio_serial::SerialStream;
 

@@ -214,6 +214,20 @@ pub fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal() && system::is_in_foreground()
 }
 
+/// Tells the service manager that started us, if one wants to know, how we are: `READY=1` or
+/// `STOPPING=1` (sd_notify(3)).
+pub fn tell_service_manager(state: &str) {
+    #[cfg(target_os = "linux")]
+    if let Some(socket) = std::env::var_os("NOTIFY_SOCKET")
+        && let Err(error) = system::notify(&socket, state)
+    {
+        tracing::debug!(%error, "cannot notify the service manager");
+    }
+    // No other system has it.
+    #[cfg(not(target_os = "linux"))]
+    let _ = state;
+}
+
 /// Forgets what was typed and not read yet.
 pub fn forget_typed() {
     system::forget_typed();

@@ -106,6 +106,13 @@ impl RawSocket {
         .await
     }
 
+    /// The payload of the next frame, which is text.
+    pub async fn text(&mut self) -> String {
+        let (opcode, payload) = within("a text frame", self.frame()).await;
+        assert_eq!(opcode, 1, "{payload:?}");
+        String::from_utf8(payload).expect("text is UTF-8")
+    }
+
     async fn frame(&mut self) -> (u8, Vec<u8>) {
         let first = self
             .0

@@ -6,6 +6,7 @@ mod board;
 mod bridge;
 mod client;
 mod http;
+pub mod network;
 mod pair;
 mod wait;
 

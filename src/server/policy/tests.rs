@@ -30,6 +30,7 @@ fn verdict(policy: &Policy, remote: &str, target: &str, fields: &[(&'static str,
         peer: Peer {
             remote: remote.parse().unwrap(),
             local: "192.168.1.50:8080".parse().unwrap(),
+            is_encrypted: false,
         },
     };
     let answers = Answers::from([

@@ -1,0 +1,90 @@
+//! What a WebSocket runs on: a TCP connection, plain or encrypted.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+#[cfg(feature = "tls")]
+use tokio_rustls::server::TlsStream;
+
+/// A connection without the HTTP library's wrapping, which would cost an idle client memory.
+pub enum Transport {
+    /// As it is.
+    Plain(TcpStream),
+    /// Encrypted; on the heap, so that it costs plain ones nothing.
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Transport {
+    /// Unwraps a connection that is to be a WebSocket, and what was read of it too early.
+    pub fn unwrap(upgraded: Upgraded) -> Option<(Self, Vec<u8>)> {
+        let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => {
+                let socket = Self::Plain(parts.io.into_inner());
+                return Some((socket, parts.read_buf.to_vec()));
+            }
+            Err(upgraded) => upgraded,
+        };
+        #[cfg(feature = "tls")]
+        if let Ok(parts) = upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>() {
+            let socket = Self::Tls(Box::new(parts.io.into_inner()));
+            return Some((socket, parts.read_buf.to_vec()));
+        }
+        #[cfg(not(feature = "tls"))]
+        drop(upgraded);
+        None
+    }
+}
+
+/// Calls the same method of whatever it is.
+macro_rules! either {
+    ($self:ident, $method:ident $(, $argument:expr)*) => {
+        match $self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).$method($($argument),*),
+            #[cfg(feature = "tls")]
+            Self::Tls(socket) => Pin::new(socket).$method($($argument),*),
+        }
+    };
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        either!(self, poll_read, cx, buf)
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        either!(self, poll_write, cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        either!(self, poll_write_vectored, cx, slices)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, poll_flush, cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, poll_shutdown, cx)
+    }
+}

@@ -1,0 +1,94 @@
+//! Encrypted connections from other computers, and plain ones on this.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use futures::StreamExt;
+use tokio::net::TcpStream;
+use tokio_rustls::{
+    TlsConnector,
+    client::TlsStream,
+    rustls::{
+        ClientConfig, RootCertStore,
+        crypto::ring::default_provider,
+        pki_types::{CertificateDer, pem::PemObject},
+    },
+};
+use tokio_tungstenite::client_async;
+
+use crate::support::network::{Network, home, kept};
+use crate::support::{Bridge, Client, http, within};
+
+#[tokio::test]
+async fn another_computer_encrypts_and_this_one_need_not() {
+    let Some(network) = Network::new("tls", &["--tls", "self-signed"]).await else {
+        return;
+    };
+    let Network { bridge, at, home } = &network;
+    bridge.program.said("SHA-256 fingerprint: ").await;
+
+    let target = format!("wss://{at}/?token={}", kept(home));
+    let stream = encrypted(*at, home).await;
+    let (mut socket, _) = within("an answer", client_async(&target, stream))
+        .await
+        .expect("101");
+    let message = within("a reading", socket.next())
+        .await
+        .expect("there is one");
+    assert!(message.expect("the socket is whole").is_text());
+
+    let reply = http(*at, "GET", "/", &[]).await;
+    assert_eq!(reply.status, 400, "{reply:?}");
+    assert!(reply.body.contains("https://"), "{reply:?}");
+    let here = SocketAddr::from(([127, 0, 0, 1], at.port()));
+    Client::open(here, "/", &[]).await.text().await;
+
+    // The next run has the same certificate.
+    let said = bridge.program.said("fingerprint").await;
+    let again = Network::at(home.clone(), &["--tls", "self-signed"])
+        .await
+        .expect("as before");
+    assert_eq!(again.bridge.program.said("fingerprint").await, said);
+    encrypted(again.at, home).await;
+}
+
+#[tokio::test]
+async fn a_certificate_of_ones_own_is_shown() {
+    let Some(first) = Network::new("tls-files", &["--tls", "self-signed"]).await else {
+        return;
+    };
+    let folder = first.home.join("serial-ws");
+    let [cert, key] = ["tls-cert.pem", "tls-key.pem"].map(|name| folder.join(name));
+    let [cert, key] = [&cert, &key].map(|path| path.to_str().expect("the path is text"));
+    let other = home("tls-files-other");
+    let files = ["--tls-cert", cert, "--tls-key", key];
+    let second = Network::at(other, &files).await.expect("as before");
+    encrypted(second.at, &first.home).await;
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_none_ends_the_program_and_says_which() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let files = ["--port", "sim", "--tls-cert", readme, "--tls-key", readme];
+    Bridge::fail(&files).await.with(1, "README.md");
+    Bridge::fail(&["--port", "sim", "--tls-cert", readme])
+        .await
+        .with(2, "--tls-key");
+}
+
+/// A connection encrypted with the certificate that is kept at `home`, and no other.
+async fn encrypted(at: SocketAddr, home: &Path) -> TlsStream<TcpStream> {
+    let file = home.join("serial-ws/tls-cert.pem");
+    let mut roots = RootCertStore::empty();
+    let certificate = CertificateDer::from_pem_file(file).expect("a certificate is kept");
+    roots.add(certificate).expect("it is one");
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("there are some")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(at).await.expect("the program listens");
+    let connecting = TlsConnector::from(Arc::new(config)).connect(at.ip().into(), stream);
+    within("a TLS handshake", connecting)
+        .await
+        .expect("the certificate is the right one")
+}
