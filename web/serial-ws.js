@@ -21,6 +21,7 @@
     #delay = SOONEST;
     #timers = [];
     #wanted = true;
+    #greeted = false;
 
     /** What the bridge said of itself and the port on connecting, or undefined. */
     hello;
@@ -154,6 +155,7 @@
       if (type === "hello") {
         this.#rest();
         this.#delay = SOONEST;
+        this.#greeted = true;
         this.hello = message;
         this.#keep(this.#options.data ? message.offset : message.seq);
         this.#emit("open", message);
@@ -201,13 +203,15 @@
       this.#socket = undefined;
       this.#rest();
       this.#lose("the connection was lost: whether it was written, nobody knows");
-      this.#emit("close", { code, reason });
       if (MISTAKES.includes(code)) {
         this.#wanted = false;
-        return this.#say({ state: "mistake", detail: reason });
+        this.#say({ state: "mistake", detail: reason });
+      } else if (reason || this.#greeted) {
+        this.#say({ state: "closed", detail: reason || "the connection to serial-ws was lost", hint: "Trying again" });
       }
-      if (reason) this.#say({ state: "closed", detail: reason, hint: "Trying again" });
-      else this.#explain(socket);
+      this.#greeted = false;
+      this.#emit("close", { code, reason });
+      if (!reason) this.#explain(socket);
       this.#again();
     }
 

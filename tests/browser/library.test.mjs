@@ -177,3 +177,32 @@ test("it is imported as a module", async (t) => {
   });
   assert.match(line, /^\d+,\d+,\d$/);
 });
+
+/** The first block of its kind in the library's documentation that contains `part`, with the address of the test. */
+function example(kind, part, bridge) {
+  const readme = readFileSync(join(root, "web/README.md"), "utf8");
+  const blocks = [...readme.matchAll(new RegExp(`\`\`\`${kind}\\n([^]*?)\`\`\``, "g"))].map(([, text]) => text);
+  const found = blocks.find((text) => text.includes(part));
+  assert.ok(found, `an example with ${part}`);
+  return found.replaceAll("http://localhost:8080", bridge.url);
+}
+
+test("the examples of its documentation run", async (t) => {
+  const bridge = await start(t, ["--port", "sim:led"]);
+  const other = await serve(t, root);
+  const page = await open(t, `${other}/LICENSE-MIT`);
+  await page.setContent(`<!doctype html>${example("html", "new SerialWs()", bridge)}`);
+  await until("the state in the title", async () => /is open/.test(await page.title()));
+  await page.click("#led");
+  await until("the answer of the board", async () => (await page.textContent("#reading")) === "led:255");
+});
+
+test("a sketch that was written for p5.webserial runs", async (t) => {
+  const bridge = await start(t, ["--port", "sim:imu"]);
+  const other = await serve(t, root);
+  const page = await open(t, `${other}/LICENSE-MIT`);
+  const sketch = example("js", "createSerial()", bridge).replace("Number(line)", "parseFloat(line)");
+  const scripts = example("html", "serial-ws-p5.js", bridge);
+  await page.setContent(`<!doctype html><script src="${other}/tests/browser/node_modules/p5/lib/p5.min.js"></script>${scripts}<script>${sketch}</script>`);
+  await until("a reading", () => page.evaluate("reading !== 0 && !isNaN(reading)"));
+});

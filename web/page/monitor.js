@@ -13,6 +13,8 @@ export class Monitor {
   /** The number of the row after the last one that is on the page. */
   #shown = 0;
   #follow = true;
+  /** Where the newest rows were when they were drawn. */
+  #bottom = 0;
   #query = "";
   /** Rows found by the search, of all that were looked at. */
   #found = 0;
@@ -83,6 +85,7 @@ export class Monitor {
       this.#append(Math.max(this.#shown, this.log.end - FOLLOWING * (this.#query ? 20 : 1)));
       while (rows.childElementCount > FOLLOWING) rows.firstElementChild?.remove();
       rows.scrollTop = rows.scrollHeight;
+      this.#bottom = rows.scrollTop;
     }
   }
 
@@ -167,6 +170,7 @@ export class Monitor {
   #scrolled() {
     const { rows } = this.places;
     const fromBottom = rows.scrollHeight - rows.scrollTop - rows.clientHeight;
-    if (this.#follow && fromBottom > 60) this.follow(false);
+    // Upwards only: rows that go at the top, and a window that changes, scroll too.
+    if (this.#follow && fromBottom > 60 && rows.scrollTop < this.#bottom) this.follow(false);
   }
 }

@@ -327,8 +327,13 @@ find("plot-png").addEventListener("click", async () => {
   const picture = await plotter.png();
   if (picture) save(picture, "png");
 });
-// Nothing was drawn while the page was hidden.
-document.addEventListener("visibilitychange", frame);
+// Nothing was drawn while the page was hidden or frozen, and a frame that was asked for may be lost.
+for (const event of ["visibilitychange", "resume"]) {
+  document.addEventListener(event, () => {
+    framing = false;
+    frame();
+  });
+}
 
 connect();
 setInterval(read, 1000);

@@ -114,16 +114,19 @@ function collect(value, name, values, depth) {
 // eslint-disable-next-line no-control-regex
 const HIDDEN = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
+/** Not as the signs of Unicode (␛), which many fonts do not have. */
+const NAMES = ("NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI "
+  + "DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US").split(" ");
+
 /**
- * Text with every control character visible: `␛` for escape, `‹U+202E›` where there is no sign.
+ * Text with every control character visible: `‹ESC›`, or `‹U+202E›` where it has no name.
  * @param {string} text
  */
 export function visible(text) {
   return text.replace(HIDDEN, (character) => {
     const code = character.charCodeAt(0);
-    if (code < 0x20) return String.fromCharCode(0x2400 + code);
-    if (code === 0x7f) return "␡";
-    return `‹U+${code.toString(16).toUpperCase().padStart(4, "0")}›`;
+    const name = code === 0x7f ? "DEL" : NAMES[code];
+    return `‹${name ?? `U+${code.toString(16).toUpperCase().padStart(4, "0")}`}›`;
   });
 }
 

@@ -73,9 +73,9 @@ test("no line takes long to look at", () => {
 });
 
 test("control characters are visible", () => {
-  assert.equal(visible("\x1b[31mred\x07\0"), "␛[31mred␇␀");
+  assert.equal(visible("\x1b[31mred\x07\0"), "‹ESC›[31mred‹BEL›‹NUL›");
   assert.equal(visible("a\tb"), "a\tb");
-  assert.equal(visible("\x7f\u202e\u200b"), "␡‹U+202E›‹U+200B›");
+  assert.equal(visible("\x7f\u202e\u200b"), "‹DEL›‹U+202E›‹U+200B›");
   assert.equal(visible("<b>é</b>"), "<b>é</b>");
 });
 
