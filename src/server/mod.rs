@@ -2,6 +2,7 @@
 
 mod api;
 mod assets;
+mod bell;
 mod close;
 mod echo;
 mod metrics;

@@ -86,6 +86,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outbox<S> {
         Poll::Ready(Ok(()))
     }
 
+    /// Writes as much as the socket takes without waiting.
+    pub async fn send_now(&mut self) -> io::Result<()> {
+        poll_fn(|cx| match self.poll_send(cx) {
+            Poll::Pending => Poll::Ready(Ok(())),
+            sent => sent,
+        })
+        .await
+    }
+
     fn poll_write_frames(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let socket = Pin::new(&mut self.socket);
         if let (Some(only), 1) = (self.frames.front(), self.frames.len()) {
