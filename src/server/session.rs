@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures::channel::mpsc;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -171,7 +172,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             tokio::select! {
                 biased;
                 () = stopped => Woken::Stop,
-                Some((number, outcome)) = self.replies.recv() => Woken::Reply(number, outcome),
+                Ok((number, outcome)) = self.replies.recv() => Woken::Reply(number, outcome),
                 io = turn(&mut self.ws, self.held.is_none()) => Woken::Io(io),
                 room = room(&self.lane, self.held.as_ref()) => Woken::Room(room),
                 () = until(newest_due), if is_idle => Woken::Newest,
