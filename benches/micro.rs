@@ -1,13 +1,14 @@
 //! What the framer and the views cost for each chunk, without any I/O.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use serial_ws::hub::{Hub, Kind, Limits, Start, State, Status, Subscription, Timestamp, Unit};
 use serial_ws::port::framer::Framer;
-use serial_ws::view::View;
-use std::sync::Arc;
-use std::time::Duration;
+use serial_ws::view::{Part, View};
 
 /// The default of `--max-line`.
 const MAX_LINE: usize = 16 << 10;
@@ -62,20 +63,22 @@ fn frame_without_line_ends(bencher: Bencher<'_, '_>) {
     frame(bencher, &[vec![b'x'; CHUNK].into()]);
 }
 
-#[divan::bench(args = [View::Lines, View::Raw, View::Text, View::Json(Unit::Lines), View::Json(Unit::Bytes)])]
+#[divan::bench(args = [View::Lines, View::Raw, View::Text, View::Json(Unit::Lines)])]
 fn encode(bencher: Bencher<'_, '_>, view: View) {
     let (hub, mut subscription) = subscribed();
-    hub.publish(
-        Timestamp::now(),
-        Kind::Data(Framer::new(MAX_LINE).push(lines())),
-    );
+    let data = Framer::new(MAX_LINE).push(lines());
+    hub.publish(Timestamp::now(), Kind::Data(data));
     let mut taken = Vec::new();
     subscription.take(&mut taken);
-    let part = serial_ws::view::Part::After(taken[0].had);
-    let event = &taken[0].event;
+    let (event, part) = (&taken[0].event, Part::After(taken[0].had));
     bencher
         .counter(BytesCount::new(CHUNK))
         .bench_local(|| view.encode_part(event, part));
+}
+
+#[divan::bench]
+fn encode_json_chunks(bencher: Bencher<'_, '_>) {
+    encode(bencher, View::Json(Unit::Bytes));
 }
 
 /// One line from the framer through the hub to so many subscribers, as frames ready to be sent.
