@@ -11,6 +11,7 @@ use serial_ws::config::{self, Config};
 use serial_ws::port::Closed;
 use serial_ws::shutdown::Signals;
 use serial_ws::{connect, lend, list, log, shutdown, sys};
+use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 
 /// How long the program may take to end after a signal. Then it ends by that signal.
@@ -29,7 +30,11 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
-    let runtime = tokio::runtime::Runtime::new().context("cannot start")?;
+    // All the work is in system calls, and several threads would mostly wake each other up.
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start")?;
     let outcome = runtime.block_on(command(cli));
     // A thread may be waiting for a line that nobody will type, or for a device.
     runtime.shutdown_background();

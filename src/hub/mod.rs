@@ -9,12 +9,15 @@ mod queue;
 mod ring;
 mod split;
 mod status;
+mod waiting;
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 pub use counters::Counters;
 pub use event::{
@@ -25,6 +28,7 @@ pub use split::{Split, unfinished};
 pub use status::{DeviceInfo, State, Status};
 
 use ring::Ring;
+use waiting::Waiting;
 
 /// Bytes of the stream that one call of [`Subscription::take`] hands out at most, beyond which
 /// the rest waits for the next call, so that no subscriber holds much memory of its own.
@@ -59,8 +63,10 @@ pub enum Start {
 /// The fan-out of one port.
 pub struct Hub {
     ring: Mutex<Ring>,
-    /// The index of the event to come; subscribers wait for it to change.
-    head: watch::Sender<u64>,
+    /// The index of the event to come.
+    head: AtomicU64,
+    /// Subscribers that wait for `head` to grow.
+    subscribers: Mutex<Waiting>,
     /// The offset that the fastest subscriber has delivered up to.
     delivered: AtomicU64,
     /// Told when `delivered` grows while the port waits for it.
@@ -79,7 +85,8 @@ impl Hub {
     pub fn new(limits: Limits, status: Status) -> Arc<Self> {
         Arc::new(Self {
             ring: Mutex::new(Ring::new(limits, status)),
-            head: watch::Sender::new(0),
+            head: AtomicU64::new(0),
+            subscribers: Mutex::default(),
             delivered: AtomicU64::new(0),
             room: Notify::new(),
             given_up: AtomicU64::new(u64::MAX),
@@ -91,12 +98,12 @@ impl Hub {
 
     /// Tells all subscribers what happened.
     pub fn publish(&self, at: Timestamp, kind: Kind) {
-        let head = {
+        {
             let mut ring = self.ring();
             ring.push(at, kind);
-            ring.head()
-        };
-        self.head.send_replace(head);
+            self.head.store(ring.head(), Ordering::SeqCst);
+        }
+        self.waiting().wake();
     }
 
     /// Tells all subscribers the port's status, unless it says what the last one said.
@@ -118,18 +125,18 @@ impl Hub {
 
     /// How many subscribers there are.
     pub fn subscribers(&self) -> usize {
-        self.head.receiver_count()
+        self.waiting().count()
     }
 
     /// A subscriber that begins at `start`.
     pub fn subscribe(self: &Arc<Self>, start: Start) -> Subscription {
-        let head = self.head.subscribe();
+        let seat = self.waiting().join();
         let ring = self.ring();
         let cursor = ring.cursor(start);
         self.advance(cursor.position.offset);
         Subscription {
             hub: Arc::clone(self),
-            head,
+            seat,
             cursor,
             joined: ring.head(),
         }
@@ -172,6 +179,12 @@ impl Hub {
         }
     }
 
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.subscribers
+            .lock()
+            .expect("waking a task does not panic")
+    }
+
     fn ring(&self) -> MutexGuard<'_, Ring> {
         self.ring
             .lock()
@@ -182,7 +195,8 @@ impl Hub {
 /// One subscriber's place in a port's stream.
 pub struct Subscription {
     hub: Arc<Hub>,
-    head: watch::Receiver<u64>,
+    /// Its own among those who wait.
+    seat: usize,
     cursor: ring::Cursor,
     /// The index of the first event after the subscriber joined.
     joined: u64,
@@ -197,12 +211,19 @@ pub struct Taken {
 }
 
 impl Subscription {
-    /// Returns when there is something to take. Never returns once the hub has gone.
+    /// Returns when there is something to take.
     pub async fn ready(&mut self) {
-        let next = self.cursor.next;
-        if self.head.wait_for(|head| *head > next).await.is_err() {
-            std::future::pending().await
-        }
+        poll_fn(|cx| {
+            if self.is_up_to_date() {
+                self.hub.waiting().wait(self.seat, cx.waker());
+                // It may have come in between.
+                if self.is_up_to_date() {
+                    return Poll::Pending;
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
     }
 
     /// Appends what is ready to `taken`, and returns what was missed before it, if anything.
@@ -242,7 +263,7 @@ impl Subscription {
 
     /// Whether there is nothing to take at the moment.
     pub fn is_up_to_date(&self) -> bool {
-        *self.head.borrow() <= self.cursor.next
+        self.hub.head.load(Ordering::SeqCst) <= self.cursor.next
     }
 
     /// Says that all that was taken has been handed to the client's socket.
@@ -253,6 +274,12 @@ impl Subscription {
     /// The port's status now.
     pub fn status(&self) -> Status {
         self.hub.status()
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.hub.waiting().leave(self.seat);
     }
 }
 

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use futures::channel::mpsc;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// Bytes that one client may have waiting for the port. At the limit a request is refused, or its
 /// client is not read any further until there is room.
@@ -101,7 +102,7 @@ pub struct Request {
 
 impl Request {
     /// Tells the client how it ended.
-    pub fn end(self, outcome: Outcome) {
+    pub fn end(mut self, outcome: Outcome) {
         // There is room for as many replies as requests; only a client that has gone misses one.
         let _ = self.replies.try_send((self.number, outcome));
     }
@@ -127,6 +128,7 @@ struct Lanes {
 impl Queue {
     /// A lane for one client, and where it hears how its requests ended.
     pub fn lane(self: &Arc<Self>) -> (Lane, mpsc::Receiver<(u64, Outcome)>) {
+        // Most clients never ask: this channel takes memory only for replies that wait.
         let (replies, receiver) = mpsc::channel(MOST_REQUESTS);
         let lane = Lane {
             queue: Arc::clone(self),
@@ -352,6 +354,6 @@ mod tests {
         let (mut lane, mut replies) = queue.lane();
         let number = lane.offer(write("x")).unwrap();
         queue.take().await.end(Ok(1));
-        assert_eq!(replies.recv().await, Some((number, Ok(1))));
+        assert_eq!(replies.recv().await, Ok((number, Ok(1))));
     }
 }

@@ -261,7 +261,7 @@ fn opener(shared: &Shared, fault: Fault, at: usize) -> StandIn {
 struct Writer {
     hub: Arc<Hub>,
     lane: Lane,
-    replies: tokio::sync::mpsc::Receiver<(u64, Outcome)>,
+    replies: futures::channel::mpsc::Receiver<(u64, Outcome)>,
     letters: std::ops::RangeInclusive<u8>,
     /// What became of each write.
     outcomes: BTreeMap<u8, Outcome>,

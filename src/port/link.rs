@@ -181,6 +181,7 @@ impl<'a> Link<'a> {
                         self.hear(starts_whole);
                         self.publish(count);
                         self.count_faults();
+                        after_the_others().await;
                     }
                     Ok(Step::Wrote(count)) => {
                         prefers = Prefers::Reading;
@@ -341,6 +342,20 @@ impl<'a> Link<'a> {
 /// Whether the device is as good as before.
 fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock)
+}
+
+/// Returns when every task that was ready has had its turn, so that a flood does not outrun
+/// clients that could keep up, and no line waits for the next read.
+async fn after_the_others() {
+    let mut has_waited = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Reads or writes, whichever the device is ready for.

@@ -296,8 +296,8 @@ async fn ask(app: &App, rights: Rights, name: &str, action: Action) -> Response 
     let (mut lane, mut replies) = port.hub.queue.lane();
     let asked = lane.offer(action);
     match (asked, replies.recv().await) {
-        (Ok(_), Some((_, Ok(_)))) => Json(describe(port)).into_response(),
-        (Ok(_), Some((_, Err(refusal)))) => {
+        (Ok(_), Ok((_, Ok(_)))) => Json(describe(port)).into_response(),
+        (Ok(_), Ok((_, Err(refusal)))) => {
             (StatusCode::CONFLICT, refusal.reason + "\n").into_response()
         }
         _ => (StatusCode::SERVICE_UNAVAILABLE, "serial-ws is stopping\n").into_response(),

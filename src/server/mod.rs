@@ -4,6 +4,7 @@ mod accept;
 mod api;
 mod ask;
 mod assets;
+mod bell;
 mod close;
 mod echo;
 mod folder;

@@ -83,13 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outbox<S> {
     /// Writes as much as the socket takes; ready when it has taken everything.
     pub fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.frames.is_empty() {
-            let mut slices = [IoSlice::new(&[]); MOST_SLICES];
-            let count = self.frames.len().min(MOST_SLICES);
-            for (slice, frames) in slices.iter_mut().zip(&self.frames) {
-                *slice = IoSlice::new(frames);
-            }
-            let socket = Pin::new(&mut self.socket);
-            let written = ready!(socket.poll_write_vectored(cx, &slices[..count]))?;
+            let written = ready!(self.poll_write_frames(cx))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -101,6 +95,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outbox<S> {
             self.answers = 0;
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Writes as much as the socket takes without waiting.
+    pub async fn send_now(&mut self) -> io::Result<()> {
+        poll_fn(|cx| match self.poll_send(cx) {
+            Poll::Pending => Poll::Ready(Ok(())),
+            sent => sent,
+        })
+        .await
+    }
+
+    fn poll_write_frames(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let socket = Pin::new(&mut self.socket);
+        if let (Some(only), 1) = (self.frames.front(), self.frames.len()) {
+            // The usual case, for which systems have a cheaper call.
+            return socket.poll_write(cx, only);
+        }
+        let mut slices = [IoSlice::new(&[]); MOST_SLICES];
+        let count = self.frames.len().min(MOST_SLICES);
+        for (slice, frames) in slices.iter_mut().zip(&self.frames) {
+            *slice = IoSlice::new(frames);
+        }
+        socket.poll_write_vectored(cx, &slices[..count])
     }
 
     fn advance(&mut self, mut written: usize) {

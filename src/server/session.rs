@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures::channel::mpsc;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::Port;
+use super::bell::Bell;
 use super::close::{self, Farewell};
 use super::meter::Abuse;
 use super::outbox::{Io, Outbox, turn};
@@ -47,6 +49,18 @@ pub struct Session<S> {
     /// Whether the client is to be told that it missed something, however much.
     owes_missed: bool,
     max_message: usize,
+    /// Rung by everything but the port's events.
+    bell: Bell,
+}
+
+/// What a session hears of, beside the port's events.
+enum Woken {
+    Stop,
+    Reply(u64, Outcome),
+    Io(Io),
+    Room(OwnedSemaphorePermit),
+    Newest,
+    Alarm,
 }
 
 /// What a client that wants only the newest frame is still to get.
@@ -84,6 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             },
             owes_missed,
             max_message,
+            bell: Bell::new(),
         }
     }
 
@@ -100,39 +115,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     async fn serve(&mut self, stop: CancellationToken) -> Farewell {
+        let mut stopped = std::pin::pin!(stop.cancelled());
         let mut alarm = std::pin::pin!(sleep_until(Instant::now() + PING_EVERY));
         let mut is_asked = false;
         loop {
             if self.ws.get_ref().is_empty() {
                 self.subscription.delivered();
                 self.fill();
+                // Mostly the socket takes it all, and then there is no need to wait for that.
+                if let Err(error) = self.ws.get_mut().send_now().await {
+                    return Farewell::after(&error.into(), self.max_message);
+                }
+                if self.ws.get_ref().is_empty() {
+                    self.subscription.delivered();
+                }
             }
-            let is_idle = self.ws.get_ref().is_empty();
-            let newest_due = self.newest.event.is_some().then_some(self.newest.due);
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return Farewell::Stopping,
-                Some((number, outcome)) = self.replies.recv() => self.reply(number, outcome),
-                io = turn(&mut self.ws, self.held.is_none()) => match io {
-                    Io::Sent => {}
-                    Io::Received(message) => {
-                        is_asked = false;
-                        alarm.as_mut().reset(Instant::now() + PING_EVERY);
-                        self.receive(message);
-                    }
-                    Io::Failed(error) => return Farewell::after(&error, self.max_message),
-                },
-                () = self.subscription.ready(), if is_idle => {}
-                room = room(&self.lane, self.held.as_ref()) => {
+            let Some(woken) = self.wait(stopped.as_mut(), alarm.as_mut()).await else {
+                continue;
+            };
+            match woken {
+                Woken::Stop => return Farewell::Stopping,
+                Woken::Reply(number, outcome) => self.reply(number, outcome),
+                Woken::Io(Io::Sent) | Woken::Newest => {}
+                Woken::Io(Io::Received(message)) => {
+                    is_asked = false;
+                    wind(&mut alarm);
+                    self.receive(message);
+                }
+                Woken::Io(Io::Failed(error)) => return Farewell::after(&error, self.max_message),
+                Woken::Room(room) => {
                     if let Some(action) = self.held.take() {
                         self.lane.put(action, room);
                     }
                 }
-                () = until(newest_due), if is_idle => {}
-                () = alarm.as_mut() => {
+                Woken::Alarm => {
                     if self.ws.get_ref().is_late() {
                         return Farewell::from(Abuse::Slow);
                     }
+                    let is_idle = self.ws.get_ref().is_empty();
                     if is_asked && is_idle && self.held.is_none() {
                         return Farewell::Silent;
                     }
@@ -140,9 +160,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     if is_asked {
                         self.ws.get_mut().push(view::ping());
                     }
-                    rest(&mut alarm);
+                    wind(&mut alarm);
                 }
             }
+        }
+    }
+
+    /// Waits until there is something to do: with the port's events where it is nothing else.
+    async fn wait(
+        &mut self,
+        stopped: Pin<&mut WaitForCancellationFuture<'_>>,
+        alarm: Pin<&mut Sleep>,
+    ) -> Option<Woken> {
+        let is_idle = self.ws.get_ref().is_empty();
+        let newest_due = self.newest.event.is_some().then_some(self.newest.due);
+        // Most clients only listen. For those, an event is no reason to look at all the rest.
+        let only_listens = is_idle && self.held.is_none() && newest_due.is_none();
+        let rest = std::pin::pin!(async {
+            tokio::select! {
+                biased;
+                () = stopped => Woken::Stop,
+                Ok((number, outcome)) = self.replies.recv() => Woken::Reply(number, outcome),
+                io = turn(&mut self.ws, self.held.is_none()) => Woken::Io(io),
+                room = room(&self.lane, self.held.as_ref()) => Woken::Room(room),
+                () = until(newest_due), if is_idle => Woken::Newest,
+                () = alarm => Woken::Alarm,
+            }
+        });
+        tokio::select! {
+            biased;
+            woken = self.bell.hear(!only_listens, rest) => Some(woken),
+            () = self.subscription.ready(), if is_idle => None,
         }
     }
 
@@ -271,7 +319,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 }
 
 /// Waits until the lane has room for the request that is held; for ever if there is none.
-async fn room(lane: &Lane, held: Option<&Action>) -> tokio::sync::OwnedSemaphorePermit {
+async fn room(lane: &Lane, held: Option<&Action>) -> OwnedSemaphorePermit {
     match held {
         Some(action) => lane.room_for(action).await,
         None => std::future::pending().await,
@@ -286,6 +334,6 @@ async fn until(moment: Option<Instant>) {
     }
 }
 
-fn rest(alarm: &mut Pin<&mut Sleep>) {
+fn wind(alarm: &mut Pin<&mut Sleep>) {
     alarm.as_mut().reset(Instant::now() + PING_EVERY);
 }

@@ -1,0 +1,109 @@
+//! Counts allocations: serial-ws runs inside this executable, whose allocator keeps count.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::io::{BufRead, BufReader, Write};
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use serial_ws::cli::Cli;
+use serial_ws::config::Config;
+use tokio_util::sync::CancellationToken;
+
+use crate::device::Device;
+use crate::rig::Rig;
+use crate::run::Effort;
+use crate::subject::{Kind, Subject, bridge_arguments, free_address};
+use crate::table::{Table, Target};
+
+#[global_allocator]
+static COUNTING: Counting = Counting(AtomicU64::new(0));
+
+/// The system's allocator, counting.
+struct Counting(AtomicU64);
+
+// SAFETY: everything is passed on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract of `dealloc`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `realloc`.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+/// The role: serial-ws with these arguments, which answers each line on stdin with the number of
+/// allocations so far.
+pub fn run(arguments: &[String]) -> Result<()> {
+    let name = std::iter::once("serial-ws");
+    let cli = Cli::try_parse_from(name.chain(arguments.iter().map(String::as_str)))?;
+    let config = Config::new(&cli.bridge).context("these arguments are right")?;
+    std::thread::spawn(|| {
+        for _ in std::io::stdin().lines() {
+            println!("{}", COUNTING.0.load(Ordering::Relaxed));
+        }
+    });
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(serial_ws::serve(config, CancellationToken::new()))?;
+    Ok(())
+}
+
+/// What one more client adds to the allocations for each message.
+pub fn allocations(effort: Effort, _: &[Kind], table: &mut Table) -> Result<()> {
+    const MORE: u64 = 100;
+    let (one, many) = (per_line(1, effort)?, per_line(1 + MORE, effort)?);
+    let rows = [
+        ("per line, with 1 client", one, Target::None),
+        ("per line, with 101 clients", many, Target::None),
+        (
+            "per message for each further client",
+            (many - one) / MORE as f64,
+            Target::Most(0.01),
+        ),
+    ];
+    for (figure, count, target) in rows {
+        table.add(
+            figure,
+            &vec![(Kind::SerialWs, vec![count])],
+            |count| *count,
+            target,
+        );
+    }
+    Ok(())
+}
+
+fn per_line(clients: u64, effort: Effort) -> Result<f64> {
+    let (device, address) = (Device::new()?, free_address()?);
+    let tty = device.path().to_str().context("a tty has a plain name")?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command
+        .arg("--counted")
+        .args(bridge_arguments(tty, address));
+    let mut subject = Subject::spawn(command, address)?;
+    let mut ask = subject.child.stdin.take().context("stdin is a pipe")?;
+    let mut answers = BufReader::new(subject.child.stdout.take().context("stdout is a pipe")?);
+    let mut count = || -> Result<u64> {
+        writeln!(ask, "count")?;
+        let mut answer = String::new();
+        answers.read_line(&mut answer)?;
+        Ok(answer.trim().parse()?)
+    };
+    let mut rig = Rig::with(device, subject, clients)?;
+    rig.device.pace(1000, effort.time / 2)?;
+    rig.arrived()?;
+    let before = count()?;
+    let lines = rig.device.pace(1000, effort.time)?;
+    rig.arrived()?;
+    Ok((count()? - before) as f64 / lines as f64)
+}

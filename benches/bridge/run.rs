@@ -1,0 +1,103 @@
+//! What was asked for: a role, or some scenarios and how long they may take.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::subject::Kind;
+use crate::table::Table;
+use crate::{counting, fanout, flood, floor, idle, load, stalled, writers};
+
+/// How much to measure.
+#[derive(Clone, Copy)]
+pub struct Effort {
+    /// How often each subject is measured; medians are taken over these.
+    pub rounds: usize,
+    /// How long lines flow in one measurement.
+    pub time: Duration,
+    /// Whether the whole is to take about a minute.
+    pub is_short: bool,
+}
+
+type Scenario = fn(Effort, &[Kind], &mut Table) -> Result<()>;
+
+const SCENARIOS: [(&str, Scenario); 13] = [
+    ("fanout-100x200", |e, k, t| {
+        fanout::fanout(100, 200, e, k, t)
+    }),
+    ("fanout-500x100", |e, k, t| {
+        fanout::fanout(500, 100, e, k, t)
+    }),
+    ("single-1x1000", fanout::single),
+    ("latency", fanout::latency),
+    ("crowd", fanout::crowd),
+    ("idle", idle::idle),
+    ("flood-1", |e, k, t| flood::flood(1, e, k, t)),
+    ("flood-10", |e, k, t| flood::flood(10, e, k, t)),
+    ("stalled", stalled::stalled),
+    ("writers", writers::writers),
+    ("start", idle::start),
+    ("size", idle::size),
+    ("allocations", counting::allocations),
+];
+
+/// Plays a role or runs scenarios.
+pub fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match arguments.split_first() {
+        Some((role, rest)) if role == "--floor" => floor::run(rest),
+        Some((role, rest)) if role == "--load" => load::run(rest),
+        Some((role, rest)) if role == "--counted" => counting::run(rest),
+        _ => run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bridge: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    // Cargo says so when it benches; a test run of all targets does not.
+    if !arguments.iter().any(|argument| argument == "--bench") {
+        println!(
+            "cargo bench --bench bridge [-- SCENARIO... --short]; there are:{}",
+            names()
+        );
+        return Ok(());
+    }
+    let wanted = |name: &str| arguments.iter().any(|argument| argument == name);
+    let mut chosen: Vec<_> = SCENARIOS.iter().filter(|(name, _)| wanted(name)).collect();
+    let known = chosen.len() + usize::from(wanted("--short")) + 1;
+    if known != arguments.len() {
+        bail!("arguments are --short and scenarios:{}", names());
+    }
+    if chosen.is_empty() {
+        chosen = SCENARIOS.iter().collect();
+    }
+    let is_short = wanted("--short");
+    let effort = Effort {
+        rounds: if is_short { 1 } else { 5 },
+        time: Duration::from_secs(if is_short { 1 } else { 4 }),
+        is_short,
+    };
+    let kinds = Kind::installed();
+    let mut table = Table::default();
+    for (name, scenario) in chosen {
+        eprintln!("{name} …");
+        table.begin(name);
+        scenario(effort, &kinds, &mut table)?;
+    }
+    table.print(&kinds);
+    Ok(())
+}
+
+fn names() -> String {
+    SCENARIOS
+        .iter()
+        .map(|(name, _)| format!(" {name}"))
+        .collect()
+}

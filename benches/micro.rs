@@ -1,0 +1,112 @@
+//! What the framer and the views cost for each chunk, without any I/O.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use divan::counter::BytesCount;
+use divan::{Bencher, black_box};
+use serial_ws::hub::{Hub, Kind, Limits, Start, State, Status, Subscription, Timestamp, Unit};
+use serial_ws::port::framer::Framer;
+use serial_ws::view::{Part, View};
+
+/// The default of `--max-line`.
+const MAX_LINE: usize = 16 << 10;
+
+/// As much as a tty on Linux hands out at once.
+const CHUNK: usize = 4 << 10;
+
+fn main() {
+    divan::main();
+}
+
+/// A chunk of whole lines of 32 bytes, with their ends.
+fn lines() -> Bytes {
+    b"0000000001 0123456789 abcdefghi\n"
+        .repeat(CHUNK / 32)
+        .into()
+}
+
+fn frame(bencher: Bencher<'_, '_>, chunks: &[Bytes]) {
+    let bytes = chunks.iter().map(Bytes::len).sum::<usize>();
+    let mut framer = Framer::new(MAX_LINE);
+    bencher.counter(BytesCount::new(bytes)).bench_local(|| {
+        for chunk in chunks {
+            black_box(framer.push(chunk.clone()));
+        }
+    });
+}
+
+#[divan::bench]
+fn frame_lines(bencher: Bencher<'_, '_>) {
+    frame(bencher, &[lines()]);
+}
+
+#[divan::bench]
+fn frame_lines_that_chunks_cut(bencher: Bencher<'_, '_>) {
+    let stream = lines().repeat(8);
+    let chunks: Vec<_> = stream
+        .chunks(CHUNK - 5)
+        .map(Bytes::copy_from_slice)
+        .collect();
+    frame(bencher, &chunks);
+}
+
+#[divan::bench]
+fn frame_byte_by_byte(bencher: Bencher<'_, '_>) {
+    let chunks: Vec<_> = lines().chunks(1).map(Bytes::copy_from_slice).collect();
+    frame(bencher, &chunks);
+}
+
+#[divan::bench]
+fn frame_without_line_ends(bencher: Bencher<'_, '_>) {
+    frame(bencher, &[vec![b'x'; CHUNK].into()]);
+}
+
+#[divan::bench(args = [View::Lines, View::Raw, View::Text, View::Json(Unit::Lines)])]
+fn encode(bencher: Bencher<'_, '_>, view: View) {
+    let (hub, mut subscription) = subscribed();
+    let data = Framer::new(MAX_LINE).push(lines());
+    hub.publish(Timestamp::now(), Kind::Data(data));
+    let mut taken = Vec::new();
+    subscription.take(&mut taken);
+    let (event, part) = (&taken[0].event, Part::After(taken[0].had));
+    bencher
+        .counter(BytesCount::new(CHUNK))
+        .bench_local(|| view.encode_part(event, part));
+}
+
+#[divan::bench]
+fn encode_json_chunks(bencher: Bencher<'_, '_>) {
+    encode(bencher, View::Json(Unit::Bytes));
+}
+
+/// One line from the framer through the hub to so many subscribers, as frames ready to be sent.
+#[divan::bench(args = [1, 10, 100])]
+fn publish_and_take(bencher: Bencher<'_, '_>, subscribers: usize) {
+    let (hub, first) = subscribed();
+    let mut subscriptions = vec![first];
+    subscriptions.resize_with(subscribers, || hub.subscribe(Start::Live));
+    let mut framer = Framer::new(MAX_LINE);
+    let line = lines().slice(..32);
+    let mut taken = Vec::new();
+    bencher.bench_local(|| {
+        hub.publish(Timestamp::now(), Kind::Data(framer.push(line.clone())));
+        for subscription in &mut subscriptions {
+            subscription.take(&mut taken);
+            for taken in taken.drain(..) {
+                black_box(View::Lines.encode(&taken));
+            }
+        }
+    });
+}
+
+fn subscribed() -> (Arc<Hub>, Subscription) {
+    let limits = Limits {
+        history: 1 << 20,
+        max_behind: Duration::from_secs(10),
+    };
+    let hub = Hub::new(limits, Status::new(State::Open, "a benchmark"));
+    let subscription = hub.subscribe(Start::Live);
+    (hub, subscription)
+}
