@@ -3,7 +3,9 @@
 
 use std::net::SocketAddr;
 
-use crate::support::network::{Network, file, home, kept};
+use crate::support::network::{Network, kept};
+#[cfg(unix)]
+use crate::support::network::{file, home};
 use crate::support::{Bridge, Client, Program, http, upgrade};
 
 const TOKEN: &str = "correct-horse-battery";
