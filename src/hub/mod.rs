@@ -12,7 +12,7 @@ mod status;
 mod waiting;
 
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -38,7 +38,7 @@ const MOST_TAKEN: u64 = 64 << 10;
 const CROWDED: u64 = 256 << 10;
 
 /// How long reading pauses for the fastest client before it goes on without it.
-const PATIENCE: Duration = Duration::from_millis(200);
+pub const PATIENCE: Duration = Duration::from_millis(200);
 
 /// What a hub keeps, and for whom.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +73,6 @@ pub struct Hub {
     room: Notify,
     /// `delivered` when waiting for it was last given up.
     given_up: AtomicU64,
-    waiting: AtomicUsize,
     /// What clients ask of the port.
     pub queue: Arc<Queue>,
     /// What has happened so far.
@@ -90,7 +89,6 @@ impl Hub {
             delivered: AtomicU64::new(0),
             room: Notify::new(),
             given_up: AtomicU64::new(u64::MAX),
-            waiting: AtomicUsize::new(0),
             queue: Arc::default(),
             counters: Counters::default(),
         })
@@ -142,11 +140,12 @@ impl Hub {
         }
     }
 
-    /// Returns when the fastest subscriber has kept up, or has had its chance to.
+    /// Returns when the fastest subscriber has kept up, or has had until `deadline` to. Cancelling
+    /// the wait and waiting again does not prolong it.
     ///
     /// A device with flow control thus loses nothing to a burst, while one whose clients have all
     /// stalled is read on.
-    pub async fn room(&self) {
+    pub async fn room(&self, deadline: tokio::time::Instant) {
         let wait = async {
             loop {
                 let told = self.room.notified();
@@ -156,12 +155,10 @@ impl Hub {
                 told.await;
             }
         };
-        self.waiting.fetch_add(1, Ordering::SeqCst);
-        if tokio::time::timeout(PATIENCE, wait).await.is_err() {
+        if tokio::time::timeout_at(deadline, wait).await.is_err() {
             self.given_up
                 .store(self.delivered.load(Ordering::SeqCst), Ordering::SeqCst);
         }
-        self.waiting.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// Whether even the fastest subscriber is far behind, and not known to be stalled.
@@ -174,7 +171,7 @@ impl Hub {
 
     fn advance(&self, offset: u64) {
         let before = self.delivered.fetch_max(offset, Ordering::SeqCst);
-        if before < offset && self.waiting.load(Ordering::SeqCst) > 0 {
+        if before < offset {
             self.room.notify_waiters();
         }
     }

@@ -247,6 +247,19 @@ async fn reading_waits_for_the_fastest_client_only_and_not_for_ever() {
     assert!(!hub.is_crowded());
     publish(&hub, &mut framer, vec![b'x'; 300 << 10]);
     assert!(hub.is_crowded());
-    hub.room().await;
+    hub.room(tokio::time::Instant::now() + PATIENCE).await;
     assert!(!hub.is_crowded(), "nobody moved, so reading goes on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_for_clients_that_is_interrupted_again_and_again_ends_as_well() {
+    let (hub, mut framer) = counted(LIMITS, 0..0);
+    let _stalled = hub.subscribe(Start::Live);
+    publish(&hub, &mut framer, vec![b'x'; 300 << 10]);
+    let begun = tokio::time::Instant::now();
+    while hub.is_crowded() {
+        assert!(begun.elapsed() <= PATIENCE, "reading would never go on");
+        let room = hub.room(begun + PATIENCE);
+        let _ = tokio::time::timeout(PATIENCE / 10, room).await;
+    }
 }

@@ -18,7 +18,7 @@ use super::hints::Hints;
 use super::signals::{self, Script, Signalling};
 use super::until;
 use crate::config::{PortConfig, Settings};
-use crate::hub::{Action, Data, Hub, Kind, Lease, Refusal, Request, Timestamp};
+use crate::hub::{Action, Data, Hub, Kind, Lease, PATIENCE, Refusal, Request, Timestamp};
 use crate::sys::LineErrors;
 use crate::view::View;
 
@@ -151,10 +151,15 @@ impl<'a> Link<'a> {
         self.framer.begin(starts_whole);
         let mut rest = None;
         let mut prefers = Prefers::Reading;
+        // While all clients are far behind, until when to wait for the fastest.
+        let mut patience = None;
         loop {
             let is_busy = self.writing.is_some() || self.signalling.is_some();
             let may_take = !is_busy && self.settled.is_none();
-            let is_crowded = self.hub.is_crowded();
+            patience = match self.hub.is_crowded() {
+                true => patience.or_else(|| Some(Instant::now() + PATIENCE)),
+                false => None,
+            };
             let settled = self.settled;
             let silent = self.silence.due();
             let signal = self.signalling.as_ref().map(Signalling::due);
@@ -163,7 +168,7 @@ impl<'a> Link<'a> {
                 &mut self.buffer,
                 &self.writing,
                 &mut self.silence,
-                !is_crowded,
+                patience.is_none(),
                 prefers,
             );
             // In no fixed order, so that a device that floods does not keep clients waiting.
@@ -195,7 +200,7 @@ impl<'a> Link<'a> {
                     let signalling = self.signalling.take();
                     self.signalling = signalling.and_then(|it| it.go_on(&mut *self.device));
                 }
-                () = self.hub.room(), if is_crowded => {}
+                () = room(self.hub, patience) => {}
                 request = self.hub.queue.take(), if may_take => self.begin(request),
                 () = until(settled) => self.settled = None,
                 () = until(silent) => self.silence = Silence::Over,
@@ -336,6 +341,14 @@ impl<'a> Link<'a> {
         {
             request.end(Ok(written));
         }
+    }
+}
+
+/// Waits until clients have caught up, at most until the deadline; for ever if there is none.
+async fn room(hub: &Hub, deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => hub.room(deadline).await,
+        None => std::future::pending().await,
     }
 }
 
