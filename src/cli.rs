@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::port::is_name;
+use crate::settings::{FlowControl, Line, Parity};
 use crate::view::{Ending, View};
-use crate::{config, connect, duration, lend, list};
+use crate::{connect, duration, lend, list};
 
 /// Share a serial port with any number of web pages and programs over WebSocket
 ///
@@ -251,42 +253,6 @@ impl PortArgs {
     }
 }
 
-/// Parity bit of each character.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Parity {
-    /// No parity bit
-    #[default]
-    None,
-    /// An odd number of ones
-    Odd,
-    /// An even number of ones
-    Even,
-}
-
-/// How the two sides keep each other from sending too much.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum FlowControl {
-    /// They do not
-    #[default]
-    None,
-    /// By XON and XOFF characters
-    Software,
-    /// By the lines RTS and CTS
-    Hardware,
-}
-
-/// What to do with a modem line after opening.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Line {
-    /// Assert it
-    #[default]
-    On,
-    /// Release it
-    Off,
-    /// Leave it as the system sets it
-    Keep,
-}
-
 /// How to list ports.
 #[derive(Debug, Args)]
 pub struct ListArgs {
@@ -380,7 +346,7 @@ pub struct UploadArgs {
 
 /// Reads the name of a port.
 fn port_name(text: &str) -> Result<String, &'static str> {
-    match config::is_name(text) {
+    match is_name(text) {
         true => Ok(text.to_owned()),
         false => Err("the name of a port has letters, digits, - and _ only, such as ttyACM0"),
     }
