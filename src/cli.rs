@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use crate::port::is_name;
 use crate::settings::{FlowControl, Line, Parity};
@@ -63,11 +64,25 @@ pub enum Command {
     /// the port cannot be had, it does not.
     #[command(after_long_help = UPLOAD_EXAMPLE)]
     Upload(UploadArgs),
+    /// Print the manual page of serial-ws or of one of its commands, in roff
+    ///
+    /// To read it on Linux: serial-ws man | man -l -
+    Man(ManArgs),
+    /// Print what a shell needs to complete flags and commands
+    #[command(after_long_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArgs),
 }
 
 const UPLOAD_EXAMPLE: &str = "\
 Example:
   serial-ws upload -- arduino-cli upload -b arduino:avr:uno -p /dev/ttyACM0 MySketch";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  bash: serial-ws completions bash > ~/.local/share/bash-completion/completions/serial-ws
+  zsh:  serial-ws completions zsh > DIR/_serial-ws, where DIR is one of $fpath
+  fish: serial-ws completions fish > ~/.config/fish/completions/serial-ws.fish
+  PowerShell, in its profile: serial-ws completions powershell | Out-String | Invoke-Expression";
 
 /// How to run the bridge.
 #[derive(Debug, Args)]
@@ -342,6 +357,24 @@ pub struct UploadArgs {
     /// Command to run, after two dashes, with its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
+}
+
+/// Which manual page to print.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Command to print the page of [default: serial-ws itself]
+    #[arg(value_name = "COMMAND")]
+    pub command: Vec<String>,
+    /// Folder to write all pages to, instead of printing one
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    pub dir: Option<PathBuf>,
+}
+
+/// For which shell.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: Shell,
 }
 
 /// Reads the name of a port.
