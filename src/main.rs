@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use serial_ws::cli::{BridgeArgs, Cli, Command, ConnectArgs};
+use serial_ws::cli::{BridgeArgs, Cli, Command, ConnectArgs, ManArgs};
 use serial_ws::config::{self, Config};
 use serial_ws::port::Closed;
+use serial_ws::print::print;
 use serial_ws::shutdown::Signals;
-use serial_ws::{connect, lend, list, log, shutdown, sys};
+use serial_ws::{completions, connect, lend, list, log, man, shutdown, sys};
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 
@@ -53,6 +54,11 @@ async fn command(cli: Cli) -> Result<ExitCode> {
         Some(Command::Upload(args)) => {
             let code = lend::upload(args.lend.into(), &args.command).await?;
             return Ok(code.into());
+        }
+        Some(Command::Man(ManArgs { dir: Some(dir), .. })) => man::write_to(&dir)?,
+        Some(Command::Man(args)) => print(&mut stdout(), man::page(&args.command)?)?,
+        Some(Command::Completions(args)) => {
+            print(&mut stdout(), completions::script(args.shell))?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -12,13 +12,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::config::PortConfig;
 use super::device::Device;
 use super::framer::Framer;
 use super::hints::Hints;
 use super::signals::{self, Script, Signalling};
 use super::until;
-use crate::config::{PortConfig, Settings};
 use crate::hub::{Action, Data, Hub, Kind, Lease, Refusal, Request, Timestamp};
+use crate::settings::Settings;
 use crate::sys::LineErrors;
 use crate::view::View;
 

@@ -3,6 +3,7 @@
 //! [`run`] never gives a port up; each attempt to open and each open device may end at any time.
 
 pub mod boards;
+mod config;
 pub mod device;
 pub mod enumerate;
 #[cfg(test)]
@@ -30,7 +31,6 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::PortConfig;
 use crate::hub::{Action, Hub, Kind, Lease, Refusal, Request, State, Status, Timestamp};
 use crate::sys::{self, LineErrors};
 use device::Device;
@@ -39,6 +39,8 @@ use identity::Identity;
 use link::{End, Link};
 use open::Failure;
 use wanted::{Opened, Wanted};
+
+pub use config::{PortConfig, is_name};
 
 /// How long to wait before looking again for a device that is not there or cannot be opened.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);

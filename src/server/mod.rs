@@ -6,6 +6,7 @@ mod ask;
 mod assets;
 mod bell;
 mod close;
+mod config;
 mod echo;
 mod folder;
 mod guesses;
@@ -36,8 +37,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{ServerConfig, Settings};
 use crate::hub::{Hub, MOST_WAITING};
+use crate::settings::Settings;
 use crate::sys;
 
 use accept::Unfinished;
@@ -45,6 +46,7 @@ use guesses::Guesses;
 use operator::{MOST_QUESTIONS, Operator};
 use policy::{Caller, Lan, Policy, Verdict};
 
+pub use config::{ServerConfig, TlsConfig};
 pub use names::{as_browsers_write, host_name};
 pub use policy::Rights;
 pub use token::Token;
