@@ -4,6 +4,7 @@
 //! one that falls too far behind skips ahead and is told exactly what it missed.
 
 mod counters;
+mod delays;
 mod event;
 mod queue;
 mod ring;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 pub use counters::Counters;
+pub use delays::{Delays, STEPS};
 pub use event::{
     Data, ENCODINGS, Event, Extent, Frame, Frames, Kind, Piece, Position, Timestamp, Unit,
 };
@@ -82,6 +84,8 @@ pub struct Hub {
     pub queue: Arc<Queue>,
     /// What has happened so far.
     pub counters: Counters,
+    /// From the read of the oldest of what a session sent in one go until its socket had it all.
+    pub delays: Delays,
 }
 
 impl Hub {
@@ -96,6 +100,7 @@ impl Hub {
             given_up: AtomicU64::new(u64::MAX),
             queue: Arc::default(),
             counters: Counters::default(),
+            delays: Delays::default(),
         })
     }
 

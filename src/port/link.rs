@@ -241,20 +241,20 @@ impl<'a> Link<'a> {
         let data = self
             .framer
             .push(Bytes::copy_from_slice(&self.buffer[..count]));
-        self.count_invalid(&data);
+        self.count(&data);
         if let Some(hint) = self.hints.look(&data, std::time::Instant::now()) {
             tracing::warn!(port = self.name, "{hint}");
         }
         self.hub.publish(at, Kind::Data(data));
     }
 
-    fn count_invalid(&self, data: &Data) {
+    fn count(&self, data: &Data) {
+        let counters = &self.hub.counters;
+        counters.chunks.fetch_add(1, Ordering::Relaxed);
         let invalid = data.frames.iter().filter(|frame| !frame.utf8).count();
         if invalid > 0 {
-            self.hub
-                .counters
-                .invalid_lines
-                .fetch_add(invalid as u64, Ordering::Relaxed);
+            let invalid = invalid as u64;
+            counters.invalid_lines.fetch_add(invalid, Ordering::Relaxed);
         }
     }
 

@@ -129,7 +129,7 @@ enum Idle {
 
 impl Port {
     async fn keep_open(mut self, stop: &CancellationToken) -> Result<Closed> {
-        let mut may_give_up = true;
+        let (mut may_give_up, mut is_lost) = (true, false);
         loop {
             // Opening would wait in the system, where it can hear nobody.
             let is_stuck = self.closed() == Closed::Stuck;
@@ -143,11 +143,17 @@ impl Port {
             let mut lent = None;
             let mut pause = LOOK_AGAIN;
             match opened {
-                Ok(opened) => match self.hold(opened, stop).await {
-                    End::Stopped => return Ok(self.closed()),
-                    End::Lost(_) => {}
-                    End::Released(lease, request) => lent = Some((lease, request)),
-                },
+                Ok(opened) => {
+                    if std::mem::take(&mut is_lost) {
+                        let reconnects = &self.hub.counters.reconnects;
+                        reconnects.fetch_add(1, Ordering::Relaxed);
+                    }
+                    match self.hold(opened, stop).await {
+                        End::Stopped => return Ok(self.closed()),
+                        End::Lost(_) => is_lost = true,
+                        End::Released(lease, request) => lent = Some((lease, request)),
+                    }
+                }
                 Err(failure) if may_give_up && (failure.is_final || self.config.no_wait) => {
                     bail!(failure.status.sentence());
                 }
