@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::view::{Ending, View};
-use crate::{config, connect, duration, lend, list};
+use crate::{config, connect, duration, lend, list, service};
 
 /// Share a serial port with any number of web pages and programs over WebSocket
 ///
@@ -61,6 +61,8 @@ pub enum Command {
     /// the port cannot be had, it does not.
     #[command(after_long_help = UPLOAD_EXAMPLE)]
     Upload(UploadArgs),
+    /// Have the bridge started by the system
+    Service(ServiceArgs),
 }
 
 const UPLOAD_EXAMPLE: &str = "\
@@ -376,6 +378,65 @@ pub struct UploadArgs {
     /// Command to run, after two dashes, with its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
+}
+
+/// What to do with the service.
+#[derive(Debug, Args)]
+pub struct ServiceArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: ServiceAction,
+}
+
+/// What to do with the service.
+#[derive(Debug, Subcommand)]
+pub enum ServiceAction {
+    /// Start the bridge now and whenever you log in, or with the computer
+    ///
+    /// Says each file that it writes and each command that it runs. With systemd only; on macOS and
+    /// Windows it shows what to do. Run it again to change the flags.
+    #[command(after_long_help = INSTALL_EXAMPLE)]
+    Install(InstallArgs),
+    /// Stop it, and undo what install did
+    Remove(ScopeArgs),
+    /// Say whether it is installed and runs; exits with 1 where it does not run
+    Status,
+}
+
+const INSTALL_EXAMPLE: &str = "\
+Example:
+  serial-ws service install -- --port /dev/ttyACM0 --baud 115200";
+
+/// What is to be started, and for whom.
+#[derive(Debug, Args)]
+pub struct InstallArgs {
+    /// For whom.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    /// Flags of the bridge, after two dashes
+    #[arg(last = true)]
+    pub flags: Vec<OsString>,
+}
+
+/// For whom it is started.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct ScopeArgs {
+    /// For the whole computer, from its start on, as a user with few rights; needs sudo
+    #[arg(long)]
+    pub system: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+impl From<ScopeArgs> for service::Options {
+    fn from(ScopeArgs { system, dry_run }: ScopeArgs) -> Self {
+        let scope = match system {
+            true => service::Scope::System,
+            false => service::Scope::User,
+        };
+        Self { scope, dry_run }
+    }
 }
 
 /// Reads the name of a port.

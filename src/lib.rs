@@ -22,6 +22,7 @@ pub mod list;
 pub mod log;
 pub mod port;
 pub mod server;
+pub mod service;
 pub mod shutdown;
 pub mod sys;
 pub mod view;

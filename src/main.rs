@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use serial_ws::cli::{BridgeArgs, Cli, Command, ConnectArgs};
+use serial_ws::cli::{BridgeArgs, Cli, Command, ConnectArgs, ServiceAction};
 use serial_ws::config::{self, Config};
 use serial_ws::port::Closed;
 use serial_ws::shutdown::Signals;
-use serial_ws::{connect, lend, list, log, shutdown, sys};
+use serial_ws::{connect, lend, list, log, service, shutdown, sys};
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 
@@ -54,6 +54,18 @@ async fn command(cli: Cli) -> Result<ExitCode> {
             let code = lend::upload(args.lend.into(), &args.command).await?;
             return Ok(code.into());
         }
+        Some(Command::Service(args)) => return service(args.action),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn service(action: ServiceAction) -> Result<ExitCode> {
+    let out = &mut stdout();
+    match action {
+        ServiceAction::Install(args) => service::install(args.scope.into(), &args.flags, out)?,
+        ServiceAction::Remove(args) => service::remove(args.into(), out)?,
+        ServiceAction::Status if service::status(out)? => {}
+        ServiceAction::Status => return Ok(ExitCode::FAILURE),
     }
     Ok(ExitCode::SUCCESS)
 }
