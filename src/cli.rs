@@ -12,7 +12,7 @@ use clap_complete::Shell;
 use crate::port::is_name;
 use crate::settings::{FlowControl, Line, Parity};
 use crate::view::{Ending, View};
-use crate::{connect, duration, lend, list};
+use crate::{connect, duration, lend, list, service};
 
 /// Share a serial port with any number of web pages and programs over WebSocket
 ///
@@ -64,6 +64,8 @@ pub enum Command {
     /// the port cannot be had, it does not.
     #[command(after_long_help = UPLOAD_EXAMPLE)]
     Upload(UploadArgs),
+    /// Have the bridge started by the system
+    Service(ServiceArgs),
     /// Print the manual page of serial-ws or of one of its commands, in roff
     ///
     /// To read it on Linux: serial-ws man | man -l -
@@ -375,6 +377,65 @@ pub struct ManArgs {
 pub struct CompletionsArgs {
     /// The shell
     pub shell: Shell,
+}
+
+/// What to do with the service.
+#[derive(Debug, Args)]
+pub struct ServiceArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: ServiceAction,
+}
+
+/// What to do with the service.
+#[derive(Debug, Subcommand)]
+pub enum ServiceAction {
+    /// Start the bridge now and whenever you log in, or with the computer
+    ///
+    /// Says each file that it writes and each command that it runs. With systemd only; on macOS and
+    /// Windows it shows what to do. Run it again to change the flags.
+    #[command(after_long_help = INSTALL_EXAMPLE)]
+    Install(InstallArgs),
+    /// Stop it, and undo what install did
+    Remove(ScopeArgs),
+    /// Say whether it is installed and runs; exits with 1 where it does not run
+    Status,
+}
+
+const INSTALL_EXAMPLE: &str = "\
+Example:
+  serial-ws service install -- --port /dev/ttyACM0 --baud 115200";
+
+/// What is to be started, and for whom.
+#[derive(Debug, Args)]
+pub struct InstallArgs {
+    /// For whom.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    /// Flags of the bridge, after two dashes
+    #[arg(last = true)]
+    pub flags: Vec<OsString>,
+}
+
+/// For whom it is started.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct ScopeArgs {
+    /// For the whole computer, from its start on, as a user with few rights; needs sudo
+    #[arg(long)]
+    pub system: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+impl From<ScopeArgs> for service::Options {
+    fn from(ScopeArgs { system, dry_run }: ScopeArgs) -> Self {
+        let scope = match system {
+            true => service::Scope::System,
+            false => service::Scope::User,
+        };
+        Self { scope, dry_run }
+    }
 }
 
 /// Reads the name of a port.

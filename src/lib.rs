@@ -25,6 +25,7 @@ pub mod man;
 pub mod port;
 pub mod print;
 pub mod server;
+pub mod service;
 pub mod settings;
 pub mod shutdown;
 pub mod sys;
