@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Writes what goes with the program into target/documents: packaging/documents.sh
+#
+#   man/, completions/      as the program itself prints them
+#   THIRD-PARTY.txt         the licences of all that is linked in, by cargo-about
+#   debian/changelog        in Debian's format: one entry that points to CHANGELOG.md
+set -eu
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+out=target/documents
+
+program=${CARGO_TARGET_DIR:-target}/debug/serial-ws
+cargo build --locked
+rm -rf $out
+mkdir -p $out/man $out/completions $out/debian
+
+"$program" man $out/man
+for shell in bash zsh fish powershell; do
+  case $shell in
+    bash) file=serial-ws.bash ;;
+    zsh) file=_serial-ws ;;
+    fish) file=serial-ws.fish ;;
+    powershell) file=_serial-ws.ps1 ;;
+  esac
+  "$program" completions $shell >$out/completions/$file
+done
+
+cargo about generate --locked --fail --config packaging/about.toml \
+  --output-file $out/THIRD-PARTY.txt packaging/about.hbs
+
+version=$("$program" --version | cut -d ' ' -f 2)
+maintainer=$(sed -n 's/^maintainer = "\(.*\)"/\1/p' Cargo.toml)
+cat >$out/debian/changelog <<TEXT
+serial-ws ($version-1) unstable; urgency=medium
+
+  * What changed is in CHANGELOG.md, beside this file.
+
+ -- $maintainer  $(git log -1 --format=%aD)
+TEXT
