@@ -14,15 +14,10 @@ rm -rf $out
 mkdir -p $out/man $out/completions $out/debian
 
 "$program" man $out/man
-for shell in bash zsh fish powershell; do
-  case $shell in
-    bash) file=serial-ws.bash ;;
-    zsh) file=_serial-ws ;;
-    fish) file=serial-ws.fish ;;
-    powershell) file=_serial-ws.ps1 ;;
-  esac
-  "$program" completions $shell >$out/completions/$file
-done
+"$program" completions bash >$out/completions/serial-ws.bash
+"$program" completions zsh >$out/completions/_serial-ws
+"$program" completions fish >$out/completions/serial-ws.fish
+"$program" completions powershell >$out/completions/_serial-ws.ps1
 
 cargo about generate --locked --fail --config packaging/about.toml \
   --output-file $out/THIRD-PARTY.txt packaging/about.hbs
