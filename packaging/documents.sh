@@ -27,7 +27,7 @@ maintainer=$(sed -n 's/^maintainer = "\(.*\)"/\1/p' Cargo.toml)
 cat >$out/debian/changelog <<TEXT
 serial-ws ($version-1) unstable; urgency=medium
 
-  * What changed is in CHANGELOG.md, beside this file.
+  * What changed is in changelog.gz, beside this file.
 
  -- $maintainer  $(git log -1 --format=%aD)
 TEXT
