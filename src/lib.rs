@@ -14,6 +14,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod connect;
+pub mod doctor;
 pub mod duration;
 pub mod escape;
 pub mod hub;

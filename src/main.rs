@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use serial_ws::cli::{BridgeArgs, Cli, Command, ConnectArgs, ServiceAction};
+use serial_ws::cli::{BridgeArgs, Cli, Command, ConnectArgs, DoctorArgs, ServiceAction};
 use serial_ws::config::{self, Config};
 use serial_ws::port::Closed;
 use serial_ws::shutdown::Signals;
-use serial_ws::{connect, lend, list, log, service, shutdown, sys};
+use serial_ws::{connect, doctor, lend, list, log, service, shutdown, sys};
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 
@@ -54,9 +54,19 @@ async fn command(cli: Cli) -> Result<ExitCode> {
             let code = lend::upload(args.lend.into(), &args.command).await?;
             return Ok(code.into());
         }
+        Some(Command::Doctor(args)) => return doctor(args).await,
         Some(Command::Service(args)) => return service(args.action),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn doctor(args: DoctorArgs) -> Result<ExitCode> {
+    let config = Config::new(&args.bridge).unwrap_or_else(|error| config::exit_with_usage(&error));
+    let is_well = doctor::run(&config, args.page.as_deref(), &mut stdout()).await?;
+    Ok(match is_well {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
 }
 
 fn service(action: ServiceAction) -> Result<ExitCode> {
