@@ -7,9 +7,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
+use crate::port::is_name;
+use crate::settings::{FlowControl, Line, Parity};
 use crate::view::{Ending, View};
-use crate::{config, connect, duration, lend, list, service};
+use crate::{connect, duration, lend, list, service};
 
 /// Share a serial port with any number of web pages and programs over WebSocket
 ///
@@ -69,11 +72,25 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Have the bridge started by the system
     Service(ServiceArgs),
+    /// Print the manual page of serial-ws or of one of its commands, in roff
+    ///
+    /// To read it on Linux: serial-ws man | man -l -
+    Man(ManArgs),
+    /// Print what a shell needs to complete flags and commands
+    #[command(after_long_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArgs),
 }
 
 const UPLOAD_EXAMPLE: &str = "\
 Example:
   serial-ws upload -- arduino-cli upload -b arduino:avr:uno -p /dev/ttyACM0 MySketch";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  bash: serial-ws completions bash > ~/.local/share/bash-completion/completions/serial-ws
+  zsh:  serial-ws completions zsh > DIR/_serial-ws, where DIR is one of $fpath
+  fish: serial-ws completions fish > ~/.config/fish/completions/serial-ws.fish
+  PowerShell, in its profile: serial-ws completions powershell | Out-String | Invoke-Expression";
 
 /// How to run the bridge.
 #[derive(Debug, Args)]
@@ -259,42 +276,6 @@ impl PortArgs {
     }
 }
 
-/// Parity bit of each character.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Parity {
-    /// No parity bit
-    #[default]
-    None,
-    /// An odd number of ones
-    Odd,
-    /// An even number of ones
-    Even,
-}
-
-/// How the two sides keep each other from sending too much.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum FlowControl {
-    /// They do not
-    #[default]
-    None,
-    /// By XON and XOFF characters
-    Software,
-    /// By the lines RTS and CTS
-    Hardware,
-}
-
-/// What to do with a modem line after opening.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Line {
-    /// Assert it
-    #[default]
-    On,
-    /// Release it
-    Off,
-    /// Leave it as the system sets it
-    Keep,
-}
-
 /// How to list ports.
 #[derive(Debug, Args)]
 pub struct ListArgs {
@@ -396,6 +377,24 @@ pub struct DoctorArgs {
     pub bridge: BridgeArgs,
 }
 
+/// Which manual page to print.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Command to print the page of [default: serial-ws itself]
+    #[arg(value_name = "COMMAND")]
+    pub command: Vec<String>,
+    /// Folder to write all pages to, instead of printing one
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    pub dir: Option<PathBuf>,
+}
+
+/// For which shell.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: Shell,
+}
+
 /// What to do with the service.
 #[derive(Debug, Args)]
 pub struct ServiceArgs {
@@ -457,7 +456,7 @@ impl From<ScopeArgs> for service::Options {
 
 /// Reads the name of a port.
 fn port_name(text: &str) -> Result<String, &'static str> {
-    match config::is_name(text) {
+    match is_name(text) {
         true => Ok(text.to_owned()),
         false => Err("the name of a port has letters, digits, - and _ only, such as ttyACM0"),
     }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use serial_ws::cli::{BridgeArgs, Cli, Command, ConnectArgs, DoctorArgs, ServiceAction};
+use serial_ws::cli::{BridgeArgs, Cli, Command, ConnectArgs, DoctorArgs, ManArgs, ServiceAction};
 use serial_ws::config::{self, Config};
 use serial_ws::port::Closed;
+use serial_ws::print::print;
 use serial_ws::shutdown::Signals;
-use serial_ws::{connect, doctor, lend, list, log, service, shutdown, sys};
+use serial_ws::{completions, connect, doctor, lend, list, log, man, service, shutdown, sys};
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 
@@ -55,6 +56,11 @@ async fn command(cli: Cli) -> Result<ExitCode> {
             return Ok(code.into());
         }
         Some(Command::Doctor(args)) => return doctor(args).await,
+        Some(Command::Man(ManArgs { dir: Some(dir), .. })) => man::write_to(&dir)?,
+        Some(Command::Man(args)) => print(&mut stdout(), man::page(&args.command)?)?,
+        Some(Command::Completions(args)) => {
+            print(&mut stdout(), completions::script(args.shell))?;
+        }
         Some(Command::Service(args)) => return service(args.action),
     }
     Ok(ExitCode::SUCCESS)

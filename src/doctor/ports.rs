@@ -1,11 +1,10 @@
 //! The serial ports: which one is meant, who may open it, who has it, and what else may touch it.
 
-use crate::config::PortConfig;
 use crate::escape::shown;
 use crate::hub::Status;
 use crate::port::enumerate::{self, Found};
 use crate::port::select::Spec;
-use crate::port::{self, denied, in_use};
+use crate::port::{self, PortConfig, denied, in_use};
 use crate::sys::{self, Access, Holder};
 
 use super::Finding;

@@ -10,8 +10,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::config::ServerConfig;
 use crate::escape::shown;
+use crate::server::ServerConfig;
 use crate::server::{self, Rights};
 use crate::sys::{self, Holder};
 

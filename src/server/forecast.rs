@@ -2,9 +2,9 @@
 
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 
+use super::ServerConfig;
 use super::policy::{self, Caller, Peer, Policy, Purpose, Rights, Verdict};
 use super::{ask, names};
-use crate::config::ServerConfig;
 
 /// What happens to a page that connects from this computer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,9 +12,9 @@ use std::net::{IpAddr, SocketAddr};
 use axum::extract::Query;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 
+use super::ServerConfig;
 use super::names::{self, Origin};
 use super::token::Token;
-use crate::config::ServerConfig;
 use crate::escape::shown;
 use crate::sys;
 
