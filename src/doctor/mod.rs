@@ -14,6 +14,7 @@ use std::io::Write;
 use anyhow::Result;
 
 use crate::config::Config;
+use crate::print::print;
 use crate::server;
 use crate::sys::Remark;
 use page::Page;
@@ -81,9 +82,10 @@ impl fmt::Display for Finding {
 /// address. Returns whether there is nothing to do.
 ///
 /// # Errors
-/// When the address of the page is none.
+/// When the address of the page is none, or nothing can be written.
 pub async fn run(config: &Config, page: Option<&str>, out: &mut dyn Write) -> Result<bool> {
-    let page = page.map(Page::new).transpose()?;
+    let page = page.map(|address| Page::new(address, &config.server));
+    let page = page.transpose()?;
     let mut findings = ports::look(&config.ports);
     let tcp = tcp::look(&config.server, page.as_ref()).await;
     findings.extend(tcp.findings);
@@ -91,9 +93,7 @@ pub async fn run(config: &Config, page: Option<&str>, out: &mut dyn Write) -> Re
         let admission = server::admission(&config.server, &page.origin);
         findings.extend(page::check(&page, &admission, tcp.rights));
     }
-    for finding in &findings {
-        // A reader who has left does not change what was found.
-        let _ = writeln!(out, "{finding}");
-    }
+    let lines = findings.iter().map(|finding| format!("{finding}\n"));
+    print(out, lines.collect::<String>())?;
     Ok(findings.iter().all(|finding| finding.mark != Mark::Do))
 }

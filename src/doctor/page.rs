@@ -1,10 +1,12 @@
 //! A page's address: what browsers let a page from there do, and whether serial-ws lets it in. The
 //! rules of browsers are those found by trying and reading in 2026.
 
+use std::net::SocketAddr;
+
 use anyhow::{Context, Result};
 
 use crate::escape::shown;
-use crate::server::{self, Admission, Rights};
+use crate::server::{self, Admission, Rights, ServerConfig};
 
 use super::Finding;
 
@@ -19,6 +21,8 @@ pub struct Page {
     pub origin: String,
     /// Whether it is a page of the p5 web editor.
     is_p5: bool,
+    /// Whether the bridge serves it itself to other computers.
+    is_own: bool,
 }
 
 impl Page {
@@ -26,7 +30,7 @@ impl Page {
     ///
     /// # Errors
     /// Says what an address is like.
-    pub fn new(address: &str) -> Result<Self> {
+    pub fn new(address: &str, config: &ServerConfig) -> Result<Self> {
         let origin = address.split_once("://").and_then(|(scheme, rest)| {
             let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
             match scheme {
@@ -40,13 +44,26 @@ impl Page {
         })?;
         let is_p5 = [P5_EDITOR, P5_PREVIEW].contains(&origin.as_str());
         let origin = if is_p5 { P5_PREVIEW.to_owned() } else { origin };
-        Ok(Self { origin, is_p5 })
+        let is_served = |at: &SocketAddr| origin.ends_with(&format!(":{}", at.port()));
+        let is_own = config.lan.is_some() && config.listen.iter().any(is_served);
+        Ok(Self {
+            origin,
+            is_p5,
+            is_own,
+        })
     }
 }
 
 /// Whether the page can connect. `admission` is what our flags say to it, and `running` what the
 /// bridge that runs lets it do, where one does.
 pub fn check(page: &Page, admission: &Admission, running: Option<Option<Rights>>) -> Vec<Finding> {
+    if page.is_own && !server::is_here(&page.origin) {
+        return vec![Finding::right(format!(
+            "pages that serial-ws itself serves at {} connect, once they were opened by the \
+             address with the token that it shows when it starts",
+            shown(&page.origin)
+        ))];
+    }
     let mut findings = Vec::new();
     if page.is_p5 {
         findings.push(Finding::note(format!(
@@ -67,9 +84,9 @@ fn by_browsers(origin: &str) -> Vec<Finding> {
     }
     if origin.starts_with("http://") {
         return vec![Finding::to_do(format!(
-            "Chrome (from 147) and Firefox (from 154) let no page of a site without https reach \
-             this computer, and do not ask: open {} by https, or serve the page from this \
-             computer: serial-ws --web FOLDER",
+            "Chrome (from 147) lets no page of a site without https reach this computer, and does \
+             not ask: open {} by https, or serve the page from this computer: serial-ws --web \
+             FOLDER",
             shown(origin)
         ))];
     }
@@ -114,8 +131,8 @@ fn by_us(origin: &str, admission: &Admission, running: Option<Option<Rights>>) -
              tries again. Where there is no terminal, {remedy}"
         )),
         Admission::Refused { reason, remedy } => {
-            let dash = if remedy.is_empty() { "" } else { ": " };
-            Finding::to_do(format!("serial-ws refuses {reason}{dash}{remedy}"))
+            let mark = if remedy.is_empty() { "" } else { "; " };
+            Finding::to_do(format!("serial-ws refuses this: {reason}{mark}{remedy}"))
         }
     }
 }
@@ -128,9 +145,14 @@ mod tests {
     use crate::cli::Cli;
     use crate::config::Config;
 
+    fn config(flags: &str) -> ServerConfig {
+        let flags = ["serial-ws"].into_iter().chain(flags.split_whitespace());
+        Config::new(&Cli::parse_from(flags).bridge).unwrap().server
+    }
+
     #[track_caller]
     fn check_origin(address: &str, expected: &str) {
-        assert_eq!(Page::new(address).unwrap().origin, expected);
+        assert_eq!(Page::new(address, &config("")).unwrap().origin, expected);
     }
 
     #[test]
@@ -140,7 +162,7 @@ mod tests {
         check_origin("file:///home/ana/index.html", "null");
         check_origin("https://editor.p5js.org/ana/sketches/x", P5_PREVIEW);
         for address in ["example.org", "https://", "ftp://a", "https://a b/"] {
-            assert!(Page::new(address).is_err(), "{address}");
+            assert!(Page::new(address, &config("")).is_err(), "{address}");
         }
     }
 
@@ -148,10 +170,9 @@ mod tests {
     /// and a part of the last line.
     #[track_caller]
     fn check_page(flags: &str, address: &str, running: Option<Option<Rights>>, expected: &[&str]) {
-        let flags = ["serial-ws"].into_iter().chain(flags.split_whitespace());
-        let config = Config::new(&Cli::parse_from(flags).bridge).unwrap();
-        let page = Page::new(address).unwrap();
-        let admission = server::admission(&config.server, &page.origin);
+        let config = config(flags);
+        let page = Page::new(address, &config).unwrap();
+        let admission = server::admission(&config, &page.origin);
         let findings = check(&page, &admission, running);
         let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
         assert_eq!(lines.len(), expected.len(), "{lines:#?}");
@@ -218,6 +239,18 @@ mod tests {
             "do the serial-ws that runs does not",
         ];
         check_page(flags, "https://a.example", Some(None), &expected);
+    }
+
+    #[test]
+    fn pages_of_the_bridge_itself_need_its_address_with_the_token() {
+        check_page(
+            "--lan",
+            "http://pi.local:8080/",
+            None,
+            &["ok with the token"],
+        );
+        let expected = ["do by https", "do --allow-origin http://pi.local:8080"];
+        check_page("", "http://pi.local:8080/", None, &expected);
     }
 
     #[test]

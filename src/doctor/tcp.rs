@@ -55,23 +55,39 @@ struct Hello {
 
 /// Looks at each address that the bridge would listen on.
 pub async fn look(config: &ServerConfig, page: Option<&Page>) -> Found {
-    let mut findings: Vec<Finding> = Vec::new();
-    let mut rights = None;
+    let mut found = Vec::new();
     for (address, listened) in server::may_listen(config) {
         let there = match listened {
             Ok(()) => There::Nobody,
             Err(error) => occupant(address, page, &error).await,
         };
-        if let There::Bridge(hello) = &there {
-            rights.get_or_insert(hello.rights());
-        }
-        let finding = check(address.port(), &there);
-        // Both address families most often tell the same.
-        if !findings.contains(&finding) {
+        found.push((address.port(), there));
+    }
+    let bridge = found.iter().find_map(|(_, there)| match there {
+        There::Bridge(hello) => Some(hello),
+        _ => None,
+    });
+    Found {
+        rights: bridge.map(Hello::rights),
+        findings: say(&found),
+    }
+}
+
+/// A port is of two address families most often, of which both tell the same, or one tells more.
+fn say(found: &[(u16, There)]) -> Vec<Finding> {
+    let is_busy = |port: u16| {
+        let mut others = found.iter().filter(|(other, _)| *other == port);
+        others.any(|(_, there)| !matches!(there, There::Nobody))
+    };
+    let mut findings = Vec::new();
+    for (port, there) in found {
+        let finding = check(*port, there);
+        let says_less = matches!(there, There::Nobody) && is_busy(*port);
+        if !says_less && !findings.contains(&finding) {
             findings.push(finding);
         }
     }
-    Found { findings, rights }
+    findings
 }
 
 /// Who is at an address that could not be listened on because of `error`.
@@ -144,29 +160,32 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check_there(there: &There, expected: &str) {
-        assert_eq!(check(8080, there).to_string(), expected);
+    fn check_there(there: There, expected: &str) {
+        let both = [(8080, There::Nobody), (8080, there), (8080, There::Nobody)];
+        let findings = say(&both);
+        let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
+        assert_eq!(lines, [expected]);
     }
 
     #[test]
     fn the_tcp_port_is_free_ours_or_taken() {
-        check_there(&There::Nobody, "ok    TCP port 8080 is free for serial-ws");
+        check_there(There::Nobody, "ok    TCP port 8080 is free for serial-ws");
         let hello = r#"{"name":"serial-ws","version":"0.0.9","allowed":true,"readOnly":false}"#;
         let hello = serde_json::from_str(hello).unwrap();
         let own = env!("CARGO_PKG_VERSION");
         check_there(
-            &There::Bridge(hello),
+            There::Bridge(hello),
             &format!("ok    serial-ws 0.0.9 (this is {own}) runs at http://localhost:8080/"),
         );
         let why = || "port 8080 is in use. Choose another: --listen 127.0.0.1:8081".to_owned();
         let name = "node".to_owned();
         check_there(
-            &There::Other(Some(Holder { name, pid: 17 }), why()),
+            There::Other(Some(Holder { name, pid: 17 }), why()),
             "do    port 8080 is in use. Choose another: --listen 127.0.0.1:8081. It is used by \
              node (pid 17)",
         );
         check_there(
-            &There::Other(None, why()),
+            There::Other(None, why()),
             "do    port 8080 is in use. Choose another: --listen 127.0.0.1:8081",
         );
     }
