@@ -64,6 +64,12 @@ pub enum Command {
     /// the port cannot be had, it does not.
     #[command(after_long_help = UPLOAD_EXAMPLE)]
     Upload(UploadArgs),
+    /// Look for what keeps a board or a page from connecting, and say what to do
+    ///
+    /// Looks at the serial ports, the TCP port, and the page, if its address is given, and opens no
+    /// port. Takes the flags of the bridge, and looks at what it would do with them. Exits with 1
+    /// where there is something to do.
+    Doctor(DoctorArgs),
     /// Have the bridge started by the system
     Service(ServiceArgs),
     /// Print the manual page of serial-ws or of one of its commands, in roff
@@ -359,6 +365,16 @@ pub struct UploadArgs {
     /// Command to run, after two dashes, with its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
+}
+
+/// What to look at.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Address of a page that should connect, as the browser shows it
+    pub page: Option<String>,
+    /// How the bridge is run.
+    #[command(flatten)]
+    pub bridge: BridgeArgs,
 }
 
 /// Which manual page to print.

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use serial_ws::cli::{BridgeArgs, Cli, Command, ConnectArgs, ManArgs, ServiceAction};
+use serial_ws::cli::{BridgeArgs, Cli, Command, ConnectArgs, DoctorArgs, ManArgs, ServiceAction};
 use serial_ws::config::{self, Config};
 use serial_ws::port::Closed;
 use serial_ws::print::print;
 use serial_ws::shutdown::Signals;
-use serial_ws::{completions, connect, lend, list, log, man, service, shutdown, sys};
+use serial_ws::{completions, connect, doctor, lend, list, log, man, service, shutdown, sys};
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 
@@ -55,6 +55,7 @@ async fn command(cli: Cli) -> Result<ExitCode> {
             let code = lend::upload(args.lend.into(), &args.command).await?;
             return Ok(code.into());
         }
+        Some(Command::Doctor(args)) => return doctor(args).await,
         Some(Command::Man(ManArgs { dir: Some(dir), .. })) => man::write_to(&dir)?,
         Some(Command::Man(args)) => print(&mut stdout(), man::page(&args.command)?)?,
         Some(Command::Completions(args)) => {
@@ -63,6 +64,15 @@ async fn command(cli: Cli) -> Result<ExitCode> {
         Some(Command::Service(args)) => return service(args.action),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn doctor(args: DoctorArgs) -> Result<ExitCode> {
+    let config = Config::new(&args.bridge).unwrap_or_else(|error| config::exit_with_usage(&error));
+    let is_well = doctor::run(&config, args.page.as_deref(), &mut stdout()).await?;
+    Ok(match is_well {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
 }
 
 fn service(action: ServiceAction) -> Result<ExitCode> {
