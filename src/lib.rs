@@ -12,6 +12,7 @@
 
 pub mod cli;
 pub mod client;
+pub mod completions;
 pub mod config;
 pub mod connect;
 pub mod duration;
@@ -20,8 +21,12 @@ pub mod hub;
 pub mod lend;
 pub mod list;
 pub mod log;
+pub mod man;
 pub mod port;
+pub mod print;
 pub mod server;
+pub mod service;
+pub mod settings;
 pub mod shutdown;
 pub mod sys;
 pub mod view;

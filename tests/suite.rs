@@ -39,6 +39,7 @@ mod tls; // encrypted connections
 mod web; // the built-in page, the folder of --web, --open
 
 // The program as a whole.
+mod manual; // pages and completions for other programs
 mod memory;
 mod readme; // what it shows is what the program says
 #[cfg(unix)] // the signals of a terminal

@@ -6,10 +6,9 @@ use serialport::ErrorKind;
 use tokio_serial::{SerialPortBuilderExt, SerialStream};
 
 use super::signals;
-use crate::cli::{FlowControl, Parity};
-use crate::config::Settings;
 use crate::escape::shown;
 use crate::hub::{State, Status};
+use crate::settings::{FlowControl, Parity, Settings};
 use crate::sys::{self, Access, PathKind};
 
 /// What to do about something that is no serial port.

@@ -6,6 +6,8 @@ mod ask;
 mod assets;
 mod bell;
 mod close;
+mod config;
+mod crowd;
 mod echo;
 mod folder;
 mod guesses;
@@ -16,6 +18,7 @@ mod names;
 mod operator;
 mod outbox;
 mod policy;
+mod pulse;
 mod route;
 mod session;
 #[cfg(feature = "tls")]
@@ -31,20 +34,23 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::{Result, bail};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{ServerConfig, Settings};
 use crate::hub::{Hub, MOST_WAITING};
+use crate::settings::Settings;
 use crate::sys;
 
 use accept::Unfinished;
+use crowd::Crowd;
 use guesses::Guesses;
 use operator::{MOST_QUESTIONS, Operator};
-use policy::{Caller, Lan, Policy, Verdict};
+use policy::{Caller, Lan, Peer, Policy, Verdict};
 
+pub use config::{ServerConfig, TlsConfig};
 pub use names::{as_browsers_write, host_name};
 pub use policy::Rights;
 pub use token::Token;
@@ -81,6 +87,8 @@ pub struct App {
     started: Instant,
     unfinished: Unfinished,
     clients: AtomicUsize,
+    /// Those of other computers.
+    crowd: Crowd,
     /// Clients that are only told their mistake.
     turned_away: AtomicUsize,
     tasks: TaskTracker,
@@ -211,6 +219,7 @@ impl Server {
             started: Instant::now(),
             unfinished: Unfinished::default(),
             clients: AtomicUsize::new(0),
+            crowd: Crowd::default(),
             turned_away: AtomicUsize::new(0),
             tasks: TaskTracker::new(),
             stop,
@@ -249,6 +258,20 @@ impl Server {
                 tracing::info!("other computers need the token in {}", file.display());
             }
         }
+    }
+
+    /// Serves one connection between two addresses that came by no listener. Unless it is TCP, it
+    /// can be a WebSocket no longer than its handshake.
+    pub async fn serve<S>(&self, stream: S, remote: SocketAddr, local: SocketAddr)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let peer = Peer {
+            remote: remote.ip().to_canonical(),
+            local: SocketAddr::new(local.ip().to_canonical(), local.port()),
+            is_encrypted: false,
+        };
+        accept::serve(stream, peer, api::router(Arc::clone(&self.app))).await;
     }
 
     /// Serves until the program stops; returns when all clients have had their Close.

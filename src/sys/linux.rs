@@ -19,7 +19,7 @@ use libc::{c_char, c_int, c_uchar, c_uint, c_ulong, c_ushort};
 use tokio_serial::SerialStream;
 
 use super::unix;
-use super::{Access, Holder, LineErrors};
+use super::{Access, Holder, LineErrors, Starter};
 
 pub use super::unix::{
     check_private, computer_name, create_private, create_private_folder, describe_path,
@@ -170,6 +170,17 @@ pub fn config_home() -> Option<PathBuf> {
     named
         .filter(|folder| folder.is_absolute())
         .or_else(|| Some(std::env::home_dir()?.join(".config")))
+}
+
+pub fn starter() -> (Starter, Option<PathBuf>) {
+    let folder = config_home().map(|home| home.join("systemd/user"));
+    (Starter::Systemd, folder)
+}
+
+/// Most systems have the first one, Arch the second.
+pub fn serial_group() -> Option<String> {
+    let known = ["dialout", "uucp"];
+    unix::known_group(&known)
 }
 
 pub fn cannot_list() -> Option<&'static str> {

@@ -7,7 +7,7 @@ use std::process::Command;
 use tokio_serial::SerialStream;
 
 use super::unix;
-use super::{Access, Holder, LineErrors};
+use super::{Access, Holder, LineErrors, Starter};
 
 pub use super::unix::{
     check_private, computer_name, create_private, create_private_folder, describe_path,
@@ -83,6 +83,17 @@ fn call_out(path: &str) -> String {
 
 pub fn config_home() -> Option<PathBuf> {
     Some(std::env::home_dir()?.join("Library/Application Support"))
+}
+
+pub fn starter() -> (Starter, Option<PathBuf>) {
+    let home = std::env::home_dir();
+    let folder = home.map(|home| home.join("Library/LaunchAgents"));
+    (Starter::Launchd, folder)
+}
+
+/// Everybody may.
+pub fn serial_group() -> Option<String> {
+    None
 }
 
 pub fn cannot_list() -> Option<&'static str> {

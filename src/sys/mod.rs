@@ -83,6 +83,17 @@ impl LineErrors {
     }
 }
 
+/// What starts programs by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Starter {
+    /// Linux, most often.
+    Systemd,
+    /// macOS.
+    Launchd,
+    /// Windows, at login.
+    StartupFolder,
+}
+
 /// A signal that ends the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopSignal {
@@ -176,6 +187,17 @@ pub fn open_in_browser(url: &str) -> io::Result<()> {
         status if status.success() => Ok(()),
         status => Err(io::Error::other(format!("{name}: {status}"))),
     }
+}
+
+/// What starts programs by itself here, and the folder for files that say which, of this user;
+/// None where the system names none.
+pub fn starter() -> (Starter, Option<PathBuf>) {
+    system::starter()
+}
+
+/// The group that may open serial ports here, where there is one.
+pub fn serial_group() -> Option<String> {
+    system::serial_group()
 }
 
 /// The folder where this program keeps its configuration; None where the system names none.

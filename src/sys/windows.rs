@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tokio_serial::SerialStream;
 
-use super::{Access, Holder, LineErrors, PathKind, StopSignal};
+use super::{Access, Holder, LineErrors, PathKind, Starter, StopSignal};
 
 /// What comes before the name of any device, where programs must be exact.
 const DEVICE_PREFIX: &str = r"\\.\";
@@ -91,6 +91,17 @@ fn ends_in_com_port(path: &str) -> bool {
     let stem = last.split(['.', ':']).next().unwrap_or(last);
     let (word, number) = stem.split_at_checked(3).unwrap_or((stem, ""));
     word.eq_ignore_ascii_case("com") && number.parse::<u32>().is_ok()
+}
+
+pub fn starter() -> (Starter, Option<PathBuf>) {
+    let folder = r"Microsoft\Windows\Start Menu\Programs\Startup";
+    let folder = config_home().map(|home| home.join(folder));
+    (Starter::StartupFolder, folder)
+}
+
+/// Everybody may.
+pub fn serial_group() -> Option<String> {
+    None
 }
 
 pub fn cannot_list() -> Option<&'static str> {
