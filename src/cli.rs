@@ -69,6 +69,12 @@ pub enum Command {
     /// Takes the flags of the bridge. Lines that begin with # are defaults. What is printed can be
     /// the file of a next run: serial-ws config --port sim > class.toml
     Config(Box<BridgeArgs>),
+    /// Look for what keeps a board or a page from connecting, and say what to do
+    ///
+    /// Looks at the serial ports, the TCP port, and the page, if its address is given, and opens no
+    /// port. Takes the flags of the bridge, and looks at what it would do with them. Exits with 1
+    /// where there is something to do.
+    Doctor(Box<DoctorArgs>),
     /// Have the bridge started by the system
     Service(ServiceArgs),
     /// Print the manual page of serial-ws or of one of its commands, in roff
@@ -380,6 +386,16 @@ pub struct UploadArgs {
     /// Command to run, after two dashes, with its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
+}
+
+/// What to look at.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Address of a page that should connect, as the browser shows it
+    pub page: Option<String>,
+    /// How the bridge is run.
+    #[command(flatten)]
+    pub bridge: BridgeArgs,
 }
 
 /// Which manual page to print.

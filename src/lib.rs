@@ -15,6 +15,7 @@ pub mod client;
 pub mod completions;
 pub mod config;
 pub mod connect;
+pub mod doctor;
 pub mod duration;
 pub mod escape;
 pub mod hub;

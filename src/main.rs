@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serial_ws::cli::{BridgeArgs, Command, ConnectArgs, ManArgs, ServiceAction};
+use serial_ws::cli::{BridgeArgs, Command, ConnectArgs, DoctorArgs, ManArgs, ServiceAction};
 use serial_ws::config::{self, Config, Told};
 use serial_ws::port::Closed;
 use serial_ws::print::print;
 use serial_ws::shutdown::Signals;
-use serial_ws::{completions, connect, lend, list, log, man, service, shutdown, sys};
+use serial_ws::{completions, connect, doctor, lend, list, log, man, service, shutdown, sys};
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 
@@ -60,6 +60,7 @@ async fn command(told: Told) -> Result<ExitCode> {
             let code = lend::upload(args.lend.into(), &args.command).await?;
             return Ok(code.into());
         }
+        Some(Command::Doctor(args)) => return doctor(*args).await,
         Some(Command::Man(ManArgs { dir: Some(dir), .. })) => man::write_to(&dir)?,
         Some(Command::Man(args)) => print(&mut stdout(), man::page(&args.command)?)?,
         Some(Command::Completions(args)) => {
@@ -68,6 +69,15 @@ async fn command(told: Told) -> Result<ExitCode> {
         Some(Command::Service(args)) => return service(args.action),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn doctor(args: DoctorArgs) -> Result<ExitCode> {
+    let config = checked(&args.bridge);
+    let is_well = doctor::run(&config, args.page.as_deref(), &mut stdout()).await?;
+    Ok(match is_well {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
 }
 
 fn service(action: ServiceAction) -> Result<ExitCode> {

@@ -248,6 +248,8 @@ async fn the_file_in_the_usual_place_is_found_and_need_not_be_there() {
     check(&there.stdout, "baud = 300", "config.toml:1");
     fs::write(&file, "baud = 'slow'\n").expect("it can be written");
     config().await.with(2, "config.toml:1: ");
+    let doctor = Program::start_with(&["doctor"], &variables).ended().await;
+    doctor.with(2, "config.toml:1: ");
     // Not for those who need no configuration.
     let list = Program::start_with(&["list"], &variables).ended().await;
     list.with(0, "");

@@ -37,7 +37,7 @@ impl Told {
             }
             text += &self
                 .in_file(flag)
-                .unwrap_or_else(|| self.elsewhere(flag, &command, config));
+                .unwrap_or_else(|| self.not_in_file(flag, &command, config));
         }
         text
     }
@@ -73,7 +73,7 @@ impl Told {
         Some(rows(name, &values.collect::<Vec<_>>(), &from(said.line)))
     }
 
-    fn elsewhere(&self, flag: &Arg, command: &Command, config: &Config) -> String {
+    fn not_in_file(&self, flag: &Arg, command: &Command, config: &Config) -> String {
         let (id, name) = (flag.get_id().as_str(), flag.get_long().unwrap_or_default());
         let variable = |name: &str| format!("environment variable {name}");
         let from = match (self.matches.value_source(id), flag.get_env()) {

@@ -20,8 +20,8 @@ use crate::sys;
 /// What the file is called in its usual place.
 const FILE_NAME: &str = "config.toml";
 
-/// The command that takes the flags of the bridge, to tell about them.
-const CONFIG: &str = "config";
+/// Commands that take the flags of the bridge, to tell what it would do.
+const WITH_FLAGS: [&str; 2] = ["config", "doctor"];
 
 /// All that the program was told.
 #[derive(Debug)]
@@ -57,16 +57,39 @@ impl Told {
     /// # Errors
     /// For help, and for what was wrong.
     pub fn new(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
-        let mut words: Vec<_> = arguments.into_iter().collect();
-        let matches = Cli::command().try_get_matches_from(&words)?;
+        Self::read(
+            &Cli::command(),
+            arguments.into_iter().collect(),
+            usual_place(),
+        )
+    }
+
+    /// The same for a service, which has neither our variables nor our usual place.
+    ///
+    /// # Errors
+    /// For help, and for what was wrong.
+    pub fn of_service(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
+        let command = Cli::command().mut_args(|flag| flag.env(None::<&str>));
+        Self::read(&command, arguments.into_iter().collect(), None)
+    }
+
+    fn read(
+        typed: &Command,
+        mut words: Vec<OsString>,
+        usual: Option<PathBuf>,
+    ) -> Result<Self, Error> {
+        let matches = typed.clone().try_get_matches_from(&words)?;
         let bridge = of_bridge(&matches);
-        let found = bridge.map(find).transpose()?.flatten();
+        let found = bridge
+            .map(|bridge| find(bridge, usual))
+            .transpose()?
+            .flatten();
         let (Some(bridge), Some((path, text))) = (bridge, found) else {
             let (cli, file) = (Cli::from_arg_matches(&matches)?, None);
             let matches = bridge.unwrap_or(&matches).clone();
             return Ok(Self { cli, matches, file });
         };
-        let mut command = Cli::command();
+        let mut command = typed.clone();
         command.build();
         let wrong = |mistake: Mistake| wrong(&path, mistake);
         let profile: Option<&String> = bridge.get_one("profile");
@@ -76,9 +99,10 @@ impl Told {
         make_whole(&mut said, folder.parent().unwrap_or(&folder), &command);
         check::each(&said).map_err(wrong)?;
         // The flags of a subcommand follow it, and nothing comes before it.
-        let at = 1 + usize::from(matches.subcommand_name() == Some(CONFIG));
+        let at = 1 + usize::from(matches.subcommand().is_some());
         words.splice(at..at, said.iter().flat_map(Said::words));
-        let matches = Cli::command()
+        let matches = typed
+            .clone()
             .try_get_matches_from(&words)
             .map_err(|error| wrong(check::together(&error, &said)))?;
         let cli = Cli::from_arg_matches(&matches)?;
@@ -124,7 +148,7 @@ impl<'a> Given<'a> {
 fn of_bridge(matches: &ArgMatches) -> Option<&ArgMatches> {
     match matches.subcommand() {
         None => Some(matches),
-        Some((CONFIG, matches)) => Some(matches),
+        Some((name, matches)) if WITH_FLAGS.contains(&name) => Some(matches),
         Some(_) => None,
     }
 }
@@ -135,9 +159,9 @@ pub(super) fn usual_place() -> Option<PathBuf> {
 }
 
 /// Reads the file that was named, or the one in the usual place, where none is needed.
-fn find(matches: &ArgMatches) -> Result<Option<(PathBuf, String)>, Error> {
+fn find(matches: &ArgMatches, usual: Option<PathBuf>) -> Result<Option<(PathBuf, String)>, Error> {
     let named: Option<&PathBuf> = matches.get_one("config");
-    let Some(path) = named.cloned().or_else(usual_place) else {
+    let Some(path) = named.cloned().or(usual) else {
         return Ok(None);
     };
     let is_needed = named.is_some() || matches.contains_id("profile");

@@ -10,6 +10,7 @@ mod config;
 mod crowd;
 mod echo;
 mod folder;
+mod forecast;
 mod guesses;
 mod lan;
 mod meter;
@@ -48,9 +49,10 @@ use accept::Unfinished;
 use crowd::Crowd;
 use guesses::Guesses;
 use operator::{MOST_QUESTIONS, Operator};
-use policy::{Caller, Lan, Peer, Policy, Verdict};
+use policy::{Caller, Peer, Policy, Verdict};
 
 pub use config::{ServerConfig, TlsConfig};
+pub use forecast::{Admission, admission, is_here};
 pub use names::{as_browsers_write, host_name};
 pub use policy::Rights;
 pub use token::Token;
@@ -190,16 +192,7 @@ impl Server {
             (None, Some(_)) => Some(lan::kept_token()?),
             (None, None) => None,
         };
-        let policy = Policy {
-            hosts: config.allow_host.clone(),
-            origins: config.allow_origin.iter().cloned().collect(),
-            lan: config.lan.map(|rights| Lan {
-                rights,
-                name: sys::computer_name(),
-            }),
-            token_for_all: config.token.is_some(),
-            token,
-        };
+        let policy = Policy::new(&config, token);
         #[cfg(feature = "tls")]
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
         let (questions, asked) = match sys::can_ask() {
@@ -328,6 +321,27 @@ fn listen_error(error: io::Error, address: SocketAddr) -> anyhow::Error {
         return anyhow::anyhow!("port {port} is in use. Choose another: --listen {other}");
     }
     anyhow::Error::new(error).context(format!("cannot listen on {address}"))
+}
+
+/// Whether a bridge could listen on each address of `config`; an address family that the system
+/// lacks is passed over as it would be. Listens for a moment where it can.
+pub fn may_listen(config: &ServerConfig) -> Vec<(SocketAddr, Result<()>)> {
+    let listened = config.listen.iter().map(|&address| {
+        let listened = listen(address, config.any_family).map(drop);
+        (address, listened)
+    });
+    listened
+        .filter(|(_, listened)| {
+            let is_lacking = listened.as_ref().is_err_and(lacks_family);
+            !(config.any_family && is_lacking)
+        })
+        .map(|(address, listened)| {
+            (
+                address,
+                listened.map_err(|error| listen_error(error, address)),
+            )
+        })
+        .collect()
 }
 
 /// A name for this run of the program that no other run has.

@@ -67,18 +67,20 @@ pub fn install(
             &format!("note: {name} is set here, but not for the service, which has flags only"),
         );
     }
+    let is_new = !path.exists();
     let mut steps = Steps { options, out };
     steps.write(&path, &text)?;
-    steps
-        .run(&["systemctl", "daemon-reload"])
-        .map_err(|error| {
-            let own =
-                "Your own service manager is reached from your own login, not through su or sudo";
-            match scope {
-                Scope::User => error.context(own),
-                Scope::System => error,
+    if let Err(error) = steps.run(&["systemctl", "daemon-reload"]) {
+        if is_new {
+            steps.delete(&path)?;
+        }
+        return Err(error).context(match scope {
+            Scope::User => {
+                "your service manager is reached from a login of your own, not by su or sudo"
             }
-        })?;
+            Scope::System => "the service manager of this computer does not answer",
+        });
+    }
     steps.run(&["systemctl", "enable", UNIT])?;
     // Not `start`, which would leave one running that has other flags.
     steps

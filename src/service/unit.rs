@@ -100,8 +100,9 @@ pub fn text(scope: Scope, program: &Path, flags: &Flags, group: &str) -> Result<
         };
         match (key, scope) {
             ("ExecStart", _) => Some(lines_of(&format!("ExecStart={command}"), &more)),
-            // The flags are in the command.
-            ("EnvironmentFile", _) => None,
+            // The flags are in the command, and not every way to install brings the manual page.
+            ("EnvironmentFile" | "Documentation", _) => None,
+            ("Environment", _) if line.contains("SERIAL_WS_OPTIONS") => None,
             ("SupplementaryGroups", Scope::System) => Some(format!("{key}={group}")),
             ("WantedBy", Scope::User) => Some("WantedBy=default.target".to_owned()),
             _ => is_kept.then(|| line.to_owned()),
@@ -200,17 +201,19 @@ mod tests {
     fn the_system_has_the_packaged_unit() {
         let has = [
             BEGIN,
+            "Environment=XDG_CONFIG_HOME=",
             "DynamicUser=yes",
             "SupplementaryGroups=uucp",
             "IPAddressDeny=any",
             "WantedBy=multi-user.target",
         ];
-        check(
-            Scope::System,
-            &[],
-            &has,
-            &["LoadCredential", "DeviceAllow=/"],
-        );
+        let has_not = [
+            "LoadCredential",
+            "DeviceAllow=/",
+            "EnvironmentFile",
+            "Environment=SERIAL_WS_OPTIONS",
+        ];
+        check(Scope::System, &[], &has, &has_not);
     }
 
     #[test]

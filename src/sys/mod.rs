@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -83,6 +84,17 @@ impl LineErrors {
     }
 }
 
+/// Something to know about ports, as a sentence for the user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remark {
+    /// It is as it should be.
+    Right(String),
+    /// It is good to know.
+    Note(String),
+    /// There is something to do.
+    Do(String),
+}
+
 /// What starts programs by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Starter {
@@ -132,6 +144,23 @@ pub fn has_hardware(path: &str) -> bool {
 /// Whether two spellings name the same port.
 pub fn same_port(a: &str, b: &str) -> bool {
     system::same_port(a, b)
+}
+
+/// What this system does with a port beside letting it be opened; `low_latency` is whether it would
+/// be asked for. Opens nothing.
+pub fn remarks_on_port(path: &str, low_latency: bool) -> Vec<Remark> {
+    system::of_port(path, low_latency)
+}
+
+/// What keeps boards from having a port here; `is_missing` is whether one is missed.
+pub fn remarks_on_missing_ports(is_missing: bool) -> Vec<Remark> {
+    system::of_missing_ports(is_missing)
+}
+
+/// The other process that listens at this address; None when there is none, or when it cannot be
+/// known.
+pub fn listener(address: SocketAddr) -> Option<Holder> {
+    system::listener(address)
 }
 
 /// What a path names. Never opens it.
