@@ -3,6 +3,7 @@
 //! [`run`] never gives a port up; each attempt to open and each open device may end at any time.
 
 pub mod boards;
+mod config;
 pub mod device;
 pub mod enumerate;
 #[cfg(test)]
@@ -30,7 +31,6 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::PortConfig;
 use crate::hub::{Action, Hub, Kind, Lease, Refusal, Request, State, Status, Timestamp};
 use crate::sys::{self, LineErrors};
 use device::Device;
@@ -38,7 +38,11 @@ use framer::Framer;
 use identity::Identity;
 use link::{End, Link};
 use open::Failure;
+use select::Spec;
 use wanted::{Opened, Wanted};
+
+pub use config::{PortConfig, is_name};
+pub use open::{denied, in_use};
 
 /// How long to wait before looking again for a device that is not there or cannot be opened.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -53,6 +57,17 @@ const HANDING_OUT: Duration = Duration::from_secs(1);
 
 /// How long a device has to close before it is left to the system.
 const CLOSE_WITHIN: Duration = Duration::from_millis(500);
+
+/// The path of the device that is meant, without opening it.
+///
+/// # Errors
+/// Why there is none, in words for the user.
+pub fn find(spec: &Spec) -> Result<String, Status> {
+    let found = find::find(spec, None, &[]);
+    found
+        .map(|target| target.path)
+        .map_err(|failure| failure.status)
+}
 
 /// What this program's ports hold or wait for, so that none takes another's device.
 pub type Held = Arc<Mutex<Vec<Claim>>>;

@@ -6,8 +6,11 @@ mod ask;
 mod assets;
 mod bell;
 mod close;
+mod config;
+mod crowd;
 mod echo;
 mod folder;
+mod forecast;
 mod guesses;
 mod lan;
 mod meter;
@@ -16,6 +19,7 @@ mod names;
 mod operator;
 mod outbox;
 mod policy;
+mod pulse;
 mod route;
 mod session;
 #[cfg(feature = "tls")]
@@ -31,20 +35,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::{Result, bail};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{ServerConfig, Settings};
 use crate::hub::{Hub, MOST_WAITING};
+use crate::settings::Settings;
 use crate::sys;
 
 use accept::Unfinished;
+use crowd::Crowd;
 use guesses::Guesses;
 use operator::{MOST_QUESTIONS, Operator};
-use policy::{Caller, Lan, Policy, Verdict};
+use policy::{Caller, Peer, Policy, Verdict};
 
+pub use config::{ServerConfig, TlsConfig};
+pub use forecast::{Admission, admission, is_here};
 pub use names::{as_browsers_write, host_name};
 pub use policy::Rights;
 pub use token::Token;
@@ -81,6 +89,8 @@ pub struct App {
     started: Instant,
     unfinished: Unfinished,
     clients: AtomicUsize,
+    /// Those of other computers.
+    crowd: Crowd,
     /// Clients that are only told their mistake.
     turned_away: AtomicUsize,
     tasks: TaskTracker,
@@ -182,16 +192,7 @@ impl Server {
             (None, Some(_)) => Some(lan::kept_token()?),
             (None, None) => None,
         };
-        let policy = Policy {
-            hosts: config.allow_host.clone(),
-            origins: config.allow_origin.iter().cloned().collect(),
-            lan: config.lan.map(|rights| Lan {
-                rights,
-                name: sys::computer_name(),
-            }),
-            token_for_all: config.token.is_some(),
-            token,
-        };
+        let policy = Policy::new(&config, token);
         #[cfg(feature = "tls")]
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
         let (questions, asked) = match sys::can_ask() {
@@ -211,6 +212,7 @@ impl Server {
             started: Instant::now(),
             unfinished: Unfinished::default(),
             clients: AtomicUsize::new(0),
+            crowd: Crowd::default(),
             turned_away: AtomicUsize::new(0),
             tasks: TaskTracker::new(),
             stop,
@@ -249,6 +251,20 @@ impl Server {
                 tracing::info!("other computers need the token in {}", file.display());
             }
         }
+    }
+
+    /// Serves one connection between two addresses that came by no listener. Unless it is TCP, it
+    /// can be a WebSocket no longer than its handshake.
+    pub async fn serve<S>(&self, stream: S, remote: SocketAddr, local: SocketAddr)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let peer = Peer {
+            remote: remote.ip().to_canonical(),
+            local: SocketAddr::new(local.ip().to_canonical(), local.port()),
+            is_encrypted: false,
+        };
+        accept::serve(stream, peer, api::router(Arc::clone(&self.app))).await;
     }
 
     /// Serves until the program stops; returns when all clients have had their Close.
@@ -305,6 +321,27 @@ fn listen_error(error: io::Error, address: SocketAddr) -> anyhow::Error {
         return anyhow::anyhow!("port {port} is in use. Choose another: --listen {other}");
     }
     anyhow::Error::new(error).context(format!("cannot listen on {address}"))
+}
+
+/// Whether a bridge could listen on each address of `config`; an address family that the system
+/// lacks is passed over as it would be. Listens for a moment where it can.
+pub fn may_listen(config: &ServerConfig) -> Vec<(SocketAddr, Result<()>)> {
+    let listened = config.listen.iter().map(|&address| {
+        let listened = listen(address, config.any_family).map(drop);
+        (address, listened)
+    });
+    listened
+        .filter(|(_, listened)| {
+            let is_lacking = listened.as_ref().is_err_and(lacks_family);
+            !(config.any_family && is_lacking)
+        })
+        .map(|(address, listened)| {
+            (
+                address,
+                listened.map_err(|error| listen_error(error, address)),
+            )
+        })
+        .collect()
 }
 
 /// A name for this run of the program that no other run has.

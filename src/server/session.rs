@@ -4,12 +4,11 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use futures::channel::mpsc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
@@ -17,16 +16,12 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use super::Port;
 use super::bell::Bell;
 use super::close::{self, Farewell};
-use super::meter::Abuse;
 use super::outbox::{Io, Outbox, turn};
 use super::policy::Rights;
+use super::pulse::Pulse;
 use super::route::Wishes;
 use crate::hub::{Action, Event, Lane, Outcome, Position, Subscription, Taken};
 use crate::view::{self, Input, Part, View};
-
-/// How long a client may be silent before it is asked for a sign of life, and how long it then has.
-/// At the limit it is disconnected, except while it is we who do not read.
-const PING_EVERY: Duration = Duration::from_secs(20);
 
 /// A client's connection to one port.
 pub struct Session<S> {
@@ -53,6 +48,7 @@ pub struct Session<S> {
     /// Whether the client is to be told that it missed something, however much.
     owes_missed: bool,
     max_message: usize,
+    pulse: Pulse,
     /// Rung by everything but the port's events.
     bell: Bell,
 }
@@ -64,7 +60,7 @@ enum Woken {
     Io(Io),
     Room(OwnedSemaphorePermit),
     Newest,
-    Alarm,
+    Silence,
 }
 
 /// What a client that wants only the newest frame is still to get.
@@ -104,6 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             oldest: None,
             owes_missed,
             max_message,
+            pulse: Pulse::new(),
             bell: Bell::new(),
         }
     }
@@ -122,8 +119,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     async fn serve(&mut self, stop: CancellationToken) -> Farewell {
         let mut stopped = std::pin::pin!(stop.cancelled());
-        let mut alarm = std::pin::pin!(sleep_until(Instant::now() + PING_EVERY));
-        let mut is_asked = false;
         loop {
             if self.ws.get_ref().is_empty() {
                 self.delivered();
@@ -136,7 +131,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     self.delivered();
                 }
             }
-            let Some(woken) = self.wait(stopped.as_mut(), alarm.as_mut()).await else {
+            let Some(woken) = self.wait(stopped.as_mut()).await else {
                 continue;
             };
             match woken {
@@ -144,8 +139,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Woken::Reply(number, outcome) => self.reply(number, outcome),
                 Woken::Io(Io::Sent) | Woken::Newest => {}
                 Woken::Io(Io::Received(message)) => {
-                    is_asked = false;
-                    wind(&mut alarm);
+                    self.pulse.beat();
                     self.receive(message);
                 }
                 Woken::Io(Io::Failed(error)) => return Farewell::after(&error, self.max_message),
@@ -154,30 +148,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                         self.lane.put(action, room);
                     }
                 }
-                Woken::Alarm => {
-                    if self.ws.get_ref().is_late() {
-                        return Farewell::from(Abuse::Slow);
+                Woken::Silence => {
+                    let is_read = self.held.is_none();
+                    if let Err(farewell) = self.pulse.ask(self.ws.get_mut(), is_read) {
+                        return farewell;
                     }
-                    let is_idle = self.ws.get_ref().is_empty();
-                    if is_asked && is_idle && self.held.is_none() {
-                        return Farewell::Silent;
-                    }
-                    is_asked = is_idle && self.held.is_none();
-                    if is_asked {
-                        self.ws.get_mut().push(view::ping());
-                    }
-                    wind(&mut alarm);
                 }
             }
         }
     }
 
     /// Waits until there is something to do: with the port's events where it is nothing else.
-    async fn wait(
-        &mut self,
-        stopped: Pin<&mut WaitForCancellationFuture<'_>>,
-        alarm: Pin<&mut Sleep>,
-    ) -> Option<Woken> {
+    async fn wait(&mut self, stopped: Pin<&mut WaitForCancellationFuture<'_>>) -> Option<Woken> {
         let is_idle = self.ws.get_ref().is_empty();
         let newest_due = self.newest.event.is_some().then_some(self.newest.due);
         // Most clients only listen. For those, an event is no reason to look at all the rest.
@@ -190,7 +172,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 io = turn(&mut self.ws, self.held.is_none()) => Woken::Io(io),
                 room = room(&self.lane, self.held.as_ref()) => Woken::Room(room),
                 () = until(newest_due), if is_idle => Woken::Newest,
-                () = alarm => Woken::Alarm,
+                () = self.pulse.silence() => Woken::Silence,
             }
         });
         tokio::select! {
@@ -350,8 +332,4 @@ async fn until(moment: Option<Instant>) {
         Some(moment) => sleep_until(moment).await,
         None => std::future::pending().await,
     }
-}
-
-fn wind(alarm: &mut Pin<&mut Sleep>) {
-    alarm.as_mut().reset(Instant::now() + PING_EVERY);
 }
