@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::fingerprint::Fingerprint;
 use crate::view::{Ending, View};
 use crate::{config, connect, duration, lend, list};
 
@@ -329,6 +330,11 @@ pub struct ConnectArgs {
         hide_env_values = true
     )]
     pub token: Option<String>,
+    /// SHA-256 fingerprint of the certificate of a bridge with --tls self-signed, for wss:// and
+    /// https://
+    #[arg(long, value_name = "SHA256", env = "SERIAL_WS_FINGERPRINT")]
+    #[arg(hide_env_values = true)]
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// Which port of which bridge to lend.
@@ -354,6 +360,11 @@ pub struct LendArgs {
         hide_env_values = true
     )]
     pub token: Option<String>,
+    /// SHA-256 fingerprint of the certificate of a bridge with --tls self-signed, for wss:// and
+    /// https://
+    #[arg(long, value_name = "SHA256", env = "SERIAL_WS_FINGERPRINT")]
+    #[arg(hide_env_values = true)]
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// For how long to lend which port.
@@ -401,6 +412,7 @@ impl From<ConnectArgs> for connect::Options {
             count,
             raw,
             token,
+            fingerprint,
         } = args;
         let append = append.map(|ending| ending.to_string());
         let terminal = std::io::stdout().is_terminal();
@@ -411,14 +423,26 @@ impl From<ConnectArgs> for connect::Options {
             count,
             raw,
             token,
+            fingerprint,
             terminal,
         }
     }
 }
 
 impl From<LendArgs> for lend::Options {
-    fn from(LendArgs { url, port, token }: LendArgs) -> Self {
-        Self { url, port, token }
+    fn from(args: LendArgs) -> Self {
+        let LendArgs {
+            url,
+            port,
+            token,
+            fingerprint,
+        } = args;
+        Self {
+            url,
+            port,
+            token,
+            fingerprint,
+        }
     }
 }
 

@@ -16,6 +16,7 @@ pub mod config;
 pub mod connect;
 pub mod duration;
 pub mod escape;
+pub mod fingerprint;
 pub mod hub;
 pub mod lend;
 pub mod list;
