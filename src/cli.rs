@@ -69,7 +69,7 @@ pub enum Command {
     /// Looks at the serial ports, the TCP port, and the page, if its address is given, and opens no
     /// port. Takes the flags of the bridge, and looks at what it would do with them. Exits with 1
     /// where there is something to do.
-    Doctor(DoctorArgs),
+    Doctor(Box<DoctorArgs>),
     /// Have the bridge started by the system
     Service(ServiceArgs),
     /// Print the manual page of serial-ws or of one of its commands, in roff

@@ -55,7 +55,7 @@ async fn command(cli: Cli) -> Result<ExitCode> {
             let code = lend::upload(args.lend.into(), &args.command).await?;
             return Ok(code.into());
         }
-        Some(Command::Doctor(args)) => return doctor(args).await,
+        Some(Command::Doctor(args)) => return doctor(*args).await,
         Some(Command::Man(ManArgs { dir: Some(dir), .. })) => man::write_to(&dir)?,
         Some(Command::Man(args)) => print(&mut stdout(), man::page(&args.command)?)?,
         Some(Command::Completions(args)) => {

@@ -50,6 +50,14 @@ impl Finding {
         Self { mark, text }
     }
 
+    /// The same, with nothing to do about it.
+    fn by_the_way(self) -> Self {
+        match self.mark {
+            Mark::Do => Self::note(self.text),
+            _ => self,
+        }
+    }
+
     fn to_do(text: impl Into<String>) -> Self {
         let text = text.into();
         let mark = Mark::Do;
