@@ -512,4 +512,6 @@ fn only(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Verdict> 
 }
 
 #[cfg(test)]
+mod table;
+#[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
-const PROGRAM = process.env.SERIAL_WS_TEST_BIN ?? join(root, "target/debug/serial-ws");
+export const PROGRAM = process.env.SERIAL_WS_TEST_BIN ?? join(root, "target/debug/serial-ws");
 const BROWSER = process.env.SERIAL_WS_TEST_BROWSER ?? "/usr/bin/chromium";
 /** How long a test waits for what must happen, in milliseconds. */
 export const PATIENCE = 20000;
