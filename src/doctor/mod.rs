@@ -99,7 +99,7 @@ pub async fn run(config: &Config, page: Option<&str>, out: &mut dyn Write) -> Re
     findings.extend(tcp.findings);
     if let Some(page) = page {
         let admission = server::admission(&config.server, &page.origin);
-        findings.extend(page::check(&page, &admission, tcp.rights));
+        findings.extend(page::check(&page, &admission, tcp.running));
     }
     let lines = findings.iter().map(|finding| format!("{finding}\n"));
     print(out, lines.collect::<String>())?;
