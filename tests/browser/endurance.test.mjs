@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { join } from "node:path";
 
-import { board, hide, open, quit, redirect, root, serve, sleep, standIn, start, tabs, until } from "./support.mjs";
+import { PATIENCE, board, hide, open, quit, redirect, root, serve, sleep, standIn, start, tabs, until } from "./support.mjs";
 
 after(quit);
 
@@ -51,7 +51,7 @@ async function endures(t, page, work, isBack) {
   const before = await memory(page);
   await work();
   const end = Date.now();
-  await until("what is newest", isBack);
+  await until("what is newest", isBack, LONG ? PATIENCE * 3 : PATIENCE);
   const back = Date.now() - end;
   const more = await memory(page) - before;
   const mib = (bytes) => (bytes / (1 << 20)).toFixed(1);
