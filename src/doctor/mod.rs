@@ -50,6 +50,14 @@ impl Finding {
         Self { mark, text }
     }
 
+    /// The same, with nothing to do about it.
+    fn by_the_way(self) -> Self {
+        match self.mark {
+            Mark::Do => Self::note(self.text),
+            _ => self,
+        }
+    }
+
     fn to_do(text: impl Into<String>) -> Self {
         let text = text.into();
         let mark = Mark::Do;
@@ -91,7 +99,7 @@ pub async fn run(config: &Config, page: Option<&str>, out: &mut dyn Write) -> Re
     findings.extend(tcp.findings);
     if let Some(page) = page {
         let admission = server::admission(&config.server, &page.origin);
-        findings.extend(page::check(&page, &admission, tcp.rights));
+        findings.extend(page::check(&page, &admission, tcp.running));
     }
     let lines = findings.iter().map(|finding| format!("{finding}\n"));
     print(out, lines.collect::<String>())?;

@@ -25,6 +25,9 @@ pub struct Page {
     is_own: bool,
 }
 
+/// What a bridge that runs lets the page do, or how it would; None where none runs.
+pub type Running = Option<Result<Rights, String>>;
+
 impl Page {
     /// Understands an address as it stands in a browser's address bar.
     ///
@@ -54,9 +57,8 @@ impl Page {
     }
 }
 
-/// Whether the page can connect. `admission` is what our flags say to it, and `running` what the
-/// bridge that runs lets it do, where one does.
-pub fn check(page: &Page, admission: &Admission, running: Option<Option<Rights>>) -> Vec<Finding> {
+/// Whether the page can connect. `admission` is what our flags say to it.
+pub fn check(page: &Page, admission: &Admission, running: Running) -> Vec<Finding> {
     if page.is_own && !server::is_here(&page.origin) {
         return vec![Finding::right(format!(
             "pages that serial-ws itself serves at {} connect, once they were opened by the \
@@ -104,17 +106,16 @@ fn by_browsers(origin: &str) -> Vec<Finding> {
 }
 
 /// What serial-ws does.
-fn by_us(origin: &str, admission: &Admission, running: Option<Option<Rights>>) -> Finding {
+fn by_us(origin: &str, admission: &Admission, running: Running) -> Finding {
     let page = match origin {
         "null" => "pages opened from disk".to_owned(),
         _ => format!("pages from {}", shown(origin)),
     };
     let admission = match (admission, running) {
-        (_, Some(Some(rights))) => &Admission::Allowed(rights),
-        (Admission::Allowed(_), Some(None)) => {
+        (_, Some(Ok(rights))) => &Admission::Allowed(rights),
+        (Admission::Allowed(_), Some(Err(remedy))) => {
             return Finding::to_do(format!(
-                "the serial-ws that runs does not let in {page}: start it with the flags that \
-                 were given here"
+                "the serial-ws that runs does not let in {page}; {remedy}"
             ));
         }
         (admission, _) => admission,
@@ -166,10 +167,9 @@ mod tests {
         }
     }
 
-    /// What is said of a page by a bridge with these flags, while one runs or none; as the marks,
-    /// and a part of the last line.
+    /// What is said of a page for these flags: of each line, the mark and a part.
     #[track_caller]
-    fn check_page(flags: &str, address: &str, running: Option<Option<Rights>>, expected: &[&str]) {
+    fn check_page(flags: &str, address: &str, running: Running, expected: &[&str]) {
         let config = config(flags);
         let page = Page::new(address, &config).unwrap();
         let admission = server::admission(&config, &page.origin);
@@ -188,6 +188,10 @@ mod tests {
 
     const P5: &str = "https://editor.p5js.org/";
 
+    fn refusing() -> Running {
+        Some(Err("say so".to_owned()))
+    }
+
     #[test]
     fn pages_of_this_computer_are_let_in() {
         let expected = ["ok unasked", "ok lets in pages from http://localhost:5500"];
@@ -198,28 +202,18 @@ mod tests {
 
     #[test]
     fn pages_of_the_p5_editor_are_asked_about_by_browsers_and_by_us() {
-        let expected = [
+        let mut expected = [
             "note all people",
             "note choose Allow",
             "note Safari",
             "note answer y, and",
         ];
         check_page("", P5, None, &expected);
-        check_page("", P5, Some(None), &expected);
-        let expected = [
-            "note",
-            "note",
-            "note",
-            "ok lets in pages from https://preview",
-        ];
-        let expected = expected.map(|part| if part == "note" { "note  " } else { part });
-        check_page("", P5, Some(Some(Rights::ReadWrite)), &expected);
-        check_page(
-            "--allow-origin https://preview.p5js.org",
-            P5,
-            None,
-            &expected,
-        );
+        check_page("", P5, refusing(), &expected);
+        expected[3] = "ok lets in pages from https://preview";
+        check_page("", P5, Some(Ok(Rights::ReadWrite)), &expected);
+        let flags = "--allow-origin https://preview.p5js.org";
+        check_page(flags, P5, None, &expected);
     }
 
     #[test]
@@ -236,21 +230,17 @@ mod tests {
         let expected = [
             "note Allow",
             "note Safari",
-            "do the serial-ws that runs does not",
+            "do let in pages from https://a.example; say",
         ];
-        check_page(flags, "https://a.example", Some(None), &expected);
+        check_page(flags, "https://a.example", refusing(), &expected);
     }
 
     #[test]
     fn pages_of_the_bridge_itself_need_its_address_with_the_token() {
-        check_page(
-            "--lan",
-            "http://pi.local:8080/",
-            None,
-            &["ok with the token"],
-        );
+        let own = "http://pi.local:8080/";
+        check_page("--lan", own, None, &["ok with the token"]);
         let expected = ["do by https", "do --allow-origin http://pi.local:8080"];
-        check_page("", "http://pi.local:8080/", None, &expected);
+        check_page("", own, None, &expected);
     }
 
     #[test]
@@ -258,7 +248,7 @@ mod tests {
         let file = std::env::temp_dir().join(format!("serial-ws-doctor-{}", std::process::id()));
         std::fs::write(&file, "a-long-enough-token").unwrap();
         let flags = format!("--token {}", file.display());
-        let expected = ["ok unasked", "do without the token: use the full address"];
+        let expected = ["ok unasked", "do without the token; use the full address"];
         check_page(&flags, "http://localhost:5500/", None, &expected);
         std::fs::remove_file(&file).unwrap();
     }

@@ -18,6 +18,12 @@ struct Facts {
     holder: Option<Holder>,
 }
 
+impl Facts {
+    fn is_usb(&self) -> bool {
+        self.found.as_ref().is_some_and(|port| port.usb().is_some())
+    }
+}
+
 /// Looks at the ports that are meant, and at all others where any board would do.
 pub fn look(ports: &[PortConfig]) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -31,7 +37,12 @@ pub fn look(ports: &[PortConfig]) -> Vec<Finding> {
         let (paths, missing) = meant(&port.spec, &listed);
         for path in paths {
             let facts = observe(path, &listed);
-            findings.push(check(&facts));
+            let finding = check(&facts);
+            // Only USB boards are taken unasked, so that nobody may want the others.
+            findings.push(match port.spec == Spec::Auto && !facts.is_usb() {
+                true => finding.by_the_way(),
+                false => finding,
+            });
             let remarks = sys::remarks_on_port(&facts.path, port.settings.low_latency);
             findings.extend(remarks.into_iter().map(Finding::from));
         }

@@ -4,19 +4,19 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, ensure};
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::escape::shown;
+use crate::escape::{excerpt, shown};
 use crate::server::ServerConfig;
 use crate::server::{self, Rights};
 use crate::sys::{self, Holder};
 
 use super::Finding;
-use super::page::Page;
+use super::page::{Page, Running};
 
 /// How long whoever listens there may take to answer. After it, it is another program.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -28,8 +28,8 @@ const LONGEST_ANSWER: u64 = 8 << 10;
 pub struct Found {
     /// In sentences.
     pub findings: Vec<Finding>,
-    /// What a bridge that runs there lets the page do, None for nothing; where one runs.
-    pub rights: Option<Option<Rights>>,
+    /// What a bridge that runs there does with the page.
+    pub running: Running,
 }
 
 /// What is at an address.
@@ -51,6 +51,7 @@ struct Hello {
     allowed: bool,
     #[serde(rename = "readOnly")]
     read_only: bool,
+    remedy: Option<String>,
 }
 
 /// Looks at each address that the bridge would listen on.
@@ -68,7 +69,7 @@ pub async fn look(config: &ServerConfig, page: Option<&Page>) -> Found {
         _ => None,
     });
     Found {
-        rights: bridge.map(Hello::rights),
+        running: bridge.map(Hello::rights),
         findings: say(&found),
     }
 }
@@ -102,7 +103,7 @@ async fn occupant(address: SocketAddr, page: Option<&Page>, error: &anyhow::Erro
 }
 
 /// Asks a bridge who it is, as a page of this origin would.
-async fn hello(address: SocketAddr, origin: Option<&str>) -> Result<Hello> {
+async fn hello(address: SocketAddr, origin: Option<&str>) -> anyhow::Result<Hello> {
     let ip = match address.ip() {
         ip if !ip.is_unspecified() => ip,
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
@@ -125,12 +126,12 @@ async fn hello(address: SocketAddr, origin: Option<&str>) -> Result<Hello> {
 }
 
 impl Hello {
-    /// What it lets the page do that we asked for.
-    fn rights(&self) -> Option<Rights> {
+    /// What it lets the page do that we asked for, or how it would.
+    fn rights(&self) -> Result<Rights, String> {
         match self.read_only {
-            _ if !self.allowed => None,
-            true => Some(Rights::ReadOnly),
-            false => Some(Rights::ReadWrite),
+            _ if !self.allowed => Err(excerpt(self.remedy.as_deref().unwrap_or_default())),
+            true => Ok(Rights::ReadOnly),
+            false => Ok(Rights::ReadWrite),
         }
     }
 }
