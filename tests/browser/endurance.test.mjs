@@ -51,7 +51,7 @@ async function endures(t, page, work, isBack) {
   const before = await memory(page);
   await work();
   const end = Date.now();
-  await until("what is newest", isBack, LONG ? PATIENCE * 3 : PATIENCE);
+  await until("what is newest", isBack, LONG ? PATIENCE * 6 : PATIENCE);
   const back = Date.now() - end;
   const more = await memory(page) - before;
   const mib = (bytes) => (bytes / (1 << 20)).toFixed(1);
