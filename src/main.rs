@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use serial_ws::cli::{BridgeArgs, Cli, Command, ConnectArgs};
+use serial_ws::cli::{BridgeArgs, Cli, Command, ConnectArgs, DoctorArgs, ManArgs, ServiceAction};
 use serial_ws::config::{self, Config};
 use serial_ws::port::Closed;
+use serial_ws::print::print;
 use serial_ws::shutdown::Signals;
-use serial_ws::{connect, lend, list, log, shutdown, sys};
+use serial_ws::{completions, connect, doctor, lend, list, log, man, service, shutdown, sys};
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 
@@ -54,6 +55,33 @@ async fn command(cli: Cli) -> Result<ExitCode> {
             let code = lend::upload(args.lend.into(), &args.command).await?;
             return Ok(code.into());
         }
+        Some(Command::Doctor(args)) => return doctor(*args).await,
+        Some(Command::Man(ManArgs { dir: Some(dir), .. })) => man::write_to(&dir)?,
+        Some(Command::Man(args)) => print(&mut stdout(), man::page(&args.command)?)?,
+        Some(Command::Completions(args)) => {
+            print(&mut stdout(), completions::script(args.shell))?;
+        }
+        Some(Command::Service(args)) => return service(args.action),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn doctor(args: DoctorArgs) -> Result<ExitCode> {
+    let config = Config::new(&args.bridge).unwrap_or_else(|error| config::exit_with_usage(&error));
+    let is_well = doctor::run(&config, args.page.as_deref(), &mut stdout()).await?;
+    Ok(match is_well {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+fn service(action: ServiceAction) -> Result<ExitCode> {
+    let out = &mut stdout();
+    match action {
+        ServiceAction::Install(args) => service::install(args.scope.into(), &args.flags, out)?,
+        ServiceAction::Remove(args) => service::remove(args.into(), out)?,
+        ServiceAction::Status if service::status(out)? => {}
+        ServiceAction::Status => return Ok(ExitCode::FAILURE),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -40,8 +40,12 @@ mod tls; // encrypted connections
 mod web; // the built-in page, the folder of --web, --open
 
 // The program as a whole.
+mod doctor;
+mod manual; // pages and completions for other programs
 mod memory;
 mod readme; // what it shows is what the program says
+#[cfg(target_os = "linux")] // where systemd is
+mod service;
 #[cfg(unix)] // the signals of a terminal
 mod stop;
 mod terminal; // what is typed, `list`, `connect`

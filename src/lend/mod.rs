@@ -9,12 +9,13 @@ use std::io::{self, Write};
 use std::pin::pin;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::json;
 use tokio::net::TcpStream;
 
 use crate::client::Address;
 use crate::fingerprint::Fingerprint;
+use crate::print::print;
 use crate::shutdown::Signals;
 use talk::Talk;
 
@@ -169,11 +170,7 @@ async fn talk<T>(
 
 /// Prints a result.
 fn say(output: &mut impl Write, sentence: &str) -> Result<()> {
-    match writeln!(output, "{sentence}") {
-        // Nobody reads it any more, as after `| head -0`.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("cannot write the output"),
-    }
+    print(output, format!("{sentence}\n"))
 }
 
 /// A line for the person at the terminal, among those of the command.

@@ -6,11 +6,10 @@ use serialport::ErrorKind;
 use tokio_serial::{SerialPortBuilderExt, SerialStream};
 
 use super::signals;
-use crate::cli::{FlowControl, Parity};
-use crate::config::Settings;
 use crate::escape::shown;
 use crate::hub::{State, Status};
-use crate::sys::{self, Access, PathKind};
+use crate::settings::{FlowControl, Parity, Settings};
+use crate::sys::{self, Access, Holder, PathKind};
 
 /// What to do about something that is no serial port.
 pub const LIST: &str = "serial-ws list shows the serial ports";
@@ -109,14 +108,15 @@ fn explain(error: &serialport::Error, path: &str, settings: Settings) -> Failure
     match error.kind() {
         ErrorKind::Io(io::ErrorKind::PermissionDenied) => {
             let hint = match sys::access(path) {
-                Access::Denied { hint } => hint.unwrap_or_default(),
-                _ => String::new(),
+                Access::Denied { hint } => hint,
+                _ => None,
             };
-            let detail = format!("cannot open {shown_path}: permission denied");
-            Status::new(State::Denied, detail).with_hint(hint).into()
+            denied(path, hint).into()
         }
         // The library says "no device" also of one that another program holds.
-        ErrorKind::NoDevice if sys::describe_path(path) == PathKind::Port => busy(path),
+        ErrorKind::NoDevice if sys::describe_path(path) == PathKind::Port => {
+            in_use(path, sys::holder(path).as_ref()).into()
+        }
         ErrorKind::NoDevice | ErrorKind::Io(io::ErrorKind::NotFound) => {
             Failure::absent(format!("no port {shown_path}"))
         }
@@ -138,9 +138,15 @@ fn explain(error: &serialport::Error, path: &str, settings: Settings) -> Failure
     }
 }
 
-fn busy(path: &str) -> Failure {
-    let shown_path = shown(path);
-    let (holder, hint) = match sys::holder(path) {
+/// What it means that the system does not let us open a port.
+pub fn denied(path: &str, hint: Option<String>) -> Status {
+    let detail = format!("cannot open {}: permission denied", shown(path));
+    Status::new(State::Denied, detail).with_hint(hint.unwrap_or_default())
+}
+
+/// What it means that another program has a port; which, where that is known.
+pub fn in_use(path: &str, holder: Option<&Holder>) -> Status {
+    let (holder, hint) = match holder {
         Some(holder) => {
             let name = shown(&holder.name);
             let hint = match name == env!("CARGO_PKG_NAME") {
@@ -154,6 +160,6 @@ fn busy(path: &str) -> Failure {
             "Close the port there, such as the Serial Monitor of the Arduino IDE",
         ),
     };
-    let detail = format!("cannot open {shown_path}: in use by {holder}");
-    Status::new(State::Busy, detail).with_hint(hint).into()
+    let detail = format!("cannot open {}: in use by {holder}", shown(path));
+    Status::new(State::Busy, detail).with_hint(hint)
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use anyhow::{Result, bail};
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::config::ServerConfig;
+use super::config::ServerConfig;
 
 /// Bytes that the system holds for a client that does not read; beyond, we know that it is slow.
 const SEND_BUFFER: u32 = 64 << 10;
@@ -35,6 +35,27 @@ pub fn all(config: &ServerConfig) -> Result<Vec<TcpListener>> {
         );
     }
     Ok(listeners)
+}
+
+/// Whether a bridge could listen on each address of `config`; an address family that the system
+/// lacks is passed over as it would be. Listens for a moment where it can.
+pub fn may_listen(config: &ServerConfig) -> Vec<(SocketAddr, Result<()>)> {
+    let listened = config.listen.iter().map(|&address| {
+        let listened = listen(address, config.any_family).map(drop);
+        (address, listened)
+    });
+    listened
+        .filter(|(_, listened)| {
+            let is_lacking = listened.as_ref().is_err_and(lacks_family);
+            !(config.any_family && is_lacking)
+        })
+        .map(|(address, listened)| {
+            (
+                address,
+                listened.map_err(|error| listen_error(error, address)),
+            )
+        })
+        .collect()
 }
 
 /// Listens; beside a listener for IPv4 if `is_one_of_two`.

@@ -6,9 +6,11 @@ mod ask;
 mod assets;
 mod bell;
 mod close;
+mod config;
 mod crowd;
 mod echo;
 mod folder;
+mod forecast;
 mod guesses;
 mod lan;
 mod listen;
@@ -40,16 +42,19 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{ServerConfig, Settings};
 use crate::hub::{Hub, MOST_WAITING};
+use crate::settings::Settings;
 use crate::sys;
 
 use accept::Unfinished;
 use crowd::Crowd;
 use guesses::Guesses;
 use operator::{MOST_QUESTIONS, Operator};
-use policy::{Caller, Lan, Peer, Policy, Verdict};
+use policy::{Caller, Peer, Policy, Verdict};
 
+pub use config::{ServerConfig, TlsConfig};
+pub use forecast::{Admission, admission, is_here};
+pub use listen::may_listen;
 pub use names::{as_browsers_write, host_name};
 pub use policy::Rights;
 pub use token::Token;
@@ -171,16 +176,7 @@ impl Server {
             (None, Some(_)) => Some(lan::kept_token()?),
             (None, None) => None,
         };
-        let policy = Policy {
-            hosts: config.allow_host.clone(),
-            origins: config.allow_origin.iter().cloned().collect(),
-            lan: config.lan.map(|rights| Lan {
-                rights,
-                name: sys::computer_name(),
-            }),
-            token_for_all: config.token.is_some(),
-            token,
-        };
+        let policy = Policy::new(&config, token);
         #[cfg(feature = "tls")]
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
         let (questions, asked) = match sys::can_ask() {

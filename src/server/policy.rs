@@ -12,9 +12,11 @@ use std::net::{IpAddr, SocketAddr};
 use axum::extract::Query;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 
+use super::ServerConfig;
 use super::names::{self, Origin};
 use super::token::Token;
 use crate::escape::shown;
+use crate::sys;
 
 /// Headers by which a proxy says that somebody else is behind it.
 const FORWARDED: [&str; 6] = [
@@ -126,6 +128,20 @@ pub struct Refusal {
 pub type Answers = HashMap<String, Option<Rights>>;
 
 impl Policy {
+    /// What the operator configured; `token` is the secret that some must know.
+    pub fn new(config: &ServerConfig, token: Option<Token>) -> Self {
+        Self {
+            hosts: config.allow_host.clone(),
+            origins: config.allow_origin.iter().cloned().collect(),
+            lan: config.lan.map(|rights| Lan {
+                rights,
+                name: sys::computer_name(),
+            }),
+            token_for_all: config.token.is_some(),
+            token,
+        }
+    }
+
     /// Decides on a request; `answers` are what the operator has said so far.
     pub fn decide(&self, caller: Caller<'_>, answers: &Answers) -> Verdict {
         self.rights(caller, answers)

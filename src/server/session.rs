@@ -41,6 +41,10 @@ pub struct Session<S> {
     /// A request for which there is no room yet; while there is one, the client is not read.
     held: Option<Action>,
     newest: Newest,
+    /// When this began, and when the oldest was read of what the socket has not taken yet. What
+    /// was kept from before does not count, nor what waits because the client wants it seldom.
+    began: std::time::Instant,
+    oldest: Option<std::time::Instant>,
     /// Whether the client is to be told that it missed something, however much.
     owes_missed: bool,
     max_message: usize,
@@ -92,6 +96,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 event: None,
                 due: Instant::now(),
             },
+            began: std::time::Instant::now(),
+            oldest: None,
             owes_missed,
             max_message,
             pulse: Pulse::new(),
@@ -115,14 +121,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let mut stopped = std::pin::pin!(stop.cancelled());
         loop {
             if self.ws.get_ref().is_empty() {
-                self.subscription.delivered();
+                self.delivered();
                 self.fill();
                 // Mostly the socket takes it all, and then there is no need to wait for that.
                 if let Err(error) = self.ws.get_mut().send_now().await {
                     return Farewell::after(&error.into(), self.max_message);
                 }
                 if self.ws.get_ref().is_empty() {
-                    self.subscription.delivered();
+                    self.delivered();
                 }
             }
             let Some(woken) = self.wait(stopped.as_mut()).await else {
@@ -188,9 +194,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
         let outbox = self.ws.get_mut();
         for taken in taken.drain(..) {
-            outbox.push(self.wishes.view.encode(&taken));
+            let frames = self.wishes.view.encode(&taken);
+            if self.oldest.is_none() && !frames.is_empty() && taken.event.read >= self.began {
+                self.oldest = Some(taken.event.read);
+            }
+            outbox.push(frames);
         }
         self.taken = taken;
+    }
+
+    /// Takes note that the socket has taken all there was.
+    fn delivered(&mut self) {
+        self.subscription.delivered();
+        if let Some(oldest) = self.oldest.take() {
+            self.port.hub.delays.record(oldest.elapsed());
+        }
     }
 
     /// Passes over all but the newest frame, and queues it when its time has come.

@@ -12,8 +12,8 @@ use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::config::TlsConfig;
 use super::lan;
-use crate::config::TlsConfig;
 use crate::fingerprint::Fingerprint;
 use crate::sys;
 

@@ -2,18 +2,34 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tokio_serial::SerialStream;
 
-use super::{Access, Holder, LineErrors, PathKind, StopSignal};
+use super::{Access, Holder, LineErrors, PathKind, Remark, Starter, StopSignal};
 
 /// What comes before the name of any device, where programs must be exact.
 const DEVICE_PREFIX: &str = r"\\.\";
 
 pub fn holder(_path: &str) -> Option<Holder> {
     None
+}
+
+pub fn listener(_address: SocketAddr) -> Option<Holder> {
+    None
+}
+
+pub fn of_port(_path: &str, _low_latency: bool) -> Vec<Remark> {
+    Vec::new()
+}
+
+pub fn of_missing_ports(is_missing: bool) -> Vec<Remark> {
+    let text = "a board that the Device Manager lists under Other devices lacks its driver: get it \
+                from the maker of its chip";
+    let remark = is_missing.then(|| Remark::Note(text.to_owned()));
+    Vec::from_iter(remark)
 }
 
 pub fn access(_path: &str) -> Access {
@@ -91,6 +107,17 @@ fn ends_in_com_port(path: &str) -> bool {
     let stem = last.split(['.', ':']).next().unwrap_or(last);
     let (word, number) = stem.split_at_checked(3).unwrap_or((stem, ""));
     word.eq_ignore_ascii_case("com") && number.parse::<u32>().is_ok()
+}
+
+pub fn starter() -> (Starter, Option<PathBuf>) {
+    let folder = r"Microsoft\Windows\Start Menu\Programs\Startup";
+    let folder = config_home().map(|home| home.join(folder));
+    (Starter::StartupFolder, folder)
+}
+
+/// Everybody may.
+pub fn serial_group() -> Option<String> {
+    None
 }
 
 pub fn cannot_list() -> Option<&'static str> {
