@@ -1,7 +1,7 @@
 //! `serial-ws list`: the serial ports of this machine, as a table or as JSON. Opens none of them,
 //! since that would restart an Uno.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -9,10 +9,6 @@ use serde_json::{Value, json};
 use crate::escape::{shown, shown_json};
 use crate::port::enumerate::{Found, ports};
 use crate::sys::{self, Access, Holder};
-
-/// What Windows says when the reader of our output is gone, ERROR_PIPE_NOT_CONNECTED; Rust gives
-/// it no kind.
-const PIPE_NOT_CONNECTED: i32 = 233;
 
 const HEADINGS: [&str; 6] = ["PORT", "BOARD", "USB", "SERIAL NUMBER", "MAKER", "STATE"];
 
@@ -46,7 +42,7 @@ pub fn run(out: &mut dyn Write, options: Options) -> Result<()> {
         (false, false) => to_table(&ports),
     };
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if is_reader_gone(&error) => Ok(()),
+        Err(error) if sys::is_reader_gone(&error) => Ok(()),
         result => Ok(result?),
     }
 }
@@ -54,11 +50,6 @@ pub fn run(out: &mut dyn Write, options: Options) -> Result<()> {
 /// The facts about one port, as `--json` gives them.
 pub fn facts(port: &Found) -> Value {
     object(port, &State::of(port))
-}
-
-fn is_reader_gone(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::BrokenPipe
-        || (cfg!(windows) && error.raw_os_error() == Some(PIPE_NOT_CONNECTED))
 }
 
 /// What can be known of a port's state without opening it.
@@ -212,6 +203,8 @@ fn hints(ports: &[(State, Found)]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     fn sample() -> Vec<(State, Found)> {

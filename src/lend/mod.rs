@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 
 use crate::client::Address;
 use crate::shutdown::Signals;
+use crate::sys;
 use talk::Talk;
 
 /// How long `resume` waits for the port to be open. After it, it says how the port is instead.
@@ -166,7 +167,7 @@ async fn talk<T>(
 fn say(output: &mut impl Write, sentence: &str) -> Result<()> {
     match writeln!(output, "{sentence}") {
         // Nobody reads it any more, as after `| head -0`.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if sys::is_reader_gone(&error) => Ok(()),
         written => written.context("cannot write the output"),
     }
 }
