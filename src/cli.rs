@@ -21,7 +21,7 @@ use crate::{connect, duration, lend, list, service};
 /// clients send goes to the device. A page needs no library, only a WebSocket to
 /// ws://localhost:8080.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES, max_term_width = 100)]
+#[command(version, bin_name = "serial-ws", args_conflicts_with_subcommands = true, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Cli {
     /// What to do instead of running the bridge.
     #[command(subcommand)]

@@ -21,6 +21,8 @@ mod lend; // release, resume and upload
 mod loss; // the device goes and comes back, or does not read
 mod ports;
 mod simulated;
+#[cfg(unix)] // where wine is
+mod windows; // what only a program for Windows shows
 
 // The sketches of firmware/ on simulated boards, each ignored: tests/run firmware.
 #[cfg(target_os = "linux")]
