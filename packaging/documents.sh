@@ -13,7 +13,7 @@ cargo build --locked
 rm -rf $out
 mkdir -p $out/man $out/completions $out/debian
 
-"$program" man $out/man
+"$program" man --dir $out/man
 "$program" completions bash >$out/completions/serial-ws.bash
 "$program" completions zsh >$out/completions/_serial-ws
 "$program" completions fish >$out/completions/serial-ws.fish

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::fingerprint::Fingerprint;
 use crate::port::is_name;
 use crate::settings::{FlowControl, Line, Parity};
 use crate::view::{Ending, View};
@@ -318,6 +319,11 @@ pub struct ConnectArgs {
         hide_env_values = true
     )]
     pub token: Option<String>,
+    /// SHA-256 fingerprint of the certificate of a bridge with --tls self-signed, for wss:// and
+    /// https://
+    #[arg(long, value_name = "SHA256", env = "SERIAL_WS_FINGERPRINT")]
+    #[arg(hide_env_values = true)]
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// Which port of which bridge to lend.
@@ -343,6 +349,11 @@ pub struct LendArgs {
         hide_env_values = true
     )]
     pub token: Option<String>,
+    /// SHA-256 fingerprint of the certificate of a bridge with --tls self-signed, for wss:// and
+    /// https://
+    #[arg(long, value_name = "SHA256", env = "SERIAL_WS_FINGERPRINT")]
+    #[arg(hide_env_values = true)]
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// For how long to lend which port.
@@ -477,6 +488,7 @@ impl From<ConnectArgs> for connect::Options {
             count,
             raw,
             token,
+            fingerprint,
         } = args;
         let append = append.map(|ending| ending.to_string());
         let terminal = std::io::stdout().is_terminal();
@@ -487,14 +499,26 @@ impl From<ConnectArgs> for connect::Options {
             count,
             raw,
             token,
+            fingerprint,
             terminal,
         }
     }
 }
 
 impl From<LendArgs> for lend::Options {
-    fn from(LendArgs { url, port, token }: LendArgs) -> Self {
-        Self { url, port, token }
+    fn from(args: LendArgs) -> Self {
+        let LendArgs {
+            url,
+            port,
+            token,
+            fingerprint,
+        } = args;
+        Self {
+            url,
+            port,
+            token,
+            fingerprint,
+        }
     }
 }
 

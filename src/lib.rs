@@ -18,6 +18,7 @@ pub mod connect;
 pub mod doctor;
 pub mod duration;
 pub mod escape;
+pub mod fingerprint;
 pub mod hub;
 pub mod lend;
 pub mod list;

@@ -29,6 +29,7 @@ mod firmware;
 // What goes wrong at the door and behind it.
 #[cfg(unix)] // a terminal of our own
 mod ask; // pages that nobody allowed yet
+mod fuzz; // laws that hold for every input
 mod hostile; // handshakes that nobody honest sends
 mod http;
 mod lan; // other computers and the token

@@ -14,6 +14,7 @@ use serde_json::json;
 use tokio::net::TcpStream;
 
 use crate::client::Address;
+use crate::fingerprint::Fingerprint;
 use crate::print::print;
 use crate::shutdown::Signals;
 use talk::Talk;
@@ -38,6 +39,8 @@ pub struct Options {
     pub port: Option<String>,
     /// Secret of a bridge that asks for one
     pub token: Option<String>,
+    /// Fingerprint of the bridge's certificate, where this computer does not trust it by itself
+    pub fingerprint: Option<Fingerprint>,
 }
 
 impl Options {
@@ -45,7 +48,8 @@ impl Options {
         // Of the lines, which are not wanted here, one a second is the least that there is.
         let parameters = ["view=json".to_owned(), "latest=1".to_owned()];
         let (port, token) = (self.port.as_deref(), self.token.as_deref());
-        Address::new(&self.url, port, &parameters, token)
+        let address = Address::new(&self.url, port, &parameters, token)?;
+        Ok(address.with_fingerprint(self.fingerprint))
     }
 }
 
@@ -154,9 +158,10 @@ async fn take_back(talk: &mut Talk<'_>) -> String {
 /// Does an errand on a connection that is to become a WebSocket.
 async fn talk<T>(
     address: &Address,
-    mut stream: TcpStream,
+    stream: TcpStream,
     errand: impl AsyncFnOnce(Talk<'_>) -> Result<T>,
 ) -> Result<T> {
+    let mut stream = address.secure(stream).await?;
     match address.greet(&mut stream).await {
         Ok(socket) => errand(Talk::begin(socket).await?).await,
         Err(error) => Err(address.refusal(error, &mut stream).await),

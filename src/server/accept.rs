@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::policy::{Peer, Refusal};
-use super::{App, api, names};
+use super::{App, names};
 
 /// How long a connection has to send its request head; at the limit it is closed.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
@@ -86,8 +86,7 @@ impl Unfinished {
 }
 
 /// Accepts connections until the program stops.
-pub async fn run(listener: TcpListener, app: Arc<App>) {
-    let router = api::router(Arc::clone(&app));
+pub async fn run(listener: TcpListener, router: Router, app: Arc<App>) {
     let mut is_failing = false;
     loop {
         let accepted = tokio::select! {
@@ -132,11 +131,7 @@ async fn greet(stream: TcpStream, remote: SocketAddr, router: Router, app: &App)
         return;
     };
     let is_encrypted = first[0] == TLS_HANDSHAKE;
-    let peer = Peer {
-        remote: remote.ip().to_canonical(),
-        local: SocketAddr::new(local.ip().to_canonical(), local.port()),
-        is_encrypted,
-    };
+    let peer = Peer::new(remote, local, is_encrypted);
     match (is_encrypted, app.is_encrypted()) {
         (true, true) =>
         {

@@ -401,6 +401,15 @@ enum Key {
 }
 
 impl Peer {
+    /// Of a connection between these addresses.
+    pub fn new(remote: SocketAddr, local: SocketAddr, is_encrypted: bool) -> Self {
+        Self {
+            remote: remote.ip().to_canonical(),
+            local: SocketAddr::new(local.ip().to_canonical(), local.port()),
+            is_encrypted,
+        }
+    }
+
     /// Whether it is on this computer.
     pub fn is_loopback(&self) -> bool {
         self.remote.to_canonical().is_loopback()
