@@ -40,22 +40,15 @@ pub fn all(config: &ServerConfig) -> Result<Vec<TcpListener>> {
 /// Whether a bridge could listen on each address of `config`; an address family that the system
 /// lacks is passed over as it would be. Listens for a moment where it can.
 pub fn may_listen(config: &ServerConfig) -> Vec<(SocketAddr, Result<()>)> {
-    let listened = config.listen.iter().map(|&address| {
-        let listened = listen(address, config.any_family).map(drop);
-        (address, listened)
-    });
-    listened
-        .filter(|(_, listened)| {
-            let is_lacking = listened.as_ref().is_err_and(lacks_family);
-            !(config.any_family && is_lacking)
-        })
-        .map(|(address, listened)| {
-            (
-                address,
-                listened.map_err(|error| listen_error(error, address)),
-            )
-        })
-        .collect()
+    let mut all = Vec::new();
+    for &address in &config.listen {
+        match listen(address, config.any_family) {
+            Ok(_) => all.push((address, Ok(()))),
+            Err(error) if config.any_family && lacks_family(&error) => {}
+            Err(error) => all.push((address, Err(listen_error(error, address)))),
+        }
+    }
+    all
 }
 
 /// Listens; beside a listener for IPv4 if `is_one_of_two`.
@@ -94,6 +87,12 @@ fn listen_error(error: io::Error, address: SocketAddr) -> anyhow::Error {
     if error.kind() == io::ErrorKind::AddrInUse {
         let other = SocketAddr::new(address.ip(), port.checked_add(1).unwrap_or(8080));
         return anyhow::anyhow!("port {port} is in use. Choose another: --listen {other}");
+    }
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        let other = SocketAddr::new(address.ip(), 8080);
+        return anyhow::anyhow!(
+            "cannot listen on {address}: permission denied. Choose another: --listen {other}"
+        );
     }
     anyhow::Error::new(error).context(format!("cannot listen on {address}"))
 }

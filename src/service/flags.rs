@@ -181,6 +181,10 @@ mod tests {
         for name in ["web", "token", "tls-cert", "tls-key"] {
             assert!(names.iter().any(|known| known == name), "{name}");
         }
+        let command = Cli::command();
+        let is_path = |arg: &&clap::Arg| arg.get_value_hint() == ValueHint::AnyPath;
+        let mut short = command.get_arguments().filter(is_path);
+        assert!(short.all(|arg| arg.get_short().is_none()), "see words()");
     }
 
     #[test]
