@@ -12,9 +12,7 @@ mod wait;
 
 #[cfg(target_os = "linux")]
 pub use board::Board;
-#[cfg(unix)] // for the commands of a shell
-pub use bridge::Ended;
-pub use bridge::{Bridge, Program};
+pub use bridge::{Bridge, Ended, Program};
 pub use client::Client;
 pub use http::{RawSocket, bare, http, upgrade};
 pub use pair::Pair;
