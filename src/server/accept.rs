@@ -18,8 +18,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::policy::{Peer, Refusal};
-use super::{App, names};
+use super::App;
+use super::door::names;
+use super::door::{Peer, Refusal};
 
 /// How long a connection has to send its request head; at the limit it is closed.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);

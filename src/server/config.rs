@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::policy::Rights;
-use super::token::Token;
+use super::door::Rights;
+use super::door::token::Token;
 
 /// How clients reach the ports.
 #[derive(Clone, Debug)]

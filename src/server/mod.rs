@@ -1,33 +1,15 @@
 //! Above the hub: accepts connections, admits or refuses them, and serves HTTP and WebSocket.
 
 mod accept;
-mod api;
-mod ask;
-mod assets;
-mod bell;
-mod close;
 mod config;
-mod crowd;
-mod echo;
-mod folder;
-mod forecast;
-mod guesses;
-mod lan;
+mod door;
+mod http;
 mod listen;
-mod meter;
-mod metrics;
-mod names;
-mod operator;
-mod outbox;
-mod policy;
-mod pulse;
 mod route;
-mod session;
+mod socket;
 #[cfg(feature = "tls")]
 mod tls;
-mod token;
 mod transport;
-mod upgrade;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -47,17 +29,18 @@ use crate::settings::Settings;
 use crate::sys;
 
 use accept::Unfinished;
-use crowd::Crowd;
-use guesses::Guesses;
-use operator::{MOST_QUESTIONS, Operator};
-use policy::{Caller, Peer, Policy, Verdict};
+use door::crowd::Crowd;
+use door::guesses::Guesses;
+use door::operator::{MOST_QUESTIONS, Operator};
+use door::{Caller, Peer, Policy, Verdict, ask, lan};
+use http::{api, warn_of_hidden};
 
 pub use config::{ServerConfig, TlsConfig};
-pub use forecast::{Admission, admission, is_here};
+pub use door::Rights;
+pub use door::forecast::{Admission, admission, is_here};
+pub use door::names::{as_browsers_write, host_name};
+pub use door::token::Token;
 pub use listen::may_listen;
-pub use names::{as_browsers_write, host_name};
-pub use policy::Rights;
-pub use token::Token;
 
 /// A serial port as clients reach it.
 pub struct Port {
@@ -113,7 +96,7 @@ impl App {
     fn decide(&self, caller: Caller<'_>) -> Verdict {
         let (address, now) = (caller.peer.remote, Instant::now());
         if self.policy.looks_at_key(caller) && self.guesses.are_over(address, now) {
-            return Verdict::Refuse(policy::too_many_guesses());
+            return Verdict::Refuse(door::too_many_guesses());
         }
         let answers = |answers: &_| self.policy.decide(caller, answers);
         let verdict = self.operator.with_answers(answers);
@@ -168,7 +151,7 @@ impl Server {
     /// lacks.
     pub fn bind(config: ServerConfig, ports: Vec<Port>, stop: CancellationToken) -> Result<Self> {
         if let Some(web) = &config.web {
-            folder::warn_of_hidden(web);
+            warn_of_hidden(web);
         }
         let listeners = listen::all(&config)?;
         let token = match (&config.token, config.lan) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::policy::Purpose;
+use super::door::Purpose;
 use crate::escape::shown;
 use crate::hub::{Start, Unit};
 use crate::settings::Settings;

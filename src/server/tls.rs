@@ -13,7 +13,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::config::TlsConfig;
-use super::lan;
+use super::door::lan;
 use crate::fingerprint::Fingerprint;
 use crate::sys;
 

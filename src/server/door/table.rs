@@ -1,6 +1,10 @@
 //! Who may connect, as a table: each line is a request, and what becomes of it.
 
 use super::tests::{TOKEN, verdict_after};
+use std::collections::HashMap;
+
+use super::policy::Lan;
+use super::token::Token;
 use super::*;
 
 /// Who | what the bridge was told | where they are | what they ask for | what becomes of it | what

@@ -2,9 +2,8 @@
 
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 
-use super::ServerConfig;
-use super::policy::{self, Caller, Peer, Policy, Purpose, Rights, Verdict};
-use super::{ask, names};
+use super::{Caller, Peer, Policy, Purpose, Refusal, Rights, Verdict, ask, names, refused_page};
+use crate::server::ServerConfig;
 
 /// What happens to a page that connects from this computer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,12 +27,12 @@ pub enum Admission {
 /// What a bridge with this configuration does with a page of `origin`.
 pub fn admission(config: &ServerConfig, origin: &str) -> Admission {
     let Some(local) = config.listen.first().copied() else {
-        return refused(policy::refused_page(origin));
+        return refused(refused_page(origin));
     };
     let value = |text: &str| HeaderValue::from_str(text);
     let host = value(&format!("localhost:{}", local.port()));
     let (Ok(host), Ok(from)) = (host, value(origin)) else {
-        return refused(policy::refused_page(origin));
+        return refused(refused_page(origin));
     };
     let headers = HeaderMap::from_iter([(header::HOST, host), (header::ORIGIN, from)]);
     let caller = Caller {
@@ -51,14 +50,14 @@ pub fn admission(config: &ServerConfig, origin: &str) -> Admission {
     match policy.decide(caller, &ask::remembered()) {
         Verdict::Allow(rights) => Admission::Allowed(rights),
         Verdict::Ask(origin) => Admission::Asked {
-            remedy: policy::refused_page(&origin).remedy,
+            remedy: refused_page(&origin).remedy,
         },
         Verdict::Refuse(refusal) => refused(refusal),
     }
 }
 
-fn refused(refusal: policy::Refusal) -> Admission {
-    let policy::Refusal { reason, remedy, .. } = refusal;
+fn refused(refusal: Refusal) -> Admission {
+    let Refusal { reason, remedy, .. } = refusal;
     Admission::Refused { reason, remedy }
 }
 

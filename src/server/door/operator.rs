@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::policy::{Answers, Refusal, Rights};
+use super::{Answers, Refusal, Rights};
 
 /// How long after a line on the terminal the same line is not said again.
 const SAME_LINE_EVERY: Duration = Duration::from_secs(60);

@@ -12,9 +12,10 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::policy::{self, Caller, Peer, Purpose, Refusal, Rights, Verdict};
-use super::{App, Port, Token, assets, folder, metrics, route, upgrade};
+use super::{assets, folder, metrics, upgrade};
 use crate::hub::{Action, Lease};
+use crate::server::door::{self, Caller, Peer, Purpose, Refusal, Rights, Verdict};
+use crate::server::{App, Port, Token, route};
 use crate::view;
 
 /// All that is served, behind the door.
@@ -105,9 +106,9 @@ fn admit(app: &App, request: &Request, purpose: Purpose) -> Result<Rights, Refus
         Verdict::Allow(_) => Refusal::malformed("a request with a body"),
         Verdict::Refuse(refusal) => refusal,
         Verdict::Ask(origin) if app.operator.ask(&origin) => {
-            return Err(policy::asked_page(&origin));
+            return Err(door::asked_page(&origin));
         }
-        Verdict::Ask(origin) => policy::refused_page(&origin),
+        Verdict::Ask(origin) => door::refused_page(&origin),
     };
     app.operator.hear(&refusal);
     Err(refusal)
@@ -202,7 +203,7 @@ async fn hello(State(app): State<Arc<App>>, request: Request) -> Json<Value> {
     let origin = origin.and_then(|origin| origin.to_str().ok());
     let (rights, remedy) = match verdict {
         Verdict::Allow(rights) => (Some(rights), None),
-        Verdict::Ask(origin) => (None, Some(policy::refused_page(&origin).remedy)),
+        Verdict::Ask(origin) => (None, Some(door::refused_page(&origin).remedy)),
         Verdict::Refuse(refusal) => (None, Some(refusal.remedy)),
     };
     Json(json!({

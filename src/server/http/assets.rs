@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 macro_rules! embed {
     ($($path:literal)*) => {
-        &[$(($path, include_bytes!(concat!("../../web/", $path)))),*]
+        &[$(($path, include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/web/", $path)))),*]
     };
 }
 

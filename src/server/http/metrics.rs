@@ -3,8 +3,8 @@
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Port;
 use crate::hub::{Hub, STEPS, State};
+use crate::server::Port;
 
 /// One figure of each port.
 struct Figure {

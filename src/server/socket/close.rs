@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::meter::Abuse;
 use super::outbox::Outbox;
-use super::route::Mistake;
+use crate::server::route::Mistake;
 
 /// How long a client has to take our Close frame and answer it before its socket is closed.
 const GRACE: Duration = Duration::from_secs(1);

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::names;
 use super::operator::Operator;
-use super::policy::{Answers, Rights};
+use super::{Answers, Rights};
 use crate::escape::shown;
 use crate::sys;
 

@@ -1,32 +1,17 @@
-//! The door: who may connect, decided by the request and the address it came from. Pure: no I/O,
-//! no clock.
-//!
-//! A page on any web site can open `ws://localhost`, and a name that its owner points at this
-//! computer reaches it too (DNS rebinding). So the name that was asked for must be one of this
-//! computer's, and a page must come from this computer, unless the operator says otherwise. Other
-//! computers, where they may connect at all, need a token.
+//! The rules of the door. Pure: no I/O, no clock.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use axum::extract::Query;
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
+use axum::http::{StatusCode, header};
 
-use super::ServerConfig;
+use super::caller::{Caller, Purpose, only};
 use super::names::{self, Origin};
+use super::refusal::{Refusal, forbidden, malformed, refused_page, wrong_token};
 use super::token::Token;
 use crate::escape::shown;
+use crate::server::ServerConfig;
 use crate::sys;
-
-/// Headers by which a proxy says that somebody else is behind it.
-const FORWARDED: [&str; 6] = [
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-real-ip",
-    "via",
-];
 
 /// What the operator permits beside this computer's own names and pages.
 #[derive(Clone, Debug, Default)]
@@ -61,45 +46,6 @@ pub enum Rights {
     ReadOnly,
 }
 
-/// Between which addresses a connection is.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer {
-    /// Theirs.
-    pub remote: IpAddr,
-    /// Ours.
-    pub local: SocketAddr,
-    /// Whether it is encrypted.
-    pub is_encrypted: bool,
-}
-
-/// What a request is for, as far as it matters who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// What every page may load: nothing of the device is in it.
-    Public,
-    /// A page or a part of one: links of other sites may lead to it.
-    Page,
-    /// What the device said and how it is, and what acts on it.
-    Data,
-    /// A WebSocket.
-    Socket,
-}
-
-/// A request, as far as it matters who may connect.
-#[derive(Clone, Copy, Debug)]
-pub struct Caller<'a> {
-    /// GET and so on.
-    pub method: &'a Method,
-    /// What is asked for.
-    pub uri: &'a Uri,
-    /// All of its headers.
-    pub headers: &'a HeaderMap,
-    /// What it is for.
-    pub purpose: Purpose,
-    /// Where it comes from.
-    pub peer: Peer,
-}
-
 /// What is decided on a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -109,19 +55,6 @@ pub enum Verdict {
     Ask(String),
     /// It is refused.
     Refuse(Refusal),
-}
-
-/// A request that is not permitted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The HTTP status to answer with.
-    pub status: StatusCode,
-    /// What was refused, in words.
-    pub reason: String,
-    /// How it can be permitted; empty where it cannot.
-    pub remedy: String,
-    /// Whether it came with a secret that is not the right one.
-    pub is_guess: bool,
 }
 
 /// What the operator said about origins when asked: what their pages may do, None for "no".
@@ -323,65 +256,6 @@ impl Policy {
     }
 }
 
-/// Why a page is refused, and the flag that admits it.
-pub fn refused_page(origin: &str) -> Refusal {
-    let (reason, remedy) = match Origin::new(origin) {
-        Origin::Null => (
-            "a page with no address (opened from disk, or in a sandboxed frame of any web site; \
-             the browser does not say which)"
-                .to_owned(),
-            "open the page from a web server on this computer instead, or: --allow-origin null"
-                .to_owned(),
-        ),
-        Origin::Odd => (
-            format!("page from {}, which no browser sends", shown(origin)),
-            String::new(),
-        ),
-        _ => (
-            format!("page from {}", shown(origin)),
-            format!("to allow it: serial-ws --allow-origin {}", shown(origin)),
-        ),
-    };
-    Refusal {
-        status: StatusCode::FORBIDDEN,
-        reason,
-        remedy,
-        is_guess: false,
-    }
-}
-
-/// Why a page is refused about which the operator is being asked.
-pub fn asked_page(origin: &str) -> Refusal {
-    let remedy = "answer the question in the terminal where serial-ws runs, and try again";
-    Refusal {
-        remedy: remedy.to_owned(),
-        ..refused_page(origin)
-    }
-}
-
-/// Why an address is not listened to that showed many wrong secrets.
-pub fn too_many_guesses() -> Refusal {
-    Refusal {
-        status: StatusCode::TOO_MANY_REQUESTS,
-        reason: "too many wrong tokens from one address".to_owned(),
-        remedy: "wait a minute, and use the full address that was printed where serial-ws runs"
-            .to_owned(),
-        is_guess: false,
-    }
-}
-
-impl Refusal {
-    /// Makes no sense, whoever sent it.
-    pub fn malformed(reason: &str) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            reason: reason.to_owned(),
-            remedy: String::new(),
-            is_guess: false,
-        }
-    }
-}
-
 /// The name that was asked for.
 struct Host<'a> {
     /// With its port.
@@ -399,128 +273,3 @@ enum Key {
     /// By the cookie, from our own page.
     Cookie,
 }
-
-impl Peer {
-    /// Of a connection between these addresses.
-    pub fn new(remote: SocketAddr, local: SocketAddr, is_encrypted: bool) -> Self {
-        Self {
-            remote: remote.ip().to_canonical(),
-            local: SocketAddr::new(local.ip().to_canonical(), local.port()),
-            is_encrypted,
-        }
-    }
-
-    /// Whether it is on this computer.
-    pub fn is_loopback(&self) -> bool {
-        self.remote.to_canonical().is_loopback()
-    }
-
-    /// The cookie in which a browser keeps the secret: cookies of all ports are in one heap.
-    pub fn cookie_name(&self) -> String {
-        format!("serial-ws-{}", self.local.port())
-    }
-}
-
-impl Caller<'_> {
-    /// Whether it comes from this computer itself, and not from someone behind a proxy on it.
-    fn is_direct(&self) -> bool {
-        self.peer.is_loopback()
-            && !FORWARDED
-                .iter()
-                .any(|name| self.headers.contains_key(*name))
-    }
-
-    fn is_reading(&self) -> bool {
-        matches!(*self.method, Method::GET | Method::HEAD)
-    }
-
-    /// Decides on a request that names no origin: a program's, or a page's plain GET. The latter
-    /// tells in newer browsers where it comes from.
-    fn without_origin(&self) -> Result<(), Verdict> {
-        let site = only(self.headers, HeaderName::from_static("sec-fetch-site"))?;
-        let is = |name: &'static str, value: &str| {
-            self.headers.get(name).is_some_and(|found| found == value)
-        };
-        let is_link = is("sec-fetch-mode", "navigate") && is("sec-fetch-dest", "document");
-        match site {
-            None | Some("same-origin" | "none") => Ok(()),
-            Some(_) if self.purpose == Purpose::Page && is_link => Ok(()),
-            Some(_) => Err(forbidden(
-                "a request that a page of another site made".to_owned(),
-                "pages of this computer may ask; see /hello".to_owned(),
-            )),
-        }
-    }
-
-    /// The secret that the request shows openly: in its address, or as programs do.
-    fn shown_token(&self) -> Result<Option<String>, Verdict> {
-        let query = Query::<Vec<(String, String)>>::try_from_uri(self.uri);
-        let query = query.map(|Query(query)| query).unwrap_or_default();
-        let mut in_query = query.into_iter().filter(|(key, _)| key == "token");
-        if let Some((_, token)) = in_query.next() {
-            return match in_query.next() {
-                None => Ok(Some(token)),
-                Some(_) => Err(malformed("an address with two tokens")),
-            };
-        }
-        let Some(value) = only(self.headers, header::AUTHORIZATION)? else {
-            return Ok(None);
-        };
-        let bearer = value
-            .split_once(' ')
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        Ok(bearer.map(|(_, token)| token.trim().to_owned()))
-    }
-
-    fn cookie(&self) -> Option<&str> {
-        let name = self.peer.cookie_name();
-        let values = self.headers.get_all(header::COOKIE).iter();
-        values
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .find_map(|(key, value)| (key == name).then_some(value))
-    }
-}
-
-fn wrong_token() -> Verdict {
-    Verdict::Refuse(Refusal {
-        status: StatusCode::UNAUTHORIZED,
-        reason: "a wrong token".to_owned(),
-        remedy: "use the full address that was printed where serial-ws runs: it has ?token=…"
-            .to_owned(),
-        is_guess: true,
-    })
-}
-
-fn malformed(reason: &str) -> Verdict {
-    Verdict::Refuse(Refusal::malformed(reason))
-}
-
-fn forbidden(reason: String, remedy: String) -> Verdict {
-    Verdict::Refuse(Refusal {
-        status: StatusCode::FORBIDDEN,
-        reason,
-        remedy,
-        is_guess: false,
-    })
-}
-
-/// The value of a header that may come once.
-fn only(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Verdict> {
-    let mut values = headers.get_all(&name).iter();
-    let Some(first) = values.next() else {
-        return Ok(None);
-    };
-    if values.next().is_some() {
-        return Err(malformed(&format!("a request with two {name} headers")));
-    }
-    let text = first.to_str();
-    text.map(Some)
-        .map_err(|_| malformed(&format!("a {name} header that is not text")))
-}
-
-#[cfg(test)]
-mod table;
-#[cfg(test)]
-mod tests;

@@ -13,15 +13,16 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tracing::Instrument;
 
-use super::close::{self, Farewell};
-use super::crowd::{MOST_OF_ONE, Member};
-use super::outbox::Outbox;
-use super::policy::{Peer, Rights};
-use super::route::{self, Mistake, Target, Wishes};
-use super::session::Session;
-use super::transport::Transport;
-use super::{App, Port, echo};
 use crate::hub::{Position, Subscription};
+use crate::server::door::crowd::{MOST_OF_ONE, Member};
+use crate::server::door::{Peer, Rights};
+use crate::server::route::{self, Mistake, Target, Wishes};
+use crate::server::socket::close::{self, Farewell};
+use crate::server::socket::echo;
+use crate::server::socket::outbox::Outbox;
+use crate::server::socket::session::Session;
+use crate::server::transport::Transport;
+use crate::server::{App, Port};
 use crate::view::{self, View};
 
 /// Bytes that are read from a client at once, and kept for each client. The library's own choice

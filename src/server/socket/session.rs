@@ -13,14 +13,14 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
-use super::Port;
 use super::bell::Bell;
 use super::close::{self, Farewell};
 use super::outbox::{Io, Outbox, turn};
-use super::policy::Rights;
 use super::pulse::Pulse;
-use super::route::Wishes;
 use crate::hub::{Action, Event, Lane, Outcome, Position, Subscription, Taken};
+use crate::server::Port;
+use crate::server::door::Rights;
+use crate::server::route::Wishes;
 use crate::view::{self, Input, Part, View};
 
 /// A client's connection to one port.

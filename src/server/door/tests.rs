@@ -1,7 +1,11 @@
 //! What the policy decides, rule by rule; the table of who may connect is in `table`.
 
-use axum::http::HeaderValue;
+use std::collections::HashMap;
 
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use super::policy::Lan;
+use super::token::Token;
 use super::*;
 
 pub const TOKEN: &str = "K7QDXXYZ12345678";
