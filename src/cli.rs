@@ -21,7 +21,7 @@ use crate::{connect, duration, lend, list, service};
 /// clients send goes to the device. A page needs no library, only a WebSocket to
 /// ws://localhost:8080.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES, max_term_width = 100)]
+#[command(version, bin_name = "serial-ws", args_conflicts_with_subcommands = true, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Cli {
     /// What to do instead of running the bridge.
     #[command(subcommand)]
@@ -65,6 +65,11 @@ pub enum Command {
     /// the port cannot be had, it does not.
     #[command(after_long_help = UPLOAD_EXAMPLE)]
     Upload(UploadArgs),
+    /// Print what is in force and where it comes from, as a configuration file
+    ///
+    /// Takes the flags of the bridge. Lines that begin with # are defaults. What is printed can be
+    /// the file of a next run: serial-ws config --port sim > class.toml
+    Config(Box<BridgeArgs>),
     /// Look for what keeps a board or a page from connecting, and say what to do
     ///
     /// Looks at the serial ports, the TCP port, and the page, if its address is given, and opens no
@@ -116,6 +121,22 @@ pub struct BridgeArgs {
     /// Exit with an error instead of waiting when a port cannot be opened
     #[arg(long)]
     pub no_wait: bool,
+
+    /// File with settings [default: config.toml in the folder for configuration, if it is there]
+    ///
+    /// Its keys are the names of flags without their dashes, and flags count more than it does.
+    /// The command config shows where that folder is, and what is in force.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "SERIAL_WS_CONFIG",
+        hide_env_values = true
+    )]
+    pub config: Option<PathBuf>,
+
+    /// Part of that file to use: [profile.NAME]
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
 
     /// Settings of the ports that do not say otherwise.
     #[command(flatten)]
@@ -183,7 +204,7 @@ pub struct ServeArgs {
 
     /// Encrypt connections from other computers, with a certificate that serial-ws makes itself
     /// and of which browsers warn
-    #[arg(long, value_name = "KIND", conflicts_with = "tls_cert")]
+    #[arg(long, value_name = "KIND", conflicts_with_all = ["tls_cert", "tls_key"])]
     pub tls: Option<Tls>,
 
     /// Certificate to encrypt connections from other computers with, in PEM format

@@ -4,9 +4,13 @@
 use std::net::SocketAddr;
 
 use crate::support::network::{Network, kept};
-#[cfg(unix)]
-use crate::support::network::{file, home};
 use crate::support::{Bridge, Client, Program, http, upgrade};
+#[cfg(unix)]
+use crate::support::{
+    is_for_windows,
+    network::{file, home},
+    skip,
+};
 
 const TOKEN: &str = "correct-horse-battery";
 
@@ -52,6 +56,9 @@ async fn other_computers_need_the_token_that_is_kept() {
 #[tokio::test]
 async fn the_file_of_the_token_is_ours_alone() {
     use std::os::unix::fs::PermissionsExt;
+    if is_for_windows() {
+        return skip("on Windows the folder of the file is the user's alone");
+    }
     let Some(network) = Network::new("private", &[]).await else {
         return;
     };
@@ -67,7 +74,7 @@ async fn the_file_of_the_token_is_ours_alone() {
 async fn the_terminal_shows_the_address_and_a_code() {
     let home = home("shown");
     let text = home.to_str().expect("the folder is text");
-    let variables = [("XDG_CONFIG_HOME", text), ("HOME", text)];
+    let variables = [("XDG_CONFIG_HOME", text), ("HOME", text), ("APPDATA", text)];
     let arguments = ["--port", "sim", "--listen", "0.0.0.0:0"];
     let (program, _keys) = Program::start_at_a_terminal(&arguments, &variables);
     let bridge = Bridge::of(program, 1).await;

@@ -7,9 +7,9 @@ use tokio::{
     net::TcpStream,
 };
 
-#[cfg(unix)]
-use crate::support::Program;
 use crate::support::{Bridge, RawSocket, bare, upgrade, within};
+#[cfg(unix)]
+use crate::support::{Program, is_for_windows, skip};
 
 /// The limit of the program on connections that are no WebSockets yet.
 const MOST_UNFINISHED: usize = 64;
@@ -127,6 +127,9 @@ async fn a_flood_of_connections_disturbs_nobody() {
 #[cfg(unix)]
 #[tokio::test]
 async fn running_out_of_descriptors_costs_nobody_a_place() {
+    if is_for_windows() {
+        return skip("Windows has no limit on descriptors");
+    }
     const DESCRIPTORS: usize = 64;
     let arguments = ["--port", "sensor=sim", "--listen", "127.0.0.1:0"];
     let program = Program::start_with_descriptors(DESCRIPTORS, &arguments);

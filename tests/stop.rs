@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 #[cfg(target_os = "linux")]
 use crate::support::Program;
-use crate::support::{Bridge, Client, Pair, within};
+use crate::support::{Bridge, Client, Pair, is_for_windows, skip, within};
 
 /// By contract, the program has ended so long after the signal.
 const GONE: Duration = Duration::from_secs(2);
@@ -18,6 +18,9 @@ async fn ctrl_c_under_load_says_goodbye_and_ends_in_two_seconds() {
 
 #[tokio::test]
 async fn sigterm_under_load_says_goodbye_and_ends_in_two_seconds() {
+    if is_for_windows() {
+        return skip("Windows has no SIGTERM");
+    }
     ends_well(Signal::TERM).await;
 }
 
@@ -43,6 +46,9 @@ async fn ctrl_c_is_heard_from_the_moment_the_bridge_listens() {
 
 #[tokio::test]
 async fn a_terminal_that_goes_away_ends_the_bridge() {
+    if is_for_windows() {
+        return skip("Windows has no SIGHUP");
+    }
     let mut bridge = Bridge::start(&["--port", "sim"]).await;
     bridge.program.signal(Signal::HUP);
     bridge.program.ended().await.with(0, "");
@@ -91,6 +97,9 @@ async fn ends_well(signal: Signal) {
 #[cfg(target_os = "linux")] // systemd's way
 #[tokio::test]
 async fn a_service_manager_hears_when_the_bridge_is_ready() {
+    if is_for_windows() {
+        return skip("Windows has no systemd");
+    }
     let path = std::env::temp_dir().join(format!("serial-ws-test-{}-notify", std::process::id()));
     let socket = tokio::net::UnixDatagram::bind(&path).expect("a socket can be made");
     let name = path.to_str().expect("the path is text");

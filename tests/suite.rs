@@ -21,6 +21,8 @@ mod lend; // release, resume and upload
 mod loss; // the device goes and comes back, or does not read
 mod ports;
 mod simulated;
+#[cfg(unix)] // where wine is
+mod windows; // what only a program for Windows shows
 
 // The sketches of firmware/ on simulated boards, each ignored: tests/run firmware.
 #[cfg(target_os = "linux")]
@@ -40,6 +42,7 @@ mod tls; // encrypted connections
 mod web; // the built-in page, the folder of --web, --open
 
 // The program as a whole.
+mod config; // the file with settings
 mod doctor;
 mod manual; // pages and completions for other programs
 mod memory;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::support::{Bridge, Program, http};
+use crate::support::{Bridge, Program, http, is_for_windows, skip};
 
 /// A folder that goes with the test.
 struct Folder(PathBuf);
@@ -244,6 +244,9 @@ async fn open_shows_the_page_in_the_browser() {
 
 #[tokio::test]
 async fn where_no_browser_can_be_opened_the_bridge_runs_on() {
+    if is_for_windows() {
+        return skip("Windows finds what opens a page without any path");
+    }
     let program = Program::start_with(
         &["--port", "sim", "--listen", "127.0.0.1:0", "--open"],
         &[("PATH", "/no/such/folder")],

@@ -72,8 +72,8 @@ impl fmt::Display for Address {
 }
 
 impl Address {
-    /// Understands `ws://…`, `http://…`, the same encrypted, and a bare `HOST[:PORT][/PATH]`. A `port` that is named
-    /// goes before the path, and `parameters` such as `view=json` are added.
+    /// Understands `ws://…`, `http://…`, the same encrypted, and a bare `HOST[:PORT][/PATH]`. A
+    /// `port` that is named goes before the path, and `parameters` such as `view=json` are added.
     ///
     /// # Errors
     /// Why this is no address, and what one looks like.

@@ -1,7 +1,13 @@
 //! What the command line means, checked: the ports with their settings, and how to serve them.
 
+mod check;
+mod file;
+mod names;
 mod port;
+mod said;
 mod server;
+mod show;
+mod told;
 
 use std::collections::HashSet;
 
@@ -13,6 +19,8 @@ use crate::cli::{BridgeArgs, Cli};
 use crate::hub::Limits;
 use crate::port::PortConfig;
 use crate::server::ServerConfig;
+
+pub use told::Told;
 
 /// All that the bridge is told.
 #[derive(Clone, Debug)]

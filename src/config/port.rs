@@ -36,7 +36,8 @@ pub fn read(typed: &str, common: &PortArgs, no_wait: bool) -> Result<PortConfig>
 
 /// Reads settings such as `baud=115200` and `raw` by the definitions of the flags.
 fn port_args<'a>(settings: impl Iterator<Item = &'a str>) -> Result<PortArgs> {
-    let command = PortArgs::augment_args(clap::Command::new("--port").no_binary_name(true));
+    let command = PortArgs::augment_args(clap::Command::new("--port").no_binary_name(true))
+        .disable_help_flag(true);
     let flags = settings.map(|setting| format!("--{setting}"));
     let matches = command.try_get_matches_from(flags).map_err(|error| {
         if error.kind() == ErrorKind::UnknownArgument {

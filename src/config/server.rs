@@ -13,7 +13,7 @@ use crate::server::{Rights, ServerConfig, TlsConfig, Token, as_browsers_write, h
 const DEFAULT_TCP_PORT: u16 = 8080;
 
 /// The variable with the operator's own secret.
-const TOKEN_VARIABLE: &str = "SERIAL_WS_TOKEN";
+pub const TOKEN_VARIABLE: &str = "SERIAL_WS_TOKEN";
 
 /// Characters of the shortest secret that cannot be guessed at five guesses a minute.
 const SHORTEST_TOKEN: usize = 12;

@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::{self, Message, protocol::CloseFrame};
 
 use super::{Options, text};
 use crate::client::{Stream, lost};
+use crate::sys;
 
 /// How many messages are written at once when the output is slower than the bridge.
 const BATCH: usize = 64;
@@ -78,7 +79,7 @@ impl<'a, W: AsyncWrite + Unpin> Printer<'a, W> {
             let mut printed = Vec::new();
             let end = self.print(batch, &mut printed);
             match self.write(&printed).await {
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                Err(error) if sys::is_reader_gone(&error) => {
                     return Ok(Ending::OutputClosed);
                 }
                 written => written.context("cannot write the output")?,

@@ -20,7 +20,7 @@ use super::signals::{self, Script, Signalling};
 use super::until;
 use crate::hub::{Action, Data, Hub, Kind, Lease, Refusal, Request, Timestamp};
 use crate::settings::Settings;
-use crate::sys::LineErrors;
+use crate::sys::{self, LineErrors};
 use crate::view::View;
 
 /// Bytes that are read at once. A tty hands out at most 4 KiB on Linux, other systems more.
@@ -193,7 +193,7 @@ impl<'a> Link<'a> {
                         prefers = Prefers::Reading;
                         self.wrote(count);
                     }
-                    Err(error) if is_passing(&error) => rest = Some(Instant::now() + TRY_AGAIN),
+                    Err(error) if sys::is_passing(&error) => rest = Some(Instant::now() + TRY_AGAIN),
                     Err(error) => return End::Lost(error.to_string()),
                 },
                 () = until(rest) => rest = None,
@@ -353,11 +353,6 @@ async fn room(hub: &Hub, deadline: Option<Instant>) {
     }
 }
 
-/// Whether the device is as good as before.
-fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock)
-}
-
 /// Returns when every task that was ready has had its turn, so that a flood does not outrun
 /// clients that could keep up, and no line waits for the next read.
 async fn after_the_others() {
@@ -420,7 +415,8 @@ fn poll_write(
     let Some(Writing { bytes, written, .. }) = writing else {
         return Poll::Pending;
     };
-    match ready!(Pin::new(device).poll_write(cx, &bytes[*written..]))? {
+    let rest = &bytes[*written..];
+    match ready!(Pin::new(device).poll_write(cx, sys::piece(rest)))? {
         0 => Poll::Ready(Err(ErrorKind::WriteZero.into())),
         count => Poll::Ready(Ok(Step::Wrote(count))),
     }

@@ -1,15 +1,19 @@
 //! Opening a serial port, or a sentence on why that is not possible.
 
 use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serialport::ErrorKind;
 use tokio_serial::{SerialPortBuilderExt, SerialStream};
 
-use super::signals;
+use super::enumerate;
+use super::select::{Spec, choose};
+use super::{TRY_AGAIN, signals};
 use crate::escape::shown;
 use crate::hub::{State, Status};
 use crate::settings::{FlowControl, Parity, Settings};
-use crate::sys::{self, Access, Holder, PathKind};
+use crate::sys::{self, Access, Holder};
 
 /// What to do about something that is no serial port.
 pub const LIST: &str = "serial-ws list shows the serial ports";
@@ -64,7 +68,7 @@ impl Failure {
 /// # Errors
 /// Why it cannot be opened now.
 pub fn open(path: &str, settings: Settings) -> Result<SerialStream, Failure> {
-    let builder = tokio_serial::new(path, settings.baud)
+    let builder = tokio_serial::new(path, sys::rate(path, settings.baud))
         .data_bits(match settings.data_bits {
             5 => serialport::DataBits::Five,
             6 => serialport::DataBits::Six,
@@ -85,9 +89,10 @@ pub fn open(path: &str, settings: Settings) -> Result<SerialStream, Failure> {
             FlowControl::Software => serialport::FlowControl::Software,
             FlowControl::Hardware => serialport::FlowControl::Hardware,
         });
-    let mut device = builder
-        .open_native_async()
-        .map_err(|e| explain(&e, path, settings))?;
+    let mut device = patiently(sys::CLOSING, || {
+        let opened = builder.clone().open_native_async();
+        opened.map_err(|e| explain(&e, path, settings))
+    })?;
     if settings.no_reset
         && let Err(error) = sys::keep_lines_on_close(&device)
     {
@@ -102,6 +107,22 @@ pub fn open(path: &str, settings: Settings) -> Result<SerialStream, Failure> {
     Ok(device)
 }
 
+/// Opens a port that may only seem to be in use, because the system is still closing it.
+fn patiently<T>(
+    closing: Duration,
+    mut open: impl FnMut() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let deadline = Instant::now() + closing;
+    loop {
+        match open() {
+            Err(failure) if failure.status.state == State::Busy && Instant::now() < deadline => {
+                thread::sleep(TRY_AGAIN);
+            }
+            opened => return opened,
+        }
+    }
+}
+
 /// Why a port could not be opened, and what to do about it.
 fn explain(error: &serialport::Error, path: &str, settings: Settings) -> Failure {
     let shown_path = shown(path);
@@ -109,17 +130,15 @@ fn explain(error: &serialport::Error, path: &str, settings: Settings) -> Failure
         ErrorKind::Io(io::ErrorKind::PermissionDenied) => {
             let hint = match sys::access(path) {
                 Access::Denied { hint } => hint,
-                _ => None,
+                Access::Granted => None,
+                // Where ports are nobody's in particular, only another program can be in the way.
+                Access::Unknown => return busy(path),
             };
             denied(path, hint).into()
         }
         // The library says "no device" also of one that another program holds.
-        ErrorKind::NoDevice if sys::describe_path(path) == PathKind::Port => {
-            in_use(path, sys::holder(path).as_ref()).into()
-        }
-        ErrorKind::NoDevice | ErrorKind::Io(io::ErrorKind::NotFound) => {
-            Failure::absent(format!("no port {shown_path}"))
-        }
+        ErrorKind::NoDevice if !sys::is_missing(path) => busy(path),
+        ErrorKind::NoDevice | ErrorKind::Io(io::ErrorKind::NotFound) => absent(path),
         ErrorKind::InvalidInput | ErrorKind::Io(io::ErrorKind::InvalidInput) => Failure::hopeless(
             format!(
                 "cannot open {shown_path} at {} baud: the driver refuses it",
@@ -136,6 +155,19 @@ fn explain(error: &serialport::Error, path: &str, settings: Settings) -> Failure
             shown(&error.description)
         )),
     }
+}
+
+/// Says which ports are there instead.
+fn absent(path: &str) -> Failure {
+    let ports = enumerate::ports().unwrap_or_default();
+    match choose(&Spec::Path(path.to_owned()), &ports) {
+        Err(undecided) => Failure::absent(undecided.to_string()),
+        Ok(_) => Failure::absent(format!("no port {}", shown(path))),
+    }
+}
+
+fn busy(path: &str) -> Failure {
+    in_use(path, sys::holder(path).as_ref()).into()
 }
 
 /// What it means that the system does not let us open a port.
@@ -162,4 +194,28 @@ pub fn in_use(path: &str, holder: Option<&Holder>) -> Status {
     };
     let detail = format!("cannot open {}: in use by {holder}", shown(path));
     Status::new(State::Busy, detail).with_hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_the_system_is_still_closing_is_not_in_use() {
+        const LONG: Duration = Duration::from_secs(60);
+        let mut refusals = 2;
+        let opened = patiently(LONG, || match refusals {
+            0 => Ok(()),
+            _ => {
+                refusals -= 1;
+                Err(busy("COM3"))
+            }
+        });
+        assert!(opened.is_ok());
+        // Whatever else is the matter is told at once.
+        let absent = patiently::<()>(LONG, || Err(Failure::absent("no port COM3")));
+        assert!(absent.is_err_and(|failure| failure.is_absent));
+        let busy = patiently::<()>(Duration::ZERO, || Err(busy("COM3")));
+        assert!(busy.is_err_and(|failure| failure.status.state == State::Busy));
+    }
 }

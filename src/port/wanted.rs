@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use serialport::{ClearBuffer, SerialPort};
 use tokio_serial::SerialStream;
 
 use super::config::PortConfig;
@@ -117,7 +116,7 @@ impl Wanted {
             Ok((target, device))
         });
         match opening.await {
-            Ok(Ok((target, device))) => Ok(self.opened(target, device)),
+            Ok(Ok((target, device))) => Ok(self.opened(target, device).await),
             Ok(Err(failure)) => {
                 let failure: Failure = failure;
                 self.was_absent |= failure.is_absent;
@@ -130,11 +129,10 @@ impl Wanted {
         }
     }
 
-    fn opened(&mut self, target: Target, device: SerialStream) -> Opened {
+    async fn opened(&mut self, target: Target, mut device: SerialStream) -> Opened {
         if !self.was_absent {
-            // What waited in the system from before would pass for news. A driver that cannot
-            // discard it has none.
-            let _ = device.clear(ClearBuffer::Input);
+            // What waited in the system from before would pass for news.
+            sys::discard_input(&mut device).await;
         }
         self.claim(Some(target.path.clone()), target.identity.clone());
         let starts_whole = std::mem::take(&mut self.was_absent);

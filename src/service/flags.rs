@@ -5,11 +5,10 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
-use clap::builder::Resettable;
-use clap::{Command, CommandFactory, FromArgMatches, ValueHint};
+use clap::{Command, CommandFactory, ValueHint};
 
 use crate::cli::Cli;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Told};
 use crate::port::select::Spec;
 
 /// The variable with the operator's secret, which is no flag.
@@ -56,13 +55,11 @@ impl Flags {
     /// # Errors
     /// What cannot be meant for a service.
     pub fn check(typed: &[OsString]) -> Result<Self> {
-        // The service has other variables than this shell.
-        let command = Cli::command().mut_args(|arg| arg.env(Resettable::Reset));
         let name = OsStr::new(env!("CARGO_PKG_NAME")).to_owned();
         let all = std::iter::once(name).chain(typed.iter().cloned());
-        let matches = command.clone().try_get_matches_from(all);
-        let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
-        let cli = cli.unwrap_or_else(|error| error.exit());
+        let cli = Told::of_service(all)
+            .unwrap_or_else(|error| error.exit())
+            .cli;
         ensure!(
             cli.command.is_none(),
             "a service runs the bridge: after the two dashes come its flags, such as --port"
@@ -75,7 +72,7 @@ impl Flags {
         let config =
             Config::new(&cli.bridge).unwrap_or_else(|error| config::exit_with_usage(&error));
         Ok(Self {
-            words: words(typed, &path_flags(&command))?,
+            words: words(typed, &path_flags(&Cli::command()))?,
             ports: ports(&config)?,
             is_lan: config.server.lan.is_some(),
         })
@@ -188,6 +185,17 @@ mod tests {
         let is_path = |arg: &&clap::Arg| arg.get_value_hint() == ValueHint::AnyPath;
         let mut short = command.get_arguments().filter(is_path);
         assert!(short.all(|arg| arg.get_short().is_none()), "see words()");
+    }
+
+    #[test]
+    fn a_configuration_file_that_is_named_counts() {
+        let file = std::env::temp_dir().join(format!("serial-ws-service-{}", std::process::id()));
+        std::fs::write(&file, "lan = true\nport = '/dev/ttyS9'\n").unwrap();
+        let flags = flags(&format!("--config {}", file.display())).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        assert!(flags.is_lan);
+        assert_eq!(flags.ports, [Path::new("/dev/ttyS9")]);
+        assert_eq!(flags.words[1].text(), file);
     }
 
     #[track_caller]

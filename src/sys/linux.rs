@@ -26,9 +26,9 @@ use super::{Access, Holder, LineErrors, Starter};
 pub use neighbours::{listener, of_missing_ports, of_port};
 
 pub use super::unix::{
-    check_private, computer_name, create_private, create_private_folder, describe_path,
-    end_by_signal, forget_typed, ignores_hangup, is_in_foreground, is_terminal,
-    keep_lines_on_close, same_port,
+    CLOSING, check_private, computer_name, create_private, create_private_folder, describe_path,
+    discard_input, end_by_signal, forget_typed, ignores_hangup, is_in_foreground, is_missing,
+    is_passing, is_reader_gone, is_terminal, keep_lines_on_close, piece, same_port,
 };
 
 /// `ASYNC_LOW_LATENCY` of linux/tty_flags.h, one of the flags that every user may change.
@@ -179,6 +179,10 @@ pub fn config_home() -> Option<PathBuf> {
     named
         .filter(|folder| folder.is_absolute())
         .or_else(|| Some(std::env::home_dir()?.join(".config")))
+}
+
+pub fn rate(_path: &str, baud: u32) -> u32 {
+    baud
 }
 
 pub fn starter() -> (Starter, Option<PathBuf>) {

@@ -1,6 +1,7 @@
 //! macOS, and what we say on the other Unix systems: `lsof` tells who holds a port, and every
 //! port has two nodes, of which `/dev/cu.*` is the one to open.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
@@ -11,9 +12,9 @@ use super::unix;
 use super::{Access, Holder, LineErrors, Remark, Starter};
 
 pub use super::unix::{
-    check_private, computer_name, create_private, create_private_folder, describe_path,
-    end_by_signal, forget_typed, ignores_hangup, is_in_foreground, is_terminal,
-    keep_lines_on_close,
+    CLOSING, check_private, computer_name, create_private, create_private_folder, describe_path,
+    discard_input, end_by_signal, forget_typed, ignores_hangup, is_in_foreground, is_missing,
+    is_passing, is_reader_gone, is_terminal, keep_lines_on_close, piece,
 };
 
 /// Services of the system itself that look like serial ports.
@@ -21,6 +22,9 @@ const NOT_FOR_USERS: [&str; 3] = ["Bluetooth-Incoming-Port", "debug-console", "w
 
 /// The node that waits for a modem's carrier before it opens.
 const CALL_IN: &str = "/dev/tty.";
+
+/// What the names of pseudo-terminals begin with; those of serial ports have a dot there.
+const PTY: &str = "/dev/ttys";
 
 /// The node of the same port that opens at once.
 const CALL_OUT: &str = "/dev/cu.";
@@ -102,6 +106,13 @@ fn call_out(path: &str) -> String {
     }
 }
 
+/// The call that sets any rate fails on pseudo-terminals; 0 leaves it out.
+pub fn rate(path: &str, baud: u32) -> u32 {
+    let node = fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
+    let is_pty = node.to_str().is_some_and(|node| node.starts_with(PTY));
+    if is_pty { 0 } else { baud }
+}
+
 pub fn config_home() -> Option<PathBuf> {
     Some(std::env::home_dir()?.join("Library/Application Support"))
 }
@@ -165,5 +176,12 @@ mod tests {
         assert!(!has_hardware("/dev/tty.usbmodem14201"));
         assert!(!has_hardware("/dev/cu.Bluetooth-Incoming-Port"));
         assert!(same_port("/dev/cu.usbmodem1", "/dev/tty.usbmodem1"));
+    }
+
+    #[test]
+    fn a_pseudo_terminal_is_opened_without_a_rate() {
+        assert_eq!(rate("/dev/ttys004", 9600), 0);
+        assert_eq!(rate("/dev/cu.usbmodem1", 9600), 9600);
+        assert_eq!(rate("/dev/tty.usbserial-1", 9600), 9600);
     }
 }

@@ -8,6 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio_serial::SerialStream;
@@ -27,6 +28,9 @@ use linux as system;
 use macos as system;
 #[cfg(windows)]
 use windows as system;
+
+/// How long the system may refuse a port that was closed just now.
+pub const CLOSING: Duration = system::CLOSING;
 
 /// The other process that has a port open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,6 +172,11 @@ pub fn describe_path(path: &str) -> PathKind {
     system::describe_path(path)
 }
 
+/// Whether a port that could not be opened is not there. Never opens it.
+pub fn is_missing(path: &str) -> bool {
+    system::is_missing(path)
+}
+
 /// Whether a device that could not be opened as a serial port is a terminal at all. Opens it.
 pub fn is_terminal(path: &str) -> bool {
     system::is_terminal(path)
@@ -178,10 +187,35 @@ pub fn cannot_list() -> Option<&'static str> {
     system::cannot_list()
 }
 
+/// The rate to open a port with so that it has `baud`, where it is one that has a rate.
+pub fn rate(path: &str, baud: u32) -> u32 {
+    system::rate(path, baud)
+}
+
 /// Asks the driver to hand over what it receives at once instead of gathering it for a while, and
 /// returns whether it will. FTDI's adapters otherwise wait up to 16 ms.
 pub fn set_low_latency(port: &SerialStream) -> bool {
     system::set_low_latency(port)
+}
+
+/// As much of `bytes` as to write before asking how it went, so that what is called written is.
+pub fn piece(bytes: &[u8]) -> &[u8] {
+    system::piece(bytes)
+}
+
+/// Discards what a port that was just opened had received before.
+pub async fn discard_input(port: &mut SerialStream) {
+    system::discard_input(port).await;
+}
+
+/// Whether a device that could not be read or written is as good as before.
+pub fn is_passing(error: &io::Error) -> bool {
+    system::is_passing(error)
+}
+
+/// Whether nobody reads any more what we print, as after `| head`.
+pub fn is_reader_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe || system::is_reader_gone(error)
 }
 
 /// What went wrong on the line since the device was plugged in; None where it is not counted.

@@ -6,9 +6,11 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt}
 use std::path::Path;
 
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
 
 use rustix::process;
 use rustix::termios::{ControlModes, OptionalActions, tcgetattr, tcsetattr};
+use serialport::{ClearBuffer, SerialPort};
 use tokio_serial::SerialStream;
 
 use super::{Access, PathKind, StopSignal};
@@ -138,6 +140,34 @@ pub fn describe_path(path: &str) -> PathKind {
     } else {
         PathKind::NotAPort("a disk")
     }
+}
+
+/// A port that is closed can be opened again at once.
+pub const CLOSING: Duration = Duration::ZERO;
+
+pub fn piece(bytes: &[u8]) -> &[u8] {
+    bytes
+}
+
+pub async fn discard_input(port: &mut SerialStream) {
+    // A driver that cannot discard it has none.
+    let _ = port.clear(ClearBuffer::Input);
+}
+
+pub fn is_reader_gone(_error: &io::Error) -> bool {
+    false
+}
+
+pub fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+    )
+}
+
+/// Whether nothing is at `path`.
+pub fn is_missing(path: &str) -> bool {
+    describe_path(path) != PathKind::Port
 }
 
 /// The descriptor of an open port.

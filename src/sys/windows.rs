@@ -5,13 +5,64 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
+use tokio::io::AsyncReadExt;
+use tokio::time::timeout;
 use tokio_serial::SerialStream;
 
 use super::{Access, Holder, LineErrors, PathKind, Remark, Starter, StopSignal};
 
+/// `ERROR_TIMEOUT` of winerror.h.
+const ERROR_TIMEOUT: i32 = 1460;
+
+/// `ERROR_PIPE_NOT_CONNECTED` of winerror.h.
+const PIPE_NOT_CONNECTED: i32 = 233;
+
+/// How much is written at once, in bytes. More is faster, and less is known of it when it is lost.
+const WRITE_AT_ONCE: usize = 1024;
+
+/// How much the library reads at once, in bytes.
+const READ_AHEAD: usize = 4096;
+
+/// What a port has received before is read within this time.
+const READ_WITHIN: Duration = Duration::from_millis(10);
+
+/// No driver keeps more than so many reads; a device may go on sending meanwhile.
+const MOST_READS: usize = 16;
+
 /// What comes before the name of any device, where programs must be exact.
 const DEVICE_PREFIX: &str = r"\\.\";
+
+/// A port that was closed just now is refused for a moment, and every opening closes it once: the
+/// library opens it twice.
+pub const CLOSING: Duration = Duration::from_millis(500);
+
+/// The library calls all that it is given written, and learns later whether it was.
+pub fn piece(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.len().min(WRITE_AT_ONCE)]
+}
+
+/// The library begins to read as soon as the port is open. Discarding in the driver would abort
+/// that, which looks like a loss, and miss what was read already.
+pub async fn discard_input(port: &mut SerialStream) {
+    let mut scrap = [0; READ_AHEAD];
+    for _ in 0..MOST_READS {
+        match timeout(READ_WITHIN, port.read(&mut scrap)).await {
+            Ok(Ok(1..)) => {}
+            _ => return,
+        }
+    }
+}
+
+pub fn is_reader_gone(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(PIPE_NOT_CONNECTED)
+}
+
+/// A read may end with nothing, for the pause between two bytes that would have ended it.
+pub fn is_passing(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(ERROR_TIMEOUT)
+}
 
 pub fn holder(_path: &str) -> Option<Holder> {
     None
@@ -102,11 +153,22 @@ pub fn describe_path(path: &str) -> PathKind {
     }
 }
 
+/// Opening fails in the same way for a port that is not there and for one that another program has.
+/// The list has both of those that are there.
+pub fn is_missing(path: &str) -> bool {
+    let listed = serialport::available_ports();
+    listed.is_ok_and(|ports| !ports.iter().any(|port| same_port(&port.port_name, path)))
+}
+
 fn ends_in_com_port(path: &str) -> bool {
     let last = path.rsplit(['\\', '/']).next().unwrap_or(path);
     let stem = last.split(['.', ':']).next().unwrap_or(last);
     let (word, number) = stem.split_at_checked(3).unwrap_or((stem, ""));
     word.eq_ignore_ascii_case("com") && number.parse::<u32>().is_ok()
+}
+
+pub fn rate(_path: &str, baud: u32) -> u32 {
+    baud
 }
 
 pub fn starter() -> (Starter, Option<PathBuf>) {

@@ -4,6 +4,7 @@ import { copyFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { pathToFileURL } from "node:url";
 
 import { board, launch, open, pixels, quit, redirect, root, serve, sleep, standIn, start, until } from "./support.mjs";
 
@@ -122,6 +123,17 @@ for (const [name, [device, works]] of Object.entries(plain)) {
     const page = await open(t);
     await redirect(page, bridge.port);
     await page.goto(`${bridge.url}/${name}`);
+    await works(page);
+  });
+}
+
+for (const [file, device, works] of [["p5/OneNumber/index.html", ...sketches.OneNumber], ["plain/lines.html", ...plain["lines.html"]]]) {
+  test(`${file} from disk, when that is allowed`, async (t) => {
+    const bridge = await start(t, [...ports(device), "--allow-origin", "null"]);
+    const page = await open(t);
+    await redirect(page, bridge.port);
+    await standIn(page);
+    await page.goto(pathToFileURL(join(root, "web", file)).href);
     await works(page);
   });
 }

@@ -14,6 +14,8 @@ use std::{
 use serde_json::Value;
 use tokio::sync::watch;
 
+#[cfg(unix)]
+use super::wine;
 use super::{
     client::Client,
     http::{self, Reply},
@@ -230,7 +232,7 @@ impl Program {
     }
 
     fn proc_file(&self, file: &str) -> Option<String> {
-        let knowable = cfg!(target_os = "linux") && words().len() == 1;
+        let knowable = cfg!(target_os = "linux") && !is_emulated();
         let path = format!("/proc/{}/{file}", self.child.id());
         knowable.then(|| std::fs::read_to_string(path).expect("the program runs"))
     }
@@ -392,16 +394,31 @@ fn command(arguments: &[&str], variables: &[(&str, &str)]) -> (Command, Vec<Stri
             command.env_remove(name);
         }
     }
-    // What the one who runs the tests has allowed is not what a test expects.
-    for name in ["XDG_CONFIG_HOME", "APPDATA"] {
+    #[cfg(unix)]
+    if wine::runs_it() {
+        wine::give_up_configuration();
+    }
+    // What the one who runs the tests has allowed or configured is not what a test expects.
+    let home = cfg!(target_os = "macos").then_some("HOME");
+    for name in ["XDG_CONFIG_HOME", "APPDATA"].into_iter().chain(home) {
         command.env(name, std::env::temp_dir().join("serial-ws-test-nothing"));
     }
     command.envs(variables.iter().copied());
     (command, words)
 }
 
+/// Whether the program is for Windows, here or under wine.
+pub fn is_for_windows() -> bool {
+    cfg!(windows) || words().last().is_some_and(|word| word.ends_with(".exe"))
+}
+
+/// Whether another program runs it, such as wine or qemu.
+pub fn is_emulated() -> bool {
+    words().len() > 1
+}
+
 /// The command that starts the program.
-fn words() -> Vec<String> {
+pub fn words() -> Vec<String> {
     match std::env::var("SERIAL_WS_TEST_BIN") {
         Ok(command) => command.split_whitespace().map(str::to_owned).collect(),
         Err(_) => vec![env!("CARGO_BIN_EXE_serial-ws").to_owned()],

@@ -9,12 +9,16 @@ mod http;
 pub mod network;
 mod pair;
 mod wait;
+#[cfg(unix)]
+pub mod wine;
 
 #[cfg(target_os = "linux")]
 pub use board::Board;
 #[cfg(unix)] // for the commands of a shell
 pub use bridge::Ended;
-pub use bridge::{Bridge, Program};
+#[cfg(unix)]
+pub use bridge::is_emulated;
+pub use bridge::{Bridge, Program, is_for_windows};
 pub use client::Client;
 pub use http::{RawSocket, bare, http, upgrade};
 pub use pair::Pair;

@@ -5,6 +5,8 @@
 //! that exists already (com0com, socat, a null-modem cable): the program opens `a`, the test `b`,
 //! one test at a time.
 
+#[cfg(unix)]
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::{
@@ -15,6 +17,8 @@ use tokio::{
 use tokio_serial::SerialPortBuilderExt;
 
 use super::wait::within;
+#[cfg(unix)]
+use super::wine;
 
 /// Bytes read at once from the device's end.
 const READ_SIZE: usize = 64 * 1024;
@@ -136,6 +140,15 @@ impl Pair {
         panic!("there are no ptys here: name a pair in SERIAL_WS_TEST_PAIR");
     }
 
+    /// Where the port is among the files of this system.
+    #[cfg(target_os = "linux")]
+    pub fn node(&self) -> &std::path::Path {
+        match &self.plug {
+            Some(plug) => &plug.link,
+            None => self.path.as_ref(),
+        }
+    }
+
     /// Takes the port out of the system's sight; what holds it open keeps it.
     #[cfg(unix)]
     pub fn hide(&self) {
@@ -174,7 +187,7 @@ impl Pair {
     }
 
     /// The rate that the program set, where that can be seen from here.
-    #[cfg(unix)]
+    #[cfg(all(unix, not(target_os = "macos")))]
     pub fn rate(&self) -> Option<u32> {
         let settings = rustix::termios::tcgetattr(self.held.as_ref()?);
         Some(settings.expect("a pty has settings").output_speed())
@@ -270,13 +283,24 @@ pub fn terminal() -> (std::fs::File, std::fs::File) {
     let flags = fs::OFlags::RDWR | fs::OFlags::NOCTTY | fs::OFlags::CLOEXEC;
     let program = fs::open(&name, flags, fs::Mode::empty());
     let program = program.expect("the other end of a pty can be opened");
+    // So wide that no sentence is broken.
+    let size = rustix::termios::Winsize {
+        ws_row: 50,
+        ws_col: 500,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    rustix::termios::tcsetwinsize(&program, size).expect("a terminal can be wide");
     (person.into(), program.into())
 }
 
 /// A name for a pty that no other test uses, and that can come and go.
 #[cfg(unix)]
 struct Plug {
+    /// What the program is told to open.
     path: String,
+    /// Where the link to the pty is: at `path`, but for COM ports.
+    link: PathBuf,
     target: String,
 }
 
@@ -285,26 +309,31 @@ impl Plug {
     fn new(target: String) -> Self {
         use std::sync::atomic::{AtomicU32, Ordering};
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("serial-ws-test-{}-{count}", std::process::id());
-        let path = std::env::temp_dir().join(name).display().to_string();
-        let plug = Self { path, target };
+        let (path, link) = if wine::runs_it() {
+            wine::port()
+        } else {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("serial-ws-test-{}-{count}", std::process::id());
+            let link = std::env::temp_dir().join(name);
+            (link.display().to_string(), link)
+        };
+        let plug = Self { path, link, target };
         plug.push();
         plug
     }
 
     fn push(&self) {
-        std::os::unix::fs::symlink(&self.target, &self.path).expect("a link can be made");
+        std::os::unix::fs::symlink(&self.target, &self.link).expect("a link can be made");
     }
 
     fn pull(&self) {
-        std::fs::remove_file(&self.path).expect("the link can be removed");
+        std::fs::remove_file(&self.link).expect("the link can be removed");
     }
 }
 
 #[cfg(unix)]
 impl Drop for Plug {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
+        let _ = std::fs::remove_file(&self.link);
     }
 }

@@ -5,7 +5,7 @@ import { clock, visible } from "./parse.js";
 /** @typedef {import("./log.js").Row} Row */
 
 /** Rows on the page while new ones come, and while it stands still. */
-const FOLLOWING = 300, READING = 4000;
+const FOLLOWING = 150, READING = 4000;
 /** Characters of a row that are shown; Copy and Save have all of them. */
 const SHOWN = 2000;
 
