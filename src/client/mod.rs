@@ -46,6 +46,10 @@ pub struct Address {
     host: String,
     port: u16,
     /// The one that the bridge's certificate must have; without it, this computer must trust it.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(dead_code, reason = "nothing is encrypted")
+    )]
     fingerprint: Option<Fingerprint>,
 }
 
