@@ -7,7 +7,7 @@ for tool; do
   case $tool in
     about) cargo install --locked cargo-about@0.9.3 --features cli ;;
     deb) cargo install --locked cargo-deb@3.8.0 ;;
-    deny) cargo install --locked cargo-deny@0.19.0 ;;
+    deny) cargo install --locked cargo-deny@0.20.2 ;;
     zig)
       # zig is the C compiler and linker; cargo-zigbuild finds it by way of this python3.
       python3 -m venv "$HOME/.local/zig"
