@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::cli::ScopeArgs;
 use crate::sys::{self, Starter};
 
 /// Who starts it, and for whom.
@@ -31,6 +32,16 @@ pub struct Options {
     pub scope: Scope,
     /// Whether to say only what would be done.
     pub dry_run: bool,
+}
+
+impl From<ScopeArgs> for Options {
+    fn from(ScopeArgs { system, dry_run }: ScopeArgs) -> Self {
+        let scope = match system {
+            true => Scope::System,
+            false => Scope::User,
+        };
+        Self { scope, dry_run }
+    }
 }
 
 /// Lets the system start the bridge with `flags` from now on.
