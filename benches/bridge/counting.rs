@@ -12,8 +12,8 @@ use serial_ws::config::Config;
 use tokio_util::sync::CancellationToken;
 
 use crate::device::Device;
+use crate::effort::Effort;
 use crate::rig::Rig;
-use crate::run::Effort;
 use crate::subject::{Kind, Subject, bridge_arguments, free_address};
 use crate::table::{Table, Target};
 

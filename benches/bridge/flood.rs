@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use anyhow::Result;
 
+use crate::effort::Effort;
 use crate::rig::Rig;
-use crate::run::Effort;
 use crate::subject::Kind;
 use crate::table::{Table, Target, measure};
 

@@ -7,8 +7,8 @@ use anyhow::Result;
 
 use crate::client::connect_soon;
 use crate::device::Device;
+use crate::effort::Effort;
 use crate::rig::Load;
-use crate::run::Effort;
 use crate::subject::{Kind, Subject, serial_ws};
 use crate::table::{Table, Target, measure};
 

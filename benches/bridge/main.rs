@@ -16,6 +16,8 @@ mod counting;
 #[cfg(target_os = "linux")]
 mod device;
 #[cfg(target_os = "linux")]
+mod effort;
+#[cfg(target_os = "linux")]
 mod fanout;
 #[cfg(target_os = "linux")]
 mod flood;

@@ -5,20 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
+use crate::effort::Effort;
 use crate::subject::Kind;
 use crate::table::Table;
 use crate::{counting, fanout, flood, floor, idle, load, stalled, writers};
-
-/// How much to measure.
-#[derive(Clone, Copy)]
-pub struct Effort {
-    /// How often each subject is measured; medians are taken over these.
-    pub rounds: usize,
-    /// How long lines flow in one measurement.
-    pub time: Duration,
-    /// Whether the whole is to take about a minute.
-    pub is_short: bool,
-}
 
 type Scenario = fn(Effort, &[Kind], &mut Table) -> Result<()>;
 

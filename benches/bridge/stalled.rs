@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::client::{self, Frame};
 use crate::device::number;
+use crate::effort::Effort;
 use crate::rig::Rig;
-use crate::run::Effort;
 use crate::subject::Kind;
 use crate::table::{Table, Target, measure};
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anyhow::Result;
 
-use crate::run::Effort;
+use crate::effort::Effort;
 use crate::subject::{Kind, serial_ws};
 
 /// What a figure is to be.

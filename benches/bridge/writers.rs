@@ -6,8 +6,8 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::device::{Device, LINE, number, open_raw};
+use crate::effort::Effort;
 use crate::rig::Rig;
-use crate::run::Effort;
 use crate::subject::Kind;
 use crate::table::{Table, Target, measure};
 
