@@ -248,6 +248,11 @@ pub fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal() && system::is_in_foreground()
 }
 
+/// Whether terminals understand escape sequences; those of Windows do so when they are asked to.
+pub fn shows_colours() -> bool {
+    system::shows_colours()
+}
+
 /// Tells the service manager that started us, if one wants to know, how we are: `READY=1` or
 /// `STOPPING=1` (sd_notify(3)).
 pub fn tell_service_manager(state: &str) {

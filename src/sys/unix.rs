@@ -154,6 +154,10 @@ pub async fn discard_input(port: &mut SerialStream) {
     let _ = port.clear(ClearBuffer::Input);
 }
 
+pub fn shows_colours() -> bool {
+    true
+}
+
 pub fn is_reader_gone(_error: &io::Error) -> bool {
     false
 }

@@ -28,7 +28,7 @@ const READ_AHEAD: usize = 4096;
 const READ_WITHIN: Duration = Duration::from_millis(10);
 
 /// No driver keeps more than so many reads; a device may go on sending meanwhile.
-const MOST_READS: usize = 16;
+const MOST_READS: usize = 4;
 
 /// What comes before the name of any device, where programs must be exact.
 const DEVICE_PREFIX: &str = r"\\.\";
@@ -52,6 +52,10 @@ pub async fn discard_input(port: &mut SerialStream) {
             _ => return,
         }
     }
+}
+
+pub fn shows_colours() -> bool {
+    anstyle_query::windows::enable_ansi_colors().unwrap_or(false)
 }
 
 pub fn is_reader_gone(error: &io::Error) -> bool {

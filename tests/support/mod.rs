@@ -16,9 +16,7 @@ pub mod wine;
 pub use board::Board;
 #[cfg(unix)] // for the commands of a shell
 pub use bridge::Ended;
-#[cfg(unix)]
-pub use bridge::is_emulated;
-pub use bridge::{Bridge, Program, is_for_windows};
+pub use bridge::{Bridge, Program, is_emulated, is_for_windows};
 pub use client::Client;
 pub use http::{RawSocket, bare, http, upgrade};
 pub use pair::Pair;
