@@ -7,9 +7,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
+use crate::fingerprint::Fingerprint;
+use crate::port::is_name;
+use crate::settings::{FlowControl, Line, Parity};
 use crate::view::{Ending, View};
-use crate::{config, connect, duration, lend, list};
+use crate::{connect, duration, lend, list, service};
 
 /// Share a serial port with any number of web pages and programs over WebSocket
 ///
@@ -61,11 +65,38 @@ pub enum Command {
     /// the port cannot be had, it does not.
     #[command(after_long_help = UPLOAD_EXAMPLE)]
     Upload(UploadArgs),
+    /// Print what is in force and where it comes from, as a configuration file
+    ///
+    /// Takes the flags of the bridge. Lines that begin with # are defaults. What is printed can be
+    /// the file of a next run: serial-ws config --port sim > class.toml
+    Config(Box<BridgeArgs>),
+    /// Look for what keeps a board or a page from connecting, and say what to do
+    ///
+    /// Looks at the serial ports, the TCP port, and the page, if its address is given, and opens no
+    /// port. Takes the flags of the bridge, and looks at what it would do with them. Exits with 1
+    /// where there is something to do.
+    Doctor(Box<DoctorArgs>),
+    /// Have the bridge started by the system
+    Service(ServiceArgs),
+    /// Print the manual page of serial-ws or of one of its commands, in roff
+    ///
+    /// To read it on Linux: serial-ws man | man -l -
+    Man(ManArgs),
+    /// Print what a shell needs to complete flags and commands
+    #[command(after_long_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArgs),
 }
 
 const UPLOAD_EXAMPLE: &str = "\
 Example:
   serial-ws upload -- arduino-cli upload -b arduino:avr:uno -p /dev/ttyACM0 MySketch";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  bash: serial-ws completions bash > ~/.local/share/bash-completion/completions/serial-ws
+  zsh:  serial-ws completions zsh > DIR/_serial-ws, where DIR is one of $fpath
+  fish: serial-ws completions fish > ~/.config/fish/completions/serial-ws.fish
+  PowerShell, in its profile: serial-ws completions powershell | Out-String | Invoke-Expression";
 
 /// How to run the bridge.
 #[derive(Debug, Args)]
@@ -90,6 +121,22 @@ pub struct BridgeArgs {
     /// Exit with an error instead of waiting when a port cannot be opened
     #[arg(long)]
     pub no_wait: bool,
+
+    /// File with settings [default: config.toml in the folder for configuration, if it is there]
+    ///
+    /// Its keys are the names of flags without their dashes, and flags count more than it does.
+    /// The command config shows where that folder is, and what is in force.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "SERIAL_WS_CONFIG",
+        hide_env_values = true
+    )]
+    pub config: Option<PathBuf>,
+
+    /// Part of that file to use: [profile.NAME]
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
 
     /// Settings of the ports that do not say otherwise.
     #[command(flatten)]
@@ -157,7 +204,7 @@ pub struct ServeArgs {
 
     /// Encrypt connections from other computers, with a certificate that serial-ws makes itself
     /// and of which browsers warn
-    #[arg(long, value_name = "KIND", conflicts_with = "tls_cert")]
+    #[arg(long, value_name = "KIND", conflicts_with_all = ["tls_cert", "tls_key"])]
     pub tls: Option<Tls>,
 
     /// Certificate to encrypt connections from other computers with, in PEM format
@@ -251,42 +298,6 @@ impl PortArgs {
     }
 }
 
-/// Parity bit of each character.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Parity {
-    /// No parity bit
-    #[default]
-    None,
-    /// An odd number of ones
-    Odd,
-    /// An even number of ones
-    Even,
-}
-
-/// How the two sides keep each other from sending too much.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum FlowControl {
-    /// They do not
-    #[default]
-    None,
-    /// By XON and XOFF characters
-    Software,
-    /// By the lines RTS and CTS
-    Hardware,
-}
-
-/// What to do with a modem line after opening.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Line {
-    /// Assert it
-    #[default]
-    On,
-    /// Release it
-    Off,
-    /// Leave it as the system sets it
-    Keep,
-}
-
 /// How to list ports.
 #[derive(Debug, Args)]
 pub struct ListArgs {
@@ -329,6 +340,11 @@ pub struct ConnectArgs {
         hide_env_values = true
     )]
     pub token: Option<String>,
+    /// SHA-256 fingerprint of the certificate of a bridge with --tls self-signed, for wss:// and
+    /// https://
+    #[arg(long, value_name = "SHA256", env = "SERIAL_WS_FINGERPRINT")]
+    #[arg(hide_env_values = true)]
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// Which port of which bridge to lend.
@@ -354,6 +370,11 @@ pub struct LendArgs {
         hide_env_values = true
     )]
     pub token: Option<String>,
+    /// SHA-256 fingerprint of the certificate of a bridge with --tls self-signed, for wss:// and
+    /// https://
+    #[arg(long, value_name = "SHA256", env = "SERIAL_WS_FINGERPRINT")]
+    #[arg(hide_env_values = true)]
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// For how long to lend which port.
@@ -378,9 +399,96 @@ pub struct UploadArgs {
     pub command: Vec<OsString>,
 }
 
+/// What to look at.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Address of a page that should connect, as the browser shows it
+    pub page: Option<String>,
+    /// How the bridge is run.
+    #[command(flatten)]
+    pub bridge: BridgeArgs,
+}
+
+/// Which manual page to print.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Command to print the page of [default: serial-ws itself]
+    #[arg(value_name = "COMMAND")]
+    pub command: Vec<String>,
+    /// Folder to write all pages to, instead of printing one
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    pub dir: Option<PathBuf>,
+}
+
+/// For which shell.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: Shell,
+}
+
+/// What to do with the service.
+#[derive(Debug, Args)]
+pub struct ServiceArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: ServiceAction,
+}
+
+/// What to do with the service.
+#[derive(Debug, Subcommand)]
+pub enum ServiceAction {
+    /// Start the bridge now and whenever you log in, or with the computer
+    ///
+    /// Says each file that it writes and each command that it runs. With systemd only; on macOS and
+    /// Windows it shows what to do. Run it again to change the flags.
+    #[command(after_long_help = INSTALL_EXAMPLE)]
+    Install(InstallArgs),
+    /// Stop it, and undo what install did
+    Remove(ScopeArgs),
+    /// Say whether it is installed and runs; exits with 1 where it does not run
+    Status,
+}
+
+const INSTALL_EXAMPLE: &str = "\
+Example:
+  serial-ws service install -- --port /dev/ttyACM0 --baud 115200";
+
+/// What is to be started, and for whom.
+#[derive(Debug, Args)]
+pub struct InstallArgs {
+    /// For whom.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    /// Flags of the bridge, after two dashes
+    #[arg(last = true)]
+    pub flags: Vec<OsString>,
+}
+
+/// For whom it is started.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct ScopeArgs {
+    /// For the whole computer, from its start on, as a user with few rights; needs sudo
+    #[arg(long)]
+    pub system: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+impl From<ScopeArgs> for service::Options {
+    fn from(ScopeArgs { system, dry_run }: ScopeArgs) -> Self {
+        let scope = match system {
+            true => service::Scope::System,
+            false => service::Scope::User,
+        };
+        Self { scope, dry_run }
+    }
+}
+
 /// Reads the name of a port.
 fn port_name(text: &str) -> Result<String, &'static str> {
-    match config::is_name(text) {
+    match is_name(text) {
         true => Ok(text.to_owned()),
         false => Err("the name of a port has letters, digits, - and _ only, such as ttyACM0"),
     }
@@ -401,6 +509,7 @@ impl From<ConnectArgs> for connect::Options {
             count,
             raw,
             token,
+            fingerprint,
         } = args;
         let append = append.map(|ending| ending.to_string());
         let terminal = std::io::stdout().is_terminal();
@@ -411,14 +520,26 @@ impl From<ConnectArgs> for connect::Options {
             count,
             raw,
             token,
+            fingerprint,
             terminal,
         }
     }
 }
 
 impl From<LendArgs> for lend::Options {
-    fn from(LendArgs { url, port, token }: LendArgs) -> Self {
-        Self { url, port, token }
+    fn from(args: LendArgs) -> Self {
+        let LendArgs {
+            url,
+            port,
+            token,
+            fingerprint,
+        } = args;
+        Self {
+            url,
+            port,
+            token,
+            fingerprint,
+        }
     }
 }
 

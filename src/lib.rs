@@ -12,16 +12,23 @@
 
 pub mod cli;
 pub mod client;
+pub mod completions;
 pub mod config;
 pub mod connect;
+pub mod doctor;
 pub mod duration;
 pub mod escape;
+pub mod fingerprint;
 pub mod hub;
 pub mod lend;
 pub mod list;
 pub mod log;
+pub mod man;
 pub mod port;
+pub mod print;
 pub mod server;
+pub mod service;
+pub mod settings;
 pub mod shutdown;
 pub mod sys;
 pub mod view;

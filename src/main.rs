@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use clap::Parser;
-use serial_ws::cli::{BridgeArgs, Cli, Command, ConnectArgs};
-use serial_ws::config::{self, Config};
+use serial_ws::cli::{BridgeArgs, Command, ConnectArgs, DoctorArgs, ManArgs, ServiceAction};
+use serial_ws::config::{self, Config, Told};
 use serial_ws::port::Closed;
+use serial_ws::print::print;
 use serial_ws::shutdown::Signals;
-use serial_ws::{connect, lend, list, log, shutdown, sys};
+use serial_ws::{completions, connect, doctor, lend, list, log, man, service, shutdown, sys};
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 
@@ -18,9 +18,9 @@ use tokio_util::sync::CancellationToken;
 const STOP_WITHIN: Duration = Duration::from_millis(1800);
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    log::start(cli.log);
-    match run(cli) {
+    let told = Told::new(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    log::start(told.cli.log);
+    match run(told) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("serial-ws: {error:#}");
@@ -29,21 +29,27 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<ExitCode> {
+fn run(told: Told) -> Result<ExitCode> {
     // All the work is in system calls, and several threads would mostly wake each other up.
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start")?;
-    let outcome = runtime.block_on(command(cli));
+    let outcome = runtime.block_on(command(told));
     // A thread may be waiting for a line that nobody will type, or for a device.
     runtime.shutdown_background();
     outcome
 }
 
-async fn command(cli: Cli) -> Result<ExitCode> {
-    match cli.command {
-        None => bridge(&cli.bridge).await?,
+async fn command(told: Told) -> Result<ExitCode> {
+    match told.cli.command {
+        None => {
+            if let Some(file) = told.file() {
+                tracing::info!("with the settings in {}", file.display());
+            }
+            bridge(&told.cli.bridge).await?;
+        }
+        Some(Command::Config(ref args)) => print(&mut stdout(), told.show(&checked(args)))?,
         Some(Command::List(args)) => list::run(&mut stdout(), args.into())?,
         Some(Command::Connect(args)) => connect(args).await?,
         Some(Command::Release(args)) => {
@@ -54,6 +60,33 @@ async fn command(cli: Cli) -> Result<ExitCode> {
             let code = lend::upload(args.lend.into(), &args.command).await?;
             return Ok(code.into());
         }
+        Some(Command::Doctor(args)) => return doctor(*args).await,
+        Some(Command::Man(ManArgs { dir: Some(dir), .. })) => man::write_to(&dir)?,
+        Some(Command::Man(args)) => print(&mut stdout(), man::page(&args.command)?)?,
+        Some(Command::Completions(args)) => {
+            print(&mut stdout(), completions::script(args.shell))?;
+        }
+        Some(Command::Service(args)) => return service(args.action),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn doctor(args: DoctorArgs) -> Result<ExitCode> {
+    let config = checked(&args.bridge);
+    let is_well = doctor::run(&config, args.page.as_deref(), &mut stdout()).await?;
+    Ok(match is_well {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+fn service(action: ServiceAction) -> Result<ExitCode> {
+    let out = &mut stdout();
+    match action {
+        ServiceAction::Install(args) => service::install(args.scope.into(), &args.flags, out)?,
+        ServiceAction::Remove(args) => service::remove(args.into(), out)?,
+        ServiceAction::Status if service::status(out)? => {}
+        ServiceAction::Status => return Ok(ExitCode::FAILURE),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -68,8 +101,12 @@ async fn connect(args: ConnectArgs) -> Result<()> {
     connect::run(args.into(), connect::stdin(), tokio::io::stdout(), stop).await
 }
 
+fn checked(args: &BridgeArgs) -> Config {
+    Config::new(args).unwrap_or_else(|error| config::exit_with_usage(&error))
+}
+
 async fn bridge(args: &BridgeArgs) -> Result<()> {
-    let config = Config::new(args).unwrap_or_else(|error| config::exit_with_usage(&error));
+    let config = checked(args);
     let stop = CancellationToken::new();
     // Before anyone is told that the bridge is there, so that no signal ends it without order.
     let mut signals = Signals::listen()?;

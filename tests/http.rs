@@ -1,6 +1,8 @@
 //! The door: HTTP on the same port, who is let in, and what is not even HTTP.
 
-use crate::support::{Bridge, Client, bare, http, upgrade};
+use serde_json::json;
+
+use crate::support::{Bridge, Client, Pair, bare, http, upgrade};
 
 #[tokio::test]
 async fn there_is_a_page_at_the_root() {
@@ -58,10 +60,57 @@ async fn metrics_are_figures_of_each_port() {
     for line in metrics.lines().filter(|line| !line.starts_with('#')) {
         let (name, value) = line.rsplit_once(' ').expect("a figure has a value");
         assert!(name.starts_with("serial_ws_"), "{line}");
-        assert!(name.ends_with("{port=\"sensor\"}"), "{line}");
-        value.parse::<u64>().expect("a value is a number");
+        assert!(name.contains("{port=\"sensor\""), "{line}");
+        value.parse::<f64>().expect("a value is a number");
     }
-    assert!(metrics.contains("serial_ws_port_open{port=\"sensor\"} 1\n"));
+    assert!(metrics.contains("serial_ws_port_state{port=\"sensor\",state=\"open\"} 1\n"));
+    assert!(metrics.contains("serial_ws_port_state{port=\"sensor\",state=\"lost\"} 0\n"));
+}
+
+#[tokio::test]
+async fn metrics_tell_how_long_delivering_took_but_not_of_what_waits_on_purpose() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let before = deliveries(&bridge).await;
+    let mut page = bridge.client("/?view=json").await;
+    let mut seldom = bridge.client("/?view=json&latest=100").await;
+    page.json_of("hello").await;
+    seldom.json_of("hello").await;
+    for line in ["1", "2"] {
+        pair.device.write(format!("{line}\n")).await;
+        assert_eq!(page.json_of("line").await["text"], line);
+        assert_eq!(seldom.json_of("line").await["text"], line);
+    }
+    let mut late = bridge.client("/?view=json&history=2").await;
+    late.json_of("hello").await;
+    for line in ["1", "2"] {
+        assert_eq!(late.json_of("line").await["text"], line);
+    }
+    // Whose question is answered, what was sent to them before has been counted.
+    for client in [&mut page, &mut seldom, &mut late] {
+        let question = json!({"type": "write", "text": "x", "id": 1});
+        client.send_json(question).await;
+        client.json_of("ack").await;
+    }
+    let after = deliveries(&bridge).await;
+    assert!(after.is_sorted(), "{after:?}");
+    assert_eq!(after.last().unwrap() - before.last().unwrap(), 2);
+}
+
+/// The steps of the histogram, the last of which counts all.
+async fn deliveries(bridge: &Bridge) -> Vec<u64> {
+    let metrics = bridge.get("/metrics").await.body;
+    let lines = metrics.lines().filter_map(|line| line.rsplit_once(' '));
+    let named = |part: &'static str| {
+        let lines = lines.clone().filter(move |(name, _)| name.contains(part));
+        lines.map(|(_, value)| value.parse().expect("a count is a number"))
+    };
+    let totals: Vec<u64> = named("delivery_seconds_bucket").collect();
+    assert_eq!(
+        totals.last().copied(),
+        named("delivery_seconds_count").next()
+    );
+    totals
 }
 
 #[tokio::test]

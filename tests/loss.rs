@@ -28,6 +28,8 @@ async fn a_device_that_returns_is_used_again_without_anyone_doing_anything() {
         page.send("hello").await;
         pair.device.expect("hello").await;
     }
+    let counters = &bridge.port("board").await["counters"];
+    assert_eq!(counters["reconnects"], 3, "{counters}");
 }
 
 #[tokio::test]

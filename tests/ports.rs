@@ -289,11 +289,15 @@ mod unix {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn listing_the_ports_opens_none() {
-        let pair = Pair::open().await;
+    async fn listing_the_ports_and_looking_at_them_opens_none() {
+        let mut pair = Pair::open().await;
+        pair.let_go();
         let opened = Opened::watch(pair.node());
         Program::run(&["list", "--all"]).await.with(0, "");
         assert_eq!(opened.count(), 0, "list opened a port");
+        let arguments = ["doctor", "--port", &pair.path, "--listen", "127.0.0.1:0"];
+        Program::run(&arguments).await.with(0, "");
+        assert_eq!(opened.count(), 0, "doctor opened a port");
     }
 
     /// Counts how often a port was opened or closed, whoever did it.

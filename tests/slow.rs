@@ -1,9 +1,11 @@
 //! Clients that do not keep up: they lose the oldest, are told how much, and delay nobody.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde_json::Value;
+use tokio::task::JoinSet;
 
 use crate::support::{Bridge, Client, Pair};
 
@@ -194,30 +196,31 @@ async fn max_behind_is_how_long_a_client_may_be_late() {
 }
 
 #[tokio::test]
-async fn a_flood_reaches_a_client_that_keeps_up_whole() {
+async fn a_flood_reaches_all_clients_that_keep_up_whole_beside_one_that_does_not() {
     const SIZE: usize = 16 * 1024 * 1024;
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let mut client = bridge.client("/?view=raw").await;
-    let flood: Vec<u8> = (0_u64..)
+    let _stalled = Client::open_narrow(bridge.address(), "/?view=raw").await;
+    let flood: Arc<[u8]> = (0_u64..)
         .flat_map(|n| line(n).into_bytes())
         .take(SIZE)
         .collect();
-    let sent = flood.clone();
-    let device = tokio::spawn(async move {
-        pair.device.write(sent).await;
-        pair
-    });
-    let mut received = 0;
-    while received < SIZE {
-        let bytes = client.bytes().await;
-        assert!(
-            flood[received..].starts_with(&bytes),
-            "a gap or a change after {received} bytes"
-        );
-        received += bytes.len();
+    let mut tasks = JoinSet::new();
+    for _ in 0..3 {
+        let (mut client, flood) = (bridge.client("/?view=raw").await, Arc::clone(&flood));
+        tasks.spawn(async move {
+            let mut received = 0;
+            while received < SIZE {
+                let bytes = client.bytes().await;
+                assert!(
+                    flood[received..].starts_with(&bytes),
+                    "a gap or a change after {received} bytes"
+                );
+                received += bytes.len();
+            }
+        });
     }
-    device.await.expect("the device does not panic");
+    tokio::join!(pair.device.write(flood), tasks.join_all());
 }
 
 /// Sends a batch of lines from `first` on and waits until a client that keeps up has them all.

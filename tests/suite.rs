@@ -31,6 +31,7 @@ mod firmware;
 // What goes wrong at the door and behind it.
 #[cfg(unix)] // a terminal of our own
 mod ask; // pages that nobody allowed yet
+mod fuzz; // laws that hold for every input
 mod hostile; // handshakes that nobody honest sends
 mod http;
 mod lan; // other computers and the token
@@ -41,8 +42,13 @@ mod tls; // encrypted connections
 mod web; // the built-in page, the folder of --web, --open
 
 // The program as a whole.
+mod config; // the file with settings
+mod doctor;
+mod manual; // pages and completions for other programs
 mod memory;
 mod readme; // what it shows is what the program says
+#[cfg(target_os = "linux")] // where systemd is
+mod service;
 #[cfg(unix)] // the signals of a terminal
 mod stop;
 mod terminal; // what is typed, `list`, `connect`

@@ -56,10 +56,12 @@ async fn list_prints_a_table_or_json() {
 }
 
 #[tokio::test]
-async fn a_closed_stdout_ends_list_quietly() {
+async fn a_closed_stdout_ends_what_prints_quietly() {
     for arguments in [
         &["list", "--all"][..],
         &["list", "--json", "--all"],
+        &["man"],
+        &["completions", "zsh"],
         &["--help"],
     ] {
         let mut program = Program::start(arguments);

@@ -16,7 +16,7 @@ use tokio_rustls::{
 use tokio_tungstenite::client_async;
 
 use crate::support::network::{Network, home, kept};
-use crate::support::{Bridge, Client, http, within};
+use crate::support::{Bridge, Client, Program, http, within};
 
 #[tokio::test]
 async fn another_computer_encrypts_and_this_one_need_not() {
@@ -73,6 +73,55 @@ async fn a_certificate_that_is_none_ends_the_program_and_says_which() {
     Bridge::fail(&["--port", "sim", "--tls-cert", readme])
         .await
         .with(2, "--tls-key");
+}
+
+#[tokio::test]
+async fn the_commands_trust_a_fingerprint_that_was_compared_or_what_this_computer_trusts() {
+    let Some(network) = Network::new("tls-client", &["--tls", "self-signed"]).await else {
+        return;
+    };
+    let Network { bridge, at, home } = &network;
+    let said = bridge.program.said("SHA-256 fingerprint: ").await;
+    let (_, shown) = said.rsplit_once(": ").expect("it is shown");
+    let (url, token) = (format!("wss://{at}/"), kept(home));
+    let connect = ["connect", &url, "--count", "1", "--token", &token];
+
+    let untrusting = Program::run(&connect).await;
+    untrusting.with(1, &format!("--fingerprint {shown}"));
+    let wrong = "00".repeat(32);
+    let deceived = Program::run(&[&connect[..], &["--fingerprint", &wrong]].concat()).await;
+    deceived.with(1, "another fingerprint");
+    Program::run(&[&connect[..], &["--fingerprint", shown]].concat())
+        .await
+        .with(0, "");
+    let trusted = home.join("serial-ws/tls-cert.pem");
+    let trusted = trusted.to_str().expect("the path is text");
+    Program::start_with(&connect, &[("SSL_CERT_FILE", trusted)])
+        .ended()
+        .await
+        .with(0, "");
+
+    let url = format!("https://{at}");
+    for command in ["release", "resume"] {
+        let lend = [command, "--url", &url, "--token", &token];
+        Program::run(&lend).await.with(1, "--fingerprint");
+        Program::run(&[&lend[..], &["--fingerprint", shown]].concat())
+            .await
+            .with(0, "");
+    }
+    // Where the bridge has the port, a command that needs it must not run.
+    let upload = ["upload", "--url", &url, "--token", &token, "--", "true"];
+    Program::run(&upload).await.with(1, "--fingerprint");
+}
+
+#[tokio::test]
+async fn a_bridge_that_does_not_encrypt_is_told_apart() {
+    let bridge = Bridge::start(&["--port", "sim"]).await;
+    let url = format!("wss://{}", bridge.address());
+    let connect = ["connect", &url];
+    Program::run(&connect)
+        .await
+        .with(1, "does not seem to encrypt");
 }
 
 /// A connection encrypted with the certificate that is kept at `home`, and no other.

@@ -181,17 +181,17 @@ async fn our_own_pages_win_and_say_so() {
 #[tokio::test]
 async fn the_built_in_page_has_all_of_its_parts() {
     let bridge = Bridge::start(&["--port", "sim"]).await;
-    let page = bridge.get("/").await.body;
-    let parts = page
-        .split('"')
-        .filter(|part| part.starts_with("/_serial-ws/"));
-    let parts: Vec<_> = parts.collect();
-    assert!(parts.len() >= 3, "{parts:?}");
-    for part in parts
-        .into_iter()
-        .chain(["/serial-ws.js", "/serial-ws.mjs", "/serial-ws-p5.js"])
-    {
-        assert_eq!(bridge.get(part).await.status, 200, "{part}");
+    let folder = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/web/page"));
+    let parts = folder.expect("the parts lie there").map(|part| {
+        let name = part.expect("it has a name").file_name();
+        format!("/_serial-ws/{}", name.to_string_lossy())
+    });
+    let library = ["/serial-ws.js", "/serial-ws.mjs", "/serial-ws-p5.js"];
+    for part in parts.chain(library.map(str::to_owned)) {
+        assert_eq!(bridge.get(&part).await.status, 200, "{part}");
+    }
+    for other in ["/_serial-ws/README.md", "/_serial-ws/../index.html"] {
+        assert_eq!(bridge.get(other).await.status, 404, "{other}");
     }
 }
 

@@ -13,14 +13,14 @@ use anyhow::Result;
 use futures::stream::SplitSink;
 use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::client::{Address, verdict};
+use crate::client::{Address, Stream, verdict};
+use crate::fingerprint::Fingerprint;
 use input::Input;
 pub use input::stdin;
 use printer::{Ending, Printer};
@@ -45,6 +45,8 @@ pub struct Options {
     pub raw: bool,
     /// Secret of a bridge that asks for one (also SERIAL_WS_TOKEN)
     pub token: Option<String>,
+    /// Fingerprint of the bridge's certificate, where this computer does not trust it by itself
+    pub fingerprint: Option<Fingerprint>,
     /// Whether the output is a terminal, which is shown no control characters.
     pub terminal: bool,
 }
@@ -91,9 +93,10 @@ pub async fn run(
     tokio::pin!(stop);
     let parameters = options.parameters();
     let address = Address::new(&options.url, None, &parameters, options.token.as_deref())?;
+    let address = address.with_fingerprint(options.fingerprint);
     let mut stream = tokio::select! {
         () = &mut stop => return Ok(()),
-        stream = address.dial() => stream?,
+        stream = async { address.secure(address.dial().await?).await } => stream?,
     };
     let greeting = tokio::select! {
         () = &mut stop => return Ok(()),
@@ -133,7 +136,7 @@ struct Conversation<'a, W> {
 }
 
 /// The sending half of the connection.
-type Sink<'a> = SplitSink<WebSocketStream<&'a mut TcpStream>, Message>;
+type Sink<'a> = SplitSink<WebSocketStream<&'a mut Stream>, Message>;
 
 impl<W: AsyncWrite + Unpin> Conversation<'_, W> {
     /// Sends and prints until there is a reason to end.

@@ -6,12 +6,11 @@ use anyhow::{Context, Result};
 use futures::StreamExt;
 use futures::stream::{ReadyChunks, SplitStream};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{self, Message, protocol::CloseFrame};
 
 use super::{Options, text};
-use crate::client::lost;
+use crate::client::{Stream, lost};
 use crate::sys;
 
 /// How many messages are written at once when the output is slower than the bridge.
@@ -36,7 +35,7 @@ pub enum Ending {
 
 /// Prints the messages of a connection.
 pub struct Printer<'a, W> {
-    messages: ReadyChunks<SplitStream<WebSocketStream<&'a mut TcpStream>>>,
+    messages: ReadyChunks<SplitStream<WebSocketStream<&'a mut Stream>>>,
     output: W,
     style: Style,
     /// How many messages are still to be printed; nothing for any number.
@@ -55,7 +54,7 @@ struct Style {
 impl<'a, W: AsyncWrite + Unpin> Printer<'a, W> {
     /// Prints `messages` to `output` in the way that fits `view` and the output.
     pub fn new(
-        messages: SplitStream<WebSocketStream<&'a mut TcpStream>>,
+        messages: SplitStream<WebSocketStream<&'a mut Stream>>,
         output: W,
         options: &Options,
         view: Option<&str>,

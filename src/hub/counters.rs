@@ -7,6 +7,9 @@ use serde::{Serialize, Serializer};
 /// Numbers that only ever grow.
 #[derive(Debug, Default, Serialize)]
 pub struct Counters {
+    /// Reads of the device that gave something.
+    #[serde(serialize_with = "value")]
+    pub chunks: AtomicU64,
     /// Bytes that the operating system took for the device.
     #[serde(serialize_with = "value")]
     pub written_bytes: AtomicU64,
@@ -25,6 +28,9 @@ pub struct Counters {
     /// Times that the device was opened.
     #[serde(serialize_with = "value")]
     pub opened: AtomicU64,
+    /// Times that the device came back after it was lost.
+    #[serde(serialize_with = "value")]
+    pub reconnects: AtomicU64,
 }
 
 fn value<S: Serializer>(counter: &AtomicU64, serializer: S) -> Result<S::Ok, S::Error> {

@@ -4,6 +4,7 @@
 //! one that falls too far behind skips ahead and is told exactly what it missed.
 
 mod counters;
+mod delays;
 mod event;
 mod queue;
 mod ring;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 pub use counters::Counters;
+pub use delays::{Delays, STEPS};
 pub use event::{
     Data, ENCODINGS, Event, Extent, Frame, Frames, Kind, Piece, Position, Timestamp, Unit,
 };
@@ -34,11 +36,16 @@ use waiting::Waiting;
 /// the rest waits for the next call, so that no subscriber holds much memory of its own.
 const MOST_TAKEN: u64 = 64 << 10;
 
-/// When even the fastest client is this many bytes behind, reading the device pauses.
+/// When even the fastest client is this many bytes behind, or one that kept up so far has not
+/// caught up for as many, reading the device pauses.
 const CROWDED: u64 = 256 << 10;
 
 /// How long reading pauses for the fastest client before it goes on without it.
-pub const PATIENCE: Duration = Duration::from_millis(200);
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// How long reading pauses for a client that kept up so far. One that has not caught up then is
+/// slow, and not waited for again until it has.
+const GRACE: Duration = Duration::from_millis(50);
 
 /// What a hub keeps, and for whom.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +84,8 @@ pub struct Hub {
     pub queue: Arc<Queue>,
     /// What has happened so far.
     pub counters: Counters,
+    /// From the read of the oldest of what a session sent in one go until its socket had it all.
+    pub delays: Delays,
 }
 
 impl Hub {
@@ -91,6 +100,7 @@ impl Hub {
             given_up: AtomicU64::new(u64::MAX),
             queue: Arc::default(),
             counters: Counters::default(),
+            delays: Delays::default(),
         })
     }
 
@@ -128,7 +138,7 @@ impl Hub {
 
     /// A subscriber that begins at `start`.
     pub fn subscribe(self: &Arc<Self>, start: Start) -> Subscription {
-        let seat = self.waiting().join();
+        let seat = self.waiting().join(self.end().offset);
         let ring = self.ring();
         let cursor = ring.cursor(start);
         self.advance(cursor.position.offset);
@@ -140,16 +150,16 @@ impl Hub {
         }
     }
 
-    /// Returns when the fastest subscriber has kept up, or has had until `deadline` to. Cancelling
-    /// the wait and waiting again does not prolong it.
+    /// Returns when there is no more reason for [`Hub::patience`], or when it has ended at
+    /// `deadline`. Cancelling the wait and waiting again does not prolong it.
     ///
     /// A device with flow control thus loses nothing to a burst, while one whose clients have all
-    /// stalled is read on.
+    /// stalled, or one of them, is read on.
     pub async fn room(&self, deadline: tokio::time::Instant) {
         let wait = async {
             loop {
                 let told = self.room.notified();
-                if !self.is_crowded() {
+                if self.patience().is_none() {
                     return;
                 }
                 told.await;
@@ -158,15 +168,24 @@ impl Hub {
         if tokio::time::timeout_at(deadline, wait).await.is_err() {
             self.given_up
                 .store(self.delivered.load(Ordering::SeqCst), Ordering::SeqCst);
+            let end = self.end().offset;
+            self.waiting().give_up(end);
         }
     }
 
-    /// Whether even the fastest subscriber is far behind, and not known to be stalled.
-    pub fn is_crowded(&self) -> bool {
+    /// How long reading the device may pause for its clients, if any of them is worth that: the
+    /// fastest one, unless it is known to be stalled, or one that kept up until a moment ago.
+    pub fn patience(&self) -> Option<Duration> {
+        let end = self.end().offset;
         let delivered = self.delivered.load(Ordering::SeqCst);
-        self.end().offset.saturating_sub(delivered) > CROWDED
+        let waiting = self.waiting();
+        let is_fastest_behind = end.saturating_sub(delivered) > CROWDED
             && delivered != self.given_up.load(Ordering::SeqCst)
-            && self.subscribers() > 0
+            && waiting.count() > 0;
+        match is_fastest_behind {
+            true => Some(PATIENCE),
+            false => waiting.is_anyone_behind(end).then_some(GRACE),
+        }
     }
 
     fn advance(&self, offset: u64) {
@@ -212,7 +231,11 @@ impl Subscription {
     pub async fn ready(&mut self) {
         poll_fn(|cx| {
             if self.is_up_to_date() {
-                self.hub.waiting().wait(self.seat, cx.waker());
+                let offset = self.cursor.position.offset;
+                let was_behind = self.hub.waiting().wait(self.seat, cx.waker(), offset);
+                if was_behind {
+                    self.hub.room.notify_waiters();
+                }
                 // It may have come in between.
                 if self.is_up_to_date() {
                     return Poll::Pending;
@@ -277,6 +300,7 @@ impl Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         self.hub.waiting().leave(self.seat);
+        self.hub.room.notify_waiters();
     }
 }
 

@@ -43,6 +43,16 @@ pub enum State {
 }
 
 impl State {
+    /// All that there are.
+    pub const ALL: [Self; 6] = [
+        Self::Open,
+        Self::Waiting,
+        Self::Lost,
+        Self::Released,
+        Self::Denied,
+        Self::Busy,
+    ];
+
     /// The word for it on the wire.
     pub fn word(self) -> &'static str {
         match self {

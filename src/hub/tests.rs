@@ -233,31 +233,79 @@ fn times_never_go_back() {
     assert_eq!(times, [5, 5, 7]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn reading_waits_for_the_fastest_client_only_and_not_for_ever() {
-    let (hub, mut framer) = counted(LIMITS, 0..0);
-    let (mut fast, _stalled) = (hub.subscribe(Start::Live), hub.subscribe(Start::Live));
-    publish(&hub, &mut framer, vec![b'x'; 300 << 10]);
-    assert!(hub.is_crowded());
+/// Enough that reading waits for clients.
+const BURST: usize = 300 << 10;
+
+/// Takes everything, and waits for more, as a session whose socket takes everything does.
+async fn catch_up(subscription: &mut Subscription) {
     let mut taken = Vec::new();
-    while !fast.is_up_to_date() {
-        fast.take(&mut taken);
+    while !subscription.is_up_to_date() {
+        subscription.take(&mut taken);
     }
-    fast.delivered();
-    assert!(!hub.is_crowded());
-    publish(&hub, &mut framer, vec![b'x'; 300 << 10]);
-    assert!(hub.is_crowded());
-    hub.room(tokio::time::Instant::now() + PATIENCE).await;
-    assert!(!hub.is_crowded(), "nobody moved, so reading goes on");
+    subscription.delivered();
+    let more = tokio::time::timeout(Duration::ZERO, subscription.ready()).await;
+    assert!(more.is_err(), "nothing was published meanwhile");
+}
+
+/// Waits as a port does, and returns for how long.
+async fn wait_for_room(hub: &Hub) -> Duration {
+    let begun = tokio::time::Instant::now();
+    while let Some(time) = hub.patience() {
+        hub.room(begun + time).await;
+    }
+    begun.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn reading_waits_for_the_fastest_client_and_not_for_ever() {
+    let (hub, mut framer) = counted(LIMITS, 0..0);
+    let mut client = hub.subscribe(Start::Live);
+    publish(&hub, &mut framer, vec![b'x'; BURST]);
+    assert_eq!(hub.patience(), Some(PATIENCE));
+    catch_up(&mut client).await;
+    assert_eq!(hub.patience(), None);
+    publish(&hub, &mut framer, vec![b'x'; BURST]);
+    assert_eq!(wait_for_room(&hub).await, PATIENCE, "nobody moved");
+}
+
+#[tokio::test(start_paused = true)]
+async fn reading_waits_a_moment_for_a_client_that_kept_up_and_no_more_when_it_is_slow() {
+    let (hub, mut framer) = counted(LIMITS, 0..0);
+    let (mut fast, mut other) = (hub.subscribe(Start::Live), hub.subscribe(Start::Live));
+    let mut burst = || publish(&hub, &mut framer, vec![b'x'; BURST]);
+    burst();
+    catch_up(&mut fast).await;
+    assert_eq!(hub.patience(), Some(GRACE));
+    let (waited, ()) = tokio::join!(wait_for_room(&hub), catch_up(&mut other));
+    assert_eq!(waited, Duration::ZERO, "it caught up");
+    burst();
+    catch_up(&mut fast).await;
+    assert_eq!(wait_for_room(&hub).await, GRACE);
+    for _ in 0..9 {
+        burst();
+        catch_up(&mut fast).await;
+        assert_eq!(hub.patience(), None, "a slow client is not waited for");
+    }
+    catch_up(&mut other).await;
+    burst();
+    catch_up(&mut fast).await;
+    assert_eq!(hub.patience(), None, "it was slow a moment ago");
+    tokio::time::advance(Duration::from_secs(2)).await;
+    catch_up(&mut other).await;
+    burst();
+    catch_up(&mut fast).await;
+    assert_eq!(hub.patience(), Some(GRACE), "it has kept up again");
+    drop(other);
+    assert_eq!(hub.patience(), None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_for_clients_that_is_interrupted_again_and_again_ends_as_well() {
     let (hub, mut framer) = counted(LIMITS, 0..0);
     let _stalled = hub.subscribe(Start::Live);
-    publish(&hub, &mut framer, vec![b'x'; 300 << 10]);
+    publish(&hub, &mut framer, vec![b'x'; BURST]);
     let begun = tokio::time::Instant::now();
-    while hub.is_crowded() {
+    while hub.patience().is_some() {
         assert!(begun.elapsed() <= PATIENCE, "reading would never go on");
         let room = hub.room(begun + PATIENCE);
         let _ = tokio::time::timeout(PATIENCE / 10, room).await;

@@ -1,6 +1,15 @@
-//! Who waits for the next event.
+//! Who waits for the next event, and who has not for long.
 
 use std::task::Waker;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::CROWDED;
+
+/// How long a client that was slow is not waited for at least, so that one that stalls again and
+/// again takes a twentieth of the others' time at most.
+const SLOW_FOR: Duration = Duration::from_secs(1);
 
 /// The wakers of subscribers, each in a seat of its own.
 #[derive(Default)]
@@ -9,23 +18,45 @@ pub(super) struct Waiting {
     free: Vec<usize>,
 }
 
-#[derive(Default)]
 struct Seat {
     waker: Option<Waker>,
     waits: bool,
+    /// The offset up to which the subscriber had everything when it last waited.
+    caught_up: u64,
+    /// When it was found to be slow.
+    slow_since: Option<Instant>,
+}
+
+impl Seat {
+    /// A seat of a subscriber that has everything up to `offset`.
+    fn at(offset: u64) -> Self {
+        Self {
+            waker: None,
+            waits: false,
+            caught_up: offset,
+            slow_since: None,
+        }
+    }
+
+    fn is_behind(&self, end: u64) -> bool {
+        end.saturating_sub(self.caught_up) > CROWDED
+    }
 }
 
 impl Waiting {
-    /// A seat for a subscriber, until it leaves.
-    pub fn join(&mut self) -> usize {
-        self.free.pop().unwrap_or_else(|| {
-            self.seats.push(Seat::default());
-            self.seats.len() - 1
-        })
+    /// A seat for a subscriber, until it leaves; `end` is the offset that the stream has reached.
+    pub fn join(&mut self, end: u64) -> usize {
+        let seat = self.free.pop().unwrap_or(self.seats.len());
+        match self.seats.get_mut(seat) {
+            Some(free) => *free = Seat::at(end),
+            None => self.seats.push(Seat::at(end)),
+        }
+        seat
     }
 
     pub fn leave(&mut self, seat: usize) {
-        self.seats[seat] = Seat::default();
+        // Nobody is behind on a free seat.
+        self.seats[seat] = Seat::at(u64::MAX);
         self.free.push(seat);
     }
 
@@ -34,13 +65,35 @@ impl Waiting {
         self.seats.len() - self.free.len()
     }
 
-    /// Wakes `waker` once, at the next event.
-    pub fn wait(&mut self, seat: usize, waker: &Waker) {
+    /// Wakes `waker` once, at the next event: its subscriber has everything up to `offset`. Says
+    /// whether it had been behind.
+    pub fn wait(&mut self, seat: usize, waker: &Waker, offset: u64) -> bool {
         let seat = &mut self.seats[seat];
         seat.waits = true;
         match &mut seat.waker {
             Some(known) => known.clone_from(waker),
             none => *none = Some(waker.clone()),
+        }
+        let was_behind = seat.is_behind(offset);
+        seat.caught_up = offset;
+        seat.slow_since.take_if(|since| since.elapsed() > SLOW_FOR);
+        was_behind
+    }
+
+    /// Whether anyone who kept up so far has not caught up for long.
+    pub fn is_anyone_behind(&self, end: u64) -> bool {
+        self.seats
+            .iter()
+            .any(|seat| seat.slow_since.is_none() && seat.is_behind(end))
+    }
+
+    /// Takes those who are behind for slow.
+    pub fn give_up(&mut self, end: u64) {
+        let now = Instant::now();
+        for seat in &mut self.seats {
+            if seat.is_behind(end) {
+                seat.slow_since = Some(now);
+            }
         }
     }
 
@@ -75,15 +128,15 @@ mod tests {
     fn who_waits_is_woken_once_and_who_has_left_is_not() {
         let (stays, leaves) = (Arc::<Woken>::default(), Arc::<Woken>::default());
         let mut waiting = Waiting::default();
-        let (first, second) = (waiting.join(), waiting.join());
-        waiting.wait(first, &Arc::clone(&stays).into());
-        waiting.wait(second, &Arc::clone(&leaves).into());
+        let (first, second) = (waiting.join(0), waiting.join(0));
+        waiting.wait(first, &Arc::clone(&stays).into(), 0);
+        waiting.wait(second, &Arc::clone(&leaves).into(), 0);
         waiting.leave(second);
         waiting.wake();
         waiting.wake();
         assert_eq!(stays.0.load(Ordering::Relaxed), 1);
         assert_eq!(leaves.0.load(Ordering::Relaxed), 0);
         assert_eq!(waiting.count(), 1);
-        assert_eq!(waiting.join(), second, "a free seat is taken again");
+        assert_eq!(waiting.join(0), second, "a free seat is taken again");
     }
 }

@@ -9,13 +9,14 @@ use std::io::{self, Write};
 use std::pin::pin;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::json;
 use tokio::net::TcpStream;
 
 use crate::client::Address;
+use crate::fingerprint::Fingerprint;
+use crate::print::print;
 use crate::shutdown::Signals;
-use crate::sys;
 use talk::Talk;
 
 /// How long `resume` waits for the port to be open. After it, it says how the port is instead.
@@ -38,6 +39,8 @@ pub struct Options {
     pub port: Option<String>,
     /// Secret of a bridge that asks for one
     pub token: Option<String>,
+    /// Fingerprint of the bridge's certificate, where this computer does not trust it by itself
+    pub fingerprint: Option<Fingerprint>,
 }
 
 impl Options {
@@ -45,7 +48,8 @@ impl Options {
         // Of the lines, which are not wanted here, one a second is the least that there is.
         let parameters = ["view=json".to_owned(), "latest=1".to_owned()];
         let (port, token) = (self.port.as_deref(), self.token.as_deref());
-        Address::new(&self.url, port, &parameters, token)
+        let address = Address::new(&self.url, port, &parameters, token)?;
+        Ok(address.with_fingerprint(self.fingerprint))
     }
 }
 
@@ -154,9 +158,10 @@ async fn take_back(talk: &mut Talk<'_>) -> String {
 /// Does an errand on a connection that is to become a WebSocket.
 async fn talk<T>(
     address: &Address,
-    mut stream: TcpStream,
+    stream: TcpStream,
     errand: impl AsyncFnOnce(Talk<'_>) -> Result<T>,
 ) -> Result<T> {
+    let mut stream = address.secure(stream).await?;
     match address.greet(&mut stream).await {
         Ok(socket) => errand(Talk::begin(socket).await?).await,
         Err(error) => Err(address.refusal(error, &mut stream).await),
@@ -165,11 +170,7 @@ async fn talk<T>(
 
 /// Prints a result.
 fn say(output: &mut impl Write, sentence: &str) -> Result<()> {
-    match writeln!(output, "{sentence}") {
-        // Nobody reads it any more, as after `| head -0`.
-        Err(error) if sys::is_reader_gone(&error) => Ok(()),
-        written => written.context("cannot write the output"),
-    }
+    print(output, format!("{sentence}\n"))
 }
 
 /// A line for the person at the terminal, among those of the command.

@@ -6,12 +6,11 @@ use anyhow::{Context, Result, anyhow, bail};
 use futures::{SinkExt, StreamExt};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::client::{lost, verdict};
+use crate::client::{Stream, lost, verdict};
 use crate::escape::excerpt;
 
 /// How long a bridge may take to answer. After it, it is taken for one that does not.
@@ -22,7 +21,7 @@ const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 
 /// An open connection, and what is known from it.
 pub struct Talk<'a> {
-    socket: WebSocketStream<&'a mut TcpStream>,
+    socket: WebSocketStream<&'a mut Stream>,
     port: Port,
     status: Status,
     /// How many requests were made; each has its number for an id.
@@ -69,7 +68,7 @@ impl<'a> Talk<'a> {
     ///
     /// # Errors
     /// Why there is none, such as a name that no port has.
-    pub async fn begin(mut socket: WebSocketStream<&'a mut TcpStream>) -> Result<Self> {
+    pub async fn begin(mut socket: WebSocketStream<&'a mut Stream>) -> Result<Self> {
         match timeout(ANSWER_WITHIN, read(&mut socket)).await {
             Ok(Ok(Said::Hello { port, status })) => Ok(Self {
                 socket,
@@ -175,7 +174,7 @@ impl<'a> Talk<'a> {
 }
 
 /// The next thing that the bridge says.
-async fn read(socket: &mut WebSocketStream<&mut TcpStream>) -> Result<Said> {
+async fn read(socket: &mut WebSocketStream<&mut Stream>) -> Result<Said> {
     loop {
         match socket.next().await {
             Some(Ok(Message::Text(text))) => {

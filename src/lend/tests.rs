@@ -35,6 +35,7 @@ where
         url,
         port: None,
         token: None,
+        fingerprint: None,
     };
     (options, bridge)
 }

@@ -47,7 +47,7 @@ impl Framer {
         };
     }
 
-    /// Takes what was read and returns it with the lines that it completed.
+    /// Takes what was read, which is not nothing, and returns it with the lines that it completed.
     pub fn push(&mut self, chunk: Bytes) -> Data {
         let split = self.split;
         self.split = split.after(&chunk);

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use memchr::memrchr;
 
+use super::config::PortConfig;
 use super::select::Spec;
-use crate::config::PortConfig;
 use crate::hub::Data;
 
 /// Bytes without a line end after which one may be missing.

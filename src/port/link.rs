@@ -12,13 +12,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::config::PortConfig;
 use super::device::Device;
 use super::framer::Framer;
 use super::hints::Hints;
 use super::signals::{self, Script, Signalling};
 use super::until;
-use crate::config::{PortConfig, Settings};
-use crate::hub::{Action, Data, Hub, Kind, Lease, PATIENCE, Refusal, Request, Timestamp};
+use crate::hub::{Action, Data, Hub, Kind, Lease, Refusal, Request, Timestamp};
+use crate::settings::Settings;
 use crate::sys::{self, LineErrors};
 use crate::view::View;
 
@@ -151,15 +152,15 @@ impl<'a> Link<'a> {
         self.framer.begin(starts_whole);
         let mut rest = None;
         let mut prefers = Prefers::Reading;
-        // While all clients are far behind, until when to wait for the fastest.
+        // While clients are far behind, until when to wait for them.
         let mut patience = None;
         loop {
             let is_busy = self.writing.is_some() || self.signalling.is_some();
             let may_take = !is_busy && self.settled.is_none();
-            patience = match self.hub.is_crowded() {
-                true => patience.or_else(|| Some(Instant::now() + PATIENCE)),
-                false => None,
-            };
+            patience = self.hub.patience().map(|time| {
+                let deadline = Instant::now() + time;
+                patience.map_or(deadline, |earlier| deadline.min(earlier))
+            });
             let settled = self.settled;
             let silent = self.silence.due();
             let signal = self.signalling.as_ref().map(Signalling::due);
@@ -240,20 +241,20 @@ impl<'a> Link<'a> {
         let data = self
             .framer
             .push(Bytes::copy_from_slice(&self.buffer[..count]));
-        self.count_invalid(&data);
+        self.count(&data);
         if let Some(hint) = self.hints.look(&data, std::time::Instant::now()) {
             tracing::warn!(port = self.name, "{hint}");
         }
         self.hub.publish(at, Kind::Data(data));
     }
 
-    fn count_invalid(&self, data: &Data) {
+    fn count(&self, data: &Data) {
+        let counters = &self.hub.counters;
+        counters.chunks.fetch_add(1, Ordering::Relaxed);
         let invalid = data.frames.iter().filter(|frame| !frame.utf8).count();
         if invalid > 0 {
-            self.hub
-                .counters
-                .invalid_lines
-                .fetch_add(invalid as u64, Ordering::Relaxed);
+            let invalid = invalid as u64;
+            counters.invalid_lines.fetch_add(invalid, Ordering::Relaxed);
         }
     }
 

@@ -3,6 +3,7 @@
 //! [`run`] never gives a port up; each attempt to open and each open device may end at any time.
 
 pub mod boards;
+mod config;
 pub mod device;
 pub mod enumerate;
 #[cfg(test)]
@@ -30,7 +31,6 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::PortConfig;
 use crate::hub::{Action, Hub, Kind, Lease, Refusal, Request, State, Status, Timestamp};
 use crate::sys::{self, LineErrors};
 use device::Device;
@@ -38,7 +38,11 @@ use framer::Framer;
 use identity::Identity;
 use link::{End, Link};
 use open::Failure;
+use select::Spec;
 use wanted::{Opened, Wanted};
+
+pub use config::{PortConfig, is_name};
+pub use open::{denied, in_use};
 
 /// How long to wait before looking again for a device that is not there or cannot be opened.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -53,6 +57,17 @@ const HANDING_OUT: Duration = Duration::from_secs(1);
 
 /// How long a device has to close before it is left to the system.
 const CLOSE_WITHIN: Duration = Duration::from_millis(500);
+
+/// The path of the device that is meant, without opening it.
+///
+/// # Errors
+/// Why there is none, in words for the user.
+pub fn find(spec: &Spec) -> Result<String, Status> {
+    let found = find::find(spec, None, &[]);
+    found
+        .map(|target| target.path)
+        .map_err(|failure| failure.status)
+}
 
 /// What this program's ports hold or wait for, so that none takes another's device.
 pub type Held = Arc<Mutex<Vec<Claim>>>;
@@ -127,7 +142,7 @@ enum Idle {
 
 impl Port {
     async fn keep_open(mut self, stop: &CancellationToken) -> Result<Closed> {
-        let mut may_give_up = true;
+        let (mut may_give_up, mut is_lost) = (true, false);
         loop {
             // Opening would wait in the system, where it can hear nobody.
             let is_stuck = self.closed() == Closed::Stuck;
@@ -141,11 +156,17 @@ impl Port {
             let mut lent = None;
             let mut pause = LOOK_AGAIN;
             match opened {
-                Ok(opened) => match self.hold(opened, stop).await {
-                    End::Stopped => return Ok(self.closed()),
-                    End::Lost(_) => {}
-                    End::Released(lease, request) => lent = Some((lease, request)),
-                },
+                Ok(opened) => {
+                    if std::mem::take(&mut is_lost) {
+                        let reconnects = &self.hub.counters.reconnects;
+                        reconnects.fetch_add(1, Ordering::Relaxed);
+                    }
+                    match self.hold(opened, stop).await {
+                        End::Stopped => return Ok(self.closed()),
+                        End::Lost(_) => is_lost = true,
+                        End::Released(lease, request) => lent = Some((lease, request)),
+                    }
+                }
                 Err(failure) if may_give_up && (failure.is_final || self.config.no_wait) => {
                     bail!(failure.status.sentence());
                 }

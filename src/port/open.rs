@@ -10,11 +10,10 @@ use tokio_serial::{SerialPortBuilderExt, SerialStream};
 use super::enumerate;
 use super::select::{Spec, choose};
 use super::{TRY_AGAIN, signals};
-use crate::cli::{FlowControl, Parity};
-use crate::config::Settings;
 use crate::escape::shown;
 use crate::hub::{State, Status};
-use crate::sys::{self, Access};
+use crate::settings::{FlowControl, Parity, Settings};
+use crate::sys::{self, Access, Holder};
 
 /// What to do about something that is no serial port.
 pub const LIST: &str = "serial-ws list shows the serial ports";
@@ -130,13 +129,12 @@ fn explain(error: &serialport::Error, path: &str, settings: Settings) -> Failure
     match error.kind() {
         ErrorKind::Io(io::ErrorKind::PermissionDenied) => {
             let hint = match sys::access(path) {
-                Access::Denied { hint } => hint.unwrap_or_default(),
-                Access::Granted => String::new(),
+                Access::Denied { hint } => hint,
+                Access::Granted => None,
                 // Where ports are nobody's in particular, only another program can be in the way.
                 Access::Unknown => return busy(path),
             };
-            let detail = format!("cannot open {shown_path}: permission denied");
-            Status::new(State::Denied, detail).with_hint(hint).into()
+            denied(path, hint).into()
         }
         // The library says "no device" also of one that another program holds.
         ErrorKind::NoDevice if !sys::is_missing(path) => busy(path),
@@ -169,8 +167,18 @@ fn absent(path: &str) -> Failure {
 }
 
 fn busy(path: &str) -> Failure {
-    let shown_path = shown(path);
-    let (holder, hint) = match sys::holder(path) {
+    in_use(path, sys::holder(path).as_ref()).into()
+}
+
+/// What it means that the system does not let us open a port.
+pub fn denied(path: &str, hint: Option<String>) -> Status {
+    let detail = format!("cannot open {}: permission denied", shown(path));
+    Status::new(State::Denied, detail).with_hint(hint.unwrap_or_default())
+}
+
+/// What it means that another program has a port; which, where that is known.
+pub fn in_use(path: &str, holder: Option<&Holder>) -> Status {
+    let (holder, hint) = match holder {
         Some(holder) => {
             let name = shown(&holder.name);
             let hint = match name == env!("CARGO_PKG_NAME") {
@@ -184,8 +192,8 @@ fn busy(path: &str) -> Failure {
             "Close the port there, such as the Serial Monitor of the Arduino IDE",
         ),
     };
-    let detail = format!("cannot open {shown_path}: in use by {holder}");
-    Status::new(State::Busy, detail).with_hint(hint).into()
+    let detail = format!("cannot open {}: in use by {holder}", shown(path));
+    Status::new(State::Busy, detail).with_hint(hint)
 }
 
 #[cfg(test)]

@@ -7,9 +7,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::device::Device;
-use crate::cli::Line;
-use crate::config::Settings;
 use crate::hub::{Refusal, Request};
+use crate::settings::{Line, Settings};
 
 /// How long the lines are held to restart a board. Its reset input needs far less, but USB
 /// adapters pass on changes only every few milliseconds.

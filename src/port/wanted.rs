@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio_serial::SerialStream;
 
+use super::config::PortConfig;
 use super::device::Device;
 use super::enumerate::Found;
 use super::find::{Target, find};
@@ -11,9 +12,9 @@ use super::identity::Identity;
 use super::open::{Failure, open};
 use super::select::Spec;
 use super::{Claim, Held, sim, with_held};
-use crate::config::{PortConfig, Settings};
 use crate::escape::shown;
 use crate::hub::DeviceInfo;
+use crate::settings::Settings;
 use crate::sys;
 
 /// How long a board with a USB serial chip, which restarts when it is opened, may take until its

@@ -2,7 +2,7 @@
 //! WebSocket have places of their own, so that a flood of them costs no client its place.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::policy::{Peer, Refusal};
-use super::{App, api};
+use super::{App, names};
 
 /// How long a connection has to send its request head; at the limit it is closed.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
@@ -30,8 +30,9 @@ const LARGEST_HEAD: usize = 8 << 10;
 /// Header lines of a request; more are answered with 431.
 const MOST_HEADERS: usize = 64;
 
-/// Connections that are no WebSockets yet, or never will be. One more ends the oldest of them, so
-/// that silent ones do not keep others out.
+/// Connections that are no WebSockets yet, or never will be. One more ends another: the oldest of
+/// the computer that has the most of them, so that neither silent ones nor those of one computer
+/// keep others out.
 const MOST_UNFINISHED: usize = 64;
 
 /// How long accepting rests after it failed, as when the system has run out of descriptors.
@@ -46,36 +47,46 @@ const ENCRYPTED_ONLY: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\
 
 /// The connections that are no WebSockets yet, the oldest first.
 #[derive(Default)]
-pub struct Unfinished(Mutex<VecDeque<CancellationToken>>);
+pub struct Unfinished(Mutex<VecDeque<Place>>);
+
+/// Where such a connection comes from, and what is cancelled when it is to end.
+type Place = (IpAddr, CancellationToken);
 
 impl Unfinished {
-    /// Takes a place for a connection that is to end when the token is cancelled.
-    fn begin(&self) -> CancellationToken {
+    /// Takes a place for a connection from this network, which is to end when it is cancelled.
+    fn begin(&self, network: IpAddr) -> CancellationToken {
         let mut places = self.lock();
-        if places.len() >= MOST_UNFINISHED
-            && let Some(oldest) = places.pop_front()
-        {
-            oldest.cancel();
+        if places.len() >= MOST_UNFINISHED {
+            let has = |at: &usize| {
+                places
+                    .iter()
+                    .filter(|(one, _)| *one == places[*at].0)
+                    .count()
+            };
+            // Of those with the same count, `max_by_key` takes the last.
+            let oldest = (0..places.len()).rev().max_by_key(has);
+            if let Some((_, oldest)) = oldest.and_then(|oldest| places.remove(oldest)) {
+                oldest.cancel();
+            }
         }
         let place = CancellationToken::new();
-        places.push_back(place.clone());
+        places.push_back((network, place.clone()));
         place
     }
 
     fn end(&self, place: &CancellationToken) {
         // Its own cancellation tells it from the others, of which none is cancelled.
         place.cancel();
-        self.lock().retain(|place| !place.is_cancelled());
+        self.lock().retain(|(_, place)| !place.is_cancelled());
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<CancellationToken>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Place>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Accepts connections until the program stops.
-pub async fn run(listener: TcpListener, app: Arc<App>) {
-    let router = api::router(Arc::clone(&app));
+pub async fn run(listener: TcpListener, router: Router, app: Arc<App>) {
     let mut is_failing = false;
     loop {
         let accepted = tokio::select! {
@@ -86,7 +97,7 @@ pub async fn run(listener: TcpListener, app: Arc<App>) {
             Ok((stream, remote)) => {
                 is_failing = false;
                 let (app, router) = (Arc::clone(&app), router.clone());
-                let place = app.unfinished.begin();
+                let place = app.unfinished.begin(names::network(remote.ip()));
                 app.clone().tasks.spawn(async move {
                     tokio::select! {
                         () = app.stop.cancelled() => {}
@@ -120,11 +131,7 @@ async fn greet(stream: TcpStream, remote: SocketAddr, router: Router, app: &App)
         return;
     };
     let is_encrypted = first[0] == TLS_HANDSHAKE;
-    let peer = Peer {
-        remote: remote.ip().to_canonical(),
-        local: SocketAddr::new(local.ip().to_canonical(), local.port()),
-        is_encrypted,
-    };
+    let peer = Peer::new(remote, local, is_encrypted);
     match (is_encrypted, app.is_encrypted()) {
         (true, true) =>
         {
@@ -154,7 +161,7 @@ async fn greet(stream: TcpStream, remote: SocketAddr, router: Router, app: &App)
 }
 
 /// Serves one connection: one request, which may turn it into a WebSocket.
-async fn serve<S>(stream: S, peer: Peer, router: Router)
+pub async fn serve<S>(stream: S, peer: Peer, router: Router)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -177,17 +184,36 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 1, 9));
 
     #[test]
     fn one_too_many_ends_the_oldest() {
         let unfinished = Unfinished::default();
-        let places: Vec<_> = (0..MOST_UNFINISHED).map(|_| unfinished.begin()).collect();
+        let places: Vec<_> = (0..MOST_UNFINISHED)
+            .map(|_| unfinished.begin(HERE))
+            .collect();
         unfinished.end(&places[3]);
-        let _another = unfinished.begin();
+        let _another = unfinished.begin(HERE);
         assert!(!places[0].is_cancelled());
-        let _one_more = unfinished.begin();
+        let _one_more = unfinished.begin(HERE);
         assert!(places[0].is_cancelled() && !places[1].is_cancelled());
         assert_eq!(unfinished.lock().len(), MOST_UNFINISHED);
+    }
+
+    #[test]
+    fn a_flood_from_one_computer_ends_its_own() {
+        let unfinished = Unfinished::default();
+        let first = unfinished.begin(HERE);
+        let flood = (0..2 * MOST_UNFINISHED).map(|_| unfinished.begin(ELSEWHERE));
+        let flood: Vec<_> = flood.collect();
+        let late = unfinished.begin(HERE);
+        assert!(!first.is_cancelled() && !late.is_cancelled());
+        let left = flood.iter().filter(|place| !place.is_cancelled()).count();
+        assert_eq!(left, MOST_UNFINISHED - 2);
     }
 }

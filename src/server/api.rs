@@ -133,8 +133,8 @@ fn keep_token(app: &App, request: &Request) -> Response {
     let path = request.uri().path().trim_start_matches('/');
     let mark = if query.is_empty() { "" } else { "?" };
     let target = format!("/{path}{mark}{}", query.join("&"));
-    // Not a redirect by status: a browser that follows a link from another site through one sends
-    // no strict cookie, but it does when a page of ours leads on.
+    // Not a redirect by status: a browser that follows a link from another site through a 302 or
+    // 303 sends no strict cookie (seen with Chromium), but it does when a page of ours leads on.
     let headers = [
         (header::SET_COOKIE, cookie),
         (header::REFRESH, format!("0; url={target}")),

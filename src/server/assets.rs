@@ -1,13 +1,31 @@
 //! The pages that are part of the program.
 
+use std::borrow::Cow;
+
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use rust_embed::RustEmbed;
 
-/// What lies in `web/`; read from there while developing.
-#[derive(RustEmbed)]
-#[folder = "web/"]
-struct Assets;
+macro_rules! embed {
+    ($($path:literal)*) => {
+        &[$(($path, include_bytes!(concat!("../../web/", $path)))),*]
+    };
+}
+
+/// What is served of `web/`, by its path there. The rest is for learners to copy.
+const FILES: &[(&str, &[u8])] = embed![
+    "index.html"
+    "page/icon.svg"
+    "page/log.js"
+    "page/monitor.js"
+    "page/page.css"
+    "page/page.js"
+    "page/parse.js"
+    "page/plotter.js"
+    "page/series.js"
+    "serial-ws-p5.js"
+    "serial-ws.js"
+    "serial-ws.mjs"
+];
 
 /// Whose pages may load something without reading it.
 pub const OPEN_TO: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -20,7 +38,7 @@ const RULES: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 
 /// The file at `path`, or 404.
 pub fn file(path: &str) -> Response {
-    let Some(file) = Assets::get(path) else {
+    let Some(content) = content(path) else {
         return (StatusCode::NOT_FOUND, "not found\n").into_response();
     };
     let headers = [
@@ -32,7 +50,18 @@ pub fn file(path: &str) -> Response {
         (OPEN_TO, "same-origin"),
     ]
     .map(|(name, value)| (name, value.to_owned()));
-    (headers, file.data).into_response()
+    (headers, content).into_response()
+}
+
+fn content(path: &str) -> Option<Cow<'static, [u8]>> {
+    let (_, embedded) = FILES.iter().find(|(name, _)| *name == path)?;
+    // While developing, what lies there now, so that a page can be changed without compiling.
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/web/");
+    let now = match cfg!(debug_assertions) {
+        true => std::fs::read(format!("{folder}{path}")).ok(),
+        false => None,
+    };
+    Some(now.map_or(Cow::Borrowed(*embedded), Cow::Owned))
 }
 
 /// The media type of a file by its name, with the encoding of what is text.

@@ -1,9 +1,11 @@
 //! Wrong secrets, slowed down: so many a minute from each address.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use super::names::network;
 
 /// How long wrong secrets count.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -47,14 +49,6 @@ impl Guesses {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, (Instant, u32)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// One computer has as many IPv6 addresses of one network as it likes.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) >> 64 << 64).into(),
     }
 }
 

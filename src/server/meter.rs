@@ -2,10 +2,12 @@
 //! pings. The WebSocket library has limits for the size of messages and frames, and none of these.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// How long a message may take from its first byte to its last. At the limit the client is
-/// disconnected with 1008; noticed when more of it comes, or with the next ping.
+/// disconnected with 1008.
 pub const MESSAGE_WITHIN: Duration = Duration::from_secs(10);
 
 /// Frames of a message, however small: beside them, one for every so many bytes of the largest
@@ -91,9 +93,16 @@ impl Meter {
         self.rests = true;
     }
 
-    /// Whether the client has left a message unfinished for too long.
-    pub fn is_late(&self, now: Instant) -> bool {
-        self.is_open && !self.rests && now.duration_since(self.since) > MESSAGE_WITHIN
+    /// Takes note that the client is read.
+    pub fn go_on(&mut self, now: Instant) {
+        if std::mem::take(&mut self.rests) {
+            self.since = now;
+        }
+    }
+
+    /// When the message that has begun, if one has, must have ended.
+    pub fn due(&self) -> Option<Instant> {
+        self.is_open.then(|| self.since + MESSAGE_WITHIN)
     }
 
     /// Counts what the client sent.
@@ -101,9 +110,6 @@ impl Meter {
     /// # Errors
     /// The limit that it exceeds.
     pub fn count(&mut self, mut bytes: &[u8], now: Instant) -> Result<(), Abuse> {
-        if std::mem::take(&mut self.rests) {
-            self.since = now;
-        }
         while !bytes.is_empty() {
             if self.payload == 0 {
                 self.head[usize::from(self.head_length)] = bytes[0];
@@ -128,7 +134,7 @@ impl Meter {
                 }
             }
         }
-        match self.is_late(now) {
+        match self.due().is_some_and(|due| due < now) {
             true => Err(Abuse::Slow),
             false => Ok(()),
         }
@@ -224,9 +230,10 @@ mod tests {
         let (mut meter, now) = (Meter::new(16), Instant::now());
         let later = now + MESSAGE_WITHIN + Duration::from_secs(1);
         meter.count(&[0x81], now).unwrap();
-        assert!(meter.is_late(later));
+        assert_eq!(meter.due(), Some(now + MESSAGE_WITHIN));
         meter.rest();
-        assert!(!meter.is_late(later));
+        meter.go_on(later);
+        assert_eq!(meter.due(), Some(later + MESSAGE_WITHIN));
         meter.count(&[0xfe], later).unwrap();
         let end = meter.count(&[1], later + MESSAGE_WITHIN * 2);
         assert_eq!(end, Err(Abuse::Slow));
@@ -240,7 +247,7 @@ mod tests {
             meter
                 .count(&frame(if n % 2 == 0 { 0x81 } else { 0x89 }), then)
                 .unwrap();
-            assert!(!meter.is_late(then + MESSAGE_WITHIN * 2));
+            assert_eq!(meter.due(), None);
         }
     }
 

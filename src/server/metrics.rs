@@ -1,56 +1,64 @@
 //! `/metrics`: what has happened, in the text format of Prometheus.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Port;
-use crate::hub::{Hub, State};
+use crate::hub::{Hub, STEPS, State};
 
 /// One figure of each port.
 struct Figure {
+    /// Without the prefix that all have.
     name: &'static str,
     kind: &'static str,
     help: &'static str,
     value: fn(&Hub) -> u64,
 }
 
-const FIGURES: [Figure; 10] = [
-    gauge("port_open", "Whether the device is open", |hub| {
-        u64::from(hub.status().state == State::Open)
-    }),
+const FIGURES: [Figure; 11] = [
     gauge("clients", "Connected clients", |hub| {
         hub.subscribers() as u64
     }),
-    counter("received_bytes", "Bytes from the device", |hub| {
+    counter("received_bytes_total", "Bytes from the device", |hub| {
         hub.end().offset
     }),
-    counter("lines", "Lines from the device", |hub| hub.end().line),
-    counter("invalid_lines", "Lines that were not valid UTF-8", |hub| {
-        value(&hub.counters.invalid_lines)
+    counter("chunks_total", "Reads that gave these bytes", |hub| {
+        value(&hub.counters.chunks)
     }),
+    counter("lines_total", "Lines from the device", |hub| hub.end().line),
     counter(
-        "written_bytes",
-        "Bytes that the system took for the device",
-        |hub| value(&hub.counters.written_bytes),
+        "invalid_lines_total",
+        "Lines that were not valid UTF-8",
+        |hub| value(&hub.counters.invalid_lines),
     ),
     counter(
-        "refused",
-        "Requests of clients that were not carried out",
-        |hub| value(&hub.counters.refused),
-    ),
-    counter(
-        "missed_lines",
+        "missed_lines_total",
         "Lines that clients were too slow for",
         |hub| value(&hub.counters.missed_lines),
     ),
     counter(
-        "missed_bytes",
+        "missed_bytes_total",
         "Bytes that clients were too slow for",
         |hub| value(&hub.counters.missed_bytes),
     ),
-    counter("opened", "Times that the device was opened", |hub| {
+    counter(
+        "written_bytes_total",
+        "Bytes that the system took for the device",
+        |hub| value(&hub.counters.written_bytes),
+    ),
+    counter(
+        "refused_total",
+        "Requests of clients that were not carried out",
+        |hub| value(&hub.counters.refused),
+    ),
+    counter("opened_total", "Times that the device was opened", |hub| {
         value(&hub.counters.opened)
     }),
+    counter(
+        "reconnects_total",
+        "Times that the device came back after it was lost",
+        |hub| value(&hub.counters.reconnects),
+    ),
 ];
 
 const fn gauge(name: &'static str, help: &'static str, value: fn(&Hub) -> u64) -> Figure {
@@ -78,25 +86,72 @@ fn value(counter: &AtomicU64) -> u64 {
 /// All figures of all ports. The names of ports need no escaping.
 pub fn text<'a>(ports: impl Iterator<Item = &'a Port> + Clone) -> String {
     let mut text = String::new();
-    for Figure {
-        name,
-        kind,
-        help,
-        value,
-    } in FIGURES
-    {
-        let total = if kind == "counter" { "_total" } else { "" };
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "# HELP serial_ws_{name}{total} {help}");
-        let _ = writeln!(text, "# TYPE serial_ws_{name}{total} {kind}");
-        for port in ports.clone() {
-            let value = value(&port.hub);
-            let _ = writeln!(
-                text,
-                "serial_ws_{name}{total}{{port=\"{}\"}} {value}",
-                port.name
-            );
+    // Writing to a String cannot fail.
+    let _ = states(&mut text, ports.clone());
+    for figure in FIGURES {
+        let Figure { name, value, .. } = figure;
+        let _ = head(&mut text, name, figure.kind, figure.help);
+        for Port {
+            name: port, hub, ..
+        } in ports.clone()
+        {
+            let value = value(hub);
+            let _ = writeln!(text, "serial_ws_{name}{{port=\"{port}\"}} {value}");
         }
     }
+    let _ = delays(&mut text, ports);
     text
+}
+
+fn head(text: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
+    writeln!(text, "# HELP serial_ws_{name} {help}")?;
+    writeln!(text, "# TYPE serial_ws_{name} {kind}")
+}
+
+/// One figure for each state that a port can be in, of which one is 1.
+fn states<'a>(text: &mut String, ports: impl Iterator<Item = &'a Port>) -> fmt::Result {
+    let name = "port_state";
+    head(text, name, "gauge", "1 for the state that the port is in")?;
+    for Port {
+        name: port, hub, ..
+    } in ports
+    {
+        let now = hub.status().state;
+        for state in State::ALL {
+            let (word, is_now) = (state.word(), u8::from(state == now));
+            writeln!(
+                text,
+                "serial_ws_{name}{{port=\"{port}\",state=\"{word}\"}} {is_now}"
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// A histogram; its steps are in seconds, as its sum.
+fn delays<'a>(text: &mut String, ports: impl Iterator<Item = &'a Port>) -> fmt::Result {
+    let name = "delivery_seconds";
+    let help = "Time from reading until a client's socket had it";
+    head(text, name, "histogram", help)?;
+    for Port {
+        name: port, hub, ..
+    } in ports
+    {
+        let totals = hub.delays.totals();
+        for (end, total) in STEPS.iter().zip(totals) {
+            let end = *end as f64 / 1e6;
+            writeln!(
+                text,
+                "serial_ws_{name}_bucket{{port=\"{port}\",le=\"{end}\"}} {total}"
+            )?;
+        }
+        let (all, sum) = (totals[STEPS.len()], hub.delays.sum().as_secs_f64());
+        writeln!(
+            text,
+            "serial_ws_{name}_bucket{{port=\"{port}\",le=\"+Inf\"}} {all}"
+        )?;
+        writeln!(text, "serial_ws_{name}_sum{{port=\"{port}\"}} {sum}")?;
+        writeln!(text, "serial_ws_{name}_count{{port=\"{port}\"}} {all}")?;
+    }
+    Ok(())
 }

@@ -6,16 +6,21 @@ mod ask;
 mod assets;
 mod bell;
 mod close;
+mod config;
+mod crowd;
 mod echo;
 mod folder;
+mod forecast;
 mod guesses;
 mod lan;
+mod listen;
 mod meter;
 mod metrics;
 mod names;
 mod operator;
 mod outbox;
 mod policy;
+mod pulse;
 mod route;
 mod session;
 #[cfg(feature = "tls")]
@@ -24,36 +29,35 @@ mod token;
 mod transport;
 mod upgrade;
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use anyhow::{Result, bail};
-use tokio::net::{TcpListener, TcpSocket};
+use anyhow::Result;
+use axum::Router;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{ServerConfig, Settings};
 use crate::hub::{Hub, MOST_WAITING};
+use crate::settings::Settings;
 use crate::sys;
 
 use accept::Unfinished;
+use crowd::Crowd;
 use guesses::Guesses;
 use operator::{MOST_QUESTIONS, Operator};
-use policy::{Caller, Lan, Policy, Verdict};
+use policy::{Caller, Peer, Policy, Verdict};
 
+pub use config::{ServerConfig, TlsConfig};
+pub use forecast::{Admission, admission, is_here};
+pub use listen::may_listen;
 pub use names::{as_browsers_write, host_name};
 pub use policy::Rights;
 pub use token::Token;
-
-/// Bytes that the system holds for a client that does not read; beyond, we know that it is slow.
-const SEND_BUFFER: u32 = 64 << 10;
-
-/// Connections that the system holds until we accept them.
-const BACKLOG: u32 = 1024;
 
 /// A serial port as clients reach it.
 pub struct Port {
@@ -81,6 +85,8 @@ pub struct App {
     started: Instant,
     unfinished: Unfinished,
     clients: AtomicUsize,
+    /// Those of other computers.
+    crowd: Crowd,
     /// Clients that are only told their mistake.
     turned_away: AtomicUsize,
     tasks: TaskTracker,
@@ -90,6 +96,8 @@ pub struct App {
 /// Listens for clients of `ports`.
 pub struct Server {
     app: Arc<App>,
+    /// What answers requests.
+    router: Router,
     listeners: Vec<TcpListener>,
     /// Origins that the operator is to be asked about, if there is one at a terminal.
     asked: Option<mpsc::Receiver<String>>,
@@ -162,36 +170,13 @@ impl Server {
         if let Some(web) = &config.web {
             folder::warn_of_hidden(web);
         }
-        let mut listeners = Vec::new();
-        for &address in &config.listen {
-            match listen(address, config.any_family) {
-                Ok(listener) => listeners.push(listener),
-                Err(e) if config.any_family && lacks_family(&e) => {
-                    tracing::debug!(%address, "this system lacks the address family");
-                }
-                Err(e) => return Err(listen_error(e, address)),
-            }
-        }
-        if listeners.is_empty() {
-            bail!(
-                "this system has neither 127.0.0.1 nor [::1] to listen on. Choose: --listen ADDR:PORT"
-            );
-        }
+        let listeners = listen::all(&config)?;
         let token = match (&config.token, config.lan) {
             (Some(own), _) => Some(own.clone()),
             (None, Some(_)) => Some(lan::kept_token()?),
             (None, None) => None,
         };
-        let policy = Policy {
-            hosts: config.allow_host.clone(),
-            origins: config.allow_origin.iter().cloned().collect(),
-            lan: config.lan.map(|rights| Lan {
-                rights,
-                name: sys::computer_name(),
-            }),
-            token_for_all: config.token.is_some(),
-            token,
-        };
+        let policy = Policy::new(&config, token);
         #[cfg(feature = "tls")]
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
         let (questions, asked) = match sys::can_ask() {
@@ -211,11 +196,13 @@ impl Server {
             started: Instant::now(),
             unfinished: Unfinished::default(),
             clients: AtomicUsize::new(0),
+            crowd: Crowd::default(),
             turned_away: AtomicUsize::new(0),
             tasks: TaskTracker::new(),
             stop,
         });
         Ok(Self {
+            router: api::router(Arc::clone(&app)),
             app,
             listeners,
             asked,
@@ -251,6 +238,16 @@ impl Server {
         }
     }
 
+    /// Serves one connection between two addresses that came by no listener. Unless it is TCP, it
+    /// can be a WebSocket no longer than its handshake.
+    pub async fn serve<S>(&self, stream: S, remote: SocketAddr, local: SocketAddr)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let peer = Peer::new(remote, local, false);
+        accept::serve(stream, peer, self.router.clone()).await;
+    }
+
     /// Serves until the program stops; returns when all clients have had their Close.
     pub async fn run(self) {
         let app = self.app;
@@ -260,51 +257,12 @@ impl Server {
                 .spawn(ask::run(asked, operator, ports, app.stop.clone()));
         }
         for listener in self.listeners {
-            app.tasks.spawn(accept::run(listener, Arc::clone(&app)));
+            let serve = accept::run(listener, self.router.clone(), Arc::clone(&app));
+            app.tasks.spawn(serve);
         }
         app.tasks.close();
         app.tasks.wait().await;
     }
-}
-
-/// Listens; beside a listener for IPv4 if `is_one_of_two`.
-fn listen(address: SocketAddr, is_one_of_two: bool) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()
-    } else {
-        TcpSocket::new_v6()
-    }?;
-    // Elsewhere the option would let two programs listen at once.
-    if cfg!(unix) {
-        socket.set_reuseaddr(true)?;
-    }
-    #[cfg(unix)]
-    if is_one_of_two && address.is_ipv6() {
-        rustix::net::sockopt::set_ipv6_v6only(&socket, true)?;
-    }
-    // Elsewhere than on Unix that is how it is anyway.
-    #[cfg(not(unix))]
-    let _ = is_one_of_two;
-    socket.set_send_buffer_size(SEND_BUFFER)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
-/// Systems say in many ways that they lack an address family, but in one that it is taken.
-fn lacks_family(error: &io::Error) -> bool {
-    !matches!(
-        error.kind(),
-        io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
-    )
-}
-
-fn listen_error(error: io::Error, address: SocketAddr) -> anyhow::Error {
-    let port = address.port();
-    if error.kind() == io::ErrorKind::AddrInUse {
-        let other = SocketAddr::new(address.ip(), port.checked_add(1).unwrap_or(8080));
-        return anyhow::anyhow!("port {port} is in use. Choose another: --listen {other}");
-    }
-    anyhow::Error::new(error).context(format!("cannot listen on {address}"))
 }
 
 /// A name for this run of the program that no other run has.

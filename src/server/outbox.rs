@@ -9,11 +9,11 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use bytes::{Buf, Bytes};
 use futures::StreamExt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
@@ -36,6 +36,8 @@ pub struct Outbox<S> {
     answers: usize,
     is_flushed: bool,
     meter: Meter,
+    /// Ends when the message that has begun should have; on the heap, since most come at once.
+    late: Option<Pin<Box<Sleep>>>,
     /// A limit that was exceeded before anyone could say so.
     exceeded: Option<Abuse>,
 }
@@ -52,6 +54,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outbox<S> {
             answers: 0,
             is_flushed: true,
             meter,
+            late: None,
             exceeded,
         }
     }
@@ -131,9 +134,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outbox<S> {
         }
     }
 
-    /// Whether the client has left a message unfinished for too long.
-    pub fn is_late(&self) -> bool {
-        self.meter.is_late(Instant::now())
+    /// Ready when the client has left a message unfinished for too long.
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(due) = self.meter.due() else {
+            self.late = None;
+            return Poll::Pending;
+        };
+        let late = self.late.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        if late.deadline() != due {
+            late.as_mut().reset(due);
+        }
+        late.as_mut().poll(cx)
     }
 
     /// The socket itself, for when the frames no longer matter.
@@ -184,7 +195,7 @@ where
     .await
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Outbox<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Outbox<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -193,9 +204,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Outbox<S> {
         if let Some(abuse) = self.exceeded.take() {
             return Poll::Ready(Err(io::Error::other(abuse)));
         }
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
-        let counted = self.meter.count(&buf.filled()[before..], Instant::now());
+        let (before, now) = (buf.filled().len(), Instant::now());
+        self.meter.go_on(now);
+        let Poll::Ready(read) = Pin::new(&mut self.socket).poll_read(cx, buf) else {
+            ready!(self.poll_late(cx));
+            return Poll::Ready(Err(io::Error::other(Abuse::Slow)));
+        };
+        read?;
+        let counted = self.meter.count(&buf.filled()[before..], now);
         Poll::Ready(counted.map_err(io::Error::other))
     }
 }
@@ -221,5 +237,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Outbox<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    use super::super::meter::MESSAGE_WITHIN;
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_falls_silent_within_a_message_is_late_to_the_second() {
+        let (mut client, server) = tokio::io::duplex(64);
+        let outbox = Outbox::new(server, &[], 16);
+        let mut ws = WebSocketStream::from_raw_socket(outbox, Role::Server, None).await;
+        let start = Instant::now();
+        client
+            .write_all(&[0x81, 0x82, 0, 0, 0, 0, b'a'])
+            .await
+            .unwrap();
+        // While it is not read, its time does not count.
+        let rest = tokio::time::timeout(MESSAGE_WITHIN, turn(&mut ws, false)).await;
+        assert!(rest.is_err());
+        let Io::Failed(Error::Io(error)) = turn(&mut ws, true).await else {
+            panic!("it is not late");
+        };
+        assert_eq!(error.downcast::<Abuse>().unwrap(), Abuse::Slow);
+        let late = start.elapsed() - 2 * MESSAGE_WITHIN;
+        assert!(late.as_secs() < 1, "{late:?}");
     }
 }

@@ -12,9 +12,11 @@ use std::net::{IpAddr, SocketAddr};
 use axum::extract::Query;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 
+use super::ServerConfig;
 use super::names::{self, Origin};
 use super::token::Token;
 use crate::escape::shown;
+use crate::sys;
 
 /// Headers by which a proxy says that somebody else is behind it.
 const FORWARDED: [&str; 6] = [
@@ -126,6 +128,20 @@ pub struct Refusal {
 pub type Answers = HashMap<String, Option<Rights>>;
 
 impl Policy {
+    /// What the operator configured; `token` is the secret that some must know.
+    pub fn new(config: &ServerConfig, token: Option<Token>) -> Self {
+        Self {
+            hosts: config.allow_host.clone(),
+            origins: config.allow_origin.iter().cloned().collect(),
+            lan: config.lan.map(|rights| Lan {
+                rights,
+                name: sys::computer_name(),
+            }),
+            token_for_all: config.token.is_some(),
+            token,
+        }
+    }
+
     /// Decides on a request; `answers` are what the operator has said so far.
     pub fn decide(&self, caller: Caller<'_>, answers: &Answers) -> Verdict {
         self.rights(caller, answers)
@@ -385,6 +401,15 @@ enum Key {
 }
 
 impl Peer {
+    /// Of a connection between these addresses.
+    pub fn new(remote: SocketAddr, local: SocketAddr, is_encrypted: bool) -> Self {
+        Self {
+            remote: remote.ip().to_canonical(),
+            local: SocketAddr::new(local.ip().to_canonical(), local.port()),
+            is_encrypted,
+        }
+    }
+
     /// Whether it is on this computer.
     pub fn is_loopback(&self) -> bool {
         self.remote.to_canonical().is_loopback()
@@ -495,5 +520,7 @@ fn only(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Verdict> 
         .map_err(|_| malformed(&format!("a {name} header that is not text")))
 }
 
+#[cfg(test)]
+mod table;
 #[cfg(test)]
 mod tests;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::policy::Purpose;
-use crate::config::Settings;
 use crate::escape::shown;
 use crate::hub::{Start, Unit};
+use crate::settings::Settings;
 use crate::view::{Ending, View};
 
 /// The prefix of our subprotocols, as in `serial-ws.lines`.

@@ -4,12 +4,11 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use futures::channel::mpsc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
@@ -17,16 +16,12 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use super::Port;
 use super::bell::Bell;
 use super::close::{self, Farewell};
-use super::meter::Abuse;
 use super::outbox::{Io, Outbox, turn};
 use super::policy::Rights;
+use super::pulse::Pulse;
 use super::route::Wishes;
 use crate::hub::{Action, Event, Lane, Outcome, Position, Subscription, Taken};
 use crate::view::{self, Input, Part, View};
-
-/// How long a client may be silent before it is asked for a sign of life, and how long it then has.
-/// At the limit it is disconnected, except while it is we who do not read.
-const PING_EVERY: Duration = Duration::from_secs(20);
 
 /// A client's connection to one port.
 pub struct Session<S> {
@@ -46,9 +41,14 @@ pub struct Session<S> {
     /// A request for which there is no room yet; while there is one, the client is not read.
     held: Option<Action>,
     newest: Newest,
+    /// When this began, and when the oldest was read of what the socket has not taken yet. What
+    /// was kept from before does not count, nor what waits because the client wants it seldom.
+    began: std::time::Instant,
+    oldest: Option<std::time::Instant>,
     /// Whether the client is to be told that it missed something, however much.
     owes_missed: bool,
     max_message: usize,
+    pulse: Pulse,
     /// Rung by everything but the port's events.
     bell: Bell,
 }
@@ -60,7 +60,7 @@ enum Woken {
     Io(Io),
     Room(OwnedSemaphorePermit),
     Newest,
-    Alarm,
+    Silence,
 }
 
 /// What a client that wants only the newest frame is still to get.
@@ -96,8 +96,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 event: None,
                 due: Instant::now(),
             },
+            began: std::time::Instant::now(),
+            oldest: None,
             owes_missed,
             max_message,
+            pulse: Pulse::new(),
             bell: Bell::new(),
         }
     }
@@ -116,21 +119,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     async fn serve(&mut self, stop: CancellationToken) -> Farewell {
         let mut stopped = std::pin::pin!(stop.cancelled());
-        let mut alarm = std::pin::pin!(sleep_until(Instant::now() + PING_EVERY));
-        let mut is_asked = false;
         loop {
             if self.ws.get_ref().is_empty() {
-                self.subscription.delivered();
+                self.delivered();
                 self.fill();
                 // Mostly the socket takes it all, and then there is no need to wait for that.
                 if let Err(error) = self.ws.get_mut().send_now().await {
                     return Farewell::after(&error.into(), self.max_message);
                 }
                 if self.ws.get_ref().is_empty() {
-                    self.subscription.delivered();
+                    self.delivered();
                 }
             }
-            let Some(woken) = self.wait(stopped.as_mut(), alarm.as_mut()).await else {
+            let Some(woken) = self.wait(stopped.as_mut()).await else {
                 continue;
             };
             match woken {
@@ -138,8 +139,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Woken::Reply(number, outcome) => self.reply(number, outcome),
                 Woken::Io(Io::Sent) | Woken::Newest => {}
                 Woken::Io(Io::Received(message)) => {
-                    is_asked = false;
-                    wind(&mut alarm);
+                    self.pulse.beat();
                     self.receive(message);
                 }
                 Woken::Io(Io::Failed(error)) => return Farewell::after(&error, self.max_message),
@@ -148,30 +148,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                         self.lane.put(action, room);
                     }
                 }
-                Woken::Alarm => {
-                    if self.ws.get_ref().is_late() {
-                        return Farewell::from(Abuse::Slow);
+                Woken::Silence => {
+                    let is_read = self.held.is_none();
+                    if let Err(farewell) = self.pulse.ask(self.ws.get_mut(), is_read) {
+                        return farewell;
                     }
-                    let is_idle = self.ws.get_ref().is_empty();
-                    if is_asked && is_idle && self.held.is_none() {
-                        return Farewell::Silent;
-                    }
-                    is_asked = is_idle && self.held.is_none();
-                    if is_asked {
-                        self.ws.get_mut().push(view::ping());
-                    }
-                    wind(&mut alarm);
                 }
             }
         }
     }
 
     /// Waits until there is something to do: with the port's events where it is nothing else.
-    async fn wait(
-        &mut self,
-        stopped: Pin<&mut WaitForCancellationFuture<'_>>,
-        alarm: Pin<&mut Sleep>,
-    ) -> Option<Woken> {
+    async fn wait(&mut self, stopped: Pin<&mut WaitForCancellationFuture<'_>>) -> Option<Woken> {
         let is_idle = self.ws.get_ref().is_empty();
         let newest_due = self.newest.event.is_some().then_some(self.newest.due);
         // Most clients only listen. For those, an event is no reason to look at all the rest.
@@ -184,7 +172,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 io = turn(&mut self.ws, self.held.is_none()) => Woken::Io(io),
                 room = room(&self.lane, self.held.as_ref()) => Woken::Room(room),
                 () = until(newest_due), if is_idle => Woken::Newest,
-                () = alarm => Woken::Alarm,
+                () = self.pulse.silence() => Woken::Silence,
             }
         });
         tokio::select! {
@@ -206,9 +194,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
         let outbox = self.ws.get_mut();
         for taken in taken.drain(..) {
-            outbox.push(self.wishes.view.encode(&taken));
+            let frames = self.wishes.view.encode(&taken);
+            if self.oldest.is_none() && !frames.is_empty() && taken.event.read >= self.began {
+                self.oldest = Some(taken.event.read);
+            }
+            outbox.push(frames);
         }
         self.taken = taken;
+    }
+
+    /// Takes note that the socket has taken all there was.
+    fn delivered(&mut self) {
+        self.subscription.delivered();
+        if let Some(oldest) = self.oldest.take() {
+            self.port.hub.delays.record(oldest.elapsed());
+        }
     }
 
     /// Passes over all but the newest frame, and queues it when its time has come.
@@ -332,8 +332,4 @@ async fn until(moment: Option<Instant>) {
         Some(moment) => sleep_until(moment).await,
         None => std::future::pending().await,
     }
-}
-
-fn wind(alarm: &mut Pin<&mut Sleep>) {
-    alarm.as_mut().reset(Instant::now() + PING_EVERY);
 }

@@ -12,8 +12,9 @@ use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::config::TlsConfig;
 use super::lan;
-use crate::config::TlsConfig;
+use crate::fingerprint::Fingerprint;
 use crate::sys;
 
 /// The certificate and key that the program made, in the folder where configuration is kept.
@@ -30,7 +31,7 @@ pub fn acceptor(config: &TlsConfig) -> Result<TlsAcceptor> {
             let own = self_signed()?;
             tracing::info!(
                 "the certificate is our own, so browsers warn of it. Its SHA-256 fingerprint: {}",
-                fingerprint(&own.0[0])
+                Fingerprint::of(&own.0[0])
             );
             own
         }
@@ -111,10 +112,4 @@ fn names() -> Vec<String> {
     }
     names.extend(lan::own_address().map(|address| address.to_string()));
     names
-}
-
-fn fingerprint(certificate: &CertificateDer<'_>) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, certificate);
-    let bytes = digest.as_ref().iter().map(|byte| format!("{byte:02X}"));
-    bytes.collect::<Vec<_>>().join(":")
 }

@@ -14,8 +14,9 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tracing::Instrument;
 
 use super::close::{self, Farewell};
+use super::crowd::{MOST_OF_ONE, Member};
 use super::outbox::Outbox;
-use super::policy::Rights;
+use super::policy::{Peer, Rights};
 use super::route::{self, Mistake, Target, Wishes};
 use super::session::Session;
 use super::transport::Transport;
@@ -123,6 +124,8 @@ impl Drop for Slot {
 /// A client that has been let in.
 struct Admission {
     slot: Slot,
+    /// Its place among the clients of its computer, unless that is this one.
+    member: Option<Member>,
     kind: Admitted,
 }
 
@@ -169,15 +172,24 @@ impl Admission {
             code: 1013,
             reason: format!("{most} clients are connected already (--max-clients {most})"),
         })?;
-        Ok(Self { slot, kind })
+        let remote = request.extensions().get::<Peer>();
+        let remote = remote.filter(|peer| !peer.is_loopback());
+        let member = remote.map(|peer| {
+            app.crowd.join(peer.remote).ok_or_else(|| Mistake {
+                code: 1013,
+                reason: format!("{MOST_OF_ONE} clients of your computer are connected already"),
+            })
+        });
+        let member = member.transpose()?;
+        Ok(Self { slot, member, kind })
     }
 
     fn start(self, app: &Arc<App>, on_upgrade: OnUpgrade) {
-        let Self { slot, kind } = self;
+        let Self { slot, member, kind } = self;
         let (config, stop) = (ws_config(app), app.stop.clone());
         let max_message = app.config.max_message;
         app.tasks.spawn(async move {
-            let _slot = slot;
+            let _places = (slot, member);
             let Some(ws) = upgraded(on_upgrade, config).await else {
                 return;
             };

@@ -1,6 +1,8 @@
 //! Linux: /proc tells who holds a port, sysfs where it is plugged in, udev's links its other names,
 //! and ioctls what only some drivers can do.
 
+mod neighbours;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
@@ -19,7 +21,9 @@ use libc::{c_char, c_int, c_uchar, c_uint, c_ulong, c_ushort};
 use tokio_serial::SerialStream;
 
 use super::unix;
-use super::{Access, Holder, LineErrors};
+use super::{Access, Holder, LineErrors, Starter};
+
+pub use neighbours::{listener, of_missing_ports, of_port};
 
 pub use super::unix::{
     CLOSING, check_private, computer_name, create_private, create_private_folder, describe_path,
@@ -35,7 +39,11 @@ const LINK_FOLDERS: [&str; 2] = ["/dev/serial/by-id", "/dev/serial/by-path"];
 
 pub fn holder(path: &str) -> Option<Holder> {
     let number = unix::device_number(path)?;
-    let pid = holder_by_descriptor(number).or_else(|| holder_by_lock(path))?;
+    holder_of_file(&|file| is_device(file, number)).or_else(|| named(holder_by_lock(path)?))
+}
+
+/// A process that was found, with its name.
+fn named(pid: u32) -> Option<Holder> {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
     Some(Holder {
         name: name.trim_end().to_owned(),
@@ -43,18 +51,19 @@ pub fn holder(path: &str) -> Option<Holder> {
     })
 }
 
-/// Looks for a process with this device among its open files. Those of other users are closed to
-/// us unless we are root.
-fn holder_by_descriptor(number: u64) -> Option<u32> {
-    fs::read_dir("/proc")
+/// Looks for another process with such a file among its open ones. Those of other users are closed
+/// to us unless we are root.
+fn holder_of_file(is_meant: &dyn Fn(&Path) -> bool) -> Option<Holder> {
+    let pid = fs::read_dir("/proc")
         .ok()?
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .filter(|&pid| pid != std::process::id())
         .find(|pid| {
             fs::read_dir(format!("/proc/{pid}/fd"))
-                .is_ok_and(|files| files.flatten().any(|file| is_device(&file.path(), number)))
-        })
+                .is_ok_and(|files| files.flatten().any(|file| is_meant(&file.path())))
+        })?;
+    named(pid)
 }
 
 fn is_device(descriptor: &Path, number: u64) -> bool {
@@ -174,6 +183,17 @@ pub fn config_home() -> Option<PathBuf> {
 
 pub fn rate(_path: &str, baud: u32) -> u32 {
     baud
+}
+
+pub fn starter() -> (Starter, Option<PathBuf>) {
+    let folder = config_home().map(|home| home.join("systemd/user"));
+    (Starter::Systemd, folder)
+}
+
+/// Most systems have the first one, Arch the second.
+pub fn serial_group() -> Option<String> {
+    let known = ["dialout", "uucp"];
+    unix::known_group(&known)
 }
 
 pub fn cannot_list() -> Option<&'static str> {

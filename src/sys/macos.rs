@@ -2,13 +2,14 @@
 //! port has two nodes, of which `/dev/cu.*` is the one to open.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
 use tokio_serial::SerialStream;
 
 use super::unix;
-use super::{Access, Holder, LineErrors};
+use super::{Access, Holder, LineErrors, Remark, Starter};
 
 pub use super::unix::{
     CLOSING, check_private, computer_name, create_private, create_private_folder, describe_path,
@@ -38,6 +39,26 @@ pub fn holder(path: &str) -> Option<Holder> {
         .output()
         .ok()?;
     parse_lsof(&String::from_utf8_lossy(&output.stdout))
+}
+
+pub fn listener(address: SocketAddr) -> Option<Holder> {
+    let what = format!("-iTCP:{}", address.port());
+    let output = Command::new("lsof")
+        .args(["-w", "-nP", "-sTCP:LISTEN", "-F", "pc", &what])
+        .output()
+        .ok()?;
+    parse_lsof(&String::from_utf8_lossy(&output.stdout))
+}
+
+pub fn of_port(_path: &str, _low_latency: bool) -> Vec<Remark> {
+    Vec::new()
+}
+
+pub fn of_missing_ports(is_missing: bool) -> Vec<Remark> {
+    let text = "a board that is listed under USB in System Information, but has no port, lacks its \
+                driver: get it from the maker of its chip";
+    let remark = is_missing.then(|| Remark::Note(text.to_owned()));
+    Vec::from_iter(remark)
 }
 
 /// Reads lines such as `p4711` and `carduino-ide`, one pair for each process.
@@ -94,6 +115,17 @@ pub fn rate(path: &str, baud: u32) -> u32 {
 
 pub fn config_home() -> Option<PathBuf> {
     Some(std::env::home_dir()?.join("Library/Application Support"))
+}
+
+pub fn starter() -> (Starter, Option<PathBuf>) {
+    let home = std::env::home_dir();
+    let folder = home.map(|home| home.join("Library/LaunchAgents"));
+    (Starter::Launchd, folder)
+}
+
+/// Everybody may.
+pub fn serial_group() -> Option<String> {
+    None
 }
 
 pub fn cannot_list() -> Option<&'static str> {

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -87,6 +88,28 @@ impl LineErrors {
     }
 }
 
+/// Something to know about ports, as a sentence for the user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remark {
+    /// It is as it should be.
+    Right(String),
+    /// It is good to know.
+    Note(String),
+    /// There is something to do.
+    Do(String),
+}
+
+/// What starts programs by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Starter {
+    /// Linux, most often.
+    Systemd,
+    /// macOS.
+    Launchd,
+    /// Windows, at login.
+    StartupFolder,
+}
+
 /// A signal that ends the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopSignal {
@@ -125,6 +148,23 @@ pub fn has_hardware(path: &str) -> bool {
 /// Whether two spellings name the same port.
 pub fn same_port(a: &str, b: &str) -> bool {
     system::same_port(a, b)
+}
+
+/// What this system does with a port beside letting it be opened; `low_latency` is whether it would
+/// be asked for. Opens nothing.
+pub fn remarks_on_port(path: &str, low_latency: bool) -> Vec<Remark> {
+    system::of_port(path, low_latency)
+}
+
+/// What keeps boards from having a port here; `is_missing` is whether one is missed.
+pub fn remarks_on_missing_ports(is_missing: bool) -> Vec<Remark> {
+    system::of_missing_ports(is_missing)
+}
+
+/// The other process that listens at this address; None when there is none, or when it cannot be
+/// known.
+pub fn listener(address: SocketAddr) -> Option<Holder> {
+    system::listener(address)
 }
 
 /// What a path names. Never opens it.
@@ -210,6 +250,17 @@ pub fn open_in_browser(url: &str) -> io::Result<()> {
         status if status.success() => Ok(()),
         status => Err(io::Error::other(format!("{name}: {status}"))),
     }
+}
+
+/// What starts programs by itself here, and the folder for files that say which, of this user;
+/// None where the system names none.
+pub fn starter() -> (Starter, Option<PathBuf>) {
+    system::starter()
+}
+
+/// The group that may open serial ports here, where there is one.
+pub fn serial_group() -> Option<String> {
+    system::serial_group()
 }
 
 /// The folder where this program keeps its configuration; None where the system names none.

@@ -97,6 +97,17 @@ fn lists_member(groups: &str, gid: u32, user: &str) -> bool {
             .is_some_and(|members| members.split(',').any(|member| member == user))
 }
 
+/// The first of these groups that there is.
+pub fn known_group(names: &[&str]) -> Option<String> {
+    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
+    let is_there = |name: &&&str| {
+        groups
+            .lines()
+            .any(|line| line.split(':').next() == Some(**name))
+    };
+    names.iter().find(is_there).map(|name| (*name).to_owned())
+}
+
 /// The device number of a character device.
 pub fn device_number(path: &str) -> Option<u64> {
     let metadata = fs::metadata(path).ok()?;

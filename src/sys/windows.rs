@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 use tokio_serial::SerialStream;
 
-use super::{Access, Holder, LineErrors, PathKind, StopSignal};
+use super::{Access, Holder, LineErrors, PathKind, Remark, Starter, StopSignal};
 
 /// `ERROR_TIMEOUT` of winerror.h.
 const ERROR_TIMEOUT: i32 = 1460;
@@ -69,6 +70,21 @@ pub fn is_passing(error: &io::Error) -> bool {
 
 pub fn holder(_path: &str) -> Option<Holder> {
     None
+}
+
+pub fn listener(_address: SocketAddr) -> Option<Holder> {
+    None
+}
+
+pub fn of_port(_path: &str, _low_latency: bool) -> Vec<Remark> {
+    Vec::new()
+}
+
+pub fn of_missing_ports(is_missing: bool) -> Vec<Remark> {
+    let text = "a board that the Device Manager lists under Other devices lacks its driver: get it \
+                from the maker of its chip";
+    let remark = is_missing.then(|| Remark::Note(text.to_owned()));
+    Vec::from_iter(remark)
 }
 
 pub fn access(_path: &str) -> Access {
@@ -157,6 +173,17 @@ fn ends_in_com_port(path: &str) -> bool {
 
 pub fn rate(_path: &str, baud: u32) -> u32 {
     baud
+}
+
+pub fn starter() -> (Starter, Option<PathBuf>) {
+    let folder = r"Microsoft\Windows\Start Menu\Programs\Startup";
+    let folder = config_home().map(|home| home.join(folder));
+    (Starter::StartupFolder, folder)
+}
+
+/// Everybody may.
+pub fn serial_group() -> Option<String> {
+    None
 }
 
 pub fn cannot_list() -> Option<&'static str> {

@@ -4,8 +4,9 @@ import { copyFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { pathToFileURL } from "node:url";
 
-import { open, pixels, quit, redirect, root, serve, standIn, start, until } from "./support.mjs";
+import { board, launch, open, pixels, quit, redirect, root, serve, sleep, standIn, start, until } from "./support.mjs";
 
 after(quit);
 
@@ -126,6 +127,17 @@ for (const [name, [device, works]] of Object.entries(plain)) {
   });
 }
 
+for (const [file, device, works] of [["p5/OneNumber/index.html", ...sketches.OneNumber], ["plain/lines.html", ...plain["lines.html"]]]) {
+  test(`${file} from disk, when that is allowed`, async (t) => {
+    const bridge = await start(t, [...ports(device), "--allow-origin", "null"]);
+    const page = await open(t);
+    await redirect(page, bridge.port);
+    await standIn(page);
+    await page.goto(pathToFileURL(join(root, "web", file)).href);
+    await works(page);
+  });
+}
+
 test("p5 is taken from the folder when it is there", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "serial-ws-web-"));
   t.after(() => rmSync(folder, { recursive: true }));
@@ -151,8 +163,8 @@ test("a changed p5 is not run", async (t) => {
 test("a sketch runs as it is in the p5 editor, which has its own page", async (t) => {
   for (const name of Object.keys(sketches)) {
     const sketch = readFileSync(join(root, "web/p5", name, "sketch.js"), "utf8");
-    assert.match(sketch, /new WebSocket\((address|"ws:)/);
-    assert.doesNotMatch(sketch, /serial-ws\.js|location\./);
+    assert.match(sketch, /new WebSocket\(address/);
+    assert.doesNotMatch(sketch, /serial-ws\.js/);
   }
 });
 
@@ -169,3 +181,75 @@ test("a sketch goes on when the bridge does", async (t) => {
   await start(t, ["--port", "sim"], bridge.port);
   await moves(page);
 });
+
+test("every page that serial-ws serves to a phone finds it there", async (t) => {
+  const folders = [...Object.keys(sketches).map((name) => [`p5/${name}`, "", sketches[name]]), ...Object.keys(plain).map((name) => ["plain", name, plain[name]])];
+  let phone, port = 0;
+  for (const [folder, file, [device, works]] of folders) {
+    const bridge = await start(t, [...ports(device), "--web", join(root, "web", folder), "--allow-host", "pi.local"], port);
+    if (!phone) {
+      // It sees this computer under a name, and the bridge at its usual port.
+      port = bridge.port;
+      phone = await launch([`--host-resolver-rules=MAP pi.local:8080 127.0.0.1:${port}`]);
+      t.after(() => phone.close());
+    }
+    const page = await phone.newPage();
+    await standIn(page);
+    await page.goto(`http://pi.local:8080/${file}`);
+    await works(page);
+    await page.close();
+    await bridge.stop();
+  }
+});
+
+for (const [folder, file, shown] of [["p5/CallResponse", "", "readings.join()"], ["plain", "call.html", "message.textContent"]]) {
+  test(`${folder}/${file} asks again when an answer is lost, and once when two pages are open`, async (t) => {
+    const uno = await board(t);
+    const bridge = await start(t, ["--port", uno.path, "--web", join(root, "web", folder)]);
+    const pages = [];
+    async function ask() {
+      const page = await open(t);
+      await redirect(page, bridge.port);
+      await standIn(page);
+      await page.addInitScript(() => {
+        window.questions = [];
+        const { send } = WebSocket.prototype;
+        WebSocket.prototype.send = function (data) {
+          window.questions.push(performance.now());
+          send.call(this, data);
+        };
+      });
+      await page.goto(`${bridge.url}/${file}`);
+      pages.push(page);
+      return page;
+    }
+    // Of a board that does not answer it asks again after a second, and not sooner.
+    const first = await ask();
+    await until("three questions", () => uno.heard.length >= 3);
+    const times = await first.evaluate("questions");
+    times.slice(1).forEach((time, index) => assert.ok(time - times[index] > 990, String(times)));
+    await ask();
+
+    // Answers each question in its turn, as slowly as a serial line does.
+    let answers = uno.heard.length, most = 0;
+    const answer = async (count) => {
+      for (const end = answers + count; answers < end;) {
+        await until("a question", () => uno.heard.length > answers);
+        most = Math.max(most, uno.heard.length - answers);
+        await sleep(10);
+        await uno.say(`${answers++},2,3\n`);
+      }
+    };
+    await uno.say("\n");
+    await answer(100);
+    assert.ok(most <= 6, `${most} questions at once`);
+    for (const page of pages) await becomes(page, `${shown} === "${answers - 1},2,3"`);
+
+    // A board that restarts says hello until it is asked.
+    await uno.unplug();
+    await uno.plug();
+    answers = uno.heard.length;
+    await uno.say("hello\n");
+    await answer(5);
+  });
+}

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
-const PROGRAM = process.env.SERIAL_WS_TEST_BIN ?? join(root, "target/debug/serial-ws");
+export const PROGRAM = process.env.SERIAL_WS_TEST_BIN ?? join(root, "target/debug/serial-ws");
 const BROWSER = process.env.SERIAL_WS_TEST_BROWSER ?? "/usr/bin/chromium";
 /** How long a test waits for what must happen, in milliseconds. */
 export const PATIENCE = 20000;
@@ -78,15 +78,41 @@ export async function board(t) {
   return it;
 }
 
+/** Without the sandbox, since tests often run as root in a container. */
+const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"];
+
 let browser;
 
 /** The system's browser, a new one. */
 export function launch(args = []) {
-  return chromium.launch({
-    executablePath: BROWSER,
-    // Without the sandbox, since tests often run as root in a container.
-    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run", ...args],
+  return chromium.launch({ executablePath: BROWSER, args: [...ARGUMENTS, ...args] });
+}
+
+/** A browser whose tabs can be hidden and frozen; the other pages here always pretend to be looked at. */
+export async function tabs(t) {
+  const profile = mkdtempSync(join(tmpdir(), "serial-ws-profile-"));
+  const child = spawn(BROWSER, [...ARGUMENTS, "--headless=new", "--remote-debugging-port=0", `--user-data-dir=${profile}`], { stdio: ["ignore", "ignore", "pipe"] });
+  const ended = new Promise((resolve) => child.on("exit", resolve));
+  t.after(async () => {
+    child.kill();
+    await ended;
+    rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   });
+  let log = "";
+  child.stderr.on("data", (data) => { log += data; });
+  const [address] = await until("the browser to start", () => log.match(/ws:\S+/));
+  const tabs = await chromium.connectOverCDP(address, { noDefaults: true });
+  return tabs.contexts()[0];
+}
+
+/** Hides a page of `tabs` behind another one while `work` goes on, and shows it again. */
+export async function hide(page, work) {
+  const other = await page.context().newPage();
+  await other.bringToFront();
+  await until("the page to be hidden", () => page.evaluate(() => document.hidden));
+  await work();
+  await page.bringToFront();
+  await other.close();
 }
 
 export async function quit() {

@@ -398,8 +398,9 @@ fn command(arguments: &[&str], variables: &[(&str, &str)]) -> (Command, Vec<Stri
     if wine::runs_it() {
         wine::give_up_configuration();
     }
-    // What the one who runs the tests has allowed is not what a test expects.
-    for name in ["XDG_CONFIG_HOME", "APPDATA"] {
+    // What the one who runs the tests has allowed or configured is not what a test expects.
+    let home = cfg!(target_os = "macos").then_some("HOME");
+    for name in ["XDG_CONFIG_HOME", "APPDATA"].into_iter().chain(home) {
         command.env(name, std::env::temp_dir().join("serial-ws-test-nothing"));
     }
     command.envs(variables.iter().copied());

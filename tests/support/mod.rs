@@ -14,9 +14,7 @@ pub mod wine;
 
 #[cfg(target_os = "linux")]
 pub use board::Board;
-#[cfg(unix)] // for the commands of a shell
-pub use bridge::Ended;
-pub use bridge::{Bridge, Program, is_emulated, is_for_windows};
+pub use bridge::{Bridge, Ended, Program, is_emulated, is_for_windows};
 pub use client::Client;
 pub use http::{RawSocket, bare, http, upgrade};
 pub use pair::Pair;

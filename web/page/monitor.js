@@ -5,7 +5,7 @@ import { clock, visible } from "./parse.js";
 /** @typedef {import("./log.js").Row} Row */
 
 /** Rows on the page while new ones come, and while it stands still. */
-const FOLLOWING = 300, READING = 4000;
+const FOLLOWING = 150, READING = 4000;
 /** Characters of a row that are shown; Copy and Save have all of them. */
 const SHOWN = 2000;
 
@@ -84,15 +84,23 @@ export class Monitor {
     if (waiting > 0) {
       this.#append(Math.max(this.#shown, this.log.end - FOLLOWING * (this.#query ? 20 : 1)));
       while (rows.childElementCount > FOLLOWING) rows.firstElementChild?.remove();
-      rows.scrollTop = rows.scrollHeight;
-      this.#bottom = rows.scrollTop;
+      this.#toEnd();
     }
+  }
+
+  #toEnd() {
+    const { rows } = this.places;
+    rows.scrollTop = rows.scrollHeight;
+    this.#bottom = rows.scrollTop;
   }
 
   /** Shows a row again that has changed. @param {Row} row */
   refresh(row) {
     const element = this.#elements.get(row);
-    if (element?.isConnected) element.replaceWith(this.#element(row));
+    if (!element?.isConnected) return;
+    element.replaceWith(this.#element(row));
+    // It may be higher than before.
+    if (this.#follow) this.#toEnd();
   }
 
   #fill() {

@@ -1,17 +1,35 @@
-//! The policy, row by row.
+//! What the policy decides, rule by rule; the table of who may connect is in `table`.
 
 use axum::http::HeaderValue;
 
 use super::*;
 
-const TOKEN: &str = "K7QDXXYZ12345678";
+pub const TOKEN: &str = "K7QDXXYZ12345678";
 const P5: &str = "https://preview.p5js.org";
 
 /// What became of a request, in short: the rights, `ask`, or the status of the refusal.
-fn verdict(policy: &Policy, remote: &str, target: &str, fields: &[(&'static str, &str)]) -> String {
+fn verdict(policy: &Policy, remote: &str, target: &str, fields: &[(&str, &str)]) -> String {
+    let answers = Answers::from([
+        ("https://yes.example".to_owned(), Some(Rights::ReadWrite)),
+        ("https://look.example".to_owned(), Some(Rights::ReadOnly)),
+        ("https://no.example".to_owned(), None),
+        ("http://plain.example".to_owned(), Some(Rights::ReadWrite)),
+    ]);
+    verdict_after(&answers, policy, remote, target, fields)
+}
+
+/// The same, when the operator has given these answers.
+pub fn verdict_after(
+    answers: &Answers,
+    policy: &Policy,
+    remote: &str,
+    target: &str,
+    fields: &[(&str, &str)],
+) -> String {
     let mut headers = HeaderMap::new();
     for (name, value) in fields {
-        headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        headers.append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
     }
     let (word, target) = target.split_once(' ').unwrap();
     let uri = target.parse().unwrap();
@@ -33,13 +51,7 @@ fn verdict(policy: &Policy, remote: &str, target: &str, fields: &[(&'static str,
             is_encrypted: false,
         },
     };
-    let answers = Answers::from([
-        ("https://yes.example".to_owned(), Some(Rights::ReadWrite)),
-        ("https://look.example".to_owned(), Some(Rights::ReadOnly)),
-        ("https://no.example".to_owned(), None),
-        ("http://plain.example".to_owned(), Some(Rights::ReadWrite)),
-    ]);
-    match policy.decide(caller, &answers) {
+    match policy.decide(caller, answers) {
         Verdict::Allow(Rights::ReadWrite) => "rw".into(),
         Verdict::Allow(Rights::ReadOnly) => "ro".into(),
         Verdict::Ask(_) => "ask".into(),

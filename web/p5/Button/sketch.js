@@ -6,6 +6,9 @@
   bridge: serial-ws
 */
 
+// serial-ws is where this page came from, if that has port 8080, or else on this computer:
+const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
+
 let socket;         // the connection to serial-ws
 let pressed = "0";  // what the board said last: 1 or 0
 
@@ -16,7 +19,7 @@ function setup() {
 
 // history=1 asks for the last line, since the button may not change for long:
 function connect() {
-  socket = new WebSocket("ws://localhost:8080/?history=1");
+  socket = new WebSocket(address + "/?history=1");
   socket.onmessage = readLine;
   // when the connection ends, try again a second later:
   socket.onclose = reconnect;

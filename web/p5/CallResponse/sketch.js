@@ -1,7 +1,7 @@
 /*
   Call and response
   The board prints a line for each byte that it gets, so this sketch sets the pace.
-  One page at a time: a second one asks as well, and both get all answers.
+  Several pages can be open: one of them asks, and all get the answers.
 
   board: firmware/CallResponse
   bridge: serial-ws
@@ -11,13 +11,15 @@
   (start serial-ws with --allow-origin https://preview.p5js.org for that one)
 */
 
-// where serial-ws is; on a phone, the name of the computer instead of localhost:
-const address = "ws://localhost:8080";
+// serial-ws is where this page came from, if that has port 8080, or else on this computer:
+const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
 
 let socket;                    // the connection to serial-ws
 let message = "connecting";    // what to say as long as there is nothing to draw
 let readings = [];             // the numbers of the latest line
 let answers = 0;               // how many lines came
+let asked = 0;                 // when this page asked last, in milliseconds
+let timer;                     // when it is to ask next
 
 function setup() {
   createCanvas(windowWidth, windowHeight);
@@ -36,17 +38,28 @@ function connect() {
 function ask() {
   // any byte will do:
   socket.send("x");
+  asked = millis();
+  // an answer can be lost, so ask again if none comes within a second:
+  askIn(1000);
+}
+
+function askIn(wait) {
+  clearTimeout(timer);
+  timer = setTimeout(ask, wait);
 }
 
 function readLine(event) {
   // a board that has just started says hello until it is asked:
-  if (event.data !== "hello") {
-    readings = event.data.split(",").map(Number);
-    answers++;
-    message = "";
+  if (event.data === "hello") {
+    askIn(random(50));
+    return;
   }
-  // ask for the next line:
-  ask();
+  readings = event.data.split(",").map(Number);
+  answers++;
+  message = "";
+  // ask for the next line after as long as the answer took, but a second at most. who has not
+  // asked for long waits longest, and so only one page asks:
+  askIn(min(millis() - asked, 1000) + random(50));
 }
 
 function draw() {
@@ -65,6 +78,7 @@ function draw() {
 }
 
 function tryAgain() {
+  clearTimeout(timer);
   message = "no connection. is serial-ws running?";
   setTimeout(connect, 1000);
 }

@@ -6,6 +6,9 @@
   bridge: serial-ws
 */
 
+// serial-ws is where this page came from, if that has port 8080, or else on this computer:
+const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
+
 let socket;            // the connection to serial-ws
 let bytes = [];        // what came of the response so far
 let reading = 0;       // the latest reading, 0 to 1023
@@ -20,7 +23,7 @@ function setup() {
 }
 
 function connect() {
-  socket = new WebSocket("ws://localhost:8080/?view=raw");
+  socket = new WebSocket(address + "/?view=raw");
   socket.binaryType = "arraybuffer";
   socket.onmessage = readBytes;
   // when the connection ends, try again a second later:

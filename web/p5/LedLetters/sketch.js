@@ -6,6 +6,9 @@
   bridge: serial-ws
 */
 
+// serial-ws is where this page came from, if that has port 8080, or else on this computer:
+const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
+
 let socket;         // the connection to serial-ws
 let state = "off";  // what the board said about its LED
 
@@ -17,7 +20,7 @@ function setup() {
 
 // history=1 asks for the last line, since nobody may switch it for long:
 function connect() {
-  socket = new WebSocket("ws://localhost:8080/?history=1");
+  socket = new WebSocket(address + "/?history=1");
   socket.onmessage = readLine;
   // when the connection ends, try again a second later:
   socket.onclose = reconnect;

@@ -10,8 +10,8 @@
   (start serial-ws with --allow-origin https://preview.p5js.org for that one)
 */
 
-// where serial-ws is; on a phone, the name of the computer instead of localhost:
-const address = "ws://localhost:8080";
+// serial-ws is where this page came from, if that has port 8080, or else on this computer:
+const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
 
 let socket;                    // the connection to serial-ws
 let message = "connecting";    // what to say as long as there is nothing to draw

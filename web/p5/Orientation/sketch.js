@@ -6,6 +6,9 @@
   bridge: serial-ws
 */
 
+// serial-ws is where this page came from, if that has port 8080, or else on this computer:
+const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
+
 let socket;       // the connection to serial-ws
 let heading = 0;  // turned on the spot, in degrees
 let pitch = 0;    // nose up or down
@@ -18,7 +21,7 @@ function setup() {
 }
 
 function connect() {
-  socket = new WebSocket("ws://localhost:8080");
+  socket = new WebSocket(address);
   socket.onmessage = readLine;
   // when the connection ends, try again a second later:
   socket.onclose = reconnect;

@@ -6,6 +6,9 @@
   bridge: serial-ws --port left=/dev/ttyACM0 --port right=/dev/ttyACM1
 */
 
+// serial-ws is where this page came from, if that has port 8080, or else on this computer:
+const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
+
 let left;          // the connections to the two ports
 let right;
 let leftKnob = 0;  // the latest readings of the knobs, 0 to 255
@@ -18,14 +21,14 @@ function setup() {
 }
 
 function connectLeft() {
-  left = new WebSocket("ws://localhost:8080/ports/left");
+  left = new WebSocket(address + "/ports/left");
   left.onmessage = readLeft;
   // when the connection ends, try again a second later:
   left.onclose = () => setTimeout(connectLeft, 1000);
 }
 
 function connectRight() {
-  right = new WebSocket("ws://localhost:8080/ports/right");
+  right = new WebSocket(address + "/ports/right");
   right.onmessage = readRight;
   right.onclose = () => setTimeout(connectRight, 1000);
 }

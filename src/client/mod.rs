@@ -1,13 +1,16 @@
 //! The way to a running bridge, for the commands that talk to one: from what was typed to an open
 //! connection, or to the reason why not, and why it ended. What is said on it is theirs.
 
+#[cfg(feature = "tls")]
+mod tls;
+
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -19,6 +22,7 @@ use tokio_tungstenite::tungstenite::{self, Error, error::ProtocolError};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::escape;
+use crate::fingerprint::Fingerprint;
 
 /// The port of a bridge whose address was typed without `ws://`.
 const DEFAULT_PORT: u16 = 8080;
@@ -41,7 +45,21 @@ pub struct Address {
     /// Without the brackets of an IPv6 address.
     host: String,
     port: u16,
+    /// The one that the bridge's certificate must have; without it, this computer must trust it.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(dead_code, reason = "nothing is encrypted")
+    )]
+    fingerprint: Option<Fingerprint>,
 }
+
+/// A connection to a bridge, plain or encrypted.
+pub type Stream = Box<dyn Socket>;
+
+/// What a WebSocket can run on.
+pub trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket for S {}
 
 /// For messages: `SCHEME://HOST:PORT`, without path and query, where a token may be.
 impl fmt::Display for Address {
@@ -58,8 +76,8 @@ impl fmt::Display for Address {
 }
 
 impl Address {
-    /// Understands `ws://…`, `http://…` and a bare `HOST[:PORT][/PATH]`. A `port` that is named
-    /// goes before the path, and `parameters` such as `view=json` are added.
+    /// Understands `ws://…`, `http://…`, the same encrypted, and a bare `HOST[:PORT][/PATH]`. A
+    /// `port` that is named goes before the path, and `parameters` such as `view=json` are added.
     ///
     /// # Errors
     /// Why this is no address, and what one looks like.
@@ -71,7 +89,9 @@ impl Address {
     ) -> Result<Address> {
         let (scheme, default_port, rest) = match url.split_once("://") {
             Some((scheme, rest)) if scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
-                (known_scheme(scheme)?, 80, rest)
+                let scheme = known_scheme(scheme)?;
+                let usual = if is_encrypted(scheme) { 443 } else { 80 };
+                (scheme, usual, rest)
             }
             _ => ("ws", DEFAULT_PORT, url),
         };
@@ -101,7 +121,16 @@ impl Address {
             scheme,
             host,
             port,
+            fingerprint: None,
         })
+    }
+
+    /// The same, of a bridge whose certificate has this fingerprint, if it is known.
+    pub fn with_fingerprint(self, fingerprint: Option<Fingerprint>) -> Self {
+        Self {
+            fingerprint,
+            ..self
+        }
     }
 
     /// The view that the address asks for.
@@ -131,11 +160,34 @@ impl Address {
         Ok(stream)
     }
 
+    /// Encrypts the connection, where the address asks for it.
+    ///
+    /// # Errors
+    /// Why the bridge is not to be trusted.
+    #[cfg(feature = "tls")]
+    pub async fn secure(&self, stream: TcpStream) -> Result<Stream> {
+        if !is_encrypted(self.scheme) {
+            return Ok(Box::new(stream));
+        }
+        let encrypting = tls::encrypt(stream, &self.host, self.fingerprint);
+        let stream = timeout(CONNECT_TIME, encrypting).await;
+        let stream = stream.map_err(|_| self.unreachable(io::ErrorKind::TimedOut.into()))?;
+        Ok(Box::new(stream.with_context(|| {
+            format!("no encrypted connection to {self}")
+        })?))
+    }
+
+    /// There is nothing to encrypt with.
+    #[cfg(not(feature = "tls"))]
+    pub async fn secure(&self, stream: TcpStream) -> Result<Stream> {
+        Ok(Box::new(stream))
+    }
+
     /// Turns the connection into a WebSocket. What an error means, [`Address::refusal`] tells.
     pub async fn greet<'a>(
         &self,
-        stream: &'a mut TcpStream,
-    ) -> tungstenite::Result<WebSocketStream<&'a mut TcpStream>> {
+        stream: &'a mut Stream,
+    ) -> tungstenite::Result<WebSocketStream<&'a mut Stream>> {
         let config = WebSocketConfig::default()
             .max_message_size(Some(MAX_MESSAGE))
             .max_frame_size(Some(MAX_MESSAGE));
@@ -147,7 +199,7 @@ impl Address {
     }
 
     /// Why there was no greeting, with the first line of what the bridge said on `stream`.
-    pub async fn refusal(&self, error: Error, stream: &mut TcpStream) -> anyhow::Error {
+    pub async fn refusal(&self, error: Error, stream: &mut Stream) -> anyhow::Error {
         match error {
             Error::Http(response) => {
                 let status = response.status();
@@ -230,12 +282,21 @@ fn known_scheme(scheme: &str) -> Result<&'static str> {
     match scheme.to_ascii_lowercase().as_str() {
         "ws" => Ok("ws"),
         "http" => Ok("http"),
+        #[cfg(feature = "tls")]
+        "wss" => Ok("wss"),
+        #[cfg(feature = "tls")]
+        "https" => Ok("https"),
+        #[cfg(not(feature = "tls"))]
         "wss" | "https" => bail!(
             "{scheme}:// is not supported by this build. Use ws://, from another machine through a \
              tunnel: ssh -L 8080:localhost:8080 HOST"
         ),
         _ => bail!("{scheme}:// is not the address of a bridge. Write it like ws://localhost:8080"),
     }
+}
+
+fn is_encrypted(scheme: &str) -> bool {
+    matches!(scheme, "wss" | "https")
 }
 
 /// The address as a URL, with what is wanted of the bridge.
@@ -269,7 +330,7 @@ fn not_an_address(rest: &str) -> anyhow::Error {
 }
 
 /// The beginning of an HTTP error: what came with its head, and what still comes.
-async fn body(response: Response, stream: &mut TcpStream) -> String {
+async fn body(response: Response, stream: &mut Stream) -> String {
     let mut body = response.into_body().unwrap_or_default();
     let read = async {
         while !body.contains(&b'\n') && body.len() < BODY_LIMIT {
@@ -322,6 +383,12 @@ mod tests {
             "/ports/scale",
         );
         check(address("ws://raspberrypi"), "ws://raspberrypi:80", "/");
+        #[cfg(feature = "tls")]
+        check(
+            address("HTTPS://bench.example"),
+            "https://bench.example:443",
+            "/",
+        );
         check(
             address("raspberrypi.local"),
             "ws://raspberrypi.local:8080",
@@ -387,11 +454,6 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused_with_an_example() {
-        refused("wss://example.org", "wss:// is not supported by this build");
-        refused(
-            "HTTPS://example.org",
-            "HTTPS:// is not supported by this build",
-        );
         refused("ftp://localhost", "Write it like ws://localhost:8080");
         for url in [
             "",

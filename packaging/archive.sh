@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Builds the program for TARGET and packs it with its documents: packaging/archive.sh TARGET
+#
+# Needs target/documents (packaging/documents.sh) and, for Linux, cargo-zigbuild with zig, which link
+# against a C library that is old enough for every system in use. The result is
+# target/packages/serial-ws-TARGET.tar.gz, or .zip for Windows.
+set -eu
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+target=${1:?usage: packaging/archive.sh TARGET}
+
+# Debian 10, Ubuntu 20.04, Raspberry Pi OS 10, Red Hat 8; Cargo.toml tells the .deb the same.
+glibc=2.28
+# The first macOS for Apple's own processors.
+export MACOSX_DEPLOYMENT_TARGET=11.0
+# Windows comes without the C library that Microsoft's compiler links against.
+export CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_RUSTFLAGS="-C target-feature=+crt-static"
+export CARGO_TARGET_AARCH64_PC_WINDOWS_MSVC_RUSTFLAGS="-C target-feature=+crt-static"
+
+if [ ! -d target/documents ]; then
+  echo "archive.sh: there is no target/documents. Run packaging/documents.sh first" >&2
+  exit 1
+fi
+
+suffix=
+case $target in
+  *-linux-gnu*) cargo zigbuild --locked --profile dist --target "$target.$glibc" ;;
+  *-windows-*) suffix=.exe && cargo build --locked --profile dist --target "$target" ;;
+  *) cargo build --locked --profile dist --target "$target" ;;
+esac
+
+name=serial-ws-$target
+packages=$PWD/target/packages
+folder=$packages/$name
+rm -rf "$folder"
+mkdir -p "$folder"
+cp "${CARGO_TARGET_DIR:-target}/$target/dist/serial-ws$suffix" "$folder"
+cp -R README.md CHANGELOG.md PROTOCOL.md SECURITY.md LICENSE-MIT LICENSE-APACHE "$folder"
+cp -R target/documents/{THIRD-PARTY.txt,completions,man} "$folder"
+case $target in
+  *-linux-*) cp -R packaging/systemd "$folder" ;;
+esac
+
+cd "$packages"
+rm -f "$name.tar.gz" "$name.zip"
+case $target in
+  *-windows-*) 7z a -bso0 "$name.zip" "$name" ;;
+  *) tar -czf "$name.tar.gz" "$name" ;;
+esac
+rm -r "$folder"
+ls -l "$packages/$name".*

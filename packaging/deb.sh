@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Makes the Debian package of what packaging/archive.sh TARGET has built: packaging/deb.sh TARGET
+#
+# Needs cargo-deb. The result is target/packages/serial-ws_VERSION-1_ARCHITECTURE.deb.
+set -eu
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+target=${1:?usage: packaging/deb.sh TARGET}
+cargo deb --locked --no-build --no-strip --profile dist --target "$target" --output target/packages/

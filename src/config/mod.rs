@@ -1,0 +1,173 @@
+//! What the command line means, checked: the ports with their settings, and how to serve them.
+
+mod check;
+mod file;
+mod names;
+mod port;
+mod said;
+mod server;
+mod show;
+mod told;
+
+use std::collections::HashSet;
+
+use anyhow::{Context, Result, ensure};
+use clap::CommandFactory;
+use clap::error::ErrorKind;
+
+use crate::cli::{BridgeArgs, Cli};
+use crate::hub::Limits;
+use crate::port::PortConfig;
+use crate::server::ServerConfig;
+
+pub use told::Told;
+
+/// All that the bridge is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The serial ports, the first of which is at `/`.
+    pub ports: Vec<PortConfig>,
+    /// How clients reach them.
+    pub server: ServerConfig,
+    /// What each port's hub keeps.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// # Errors
+    /// Says which argument is wrong and how it is written.
+    pub fn new(args: &BridgeArgs) -> Result<Self> {
+        let mut names = HashSet::new();
+        let mut ports = Vec::new();
+        for typed in &args.ports {
+            let port = port::read(typed, &args.settings, args.no_wait)
+                .with_context(|| format!("--port {typed}"))?;
+            ensure!(
+                names.insert(port.name.clone()),
+                "two ports are called {name}. Give them names of their own: --port a={spec} --port b=…",
+                name = port.name,
+                spec = port.spec,
+            );
+            ports.push(port);
+        }
+        let limits = Limits {
+            history: args.serve.history,
+            max_behind: args.serve.max_behind,
+        };
+        let server = server::read(&args.serve)?;
+        Ok(Self {
+            ports,
+            server,
+            limits,
+        })
+    }
+}
+
+/// Ends the program with clap's exit code for wrong usage, saying `error`.
+pub fn exit_with_usage(error: &anyhow::Error) -> ! {
+    Cli::command()
+        .error(ErrorKind::ValueValidation, format!("{error:#}"))
+        .exit()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::server::Rights;
+    use crate::view::View;
+
+    fn config(args: &str) -> Result<Config> {
+        let args = std::iter::once("serial-ws").chain(args.split_whitespace());
+        Config::new(&Cli::try_parse_from(args)?.bridge)
+    }
+
+    #[track_caller]
+    fn check_port(args: &str, name: &str, spec: &str, baud: u32, view: View) {
+        let port = config(args).unwrap().ports.remove(0);
+        let settings = port.settings;
+        assert_eq!((&*port.name, &*port.spec.to_string()), (name, spec));
+        assert_eq!((settings.baud, settings.view), (baud, view));
+    }
+
+    #[track_caller]
+    fn check_error(args: &str, part: &str) {
+        let error = format!("{:#}", config(args).unwrap_err());
+        assert!(error.contains(part), "{error}");
+    }
+
+    #[test]
+    fn a_port_has_a_name_a_spec_and_settings() {
+        check_port(
+            "--port /dev/ttyACM0",
+            "ttyACM0",
+            "/dev/ttyACM0",
+            9600,
+            View::Lines,
+        );
+        check_port(
+            "-p uno=/dev/ttyACM0,lines",
+            "uno",
+            "/dev/ttyACM0",
+            9600,
+            View::Lines,
+        );
+        check_port("-p a=sim,baud=115200,raw", "a", "sim", 115_200, View::Raw);
+        check_port(
+            "-p /dev/ttyUSB0,baud=300",
+            "ttyUSB0",
+            "/dev/ttyUSB0",
+            300,
+            View::Lines,
+        );
+    }
+
+    #[test]
+    fn a_setting_of_one_port_wins_over_that_of_all() {
+        check_port(
+            "-p sim,baud=300 --baud 19200 --raw",
+            "sim",
+            "sim",
+            300,
+            View::Raw,
+        );
+        check_port("-p sim,text --raw", "sim", "sim", 9600, View::Text);
+    }
+
+    #[test]
+    fn a_wrong_port_says_what_is_right() {
+        check_error("-p sim,speed=3", "baud=");
+        check_error("-p sim,baud=fast", "baud");
+        check_error("-p sim:nothing", "sim:nothing");
+        check_error("-p sim -p sim", "--port a=sim");
+        check_error("-p sim,raw,text", "text");
+        check_error("-p sim --baud 0", "9600");
+    }
+
+    #[test]
+    fn whoever_listens_beyond_this_computer_has_the_rules_of_lan() {
+        let server = |args| config(args).unwrap().server;
+        assert_eq!(server("-p sim").lan, None);
+        assert_eq!(server("-l 127.0.0.1:1 -l [::1]:1").lan, None);
+        assert_eq!(
+            server("-l 127.0.0.1:1 -l 10.0.0.1:1").lan,
+            Some(Rights::ReadWrite)
+        );
+        assert_eq!(server("--lan").lan, Some(Rights::ReadWrite));
+        assert_eq!(server("--lan-read-only").lan, Some(Rights::ReadOnly));
+        assert_eq!(server("--lan").listen[0].to_string(), "0.0.0.0:8080");
+    }
+
+    #[test]
+    fn a_wrong_name_or_site_says_what_is_right() {
+        check_error("--allow-host pi.local:8080", "without a port");
+        check_error("--allow-origin example.org", "https://example.org");
+        check_error("--allow-origin *", "https://example.org");
+        check_error(
+            "--allow-origin https://a.example,write",
+            "https://a.example,read-only",
+        );
+        check_error("--token /no/such/file", "/no/such/file");
+    }
+}

@@ -1,0 +1,96 @@
+//! What is meant by `--port` and the settings of ports.
+
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, ensure};
+use clap::error::{ContextKind, ErrorKind};
+use clap::{Args, FromArgMatches};
+
+use crate::cli::PortArgs;
+use crate::port::select::Spec;
+use crate::port::sim::Pattern;
+use crate::port::{PortConfig, is_name};
+use crate::settings::Settings;
+use crate::view::View;
+
+/// Reads `[NAME=]SPEC[,SETTING…]`; what its settings leave open is taken from `common`.
+pub fn read(typed: &str, common: &PortArgs, no_wait: bool) -> Result<PortConfig> {
+    let (name, rest) = match typed.split_once('=') {
+        Some((name, rest)) if is_name(name) => (Some(name), rest),
+        _ => (None, typed),
+    };
+    let mut parts = rest.split(',');
+    let spec: Spec = parts.next().unwrap_or_default().parse()?;
+    if let Spec::Sim(pattern) = &spec {
+        pattern.parse::<Pattern>().map_err(anyhow::Error::msg)?;
+    }
+    let settings = settings(&port_args(parts)?, common)?;
+    let name = name.map_or_else(|| spec.default_name(), str::to_owned);
+    Ok(PortConfig {
+        name,
+        spec,
+        settings,
+        no_wait,
+    })
+}
+
+/// Reads settings such as `baud=115200` and `raw` by the definitions of the flags.
+fn port_args<'a>(settings: impl Iterator<Item = &'a str>) -> Result<PortArgs> {
+    let command = PortArgs::augment_args(clap::Command::new("--port").no_binary_name(true))
+        .disable_help_flag(true);
+    let flags = settings.map(|setting| format!("--{setting}"));
+    let matches = command.try_get_matches_from(flags).map_err(|error| {
+        if error.kind() == ErrorKind::UnknownArgument {
+            let name = error.get(ContextKind::InvalidArg).map(ToString::to_string);
+            let name = name.unwrap_or_default();
+            let name = name.trim_start_matches('-');
+            return anyhow!("there is no setting {name}. There are {}", setting_names());
+        }
+        let message = error.to_string();
+        let first = message.lines().next().unwrap_or_default();
+        anyhow!(
+            "{}",
+            first.trim_start_matches("error: ").replace("'--", "'")
+        )
+    })?;
+    Ok(PortArgs::from_arg_matches(&matches)?)
+}
+
+fn setting_names() -> String {
+    let command = PortArgs::augment_args(clap::Command::new("--port"));
+    let names = command.get_arguments().filter_map(|arg| {
+        let name = arg.get_long()?;
+        let equals = if arg.get_action().takes_values() {
+            "="
+        } else {
+            ""
+        };
+        Some(format!("{name}{equals}"))
+    });
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn settings(own: &PortArgs, common: &PortArgs) -> Result<Settings> {
+    let settle = own.settle.or(common.settle);
+    let baud = own.baud.or(common.baud).unwrap_or(9600);
+    ensure!(
+        baud > 0,
+        "a rate of 0 baud cannot carry anything. Arduino's examples use 9600"
+    );
+    Ok(Settings {
+        baud,
+        data_bits: own.data_bits.or(common.data_bits).unwrap_or(8),
+        parity: own.parity.or(common.parity).unwrap_or_default(),
+        stop_bits: own.stop_bits.or(common.stop_bits).unwrap_or(1),
+        flow_control: own.flow_control.or(common.flow_control).unwrap_or_default(),
+        dtr: own.dtr.or(common.dtr).unwrap_or_default(),
+        rts: own.rts.or(common.rts).unwrap_or_default(),
+        no_reset: own.no_reset || common.no_reset,
+        low_latency: !(own.no_low_latency || common.no_low_latency),
+        settle: settle.map(Duration::from_millis),
+        view: own.view().or(common.view()).unwrap_or(View::Lines),
+        append: own.append.or(common.append).unwrap_or_default(),
+        max_line: own.max_line.or(common.max_line).unwrap_or(16 << 10) as usize,
+        read_only: own.read_only || common.read_only,
+    })
+}

@@ -1,0 +1,109 @@
+//! `serial-ws man`: manual pages in roff, by the definitions of `--help`.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use clap::{Command, CommandFactory};
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, roman};
+
+use crate::cli::Cli;
+
+/// An empty argument: the same program gives the same page on any day.
+const NO_DATE: &str = r#""""#;
+
+/// The page of the program, or that of the command which is called by `words`.
+///
+/// # Errors
+/// When there is no such command.
+pub fn page(words: &[String]) -> Result<Vec<u8>> {
+    let mut command = &all();
+    for word in words {
+        let names = || {
+            let commands = command.get_subcommands().filter(|one| !one.is_hide_set());
+            commands.map(Command::get_name).collect::<Vec<_>>()
+        };
+        command = match command.find_subcommand(word) {
+            Some(command) => command,
+            None if names().is_empty() => bail!("{} has no commands", name(command)),
+            None => bail!(
+                "there is no command {word}. There are {}",
+                names().join(", ")
+            ),
+        };
+    }
+    Ok(render(command)?)
+}
+
+/// Writes every page into a folder, which is made where it is missing.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_to(folder: &Path) -> Result<()> {
+    let shown = folder.display();
+    fs::create_dir_all(folder)
+        .and_then(|()| write_pages(&all(), folder))
+        .with_context(|| format!("cannot write the pages to {shown}"))
+}
+
+fn write_pages(command: &Command, folder: &Path) -> io::Result<()> {
+    fs::write(
+        folder.join(format!("{}.1", name(command))),
+        render(command)?,
+    )?;
+    let mut commands = command.get_subcommands().filter(|one| !one.is_hide_set());
+    commands.try_for_each(|command| write_pages(command, folder))
+}
+
+/// The program with all of its commands, complete.
+fn all() -> Command {
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
+    command
+}
+
+/// What the page of a command is called: `serial-ws-list`.
+fn name(command: &Command) -> &str {
+    command
+        .get_display_name()
+        .unwrap_or_else(|| command.get_name())
+}
+
+fn render(command: &Command) -> io::Result<Vec<u8>> {
+    // As in `--help`, and not every flag in a row.
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage:").trim().to_owned();
+    let examples = command.get_after_long_help().or(command.get_after_help());
+    let bare = command
+        .clone()
+        .override_usage(usage)
+        .after_help(None)
+        .after_long_help(None);
+    let mut page = Vec::new();
+    Man::new(bare)
+        .title(name(command).to_uppercase())
+        .date(NO_DATE)
+        .source(concat!("serial-ws ", env!("CARGO_PKG_VERSION")))
+        .manual("User Commands")
+        .render(&mut page)?;
+    if let Some(examples) = examples {
+        render_examples(&examples.to_string()).to_writer(&mut page)?;
+    }
+    Ok(page)
+}
+
+/// What follows the help, whose first line is its heading, line by line as it is.
+fn render_examples(text: &str) -> Roff {
+    let mut roff = Roff::default();
+    let mut lines = text.lines();
+    let heading = lines.next().unwrap_or_default().trim_end_matches(':');
+    roff.control("SH", [heading.to_uppercase().as_str()]);
+    roff.control("nf", []);
+    for line in lines {
+        roff.text([roman(line)]);
+    }
+    roff.control("fi", []);
+    roff
+}

@@ -1,0 +1,165 @@
+//! Who may connect, as a table: each line is a request, and what becomes of it.
+
+use super::tests::{TOKEN, verdict_after};
+use super::*;
+
+/// Who | what the bridge was told | where they are | what they ask for | what becomes of it | what
+/// they say. It becomes read and write, read only, a question, or an HTTP status.
+const TABLE: &str = "
+our own page                           | -     | here | PAGE /                  | rw  | Host: localhost:8080
+our own page                           | -     | here | PAGE /                  | rw  | Host: localhost:8080, Sec-Fetch-Site: none
+our own page                           | -     | here | WS /                    | rw  | Host: localhost:8080, Origin: http://localhost:8080
+our own page                           | -     | here | WS /                    | rw  | Host: 127.0.0.1:8080, Origin: http://127.0.0.1:8080
+our own page                           | -     | here | WS /                    | rw  | Host: [::1]:8080, Origin: http://[::1]:8080
+our own page                           | -     | here | WS /                    | rw  | Host: plant.localhost:8080, Origin: http://plant.localhost:8080
+our own page                           | -     | here | GET /api/status         | rw  | Host: localhost:8080, Sec-Fetch-Site: same-origin
+our own page                           | -     | here | POST /api/ports/a/reset | rw  | Host: localhost:8080, Origin: http://localhost:8080
+our own page, a link of a site         | -     | here | PAGE /                  | rw  | Host: localhost:8080, Sec-Fetch-Site: cross-site, Sec-Fetch-Mode: navigate, Sec-Fetch-Dest: document
+our own page, in a frame of a site     | -     | here | PAGE /                  | 403 | Host: localhost:8080, Sec-Fetch-Site: cross-site, Sec-Fetch-Mode: navigate, Sec-Fetch-Dest: iframe
+our own page, ssh -L                   | -     | here | WS /                    | rw  | Host: localhost:9000, Origin: http://localhost:9000
+
+page of another server here            | -     | here | WS /                    | rw  | Host: localhost:8080, Origin: http://localhost:5500
+page of another server here            | -     | here | WS /                    | rw  | Host: localhost:8080, Origin: http://127.0.0.1:5500
+page of another server here            | -     | here | WS /                    | rw  | Host: localhost:8080, Origin: http://[::1]:5500
+page of another server here            | -     | here | WS /                    | rw  | Host: localhost:8080, Origin: https://sketch.localhost
+page of another server here            | -     | here | GET /api/status         | rw  | Host: localhost:8080, Origin: http://localhost:5500
+
+program                                | -     | here | WS /                    | rw  | Host: localhost:8080
+program                                | -     | here | GET /api/status         | rw  | Host: 127.0.0.1:8080
+program                                | -     | here | POST /api/ports/a/reset | rw  | Host: [::1]:8080
+no program: a browser says so          | -     | here | WS /                    | 403 | Host: localhost:8080, Sec-Fetch-Site: cross-site
+no program: a browser says so          | -     | here | GET /api/status         | 403 | Host: localhost:8080, Sec-Fetch-Site: same-site
+no program: a browser says so          | -     | here | POST /api/ports/a/reset | 403 | Host: localhost:8080, Sec-Fetch-Site: cross-site
+
+page of a site                         | -     | here | WS /                    | ask | Host: localhost:8080, Origin: https://preview.p5js.org
+page of a site                         | -     | here | GET /api/status         | ask | Host: localhost:8080, Origin: https://site.example
+page of a site                         | -     | here | POST /api/ports/a/reset | ask | Host: localhost:8080, Origin: https://site.example
+page of a site, listed                 | list  | here | WS /                    | rw  | Host: localhost:8080, Origin: https://site.example
+page of a site, listed to read         | list  | here | WS /                    | ro  | Host: localhost:8080, Origin: https://screen.example
+page of a site like a listed one       | list  | here | WS /                    | ask | Host: localhost:8080, Origin: https://site.example:444
+page of a site like a listed one       | list  | here | WS /                    | ask | Host: localhost:8080, Origin: https://a.site.example
+page of a site like a listed one       | list  | here | WS /                    | ask | Host: localhost:8080, Origin: https://site.example.evil
+page of a site, answered y             | -     | here | WS /                    | rw  | Host: localhost:8080, Origin: https://yes.example
+page of a site, answered r             | -     | here | WS /                    | ro  | Host: localhost:8080, Origin: https://look.example
+page of a site, answered n             | -     | here | WS /                    | 403 | Host: localhost:8080, Origin: https://no.example
+page of a site, with the token         | lan   | here | WS /?token=TOKEN        | rw  | Host: localhost:8080, Origin: https://site.example
+page of a site, saying hello           | -     | here | HELLO /hello            | ro  | Host: localhost:8080, Origin: https://site.example
+
+null                                   | -     | here | WS /                    | ask | Host: localhost:8080, Origin: null
+null                                   | -     | here | GET /api/status         | ask | Host: localhost:8080, Origin: null
+null, answered y                       | null  | here | WS /                    | rw  | Host: localhost:8080, Origin: null
+null, with the token                   | lan   | here | WS /?token=TOKEN        | rw  | Host: localhost:8080, Origin: null
+
+extension                              | -     | here | WS /                    | ask | Host: localhost:8080, Origin: chrome-extension://abcdefgh
+extension, listed                      | list  | here | WS /                    | rw  | Host: localhost:8080, Origin: chrome-extension://listed
+
+anything else                          | -     | here | WS /                    | 403 | Host: localhost:8080, Origin: http://site.example
+anything else                          | -     | here | WS /                    | 403 | Host: localhost:8080, Origin: http://192.168.1.7
+anything else                          | -     | here | WS /                    | 403 | Host: localhost:8080, Origin: file://
+anything else                          | -     | here | WS /                    | 403 | Host: localhost:8080, Origin: https://site.example/
+anything else                          | -     | here | WS /                    | 403 | Host: localhost:8080, Origin: https://user@localhost
+anything else                          | -     | here | WS /                    | 403 | Host: localhost:8080, Origin: *
+two origins                            | -     | here | WS /                    | 400 | Host: localhost:8080, Origin: http://localhost, Origin: http://localhost
+two origins, with the token            | lan   | here | WS /?token=TOKEN        | 400 | Host: localhost:8080, Origin: null, Origin: null
+two hosts, with the token              | lan   | lan  | WS /?token=TOKEN        | 400 | Host: pi.local, Host: pi.local
+no host, with the token                | lan   | lan  | WS /?token=TOKEN        | 400 | Accept: x
+
+foreign host (rebinding)               | -     | here | WS /                    | 403 | Host: evil.example:8080, Origin: http://evil.example:8080
+foreign host (rebinding)               | -     | here | PAGE /                  | 403 | Host: evil.example:8080
+foreign host (rebinding)               | -     | here | GET /api/status         | 403 | Host: evil.example:8080, Sec-Fetch-Site: same-origin
+foreign host (rebinding)               | -     | here | HELLO /hello            | 403 | Host: evil.example:8080
+foreign host (0.0.0.0)                 | -     | here | WS /                    | 403 | Host: 0.0.0.0:8080
+foreign host (tunnel)                  | -     | here | WS /                    | 403 | Host: a.tunnel.example
+foreign host, with the token           | lan   | lan  | WS /?token=TOKEN        | 403 | Host: evil.example:8080
+foreign host, listed                   | list  | here | WS /                    | rw  | Host: bench.lan:8080
+foreign host, listed, its page         | list  | here | WS /                    | rw  | Host: bench.lan:8080, Origin: http://bench.lan:8080
+foreign host like a listed one         | list  | here | WS /                    | 403 | Host: a.bench.lan:8080
+
+another computer                       | -     | lan  | WS /                    | 403 | Host: localhost:8080
+another computer                       | lan   | lan  | WS /                    | 401 | Host: 192.168.1.50:8080
+another computer                       | lan   | lan  | PAGE /                  | 401 | Host: pi.local:8080
+another computer                       | lan   | lan  | GET /api/status         | 401 | Host: pi:8080
+another computer, wrong token          | lan   | lan  | WS /?token=wrong        | 401 | Host: 192.168.1.50:8080
+another computer, token                | lan   | lan  | WS /?token=TOKEN        | rw  | Host: 192.168.1.50:8080
+another computer, token                | lan   | lan  | WS /?token=TOKEN        | rw  | Host: pi.local:8080, Origin: https://site.example
+another computer, token                | lan   | lan  | WS /                    | rw  | Host: pi:8080, Authorization: Bearer TOKEN
+another computer, token to read        | look  | lan  | WS /?token=TOKEN        | ro  | Host: pi.local:8080
+another computer, cookie, our page     | lan   | lan  | WS /                    | rw  | Host: pi.local:8080, Origin: http://pi.local:8080, Cookie: serial-ws-8080=TOKEN
+another computer, cookie, our page     | lan   | lan  | PAGE /                  | rw  | Host: pi.local:8080, Cookie: serial-ws-8080=TOKEN
+another computer, cookie, other page   | lan   | lan  | WS /                    | 401 | Host: pi.local:8080, Origin: https://site.example, Cookie: serial-ws-8080=TOKEN
+another computer's address as host     | lan   | lan  | WS /?token=TOKEN        | 403 | Host: 192.168.1.51:8080
+this computer by a name of the network | lan   | here | WS /                    | 401 | Host: pi.local:8080
+this computer, with --lan              | lan   | here | WS /                    | rw  | Host: localhost:8080
+this computer, with --lan-read-only    | look  | here | WS /                    | rw  | Host: localhost:8080
+
+kiosk                                  | list  | here | WS /                    | rw  | Host: localhost:8080, Origin: http://localhost:8080
+kiosk, a proxy before it               | list  | here | WS /                    | 403 | Host: bench.lan, X-Forwarded-For: 203.0.113.9
+kiosk, a proxy before it               | token | here | WS /                    | 401 | Host: bench.lan, X-Forwarded-For: 203.0.113.9
+kiosk, a proxy before it               | token | here | WS /?token=TOKEN        | rw  | Host: bench.lan, X-Forwarded-For: 203.0.113.9
+
+shared machine                         | token | here | WS /                    | 401 | Host: localhost:8080
+shared machine                         | token | here | WS /                    | 401 | Host: localhost:8080, Origin: http://localhost:8080
+shared machine                         | token | here | PAGE /                  | 401 | Host: localhost:8080
+shared machine                         | token | here | WS /?token=TOKEN        | rw  | Host: localhost:8080
+shared machine                         | token | here | HELLO /hello            | ro  | Host: localhost:8080
+";
+
+/// A bridge that was told something beside `--port`, at the name of `pi` in the network.
+fn policy(told: &str) -> Policy {
+    let lan = |rights| Policy {
+        lan: Some(Lan {
+            rights,
+            name: Some("pi".to_owned()),
+        }),
+        token: Some(Token::new(TOKEN)),
+        ..Policy::default()
+    };
+    match told {
+        "lan" => lan(Rights::ReadWrite),
+        "look" => lan(Rights::ReadOnly),
+        "list" => Policy {
+            hosts: vec!["bench.lan".to_owned()],
+            origins: HashMap::from([
+                ("https://site.example".to_owned(), Rights::ReadWrite),
+                ("https://screen.example".to_owned(), Rights::ReadOnly),
+                ("chrome-extension://listed".to_owned(), Rights::ReadWrite),
+            ]),
+            ..Policy::default()
+        },
+        "token" => Policy {
+            hosts: vec!["bench.lan".to_owned()],
+            token: Some(Token::new(TOKEN)),
+            token_for_all: true,
+            ..Policy::default()
+        },
+        _ => Policy::default(),
+    }
+}
+
+#[test]
+fn who_may_connect() {
+    let mut answers = Answers::from([
+        ("https://yes.example".to_owned(), Some(Rights::ReadWrite)),
+        ("https://look.example".to_owned(), Some(Rights::ReadOnly)),
+        ("https://no.example".to_owned(), None),
+    ]);
+    for row in TABLE.lines().filter(|row| !row.is_empty()) {
+        let row = row.replace("TOKEN", TOKEN);
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let [_, told, place, request, expected, says] = cells[..] else {
+            panic!("{row}");
+        };
+        if told == "null" {
+            answers.insert("null".to_owned(), Some(Rights::ReadWrite));
+        }
+        let remote = match place {
+            "here" => "127.0.0.1",
+            _ => "192.168.1.9",
+        };
+        let fields = says.split(", ").map(|field| field.split_once(": "));
+        let fields: Vec<_> = fields.map(|field| field.expect(&row)).collect();
+        let verdict = verdict_after(&answers, &policy(told), remote, request, &fields);
+        assert_eq!(verdict, expected, "{row}");
+        answers.remove("null");
+    }
+}

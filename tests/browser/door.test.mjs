@@ -1,0 +1,150 @@
+// Who may connect, seen from pages in a real browser.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+
+import { launch, open, PROGRAM, quit, root, serve, start, until } from "./support.mjs";
+
+after(quit);
+
+/** A page from a server of its own on this computer. */
+async function local(t) {
+  const other = await serve(t, root);
+  return open(t, `${other}/web/plain/chat.html`);
+}
+
+/** A page of a web site: of a name that is not this computer's, though it leads here. */
+async function foreign(t, url) {
+  const browser = await launch(["--host-resolver-rules=MAP *.example 127.0.0.1"]);
+  t.after(() => browser.close());
+  const page = await browser.newPage();
+  await page.goto(url.replace("127.0.0.1", "evil.example"));
+  return page;
+}
+
+/** What becomes of a WebSocket in a page or frame: its first message, or how it was closed. */
+const socket = (page, url) => page.evaluate((url) => new Promise((resolve) => {
+  const socket = new WebSocket(url);
+  socket.onmessage = ({ data }) => resolve(data);
+  socket.onclose = ({ code }) => resolve(`closed ${code}`);
+}), url.replace("http", "ws"));
+
+/** What a page or frame can read of an address. */
+const read = (page, url) => page.evaluate(async (url) => {
+  try {
+    const answer = await fetch(url);
+    return `${answer.status} ${await answer.text()}`;
+  } catch (error) {
+    return String(error);
+  }
+}, url);
+
+/** The program at a terminal, where one can type. */
+async function startAtTerminal(t) {
+  const home = mkdtempSync(join(tmpdir(), "serial-ws-home-"));
+  const terminal = ["-c", "import pty, sys; pty.spawn(sys.argv[1:])", PROGRAM];
+  const child = spawn("python3", [...terminal, "--listen", "127.0.0.1:0", "--port", "sim"], {
+    env: { ...process.env, HOME: home, XDG_CONFIG_HOME: home },
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const ended = new Promise((resolve) => child.on("exit", resolve));
+  let shown = "";
+  child.stdout.on("data", (data) => { shown += data; });
+  t.after(async () => {
+    child.stdin.write("\x03");
+    await ended;
+    rmSync(home, { recursive: true, force: true });
+  });
+  const [, port] = await until("the bridge to listen", () => shown.match(/ws:\/\/127\.0\.0\.1:(\d+)/));
+  return { url: `http://127.0.0.1:${port}`, shown: () => shown, type: (text) => child.stdin.write(text) };
+}
+
+test("a page from another port of this computer works", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  const page = await local(t);
+  assert.match(await socket(page, bridge.url), /^\d+,\d+,[01]$/);
+  assert.match(await read(page, `${bridge.url}/api/status`), /^200 \{"name":"serial-ws"/);
+});
+
+test("a sandboxed frame is refused, and works when the person at the terminal allows it", async (t) => {
+  const bridge = await startAtTerminal(t);
+  const page = await local(t);
+  await page.evaluate(() => {
+    const frame = document.createElement("iframe");
+    frame.sandbox = "allow-scripts";
+    frame.srcdoc = "<p>An advertisement</p>";
+    document.body.append(frame);
+  });
+  const frame = await until("the frame", () => page.frames()[1]);
+  assert.equal(await socket(frame, bridge.url), "closed 1006");
+  await until("the question", () => /A page with no address wants to[^]*\[n\] no/.test(bridge.shown()));
+  assert.equal(await socket(frame, bridge.url), "closed 1006");
+  assert.match(await read(frame, `${bridge.url}/hello`), /"origin":"null","allowed":false/);
+  bridge.type("y\n");
+  await until("the frame to be let in", async () => /^\d+,/.test(await socket(frame, bridge.url)));
+});
+
+test("a page of a web site can read, load and do nothing, and learns why", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  const page = await foreign(t, `${await serve(t, root)}/web/plain/chat.html`);
+  assert.equal(await socket(page, bridge.url), "closed 1006");
+  const calls = ["/", "/api/status", "/api/ports", "/metrics", "/healthz"];
+  for (const path of calls) assert.match(await read(page, bridge.url + path), /Failed to fetch/, path);
+  const loaded = await page.evaluate(async (url) => {
+    const load = (name, source) => new Promise((resolve) => {
+      const element = Object.assign(document.createElement(name), { onload: () => resolve(true), onerror: () => resolve(false) });
+      document.body.append(Object.assign(element, source));
+    });
+    return [
+      await load("script", { src: `${url}/api/status` }),
+      await load("img", { src: `${url}/_serial-ws/icon.svg` }),
+      await load("link", { rel: "stylesheet", href: `${url}/_serial-ws/page.css` }),
+    ];
+  }, bridge.url);
+  assert.deepEqual(loaded, [false, false, false]);
+  // A form of its own, which no browser asks about before it is sent.
+  await page.evaluate((url) => fetch(`${url}/api/ports/sim/release`, { method: "POST", mode: "no-cors" }).catch(() => {}), bridge.url);
+  const status = await (await fetch(`${bridge.url}/api/status`)).json();
+  assert.equal(status.ports[0].status.state, "open");
+
+  const [, hello] = (await read(page, `${bridge.url}/hello`)).match(/^200 (.*)$/);
+  const { allowed, remedy } = JSON.parse(hello);
+  assert.equal(allowed, false);
+  assert.match(remedy, /--allow-origin http:\/\/evil\.example/);
+  assert.equal(hello.includes("sim"), false);
+  assert.match(bridge.log(), /refused: page from http:\/\/evil\.example/);
+});
+
+test("a name that was rebound to this computer reaches nothing", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  const page = await foreign(t, bridge.url);
+  assert.match(await page.textContent("body"), /not a name of this computer/);
+  const own = bridge.url.replace("127.0.0.1", "evil.example");
+  for (const path of ["/", "/api/status", "/hello", "/serial-ws.js"]) assert.match(await read(page, own + path), /^403 /, path);
+  assert.equal(await socket(page, own), "closed 1006");
+});
+
+test("a link with the token leads to the page, also from another site", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "serial-ws-token-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, "token");
+  writeFileSync(file, "correct-horse-battery\n", { mode: 0o600 });
+  const bridge = await start(t, ["--port", "sim", "--token", file]);
+  const url = `${bridge.url}/?token=correct-horse-battery`;
+  const page = await foreign(t, `${await serve(t, root)}/web/plain/chat.html`);
+  await page.evaluate((url) => {
+    document.body.append(Object.assign(document.createElement("a"), { href: url, id: "way", textContent: "way" }));
+  }, url);
+  await page.click("#way");
+  const isOpen = (page) => until("the port to be open", () => page.locator("#state[data-state=open]").count());
+  await isOpen(page);
+  assert.equal(page.url(), `${bridge.url}/`);
+  assert.equal(await page.evaluate(() => document.cookie), "");
+
+  const typed = await open(t, url);
+  await isOpen(typed);
+  assert.equal(typed.url(), `${bridge.url}/`);
+});

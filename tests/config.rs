@@ -1,0 +1,405 @@
+//! The configuration file: what it can say, what counts more than it, and what is said when it is
+//! wrong.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::network::{self, home};
+use crate::support::{Bridge, Ended, Program};
+
+/// A configuration file in a folder of its own, which goes with it.
+struct Desk {
+    folder: PathBuf,
+}
+
+impl Desk {
+    fn new(name: &str, text: &str) -> Self {
+        let folder = home(&format!("config-{name}"));
+        fs::create_dir_all(folder.join("my-sketch")).expect("a folder can be made");
+        let desk = Self { folder };
+        desk.write(text);
+        desk
+    }
+
+    fn write(&self, text: &str) {
+        fs::write(self.file(), text).expect("the file can be written");
+    }
+
+    fn file(&self) -> String {
+        let file = self.folder.join("class.toml");
+        file.to_str().expect("the folder is text").to_owned()
+    }
+
+    /// Runs `serial-ws config` with the file.
+    async fn config(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
+        let file = self.file();
+        let arguments = [&["config", "--config", &file], arguments].concat();
+        Program::start_with(&arguments, variables).ended().await
+    }
+
+    /// What is in force with the file.
+    async fn shown(&self, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+        let ended = self.config(arguments, variables).await;
+        ended.with(0, "");
+        ended.stdout
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Checks that a line says so, and where it comes from.
+#[track_caller]
+fn check(shown: &str, said: &str, from: &str) {
+    let line = shown
+        .lines()
+        .find(|line| line.starts_with(&format!("{said} ")));
+    let line = line.unwrap_or_else(|| panic!("{said} is not in {shown}"));
+    assert!(line.ends_with(from), "{line:?} does not come from {from}");
+}
+
+#[tokio::test]
+async fn a_flag_counts_more_than_a_variable_the_file_and_a_default() {
+    let desk = Desk::new(
+        "order",
+        "port = 'sim:led'\nbaud = 115_200\nlan = true\nallow-host = []\n",
+    );
+    let shown = desk.shown(&[], &[]).await;
+    check(&shown, "port = \"sim:led\"", "class.toml:1");
+    check(&shown, "baud = 115200", "class.toml:2");
+    check(&shown, "lan = true", "class.toml:3");
+    check(&shown, "allow-host = []", "class.toml:4");
+    check(&shown, "# data-bits = 8", "# default");
+    check(
+        &shown,
+        "# listen = [\"0.0.0.0:8080\", \"[::]:8080\"]",
+        "# default",
+    );
+    let variables = [("SERIAL_WS_PORT", "sim:imu")];
+    let shown = desk.shown(&[], &variables).await;
+    check(
+        &shown,
+        "port = \"sim:imu\"",
+        "# environment variable SERIAL_WS_PORT",
+    );
+    let shown = desk
+        .shown(&["--port", "loop", "-b", "300"], &variables)
+        .await;
+    check(&shown, "port = \"loop\"", "# flag");
+    check(&shown, "baud = 300", "# flag");
+}
+
+#[tokio::test]
+async fn a_profile_counts_more_than_the_rest_of_the_file() {
+    let desk = Desk::new("profile", PROFILES);
+    let shown = desk.shown(&["--profile", "class"], &[]).await;
+    check(&shown, "port = \"sim\"", "class.toml:10");
+    check(&shown, "text = true", "class.toml:11");
+    check(&shown, "# raw = false", "# default");
+    check(&shown, "read-only = false", "class.toml:12");
+    check(&shown, "baud = 300", "class.toml:1");
+    let shown = desk.shown(&["--profile", "fast"], &[]).await;
+    check(&shown, "port = \"uno=sim\"", "class.toml:5");
+    check(&shown, "baud = 115200", "class.toml:14");
+    check(&shown, "raw = true", "class.toml:2");
+    let unknown = desk.config(&["--profile", "clas"], &[]).await;
+    unknown.with(2, "class.toml: there is no [profile.clas]. Is class meant?");
+}
+
+const PROFILES: &str = "\
+baud = 300
+raw = true
+read-only = true
+
+[port.uno]
+spec = 'sim'
+baud = 4800
+
+[profile.class]
+port = 'sim'
+text = true
+read-only = false
+[profile.fast]
+baud = 115200
+";
+
+#[tokio::test]
+async fn a_flag_takes_the_place_of_those_that_exclude_it() {
+    let text =
+        "raw = true\nverbose = 2\ntls = 'self-signed'\n[port.a]\nspec = 'sim'\nlines = true\n";
+    let desk = Desk::new("exclude", text);
+    let shown = desk.shown(&["--text", "-q"], &[]).await;
+    check(&shown, "text = true", "# flag");
+    check(&shown, "quiet = true", "# flag");
+    check(&shown, "port = \"a=sim\"", "class.toml:4");
+    for gone in ["\nraw = ", "\nverbose = ", ",lines"] {
+        assert!(!shown.contains(gone), "{gone:?} is in {shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_bridge_runs_by_its_file() {
+    let text = "\
+        listen = '127.0.0.1:0'\nbaud = 19200\nweb = 'my-sketch'\n\
+        [port.uno]\nspec = 'sim'\n[port.chat]\nspec = 'loop'\nbaud = 300\nraw = true\n\
+        [port]\nb = 'sim:imu,text'\n";
+    let desk = Desk::new("bridge", text);
+    fs::write(desk.folder.join("my-sketch/index.html"), "mine").expect("it can be written");
+    let program = Program::start_with(&["--config", &desk.file()], &[]);
+    let bridge = Bridge::of(program, 1).await;
+    let says = format!("with the settings in {}", desk.file());
+    bridge.program.said(&says).await;
+    let ports = bridge.get("/api/ports").await.json();
+    let ports = ports.as_array().expect("they are a list");
+    let ports = ports.iter().map(|port| {
+        let settings = &port["settings"];
+        format!("{} {} {}", port["name"], settings["baud"], settings["view"])
+    });
+    let ports: Vec<_> = ports.collect();
+    assert_eq!(
+        ports,
+        [
+            "\"uno\" 19200 \"lines\"",
+            "\"chat\" 300 \"raw\"",
+            "\"b\" 19200 \"text\""
+        ]
+    );
+    assert_eq!(bridge.get("/").await.body, "mine");
+}
+
+#[tokio::test]
+async fn what_is_printed_is_a_file_that_means_the_same() {
+    let desk = Desk::new("again", PROFILES);
+    let typed = [
+        "--profile",
+        "class",
+        "-vv",
+        "--allow-origin",
+        "https://a.example",
+        "--allow-origin",
+        "https://b.example,read-only",
+        "--max-behind",
+        "1.5s",
+        "--listen",
+        "[::1]:9",
+        "--no-wait",
+    ];
+    let values = |shown: &str| {
+        let lines = shown
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.rsplit_once(" # "));
+        let values = lines.map(|(value, _)| value.trim_end().to_owned());
+        values.collect::<Vec<_>>()
+    };
+    let shown = desk.shown(&typed, &[]).await;
+    desk.write(&shown);
+    let again = desk.shown(&[], &[]).await;
+    assert_eq!(values(&again), values(&shown));
+}
+
+#[tokio::test]
+async fn every_flag_but_four_can_be_in_the_file() {
+    let desk = Desk::new("every", "");
+    let shown = desk.shown(&[], &[]).await;
+    let help = Program::run(&["--help"]).await.stdout;
+    let words = help.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    let flags = words.filter_map(|word| word.strip_prefix("--"));
+    for flag in flags.filter(|flag| !["", "config", "profile", "help", "version"].contains(flag)) {
+        let mut lines = shown.lines().map(|line| line.trim_start_matches("# "));
+        let is_there = lines.any(|line| line.split(' ').next() == Some(flag));
+        assert!(is_there, "{flag} is not in {shown}");
+    }
+}
+
+#[tokio::test]
+async fn no_secret_is_printed() {
+    let desk = Desk::new("secret", "token = 'secret'\n");
+    let secret = "correct-horse-battery";
+    fs::write(desk.folder.join("secret"), secret).expect("it can be written");
+    let shown = desk.shown(&[], &[]).await;
+    check(&shown, "token", "class.toml:1");
+    assert!(!shown.contains(secret), "{shown}");
+    let shown = desk.shown(&[], &[("SERIAL_WS_TOKEN", secret)]).await;
+    check(&shown, "# token", "# environment variable SERIAL_WS_TOKEN");
+    assert!(!shown.contains(secret), "{shown}");
+}
+
+#[tokio::test]
+async fn the_file_in_the_usual_place_is_found_and_need_not_be_there() {
+    let home = home("config-usual");
+    let text = home.to_str().expect("the folder is text");
+    let variables = [("XDG_CONFIG_HOME", text), ("HOME", text), ("APPDATA", text)];
+    let config = async || Program::start_with(&["config"], &variables).ended().await;
+    let none = config().await;
+    none.with(0, "");
+    assert!(
+        none.stdout.starts_with("# There is no configuration file "),
+        "{none:?}"
+    );
+    let file = network::file(&home).with_file_name("config.toml");
+    fs::create_dir_all(file.parent().expect("it is in a folder")).expect("it can be made");
+    fs::write(&file, "baud = 300\n").expect("it can be written");
+    let there = config().await;
+    there.with(0, "");
+    check(&there.stdout, "baud = 300", "config.toml:1");
+    fs::write(&file, "baud = 'slow'\n").expect("it can be written");
+    config().await.with(2, "config.toml:1: ");
+    let doctor = Program::start_with(&["doctor"], &variables).ended().await;
+    doctor.with(2, "config.toml:1: ");
+    // Not for those who need no configuration.
+    let list = Program::start_with(&["list"], &variables).ended().await;
+    list.with(0, "");
+    fs::remove_dir_all(home).expect("it is ours");
+}
+
+#[tokio::test]
+async fn a_file_that_is_named_and_cannot_be_read_is_told() {
+    let desk = Desk::new("unread", "");
+    let missing = Program::run(&["--config", "no-such.toml"]).await;
+    missing.with(2, "cannot read the configuration file no-such.toml: ");
+    let variables = [("SERIAL_WS_CONFIG", "no-such.toml")];
+    let missing = Program::start_with(&[], &variables).ended().await;
+    missing.with(2, "cannot read the configuration file no-such.toml: ");
+    let missing = Program::run(&["--profile", "class"]).await;
+    missing.with(2, "cannot read the configuration file ");
+    // As PowerShell writes it.
+    fs::write(desk.file(), b"\xff\xfeb\0=\0").expect("it can be written");
+    desk.config(&[], &[]).await.with(2, "Save it as UTF-8");
+}
+
+#[tokio::test]
+async fn a_mistake_in_the_file_is_told_with_its_line_and_what_is_right() {
+    let desk = Desk::new("mistakes", "");
+    for (text, part) in MISTAKES {
+        desk.write(text);
+        let ended = desk.config(&[], &[]).await;
+        ended.with(2, part);
+        assert_eq!(ended.stdout, "", "{text}");
+        assert_eq!(ended.stderr.lines().count(), 1, "{text}: {ended:?}");
+    }
+}
+
+const MISTAKES: [(&str, &str); 27] = [
+    // What has another name.
+    (
+        "# here\nbaudrate = 3",
+        "class.toml:2: there is no setting baudrate. Is baud meant?",
+    ),
+    (
+        "data_bits = 8",
+        "class.toml:1: there is no setting data_bits. Is data-bits meant?",
+    ),
+    ("ports = 3", "Is port meant?"),
+    (
+        "zzz = 1",
+        "there is no setting zzz. There are port, no-wait, baud, ",
+    ),
+    (
+        "profile = 'class'",
+        "class.toml:1: profile = 'class': it should be a table: write [profile.NAME]",
+    ),
+    (
+        "config = 'x'",
+        "class.toml:1: config can only be a flag: --config",
+    ),
+    (
+        "[port.uno]\nsped = 'sim'",
+        "class.toml:2: a port has no setting sped. Is spec meant?",
+    ),
+    (
+        "[port.uno]\nspec = 'sim'\nlan = true",
+        "class.toml:3: lan is not for one port: write it above",
+    ),
+    (
+        "[port.'a b']",
+        "class.toml:1: a b: the name of a port has letters",
+    ),
+    // What has another value.
+    (
+        "\n\nbaud = 'fast'",
+        "class.toml:3: invalid value 'fast' for '--baud <N>': ",
+    ),
+    (
+        "baud = 'fast'",
+        "baud is: Rate in baud; any that the driver takes",
+    ),
+    (
+        "baud = true",
+        "class.toml:1: baud = true: it should be text in quotes, or a number",
+    ),
+    ("baud = 0", "class.toml:1: --port auto: a rate of 0 baud"),
+    (
+        "lan = 'yes'",
+        "class.toml:1: lan = 'yes': it should be true or false",
+    ),
+    (
+        "verbose = 12",
+        "class.toml:1: verbose = 12: it should be a number of times, from 0 to 9",
+    ),
+    (
+        "parity = 'some'",
+        "class.toml:1: invalid value 'some' for '--parity <PARITY>' [possible values: none, odd, even]",
+    ),
+    ("stop-bits = 7", "7 is not in 1..=2"),
+    (
+        "listen = ['127.0.0.1:0',\n'nowhere']",
+        "class.toml:2: invalid value 'nowhere' for '--listen",
+    ),
+    ("web = 'nowhere'", "nowhere: there is no such folder"),
+    (
+        "port = true",
+        "class.toml:1: port = true: it should be as after --port",
+    ),
+    ("[[port]]\nspec = 'sim'", "a table [port.NAME]"),
+    (
+        "[port.uno]\nspec = 'sim'\ndtr = 'maybe'",
+        "class.toml:3: invalid value 'maybe' for '--dtr",
+    ),
+    (
+        "port = 'sim,help'",
+        "class.toml:1: --port sim,help: there is no setting help",
+    ),
+    // What is right by itself.
+    (
+        "raw = true\ntext = true",
+        "class.toml:1: the argument '--raw' cannot be used with '--text'",
+    ),
+    (
+        "verbose = 1\nquiet = true",
+        "class.toml:1: the argument '--verbose...' cannot be used with '--quiet'",
+    ),
+    (
+        "tls-cert = 'x'",
+        "class.toml: the following required arguments were not provided: --tls-key <FILE>",
+    ),
+    // What is no TOML.
+    (
+        "baud = 1\nport = /dev/ttyACM0",
+        "class.toml:2: string values must be quoted",
+    ),
+];
+
+/// The example in the README.
+fn example() -> String {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(readme).expect("the README can be read");
+    let example = readme.split("```toml\n").nth(1);
+    let example = example.and_then(|rest| rest.split("```").next());
+    example.expect("the README has an example").to_owned()
+}
+
+#[tokio::test]
+async fn the_example_in_the_readme_is_right() {
+    let desk = Desk::new("readme", &example());
+    let shown = desk.shown(&[], &[]).await;
+    assert!(
+        shown.contains("\n  \"scale=/dev/ttyUSB0,baud=4800,raw\","),
+        "{shown}"
+    );
+    let shown = desk.shown(&["--profile", "class"], &[]).await;
+    check(&shown, "port = \"sim\"", "class.toml:14");
+}

@@ -1,0 +1,98 @@
+//! `serial-ws doctor`: what it finds on this computer, said in lines, and told by the exit code.
+
+#[cfg(unix)]
+use crate::support::Pair;
+use crate::support::{Bridge, Ended, Program};
+
+/// Looks at a port that needs no board, and listens where the system likes, unless told otherwise.
+async fn doctor(arguments: &[&str]) -> Ended {
+    let own = ["doctor", "--port", "sim", "--listen", "127.0.0.1:0"];
+    Program::run(&[&own, arguments].concat()).await
+}
+
+/// Asserts the exit code, and a line that begins and goes on like this.
+#[track_caller]
+fn check(ended: &Ended, code: i32, mark: &str, part: &str) {
+    ended.with(code, "");
+    let mut lines = ended.stdout.lines();
+    assert!(
+        lines.any(|line| line.starts_with(mark) && line.contains(part)),
+        "{mark} … {part} is not in {ended:?}"
+    );
+}
+
+#[tokio::test]
+async fn where_all_is_well_there_is_nothing_to_do() {
+    let well = doctor(&["http://localhost:5500/index.html"]).await;
+    check(&well, 0, "ok", "sim needs no board");
+    check(&well, 0, "ok", "free for serial-ws");
+    check(&well, 0, "ok", "lets in pages from http://localhost:5500");
+}
+
+#[tokio::test]
+async fn a_page_that_cannot_connect_is_told_why() {
+    let site = doctor(&["https://editor.p5js.org/ana/sketches/x"]).await;
+    check(&site, 0, "note", "Safari");
+    check(&site, 0, "note", "--allow-origin https://preview.p5js.org");
+    let plain = doctor(&["http://example.org/"]).await;
+    check(&plain, 1, "do", "--allow-origin http://example.org");
+    doctor(&["example.org"]).await.with(1, "https://");
+}
+
+#[tokio::test]
+async fn a_bridge_that_runs_is_found_and_asked_about_the_page() {
+    let flags = [
+        "--port",
+        "sim",
+        "--allow-origin",
+        "https://a.example,read-only",
+    ];
+    let bridge = Bridge::start(&flags).await;
+    let address = bridge.address().to_string();
+    let look = async |page| Program::run(&["doctor", "-p", "sim", "-l", &address, page]).await;
+    let found = look("https://a.example/x").await;
+    let runs = format!(
+        "serial-ws {} runs at http://localhost:{}/",
+        env!("CARGO_PKG_VERSION"),
+        bridge.address().port()
+    );
+    check(&found, 0, "ok", &runs);
+    check(&found, 0, "note", "https://a.example to read only");
+    check(&look("https://b.example/").await, 0, "note", "asks about");
+}
+
+#[tokio::test]
+async fn a_tcp_port_of_another_program_is_to_be_changed() {
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap();
+    let found = Program::run(&["doctor", "-p", "sim", "-l", &address.to_string()]).await;
+    check(&found, 1, "do", "is in use. Choose another: --listen");
+    if cfg!(target_os = "linux") {
+        check(&found, 1, "do", &format!("(pid {})", std::process::id()));
+    }
+}
+
+#[cfg(unix)] // where we can leave the program alone with a port
+#[tokio::test]
+async fn a_port_is_free_or_has_its_holder_named() {
+    let mut pair = Pair::open().await;
+    pair.let_go();
+    let path = pair.path.clone();
+    let look = async || doctor(&["--port", &format!("board={path}")]).await;
+    check(&look().await, 0, "ok", &path);
+    let bridge = Bridge::start(&["--port", &format!("board={path}")]).await;
+    bridge.open("board").await;
+    let held = look().await;
+    let by = if cfg!(target_os = "linux") {
+        "a serial-ws (pid "
+    } else {
+        ""
+    };
+    check(&held, 0, "ok", by);
+}
+
+#[tokio::test]
+async fn a_port_that_is_missing_is_to_be_found() {
+    let missing = doctor(&["--port", "usb:dead:beef"]).await;
+    check(&missing, 1, "do", "no board usb:dead:beef");
+}

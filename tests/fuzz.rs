@@ -1,0 +1,418 @@
+//! Laws that hold for every input. `fuzz/` looks for inputs that break them; here its seeds, and
+//! what it once found, are tried.
+
+use std::{
+    cell::{Cell, LazyCell},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use clap::Parser;
+use serial_ws::cli::Cli;
+use serial_ws::config::Config;
+use serial_ws::hub::{Action, Hub, Kind, Lease, Limits, Start, State, Status, Timestamp, Unit};
+use serial_ws::port::framer::Framer;
+use serial_ws::server::{Port, Server, Token};
+use serial_ws::view::{Ending, Input, View};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_tungstenite::tungstenite::Message;
+
+/// What all must know at one of the two doors.
+const TOKEN: &str = "correct-horse-battery";
+
+/// How those are answered who do not pass the door.
+const REFUSALS: [&str; 6] = ["400", "401", "403", "408", "429", "431"];
+
+/// The headers by which a proxy says that somebody else is behind it.
+const FORWARDED: [&str; 6] = [
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+];
+
+/// Nobody passes the door who should not, whatever bytes they send. The first byte says whether
+/// they come from this computer, and whether a token is asked for.
+pub fn head(data: &[u8]) {
+    let Some((&choice, head)) = data.split_first() else {
+        return;
+    };
+    let (is_from_here, has_token) = (choice & 1 == 0, choice & 2 != 0);
+    let answer = DOORS.with(|doors| doors.answer(head, is_from_here, has_token));
+    let answer = String::from_utf8_lossy(&answer);
+    if answer.is_empty() {
+        return;
+    }
+    let (version, rest) = answer.split_at_checked(9).expect("it has a version");
+    assert!(version.starts_with("HTTP/1."), "{answer}");
+    let status = &rest[..3];
+    if REFUSALS.contains(&status) {
+        return;
+    }
+    let head = Head::read(head);
+    let seen = || format!("{status} for {head:?}");
+    let host = head.only("host").unwrap_or_else(|| panic!("{}", seen()));
+    assert!(is_this_computer(host), "{}", seen());
+    let is_socket = status == "101";
+    assert!(is_socket || answer.contains("connection: close\r\n"));
+    let is_public = [
+        "/hello",
+        "/serial-ws.js",
+        "/serial-ws.mjs",
+        "/serial-ws-p5.js",
+    ];
+    if !is_socket && is_public.contains(&head.path()) {
+        return;
+    }
+    if has_token {
+        return assert!(head.knows_token(), "{}", seen());
+    }
+    let is_proxied = FORWARDED.iter().any(|name| head.has(name));
+    assert!(is_from_here && !is_proxied, "{}", seen());
+    if !head.has("origin") {
+        let site = head.fields("sec-fetch-site").next();
+        let is_own = matches!(site, None | Some("same-origin" | "none"));
+        let is_page = !is_socket && !head.path().starts_with("/api/") && head.path() != "/metrics";
+        return assert!(is_own || is_page, "{}", seen());
+    }
+    let origin = head.only("origin").unwrap_or_else(|| panic!("{}", seen()));
+    let (_, page) = origin
+        .split_once("://")
+        .unwrap_or_else(|| panic!("{}", seen()));
+    assert!(is_this_computer(page), "{}", seen());
+}
+
+/// A client's object asks for what it says, within the limits, or is a mistake that is explained.
+/// The first byte says which ending is added.
+pub fn json(data: &[u8]) {
+    let Some((&choice, text)) = data.split_first() else {
+        return;
+    };
+    let view = View::Json(Unit::Lines);
+    let ending = [Ending::None, Ending::Lf, Ending::Crlf, Ending::Cr][usize::from(choice % 4)];
+    // Whatever bytes they are, they arrive as they were.
+    let object = format!(
+        r#"{{"type":"write","bytes":"{}"}}"#,
+        BASE64_STANDARD.encode(text)
+    );
+    let sent = Input::Action(Action::Write(Bytes::copy_from_slice(text)), None);
+    assert_eq!(view.decode(Message::text(object), ending), sent);
+
+    let Ok(text) = str::from_utf8(text) else {
+        return;
+    };
+    let object = serde_json::json!({ "type": "write", "text": text, "id": text }).to_string();
+    let sent = Action::Write(ending.complete(Bytes::copy_from_slice(text.as_bytes())));
+    let sent = Input::Action(sent, Some(text.into()));
+    assert_eq!(view.decode(Message::text(object), ending), sent);
+
+    match view.decode(Message::text(text), ending) {
+        Input::Action(Action::Break(time), _) => assert!(time <= Duration::from_secs(5)),
+        Input::Action(Action::Release(Lease::For(time)), _) => {
+            assert!(time <= Duration::from_secs(24 * 60 * 60));
+        }
+        Input::Action(Action::Write(bytes), _) => assert!(bytes.len() <= text.len() + 2),
+        Input::Action(..) | Input::Nothing => {}
+        Input::Mistake(reason, _) => assert!(!reason.is_empty()),
+    }
+}
+
+/// However the device's bytes are cut into chunks, every view shows the same, and loses nothing.
+/// The first byte sets the longest line, the next three the sizes of the chunks.
+pub fn framer(data: &[u8]) {
+    let Some(([longest, sizes @ ..], input)) = data.split_first_chunk::<4>() else {
+        return;
+    };
+    let max_line = 4 + usize::from(longest % 16);
+    let sizes = sizes.map(|size| usize::from(size % 9) + 1);
+    let expected = lines(input, max_line);
+    assert_eq!(shown(View::Raw, input, max_line, sizes).concat(), input);
+    let text = shown(View::Text, input, max_line, sizes).concat();
+    assert_eq!(text, String::from_utf8_lossy(input).as_bytes());
+
+    let objects = shown(View::Json(Unit::Lines), input, max_line, sizes);
+    let objects = objects.iter().map(|object| line(object));
+    assert!(objects.eq(expected.iter().cloned()));
+    // What the end of the stream cut off is no line.
+    let is_cut = !input.ends_with(b"\n") && !expected.is_empty();
+    let whole = &expected[..expected.len() - usize::from(is_cut)];
+    let whole = whole
+        .iter()
+        .map(|(line, _)| String::from_utf8_lossy(line).into_owned());
+    let lines = shown(View::Lines, input, max_line, sizes);
+    assert!(lines.into_iter().eq(whole.map(String::into_bytes)));
+}
+
+/// The lines of `input` as they are to be, and whether each is a part of one.
+fn lines(input: &[u8], max_line: usize) -> Vec<(Vec<u8>, bool)> {
+    let mut lines = Vec::new();
+    for line in input.split_inclusive(|&byte| byte == b'\n') {
+        let is_ended = line.ends_with(b"\n");
+        let whole = line.strip_suffix(b"\n").unwrap_or(line);
+        let mut rest = whole
+            .strip_suffix(b"\r")
+            .filter(|_| is_ended)
+            .unwrap_or(whole);
+        // A carriage return past the limit may yet turn out to belong to the line end.
+        let may_end =
+            |rest: &[u8]| !is_ended && rest.len() == max_line + 1 && rest.ends_with(b"\r");
+        let mut is_part = !is_ended;
+        while rest.len() > max_line && !may_end(rest) {
+            // No piece ends inside a character.
+            let is_begun = |cut: &usize| {
+                let tail = &rest[max_line - cut..max_line];
+                str::from_utf8(tail).is_err_and(|e| e.valid_up_to() == 0 && e.error_len().is_none())
+            };
+            let cut = max_line - (1..4).find(is_begun).unwrap_or(0);
+            lines.push((rest[..cut].to_vec(), true));
+            (rest, is_part) = (&rest[cut..], true);
+        }
+        lines.push((rest.to_vec(), is_part));
+    }
+    lines
+}
+
+/// The payloads that a client of `view` gets of `input`, which comes in chunks of these sizes.
+fn shown(view: View, input: &[u8], max_line: usize, sizes: [usize; 3]) -> Vec<Vec<u8>> {
+    let hub = hub();
+    let mut subscription = hub.subscribe(Start::Live);
+    let mut framer = Framer::new(max_line);
+    let (mut rest, mut sizes) = (Bytes::copy_from_slice(input), sizes.into_iter().cycle());
+    while let (false, Some(size)) = (rest.is_empty(), sizes.next()) {
+        let chunk = rest.split_to(size.min(rest.len()));
+        hub.publish(Timestamp(0), Kind::Data(framer.push(chunk)));
+    }
+    if let Some(data) = framer.cut() {
+        hub.publish(Timestamp(0), Kind::Data(data));
+    }
+    let mut taken = Vec::new();
+    assert_eq!(subscription.take(&mut taken), None, "nothing is missed");
+    let frames = taken.iter().flat_map(|taken| view.encode(taken)).collect();
+    payloads(frames)
+}
+
+/// The payloads of whole WebSocket frames without masks.
+fn payloads(frames: Vec<u8>) -> Vec<Vec<u8>> {
+    let (mut payloads, mut rest) = (Vec::new(), &frames[..]);
+    while let [_, length, after @ ..] = rest {
+        let (length, after) = match (length, after) {
+            (126, [high, low, after @ ..]) => {
+                (usize::from(u16::from_be_bytes([*high, *low])), after)
+            }
+            (length, after) => (usize::from(*length), after),
+        };
+        let (payload, after) = after.split_at(length);
+        payloads.push(payload.to_vec());
+        rest = after;
+    }
+    payloads
+}
+
+/// The bytes of a `line` object, and whether it is a part of a line.
+fn line(object: &[u8]) -> (Vec<u8>, bool) {
+    let object: serde_json::Value = serde_json::from_slice(object).expect("it is JSON");
+    let bytes = match (object["text"].as_str(), object["bytes"].as_str()) {
+        (Some(text), None) => text.into(),
+        (None, Some(bytes)) => BASE64_STANDARD.decode(bytes).expect("it is base64"),
+        _ => panic!("{object}"),
+    };
+    (bytes, object["partial"] == true)
+}
+
+fn hub() -> Arc<Hub> {
+    let limits = Limits {
+        history: 1 << 20,
+        max_behind: Duration::from_secs(10),
+    };
+    Hub::new(limits, Status::new(State::Open, "a test"))
+}
+
+/// Who asked, and for what, read in the simplest way.
+#[derive(Debug)]
+struct Head {
+    line: String,
+    fields: Vec<(String, String)>,
+}
+
+impl Head {
+    fn read(bytes: &[u8]) -> Self {
+        let text = bytes
+            .iter()
+            .map(|byte| char::from(*byte))
+            .collect::<String>();
+        let lines = text
+            .split('\n')
+            .map(|line| line.strip_suffix('\r').unwrap_or(line));
+        let mut lines = lines.skip_while(|line| line.is_empty());
+        let line = lines.next().unwrap_or_default().to_owned();
+        let fields = lines.take_while(|line| !line.is_empty());
+        let fields = fields.filter_map(|line| line.split_once(':'));
+        let fields = fields.map(|(name, value)| {
+            let value = value.trim_matches([' ', '\t']);
+            (name.to_ascii_lowercase(), value.to_owned())
+        });
+        Self {
+            line,
+            fields: fields.collect(),
+        }
+    }
+
+    fn fields(&self, name: &str) -> impl Iterator<Item = &str> {
+        let fields = self.fields.iter().filter(move |(key, _)| key == name);
+        fields.map(|(_, value)| value.as_str())
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.fields(name).next().is_some()
+    }
+
+    fn only(&self, name: &str) -> Option<&str> {
+        let mut fields = self.fields(name);
+        fields.next().filter(|_| fields.next().is_none())
+    }
+
+    fn path(&self) -> &str {
+        let target = self.line.split(' ').nth(1).unwrap_or_default();
+        target.split(['?', '#']).next().unwrap_or_default()
+    }
+
+    fn knows_token(&self) -> bool {
+        let mut shown = vec![percent_decoded(&self.line)];
+        shown.extend(self.fields.iter().map(|(_, value)| value.clone()));
+        shown.iter().any(|shown| shown.contains(TOKEN))
+    }
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut decoded = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let code = part
+            .get(..2)
+            .and_then(|code| u8::from_str_radix(code, 16).ok());
+        decoded.extend(code.map(char::from));
+        decoded.push_str(code.map_or(part, |_| &part[2..]));
+    }
+    decoded
+}
+
+/// Whether `name`, perhaps with a port, always means this computer.
+fn is_this_computer(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let without_port = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let name = without_port.strip_suffix(':').unwrap_or(&name);
+    let v6 = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'));
+    match v6 {
+        Some(v6) => v6.parse() == Ok(std::net::Ipv6Addr::LOCALHOST),
+        None => name == "localhost" || name == "127.0.0.1" || name.ends_with(".localhost"),
+    }
+}
+
+/// Two bridges, one that asks for a token, in a time that passes when nothing else happens.
+struct Doors {
+    time: tokio::runtime::Runtime,
+    open: Server,
+    guarded: Server,
+    /// How many heads were answered.
+    count: Cell<u32>,
+}
+
+thread_local! {
+    static DOORS: LazyCell<Doors> = const { LazyCell::new(Doors::new) };
+}
+
+impl Doors {
+    fn new() -> Self {
+        let mut time = tokio::runtime::Builder::new_current_thread();
+        let time = time.enable_all().start_paused(true).build();
+        let time = time.expect("the system has a clock");
+        let [open, guarded] = [None, Some(Token::new(TOKEN))].map(|token| {
+            let arguments = [
+                "serial-ws",
+                "--port=a=sim",
+                "--listen=127.0.0.1:0",
+                "--read-only",
+            ];
+            let arguments = Cli::try_parse_from(arguments).expect("these are arguments");
+            let mut config = Config::new(&arguments.bridge).expect("they mean something");
+            config.server.token = token;
+            let ports = config.ports.into_iter().map(|port| Port {
+                name: port.name,
+                settings: port.settings,
+                hub: hub(),
+            });
+            let ports = ports.collect();
+            let bound =
+                time.block_on(async { Server::bind(config.server, ports, Default::default()) });
+            bound.expect("there is an address to listen on")
+        });
+        Self {
+            time,
+            open,
+            guarded,
+            count: Cell::default(),
+        }
+    }
+
+    /// What is answered to `head`.
+    fn answer(&self, head: &[u8], is_from_here: bool, has_token: bool) -> Vec<u8> {
+        let server = if has_token { &self.guarded } else { &self.open };
+        // Nobody has guessed before.
+        let [_, b, c, d] = self.count.replace(self.count.get() + 1).to_be_bytes();
+        let network = if is_from_here { 127 } else { 10 };
+        let [remote, local] =
+            [[network, b, c, d], [127, 0, 0, 1]].map(|ip| SocketAddr::from((ip, 8080)));
+        let (mut near, far) = tokio::io::duplex(1 << 16);
+        let mut answer = Vec::new();
+        self.time.block_on(async {
+            let talk = async {
+                // A bridge that does not listen to the end answers all the same.
+                let _ = near.write_all(head).await;
+                let _ = near.read_to_end(&mut answer).await;
+            };
+            tokio::join!(server.serve(far, remote, local), talk);
+        });
+        answer
+    }
+}
+
+#[cfg(test)]
+#[track_caller]
+fn replay(target: &str, law: fn(&[u8])) {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/");
+    let Ok(seeds) = std::fs::read_dir(format!("{folder}{target}")) else {
+        return crate::support::skip("the package has no seeds");
+    };
+    for seed in seeds {
+        let path = seed.expect("the folder can be read").path();
+        law(&std::fs::read(path).expect("a seed can be read"));
+    }
+}
+
+#[test]
+fn the_seeds_of_heads_are_answered_rightly() {
+    replay("head", head);
+    // That a door lets nobody in would be no art.
+    let head =
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    let answer = DOORS.with(|doors| doors.answer(head, true, false));
+    assert!(answer.starts_with(b"HTTP/1.1 101 "));
+}
+
+#[test]
+fn the_seeds_of_objects_are_understood_rightly() {
+    replay("json", json);
+}
+
+#[test]
+fn the_seeds_of_streams_are_shown_rightly() {
+    replay("framer", framer);
+}
