@@ -210,7 +210,8 @@ pub async fn discard_input(port: &mut SerialStream) {
 
 /// Whether a device that could not be read or written is as good as before.
 pub fn is_passing(error: &io::Error) -> bool {
-    system::is_passing(error)
+    use io::ErrorKind::{Interrupted, WouldBlock};
+    matches!(error.kind(), Interrupted | WouldBlock) || system::is_passing(error)
 }
 
 /// Whether nobody reads any more what we print, as after `| head`.

@@ -65,7 +65,7 @@ pub fn is_reader_gone(error: &io::Error) -> bool {
 
 /// A read may end with nothing, for the pause between two bytes that would have ended it.
 pub fn is_passing(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(ERROR_TIMEOUT)
+    error.raw_os_error() == Some(ERROR_TIMEOUT)
 }
 
 pub fn holder(_path: &str) -> Option<Holder> {
