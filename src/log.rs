@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use tracing::level_filters::LevelFilter;
 
 use crate::cli::{LogArgs, LogFormat};
+use crate::sys;
 
 /// Starts logging.
 pub fn start(args: LogArgs) {
@@ -17,7 +18,7 @@ pub fn start(args: LogArgs) {
     let log = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(std::io::stderr().is_terminal() && sys::shows_colours())
         .with_target(false);
     match args.log_format {
         // Service managers add the time, and people at a terminal know it.

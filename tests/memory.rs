@@ -12,6 +12,9 @@ async fn a_device_that_never_ends_a_line_costs_constant_memory() {
     const SIZE: usize = 64 * MIB as usize;
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &["--lines"]).await;
+    if bridge.program.memory().is_none() {
+        return skip("the memory of the program cannot be known here");
+    }
     let _stalled = Client::open_narrow(bridge.address(), "/?view=lines").await;
     let mut client = bridge.client("/?view=raw").await;
     let device = tokio::spawn(async move {
@@ -28,9 +31,7 @@ async fn a_device_that_never_ends_a_line_costs_constant_memory() {
         received += bytes.len();
     }
     let mut pair = device.await.expect("the device does not panic");
-    let Some(peak) = bridge.program.peak_memory() else {
-        return skip("the memory of the program cannot be known here");
-    };
+    let peak = bridge.program.peak_memory().expect("it was known before");
     assert!(
         peak < BOUND,
         "{} KiB for 64 MiB without a line end",

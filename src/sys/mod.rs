@@ -210,7 +210,8 @@ pub async fn discard_input(port: &mut SerialStream) {
 
 /// Whether a device that could not be read or written is as good as before.
 pub fn is_passing(error: &io::Error) -> bool {
-    system::is_passing(error)
+    use io::ErrorKind::{Interrupted, WouldBlock};
+    matches!(error.kind(), Interrupted | WouldBlock) || system::is_passing(error)
 }
 
 /// Whether nobody reads any more what we print, as after `| head`.
@@ -297,6 +298,11 @@ pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
 /// stop a program that was sent to the background, but fails.
 pub fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal() && system::is_in_foreground()
+}
+
+/// Whether terminals understand escape sequences; those of Windows do so when they are asked to.
+pub fn shows_colours() -> bool {
+    system::shows_colours()
 }
 
 /// Tells the service manager that started us, if one wants to know, how we are: `READY=1` or

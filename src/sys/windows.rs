@@ -29,7 +29,7 @@ const READ_AHEAD: usize = 4096;
 const READ_WITHIN: Duration = Duration::from_millis(10);
 
 /// No driver keeps more than so many reads; a device may go on sending meanwhile.
-const MOST_READS: usize = 16;
+const MOST_READS: usize = 4;
 
 /// What comes before the name of any device, where programs must be exact.
 const DEVICE_PREFIX: &str = r"\\.\";
@@ -55,13 +55,17 @@ pub async fn discard_input(port: &mut SerialStream) {
     }
 }
 
+pub fn shows_colours() -> bool {
+    anstyle_query::windows::enable_ansi_colors().unwrap_or(false)
+}
+
 pub fn is_reader_gone(error: &io::Error) -> bool {
     error.raw_os_error() == Some(PIPE_NOT_CONNECTED)
 }
 
 /// A read may end with nothing, for the pause between two bytes that would have ended it.
 pub fn is_passing(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(ERROR_TIMEOUT)
+    error.raw_os_error() == Some(ERROR_TIMEOUT)
 }
 
 pub fn holder(_path: &str) -> Option<Holder> {

@@ -14,9 +14,7 @@ pub mod wine;
 
 #[cfg(target_os = "linux")]
 pub use board::Board;
-#[cfg(unix)]
-pub use bridge::is_emulated;
-pub use bridge::{Bridge, Ended, Program, is_for_windows};
+pub use bridge::{Bridge, Ended, Program, is_emulated, is_for_windows};
 pub use client::Client;
 pub use http::{RawSocket, bare, http, upgrade};
 pub use pair::Pair;
