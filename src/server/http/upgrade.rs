@@ -27,7 +27,7 @@ use crate::view::{self, View};
 
 /// Bytes that are read from a client at once, and kept for each client. The library's own choice
 /// is 128 KiB.
-const READ_BUFFER: usize = 2 << 10;
+const READ_BUFFER: usize = 1 << 10;
 
 /// Clients with a mistake that are told so at the same time; more get an HTTP error.
 const MOST_TURNED_AWAY: usize = 64;
