@@ -157,6 +157,7 @@ mod tests {
         Flags::check(&words).unwrap()
     }
 
+    #[cfg(unix)] // as the paths are
     #[test]
     fn launchd_gets_a_list_of_words() {
         let folder = Path::new("/Users/ana/Library/LaunchAgents");
