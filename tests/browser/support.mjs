@@ -91,10 +91,11 @@ export function launch(args = []) {
 /** A browser whose tabs can be hidden and frozen; the other pages here always pretend to be looked at. */
 export async function tabs(t) {
   const profile = mkdtempSync(join(tmpdir(), "serial-ws-profile-"));
-  const child = spawn(BROWSER, [...ARGUMENTS, "--headless=new", "--remote-debugging-port=0", `--user-data-dir=${profile}`], { stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(BROWSER, [...ARGUMENTS, "--headless=new", "--remote-debugging-port=0", `--user-data-dir=${profile}`], { detached: true, stdio: ["ignore", "ignore", "pipe"] });
   const ended = new Promise((resolve) => child.on("exit", resolve));
   t.after(async () => {
-    child.kill();
+    // With its children, which would go on writing to the profile:
+    process.kill(-child.pid, "SIGKILL");
     await ended;
     rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   });
