@@ -25,6 +25,24 @@ pub struct ListArgs {
     pub all: bool,
 }
 
+/// How to get into a running bridge.
+#[derive(Debug, Args)]
+pub struct AccessArgs {
+    /// Secret of a bridge that asks for one
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "SERIAL_WS_TOKEN",
+        hide_env_values = true
+    )]
+    pub token: Option<String>,
+    /// SHA-256 fingerprint of the certificate of a bridge with --tls self-signed, for wss:// and
+    /// https://
+    #[arg(long, value_name = "SHA256", env = "SERIAL_WS_FINGERPRINT")]
+    #[arg(hide_env_values = true)]
+    pub fingerprint: Option<Fingerprint>,
+}
+
 /// How to talk to a running bridge.
 #[derive(Debug, Args)]
 pub struct ConnectArgs {
@@ -48,19 +66,9 @@ pub struct ConnectArgs {
     /// Exchange bytes exactly as they are, instead of lines
     #[arg(long)]
     pub raw: bool,
-    /// Secret of a bridge that asks for one
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        env = "SERIAL_WS_TOKEN",
-        hide_env_values = true
-    )]
-    pub token: Option<String>,
-    /// SHA-256 fingerprint of the certificate of a bridge with --tls self-signed, for wss:// and
-    /// https://
-    #[arg(long, value_name = "SHA256", env = "SERIAL_WS_FINGERPRINT")]
-    #[arg(hide_env_values = true)]
-    pub fingerprint: Option<Fingerprint>,
+    /// How to get in.
+    #[command(flatten)]
+    pub access: AccessArgs,
 }
 
 /// Which port of which bridge to lend.
@@ -78,19 +86,9 @@ pub struct LendArgs {
     /// Name of the port [default: the first one]
     #[arg(long, value_name = "NAME", value_parser = port_name)]
     pub port: Option<String>,
-    /// Secret of a bridge that asks for one
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        env = "SERIAL_WS_TOKEN",
-        hide_env_values = true
-    )]
-    pub token: Option<String>,
-    /// SHA-256 fingerprint of the certificate of a bridge with --tls self-signed, for wss:// and
-    /// https://
-    #[arg(long, value_name = "SHA256", env = "SERIAL_WS_FINGERPRINT")]
-    #[arg(hide_env_values = true)]
-    pub fingerprint: Option<Fingerprint>,
+    /// How to get in.
+    #[command(flatten)]
+    pub access: AccessArgs,
 }
 
 /// For how long to lend which port.
@@ -206,8 +204,7 @@ impl From<ConnectArgs> for connect::Options {
             wait,
             count,
             raw,
-            token,
-            fingerprint,
+            access: AccessArgs { token, fingerprint },
         } = args;
         let append = append.map(|ending| ending.to_string());
         let terminal = std::io::stdout().is_terminal();
@@ -229,8 +226,7 @@ impl From<LendArgs> for lend::Options {
         let LendArgs {
             url,
             port,
-            token,
-            fingerprint,
+            access: AccessArgs { token, fingerprint },
         } = args;
         Self {
             url,

@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use bridge::{BridgeArgs, PortArgs, ServeArgs, Tls};
 pub use commands::{
-    CompletionsArgs, ConnectArgs, DoctorArgs, InstallArgs, LendArgs, ListArgs, ManArgs,
+    AccessArgs, CompletionsArgs, ConnectArgs, DoctorArgs, InstallArgs, LendArgs, ListArgs, ManArgs,
     ReleaseArgs, ScopeArgs, ServiceAction, ServiceArgs, UploadArgs,
 };
 

@@ -1,7 +1,7 @@
 //! Whether what the file says is right: by the definitions of the flags, as if it were typed.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Command, CommandFactory, Error, FromArgMatches};
+use clap::{Command, Error, FromArgMatches};
 
 use super::said::{Mistake, Said};
 use super::{Config, names};
@@ -35,7 +35,7 @@ fn one(word: &str, line: usize) -> Result<(), Mistake> {
 }
 
 fn read(word: Option<&str>) -> Result<(), String> {
-    let mut command = Cli::command().mut_args(|flag| flag.env(None::<&str>));
+    let mut command = names::without_variables();
     let words = ["serial-ws"].into_iter().chain(word);
     let matches = match command.try_get_matches_from_mut(words) {
         Ok(matches) => matches,

@@ -20,6 +20,7 @@ use crate::hub::Limits;
 use crate::port::PortConfig;
 use crate::server::ServerConfig;
 
+pub use server::TOKEN_VARIABLE;
 pub use told::Told;
 
 /// All that the bridge is told.

@@ -1,6 +1,8 @@
 //! The names of flags, and which of them was meant by one that is not there.
 
-use clap::{Arg, ArgGroup, Command};
+use clap::{Arg, ArgGroup, Command, CommandFactory};
+
+use crate::cli::Cli;
 
 /// Names are this much alike, from 0 to 1, when one is taken for a slip of the other: clap's own
 /// measure for flags.
@@ -8,6 +10,11 @@ const ALIKE: f64 = 0.7;
 
 /// Flags that are no settings: two that find the file, and two that end the program.
 pub const ONLY_FLAGS: [&str; 4] = ["config", "profile", "help", "version"];
+
+/// The definitions of all flags, of which none looks for its variable.
+pub fn without_variables() -> Command {
+    Cli::command().mut_args(|flag| flag.env(None::<&str>))
+}
 
 /// The flags that can be in the file.
 pub fn settings(command: &Command) -> impl Iterator<Item = &Arg> {

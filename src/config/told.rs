@@ -57,11 +57,7 @@ impl Told {
     /// # Errors
     /// For help, and for what was wrong.
     pub fn new(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
-        Self::read(
-            &Cli::command(),
-            arguments.into_iter().collect(),
-            usual_place(),
-        )
+        Self::read(Cli::command, arguments.into_iter().collect(), usual_place())
     }
 
     /// The same for a service, which has neither our variables nor our usual place.
@@ -69,16 +65,19 @@ impl Told {
     /// # Errors
     /// For help, and for what was wrong.
     pub fn of_service(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
-        let command = Cli::command().mut_args(|flag| flag.env(None::<&str>));
-        Self::read(&command, arguments.into_iter().collect(), None)
+        Self::read(
+            names::without_variables,
+            arguments.into_iter().collect(),
+            None,
+        )
     }
 
     fn read(
-        typed: &Command,
+        typed: impl Fn() -> Command,
         mut words: Vec<OsString>,
         usual: Option<PathBuf>,
     ) -> Result<Self, Error> {
-        let matches = typed.clone().try_get_matches_from(&words)?;
+        let matches = typed().try_get_matches_from(&words)?;
         let bridge = of_bridge(&matches);
         let found = bridge
             .map(|bridge| find(bridge, usual))
@@ -89,7 +88,7 @@ impl Told {
             let matches = bridge.unwrap_or(&matches).clone();
             return Ok(Self { cli, matches, file });
         };
-        let mut command = typed.clone();
+        let mut command = typed();
         command.build();
         let wrong = |mistake: Mistake| wrong(&path, mistake);
         let profile: Option<&String> = bridge.get_one("profile");
@@ -101,8 +100,7 @@ impl Told {
         // The flags of a subcommand follow it, and nothing comes before it.
         let at = 1 + usize::from(matches.subcommand().is_some());
         words.splice(at..at, said.iter().flat_map(Said::words));
-        let matches = typed
-            .clone()
+        let matches = typed()
             .try_get_matches_from(&words)
             .map_err(|error| wrong(check::together(&error, &said)))?;
         let cli = Cli::from_arg_matches(&matches)?;

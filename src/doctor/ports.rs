@@ -28,12 +28,12 @@ impl Facts {
 pub fn look(ports: &[PortConfig]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut is_missing = false;
+    let listed = enumerate::ports().unwrap_or_default();
     for port in ports {
         if matches!(port.spec, Spec::Sim(_) | Spec::Loop) {
             findings.push(Finding::right(format!("{} needs no board", port.spec)));
             continue;
         }
-        let listed = enumerate::ports().unwrap_or_default();
         let (paths, missing) = meant(&port.spec, &listed);
         for path in paths {
             let facts = observe(path, &listed);

@@ -19,8 +19,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
-use super::door::names;
-use super::door::{Peer, Refusal};
+use super::door::{Peer, Refusal, names};
 
 /// How long a connection has to send its request head; at the limit it is closed.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);

@@ -8,11 +8,8 @@ use anyhow::{Result, bail, ensure};
 use clap::{Command, CommandFactory, ValueHint};
 
 use crate::cli::Cli;
-use crate::config::{self, Config, Told};
+use crate::config::{self, Config, TOKEN_VARIABLE, Told};
 use crate::port::select::Spec;
-
-/// The variable with the operator's secret, which is no flag.
-const TOKEN_VARIABLE: &str = "SERIAL_WS_TOKEN";
 
 /// What the bridge is to be started with.
 #[derive(Debug)]
