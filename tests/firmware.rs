@@ -327,8 +327,8 @@ async fn the_wrong_rate_is_told_with_what_to_do() {
         };
         board.tell("sine 0 1");
         let bridge = board.bridge(&["--baud", rate]).await;
-        let event = board.hears("baud").await;
-        assert!(event.starts_with(&format!("baud {rate} ")), "{event}");
+        // The board may look between the opening and the setting of the rate.
+        board.hears(&format!("baud {rate} ")).await;
         bridge
             .program
             .said(&format!("is --baud {rate} right?"))
