@@ -1,31 +1,30 @@
 //! The way to a running bridge, for the commands that talk to one: from what was typed to an open
 //! connection, or to the reason why not, and why it ended. What is said on it is theirs.
 
+mod address;
 #[cfg(feature = "tls")]
 mod tls;
 
-use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+#[cfg(feature = "tls")]
+use anyhow::Context;
+use anyhow::{Result, anyhow, bail};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
-use tokio_tungstenite::tungstenite::http::Uri;
+use tokio_tungstenite::tungstenite::handshake::client::Response;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Error, error::ProtocolError};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use crate::escape;
-use crate::fingerprint::Fingerprint;
+pub use address::Address;
 
-/// The port of a bridge whose address was typed without `ws://`.
-const DEFAULT_PORT: u16 = 8080;
+use crate::escape;
+
 /// How long a connection, and then the answer to the handshake, may take. After it the client
 /// gives up.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -36,23 +35,6 @@ const BODY_LIMIT: usize = 4096;
 /// A longer message from a bridge ends the connection.
 const MAX_MESSAGE: usize = 1024 * 1024;
 
-/// The address of a bridge, checked.
-#[derive(Debug)]
-pub struct Address {
-    request: Request,
-    /// As it was typed, `ws` where none was.
-    scheme: &'static str,
-    /// Without the brackets of an IPv6 address.
-    host: String,
-    port: u16,
-    /// The one that the bridge's certificate must have; without it, this computer must trust it.
-    #[cfg_attr(
-        not(feature = "tls"),
-        expect(dead_code, reason = "nothing is encrypted")
-    )]
-    fingerprint: Option<Fingerprint>,
-}
-
 /// A connection to a bridge, plain or encrypted.
 pub type Stream = Box<dyn Socket>;
 
@@ -61,84 +43,7 @@ pub trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket for S {}
 
-/// For messages: `SCHEME://HOST:PORT`, without path and query, where a token may be.
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            scheme, host, port, ..
-        } = self;
-        if host.contains(':') {
-            write!(f, "{scheme}://[{host}]:{port}")
-        } else {
-            write!(f, "{scheme}://{host}:{port}")
-        }
-    }
-}
-
 impl Address {
-    /// Understands `ws://…`, `http://…`, the same encrypted, and a bare `HOST[:PORT][/PATH]`. A
-    /// `port` that is named goes before the path, and `parameters` such as `view=json` are added.
-    ///
-    /// # Errors
-    /// Why this is no address, and what one looks like.
-    pub fn new(
-        url: &str,
-        port: Option<&str>,
-        parameters: &[String],
-        token: Option<&str>,
-    ) -> Result<Address> {
-        let (scheme, default_port, rest) = match url.split_once("://") {
-            Some((scheme, rest)) if scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
-                let scheme = known_scheme(scheme)?;
-                let usual = if is_encrypted(scheme) { 443 } else { 80 };
-                (scheme, usual, rest)
-            }
-            _ => ("ws", DEFAULT_PORT, url),
-        };
-        let uri: Uri = target(rest, port, parameters)
-            .parse()
-            .map_err(|_| not_an_address(rest))?;
-        let host = uri.host().filter(|host| !host.is_empty());
-        let host = host.ok_or_else(|| not_an_address(rest))?;
-        let host = host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_owned();
-        let port = match uri.port_u16() {
-            None if has_port(&uri) => return Err(not_an_address(rest)),
-            port => port.unwrap_or(default_port),
-        };
-        let mut request = uri
-            .into_client_request()
-            .map_err(|_| not_an_address(rest))?;
-        if let Some(token) = token {
-            let value = format!("Bearer {token}").parse();
-            let value = value.context("the token has characters that cannot be sent")?;
-            request.headers_mut().insert("authorization", value);
-        }
-        Ok(Address {
-            request,
-            scheme,
-            host,
-            port,
-            fingerprint: None,
-        })
-    }
-
-    /// The same, of a bridge whose certificate has this fingerprint, if it is known.
-    pub fn with_fingerprint(self, fingerprint: Option<Fingerprint>) -> Self {
-        Self {
-            fingerprint,
-            ..self
-        }
-    }
-
-    /// The view that the address asks for.
-    pub fn view(&self) -> Option<&str> {
-        let mut parameters = self.request.uri().query()?.split('&');
-        parameters.find_map(|parameter| parameter.strip_prefix("view="))
-    }
-
     /// Opens the connection.
     pub async fn dial(&self) -> Result<TcpStream> {
         let connected = if self.is_localhost() {
@@ -166,7 +71,7 @@ impl Address {
     /// Why the bridge is not to be trusted.
     #[cfg(feature = "tls")]
     pub async fn secure(&self, stream: TcpStream) -> Result<Stream> {
-        if !is_encrypted(self.scheme) {
+        if !self.is_encrypted() {
             return Ok(Box::new(stream));
         }
         let encrypting = tls::encrypt(stream, &self.host, self.fingerprint);
@@ -214,16 +119,6 @@ impl Address {
                 anyhow!("{self} does not speak WebSocket ({error}). Is serial-ws running there?")
             }
         }
-    }
-
-    fn is_localhost(&self) -> bool {
-        let host = self.host.to_ascii_lowercase();
-        host == "localhost" || host.ends_with(".localhost")
-    }
-
-    fn is_here(&self) -> bool {
-        let address = self.host.parse::<std::net::IpAddr>();
-        self.is_localhost() || address.is_ok_and(|address| address.is_loopback())
     }
 
     fn unreachable(&self, error: io::Error) -> anyhow::Error {
@@ -278,57 +173,6 @@ pub fn lost(error: Error) -> anyhow::Error {
     }
 }
 
-fn known_scheme(scheme: &str) -> Result<&'static str> {
-    match scheme.to_ascii_lowercase().as_str() {
-        "ws" => Ok("ws"),
-        "http" => Ok("http"),
-        #[cfg(feature = "tls")]
-        "wss" => Ok("wss"),
-        #[cfg(feature = "tls")]
-        "https" => Ok("https"),
-        #[cfg(not(feature = "tls"))]
-        "wss" | "https" => bail!(
-            "{scheme}:// is not supported by this build. Use ws://, from another machine through a \
-             tunnel: ssh -L 8080:localhost:8080 HOST"
-        ),
-        _ => bail!("{scheme}:// is not the address of a bridge. Write it like ws://localhost:8080"),
-    }
-}
-
-fn is_encrypted(scheme: &str) -> bool {
-    matches!(scheme, "wss" | "https")
-}
-
-/// The address as a URL, with what is wanted of the bridge.
-fn target(rest: &str, port: Option<&str>, parameters: &[String]) -> String {
-    let rest = rest.split('#').next().unwrap_or_default();
-    let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    let (path, query) = target.split_at(target.find('?').unwrap_or(target.len()));
-    let path = match port {
-        Some(port) => format!("/ports/{port}"),
-        None if path.is_empty() => "/".to_owned(),
-        None => path.to_owned(),
-    };
-    let mut url = format!("ws://{authority}{path}{query}");
-    for parameter in parameters {
-        url.push(if url.contains('?') { '&' } else { '?' });
-        url.push_str(parameter);
-    }
-    url
-}
-
-/// Whether something was typed for a port, be it no number.
-fn has_port(uri: &Uri) -> bool {
-    let authority = uri.authority().map(|authority| authority.as_str());
-    authority.is_some_and(|authority| !authority.ends_with(uri.host().unwrap_or_default()))
-}
-
-fn not_an_address(rest: &str) -> anyhow::Error {
-    // A query may hold a token.
-    let shown = escape::excerpt(rest.split('?').next().unwrap_or_default());
-    anyhow!("{shown:?} is not the address of a bridge. Write it like ws://localhost:8080")
-}
-
 /// The beginning of an HTTP error: what came with its head, and what still comes.
 async fn body(response: Response, stream: &mut Stream) -> String {
     let mut body = response.into_body().unwrap_or_default();
@@ -346,136 +190,4 @@ async fn body(response: Response, stream: &mut Stream) -> String {
     // An answer that never ends is shown as far as it has come.
     let _ = timeout(BODY_TIME, read).await;
     String::from_utf8_lossy(&body).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn address(url: &str) -> Result<Address> {
-        Address::new(url, None, &[], None)
-    }
-
-    #[track_caller]
-    fn check(address: Result<Address>, shown: &str, path: &str) {
-        let address = address.unwrap();
-        assert_eq!(address.to_string(), shown);
-        assert_eq!(address.request.uri().path_and_query().unwrap(), path);
-    }
-
-    #[track_caller]
-    fn refused(url: &str, expected: &str) {
-        let error = address(url).unwrap_err().to_string();
-        assert!(error.contains(expected), "{error}");
-    }
-
-    #[test]
-    fn addresses_are_understood_as_people_type_them() {
-        check(address("ws://localhost:8080"), "ws://localhost:8080", "/");
-        check(
-            address("http://localhost:8080/"),
-            "http://localhost:8080",
-            "/",
-        );
-        check(
-            address("HTTP://[::1]:8080/ports/scale"),
-            "http://[::1]:8080",
-            "/ports/scale",
-        );
-        check(address("ws://raspberrypi"), "ws://raspberrypi:80", "/");
-        #[cfg(feature = "tls")]
-        check(
-            address("HTTPS://bench.example"),
-            "https://bench.example:443",
-            "/",
-        );
-        check(
-            address("raspberrypi.local"),
-            "ws://raspberrypi.local:8080",
-            "/",
-        );
-        check(
-            address("10.0.0.7:9000/ports/a?view=json"),
-            "ws://10.0.0.7:9000",
-            "/ports/a?view=json",
-        );
-        check(
-            address("localhost/?next=ws://x"),
-            "ws://localhost:8080",
-            "/?next=ws://x",
-        );
-        check(
-            address("ws://localhost:8080?view=text#top"),
-            "ws://localhost:8080",
-            "/?view=text",
-        );
-    }
-
-    #[test]
-    fn parameters_are_added() {
-        let wanted = ["view=raw".to_owned(), "append=lf".to_owned()];
-        check(
-            Address::new("localhost", None, &wanted[1..], None),
-            "ws://localhost:8080",
-            "/?append=lf",
-        );
-        check(
-            Address::new("localhost/ports/a?history=5", None, &wanted, None),
-            "ws://localhost:8080",
-            "/ports/a?history=5&view=raw&append=lf",
-        );
-    }
-
-    #[test]
-    fn a_port_that_is_named_is_where_it_goes() {
-        for url in [
-            "localhost?token=x",
-            "localhost/?token=x",
-            "localhost/ports/b?token=x",
-        ] {
-            check(
-                Address::new(url, Some("a"), &[], None),
-                "ws://localhost:8080",
-                "/ports/a?token=x",
-            );
-        }
-    }
-
-    #[test]
-    fn the_view_is_found_in_the_address() {
-        let view = |url| address(url).unwrap().view().map(str::to_owned);
-        assert_eq!(
-            view("localhost?history=5&view=text"),
-            Some("text".to_owned())
-        );
-        assert_eq!(view("localhost?preview=text"), None);
-        assert_eq!(view("localhost"), None);
-    }
-
-    #[test]
-    fn what_is_no_address_is_refused_with_an_example() {
-        refused("ftp://localhost", "Write it like ws://localhost:8080");
-        for url in [
-            "",
-            "ws://",
-            "ws:///ports/a",
-            "two words",
-            "ws://localhost:99999",
-            "ws://localhost:",
-            "[::1",
-        ] {
-            refused(url, "is not the address of a bridge");
-        }
-    }
-
-    #[test]
-    fn a_token_is_sent_and_never_shown() {
-        let with_token = Address::new("localhost", None, &[], Some("correct horse")).unwrap();
-        assert_eq!(
-            with_token.request.headers()["authorization"],
-            "Bearer correct horse"
-        );
-        let error = address("ws://local host?token=secret").unwrap_err();
-        assert!(!error.to_string().contains("secret"), "{error}");
-    }
 }
