@@ -1,6 +1,7 @@
 //! Linux: /proc tells who holds a port, sysfs where it is plugged in, udev's links its other names,
 //! and ioctls what only some drivers can do.
 
+mod listener;
 mod neighbours;
 
 use std::ffi::OsStr;
@@ -23,7 +24,8 @@ use tokio_serial::SerialStream;
 use super::unix;
 use super::{Access, Holder, LineErrors, Starter};
 
-pub use neighbours::{listener, of_missing_ports, of_port};
+pub use listener::listener;
+pub use neighbours::{of_missing_ports, of_port};
 
 pub use super::unix::{
     CLOSING, check_private, computer_name, create_private, create_private_folder, describe_path,

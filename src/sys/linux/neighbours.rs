@@ -3,10 +3,9 @@
 //! is in facts, and pure functions say what it means.
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use super::super::{Holder, Remark};
+use super::super::Remark;
 use super::class_folder;
 use crate::escape::shown;
 
@@ -26,9 +25,6 @@ const RULES: [&str; 2] = ["/usr/lib/udev/rules.d", "/lib/udev/rules.d"];
 /// AT commands. Those ModemManager tries, as Arduino's boards promise them.
 const MODEM_CLASS: &str = "02";
 const AT_PROTOCOLS: std::ops::RangeInclusive<u8> = 1..=6;
-
-/// The state of a listening socket in the kernel's list.
-const LISTENING: &str = "0A";
 
 /// What is observed of one port.
 #[derive(Default)]
@@ -222,50 +218,6 @@ fn say_of_place(release: &str, is_container: bool) -> Option<Remark> {
     })
 }
 
-/// The process that listens at this address, as far as we may see it.
-pub fn listener(address: SocketAddr) -> Option<Holder> {
-    let table = match address {
-        SocketAddr::V4(_) => "/proc/net/tcp",
-        SocketAddr::V6(_) => "/proc/net/tcp6",
-    };
-    let socket = listening_socket(&fs::read_to_string(table).ok()?, address)?;
-    super::holder_of_file(&|file| {
-        fs::read_link(file).is_ok_and(|target| target.as_os_str() == socket.as_str())
-    })
-}
-
-/// What a process's descriptor of the socket that listens at this address, or at all, links to, in
-/// the text of `/proc/net/tcp`.
-fn listening_socket(table: &str, address: SocketAddr) -> Option<String> {
-    let any = SocketAddr::new(
-        match address.ip() {
-            IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
-            IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
-        },
-        address.port(),
-    );
-    let wanted = [in_hex(address), in_hex(any)];
-    table.lines().find_map(|line| {
-        let fields: Vec<_> = line.split_whitespace().collect();
-        let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);
-        let is_meant = wanted.iter().any(|wanted| wanted == local);
-        (is_meant && *state == LISTENING).then(|| format!("socket:[{inode}]"))
-    })
-}
-
-/// An address as the kernel's list has it: in words of four bytes, as the processor reads them.
-fn in_hex(address: SocketAddr) -> String {
-    let bytes = match address.ip() {
-        IpAddr::V4(ip) => ip.octets().to_vec(),
-        IpAddr::V6(ip) => ip.octets().to_vec(),
-    };
-    let words = bytes.chunks_exact(4).map(|word| {
-        let word = [word[0], word[1], word[2], word[3]];
-        format!("{:08X}", u32::from_ne_bytes(word))
-    });
-    format!("{}:{:04X}", words.collect::<String>(), address.port())
-}
-
 /// A file of sysfs, which ends in a line break.
 fn read(file: &Path) -> Option<String> {
     let text = fs::read_to_string(file).ok()?;
@@ -424,19 +376,5 @@ mod tests {
             "E:ID_MM_DEVICE_IGNORE=0\nE:ID_MM_CANDIDATE=1\n"
         ));
         assert!(is_running(&read(Path::new("/proc/self/comm")).unwrap()));
-    }
-
-    #[test]
-    fn whoever_listens_is_known() {
-        let listener_here = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener_here.local_addr().unwrap();
-        let table = fs::read_to_string("/proc/net/tcp").unwrap();
-        let socket = listening_socket(&table, address).unwrap();
-        use std::os::fd::AsRawFd;
-        let link = format!("/proc/self/fd/{}", listener_here.as_raw_fd());
-        assert_eq!(fs::read_link(link).unwrap().as_os_str(), socket.as_str());
-        // We are not the other process that is asked for.
-        assert_eq!(listener(address), None);
-        assert_eq!(in_hex("[::1]:8080".parse().unwrap()).len(), 32 + 5);
     }
 }
