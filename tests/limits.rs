@@ -94,6 +94,45 @@ async fn silent_connections_keep_nobody_out() {
 }
 
 #[tokio::test]
+async fn many_who_come_at_once_are_all_let_in() {
+    const CROWD: usize = 250;
+    let bridge = simulated(&[]).await;
+    let mut crowd = tokio::task::JoinSet::new();
+    for _ in 0..CROWD {
+        crowd.spawn(RawSocket::open(bridge.address(), "/"));
+    }
+    assert_eq!(crowd.join_all().await.len(), CROWD);
+}
+
+#[tokio::test]
+async fn a_download_is_not_cut_off_by_those_who_come_later() {
+    /// More than the buffers of both ends hold.
+    const SIZE: usize = 16 << 20;
+    let folder = std::env::temp_dir().join(format!("serial-ws-download-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("folders can be made");
+    std::fs::write(folder.join("large.bin"), vec![0; SIZE]).expect("files can be written");
+    let bridge = simulated(&["--web", folder.to_str().expect("the path is text")]).await;
+    let mut download = connect(bridge.address()).await;
+    download
+        .write_all(b"GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await
+        .expect("it is taken");
+    let mut first = [0; 1000];
+    let read = within("the beginning", download.read_exact(&mut first)).await;
+    read.expect("it has begun");
+    let mut silent = Vec::new();
+    for _ in 0..2 * MOST_UNFINISHED {
+        silent.push(connect(bridge.address()).await);
+    }
+    assert_eq!(bridge.get("/healthz").await.status, 200);
+    let mut rest = Vec::new();
+    let read = within("the end of the download", download.read_to_end(&mut rest)).await;
+    read.expect("it is not cut off");
+    assert!(first.len() + rest.len() > SIZE, "{} bytes", rest.len());
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+#[tokio::test]
 async fn a_silent_connection_ends_by_itself() {
     let bridge = simulated(&[]).await;
     for start in [&b""[..], b"GET / HTTP/1.1\r\nHost: localhost\r\nX: "] {

@@ -5,6 +5,7 @@ mod config;
 mod door;
 mod http;
 mod listen;
+mod places;
 mod route;
 mod socket;
 #[cfg(feature = "tls")]
@@ -28,12 +29,12 @@ use crate::hub::{Hub, MOST_WAITING};
 use crate::settings::Settings;
 use crate::sys;
 
-use accept::Unfinished;
 use door::crowd::Crowd;
 use door::guesses::Guesses;
 use door::operator::{MOST_QUESTIONS, Operator};
 use door::{Caller, Peer, Policy, Verdict, ask, lan};
 use http::{api, warn_of_hidden};
+use places::Places;
 
 pub use config::{ServerConfig, TlsConfig};
 pub use door::Rights;
@@ -66,7 +67,7 @@ pub struct App {
     /// Random for each start of the program.
     run: String,
     started: Instant,
-    unfinished: Unfinished,
+    places: Places,
     clients: AtomicUsize,
     /// Those of other computers.
     crowd: Crowd,
@@ -177,7 +178,7 @@ impl Server {
             tls,
             run: random_name(),
             started: Instant::now(),
-            unfinished: Unfinished::default(),
+            places: Places::default(),
             clients: AtomicUsize::new(0),
             crowd: Crowd::default(),
             turned_away: AtomicUsize::new(0),
@@ -228,7 +229,9 @@ impl Server {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let peer = Peer::new(remote, local, false);
-        accept::serve(stream, peer, self.router.clone()).await;
+        let (ticket, _) = self.app.places.take(peer.remote).await;
+        accept::serve(stream, peer, ticket, self.router.clone()).await;
+        self.app.places.free(ticket);
     }
 
     /// Serves until the program stops; returns when all clients have had their Close.

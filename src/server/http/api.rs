@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::{assets, folder, metrics, upgrade};
 use crate::hub::{Action, Lease};
 use crate::server::door::{self, Caller, Peer, Purpose, Refusal, Rights, Verdict};
+use crate::server::places::Ticket;
 use crate::server::{App, Port, Token, route};
 use crate::view;
 
@@ -54,6 +55,7 @@ async fn door(State(app): State<Arc<App>>, mut request: Request, next: Next) -> 
     let mut response = match admit(&app, &request, purpose) {
         Err(refusal) => refused(&refusal),
         Ok(rights) if wants_upgrade => upgrade::answer(&app, request, rights),
+        Ok(_) if !is_answered(&app, &request) => busy(),
         Ok(_)
             if app
                 .policy
@@ -112,6 +114,23 @@ fn admit(app: &App, request: &Request, purpose: Purpose) -> Result<Rights, Refus
     };
     app.operator.hear(&refusal);
     Err(refusal)
+}
+
+/// Whether the request has a place among those that are answered.
+fn is_answered(app: &App, request: &Request) -> bool {
+    let ticket = request.extensions().get::<Ticket>();
+    app.places
+        .answer(*ticket.expect("every connection adds its ticket to its request"))
+}
+
+fn busy() -> Response {
+    let text = "serial-ws is sending as much as it can already. Try again\n";
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        [(header::RETRY_AFTER, "1")],
+        text,
+    )
+        .into_response()
 }
 
 /// Moves the secret from the address of a page to a cookie, and leads on to the page.
