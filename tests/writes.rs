@@ -111,6 +111,31 @@ async fn json_that_is_not_json_is_answered_and_the_client_stays() {
 }
 
 #[tokio::test]
+async fn an_id_has_256_bytes_and_more_is_refused() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut client = json_client(&bridge).await;
+    // With its quotes, the longest that there may be.
+    let longest = "x".repeat(254);
+    for (text, id) in [
+        ("a", json!(longest.clone() + "x")),
+        ("b", json!(vec![json!([]); 20_000])),
+    ] {
+        client
+            .send_json(json!({"type": "write", "text": text, "id": id}))
+            .await;
+        let error = client.json_of("error").await;
+        assert!(error["error"].as_str().unwrap().contains("256"), "{error}");
+        assert_eq!(error.get("id"), None);
+    }
+    client
+        .send_json(json!({"type": "write", "text": "c", "id": longest}))
+        .await;
+    assert_eq!(client.json_of("ack").await["id"], longest);
+    pair.device.expect("c").await;
+}
+
+#[tokio::test]
 async fn a_write_that_cannot_go_out_is_refused_with_its_id() {
     let bridge = Bridge::start(&["--port", "board=/nonexistent/serial-ws"]).await;
     let mut client = bridge.client("/?view=json").await;

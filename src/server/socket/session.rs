@@ -21,7 +21,7 @@ use crate::hub::{Action, Event, Lane, Outcome, Position, Subscription, Taken};
 use crate::server::Port;
 use crate::server::door::Rights;
 use crate::server::route::Wishes;
-use crate::view::{self, Input, Part, View};
+use crate::view::{self, Id, Input, Part, View};
 
 /// A client's connection to one port.
 pub struct Session<S> {
@@ -37,7 +37,7 @@ pub struct Session<S> {
     /// not wait their turn.
     replies: mpsc::Receiver<(u64, Outcome)>,
     /// The identifiers that the client gave to requests whose end is not known yet, by number.
-    ids: VecDeque<(u64, serde_json::Value)>,
+    ids: VecDeque<(u64, Id)>,
     /// A request for which there is no room yet; while there is one, the client is not read.
     held: Option<Action>,
     newest: Newest,
@@ -267,7 +267,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     /// Asks the port at once, or refuses at once.
-    fn ask(&mut self, action: Action, id: Option<serde_json::Value>) {
+    fn ask(&mut self, action: Action, id: Option<Id>) {
         let size = match &action {
             Action::Write(bytes) => bytes.len(),
             _ => 0,
@@ -296,7 +296,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     /// Says that something was not done: to the client if its view can, else to the operator.
-    fn refuse(&mut self, id: Option<&serde_json::Value>, reason: &str, written: usize) {
+    fn refuse(&mut self, id: Option<&Id>, reason: &str, written: usize) {
         if self.is_json() {
             self.send(&view::error(id, reason, written));
         } else {
