@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::hub::{Action, Event, Kind, Position, Taken, Unit};
 
 pub use json::{Hello, Id, PortInfo, ack, error, hello, lease, missed, status};
-pub use wire::{frame, ping, text_frame};
+pub use wire::{frame, ping, pong, text_frame};
 
 /// What a client sees of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

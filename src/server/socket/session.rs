@@ -333,3 +333,68 @@ async fn until(moment: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use clap::Parser;
+    use tokio::io::{AsyncReadExt, DuplexStream};
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    use super::*;
+    use crate::cli::Cli;
+    use crate::config::Config;
+    use crate::hub::{Hub, MOST_WAITING, State, Status};
+    use crate::server::route;
+
+    /// The session of a client that has written more than the port, which takes nothing, has room
+    /// for.
+    async fn held(socket: DuplexStream) -> Session<DuplexStream> {
+        let cli = Cli::parse_from(["serial-ws", "--port", "sim"]);
+        let config = Config::new(&cli.bridge).unwrap();
+        let settings = config.ports[0].settings;
+        let hub = Hub::new(config.limits, Status::new(State::Open, ""));
+        let wishes = route::wishes(&[], None, &settings, "").unwrap();
+        let subscription = hub.subscribe(wishes.start);
+        let name = "sim".to_owned();
+        let port = Arc::new(Port {
+            name,
+            settings,
+            hub,
+        });
+        let outbox = Outbox::new(socket, &[], MOST_WAITING);
+        let ws = WebSocketStream::from_raw_socket(outbox, Role::Server, None).await;
+        let rights = Rights::ReadWrite;
+        let mut session = Session::new(ws, port, rights, wishes, subscription, MOST_WAITING);
+        let write = Action::Write(Bytes::from(vec![0; MOST_WAITING]));
+        session.lane.offer(write.clone()).unwrap();
+        session.held = Some(write);
+        session
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_leaves_while_its_write_is_held_gives_its_place_back() {
+        let (client, server) = tokio::io::duplex(64);
+        let mut session = held(server).await;
+        drop(client);
+        let minute = Duration::from_secs(60);
+        let end = tokio::time::timeout(minute, session.run(None, CancellationToken::new()));
+        assert!(end.await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_whose_write_is_held_need_not_answer() {
+        const PONG: [u8; 2] = [0x8a, 0];
+        let (mut client, server) = tokio::io::duplex(64);
+        let mut session = held(server).await;
+        let _session =
+            tokio::spawn(async move { session.run(None, CancellationToken::new()).await });
+        for _ in 0..100 {
+            let mut frame = [0; 2];
+            client.read_exact(&mut frame).await.unwrap();
+            assert_eq!(frame, PONG);
+        }
+    }
+}
