@@ -124,6 +124,27 @@ async fn a_page_keeps_the_token_in_a_cookie() {
 }
 
 #[tokio::test]
+async fn an_old_cookie_keeps_nobody_out() {
+    let Some(network) = Network::new("old-cookie", &[]).await else {
+        return;
+    };
+    let at = network.at;
+    let here = SocketAddr::from(([127, 0, 0, 1], at.port()));
+    let cookie = format!("serial-ws-{}=of-an-earlier-token", at.port());
+    let old = ("Cookie", cookie.as_str());
+    assert_eq!(http(here, "GET", "/", &[old]).await.status, 200);
+    // A page that was left open tries again and again.
+    let own = format!("http://{at}");
+    for _ in 0..10 {
+        let reply = upgrade(at, "/", &[old, ("Origin", &own)]).await;
+        assert_eq!(reply.status, 401, "{reply:?}");
+    }
+    let target = format!("/?token={}", kept(&network.home));
+    let reply = http(at, "GET", &target, &[old]).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+}
+
+#[tokio::test]
 async fn others_may_be_let_in_to_read_only() {
     let Some(network) = Network::new("read-only", &["--lan-read-only"]).await else {
         return;
@@ -145,8 +166,9 @@ async fn others_may_be_let_in_to_read_only() {
 #[tokio::test]
 async fn wrong_tokens_are_slowed_down() {
     let bridge = with_own_token(&[]).await;
-    for _ in 0..5 {
-        let reply = http(bridge.address(), "GET", "/api/status?token=wrong", &[]).await;
+    for n in 0..5 {
+        let target = format!("/api/status?token=wrong{n}");
+        let reply = http(bridge.address(), "GET", &target, &[]).await;
         assert_eq!(reply.status, 401, "{reply:?}");
     }
     for guess in ["wrong", TOKEN] {

@@ -96,13 +96,16 @@ impl App {
     /// Decides on a request.
     fn decide(&self, caller: Caller<'_>) -> Verdict {
         let (address, now) = (caller.peer.remote, Instant::now());
-        if self.policy.looks_at_key(caller) && self.guesses.are_over(address, now) {
+        let secret = self.policy.shown_secret(caller);
+        if secret.is_some() && self.guesses.are_over(address, now) {
             return Verdict::Refuse(door::too_many_guesses());
         }
         let answers = |answers: &_| self.policy.decide(caller, answers);
         let verdict = self.operator.with_answers(answers);
-        if matches!(&verdict, Verdict::Refuse(refusal) if refusal.is_guess) {
-            self.guesses.count(address, now);
+        if let (Verdict::Refuse(refusal), Some(secret)) = (&verdict, secret)
+            && refusal.is_guess
+        {
+            self.guesses.count(address, &secret, now);
         }
         verdict
     }

@@ -93,6 +93,10 @@ another computer, cookie, our page     | lan   | lan  | PAGE /                  
 another computer, cookie, other page   | lan   | lan  | WS /                    | 401 | Host: pi.local:8080, Origin: https://site.example, Cookie: serial-ws-8080=TOKEN
 another computer's address as host     | lan   | lan  | WS /?token=TOKEN        | 403 | Host: 192.168.1.51:8080
 this computer by a name of the network | lan   | here | WS /                    | 401 | Host: pi.local:8080
+another computer, old cookie           | lan   | lan  | PAGE /                  | 401 | Host: pi.local:8080, Cookie: serial-ws-8080=old
+this computer, old cookie              | lan   | here | PAGE /                  | rw  | Host: localhost:8080, Cookie: serial-ws-8080=old
+this computer, old cookie              | lan   | here | WS /                    | rw  | Host: localhost:8080, Origin: http://localhost:8080, Cookie: serial-ws-8080=old
+this computer, wrong token             | lan   | here | WS /?token=wrong        | 401 | Host: localhost:8080
 this computer, with --lan              | lan   | here | WS /                    | rw  | Host: localhost:8080
 this computer, with --lan-read-only    | look  | here | WS /                    | rw  | Host: localhost:8080
 
@@ -104,6 +108,7 @@ kiosk, a proxy before it               | token | here | WS /?token=TOKEN        
 shared machine                         | token | here | WS /                    | 401 | Host: localhost:8080
 shared machine                         | token | here | WS /                    | 401 | Host: localhost:8080, Origin: http://localhost:8080
 shared machine                         | token | here | PAGE /                  | 401 | Host: localhost:8080
+shared machine, old cookie             | token | here | PAGE /                  | 401 | Host: localhost:8080, Cookie: serial-ws-8080=old
 shared machine                         | token | here | WS /?token=TOKEN        | rw  | Host: localhost:8080
 shared machine                         | token | here | HELLO /hello            | ro  | Host: localhost:8080
 ";
