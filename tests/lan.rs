@@ -164,6 +164,23 @@ async fn others_may_be_let_in_to_read_only() {
 }
 
 #[tokio::test]
+async fn a_page_that_may_only_read_may_do_no_more_with_the_token() {
+    let bridge = with_own_token(&["--allow-origin", "https://screen.example,read-only"]).await;
+    let target = format!("/?view=json&latest=1&token={TOKEN}");
+    for (origin, is_read_only) in [
+        ("https://screen.example", true),
+        ("http://localhost", false),
+    ] {
+        let mut client = Client::open(bridge.address(), &target, &[("Origin", origin)]).await;
+        let hello = client.json_of("hello").await;
+        assert_eq!(
+            hello["port"]["settings"]["readOnly"], is_read_only,
+            "{hello}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn wrong_tokens_are_slowed_down() {
     let bridge = with_own_token(&[]).await;
     for n in 0..5 {

@@ -120,6 +120,11 @@ impl Policy {
         };
         let key = self.key(caller, host.text, origin)?;
         if key == Key::Right {
+            // Nobody's page can do more with the secret than was said of it.
+            let said = origin.and_then(|origin| self.said(origin, answers));
+            let rights = said
+                .filter(|said| *said == Rights::ReadOnly)
+                .unwrap_or(rights);
             return Ok(Verdict::Allow(rights));
         }
         if self.token_for_all || !host.is_local || !caller.is_direct() {
@@ -204,6 +209,12 @@ impl Policy {
             Some(_) if is_own => Key::OldCookie,
             _ => Key::None,
         })
+    }
+
+    /// What the operator said that pages of this origin may do, if they may do anything.
+    fn said(&self, origin: &str, answers: &Answers) -> Option<Rights> {
+        let answered = || answers.get(origin).copied().flatten();
+        self.origins.get(origin).copied().or_else(answered)
     }
 
     fn token_needed(&self, caller: Caller<'_>) -> Verdict {

@@ -47,6 +47,10 @@ page of a site, answered y             | -     | here | WS /                    
 page of a site, answered r             | -     | here | WS /                    | ro  | Host: localhost:8080, Origin: https://look.example
 page of a site, answered n             | -     | here | WS /                    | 403 | Host: localhost:8080, Origin: https://no.example
 page of a site, with the token         | lan   | here | WS /?token=TOKEN        | rw  | Host: localhost:8080, Origin: https://site.example
+page answered r, with the token        | lan   | here | WS /?token=TOKEN        | ro  | Host: localhost:8080, Origin: https://look.example
+page answered r, with the token        | look  | lan  | WS /?token=TOKEN        | ro  | Host: pi.local:8080, Origin: https://yes.example
+page listed to read, with the token    | token | here | WS /?token=TOKEN        | ro  | Host: localhost:8080, Origin: https://screen.example
+page answered n, with the token        | lan   | here | WS /?token=TOKEN        | rw  | Host: localhost:8080, Origin: https://no.example
 page of a site, saying hello           | -     | here | HELLO /hello            | ro  | Host: localhost:8080, Origin: https://site.example
 
 null                                   | -     | here | WS /                    | ask | Host: localhost:8080, Origin: null
@@ -137,6 +141,7 @@ fn policy(told: &str) -> Policy {
         },
         "token" => Policy {
             hosts: vec!["bench.lan".to_owned()],
+            origins: HashMap::from([("https://screen.example".to_owned(), Rights::ReadOnly)]),
             token: Some(Token::new(TOKEN)),
             token_for_all: true,
             ..Policy::default()
