@@ -124,6 +124,22 @@ async fn a_page_keeps_the_token_in_a_cookie() {
 }
 
 #[tokio::test]
+async fn hello_tells_our_own_page_elsewhere_that_it_may_connect() {
+    let Some(network) = Network::new("hello", &[]).await else {
+        return;
+    };
+    let name = format!("serial-ws-{}", network.at.port());
+    for (token, is_allowed) in [(kept(&network.home), true), ("old".to_owned(), false)] {
+        let cookie = format!("{name}={token}");
+        // Browsers name no origin when a page asks where it came from.
+        let reply = http(network.at, "GET", "/hello", &[("Cookie", &cookie)]).await;
+        assert_eq!(reply.json()["allowed"], is_allowed, "{reply:?}");
+    }
+    let reply = http(network.at, "GET", "/hello", &[]).await;
+    assert_eq!(reply.json()["allowed"], false, "{reply:?}");
+}
+
+#[tokio::test]
 async fn an_old_cookie_keeps_nobody_out() {
     let Some(network) = Network::new("old-cookie", &[]).await else {
         return;

@@ -217,9 +217,14 @@ async fn other(State(app): State<Arc<App>>, method: Method, uri: Uri) -> Respons
 
 /// Tells a page, wherever it comes from, whether it may connect; nothing about the ports.
 async fn hello(State(app): State<Arc<App>>, request: Request) -> Json<Value> {
-    let verdict = app.decide(caller(&request, Purpose::Socket));
     let origin = request.headers().get(header::ORIGIN);
     let origin = origin.and_then(|origin| origin.to_str().ok());
+    // Browsers name the origin of a socket of our own page, but not of its plain GET.
+    let purpose = match origin {
+        Some(_) => Purpose::Socket,
+        None => Purpose::Data,
+    };
+    let verdict = app.decide(caller(&request, purpose));
     let (rights, remedy) = match verdict {
         Verdict::Allow(rights) => (Some(rights), None),
         Verdict::Ask(origin) => (None, Some(door::refused_page(&origin).remedy)),
