@@ -14,7 +14,7 @@ mod transport;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -129,20 +129,6 @@ impl Port {
             format!("{size} bytes need {seconds} s at {baud} baud; {MOST_WAITING} may wait")
         } else {
             format!("{waiting} bytes of yours wait for the device already; {MOST_WAITING} may wait")
-        }
-    }
-
-    /// Tells the operator that something a client sent was dropped.
-    pub fn note_refusal(&self, reason: &str) {
-        // One line for the first, and then for every doubling: a page may send at every frame.
-        let count = self.hub.counters.refused.load(Ordering::Relaxed) + 1;
-        if count.is_power_of_two() {
-            tracing::warn!(
-                port = self.name,
-                count,
-                reason,
-                "dropped what a client sent"
-            );
         }
     }
 }

@@ -189,6 +189,7 @@ impl Admission {
         let Self { slot, member, kind } = self;
         let (config, stop) = (ws_config(app), app.stop.clone());
         let max_message = app.config.max_message;
+        let operator = Arc::clone(&app.operator);
         app.tasks.spawn(async move {
             let _places = (slot, member);
             let Some(ws) = upgraded(on_upgrade, config).await else {
@@ -204,7 +205,15 @@ impl Admission {
                     greeting,
                 } => {
                     let span = tracing::debug_span!("client", port = port.name);
-                    let session = Session::new(ws, port, rights, wishes, subscription, max_message);
+                    let session = Session::new(
+                        ws,
+                        port,
+                        operator,
+                        rights,
+                        wishes,
+                        subscription,
+                        max_message,
+                    );
                     // On the heap, so that the task is no larger than what it waits for.
                     let mut session = Box::new(session);
                     session.run(greeting, stop).instrument(span).await;

@@ -20,6 +20,7 @@ use super::pulse::Pulse;
 use crate::hub::{Action, Event, Lane, Outcome, Position, Subscription, Taken};
 use crate::server::Port;
 use crate::server::door::Rights;
+use crate::server::door::operator::Operator;
 use crate::server::route::Wishes;
 use crate::view::{self, Id, Input, Part, View};
 
@@ -27,6 +28,8 @@ use crate::view::{self, Id, Input, Part, View};
 pub struct Session<S> {
     ws: WebSocketStream<Outbox<S>>,
     port: Arc<Port>,
+    /// Hears what is dropped where the client cannot be told.
+    operator: Arc<Operator>,
     rights: Rights,
     wishes: Wishes,
     subscription: Subscription,
@@ -74,6 +77,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     pub fn new(
         ws: WebSocketStream<Outbox<S>>,
         port: Arc<Port>,
+        operator: Arc<Operator>,
         rights: Rights,
         wishes: Wishes,
         subscription: Subscription,
@@ -84,6 +88,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         Self {
             ws,
             port,
+            operator,
             rights,
             wishes,
             subscription,
@@ -300,7 +305,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if self.is_json() {
             self.send(&view::error(id, reason, written));
         } else {
-            self.port.note_refusal(reason);
+            self.operator.note_dropped(&self.port.name, reason);
         }
         self.port
             .hub
@@ -347,6 +352,7 @@ mod tests {
     use crate::cli::Cli;
     use crate::config::Config;
     use crate::hub::{Hub, MOST_WAITING, State, Status};
+    use crate::server::door::Answers;
     use crate::server::route;
 
     /// The session of a client that has written more than the port, which takes nothing, has room
@@ -366,8 +372,16 @@ mod tests {
         });
         let outbox = Outbox::new(socket, &[], MOST_WAITING);
         let ws = WebSocketStream::from_raw_socket(outbox, Role::Server, None).await;
-        let rights = Rights::ReadWrite;
-        let mut session = Session::new(ws, port, rights, wishes, subscription, MOST_WAITING);
+        let (operator, rights) = (Operator::new(Answers::new(), None), Rights::ReadWrite);
+        let mut session = Session::new(
+            ws,
+            port,
+            operator.into(),
+            rights,
+            wishes,
+            subscription,
+            MOST_WAITING,
+        );
         let write = Action::Write(Bytes::from(vec![0; MOST_WAITING]));
         session.lane.offer(write.clone()).unwrap();
         session.held = Some(write);
