@@ -1,6 +1,5 @@
 //! Accepts connections, and serves one request on each.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use super::App;
-use super::door::{Peer, Refusal, names};
+use super::door::{Peer, Refusal};
 use super::places::Ticket;
 
 /// How long a connection has to send its request head; at the limit it is closed.
@@ -49,13 +48,17 @@ pub async fn run(listener: TcpListener, router: Router, app: Arc<App>) {
         match accepted {
             Ok((stream, remote)) => {
                 is_failing = false;
+                let Ok(local) = stream.local_addr() else {
+                    continue;
+                };
+                let peer = Peer::new(remote, local);
                 let (app, router) = (Arc::clone(&app), router.clone());
-                let (ticket, ended) = app.places.take(names::network(remote.ip())).await;
+                let (ticket, ended) = app.places.take(peer.computer()).await;
                 app.clone().tasks.spawn(async move {
                     tokio::select! {
                         () = app.stop.cancelled() => {}
                         Ok(()) = ended => {}
-                        () = greet(stream, remote, ticket, router, &app) => {}
+                        () = greet(stream, peer, ticket, router, &app) => {}
                     }
                     app.places.free(ticket);
                 });
@@ -71,21 +74,17 @@ pub async fn run(listener: TcpListener, router: Router, app: Arc<App>) {
 }
 
 /// Finds out whether a connection is encrypted, and serves it.
-async fn greet(stream: TcpStream, remote: SocketAddr, ticket: Ticket, router: Router, app: &App) {
+async fn greet(stream: TcpStream, mut peer: Peer, ticket: Ticket, router: Router, app: &App) {
     // Without it a line may wait for the acknowledgement of the one before.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
-    let Ok(local) = stream.local_addr() else {
-        return;
-    };
     let mut first = [0];
     let Ok(Ok(1)) = timeout(HEAD_WITHIN, stream.peek(&mut first)).await else {
         return;
     };
-    let is_encrypted = first[0] == TLS_HANDSHAKE;
-    let peer = Peer::new(remote, local, is_encrypted);
-    match (is_encrypted, app.is_encrypted()) {
+    peer.is_encrypted = first[0] == TLS_HANDSHAKE;
+    match (peer.is_encrypted, app.is_encrypted()) {
         (true, true) =>
         {
             #[cfg(feature = "tls")]

@@ -95,9 +95,9 @@ impl App {
 
     /// Decides on a request.
     fn decide(&self, caller: Caller<'_>) -> Verdict {
-        let (address, now) = (caller.peer.remote, Instant::now());
+        let (computer, now) = (caller.peer.computer(), Instant::now());
         let secret = self.policy.shown_secret(caller);
-        if secret.is_some() && self.guesses.are_over(address, now) {
+        if secret.is_some() && self.guesses.are_over(computer, now) {
             return Verdict::Refuse(door::too_many_guesses());
         }
         let answers = |answers: &_| self.policy.decide(caller, answers);
@@ -105,7 +105,7 @@ impl App {
         if let (Verdict::Refuse(refusal), Some(secret)) = (&verdict, secret)
             && refusal.is_guess
         {
-            self.guesses.count(address, &secret, now);
+            self.guesses.count(computer, &secret, now);
         }
         verdict
     }
@@ -217,8 +217,8 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let peer = Peer::new(remote, local, false);
-        let (ticket, _) = self.app.places.take(peer.remote).await;
+        let peer = Peer::new(remote, local);
+        let (ticket, _) = self.app.places.take(peer.computer()).await;
         accept::serve(stream, peer, ticket, self.router.clone()).await;
         self.app.places.free(ticket);
     }

@@ -39,16 +39,16 @@ pub struct Ticket(u64);
 
 struct Place {
     ticket: Ticket,
-    network: IpAddr,
+    computer: IpAddr,
     since: Instant,
     /// Ends the connection for another one; None while it is being answered.
     end: Option<oneshot::Sender<()>>,
 }
 
 impl Places {
-    /// Takes a place for a connection from this network, as soon as there is one. The connection is
+    /// Takes a place for a connection from this computer, as soon as there is one. The connection is
     /// to end when it hears so from the receiver.
-    pub async fn take(&self, network: IpAddr) -> (Ticket, oneshot::Receiver<()>) {
+    pub async fn take(&self, computer: IpAddr) -> (Ticket, oneshot::Receiver<()>) {
         loop {
             let freed = self.freed.notified();
             let due = {
@@ -61,7 +61,7 @@ impl Places {
                         // It may be ending by itself.
                         let _ = end.send(());
                     }
-                    return self.put(&mut taken, network);
+                    return self.put(&mut taken, computer);
                 }
                 due
             };
@@ -79,11 +79,13 @@ impl Places {
         let Some(at) = taken.iter().position(|place| place.ticket == ticket) else {
             return false;
         };
-        let network = taken[at].network;
+        let computer = taken[at].computer;
         let answered = || taken.iter().filter(|place| place.end.is_none());
-        let of_one = answered().filter(|place| place.network == network).count();
+        let of_one = answered()
+            .filter(|place| place.computer == computer)
+            .count();
         if answered().count() >= MOST_ANSWERED
-            || of_one >= MOST_ANSWERED_OF_ONE && !network.is_loopback()
+            || of_one >= MOST_ANSWERED_OF_ONE && !computer.is_loopback()
         {
             return false;
         }
@@ -98,12 +100,16 @@ impl Places {
         self.freed.notify_waiters();
     }
 
-    fn put(&self, taken: &mut VecDeque<Place>, network: IpAddr) -> (Ticket, oneshot::Receiver<()>) {
+    fn put(
+        &self,
+        taken: &mut VecDeque<Place>,
+        computer: IpAddr,
+    ) -> (Ticket, oneshot::Receiver<()>) {
         let ticket = Ticket(self.next.fetch_add(1, Ordering::Relaxed));
         let (end, ended) = oneshot::channel();
         taken.push_back(Place {
             ticket,
-            network,
+            computer,
             since: Instant::now(),
             end: Some(end),
         });
@@ -123,7 +129,7 @@ fn oldest_of_most(taken: &VecDeque<Place>) -> Option<usize> {
     }
     let has = |at: &usize| {
         unfinished()
-            .filter(|place| place.network == taken[*at].network)
+            .filter(|place| place.computer == taken[*at].computer)
             .count()
     };
     // Of those with the same count, `max_by_key` takes the last.
@@ -142,10 +148,10 @@ mod tests {
 
     type Taken = (Ticket, oneshot::Receiver<()>);
 
-    async fn take(places: &Places, network: IpAddr, count: usize) -> Vec<Taken> {
+    async fn take(places: &Places, computer: IpAddr, count: usize) -> Vec<Taken> {
         let mut taken = Vec::new();
         for _ in 0..count {
-            taken.push(places.take(network).await);
+            taken.push(places.take(computer).await);
         }
         taken
     }
@@ -197,16 +203,16 @@ mod tests {
     async fn what_is_being_answered_is_bounded_and_never_ended() {
         let places = Places::default();
         let mut answered = Vec::new();
-        for network in [ELSEWHERE, HERE] {
+        for computer in [ELSEWHERE, HERE] {
             loop {
-                let one = places.take(network).await;
+                let one = places.take(computer).await;
                 if !places.answer(one.0) {
                     places.free(one.0);
                     break;
                 }
                 answered.push(one);
             }
-            assert!(answered.len() == MOST_ANSWERED_OF_ONE || network == HERE);
+            assert!(answered.len() == MOST_ANSWERED_OF_ONE || computer == HERE);
         }
         assert_eq!(answered.len(), MOST_ANSWERED);
         take(&places, HERE, 2 * MOST_UNFINISHED).await;

@@ -1,4 +1,4 @@
-//! Wrong secrets, slowed down: so many a minute from each address. One that comes again, as with a
+//! Wrong secrets, slowed down: so many a minute from each computer. One that comes again, as with a
 //! page that nobody has closed, is no new guess.
 
 use std::collections::HashMap;
@@ -7,21 +7,19 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::names::network;
-
 /// How long wrong secrets count.
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// Different wrong secrets of one address within that time; after them no secret of it is looked at.
+/// Different wrong secrets of one computer within that time; after them no secret of it is looked at.
 const MOST: usize = 5;
 
-/// Addresses that are remembered; of more, the oldest are forgotten.
-const MOST_ADDRESSES: usize = 1024;
+/// Computers that are remembered; of more, the oldest are forgotten.
+const MOST_COMPUTERS: usize = 1024;
 
 /// Who guessed what.
 #[derive(Default)]
 pub struct Guesses {
-    by_address: Mutex<HashMap<IpAddr, Wrong>>,
+    by_computer: Mutex<HashMap<IpAddr, Wrong>>,
     /// Random for each start of the program.
     hashes: RandomState,
 }
@@ -30,29 +28,27 @@ pub struct Guesses {
 type Wrong = (Instant, Vec<u64>);
 
 impl Guesses {
-    /// Whether this address has guessed too often.
-    pub fn are_over(&self, address: IpAddr, now: Instant) -> bool {
+    /// Whether this computer has guessed too often.
+    pub fn are_over(&self, computer: IpAddr, now: Instant) -> bool {
         let guesses = self.lock();
-        guesses
-            .get(&network(address))
-            .is_some_and(|(since, wrong)| {
-                wrong.len() >= MOST && now.duration_since(*since) < WITHIN
-            })
+        guesses.get(&computer).is_some_and(|(since, wrong)| {
+            wrong.len() >= MOST && now.duration_since(*since) < WITHIN
+        })
     }
 
     /// Counts a wrong secret, unless it was counted before.
-    pub fn count(&self, address: IpAddr, secret: &str, now: Instant) {
+    pub fn count(&self, computer: IpAddr, secret: &str, now: Instant) {
         let mut guesses = self.lock();
-        if guesses.len() >= MOST_ADDRESSES {
+        if guesses.len() >= MOST_COMPUTERS {
             guesses.retain(|_, (since, _)| now.duration_since(*since) < WITHIN);
         }
-        if guesses.len() >= MOST_ADDRESSES {
+        if guesses.len() >= MOST_COMPUTERS {
             let oldest = guesses.iter().min_by_key(|(_, (since, _))| *since);
-            let oldest = oldest.map(|(address, _)| *address);
+            let oldest = oldest.map(|(computer, _)| *computer);
             oldest.and_then(|oldest| guesses.remove(&oldest));
         }
         let new = || (now, Vec::new());
-        let (since, wrong) = guesses.entry(network(address)).or_insert_with(new);
+        let (since, wrong) = guesses.entry(computer).or_insert_with(new);
         if now.duration_since(*since) >= WITHIN {
             (*since, *wrong) = new();
         }
@@ -63,7 +59,7 @@ impl Guesses {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Wrong>> {
-        self.by_address
+        self.by_computer
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -99,21 +95,11 @@ mod tests {
     }
 
     #[test]
-    fn one_network_is_one_address() {
+    fn many_computers_cost_little_memory() {
         let guesses = Guesses::default();
-        let now = Instant::now();
-        for n in 0..MOST {
-            guesses.count(format!("fd00::{n}").parse().unwrap(), &n.to_string(), now);
-        }
-        assert!(guesses.are_over("fd00::ffff".parse().unwrap(), now));
-    }
-
-    #[test]
-    fn many_addresses_cost_little_memory() {
-        let guesses = Guesses::default();
-        for n in 0..3 * MOST_ADDRESSES as u32 {
+        for n in 0..3 * MOST_COMPUTERS as u32 {
             guesses.count(std::net::Ipv4Addr::from(n).into(), "wrong", Instant::now());
         }
-        assert!(guesses.lock().len() <= MOST_ADDRESSES);
+        assert!(guesses.lock().len() <= MOST_COMPUTERS);
     }
 }

@@ -176,7 +176,7 @@ impl Admission {
         let remote = request.extensions().get::<Peer>();
         let remote = remote.filter(|peer| !peer.is_loopback());
         let member = remote.map(|peer| {
-            app.crowd.join(peer.remote).ok_or_else(|| Mistake {
+            app.crowd.join(peer.computer()).ok_or_else(|| Mistake {
                 code: 1013,
                 reason: format!("{MOST_OF_ONE} clients of your computer are connected already"),
             })
