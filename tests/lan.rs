@@ -86,6 +86,27 @@ async fn the_terminal_shows_the_address_and_a_code() {
     bridge.program.said("not encrypted").await;
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn the_address_with_a_token_full_of_signs_works() {
+    const SIGNS: &str = "a+b&c#d%25=e/?~";
+    let arguments = ["--port", "sim", "--listen", "127.0.0.1:0"];
+    let variables = [("SERIAL_WS_TOKEN", SIGNS)];
+    let (program, _keys) = Program::start_at_a_terminal(&arguments, &variables);
+    let bridge = Bridge::of(program, 1).await;
+    let shown = bridge.program.said("/?token=").await;
+    let (place, target) = shown
+        .trim()
+        .split_at(shown.trim().find("/?").expect("it was said"));
+    assert_eq!(
+        place,
+        format!("http://localhost:{}", bridge.address().port())
+    );
+    let reply = bridge.get(target).await;
+    let cookie = reply.header("Set-Cookie").expect("there is a cookie");
+    assert!(cookie.contains(&format!("={SIGNS};")), "{cookie}");
+}
+
 #[tokio::test]
 async fn a_page_keeps_the_token_in_a_cookie() {
     let Some(network) = Network::new("cookie", &[]).await else {

@@ -32,7 +32,7 @@ use crate::sys;
 use door::crowd::Crowd;
 use door::guesses::Guesses;
 use door::operator::{MOST_QUESTIONS, Operator};
-use door::{Caller, Peer, Policy, Verdict, ask, lan};
+use door::{Caller, Peer, Policy, Verdict, ask, lan, names};
 use http::{api, warn_of_hidden};
 use places::Places;
 
@@ -91,6 +91,29 @@ impl App {
     /// Whether other computers must encrypt.
     fn is_encrypted(&self) -> bool {
         self.config.tls.is_some()
+    }
+
+    /// The address of the page at this listener as it is reached from this computer, with the
+    /// secret where it is needed.
+    fn page(&self, listener: SocketAddr, token: Option<&Token>) -> String {
+        let ip = listener.ip().to_canonical();
+        let is_local = ip.is_unspecified() || names::is_loopback(&ip.to_string());
+        let place = match is_local {
+            true => format!("localhost:{}", listener.port()),
+            false => listener.to_string(),
+        };
+        let token = token.filter(|_| self.policy.token_for_all || !is_local);
+        self.url(&place, is_local, token)
+    }
+
+    /// The address of the page at `place`, a name with its port.
+    fn url(&self, place: &str, is_local: bool, token: Option<&Token>) -> String {
+        let scheme = match self.is_encrypted() && !is_local {
+            true => "https",
+            false => "http",
+        };
+        let query = token.map(|token| format!("?token={}", token.in_address()));
+        format!("{scheme}://{place}/{}", query.unwrap_or_default())
     }
 
     /// Decides on a request.
@@ -194,21 +217,32 @@ impl Server {
     pub fn announce(&self) {
         let addresses = self.addresses();
         for address in &addresses {
-            let port = address.port();
-            tracing::info!("listening on ws://{address}/ (look at http://localhost:{port}/)");
+            let page = self.app.page(*address, None);
+            tracing::info!("listening on ws://{address}/ (look at {page})");
         }
         let App { policy, config, .. } = &*self.app;
-        if let Some(token) = &policy.token {
-            let scheme = match self.app.is_encrypted() && policy.lan.is_some() {
-                true => "https",
-                false => "http",
-            };
-            lan::show(scheme, &addresses, token, policy.lan.is_some());
-            let file = lan::token_file().filter(|_| config.token.is_none());
-            if let Some(file) = file {
-                tracing::info!("other computers need the token in {}", file.display());
+        let (Some(token), Some(first)) = (&policy.token, addresses.first()) else {
+            return;
+        };
+        match policy.lan {
+            Some(_) => {
+                let place = lan::reachable(&addresses);
+                lan::show(&self.app.url(&place, false, Some(token)), true);
             }
+            None => lan::show(&self.app.page(*first, Some(token)), false),
         }
+        if let Some(file) = lan::token_file().filter(|_| config.token.is_none()) {
+            tracing::info!("other computers need the token in {}", file.display());
+        }
+    }
+
+    /// The address of the page, for a browser of this computer. None where it would have the
+    /// operator's own secret: everybody here can read what programs are started with.
+    pub fn page(&self) -> Option<String> {
+        let App { policy, .. } = &*self.app;
+        let first = self.addresses().first().copied();
+        let first = first.filter(|_| !policy.token_for_all)?;
+        Some(self.app.page(first, policy.token.as_ref()))
     }
 
     /// Serves one connection between two addresses that came by no listener. Unless it is TCP, it

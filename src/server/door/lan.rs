@@ -61,30 +61,18 @@ pub fn token_file() -> Option<PathBuf> {
 }
 
 /// Shows the address with the secret, which is for people at a terminal and not for a log.
-pub fn show(scheme: &str, listeners: &[SocketAddr], token: &Token, is_for_lan: bool) {
+pub fn show(url: &str, is_for_lan: bool) {
     if !io::stderr().is_terminal() {
         return;
     }
-    let Some(address) = listeners.first() else {
-        return;
-    };
-    let host = match is_for_lan {
-        true => reachable(listeners),
-        false => "localhost".to_owned(),
-    };
-    let url = format!(
-        "{scheme}://{host}:{}/?token={}",
-        address.port(),
-        token.secret()
-    );
     let mut text = String::from(match is_for_lan {
         true => "\nWhoever has this address can use the device from your network:\n",
         false => "\nPrograms and pages on this computer need this token:\n",
     });
     text += &format!("\n  {url}\n\n");
     if is_for_lan {
-        text += &qr_code(&url);
-        if scheme == "http" {
+        text += &qr_code(url);
+        if url.starts_with("http:") {
             text += "What is sent is not encrypted: this is for a network that you trust.\n";
         }
         text += "\n";
@@ -93,15 +81,19 @@ pub fn show(scheme: &str, listeners: &[SocketAddr], token: &Token, is_for_lan: b
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// The address of this computer that others most likely reach.
-fn reachable(listeners: &[SocketAddr]) -> String {
-    let mut named = listeners.iter().map(SocketAddr::ip);
-    let address = named.find(|ip| !ip.is_unspecified() && !ip.is_loopback());
+/// The name or address of this computer by which others most likely reach it, with its port.
+pub fn reachable(listeners: &[SocketAddr]) -> String {
+    let mut beyond = listeners
+        .iter()
+        .filter(|address| !address.ip().is_loopback());
+    let (address, port) = beyond.next().map_or((None, 0), |listener| {
+        let ip = Some(listener.ip()).filter(|ip| !ip.is_unspecified());
+        (ip, listener.port())
+    });
     match (address.or_else(own_address), sys::computer_name()) {
-        (Some(IpAddr::V4(address)), _) => address.to_string(),
-        (Some(IpAddr::V6(address)), _) => format!("[{address}]"),
-        (None, Some(name)) => format!("{name}.local"),
-        (None, None) => "localhost".to_owned(),
+        (Some(address), _) => SocketAddr::new(address, port).to_string(),
+        (None, Some(name)) => format!("{name}.local:{port}"),
+        (None, None) => format!("localhost:{port}"),
     }
 }
 
@@ -145,6 +137,12 @@ mod tests {
         assert_ne!(one.secret(), other.secret());
         assert_eq!(one.secret().len(), LENGTH);
         assert!(one.secret().bytes().all(|b| b.is_ascii_alphanumeric()));
+    }
+
+    #[test]
+    fn others_are_shown_a_listener_that_is_for_them() {
+        let listeners = ["127.0.0.1:8080", "192.0.2.7:9000"].map(|one| one.parse().unwrap());
+        assert_eq!(reachable(&listeners), "192.0.2.7:9000");
     }
 
     #[test]
