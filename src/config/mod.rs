@@ -7,6 +7,7 @@ mod port;
 mod said;
 mod server;
 mod show;
+mod text;
 mod told;
 
 use std::collections::HashSet;
