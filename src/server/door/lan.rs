@@ -10,6 +10,7 @@ use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 
 use super::token::Token;
+use crate::log::Stderr;
 use crate::sys;
 
 /// The file with the secret, in the folder where the system keeps configuration.
@@ -77,8 +78,8 @@ pub fn show(url: &str, is_for_lan: bool) {
         }
         text += "\n";
     }
-    // Nobody may be there to read it.
-    let _ = io::stderr().write_all(text.as_bytes());
+    // This cannot fail.
+    let _ = Stderr.write_all(text.as_bytes());
 }
 
 /// The name or address of this computer by which others most likely reach it, with its port.
