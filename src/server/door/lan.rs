@@ -84,13 +84,9 @@ pub fn show(url: &str, is_for_lan: bool) {
 
 /// The name or address of this computer by which others most likely reach it, with its port.
 pub fn reachable(listeners: &[SocketAddr]) -> String {
-    let mut beyond = listeners
-        .iter()
-        .filter(|address| !address.ip().is_loopback());
-    let (address, port) = beyond.next().map_or((None, 0), |listener| {
-        let ip = Some(listener.ip()).filter(|ip| !ip.is_unspecified());
-        (ip, listener.port())
-    });
+    let beyond = listeners.iter().find(|one| !one.ip().is_loopback());
+    let port = beyond.map_or(0, SocketAddr::port);
+    let address = beyond.map(SocketAddr::ip).filter(|ip| !ip.is_unspecified());
     match (address.or_else(own_address), sys::computer_name()) {
         (Some(address), _) => SocketAddr::new(address, port).to_string(),
         (None, Some(name)) => format!("{name}.local:{port}"),

@@ -55,7 +55,6 @@ async fn door(State(app): State<Arc<App>>, mut request: Request, next: Next) -> 
     let mut response = match admit(&app, &request, purpose) {
         Err(refusal) => refused(&refusal),
         Ok(rights) if wants_upgrade => upgrade::answer(&app, request, rights),
-        Ok(_) if !is_answered(&app, &request) => busy(),
         Ok(_)
             if app
                 .policy
@@ -104,8 +103,13 @@ async fn door(State(app): State<Arc<App>>, mut request: Request, next: Next) -> 
 /// What the one who asks may do, or why they may not ask.
 fn admit(app: &App, request: &Request, purpose: Purpose) -> Result<Rights, Refusal> {
     let refusal = match app.decide(caller(request, purpose)) {
-        Verdict::Allow(rights) if !has_body(request.headers()) => return Ok(rights),
-        Verdict::Allow(_) => Refusal::malformed("a request with a body"),
+        Verdict::Allow(_) if has_body(request.headers()) => {
+            Refusal::malformed("a request with a body")
+        }
+        Verdict::Allow(_) if purpose != Purpose::Socket && !is_answered(app, request) => {
+            door::too_many_answers()
+        }
+        Verdict::Allow(rights) => return Ok(rights),
         Verdict::Refuse(refusal) => refusal,
         Verdict::Ask(origin) if app.operator.ask(&origin) => {
             return Err(door::asked_page(&origin));
@@ -121,16 +125,6 @@ fn is_answered(app: &App, request: &Request) -> bool {
     let ticket = request.extensions().get::<Ticket>();
     app.places
         .answer(*ticket.expect("every connection adds its ticket to its request"))
-}
-
-fn busy() -> Response {
-    let text = "serial-ws is sending as much as it can already. Try again\n";
-    (
-        StatusCode::SERVICE_UNAVAILABLE,
-        [(header::RETRY_AFTER, "1")],
-        text,
-    )
-        .into_response()
 }
 
 /// Moves the secret from the address of a page to a cookie, and leads on to the page.
