@@ -52,6 +52,21 @@ async fn other_computers_need_the_token_that_is_kept() {
         .await;
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn where_no_token_can_be_kept_a_way_to_give_one_is_named() {
+    if is_for_windows() {
+        return skip("Windows has no folder in which not even its owner can write");
+    }
+    let arguments = ["--port", "sim", "--lan", "--listen", "127.0.0.1:0"];
+    let variables = [("XDG_CONFIG_HOME", "/proc/nothing")];
+    let program = Program::start_with(&arguments, &variables);
+    let bridge = Bridge::of(program, 1).await;
+    bridge.program.said("give one of your own: --token").await;
+    let log = bridge.program.log().join("\n");
+    assert!(!log.contains("need the token in"), "{log}");
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn the_file_of_the_token_is_ours_alone() {

@@ -220,7 +220,7 @@ impl Server {
             let page = self.app.page(*address, None);
             tracing::info!("listening on ws://{address}/ (look at {page})");
         }
-        let App { policy, config, .. } = &*self.app;
+        let policy = &self.app.policy;
         let (Some(token), Some(first)) = (&policy.token, addresses.first()) else {
             return;
         };
@@ -230,9 +230,6 @@ impl Server {
                 lan::show(&self.app.url(&place, false, Some(token)), true);
             }
             None => lan::show(&self.app.page(*first, Some(token)), false),
-        }
-        if let Some(file) = lan::token_file().filter(|_| config.token.is_none()) {
-            tracing::info!("other computers need the token in {}", file.display());
         }
     }
 

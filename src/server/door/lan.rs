@@ -34,16 +34,27 @@ pub fn kept_token() -> Result<Token> {
     let Some(path) = token_file() else {
         return new_token();
     };
-    match sys::read_private(&path) {
-        Ok(text) if text.trim().len() >= LENGTH => return Ok(Token::new(text.trim())),
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+    let kept = match sys::read_private(&path) {
+        Ok(text) if text.trim().len() >= LENGTH => Some(Token::new(text.trim())),
+        Ok(_) => None,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error).context(format!("cannot read {}", path.display())),
-    }
-    let token = new_token()?;
-    if let Err(error) = sys::write_private(&path, &format!("{}\n", token.secret())) {
-        let path = path.display();
-        tracing::warn!("the token is for this run only: cannot write {path}: {error}");
+    };
+    let (token, written) = match kept {
+        Some(token) => (token, Ok(())),
+        None => {
+            let token = new_token()?;
+            let written = sys::write_private(&path, &format!("{}\n", token.secret()));
+            (token, written)
+        }
+    };
+    let path = path.display();
+    match written {
+        Ok(()) => tracing::info!("other computers need the token in {path}"),
+        Err(error) => tracing::warn!(
+            "the token is for this run only: cannot write {path}: {error}. Where no terminal shows \
+             it, give one of your own: --token FILE"
+        ),
     }
     Ok(token)
 }
@@ -57,7 +68,7 @@ fn new_token() -> Result<Token> {
 }
 
 /// Where the secret is kept between runs.
-pub fn token_file() -> Option<PathBuf> {
+fn token_file() -> Option<PathBuf> {
     Some(sys::config_folder()?.join(FILE))
 }
 
