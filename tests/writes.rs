@@ -315,7 +315,7 @@ async fn what_is_dropped_is_said_once_a_minute_for_each_port() {
         })
         .await;
     }
-    bridge.program.said("port=\"two\"").await;
+    bridge.program.said("sent port=\"two\"").await;
     let log = bridge.program.log();
     let said = log.iter().filter(|line| line.contains("dropped")).count();
     assert_eq!(said, 2, "{log:#?}");
