@@ -123,6 +123,22 @@ fn a_subscriber_that_is_too_late_keeps_what_is_recent() {
 }
 
 #[test]
+fn a_subscriber_that_is_too_late_for_nothing_but_a_status_is_told_as_well() {
+    let limits = Limits {
+        max_behind: Duration::ZERO,
+        ..LIMITS
+    };
+    let (hub, _) = counted(limits, 0..0);
+    let mut subscription = hub.subscribe(Start::Live);
+    hub.publish_status(Status::new(State::Lost, "gone"));
+    std::thread::sleep(Duration::from_millis(1));
+    let mut taken = Vec::new();
+    assert_eq!(subscription.take(&mut taken), Some(Position::default()));
+    assert!(taken.is_empty());
+    assert_eq!(subscription.take(&mut taken), None, "it is told once");
+}
+
+#[test]
 fn history_is_exempt_from_the_limits_for_the_slow() {
     let limits = Limits {
         max_behind: Duration::ZERO,
