@@ -70,6 +70,8 @@ struct World {
     /// All that was taken from the port.
     taken: Vec<u8>,
     has_struck: bool,
+    /// How many bytes the port had written when it discarded what was not sent.
+    discarded_at: Option<usize>,
     /// Whether the driver counts a framing error with every line.
     counts_errors: bool,
     /// Whether the fault struck reading or writing, not a modem line.
@@ -215,6 +217,11 @@ impl Device for Faulty {
 
     fn set_break(&mut self, _on: bool) -> io::Result<()> {
         self.line()
+    }
+
+    fn discard_output(&mut self) {
+        let mut world = world(&self.world);
+        world.discarded_at = Some(world.taken.len());
     }
 
     fn line_errors(&self) -> Option<LineErrors> {
@@ -396,8 +403,11 @@ async fn run(config: &PortConfig, fault: Fault, at: usize) -> usize {
     check_writes(&world, &outcomes);
     check_events(&world, &mut listener, has_lost);
     if !world.has_lost {
-        let refused = outcomes.values().find(|outcome| outcome.is_err());
-        assert_eq!(refused, None, "nothing was lost");
+        let mut refused = outcomes
+            .values()
+            .filter_map(|outcome| outcome.as_ref().err());
+        let lost = refused.find(|refusal| !refusal.reason.contains("reset"));
+        assert_eq!(lost, None, "nothing was lost");
     }
     world.calls
 }
@@ -492,4 +502,38 @@ async fn errors_on_the_line_are_told_at_most_once_a_second() {
         told.len() == 4 && first == 0 && (300..500).contains(&last),
         "{told:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_before_a_reset_does_not_reach_the_restarted_board() {
+    let shared = Shared::default();
+    let bench = start(&config(), &shared, Fault::None, 0);
+    let (mut writer, mut other) = (bench.hub.queue.lane(), bench.hub.queue.lane());
+    for _ in 0..2 {
+        let bytes = Bytes::from(vec![b'A'; 10 * TAKES]);
+        writer.0.offer(Action::Write(bytes)).unwrap();
+    }
+    while world(&shared).taken.is_empty() {
+        sleep(TAKES_EVERY).await;
+    }
+    other.0.offer(Action::Reset).unwrap();
+    let mut refused = async || writer.1.recv().await.unwrap().1.unwrap_err();
+    let (cut, unwritten) = (refused().await, refused().await);
+    let written = cut.written;
+    assert!(written > 0 && written < 10 * TAKES, "{written}");
+    let of = format!(
+        "the board was reset after {written} of {} bytes",
+        10 * TAKES
+    );
+    assert_eq!(cut.reason, of);
+    let whole = Refusal::new("the board was reset before this could be written");
+    assert_eq!(unwritten, whole);
+    assert_eq!(world(&shared).discarded_at, Some(written));
+
+    // What is sent after it does, once the board has started.
+    writer.0.offer(Action::Write("B".into())).unwrap();
+    assert_eq!(other.1.recv().await.unwrap().1, Ok(0));
+    assert_eq!(writer.1.recv().await.unwrap().1, Ok(1));
+    let taken = [vec![b'A'; written], b"B".to_vec()].concat();
+    assert_eq!(world(&shared).taken, taken);
 }

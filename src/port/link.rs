@@ -209,23 +209,28 @@ impl<'a> Link<'a> {
         }
     }
 
-    /// The device, to be closed; a write that was under way is reported as failed.
-    pub fn into_device(self, end: &End) -> Box<dyn Device> {
-        let reason = match end {
+    /// The device, to be closed.
+    pub fn into_device(mut self, end: &End) -> Box<dyn Device> {
+        self.give_up(match end {
             End::Stopped => "serial-ws is stopping",
             End::Lost(_) => "the device was lost",
             End::Released(..) => "the port was lent to another program",
-        };
+        });
+        self.device
+    }
+
+    /// Reports what is under way and what waits as failed.
+    fn give_up(&mut self, reason: &str) {
         if let Some(Writing {
             request,
             bytes,
             written,
-        }) = self.writing
+        }) = self.writing.take()
         {
             let reason = format!("{reason} after {written} of {} bytes", bytes.len());
             request.end(Err(Refusal { reason, written }));
         }
-        if let Some(signalling) = self.signalling {
+        if let Some(signalling) = self.signalling.take() {
             signalling.give_up(reason);
         }
         while let Some(request) = self.hub.queue.try_take() {
@@ -233,7 +238,6 @@ impl<'a> Link<'a> {
                 "{reason} before this could be written"
             ))));
         }
-        self.device
     }
 
     fn publish(&mut self, count: usize) {
@@ -303,12 +307,16 @@ impl<'a> Link<'a> {
         }
     }
 
-    /// Restarts the board, giving up what its modem lines were busy with.
+    /// Restarts the board, for which nothing is that was sent before.
     fn reset(&mut self, request: Request) {
-        if let Some(signalling) = self.signalling.take() {
-            signalling.give_up("a reset came in between");
-        }
-        self.start(request, signals::reset(self.settings));
+        let begun = Signalling::new(request, signals::reset(self.settings));
+        let Some(signalling) = begun.go_on(&mut *self.device) else {
+            // A device without modem lines runs on, and gets what was sent.
+            return;
+        };
+        self.device.discard_output();
+        self.give_up("the board was reset");
+        self.signalling = Some(signalling);
         self.settled = (self.settle > Duration::ZERO).then(|| Instant::now() + self.settle);
     }
 
