@@ -70,6 +70,8 @@ struct World {
     /// All that was taken from the port.
     taken: Vec<u8>,
     has_struck: bool,
+    /// What the device was told of the break condition.
+    breaks: Vec<bool>,
     /// How many bytes the port had written when it discarded what was not sent.
     discarded_at: Option<usize>,
     /// Whether the driver counts a framing error with every line.
@@ -215,7 +217,8 @@ impl Device for Faulty {
         self.line()
     }
 
-    fn set_break(&mut self, _on: bool) -> io::Result<()> {
+    fn set_break(&mut self, on: bool) -> io::Result<()> {
+        world(&self.world).breaks.push(on);
         self.line()
     }
 
@@ -536,4 +539,22 @@ async fn what_was_sent_before_a_reset_does_not_reach_the_restarted_board() {
     assert_eq!(writer.1.recv().await.unwrap().1, Ok(1));
     let taken = [vec![b'A'; written], b"B".to_vec()].concat();
     assert_eq!(world(&shared).taken, taken);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_break_that_is_given_up_ends() {
+    let long = Action::Break(STALL);
+    for instead in [Action::Reset, Action::Release(Lease::For(STALL))] {
+        let shared = Shared::default();
+        let bench = start(&config(), &shared, Fault::None, 0);
+        let (mut lane, mut replies) = bench.hub.queue.lane();
+        lane.offer(long.clone()).unwrap();
+        while world(&shared).breaks.is_empty() {
+            sleep(LINE_EVERY).await;
+        }
+        lane.offer(instead).unwrap();
+        assert!(replies.recv().await.unwrap().1.is_err());
+        assert_eq!(replies.recv().await.unwrap().1, Ok(0));
+        assert_eq!(world(&shared).breaks, [true, false]);
+    }
 }

@@ -231,7 +231,7 @@ impl<'a> Link<'a> {
             request.end(Err(Refusal { reason, written }));
         }
         if let Some(signalling) = self.signalling.take() {
-            signalling.give_up(reason);
+            signalling.give_up(&mut *self.device, reason);
         }
         while let Some(request) = self.hub.queue.try_take() {
             request.end(Err(Refusal::new(format!(
