@@ -76,6 +76,8 @@ struct World {
     discarded_at: Option<usize>,
     /// Whether the driver counts a framing error with every line.
     counts_errors: bool,
+    /// How often it was asked for them.
+    asked: usize,
     /// Whether the fault struck reading or writing, not a modem line.
     has_lost: bool,
 }
@@ -228,7 +230,8 @@ impl Device for Faulty {
     }
 
     fn line_errors(&self) -> Option<LineErrors> {
-        let world = world(&self.world);
+        let mut world = world(&self.world);
+        world.asked += 1;
         // The driver had counted some before.
         let framing = 7 + world.sent.iter().filter(|&&byte| byte == b'\n').count() as u32;
         world.counts_errors.then_some(LineErrors {
@@ -491,20 +494,46 @@ async fn errors_on_the_line_are_told_at_most_once_a_second() {
     world(&shared).counts_errors = true;
     let mut bench = start(&config(), &shared, Fault::None, 0);
     sleep(Duration::from_millis(3500)).await;
-    let mut taken = Vec::new();
-    while !bench.listener.is_up_to_date() {
-        bench.listener.take(&mut taken);
-    }
-    let told = taken.iter().filter_map(|taken| match &taken.event.kind {
-        Kind::Status(status) => Some(status.errors?.framing),
-        Kind::Data(_) => None,
-    });
-    let told: Vec<u32> = told.collect();
+    let told = framing_errors(&mut bench.listener);
     let (first, last) = (told[0], told[told.len() - 1]);
     assert!(
         told.len() == 4 && first == 0 && (300..500).contains(&last),
         "{told:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_errors_on_the_line_are_told_when_the_device_falls_silent() {
+    let shared = Shared::default();
+    world(&shared).counts_errors = true;
+    let mut bench = start(&config(), &shared, Fault::Stall, 20);
+    sleep(STALL / 2).await;
+    let world = world(&shared);
+    let lines = world.sent.split_inclusive(|&byte| byte == b'\n').count() as u32;
+    assert_eq!(framing_errors(&mut bench.listener), [0, lines]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_counts_no_errors_is_not_asked_for_them_again() {
+    let shared = Shared::default();
+    let _bench = start(&config(), &shared, Fault::None, 0);
+    sleep(LINE_EVERY).await;
+    let asked = world(&shared).asked;
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(world(&shared).asked, asked);
+}
+
+/// The framing errors that were told, one number for each status.
+fn framing_errors(listener: &mut Subscription) -> Vec<u32> {
+    let mut taken = Vec::new();
+    while !listener.is_up_to_date() {
+        listener.take(&mut taken);
+    }
+    let told = taken.iter().filter_map(|taken| match &taken.event.kind {
+        Kind::Status(status) => Some(status.errors?.framing),
+        Kind::Data(_) => None,
+    });
+    told.collect()
 }
 
 #[tokio::test(start_paused = true)]

@@ -33,7 +33,7 @@ const SILENCE: Duration = Duration::from_millis(50);
 /// once although the device was said to be ready. Long enough not to spin if that goes on.
 const TRY_AGAIN: Duration = Duration::from_millis(1);
 
-/// How often the driver is asked at most what went wrong on the line.
+/// How often the driver is asked what went wrong on the line, where it counts that.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 
 /// How work with a device ended.
@@ -69,8 +69,8 @@ pub struct Link<'a> {
 struct Faults {
     at_opening: LineErrors,
     counted: LineErrors,
-    /// When it was last counted.
-    at: Instant,
+    /// When to count again.
+    due: Instant,
 }
 
 /// A write under way.
@@ -127,7 +127,7 @@ impl<'a> Link<'a> {
         let faults = device.line_errors().map(|errors| Faults {
             at_opening: errors,
             counted: errors,
-            at: opened,
+            due: opened + COUNT_EVERY,
         });
         Self {
             device,
@@ -164,6 +164,7 @@ impl<'a> Link<'a> {
             let settled = self.settled;
             let silent = self.silence.due();
             let signal = self.signalling.as_ref().map(Signalling::due);
+            let recount = self.faults.as_ref().map(|faults| faults.due);
             let step = step(
                 &mut self.device,
                 &mut self.buffer,
@@ -186,7 +187,6 @@ impl<'a> Link<'a> {
                         prefers = Prefers::Writing;
                         self.hear(starts_whole);
                         self.publish(count);
-                        self.count_faults();
                         after_the_others().await;
                     }
                     Ok(Step::Wrote(count)) => {
@@ -205,6 +205,7 @@ impl<'a> Link<'a> {
                 request = self.hub.queue.take(), if may_take => self.begin(request),
                 () = until(settled) => self.settled = None,
                 () = until(silent) => self.silence = Silence::Over,
+                () = until(recount) => self.count_faults(),
             }
         }
     }
@@ -267,10 +268,7 @@ impl<'a> Link<'a> {
         let Some(faults) = &mut self.faults else {
             return;
         };
-        if faults.at.elapsed() < COUNT_EVERY {
-            return;
-        }
-        faults.at = Instant::now();
+        faults.due = Instant::now() + COUNT_EVERY;
         let Some(counted) = self.device.line_errors() else {
             return;
         };
