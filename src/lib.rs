@@ -77,7 +77,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<Closed> {
         server.run().await;
         Ok(Closed::Free)
     });
-    let held = Held::default();
+    let held = Held::new(port::claims(&config.ports).into());
     for (port, hub) in config.ports.into_iter().zip(hubs) {
         tasks.spawn(port::run(port, hub, held.clone(), stop.clone()));
     }

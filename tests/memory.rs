@@ -72,6 +72,35 @@ async fn a_device_that_sends_byte_by_byte_keeps_to_the_history_it_was_given() {
 }
 
 #[tokio::test]
+async fn clients_that_leave_writes_behind_cost_constant_memory() {
+    const CLIENTS: usize = 800;
+    const WRITE: usize = 60_000;
+    /// Of so many that have gone, what they sent is still written.
+    const KEPT: usize = 256;
+    /// What these may have waiting, and what came and went meanwhile.
+    const BOUND: u64 = 16 * MIB + 8 * MIB;
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let Some(before) = bridge.program.peak_memory() else {
+        return skip("the memory of the program cannot be known here");
+    };
+    // The device takes nothing meanwhile.
+    for _ in 0..CLIENTS {
+        let mut client = bridge.client("/?view=raw").await;
+        client.send_bytes(vec![b'x'; WRITE]).await;
+        client.leave().await;
+    }
+    let more = bridge.program.peak_memory().expect("it was known before") - before;
+    assert!(more < BOUND, "{} KiB for {CLIENTS} clients", more / KIB);
+    // What was being written, and what the last ones left, still arrives.
+    let mut last = bridge.client("/").await;
+    last.send("!").await;
+    last.leave().await;
+    pair.device.take(KEPT * WRITE).await;
+    pair.device.expect("!").await;
+}
+
+#[tokio::test]
 async fn an_idle_client_costs_less_than_10_kib() {
     const CLIENTS: u64 = 400;
     const EACH: u64 = 10 * KIB;

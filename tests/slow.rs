@@ -195,6 +195,41 @@ async fn max_behind_is_how_long_a_client_may_be_late() {
     }
 }
 
+#[cfg(unix)] // a pty can be unplugged
+#[tokio::test]
+async fn a_client_too_slow_to_hear_of_the_loss_hears_it_when_it_goes_on() {
+    // The client takes all that came of the device before it stalls.
+    hears_of_the_loss("/?view=json", "\n".repeat(4000), 1).await;
+}
+
+#[cfg(unix)] // a pty can be unplugged
+#[tokio::test]
+async fn a_slow_client_of_the_latest_hears_of_the_loss_too() {
+    let line = "x".repeat(4000) + "\n";
+    hears_of_the_loss("/?view=json&latest=1000", line, 200).await;
+}
+
+/// The device sends `burst` so often, and is unplugged while the client of `target` reads nothing.
+#[cfg(unix)]
+async fn hears_of_the_loss(target: &str, burst: String, times: usize) {
+    if !Pair::are_ours() {
+        return crate::support::skip("a serial pair from outside cannot be unplugged");
+    }
+    let late = Duration::from_secs(1);
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &["--max-behind", "1s"]).await;
+    let mut slow = Client::open_narrow(bridge.address(), target).await;
+    let mut fast = bridge.client("/?view=raw").await;
+    for _ in 0..times {
+        pair.device.write(&burst).await;
+        fast.bytes_of(burst.len()).await;
+    }
+    pair.unplug();
+    bridge.state("board", "lost").await;
+    tokio::time::sleep(late + Duration::from_millis(300)).await;
+    while slow.json().await["state"] != "lost" {}
+}
+
 #[tokio::test]
 async fn a_flood_reaches_all_clients_that_keep_up_whole_beside_one_that_does_not() {
     const SIZE: usize = 16 * 1024 * 1024;

@@ -34,7 +34,7 @@ pub fn look(ports: &[PortConfig]) -> Vec<Finding> {
             findings.push(Finding::right(format!("{} needs no board", port.spec)));
             continue;
         }
-        let (paths, missing) = meant(&port.spec, &listed);
+        let (paths, missing) = meant(port, ports, &listed);
         for path in paths {
             let facts = observe(path, &listed);
             let finding = check(&facts);
@@ -55,8 +55,12 @@ pub fn look(ports: &[PortConfig]) -> Vec<Finding> {
 }
 
 /// The paths to look at, and why the port that is meant is not among them.
-fn meant(spec: &Spec, listed: &[Found]) -> (Vec<String>, Option<Status>) {
-    match (spec, port::find(spec)) {
+fn meant(
+    port: &PortConfig,
+    ports: &[PortConfig],
+    listed: &[Found],
+) -> (Vec<String>, Option<Status>) {
+    match (&port.spec, port::find(port, ports)) {
         (Spec::Auto, found) => {
             let real = listed.iter().filter(|port| !port.is_ghost());
             (real.map(|port| port.path.clone()).collect(), found.err())

@@ -106,14 +106,14 @@ pub enum Kind {
 }
 
 impl Event {
-    /// `encoded` counts the bytes of all encodings alive, for the hub's bound on memory.
+    /// An event at a moment on both clocks. `encoded` counts the bytes of all encodings alive, for
+    /// the hub's bound on memory.
     pub(super) fn new(
         before: Position,
-        at: Timestamp,
+        (at, read): (Timestamp, Instant),
         kind: Kind,
         encoded: Arc<AtomicUsize>,
     ) -> Self {
-        let read = Instant::now();
         Self {
             before,
             at,

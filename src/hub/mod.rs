@@ -246,14 +246,16 @@ impl Subscription {
         .await;
     }
 
-    /// Appends what is ready to `taken`, and returns what was missed before it, if anything.
+    /// Appends what is ready to `taken`. If events before it were passed over, returns what was
+    /// missed with them: nothing where they were only statuses.
     pub fn take(&mut self, taken: &mut Vec<Taken>) -> Option<Position> {
         let ring = self.hub.ring();
-        let mut next = self.cursor.next;
-        next = match next >= self.joined {
-            true => ring.oldest_live(next, Instant::now()),
-            false => next.max(ring.oldest()),
+        let wanted = self.cursor.next;
+        let mut next = match wanted >= self.joined {
+            true => ring.oldest_live(wanted, Instant::now()),
+            false => wanted.max(ring.oldest()),
         };
+        let has_skipped = next > wanted;
         let before = ring.event(next).map_or(ring.end(), |event| event.before);
         let missed = before.since(self.cursor.position);
         let mut position = self.cursor.position;
@@ -273,7 +275,7 @@ impl Subscription {
             next += 1;
         }
         self.cursor = ring::Cursor { next, position };
-        (missed != Position::default()).then_some(missed)
+        (has_skipped || missed != Position::default()).then_some(missed)
     }
 
     /// The place in the stream up to which everything was taken.

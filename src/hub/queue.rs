@@ -22,6 +22,10 @@ const LEAST_COST: usize = 64;
 /// Requests that can be waiting for one client.
 pub const MOST_REQUESTS: usize = MOST_WAITING / LEAST_COST;
 
+/// Clients that have gone, and whose requests still wait for the port. At the limit, what the first
+/// of them left is given up.
+const MOST_GONE: usize = 256;
+
 /// What may be asked of a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -122,7 +126,26 @@ struct Lanes {
     requests: HashMap<u64, VecDeque<Request>>,
     /// The lanes that have requests, the one to serve next in front.
     turn: VecDeque<u64>,
+    /// The lanes that had requests when their clients went, the first to go in front.
+    gone: VecDeque<u64>,
     urgent: VecDeque<Request>,
+}
+
+impl Lanes {
+    /// Takes note that the client of a lane has gone.
+    fn leave(&mut self, id: u64) {
+        let requests = &self.requests;
+        self.gone.retain(|gone| requests.contains_key(gone));
+        if requests.contains_key(&id) {
+            self.gone.push_back(id);
+        }
+        if self.gone.len() > MOST_GONE
+            && let Some(first) = self.gone.pop_front()
+        {
+            self.requests.remove(&first);
+            self.turn.retain(|lane| *lane != first);
+        }
+    }
 }
 
 impl Queue {
@@ -201,8 +224,8 @@ impl Queue {
     }
 }
 
-/// One client's way to the port. What was put in is still served after it is dropped, and a port
-/// that was lent to the client comes back then.
+/// One client's way to the port. What was put in is still served after it is dropped, as long as
+/// not too many others have left requests since, and a port that was lent to the client comes back.
 pub struct Lane {
     queue: Arc<Queue>,
     id: u64,
@@ -271,6 +294,7 @@ impl Lane {
 impl Drop for Lane {
     fn drop(&mut self) {
         self.give_back();
+        self.queue.lanes().leave(self.id);
     }
 }
 
@@ -333,6 +357,25 @@ mod tests {
         let (mut lane, _replies) = queue.lane();
         let taken = (0..).take_while(|_| lane.offer(write("")).is_ok()).count();
         assert_eq!(taken, MOST_REQUESTS);
+    }
+
+    #[test]
+    fn of_clients_that_have_gone_the_last_ones_are_still_served() {
+        let queue = Arc::new(Queue::default());
+        let (mut stays, _replies) = queue.lane();
+        stays.offer(write("stays")).unwrap();
+        for _ in 0..2 {
+            queue.lane().0.offer(write("first")).unwrap();
+        }
+        // Of one that was served before, nothing is left.
+        assert_eq!(queue.try_take().map(|it| it.action), Some(write("stays")));
+        assert_eq!(queue.try_take().map(|it| it.action), Some(write("first")));
+        stays.offer(write("stays")).unwrap();
+        for _ in 0..MOST_GONE {
+            queue.lane().0.offer(write("last")).unwrap();
+        }
+        check_order(&queue, &[&["stays"], &["last"; MOST_GONE][..]].concat());
+        assert!(queue.lanes().requests.is_empty());
     }
 
     #[tokio::test]

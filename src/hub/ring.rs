@@ -22,7 +22,8 @@ pub(super) struct Ring {
     first: u64,
     /// The place in the stream after the newest event.
     end: Position,
-    at: Timestamp,
+    /// When the wall clock last went forward: what it said, and the same on the monotonic clock.
+    forward: (Timestamp, Instant),
     status: Status,
     charge: usize,
     encoded: Arc<AtomicUsize>,
@@ -45,7 +46,7 @@ impl Ring {
             events: VecDeque::new(),
             first: 0,
             end: Position::default(),
-            at: Timestamp::default(),
+            forward: (Timestamp::default(), Instant::now()),
             status,
             charge: 0,
             encoded: Arc::default(),
@@ -55,12 +56,12 @@ impl Ring {
 
     /// Appends an event and drops the oldest ones over the limit.
     pub fn push(&mut self, at: Timestamp, kind: Kind) {
-        // The wall clock may be set back, but the times of a stream never go back.
-        self.at = self.at.max(at);
+        let read = Instant::now();
+        let at = self.never_back(at, read);
         if let Kind::Status(status) = &kind {
             self.status = status.clone();
         }
-        let event = Event::new(self.end, self.at, kind, Arc::clone(&self.encoded));
+        let event = Event::new(self.end, (at, read), kind, Arc::clone(&self.encoded));
         self.end = event.after();
         self.charge += event.charge();
         self.events.push_back(Arc::new(event));
@@ -68,6 +69,16 @@ impl Ring {
         while self.charge + self.encoded.load(Ordering::Relaxed) > limit && self.events.len() > 1 {
             self.drop_oldest();
         }
+    }
+
+    /// The time of an event that came when the wall clock said `at`. That may be set back, but the
+    /// times of a stream never go back: until it has caught up, the monotonic clock counts.
+    fn never_back(&mut self, at: Timestamp, read: Instant) -> Timestamp {
+        if self.events.back().is_none_or(|last| at >= last.at) {
+            self.forward = (at, read);
+        }
+        let (at, since) = self.forward;
+        Timestamp(at.0 + read.duration_since(since).as_micros() as u64)
     }
 
     /// The index of the oldest event kept.

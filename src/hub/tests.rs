@@ -123,6 +123,22 @@ fn a_subscriber_that_is_too_late_keeps_what_is_recent() {
 }
 
 #[test]
+fn a_subscriber_that_is_too_late_for_nothing_but_a_status_is_told_as_well() {
+    let limits = Limits {
+        max_behind: Duration::ZERO,
+        ..LIMITS
+    };
+    let (hub, _) = counted(limits, 0..0);
+    let mut subscription = hub.subscribe(Start::Live);
+    hub.publish_status(Status::new(State::Lost, "gone"));
+    std::thread::sleep(Duration::from_millis(1));
+    let mut taken = Vec::new();
+    assert_eq!(subscription.take(&mut taken), Some(Position::default()));
+    assert!(taken.is_empty());
+    assert_eq!(subscription.take(&mut taken), None, "it is told once");
+}
+
+#[test]
 fn history_is_exempt_from_the_limits_for_the_slow() {
     let limits = Limits {
         max_behind: Duration::ZERO,
@@ -220,17 +236,23 @@ fn a_status_from_before_joining_is_not_repeated() {
 }
 
 #[test]
-fn times_never_go_back() {
+fn times_never_go_back_nor_stop_when_the_clock_is_set_back() {
+    const HOUR: u64 = 3600 * 1_000_000;
+    let pause = Duration::from_millis(2);
     let (hub, mut framer) = counted(LIMITS, 0..0);
     let mut subscription = hub.subscribe(Start::Live);
-    for seconds in [5, 3, 7] {
+    for hours in [5, 3, 3, 7] {
         let data = Kind::Data(framer.push(Bytes::from_static(b"a\n")));
-        hub.publish(Timestamp(seconds), data);
+        hub.publish(Timestamp(hours * HOUR), data);
+        std::thread::sleep(pause);
     }
     let mut taken = Vec::new();
     subscription.take(&mut taken);
     let times: Vec<u64> = taken.iter().map(|taken| taken.event.at.0).collect();
-    assert_eq!(times, [5, 5, 7]);
+    assert_eq!((times[0], times[3]), (5 * HOUR, 7 * HOUR));
+    let pauses = times.windows(2).map(|pair| pair[1] - pair[0]);
+    let least = pause.as_micros() as u64;
+    assert!(pauses.into_iter().all(|pause| pause >= least), "{times:?}");
 }
 
 /// Enough that reading waits for clients.

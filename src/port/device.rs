@@ -46,6 +46,9 @@ pub trait Device: AsyncRead + AsyncWrite + Unpin + Send {
         None
     }
 
+    /// Discards what was written and not sent yet, as far as the system can.
+    fn discard_output(&mut self) {}
+
     /// Discards what was not sent, and closes. May block.
     fn close(self: Box<Self>) {}
 }
@@ -71,6 +74,10 @@ impl Device for SerialStream {
 
     fn line_errors(&self) -> Option<LineErrors> {
         sys::line_errors(self)
+    }
+
+    fn discard_output(&mut self) {
+        sys::discard_output(self);
     }
 
     fn close(self: Box<Self>) {

@@ -70,8 +70,14 @@ struct World {
     /// All that was taken from the port.
     taken: Vec<u8>,
     has_struck: bool,
+    /// What the device was told of the break condition.
+    breaks: Vec<bool>,
+    /// How many bytes the port had written when it discarded what was not sent.
+    discarded_at: Option<usize>,
     /// Whether the driver counts a framing error with every line.
     counts_errors: bool,
+    /// How often it was asked for them.
+    asked: usize,
     /// Whether the fault struck reading or writing, not a modem line.
     has_lost: bool,
 }
@@ -213,12 +219,19 @@ impl Device for Faulty {
         self.line()
     }
 
-    fn set_break(&mut self, _on: bool) -> io::Result<()> {
+    fn set_break(&mut self, on: bool) -> io::Result<()> {
+        world(&self.world).breaks.push(on);
         self.line()
     }
 
+    fn discard_output(&mut self) {
+        let mut world = world(&self.world);
+        world.discarded_at = Some(world.taken.len());
+    }
+
     fn line_errors(&self) -> Option<LineErrors> {
-        let world = world(&self.world);
+        let mut world = world(&self.world);
+        world.asked += 1;
         // The driver had counted some before.
         let framing = 7 + world.sent.iter().filter(|&&byte| byte == b'\n').count() as u32;
         world.counts_errors.then_some(LineErrors {
@@ -396,8 +409,11 @@ async fn run(config: &PortConfig, fault: Fault, at: usize) -> usize {
     check_writes(&world, &outcomes);
     check_events(&world, &mut listener, has_lost);
     if !world.has_lost {
-        let refused = outcomes.values().find(|outcome| outcome.is_err());
-        assert_eq!(refused, None, "nothing was lost");
+        let mut refused = outcomes
+            .values()
+            .filter_map(|outcome| outcome.as_ref().err());
+        let lost = refused.find(|refusal| !refusal.reason.contains("reset"));
+        assert_eq!(lost, None, "nothing was lost");
     }
     world.calls
 }
@@ -478,18 +494,96 @@ async fn errors_on_the_line_are_told_at_most_once_a_second() {
     world(&shared).counts_errors = true;
     let mut bench = start(&config(), &shared, Fault::None, 0);
     sleep(Duration::from_millis(3500)).await;
-    let mut taken = Vec::new();
-    while !bench.listener.is_up_to_date() {
-        bench.listener.take(&mut taken);
-    }
-    let told = taken.iter().filter_map(|taken| match &taken.event.kind {
-        Kind::Status(status) => Some(status.errors?.framing),
-        Kind::Data(_) => None,
-    });
-    let told: Vec<u32> = told.collect();
+    let told = framing_errors(&mut bench.listener);
     let (first, last) = (told[0], told[told.len() - 1]);
     assert!(
         told.len() == 4 && first == 0 && (300..500).contains(&last),
         "{told:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_errors_on_the_line_are_told_when_the_device_falls_silent() {
+    let shared = Shared::default();
+    world(&shared).counts_errors = true;
+    let mut bench = start(&config(), &shared, Fault::Stall, 20);
+    sleep(STALL / 2).await;
+    let world = world(&shared);
+    let lines = world.sent.split_inclusive(|&byte| byte == b'\n').count() as u32;
+    assert_eq!(framing_errors(&mut bench.listener), [0, lines]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_counts_no_errors_is_not_asked_for_them_again() {
+    let shared = Shared::default();
+    let _bench = start(&config(), &shared, Fault::None, 0);
+    sleep(LINE_EVERY).await;
+    let asked = world(&shared).asked;
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(world(&shared).asked, asked);
+}
+
+/// The framing errors that were told, one number for each status.
+fn framing_errors(listener: &mut Subscription) -> Vec<u32> {
+    let mut taken = Vec::new();
+    while !listener.is_up_to_date() {
+        listener.take(&mut taken);
+    }
+    let told = taken.iter().filter_map(|taken| match &taken.event.kind {
+        Kind::Status(status) => Some(status.errors?.framing),
+        Kind::Data(_) => None,
+    });
+    told.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_before_a_reset_does_not_reach_the_restarted_board() {
+    let shared = Shared::default();
+    let bench = start(&config(), &shared, Fault::None, 0);
+    let (mut writer, mut other) = (bench.hub.queue.lane(), bench.hub.queue.lane());
+    for _ in 0..2 {
+        let bytes = Bytes::from(vec![b'A'; 10 * TAKES]);
+        writer.0.offer(Action::Write(bytes)).unwrap();
+    }
+    while world(&shared).taken.is_empty() {
+        sleep(TAKES_EVERY).await;
+    }
+    other.0.offer(Action::Reset).unwrap();
+    let mut refused = async || writer.1.recv().await.unwrap().1.unwrap_err();
+    let (cut, unwritten) = (refused().await, refused().await);
+    let written = cut.written;
+    assert!(written > 0 && written < 10 * TAKES, "{written}");
+    let of = format!(
+        "the board was reset after {written} of {} bytes",
+        10 * TAKES
+    );
+    assert_eq!(cut.reason, of);
+    let whole = Refusal::new("the board was reset before this could be written");
+    assert_eq!(unwritten, whole);
+    assert_eq!(world(&shared).discarded_at, Some(written));
+
+    // What is sent after it does, once the board has started.
+    writer.0.offer(Action::Write("B".into())).unwrap();
+    assert_eq!(other.1.recv().await.unwrap().1, Ok(0));
+    assert_eq!(writer.1.recv().await.unwrap().1, Ok(1));
+    let taken = [vec![b'A'; written], b"B".to_vec()].concat();
+    assert_eq!(world(&shared).taken, taken);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_break_that_is_given_up_ends() {
+    let long = Action::Break(STALL);
+    for instead in [Action::Reset, Action::Release(Lease::For(STALL))] {
+        let shared = Shared::default();
+        let bench = start(&config(), &shared, Fault::None, 0);
+        let (mut lane, mut replies) = bench.hub.queue.lane();
+        lane.offer(long.clone()).unwrap();
+        while world(&shared).breaks.is_empty() {
+            sleep(LINE_EVERY).await;
+        }
+        lane.offer(instead).unwrap();
+        assert!(replies.recv().await.unwrap().1.is_err());
+        assert_eq!(replies.recv().await.unwrap().1, Ok(0));
+        assert_eq!(world(&shared).breaks, [true, false]);
+    }
 }

@@ -1,5 +1,6 @@
 //! From what the user wants, and what was open before, to the port to open now.
 
+use std::slice;
 use std::time::{Duration, Instant};
 
 use super::Claim;
@@ -59,7 +60,7 @@ pub fn find(
             if known.is_none_or(|port| sys::same_port(&port.path, path)) =>
         {
             if known.is_none()
-                && let Some(claim) = owner(path, &ports, others)
+                && let Some(claim) = owner(spec, path, &ports, others)
             {
                 let (path, port) = (shown(path), &claim.port);
                 let detail = format!("cannot open {path}: it is the device of port {port}");
@@ -74,42 +75,59 @@ pub fn find(
     }
     let may_change = last.is_none_or(|(_, since)| since.elapsed() >= FAITHFUL);
     let chosen = match (known, spec) {
-        (Some(known), _) => known,
+        (Some(known), _) => known.clone(),
         (None, Spec::Auto) if !may_change => {
             return Err(Failure::absent(
                 "the board that was here has not come back yet",
             ));
         }
-        (None, _) => {
-            let free = ports
-                .iter()
-                .filter(|port| owner(&port.path, &ports, others).is_none());
-            let free: Vec<Found> = free.cloned().collect();
-            let chosen = choose(spec, &free).map_err(undecided)?;
-            return Ok(Target::found(chosen, &ports));
-        }
+        (None, _) => choose_free(spec, &ports, others)?,
     };
-    Ok(Target::found(chosen, &ports))
+    Ok(Target::found(&chosen, &ports))
 }
 
-/// Which of our other ports has the device at `path`, or waits for it.
-fn owner<'a>(path: &str, ports: &[Found], others: &'a [Claim]) -> Option<&'a Claim> {
-    others
-        .iter()
-        .find(|claim| match (&claim.path, &claim.identity) {
-            (Some(held), _) => sys::same_port(held, path),
-            (None, Some(identity)) => {
-                recognise(identity, ports, &[]).is_some_and(|port| sys::same_port(&port.path, path))
+/// The listed port that is meant, if it is not for another one of ours.
+fn choose_free(spec: &Spec, ports: &[Found], others: &[Claim]) -> Result<Found, Failure> {
+    let (mut free, mut taken) = (Vec::new(), Vec::new());
+    for port in ports {
+        match owner(spec, &port.path, ports, others) {
+            None => free.push(port.clone()),
+            Some(claim) if choose(spec, slice::from_ref(port)).is_ok() => {
+                let path = shown(&port.path);
+                taken.push(format!("{path} is the device of port {}", claim.port));
             }
-            (None, None) => false,
+            Some(_) => {}
+        }
+    }
+    choose(spec, &free)
+        .cloned()
+        .map_err(|undecided| match undecided {
+            Undecided::Several(detail) => Failure::waiting(detail),
+            Undecided::Absent(detail) if taken.is_empty() => Failure::absent(detail),
+            Undecided::Absent(_) => {
+                Failure::absent(format!("no board for this port: {}", taken.join(", ")))
+            }
         })
 }
 
-fn undecided(undecided: Undecided) -> Failure {
-    match undecided {
-        Undecided::Absent(detail) => Failure::absent(detail),
-        Undecided::Several(detail) => Failure::waiting(detail),
-    }
+/// Which of our other ports has the device at `path`, waits for it, or tells more exactly than
+/// `spec` that it wants it.
+fn owner<'a>(spec: &Spec, path: &str, ports: &[Found], others: &'a [Claim]) -> Option<&'a Claim> {
+    let is_here = |port: &Found| sys::same_port(&port.path, path);
+    others.iter().find(|claim| {
+        if let Some(held) = &claim.path {
+            return sys::same_port(held, path);
+        }
+        let identity = claim.identity.as_ref();
+        let last = identity.and_then(|identity| recognise(identity, ports, &[]));
+        let is_named = || match &claim.spec {
+            Spec::Path(named) => sys::same_port(named, path),
+            named => ports
+                .iter()
+                .any(|port| is_here(port) && port.usb().is_some_and(|usb| named.fits(usb))),
+        };
+        last.is_some_and(is_here) || claim.spec.precision() > spec.precision() && is_named()
+    })
 }
 
 impl Target {
@@ -134,5 +152,69 @@ impl Target {
                 identity: None,
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UNO: (&str, &str) = ("/dev/ttyACM0", "2341:0043:A1@1-1/0");
+    const OTHER_UNO: (&str, &str) = ("/dev/ttyACM1", "2341:0043:B1@1-2/0");
+    const PICO: (&str, &str) = ("/dev/ttyACM2", "2e8a:000a:C1@1-3/0");
+
+    /// What `spec` gets while the ports `others`, named p0 and so on, have not opened theirs yet.
+    #[track_caller]
+    fn check(spec: &str, others: &[&str], here: &[(&str, &str)], expected: Result<&str, &str>) {
+        let ports: Vec<Found> = here
+            .iter()
+            .map(|(path, spec)| Found::fake_usb(path, spec))
+            .collect();
+        let claim = |(number, spec): (usize, &&str)| Claim {
+            port: format!("p{number}"),
+            spec: spec.parse().unwrap(),
+            path: None,
+            identity: None,
+        };
+        let others: Vec<Claim> = others.iter().enumerate().map(claim).collect();
+        let chosen = choose_free(&spec.parse().unwrap(), &ports, &others);
+        let chosen = chosen.map(|port| port.path).map_err(|f| f.status.detail);
+        assert_eq!(chosen, expected.map(str::to_owned).map_err(str::to_owned));
+    }
+
+    #[test]
+    fn a_board_that_another_port_names_is_left_to_it() {
+        let boards = [UNO, PICO];
+        for named in ["/dev/ttyACM0", "usb:2341:0043", "usb:2341:0043:A1"] {
+            check("auto", &[named], &boards, Ok(PICO.0));
+        }
+        let unos = [UNO, OTHER_UNO];
+        check(
+            "usb:2341:0043",
+            &["usb:2341:0043:A1"],
+            &unos,
+            Ok(OTHER_UNO.0),
+        );
+        // Who tells more is not kept from it by who tells less.
+        check(
+            "usb:2341:0043:A1",
+            &["usb:2341:0043", "auto"],
+            &unos,
+            Ok(UNO.0),
+        );
+        check("auto", &["auto", "sim", "loop"], &[UNO], Ok(UNO.0));
+    }
+
+    #[test]
+    fn where_all_boards_are_for_other_ports_these_are_named() {
+        check(
+            "auto",
+            &["usb:2341:0043:A1", "/dev/ttyACM2"],
+            &[UNO, PICO],
+            Err(
+                "no board for this port: /dev/ttyACM0 is the device of port p0, \
+                 /dev/ttyACM2 is the device of port p1",
+            ),
+        );
     }
 }

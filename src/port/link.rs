@@ -33,7 +33,7 @@ const SILENCE: Duration = Duration::from_millis(50);
 /// once although the device was said to be ready. Long enough not to spin if that goes on.
 const TRY_AGAIN: Duration = Duration::from_millis(1);
 
-/// How often the driver is asked at most what went wrong on the line.
+/// How often the driver is asked what went wrong on the line, where it counts that.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 
 /// How work with a device ended.
@@ -69,8 +69,8 @@ pub struct Link<'a> {
 struct Faults {
     at_opening: LineErrors,
     counted: LineErrors,
-    /// When it was last counted.
-    at: Instant,
+    /// When to count again.
+    due: Instant,
 }
 
 /// A write under way.
@@ -127,7 +127,7 @@ impl<'a> Link<'a> {
         let faults = device.line_errors().map(|errors| Faults {
             at_opening: errors,
             counted: errors,
-            at: opened,
+            due: opened + COUNT_EVERY,
         });
         Self {
             device,
@@ -164,6 +164,7 @@ impl<'a> Link<'a> {
             let settled = self.settled;
             let silent = self.silence.due();
             let signal = self.signalling.as_ref().map(Signalling::due);
+            let recount = self.faults.as_ref().map(|faults| faults.due);
             let step = step(
                 &mut self.device,
                 &mut self.buffer,
@@ -186,7 +187,6 @@ impl<'a> Link<'a> {
                         prefers = Prefers::Writing;
                         self.hear(starts_whole);
                         self.publish(count);
-                        self.count_faults();
                         after_the_others().await;
                     }
                     Ok(Step::Wrote(count)) => {
@@ -205,35 +205,40 @@ impl<'a> Link<'a> {
                 request = self.hub.queue.take(), if may_take => self.begin(request),
                 () = until(settled) => self.settled = None,
                 () = until(silent) => self.silence = Silence::Over,
+                () = until(recount) => self.count_faults(),
             }
         }
     }
 
-    /// The device, to be closed; a write that was under way is reported as failed.
-    pub fn into_device(self, end: &End) -> Box<dyn Device> {
-        let reason = match end {
+    /// The device, to be closed.
+    pub fn into_device(mut self, end: &End) -> Box<dyn Device> {
+        self.give_up(match end {
             End::Stopped => "serial-ws is stopping",
             End::Lost(_) => "the device was lost",
             End::Released(..) => "the port was lent to another program",
-        };
+        });
+        self.device
+    }
+
+    /// Reports what is under way and what waits as failed.
+    fn give_up(&mut self, reason: &str) {
         if let Some(Writing {
             request,
             bytes,
             written,
-        }) = self.writing
+        }) = self.writing.take()
         {
             let reason = format!("{reason} after {written} of {} bytes", bytes.len());
             request.end(Err(Refusal { reason, written }));
         }
-        if let Some(signalling) = self.signalling {
-            signalling.give_up(reason);
+        if let Some(signalling) = self.signalling.take() {
+            signalling.give_up(&mut *self.device, reason);
         }
         while let Some(request) = self.hub.queue.try_take() {
             request.end(Err(Refusal::new(format!(
                 "{reason} before this could be written"
             ))));
         }
-        self.device
     }
 
     fn publish(&mut self, count: usize) {
@@ -263,10 +268,7 @@ impl<'a> Link<'a> {
         let Some(faults) = &mut self.faults else {
             return;
         };
-        if faults.at.elapsed() < COUNT_EVERY {
-            return;
-        }
-        faults.at = Instant::now();
+        faults.due = Instant::now() + COUNT_EVERY;
         let Some(counted) = self.device.line_errors() else {
             return;
         };
@@ -303,12 +305,16 @@ impl<'a> Link<'a> {
         }
     }
 
-    /// Restarts the board, giving up what its modem lines were busy with.
+    /// Restarts the board, for which nothing is that was sent before.
     fn reset(&mut self, request: Request) {
-        if let Some(signalling) = self.signalling.take() {
-            signalling.give_up("a reset came in between");
-        }
-        self.start(request, signals::reset(self.settings));
+        let begun = Signalling::new(request, signals::reset(self.settings));
+        let Some(signalling) = begun.go_on(&mut *self.device) else {
+            // A device without modem lines runs on, and gets what was sent.
+            return;
+        };
+        self.device.discard_output();
+        self.give_up("the board was reset");
+        self.signalling = Some(signalling);
         self.settled = (self.settle > Duration::ZERO).then(|| Instant::now() + self.settle);
     }
 

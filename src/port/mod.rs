@@ -58,12 +58,14 @@ const HANDING_OUT: Duration = Duration::from_secs(1);
 /// How long a device has to close before it is left to the system.
 const CLOSE_WITHIN: Duration = Duration::from_millis(500);
 
-/// The path of the device that is meant, without opening it.
+/// The path of the device that is meant by one of the `ports`, without opening it.
 ///
 /// # Errors
 /// Why there is none, in words for the user.
-pub fn find(spec: &Spec) -> Result<String, Status> {
-    let found = find::find(spec, None, &[]);
+pub fn find(port: &PortConfig, ports: &[PortConfig]) -> Result<String, Status> {
+    let mut others = claims(ports);
+    others.retain(|claim| claim.port != port.name);
+    let found = find::find(&port.spec, None, &others);
     found
         .map(|target| target.path)
         .map_err(|failure| failure.status)
@@ -77,10 +79,24 @@ pub type Held = Arc<Mutex<Vec<Claim>>>;
 pub struct Claim {
     /// The name of the port.
     port: String,
+    /// Which device it wants.
+    spec: Spec,
     /// The path of the device that it has open.
     path: Option<String>,
     /// The device that it has open, or had last.
     identity: Option<Identity>,
+}
+
+/// What these ports wait for before any is opened. All must be known then, so that none opens what
+/// another one names.
+pub fn claims(ports: &[PortConfig]) -> Vec<Claim> {
+    let claim = |port: &PortConfig| Claim {
+        port: port.name.clone(),
+        spec: port.spec.clone(),
+        path: None,
+        identity: None,
+    };
+    ports.iter().map(claim).collect()
 }
 
 /// Whether a port that was to be closed is closed.

@@ -146,7 +146,18 @@ impl Spec {
         if name.is_empty() { "port".into() } else { name }
     }
 
-    fn fits(&self, usb: &Usb) -> bool {
+    /// How exactly it tells which device is meant: of two ports that could have the same one, it is
+    /// for the one that tells more.
+    pub fn precision(&self) -> u8 {
+        match self {
+            Spec::Auto => 0,
+            Spec::Usb { serial: None, .. } => 1,
+            _ => 2,
+        }
+    }
+
+    /// Whether a device with this USB identity could be meant.
+    pub fn fits(&self, usb: &Usb) -> bool {
         match self {
             Spec::Usb { vid, pid, serial } => {
                 (*vid, *pid) == (usb.vid, usb.pid) && (serial.is_none() || *serial == usb.serial)

@@ -75,7 +75,7 @@ impl Signalling {
                     Act::Dtr(_) | Act::Rts(_) => "does not let its modem lines be set",
                     Act::Break(_) => "sends no break",
                 };
-                self.give_up(&format!("this device {what}: {error}"));
+                self.give_up(device, &format!("this device {what}: {error}"));
                 return None;
             }
             let pause = self
@@ -91,8 +91,13 @@ impl Signalling {
         None
     }
 
-    /// Tells the client that it is not done.
-    pub fn give_up(self, reason: &str) {
+    /// Ends a break that was begun, and tells the client that the rest is not done.
+    pub fn give_up(self, device: &mut dyn Device, reason: &str) {
+        let end = Act::Break(false);
+        if self.script.iter().any(|(_, next)| *next == end) {
+            // Of a device that has gone or knows no break there is none to end.
+            let _ = act(device, end);
+        }
         self.request.end(Err(Refusal::new(reason)));
     }
 }

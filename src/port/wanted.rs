@@ -186,11 +186,12 @@ impl Wanted {
 
     /// Says what this port has open, and which device it holds or waits for.
     fn claim(&self, path: Option<String>, identity: Option<Identity>) {
-        let port = self.port.clone();
+        let (port, spec) = (self.port.clone(), self.spec.clone());
         with_held(&self.held, |held| {
             held.retain(|claim| claim.port != port);
             held.push(Claim {
                 port,
+                spec,
                 path,
                 identity,
             });

@@ -29,8 +29,9 @@ pub use neighbours::{of_missing_ports, of_port};
 
 pub use super::unix::{
     CLOSING, check_private, computer_name, create_private, create_private_folder, describe_path,
-    discard_input, end_by_signal, forget_typed, ignores_hangup, is_in_foreground, is_missing,
-    is_passing, is_reader_gone, is_terminal, keep_lines_on_close, piece, same_port, shows_colours,
+    discard_input, discard_output, end_by_signal, forget_typed, ignores_hangup, is_in_foreground,
+    is_missing, is_passing, is_reader_gone, is_terminal, keep_lines_on_close, piece, same_port,
+    shows_colours,
 };
 
 /// `ASYNC_LOW_LATENCY` of linux/tty_flags.h, one of the flags that every user may change.

@@ -208,6 +208,11 @@ pub async fn discard_input(port: &mut SerialStream) {
     system::discard_input(port).await;
 }
 
+/// Discards what a port that stays open was given and has not sent yet.
+pub fn discard_output(port: &SerialStream) {
+    system::discard_output(port);
+}
+
 /// Whether a device that could not be read or written is as good as before.
 pub fn is_passing(error: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, WouldBlock};

@@ -154,6 +154,11 @@ pub async fn discard_input(port: &mut SerialStream) {
     let _ = port.clear(ClearBuffer::Input);
 }
 
+pub fn discard_output(port: &SerialStream) {
+    // A driver that cannot discard it sends it.
+    let _ = port.clear(ClearBuffer::Output);
+}
+
 pub fn shows_colours() -> bool {
     true
 }

@@ -55,6 +55,9 @@ pub async fn discard_input(port: &mut SerialStream) {
     }
 }
 
+/// Nothing: it would abort a write under way, which looks like a loss as well.
+pub fn discard_output(_port: &SerialStream) {}
+
 pub fn shows_colours() -> bool {
     anstyle_query::windows::enable_ansi_colors().unwrap_or(false)
 }

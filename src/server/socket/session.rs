@@ -193,10 +193,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             return self.fill_newest();
         }
         let mut taken = std::mem::take(&mut self.taken);
-        let missed = self.subscription.take(&mut taken);
-        if missed.is_some() || std::mem::take(&mut self.owes_missed) {
-            self.tell_missed(missed.unwrap_or_default());
-        }
+        self.take(&mut taken);
         let outbox = self.ws.get_mut();
         for taken in taken.drain(..) {
             let frames = self.wishes.view.encode(&taken);
@@ -221,7 +218,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let view = self.wishes.view;
         let mut taken = std::mem::take(&mut self.taken);
         while !self.subscription.is_up_to_date() {
-            self.subscription.take(&mut taken);
+            self.take(&mut taken);
             for Taken { event, .. } in taken.drain(..) {
                 if event.is_status() {
                     self.ws
@@ -242,7 +239,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    fn tell_missed(&mut self, missed: Position) {
+    /// Takes what is ready. Where something before it was passed over, that is counted, and the
+    /// client told if its view can, with the status now: changes of it may have been among that.
+    fn take(&mut self, taken: &mut Vec<Taken>) {
+        let skipped = self.subscription.take(taken);
+        let owes_missed = std::mem::take(&mut self.owes_missed);
+        if skipped.is_none() && !owes_missed {
+            return;
+        }
+        let missed = skipped.unwrap_or_default();
         self.port
             .hub
             .counters
@@ -254,7 +259,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             .missed_bytes
             .fetch_add(missed.offset, Ordering::Relaxed);
         if self.is_json() {
-            self.send(&view::missed(missed));
+            if owes_missed || missed != Position::default() {
+                self.send(&view::missed(missed));
+            }
             self.send(&view::status(&self.subscription.status()));
         }
     }
