@@ -85,7 +85,8 @@ export class SerialWs {
   off<E extends keyof Events>(event: E, handler: Events[E]): this;
   /** Kept when the system has taken the last byte. */
   send(text: string | number): Promise<{ bytes: number }>;
-  write(bytes: ArrayLike<number> | ArrayBuffer): Promise<{ bytes: number }>;
+  /** A number is one byte; a view is its bytes. */
+  write(bytes: number | ArrayLike<number> | ArrayBuffer | ArrayBufferView | string): Promise<{ bytes: number }>;
   reset(): Promise<object>;
   release(seconds?: number): Promise<object>;
   resume(): Promise<object>;
@@ -114,7 +115,7 @@ declare global {
     readBytesUntil(needle: string | number): number[];
     last(): string;
     lastByte(): number | null;
-    write(out: string | number | number[]): boolean;
+    write(out: string | number | number[] | Uint8Array): boolean;
     print(out: unknown): boolean;
     println(out: unknown): boolean;
   };

@@ -62,10 +62,13 @@
       return this.ask({ type: "write", text: String(text) });
     }
 
-    /** Sends bytes exactly: an array of numbers, a Uint8Array or an ArrayBuffer. */
+    /** Sends bytes exactly: a number as one byte, several of them, any view or an ArrayBuffer; or text. */
     write(bytes) {
+      if (typeof bytes === "string") return this.send(bytes);
+      const list = typeof bytes === "number" ? [bytes] : bytes;
+      const { buffer = list, byteOffset, byteLength } = list;
       let binary = "";
-      for (const byte of new Uint8Array(bytes)) binary += String.fromCharCode(byte);
+      for (const byte of new Uint8Array(buffer, byteOffset, byteLength)) binary += String.fromCharCode(byte);
       return this.ask({ type: "write", bytes: btoa(binary) });
     }
 

@@ -72,6 +72,19 @@ test("what is sent is acknowledged, and what is refused says why", async (t) => 
   assert.ok((await seen(page, "status")).some(({ state, hint }) => state === "lost" && hint === "Plug it in again"));
 });
 
+test("bytes are written in whatever form they are given", async (t) => {
+  const { uno, page } = await onBoard(t);
+  const acknowledged = await page.evaluate(async () => {
+    const { buffer } = Uint8Array.of(0, 1, 2, 3);
+    const forms = [65, "H", [66, 67], buffer, new DataView(buffer, 1, 2), Uint16Array.of(0x4445), Uint8Array.of(70)];
+    const answers = [];
+    for (const form of forms) answers.push((await window.serial.write(form)).bytes);
+    return answers;
+  });
+  assert.deepEqual(acknowledged, [1, 1, 2, 4, 2, 2, 1]);
+  await until("the board to hear", () => uno.heard === "AHBC\0\x01\x02\x03\x01\x02EDF");
+});
+
 test("it reconnects and goes on where it was; what was being written is rejected", async (t) => {
   const uno = await board(t);
   const bridge = await start(t, ["--port", `uno=${uno.path}`]);
