@@ -20,7 +20,7 @@
     #place;
     #delay = SOONEST;
     #timers = [];
-    #wanted = true;
+    #wanted;
     #greeted = false;
 
     /** What the bridge said of itself and the port on connecting, or undefined. */
@@ -34,10 +34,7 @@
       if (url && typeof url === "object") [url, options] = [undefined, url];
       this.#options = options;
       this.url = address(url, options);
-      globalThis.addEventListener?.("online", () => this.#hurry());
-      globalThis.document?.addEventListener("visibilitychange", () => this.#hurry());
-      // A microtask later, so that handlers which are added now miss nothing.
-      queueMicrotask(() => this.#wanted && this.#connect());
+      this.open();
     }
 
     /** Whether lines can come now: connected to the bridge, and the bridge to the board. */
@@ -104,11 +101,16 @@
     /** Connects again after close(). */
     open() {
       this.#wanted = true;
-      if (!this.#socket) this.#connect();
+      globalThis.addEventListener?.("online", this.#hurry);
+      globalThis.document?.addEventListener("visibilitychange", this.#hurry);
+      // A microtask later, so that handlers which are added now miss nothing.
+      queueMicrotask(() => this.#wanted && !this.#socket && this.#connect());
     }
 
     close() {
       this.#wanted = false;
+      globalThis.removeEventListener?.("online", this.#hurry);
+      globalThis.document?.removeEventListener("visibilitychange", this.#hurry);
       this.#rest();
       const socket = this.#socket;
       this.#socket = undefined;
@@ -235,12 +237,12 @@
     }
 
     /** Tries again at once, because somebody looks at the page. */
-    #hurry() {
+    #hurry = () => {
       if (this.#wanted && !this.#socket && !globalThis.document?.hidden) {
         this.#delay = SOONEST;
         this.#connect();
       }
-    }
+    };
 
     #lose(reason) {
       for (const { reject } of this.#waiting.values()) reject(new Error(reason));

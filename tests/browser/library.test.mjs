@@ -106,6 +106,55 @@ test("it reconnects and goes on where it was; what was being written is rejected
   assert.equal((await seen(page, "open")).length, 2);
 });
 
+test("however often it is opened there is one connection, and none after close", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  const page = await blank(t, bridge.url);
+  await page.addScriptTag({ url: `${bridge.url}/serial-ws.js` });
+  await page.evaluate(() => {
+    window.sockets = [];
+    window.WebSocket = class extends WebSocket {
+      constructor(...args) {
+        super(...args);
+        window.sockets.push(this);
+      }
+    };
+    window.serial = new SerialWs();
+    window.serial.open();
+    window.serial.open();
+  });
+  await until("the port to be open", () => page.evaluate(() => window.serial.opened));
+  const states = () => page.evaluate(() => window.sockets.map(({ readyState }) => readyState));
+  assert.deepEqual(await states(), [1]);
+  await page.evaluate(() => {
+    window.serial.close();
+    dispatchEvent(new Event("online"));
+  });
+  await until("the close", async () => (await states()).join() === "3");
+  await page.evaluate(() => {
+    window.serial.open();
+    window.serial.open();
+  });
+  await until("the port to be open", () => page.evaluate(() => window.serial.opened));
+  assert.deepEqual(await states(), [3, 1]);
+});
+
+test("one that was closed can be forgotten", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  const page = await blank(t, bridge.url);
+  await page.addScriptTag({ url: `${bridge.url}/serial-ws.js` });
+  await page.evaluate(async () => {
+    const serial = new SerialWs();
+    await new Promise((resolve) => serial.on("open", resolve));
+    serial.close();
+    window.forgotten = new WeakRef(serial);
+  });
+  const devtools = await page.context().newCDPSession(page);
+  await until("it to be forgotten", async () => {
+    await devtools.send("HeapProfiler.collectGarbage");
+    return page.evaluate(() => window.forgotten.deref() === undefined);
+  });
+});
+
 test("mistakes end it, with the reason", async (t) => {
   const bridge = await start(t, ["--port", "uno=sim"]);
   const page = await withLibrary(t, bridge.url, '{"port":"none"}');
