@@ -1,9 +1,6 @@
 // The client library of serial-ws: a port of the bridge that comes back by itself.
 // For a plain <script>, which gets the class SerialWs; bundlers import serial-ws.mjs.
 (() => {
-  // Where this file came from is where the bridge is, unless a copy of it is served by somebody else.
-  const source = globalThis.document?.currentScript?.src ?? globalThis.location?.href ?? "";
-
   /** Close codes of mistakes in the address, which do not go away by trying again. */
   const MISTAKES = [4400, 4404];
   /** The first and the longest time between two attempts, in milliseconds. */
@@ -12,6 +9,9 @@
   const PATIENCE = 4000;
 
   class SerialWs {
+    /** Where this file came from is where the bridge is, unless a copy of it is served by somebody else. */
+    static source = globalThis.document?.currentScript?.src ?? globalThis.location?.href;
+
     #options;
     #socket;
     #handlers = new Map();
@@ -272,10 +272,8 @@
 
   /** The address of a port: what was given, or where this file or the page came from, or this computer. */
   function address(url, { port }) {
-    const from = /^https?:/.test(source) ? source : "http://localhost:8080";
-    const base = new URL(url ?? from);
-    if (!url) base.pathname = "/";
-    if (!url) base.search = base.hash = "";
+    const from = /^https?:/.test(SerialWs.source) ? SerialWs.source : "http://localhost:8080";
+    const base = new URL(url ?? "/", from);
     base.protocol = base.protocol.replace("http", "ws");
     if (port) base.pathname = `/ports/${port}`;
     return base.href;

@@ -238,6 +238,14 @@ test("it is imported as a module", async (t) => {
     return new Promise((resolve) => new SerialWs({ history: 1 }).on("line", resolve));
   });
   assert.match(line, /^\d+,\d+,\d$/);
+  // From a page that another server gives, it still finds the bridge that it was loaded from.
+  const elsewhere = await open(t, `${await serve(t, root)}/web/plain/lines.html`);
+  await elsewhere.evaluate(async (from) => {
+    const { SerialWs } = await import(from);
+    window.serial = new SerialWs();
+  }, `${bridge.url}/serial-ws.mjs`);
+  assert.equal(await elsewhere.evaluate(() => window.serial.url), `${bridge.url.replace("http", "ws")}/`);
+  await until("the port to be open", () => elsewhere.evaluate(() => window.serial.opened));
 });
 
 /** The first block of its kind in the library's documentation that contains `part`, with the address of the test. */
