@@ -33,7 +33,7 @@
     constructor(url, options = {}) {
       if (url && typeof url === "object") [url, options] = [undefined, url];
       this.#options = options;
-      this.url = address(url, options);
+      this.url = address(url ?? "/", options);
       this.open();
     }
 
@@ -273,7 +273,8 @@
   /** The address of a port: what was given, or where this file or the page came from, or this computer. */
   function address(url, { port }) {
     const from = /^https?:/.test(SerialWs.source) ? SerialWs.source : "http://localhost:8080";
-    const base = new URL(url ?? "/", from);
+    // "localhost:8080" is meant as ws://localhost:8080.
+    const base = new URL(/^(\/|\w+:\/\/)/.test(url) ? url : `ws://${url}`, from);
     base.protocol = base.protocol.replace("http", "ws");
     if (port) base.pathname = `/ports/${port}`;
     return base.href;

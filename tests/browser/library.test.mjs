@@ -155,6 +155,19 @@ test("one that was closed can be forgotten", async (t) => {
   });
 });
 
+test("an address is understood as it is meant", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  const page = await blank(t, bridge.url);
+  await page.addScriptTag({ url: `${bridge.url}/serial-ws.js` });
+  const urls = await page.evaluate((given) => given.map((url) => {
+    const serial = new SerialWs(url);
+    serial.close();
+    return serial.url;
+  }), [null, "localhost:8080", "pi.local:8080/ports/uno", "https://pi.local", "/ports/uno"]);
+  const here = bridge.url.replace("http", "ws");
+  assert.deepEqual(urls, [`${here}/`, "ws://localhost:8080/", "ws://pi.local:8080/ports/uno", "wss://pi.local/", `${here}/ports/uno`]);
+});
+
 test("mistakes end it, with the reason", async (t) => {
   const bridge = await start(t, ["--port", "uno=sim"]);
   const page = await withLibrary(t, bridge.url, '{"port":"none"}');
