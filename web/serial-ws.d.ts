@@ -68,6 +68,7 @@ export interface Events {
   close(reason: { code: number; reason: string }): void;
   status(status: Status): void;
   missed(missed: Missed): void;
+  /** For every call that fails, also if its promise is looked at. */
   error(error: Error): void;
 }
 
@@ -100,6 +101,9 @@ export class SerialWs {
 export default SerialWs;
 
 declare global {
+  /** With serial-ws.js in a script tag. */
+  const SerialWs: typeof import("./serial-ws.js").SerialWs;
+  type SerialWs = import("./serial-ws.js").SerialWs;
   /** With serial-ws-p5.js: a port with the calls of p5.webserial. */
   function createSerial(): {
     open(...given: unknown[]): void;

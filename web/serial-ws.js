@@ -93,7 +93,7 @@
         this.#waiting.set(id, { resolve, reject });
         this.#socket.send(JSON.stringify({ ...object, id }));
       });
-      // Who does not look at the promise hears of it by the event, and not as an uncaught error.
+      // Also for who does not look at the promise, which would be an uncaught error.
       promise.catch((error) => this.#emit("error", error));
       return promise;
     }
