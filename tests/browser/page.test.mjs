@@ -13,6 +13,12 @@ const state = (page) => page.locator("#state").getAttribute("data-state");
 const text = (page, selector) => page.locator(selector).first().textContent();
 const isOpen = (page) => until("the port to be open", async () => (await state(page)) === "open");
 
+/** What a button gives as a file. */
+async function saved(page, button) {
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click(button)]);
+  return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
+}
+
 /** A page on a board that has said its first, partial line. */
 async function onBoard(t, args = []) {
   const uno = await board(t);
@@ -153,11 +159,36 @@ test("a connection that breaks goes on exactly where it was", async (t) => {
   assert.equal(await page.locator("#missed-figure").isVisible(), false);
 });
 
-test("only the newest lines are asked for where there are too many", async (t) => {
+test("only the newest lines are asked for where there are too many, and all again go on from there", async (t) => {
   const bridge = await start(t, ["--port", "sim"]);
   const page = await open(t, bridge.url);
   await page.selectOption("#latest", "5");
   await until("the rate", async () => /^[456] lines\/s shown$/.test(await text(page, "#rate")));
+  await page.selectOption("#latest", "");
+  await until("the rate", async () => /^[45]\d lines\/s$/.test(await text(page, "#rate")));
+  await page.check("#times");
+  const lines = (await saved(page, "#download")).bytes.toString().trim().split("\n");
+  assert.equal(new Set(lines).size, lines.length, "no line comes twice");
+  assert.deepEqual(lines.filter((line) => / # /.test(line)).map((line) => line.slice(13)), ["# sim is open (simulated)"]);
+});
+
+test("text view plots no number that was not sent", async (t) => {
+  const { uno, page } = await onBoard(t);
+  // The last 2000 bytes begin with the end of a line.
+  await uno.say(`${"1000\n".repeat(500)}ok\n`);
+  await until("all lines", async () => (await rows(page)).at(-1)?.endsWith("ok"));
+  await page.selectOption("#view", "text");
+  await until("the newest of them", async () => (await rows(page)).at(-1)?.endsWith("ok"));
+  await uno.say("10");
+  await until("the unfinished line", async () => (await rows(page)).at(-1)?.endsWith("10"));
+  await uno.unplug();
+  await until("lost", async () => (await state(page)) === "lost");
+  await uno.plug();
+  await isOpen(page);
+  await uno.say("2\n1002\n");
+  await until("the value", async () => (await text(page, "#legend .value")) === "1002");
+  const csv = (await saved(page, "#plot-csv")).bytes.toString();
+  assert.deepEqual([...new Set(csv.match(/(?<=\d,).+(?=\r)/g))], ["1000", "1002"]);
 });
 
 test("the port is lent and taken back", async (t) => {
@@ -240,17 +271,13 @@ test("what is kept is saved", async (t) => {
   const { uno, page } = await onBoard(t);
   await uno.say("a:1\nb:2\n");
   await until("two series", async () => (await page.locator("#legend li").count()) === 2);
-  async function saved(button) {
-    const [download] = await Promise.all([page.waitForEvent("download"), page.click(button)]);
-    return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
-  }
-  const csv = await saved("#plot-csv");
+  const csv = await saved(page, "#plot-csv");
   assert.match(csv.name, /^uno-.*\.csv$/);
   assert.match(csv.bytes.toString(), /^time,a,b\r\n\d+\.\d{6},1,\r\n\d+\.\d{6},,2\r\n$/);
-  const png = await saved("#plot-png");
+  const png = await saved(page, "#plot-png");
   assert.equal(png.bytes.subarray(1, 4).toString(), "PNG");
   await page.check("#times");
-  const txt = await saved("#download");
+  const txt = await saved(page, "#download");
   assert.match(txt.bytes.toString(), /\d\d:\d\d:\d\d\.\d{3} ready\n/);
 });
 

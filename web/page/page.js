@@ -13,6 +13,8 @@ const SILENCE = 3000;
 const MOST_SENT = 50;
 /** Characters of a row of running text, beyond which a new row begins. */
 const LONGEST_ROW = 4096;
+/** States of the connection, in which nothing is known of the board. */
+const APART = ["stopped", "refused", "blocked", "closed", "mistake", "connecting"];
 
 /** @param {string} id @returns {any} */
 const find = (id) => document.getElementById(id);
@@ -26,8 +28,8 @@ const monitor = new Monitor(log, { rows: find("rows"), newest: find("newest"), f
 });
 const plotter = new Plotter(table, { canvas: find("canvas"), legend: find("legend"), empty: find("plot-empty") }, frame);
 
-/** The port, as the client library sees it. @type {any} */
-let serial;
+/** The port, as the client library sees it, and what it was asked for. @type {any} */
+let serial, options;
 let parser = new SeriesParser();
 let lines = new Lines();
 let decoder = new TextDecoder();
@@ -57,18 +59,16 @@ function draw() {
 }
 
 function connect() {
-  serial?.close();
+  // That this page closes it is no news.
+  serial?.off("status", tell).close();
   const port = new URLSearchParams(location.search).get("port") ?? undefined;
   const view = find("view").value;
-  const options = { port, history: view === "lines" ? 200 : 2000, latest: find("latest").value || undefined, data: view === "lines" ? undefined : "chunks" };
+  options = { port, history: view === "lines" ? 200 : 2000, latest: find("latest").value || undefined, data: view === "lines" ? undefined : "chunks" };
   [lines, parser, decoder, tail, unfinished] = [new Lines(), new SeriesParser(), new TextDecoder(), [], false];
   find("rows").classList.toggle("hex", view === "hex");
-  const mine = new SerialWs(options);
-  serial = mine;
-  mine.on("open", greet).on("status", tell).on("missed", miss);
-  mine.on("line", takeLine).on("data", view === "hex" ? takeBytes : takeText);
-  mine.on("close", () => serial === mine && tell(mine.status));
-  tell(mine.status);
+  serial = new SerialWs(options).on("open", greet).on("status", tell).on("missed", miss)
+    .on("line", takeLine).on("data", view === "hex" ? takeBytes : takeText);
+  tell(serial.status);
 }
 
 function greet(hello) {
@@ -96,7 +96,7 @@ function tell({ state, detail, hint }) {
   find("remedy").hidden = open || !remedy;
   find("reset").disabled = !open || readOnly;
   find("release").hidden = state === "released";
-  find("release").disabled = !serial.hello || readOnly || ["stopped", "refused", "blocked", "closed", "mistake", "connecting"].includes(state);
+  find("release").disabled = !serial.hello || readOnly || APART.includes(state);
   find("resume").hidden = state !== "released";
   find("resume").disabled = Boolean(readOnly);
   find("text").disabled = Boolean(readOnly);
@@ -105,7 +105,8 @@ function tell({ state, detail, hint }) {
   const note = `${state} ${detail}`;
   if (note !== told && told && state !== "connecting") {
     add({ kind: "note", text: detail ?? state, t: now() });
-    if (!open) table.gap();
+    // After a break of the connection alone it goes on where it was.
+    if (!open && !APART.includes(state)) cut();
   }
   told = note;
   figures.heard = Date.now();
@@ -118,7 +119,13 @@ function miss({ lines, bytes }) {
   find("missed-figure").hidden = false;
   find("missed").textContent = figures.missed > 0 ? figures.missed.toLocaleString("en") : "some";
   add({ kind: "note", text: `${what} were missed here`, t: now() });
+  cut();
+}
+
+/** What comes next does not belong to what came before. */
+function cut() {
   table.gap();
+  [lines, decoder] = [new Lines(), new TextDecoder()];
 }
 
 function takeLine(text, { t, partial }) {
@@ -128,7 +135,8 @@ function takeLine(text, { t, partial }) {
 }
 
 /** Running text: a row for each line, and for what has no end yet. */
-function takeText(bytes, { t }) {
+function takeText(bytes, { t, offset }) {
+  if (offset === 0) lines = new Lines(true);
   const text = decoder.decode(bytes, { stream: true });
   for (const line of lines.push(text)) plot(t, line);
   text.split("\n").forEach((piece, index) => {
@@ -296,8 +304,10 @@ find("view").addEventListener("change", () => {
   connect();
 });
 find("latest").addEventListener("change", () => {
-  table.gap();
-  connect();
+  options.latest = find("latest").value || undefined;
+  // The same one once more, so that it goes on where it was.
+  serial.off("status", tell).close();
+  serial.on("status", tell).open();
 });
 find("times").addEventListener("change", (event) => {
   find("rows").classList.toggle("with-times", event.target.checked);

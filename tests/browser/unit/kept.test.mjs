@@ -29,12 +29,18 @@ test("a log of long lines is bounded by their characters", () => {
 });
 
 test("lines are put together from chunks", () => {
-  const lines = new Lines();
+  const lines = new Lines(true);
   assert.deepEqual(lines.push("a\r"), []);
   assert.deepEqual(lines.push("\nb\nc"), ["a", "b"]);
   assert.deepEqual(lines.push("d\n"), ["cd"]);
   for (let index = 0; index < 100; index++) lines.push("x".repeat(10000));
   assert.ok(lines.push("\n")[0].length <= 16384);
+});
+
+test("the rest of a line is not taken for one", () => {
+  const lines = new Lines();
+  assert.deepEqual(lines.push("00\r"), []);
+  assert.deepEqual(lines.push("\n1000\n10"), ["1000"]);
 });
 
 test("a table overwrites the oldest samples", () => {
