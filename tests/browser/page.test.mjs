@@ -13,6 +13,13 @@ const state = (page) => page.locator("#state").getAttribute("data-state");
 const text = (page, selector) => page.locator(selector).first().textContent();
 const isOpen = (page) => until("the port to be open", async () => (await state(page)) === "open");
 
+/** Where a picture of the page goes, for people to look at. */
+function shot(name) {
+  const folder = join(root, "target/browser");
+  mkdirSync(folder, { recursive: true });
+  return join(folder, `${name}.png`);
+}
+
 /** What a button gives as a file. */
 async function saved(page, button) {
   const [download] = await Promise.all([page.waitForEvent("download"), page.click(button)]);
@@ -255,6 +262,19 @@ test("text without line ends, and bytes, are shown", async (t) => {
   assert.ok((await text(page, "#legend")).includes("byte"));
 });
 
+test("a board that says nothing is wondered about until it does", async (t) => {
+  const uno = await board(t);
+  const bridge = await start(t, ["--port", `uno=${uno.path}`]);
+  const page = await open(t, bridge.url);
+  await isOpen(page);
+  await until("the help", () => page.isVisible("#silence"));
+  assert.match(await text(page, "#silence"), /println/);
+  await page.screenshot({ path: shot("silence") });
+  await uno.say("\nready\n");
+  await until("the first line", async () => (await rows(page)).at(-1)?.endsWith("ready"));
+  assert.equal(await page.isVisible("#silence"), false);
+});
+
 test("one of several ports is chosen, and stays chosen", async (t) => {
   const bridge = await start(t, ["--port", "a=sim", "--port", "b=sim:labels"]);
   const page = await open(t, bridge.url);
@@ -301,8 +321,6 @@ for (const [name, look] of Object.entries(looks)) {
     if (violations.length > 0) t.diagnostic(violations.map(({ id }) => id).join(", "));
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert.ok(wide <= 0, `the page is ${wide} pixels too wide`);
-    const folder = join(root, "target/browser");
-    mkdirSync(folder, { recursive: true });
-    await page.screenshot({ path: join(folder, `${name}.png`), fullPage: name.startsWith("phone") });
+    await page.screenshot({ path: shot(name), fullPage: name.startsWith("phone") });
   });
 }

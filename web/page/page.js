@@ -37,6 +37,8 @@ let decoder = new TextDecoder();
 let tail = [];
 /** Whether the newest row goes on with the next chunk. */
 let unfinished = false;
+/** Whether the board has said nothing yet. */
+let silent = true;
 
 /** Since the last reading of the figures. */
 const figures = { pieces: 0, worst: 0, missed: 0, heard: 0, greeted: 0 };
@@ -64,7 +66,7 @@ function connect() {
   const port = new URLSearchParams(location.search).get("port") ?? undefined;
   const view = find("view").value;
   options = { port, history: view === "lines" ? 200 : 2000, latest: find("latest").value || undefined, data: view === "lines" ? undefined : "chunks" };
-  [lines, parser, decoder, tail, unfinished] = [new Lines(), new SeriesParser(), new TextDecoder(), [], false];
+  [lines, parser, decoder, tail, unfinished, silent] = [new Lines(), new SeriesParser(), new TextDecoder(), [], false, true];
   find("rows").classList.toggle("hex", view === "hex");
   serial = new SerialWs(options).on("open", greet).on("status", tell).on("missed", miss)
     .on("line", takeLine).on("data", view === "hex" ? takeBytes : takeText);
@@ -184,12 +186,13 @@ function plot(t, text) {
 function add(row) {
   log.add(row);
   if (row.kind !== "line") unfinished = false;
-  find("silence").hidden = true;
   frame();
 }
 
 function count(t) {
   figures.pieces++;
+  silent = false;
+  find("silence").hidden = true;
   figures.heard = Date.now();
   const took = Date.now() / 1000 - t;
   fastest = Math.min(fastest, took);
@@ -209,9 +212,7 @@ function read() {
   const millis = Math.max(1, Math.round(figures.worst * 1000));
   const delay = millis > 999 ? `${(millis / 1000).toFixed(1)} s` : `${millis} ms`;
   find("delay").textContent = open && figures.pieces > 0 ? delay : "–";
-  const silent = open && log.length === 0 && Date.now() - figures.heard > SILENCE;
-  find("silence").hidden = !silent;
-  if (silent) find("silence").textContent = "Nothing has come yet. Does the sketch print with println? Some sketches wait until they are sent something; and a sketch that uses Serial.write is seen as hex.";
+  find("silence").hidden = !silent || !open || Date.now() - figures.heard < SILENCE;
   [figures.pieces, figures.worst] = [0, 0];
 }
 
