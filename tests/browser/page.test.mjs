@@ -20,6 +20,18 @@ function shot(name) {
   return join(folder, `${name}.png`);
 }
 
+/** How many pixels of the plot have the colour of the first series. */
+function curve(page) {
+  return page.evaluate(() => {
+    const canvas = document.querySelector("#canvas");
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const colour = new Uint8Array(4);
+    const swatch = getComputedStyle(document.querySelector(".s1")).backgroundColor;
+    colour.set([...swatch.match(/\d+/g).map(Number), 255]);
+    return new Uint32Array(data.buffer).filter((word) => word === new Uint32Array(colour.buffer)[0]).length;
+  });
+}
+
 /** What a button gives as a file. */
 async function saved(page, button) {
   const [download] = await Promise.all([page.waitForEvent("download"), page.click(button)]);
@@ -72,6 +84,23 @@ test("pause holds the plot and the monitor, and both go on", async (t) => {
   await until("both to go on", async () => (await pixels(page, "#canvas")).sum !== still.sum && (await rows(page)).at(-1) !== shown.at(-1));
   assert.equal(await page.getAttribute("#pause", "aria-pressed"), "false");
 });
+
+for (const seconds of [30, -30]) {
+  test(`the plot moves though the bridge's clock is ${-seconds} s off, as through a tunnel`, async (t) => {
+    const bridge = await start(t, ["--port", "sim"]);
+    const page = await open(t);
+    await page.addInitScript((seconds) => {
+      const { now } = Date;
+      Date.now = () => now() + seconds * 1000;
+    }, seconds);
+    await page.goto(bridge.url);
+    await until("three series", async () => (await page.locator("#legend li").count()) === 3);
+    await until("a plot", async () => (await curve(page)) > 50);
+    const { sum } = await pixels(page, "#canvas");
+    await until("it to move", async () => (await pixels(page, "#canvas")).sum !== sum);
+    await until("the delay", async () => /^\d+ ms$/.test(await text(page, "#delay")));
+  });
+}
 
 test("the values under the pointer and at the arrow keys", async (t) => {
   const { uno, page } = await onBoard(t);
