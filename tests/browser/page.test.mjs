@@ -55,13 +55,13 @@ test("lines are shown and a plot moves without anyone doing anything", async (t)
   const bridge = await start(t, ["--port", "sim"]);
   await page.goto(bridge.url);
   await until("lines", async () => (await rows(page)).some((row) => /\d+,\d+,[01]$/.test(row)));
-  await until("three series", async () => (await page.locator("#legend li").count()) === 3);
+  await until("three series", async () => (await page.locator("#legend button").count()) === 3);
   const first = await pixels(page, "#canvas");
   await until("the plot to move", async () => (await pixels(page, "#canvas")).sum !== first.sum);
   t.diagnostic(`a moving plot ${Date.now() - before} ms after the command`);
   assert.ok(first.drawn > 300, JSON.stringify(first));
-  const value = await text(page, "#legend li");
-  await until("the legend to follow", async () => (await text(page, "#legend li")) !== value);
+  const value = await text(page, "#legend button");
+  await until("the legend to follow", async () => (await text(page, "#legend button")) !== value);
   await until("the rate", async () => /^[45]\d lines\/s$/.test(await text(page, "#rate")));
   assert.match(await text(page, "#delay"), /^\d+ ms$/);
   assert.equal(await page.locator("#missed-figure").isVisible(), false);
@@ -70,7 +70,7 @@ test("lines are shown and a plot moves without anyone doing anything", async (t)
 test("pause holds the plot and the monitor, and both go on", async (t) => {
   const bridge = await start(t, ["--port", "sim"]);
   const page = await open(t, bridge.url);
-  await until("three series", async () => (await page.locator("#legend li").count()) === 3);
+  await until("three series", async () => (await page.locator("#legend button").count()) === 3);
   await page.click("#plot-pause");
   await page.click("#pause");
   await sleep(200);
@@ -94,7 +94,7 @@ for (const seconds of [30, -30]) {
       Date.now = () => now() + seconds * 1000;
     }, seconds);
     await page.goto(bridge.url);
-    await until("three series", async () => (await page.locator("#legend li").count()) === 3);
+    await until("three series", async () => (await page.locator("#legend button").count()) === 3);
     await until("a plot", async () => (await curve(page)) > 50);
     const { sum } = await pixels(page, "#canvas");
     await until("it to move", async () => (await pixels(page, "#canvas")).sum !== sum);
@@ -118,6 +118,20 @@ test("the values under the pointer and at the arrow keys", async (t) => {
   await until("the oldest value", async () => (await text(page, "#legend .value")) === "1");
   await page.click("#legend button");
   assert.equal(await page.getAttribute("#legend button", "aria-pressed"), "false");
+});
+
+test("of more series than there is room for, it is said how many more there are", async (t) => {
+  const { uno, page } = await onBoard(t);
+  const forty = (line) => Array.from({ length: 40 }, (_, index) => Math.round(100 * Math.sin(line / 9 + index))).join();
+  for (let line = 0; line < 30; line++) {
+    await uno.say(`${forty(line)}\n`);
+    await sleep(30);
+  }
+  await until("what has no room", async () => (await text(page, "#more")) === "and 24 more");
+  assert.equal(await page.locator("#legend button").count(), 16);
+  await page.setViewportSize({ width: 1280, height: 480 });
+  await sleep(200);
+  await page.screenshot({ path: shot("forty-series") });
 });
 
 test("what is sent reaches the board, and the page shows that it did", async (t) => {
@@ -319,7 +333,7 @@ test("one of several ports is chosen, and stays chosen", async (t) => {
 test("what is kept is saved", async (t) => {
   const { uno, page } = await onBoard(t);
   await uno.say("a:1\nb:2\n");
-  await until("two series", async () => (await page.locator("#legend li").count()) === 2);
+  await until("two series", async () => (await page.locator("#legend button").count()) === 2);
   const csv = await saved(page, "#plot-csv");
   assert.match(csv.name, /^uno-.*\.csv$/);
   assert.match(csv.bytes.toString(), /^time,a,b\r\n\d+\.\d{6},1,\r\n\d+\.\d{6},,2\r\n$/);
@@ -342,7 +356,7 @@ for (const [name, look] of Object.entries(looks)) {
     const bridge = await start(t, ["--port", "plant=sim:labels", "--port", "uno=sim"]);
     // axe is put into the page, which permits no script but its own.
     const page = await open(t, bridge.url, { ...look, bypassCSP: true });
-    await until("three series", async () => (await page.locator("#legend li").count()) === 3);
+    await until("three series", async () => (await page.locator("#legend button").count()) === 3);
     await page.addScriptTag({ path: join(root, "tests/browser/node_modules/axe-core/axe.min.js") });
     const { violations } = await page.evaluate(() => window.axe.run());
     const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");

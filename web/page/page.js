@@ -26,7 +26,7 @@ const monitor = new Monitor(log, { rows: find("rows"), newest: find("newest"), f
   press(find("pause"), !following);
   frame();
 });
-const plotter = new Plotter(table, { canvas: find("canvas"), legend: find("legend"), empty: find("plot-empty") }, frame);
+const plotter = new Plotter(table, { canvas: find("canvas"), legend: find("legend"), more: find("more"), empty: find("plot-empty") }, frame);
 
 /** The port, as the client library sees it, and what it was asked for. @type {any} */
 let serial, options;

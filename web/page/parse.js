@@ -2,12 +2,12 @@
 
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 const NO_NUMBER = /^[+-]?(?:nan|inf|infinity|ovf)$/i;
-/** `label:value` or `label=value`, a unit after the value being passed over. */
-const PAIR = /([\p{L}_][^:=,;\t]*?)\s*[:=]\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|[+-]?inf)(?!\d|[.:]\d)/giu;
+/** `label:value` or `label=value`; a unit at the value is passed over, and so are times and what is hexadecimal. */
+const PAIR = /(?:^|[\s,;({])"?([\p{L}_][^:=,;\t"]*?)"?\s*[:=]\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|[+-]?inf)(?!\d|[.:]\d|x[\da-f])/giu;
 /** Longer lines are not looked at. */
 const LONGEST = 4096;
 /** Numbers of one line that are looked at. */
-const MOST = 32;
+const MOST = 128;
 
 /** Finds series of numbers in lines; remembers a header line for the lines after it. */
 export class SeriesParser {

@@ -1,7 +1,7 @@
 // Draws the newest samples on a canvas, with a legend whose values follow the pointer.
 
 import { clock, short, ticks } from "./parse.js";
-import { GAP, MOST_SAMPLES, scale } from "./series.js";
+import { GAP, MOST_PASSED, MOST_SAMPLES, scale } from "./series.js";
 
 /** Pixels around the plot: room for the numbers at the left and the times below. */
 const LEFT = 58, RIGHT = 10, TOP = 10, BOTTOM = 24;
@@ -35,7 +35,7 @@ export class Plotter {
 
   /**
    * @param {import("./series.js").Table} table
-   * @param {{canvas: HTMLCanvasElement, legend: HTMLElement, empty: HTMLElement}} places
+   * @param {{canvas: HTMLCanvasElement, legend: HTMLElement, more: HTMLElement, empty: HTMLElement}} places
    * @param {() => void} changed asks for a frame
    */
   constructor(table, places, changed) {
@@ -69,7 +69,7 @@ export class Plotter {
     this.#scale = this.#row = undefined;
     this.#legend.clear();
     this.#off.clear();
-    this.places.legend.replaceChildren();
+    this.places.legend.replaceChildren(this.places.more);
     this.#again();
   }
 
@@ -276,7 +276,7 @@ export class Plotter {
     context.fillText(text, left + 6, view.tall - BOTTOM + 7);
   }
 
-  /** Values of the legend, and what a screen reader says of the picture. */
+  /** Values of the legend, how many have no room there, and what a screen reader says of the picture. */
   #tell() {
     const row = this.#row ?? (this.paused ? this.#view().last : this.table.end) - 1;
     [...this.table.series.keys()].forEach((name, index) => {
@@ -284,6 +284,9 @@ export class Plotter {
       const text = short(this.table.value(name, row));
       if (value.textContent !== text) value.textContent = text;
     });
+    const { size } = this.table.passed;
+    this.places.more.hidden = size === 0;
+    this.places.more.textContent = `and ${size}${size < MOST_PASSED ? "" : "+"} more`;
     if (Date.now() - this.#said < 2000 && this.#row === undefined) return;
     this.#said = Date.now();
     const values = [...this.table.series.keys()].map((name) => `${name} ${short(this.table.value(name, row))}`);
@@ -313,7 +316,7 @@ export class Plotter {
       this.#again();
     });
     item.append(button);
-    this.places.legend.append(item);
+    this.places.more.before(item);
     const parts = { item, value };
     this.#legend.set(name, parts);
     return parts;

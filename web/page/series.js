@@ -4,8 +4,8 @@ import { csvField } from "./parse.js";
 
 /** Samples that are kept; the oldest go first. */
 export const MOST_SAMPLES = 1 << 15;
-/** Series that are kept; more are passed over, and counted. */
-export const MOST_SERIES = 16;
+/** Series that are kept; more are passed over, and so many of them counted. */
+export const MOST_SERIES = 16, MOST_PASSED = 100;
 
 /** Where a series is interrupted. NaN is where it has no value, as when each line has another label. */
 export const GAP = Infinity;
@@ -41,7 +41,7 @@ export class Table {
   /** @param {string} name */
   #column(name) {
     if (this.series.size >= MOST_SERIES) {
-      if (this.passed.size < 100) this.passed.add(name);
+      if (this.passed.size < MOST_PASSED) this.passed.add(name);
       return undefined;
     }
     const column = new Float64Array(MOST_SAMPLES).fill(NaN);

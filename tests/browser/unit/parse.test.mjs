@@ -50,10 +50,27 @@ test("labels and values", () => {
   check("a:nan", { a: NaN });
 });
 
+test("a unit is no part of the next label", () => {
+  check("Humidity: 45.00%  Temperature: 23.00°C 73.40°F  Heat index: 25.0°C 77.0°F", { Humidity: 45, Temperature: 23, "Heat index": 25 });
+  check("Humidity: 45.00 %\tTemperature: 23.00 *C 73.40 *F\tHeat index: 25.0 *C", { Humidity: 45, Temperature: 23, "Heat index": 25 });
+  check("Temp: 20.5C Hum: 40%", { Temp: 20.5, Hum: 40 });
+  check("Distance: 10.5cm Duration: 600us", { Distance: 10.5, Duration: 600 });
+  check("I (312) main: count=5", { count: 5 });
+});
+
+test("what a board says when it starts is no data", () => {
+  check("rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)", undefined);
+  check("clk_drv:0x00,q_drv:0x00,d_drv:0x00,cs0_drv:0x00", undefined);
+  check("load:0x3fff0018", undefined);
+  check("MAC: 24:0A:C4:00:01:10", undefined);
+  check("http://10.0.0.1:80/", undefined);
+});
+
 test("JSON", () => {
   check('{"x":1,"y":{"z":2},"on":true,"name":"uno"}', { x: 1, "y.z": 2, on: 1 });
   check("[1,2]", { "value 1": 1, "value 2": 2 });
   check('{"x":', undefined);
+  check('{"x":nan,"y":1}', { x: NaN, y: 1 });
   check('{"name":"uno"}', undefined);
 });
 
