@@ -134,6 +134,31 @@ test("of more series than there is room for, it is said how many more there are"
   await page.screenshot({ path: shot("forty-series") });
 });
 
+test("large numbers can be read, at the axis and in the legend", async (t) => {
+  const { uno, page } = await onBoard(t);
+  await page.evaluate(() => {
+    window.written = new Map();
+    const { fillText } = CanvasRenderingContext2D.prototype;
+    CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+      if (this.textAlign === "right") window.written.set(text, x - this.measureText(text).width);
+      fillText.call(this, text, x, y);
+    };
+  });
+  await uno.say("12345678901\n12345678930\n");
+  await until("the value", async () => (await text(page, "#legend .value")) === "12345678930");
+  // The scale may have begun with the first number alone, and then shrinks slowly.
+  const written = await until("an axis from the one to the other", async () => {
+    const written = await page.evaluate(() => {
+      const written = [...window.written];
+      window.written.clear();
+      return written;
+    });
+    return written.length > 1 && written.every(([text]) => /^123456789\d\d$/.test(text)) && written;
+  });
+  for (const [text, left] of written) assert.ok(left >= 0, `${text} begins at ${left}`);
+  await page.screenshot({ path: shot("large-numbers") });
+});
+
 test("what is sent reaches the board, and the page shows that it did", async (t) => {
   const { uno, page } = await onBoard(t);
   await page.fill("#text", "H");

@@ -3,7 +3,7 @@
 import { clock, short, ticks } from "./parse.js";
 import { GAP, MOST_PASSED, MOST_SAMPLES, scale } from "./series.js";
 
-/** Pixels around the plot: room for the numbers at the left and the times below. */
+/** Pixels around the plot: room for numbers at the left, at least, and the times below. */
 const LEFT = 58, RIGHT = 10, TOP = 10, BOTTOM = 24;
 /** Colours that there are, as --series-1 and so on. */
 const COLOURS = 8;
@@ -29,6 +29,10 @@ export class Plotter {
   #legend = new Map();
   /** @type {Record<string, string>} */
   #colours = {};
+  /** Where the plot begins: beside the widest number at its axis. */
+  #left = LEFT;
+  /** @type {[number, string][]} */
+  #ticks = [];
   /** Rows and time of the last picture. */
   #drawn = -1;
   #said = 0;
@@ -84,7 +88,7 @@ export class Plotter {
     places.empty.hidden = table.end > 0;
     if (this.paused && this.#drawn === this.#still && this.#row === undefined) return;
     this.#drawn = this.#still ?? -1;
-    const view = this.#view();
+    let view = this.#view();
     const context = places.canvas.getContext("2d");
     if (!context || view.width <= 0 || view.height <= 0) return;
     const ratio = devicePixelRatio || 1;
@@ -100,10 +104,12 @@ export class Plotter {
     const names = [...table.series.keys()].filter((name) => !this.#off.has(name));
     const range = table.range(names, view.first, view.last);
     if (range) this.#scale = scale(this.paused ? undefined : this.#scale, range);
+    this.#measure(context, view);
+    view = this.#view();
     this.#axes(context, view);
     context.save();
     context.beginPath();
-    context.rect(LEFT, 0, view.width, view.tall - BOTTOM);
+    context.rect(this.#left, 0, view.width, view.tall - BOTTOM);
     context.clip();
     [...table.series.keys()].forEach((name, index) => {
       if (!this.#off.has(name)) this.#curve(context, view, name, this.#colours[`series-${index % COLOURS + 1}`]);
@@ -155,12 +161,12 @@ export class Plotter {
     // One row more on the left, so that a line comes in from outside.
     const first = Math.max(this.table.start, this.table.at(start) - 1);
     const last = this.table.at(end + 1e-6);
-    return { full, tall, width: full - LEFT - RIGHT, height: tall - TOP - BOTTOM, start, end, first, last };
+    return { full, tall, width: full - this.#left - RIGHT, height: tall - TOP - BOTTOM, start, end, first, last };
   }
 
   /** @param {ReturnType<Plotter["_view"]>} view @param {number} t */
   #x(view, t) {
-    return LEFT + (t - view.start) / this.span * view.width;
+    return this.#left + (t - view.start) / this.span * view.width;
   }
 
   #y(view, value) {
@@ -168,20 +174,26 @@ export class Plotter {
     return TOP + (high - value) / (high - low) * view.height;
   }
 
-  #axes(context, view) {
+  #measure(context, view) {
     const { low, high } = this.#scale ?? { low: 0, high: 1 };
     context.font = "12px system-ui, sans-serif";
+    this.#ticks = ticks(low, high, view.height / 50);
+    const widths = this.#ticks.map(([, text]) => context.measureText(text).width);
+    this.#left = Math.max(LEFT, ...widths.map((width) => Math.ceil(width) + 12));
+  }
+
+  #axes(context, view) {
     context.lineWidth = 1;
     context.strokeStyle = this.#colours.grid;
     context.fillStyle = this.#colours.quiet;
     context.textAlign = "right";
     context.textBaseline = "middle";
     context.beginPath();
-    for (const value of ticks(low, high, view.height / 50)) {
+    for (const [value, text] of this.#ticks) {
       const y = Math.round(this.#y(view, value)) + 0.5;
-      context.moveTo(LEFT, y);
-      context.lineTo(LEFT + view.width, y);
-      context.fillText(short(value), LEFT - 8, y);
+      context.moveTo(this.#left, y);
+      context.lineTo(this.#left + view.width, y);
+      context.fillText(text, this.#left - 8, y);
     }
     context.textAlign = "center";
     context.textBaseline = "top";
@@ -192,7 +204,7 @@ export class Plotter {
       context.moveTo(x, TOP);
       context.lineTo(x, TOP + view.height);
       const half = 28;
-      if (x > LEFT + half / 2 && x < view.full - half) context.fillText(clock(t).slice(0, step < 1 ? 10 : 8), x, view.tall - BOTTOM + 7);
+      if (x > this.#left + half / 2 && x < view.full - half) context.fillText(clock(t).slice(0, step < 1 ? 10 : 8), x, view.tall - BOTTOM + 7);
     }
     context.stroke();
   }
@@ -267,7 +279,7 @@ export class Plotter {
     });
     const text = clock(t);
     const wide = context.measureText(text).width + 12;
-    const left = Math.min(Math.max(x - wide / 2, LEFT), view.full - wide);
+    const left = Math.min(Math.max(x - wide / 2, this.#left), view.full - wide);
     context.fillStyle = this.#colours.ink;
     context.fillRect(left, view.tall - BOTTOM + 2, wide, 20);
     context.fillStyle = this.#colours.panel;
@@ -325,7 +337,7 @@ export class Plotter {
   #point(x) {
     const view = this.#view();
     if (this.table.end === 0) return;
-    const t = view.start + (x - LEFT) / view.width * this.span;
+    const t = view.start + (x - this.#left) / view.width * this.span;
     const row = this.table.at(t);
     // The nearer one of the two.
     const before = row > view.first && t - this.table.time(row - 1) < this.table.time(row) - t;
