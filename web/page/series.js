@@ -129,7 +129,8 @@ export class Table {
 export function scale(before, range) {
   const span = range.high - range.low || Math.abs(range.high) || 1;
   const wanted = { low: range.low - span * 0.06, high: range.high + span * 0.06 };
-  if (!before) return wanted;
+  // Not where that would take seconds, as after a single 1e9, or would never end, as after 1e308.
+  if (!before || !(before.high - before.low < 100 * (wanted.high - wanted.low))) return wanted;
   const ease = (/** @type {number} */ from, /** @type {number} */ to) => from + (to - from) * 0.06;
   return {
     low: wanted.low < before.low ? Math.min(wanted.low, before.low) : ease(before.low, wanted.low),

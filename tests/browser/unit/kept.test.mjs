@@ -84,4 +84,9 @@ test("a scale grows at once and shrinks slowly", () => {
   const after = scale(first, { low: 0, high: 10 });
   assert.ok(after.high < first.high && after.high > 90);
   assert.ok(scale(undefined, { low: 5, high: 5 }).high > 5);
+  // One that was far too large is given up at once.
+  for (const range of [{ low: 0, high: 1e9 }, { low: -1e308, high: 1e308 }]) {
+    const far = scale(scale(first, range), range);
+    assert.deepEqual(scale(far, { low: 0, high: 100 }), first);
+  }
 });
