@@ -85,6 +85,33 @@ test("pause holds the plot and the monitor, and both go on", async (t) => {
   assert.equal(await page.getAttribute("#pause", "aria-pressed"), "false");
 });
 
+test("a plot that is held stays, with its values and its table, whatever comes", async (t) => {
+  const { uno, page } = await onBoard(t);
+  await uno.say("a:1\n");
+  await sleep(100);
+  await uno.say("a:2\n");
+  await until("the value", async () => (await text(page, "#legend .value")) === "2");
+  await page.click("#plot-pause");
+  const table = (await saved(page, "#plot-csv")).bytes.toString();
+  assert.equal(table.trim().split("\r\n").length, 3);
+  const still = await pixels(page, "#canvas");
+  await page.selectOption("#span", "60");
+  await until("a longer time", async () => (await pixels(page, "#canvas")).sum !== still.sum);
+  const longer = await pixels(page, "#canvas");
+  // More than is kept, of what comes.
+  for (let count = 0; count < 33; count++) await uno.say("a:5\n".repeat(1000));
+  await uno.say("end\n");
+  await until("the end", async () => (await rows(page)).at(-1)?.endsWith("end"));
+  assert.deepEqual(await pixels(page, "#canvas"), longer);
+  await page.selectOption("#span", "10");
+  await until("the same picture", async () => (await pixels(page, "#canvas")).sum === still.sum);
+  assert.equal(await text(page, "#legend .value"), "2");
+  assert.equal((await saved(page, "#plot-csv")).bytes.toString(), table);
+  await page.click("#plot-clear");
+  await until("the plot to be empty", () => page.isVisible("#plot-empty"));
+  assert.equal(await page.getAttribute("#plot-pause", "aria-pressed"), "false");
+});
+
 for (const seconds of [30, -30]) {
   test(`the plot moves though the bridge's clock is ${-seconds} s off, as through a tunnel`, async (t) => {
     const bridge = await start(t, ["--port", "sim"]);

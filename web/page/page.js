@@ -280,6 +280,16 @@ function save(blob, ending) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
+function clearPlot() {
+  plotter.clear();
+  press(find("plot-pause"), false);
+}
+
+function clear() {
+  monitor.clear();
+  clearPlot();
+}
+
 async function copy() {
   const text = monitor.text(find("times").checked);
   let done = "Copied";
@@ -297,16 +307,12 @@ find("port").addEventListener("change", (event) => {
   const url = new URL(location.href);
   url.searchParams.set("port", event.target.value);
   history.replaceState(null, "", url);
-  log.clear();
-  monitor.clear();
-  plotter.clear();
+  clear();
   told = "";
   connect();
 });
 find("view").addEventListener("change", () => {
-  log.clear();
-  monitor.clear();
-  plotter.clear();
+  clear();
   connect();
 });
 find("latest").addEventListener("change", () => {
@@ -331,14 +337,13 @@ find("release").addEventListener("click", () => ask(serial.release()));
 find("resume").addEventListener("click", () => ask(serial.resume()));
 find("span").addEventListener("change", (event) => {
   plotter.span = Number(event.target.value);
-  plotter.pause(plotter.paused);
 });
 find("plot-pause").addEventListener("click", () => {
   plotter.pause(!plotter.paused);
   press(find("plot-pause"), plotter.paused);
 });
-find("plot-clear").addEventListener("click", () => plotter.clear());
-find("plot-csv").addEventListener("click", () => save(new Blob([table.csv()], { type: "text/csv" }), "csv"));
+find("plot-clear").addEventListener("click", clearPlot);
+find("plot-csv").addEventListener("click", () => save(new Blob([plotter.table.csv()], { type: "text/csv" }), "csv"));
 find("plot-png").addEventListener("click", async () => {
   const picture = await plotter.png();
   if (picture) save(picture, "png");

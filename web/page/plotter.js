@@ -11,12 +11,12 @@ const COLOURS = 8;
 const TIME_STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300];
 
 export class Plotter {
-  /** Seconds that are shown. */
-  span = 10;
   /** Seconds that the clock of the bridge is behind ours, as far as we know. */
   behind = 0;
   /** Whether new samples can come. */
   live = false;
+  /** Seconds that are shown. */
+  #span = 10;
   /** The time at which the picture stands still, or undefined. @type {number | undefined} */
   #still;
   /** The row under the pointer, or undefined. @type {number | undefined} */
@@ -33,8 +33,8 @@ export class Plotter {
   #left = LEFT;
   /** @type {[number, string][]} */
   #ticks = [];
-  /** Rows and time of the last picture. */
-  #drawn = -1;
+  /** Whether a picture that stands still has to be drawn again. */
+  #stale = true;
   #said = 0;
 
   /**
@@ -43,7 +43,8 @@ export class Plotter {
    * @param {() => void} changed asks for a frame
    */
   constructor(table, places, changed) {
-    this.table = table;
+    /** What comes, and what is shown of it: a copy while the picture stands still. */
+    this.coming = this.table = table;
     this.places = places;
     this.changed = changed;
     const { canvas } = places;
@@ -65,16 +66,28 @@ export class Plotter {
   /** @param {boolean} paused */
   pause(paused) {
     this.#still = paused ? this.#now() : undefined;
+    this.table = paused ? this.coming.copy() : this.coming;
     this.#again();
   }
 
+  get span() {
+    return this.#span;
+  }
+
+  set span(seconds) {
+    this.#span = seconds;
+    this.#again();
+  }
+
+  /** Forgets everything, and goes on. */
   clear() {
-    this.table.clear();
+    this.coming.clear();
+    this.pause(false);
     this.#scale = this.#row = undefined;
     this.#legend.clear();
     this.#off.clear();
     this.places.legend.replaceChildren(this.places.more);
-    this.#again();
+    this.places.more.hidden = true;
   }
 
   /** Whether the picture changes by itself. */
@@ -86,8 +99,8 @@ export class Plotter {
   draw() {
     const { table, places } = this;
     places.empty.hidden = table.end > 0;
-    if (this.paused && this.#drawn === this.#still && this.#row === undefined) return;
-    this.#drawn = this.#still ?? -1;
+    if (this.paused && !this.#stale) return;
+    this.#stale = false;
     let view = this.#view();
     const context = places.canvas.getContext("2d");
     if (!context || view.width <= 0 || view.height <= 0) return;
@@ -342,7 +355,7 @@ export class Plotter {
     // The nearer one of the two.
     const before = row > view.first && t - this.table.time(row - 1) < this.table.time(row) - t;
     this.#row = Math.min(before ? row - 1 : row, view.last - 1);
-    this.changed();
+    this.#again();
   }
 
   #leave() {
@@ -373,7 +386,7 @@ export class Plotter {
       const names = ["panel", "ink", "quiet", "grid", ...Array.from({ length: COLOURS }, (_, index) => `series-${index + 1}`)];
       for (const name of names) this.#colours[name] = style.getPropertyValue(`--${name}`).trim();
     }
-    this.#drawn = -1;
+    this.#stale = true;
     this.changed();
   }
 }

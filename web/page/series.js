@@ -62,6 +62,16 @@ export class Table {
     this.passed.clear();
   }
 
+  /** The same, which stays as it is. */
+  copy() {
+    const copy = new Table();
+    copy.end = this.end;
+    copy.times = this.times.slice();
+    for (const [name, column] of this.series) copy.series.set(name, column.slice());
+    copy.passed = new Set(this.passed);
+    return copy;
+  }
+
   /** @param {number} row */
   time(row) {
     return this.times[row % MOST_SAMPLES];
