@@ -147,6 +147,26 @@ test("the values under the pointer and at the arrow keys", async (t) => {
   assert.equal(await page.getAttribute("#legend button", "aria-pressed"), "false");
 });
 
+test("the values go on under a pointer that rests, and when the sample of the keys has left the picture", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  const page = await open(t, bridge.url);
+  await page.selectOption("#span", "5");
+  const value = () => text(page, "#legend .value");
+  const box = await page.locator("#canvas").boundingBox();
+  await page.mouse.move(box.x + box.width - 30, box.y + 50);
+  await until("a value", async () => /\d/.test(await value()));
+  const first = await value();
+  await until("another value", async () => (await value()) !== first);
+  await page.mouse.move(0, 0);
+  await page.focus("#canvas");
+  await page.keyboard.press("ArrowLeft");
+  await sleep(200);
+  const chosen = await value();
+  await sleep(1000);
+  assert.equal(await value(), chosen, "it stays on the sample as long as that is there");
+  await until("another value", async () => (await value()) !== chosen);
+});
+
 test("of more series than there is room for, it is said how many more there are", async (t) => {
   const { uno, page } = await onBoard(t);
   const forty = (line) => Array.from({ length: 40 }, (_, index) => Math.round(100 * Math.sin(line / 9 + index))).join();

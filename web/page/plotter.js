@@ -19,7 +19,9 @@ export class Plotter {
   #span = 10;
   /** The time at which the picture stands still, or undefined. @type {number | undefined} */
   #still;
-  /** The row under the pointer, or undefined. @type {number | undefined} */
+  /** Where the pointer is, or undefined. @type {number | undefined} */
+  #pointer;
+  /** The row whose values are shown, if it is not the newest one. @type {number | undefined} */
   #row;
   /** @type {Set<string>} */
   #off = new Set();
@@ -54,8 +56,8 @@ export class Plotter {
     new ResizeObserver(() => this.#again()).observe(canvas);
     canvas.addEventListener("pointermove", (event) => this.#point(event.offsetX));
     canvas.addEventListener("pointerdown", (event) => this.#point(event.offsetX));
-    canvas.addEventListener("pointerleave", () => this.#leave());
-    canvas.addEventListener("blur", () => this.#leave());
+    canvas.addEventListener("pointerleave", () => this.#point());
+    canvas.addEventListener("blur", () => this.#point());
     canvas.addEventListener("keydown", (event) => this.#key(event));
   }
 
@@ -128,8 +130,9 @@ export class Plotter {
       if (!this.#off.has(name)) this.#curve(context, view, name, this.#colours[`series-${index % COLOURS + 1}`]);
     });
     context.restore();
+    this.#row = this.#chosen(view);
     this.#cross(context, view);
-    this.#tell();
+    this.#tell(this.#row ?? view.last - 1);
   }
 
   /** The picture with what its lines mean, as a PNG. @returns {Promise<Blob | null>} */
@@ -271,11 +274,22 @@ export class Plotter {
     context.stroke();
   }
 
+  /** The row under the pointer, or the one that was reached by keys, while it is in the picture. */
+  #chosen(view) {
+    if (this.#pointer === undefined) return (this.#row ?? -1) >= this.table.at(view.start) ? this.#row : undefined;
+    const t = view.start + (this.#pointer - this.#left) / view.width * this.span;
+    const row = this.table.at(t);
+    // The nearer one of the two.
+    const before = row > view.first && t - this.table.time(row - 1) < this.table.time(row) - t;
+    return Math.min(before ? row - 1 : row, view.last - 1);
+  }
+
   #cross(context, view) {
     const row = this.#row;
-    if (row === undefined || row < view.first || row >= view.last) return;
+    if (row === undefined) return;
     const t = this.table.time(row);
     const x = this.#x(view, t);
+    if (x < this.#left) return;
     context.strokeStyle = this.#colours.quiet;
     context.lineWidth = 1;
     context.beginPath();
@@ -302,8 +316,7 @@ export class Plotter {
   }
 
   /** Values of the legend, how many have no room there, and what a screen reader says of the picture. */
-  #tell() {
-    const row = this.#row ?? (this.paused ? this.#view().last : this.table.end) - 1;
+  #tell(row) {
     [...this.table.series.keys()].forEach((name, index) => {
       const { value } = this.#legend.get(name) ?? this.#item(name, index);
       const text = short(this.table.value(name, row));
@@ -347,18 +360,9 @@ export class Plotter {
     return parts;
   }
 
+  /** @param {number} [x] nothing where the pointer has left */
   #point(x) {
-    const view = this.#view();
-    if (this.table.end === 0) return;
-    const t = view.start + (x - this.#left) / view.width * this.span;
-    const row = this.table.at(t);
-    // The nearer one of the two.
-    const before = row > view.first && t - this.table.time(row - 1) < this.table.time(row) - t;
-    this.#row = Math.min(before ? row - 1 : row, view.last - 1);
-    this.#again();
-  }
-
-  #leave() {
+    this.#pointer = x;
     this.#row = undefined;
     this.#again();
   }
@@ -368,9 +372,10 @@ export class Plotter {
     if (step) {
       const view = this.#view();
       const row = (this.#row ?? view.last - 1) + step * (event.shiftKey ? 10 : 1);
-      this.#row = Math.max(view.first, Math.min(row, view.last - 1));
+      this.#pointer = undefined;
+      this.#row = Math.min(Math.max(row, this.table.at(view.start)), view.last - 1);
     } else if (event.key === "Escape") {
-      this.#row = undefined;
+      this.#point();
     } else if (event.key === " ") {
       document.getElementById("plot-pause")?.click();
     } else {
