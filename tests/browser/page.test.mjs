@@ -402,6 +402,19 @@ test("one of several ports is chosen, and stays chosen", async (t) => {
   assert.equal(await page.inputValue("#port"), "b");
 });
 
+test("from a port that does not exist a link leads to the first one", async (t) => {
+  const bridge = await start(t, ["--port", "a=sim", "--port", "b=sim:labels"]);
+  const page = await open(t, `${bridge.url}/?port=none`);
+  await until("the mistake", async () => (await state(page)) === "mistake");
+  assert.match(await text(page, "#state-text"), /ports\/a/);
+  assert.equal(await text(page, "#address"), bridge.url.replace("http", "ws"));
+  await page.screenshot({ path: shot("no-such-port") });
+  await page.click("#first a");
+  await isOpen(page);
+  assert.equal(await page.inputValue("#port"), "a");
+  assert.equal(await page.isVisible("#first"), false);
+});
+
 test("what is kept is saved", async (t) => {
   const { uno, page } = await onBoard(t);
   await uno.say("a:1\nb:2\n");

@@ -82,7 +82,7 @@ function greet(hello) {
   document.title = `${name} – serial-ws`;
   find("port-choice").hidden = hello.ports.length < 2;
   find("port").replaceChildren(...hello.ports.map((port) => new Option(port, port, false, port === name)));
-  find("example").textContent = `new WebSocket("${serial.url.replace(/\/$/, "")}").onmessage = (event) => console.log(event.data);`;
+  find("address").textContent = serial.url.replace(/\/$/, "");
   find("ending").disabled = settings.append !== "none";
   find("ending").title = settings.append === "none" ? "" : `The bridge adds an ending (--append ${settings.append})`;
   figures.heard = figures.greeted = Date.now();
@@ -98,6 +98,7 @@ function tell({ state, detail, hint }) {
   const remedy = readOnly && open ? "" : hint ?? "";
   find("remedy").textContent = remedy && `${remedy.replace(/[.]?$/, ".")}`;
   find("remedy").hidden = open || !remedy;
+  find("first").hidden = state !== "mistake";
   find("reset").disabled = !open || readOnly;
   find("release").hidden = state === "released";
   find("release").disabled = !serial.hello || readOnly || APART.includes(state);
@@ -356,5 +357,6 @@ for (const event of ["visibilitychange", "resume"]) {
   });
 }
 
+find("address").textContent = location.origin.replace("http", "ws");
 connect();
 setInterval(read, 1000);
