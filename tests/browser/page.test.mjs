@@ -179,6 +179,8 @@ test("of more series than there is room for, it is said how many more there are"
   await page.setViewportSize({ width: 1280, height: 480 });
   await sleep(200);
   await page.screenshot({ path: shot("forty-series") });
+  const { height } = await page.locator("#canvas").boundingBox();
+  assert.ok(height > 150, `the plot is ${height} pixels high`);
 });
 
 test("large numbers can be read, at the axis and in the legend", async (t) => {

@@ -5,7 +5,7 @@ import { GAP, MOST_PASSED, MOST_SAMPLES, scale } from "./series.js";
 
 /** Pixels around the plot: room for numbers at the left, at least, and the times below. */
 const LEFT = 58, RIGHT = 10, TOP = 10, BOTTOM = 24;
-/** Colours that there are, as --series-1 and so on. */
+/** Colours that there are, as --series-1 and so on; with dashes there are twice as many lines. */
 const COLOURS = 8;
 /** Steps between times on the axis, in seconds. */
 const TIME_STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300];
@@ -127,7 +127,7 @@ export class Plotter {
     context.rect(this.#left, 0, view.width, view.tall - BOTTOM);
     context.clip();
     [...table.series.keys()].forEach((name, index) => {
-      if (!this.#off.has(name)) this.#curve(context, view, name, this.#colours[`series-${index % COLOURS + 1}`]);
+      if (!this.#off.has(name)) this.#curve(context, view, name, index);
     });
     context.restore();
     this.#row = this.#chosen(view);
@@ -154,8 +154,12 @@ export class Plotter {
     let x = LEFT;
     [...this.table.series.keys()].forEach((name, index) => {
       if (this.#off.has(name)) return;
-      context.fillStyle = this.#colours[`series-${index % COLOURS + 1}`];
-      context.fillRect(x, 8, 16, 5);
+      this.#pen(context, index);
+      context.lineWidth = 5;
+      context.beginPath();
+      context.moveTo(x, 10.5);
+      context.lineTo(x + 16, 10.5);
+      context.stroke();
       context.fillStyle = this.#colours.ink;
       context.fillText(name, x + 22, 15);
       x += 40 + context.measureText(name).width;
@@ -225,11 +229,17 @@ export class Plotter {
     context.stroke();
   }
 
+  /** Makes lines look like those of the series with this index. */
+  #pen(context, index) {
+    context.strokeStyle = this.#colours[`series-${index % COLOURS + 1}`];
+    context.setLineDash(index < COLOURS ? [] : [7, 2]);
+  }
+
   /** Draws one series; where pixels hold many samples, their least and greatest. */
-  #curve(context, view, name, colour) {
+  #curve(context, view, name, index) {
     const column = this.table.series.get(name);
     if (!column) return;
-    context.strokeStyle = colour;
+    this.#pen(context, index);
     context.lineWidth = 1.8;
     context.lineJoin = "round";
     context.beginPath();
@@ -344,7 +354,7 @@ export class Plotter {
       return span;
     };
     const value = part("value", "");
-    button.append(part(`swatch s${index % COLOURS + 1}`, ""), part("name", name), value);
+    button.append(part(`swatch s${index % COLOURS + 1}${index < COLOURS ? "" : " dashed"}`, ""), part("name", name), value);
     button.addEventListener("click", () => {
       const off = this.#off.has(name);
       if (off) this.#off.delete(name);
