@@ -22,7 +22,7 @@ const find = (id) => document.getElementById(id);
 let framing = false;
 const log = new Log();
 const table = new Table();
-const monitor = new Monitor(log, { rows: find("rows"), newest: find("newest"), found: find("found") }, (following) => {
+const monitor = new Monitor(log, { rows: find("rows"), newest: find("newest"), found: find("found"), announced: find("announced") }, (following) => {
   press(find("pause"), !following);
   frame();
 });
