@@ -361,6 +361,7 @@ test("what a hostile device says is text", async (t) => {
   await until("the search", async () => (await rows(page)).length === 1);
   assert.equal(await page.locator("#rows mark").textContent(), "<script");
   assert.equal(await text(page, "#found"), "1 found");
+  await until("a screen reader to say so", async () => (await text(page, "#announced")) === "1 found");
 });
 
 test("text without line ends, and bytes, are shown", async (t) => {
@@ -451,6 +452,8 @@ for (const [name, look] of Object.entries(looks)) {
     if (violations.length > 0) t.diagnostic(violations.map(({ id }) => id).join(", "));
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert.ok(wide <= 0, `the page is ${wide} pixels too wide`);
+    const heights = await page.locator("#plotter .bar button").evaluateAll((buttons) => buttons.map((button) => button.offsetTop));
+    assert.equal(new Set(heights).size, 1, "the buttons of the plot are in one row");
     await page.screenshot({ path: shot(name), fullPage: name.startsWith("phone") });
   });
 }
