@@ -329,13 +329,14 @@ export class Plotter {
   #tell(row) {
     [...this.table.series.keys()].forEach((name, index) => {
       const { value } = this.#legend.get(name) ?? this.#item(name, index);
-      const text = short(this.table.value(name, row));
-      if (value.textContent !== text) value.textContent = text;
+      write(value, short(this.table.value(name, row)));
     });
     const { size } = this.table.passed;
     this.places.more.hidden = size === 0;
-    this.places.more.textContent = `and ${size}${size < MOST_PASSED ? "" : "+"} more`;
-    if (Date.now() - this.#said < 2000 && this.#row === undefined) return;
+    write(this.places.more, `and ${size}${size < MOST_PASSED ? "" : "+"} more`);
+    // At once for the keys only: under a pointer they change with each frame.
+    const reached = this.#row !== undefined && this.#pointer === undefined;
+    if (Date.now() - this.#said < 2000 && !reached) return;
     this.#said = Date.now();
     const values = [...this.table.series.keys()].map((name) => `${name} ${short(this.table.value(name, row))}`);
     this.places.canvas.setAttribute("aria-label", `Plot of ${values.join(", ")}`);
@@ -404,4 +405,9 @@ export class Plotter {
     this.#stale = true;
     this.changed();
   }
+}
+
+/** @param {HTMLElement} element @param {string} text */
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }
