@@ -65,10 +65,15 @@
     Remove-Item -Recurse -Force $folder
   }
 
-  $path = [Environment]::GetEnvironmentVariable('Path', 'User')
+  # Entries such as %JAVA_HOME%\bin must stay as they are, which the usual way would not leave them.
+  $key = Get-Item HKCU:\Environment
+  $path = $key.GetValue('Path', '', 'DoNotExpandEnvironmentNames')
   if (($path -split ';') -notcontains $bin) {
     $longer = (@($path -split ';') + $bin | Where-Object { $_ }) -join ';'
-    [Environment]::SetEnvironmentVariable('Path', $longer, 'User')
+    Set-ItemProperty HKCU:\Environment Path $longer -Type ExpandString
+    # Tells the programs that run, as setting any variable does.
+    [Environment]::SetEnvironmentVariable('serial-ws-installer', 'x', 'User')
+    [Environment]::SetEnvironmentVariable('serial-ws-installer', $null, 'User')
     Write-Host "serial-ws: added $bin to your Path, for windows that are opened from now on"
     $env:Path += ";$bin"
   }

@@ -40,8 +40,14 @@ main() {
   case :$PATH: in
     *:"$bin":*) say "try: serial-ws --port sim --open" ;;
     *)
-      say "$bin is not in your PATH yet. Put this line at the end of ~/.profile, then log in again:"
+      # The shell of macOS reads another file than those of Linux.
+      case ${SHELL-} in
+        */zsh) profile=.zprofile ;;
+        *) profile=.profile ;;
+      esac
+      say "$bin is not in your PATH yet. Put this line at the end of ~/$profile, then log in again:"
       say "  export PATH=\"$bin:\$PATH\""
+      say "or run it by its whole name: $bin/serial-ws --port sim --open"
       ;;
   esac
 }

@@ -68,7 +68,10 @@ for target in {x86_64,aarch64}-{unknown-linux-gnu,apple-darwin} arm-unknown-linu
   release "$target"
 done
 computer Linux x86_64 64 && installs x86_64-unknown-linux-gnu
-grep -q "not in your PATH" "$work/said" || fail "does not tell about the PATH"
+SHELL=/bin/bash run
+grep -q "at the end of ~/.profile" "$work/said" || fail "does not tell about the PATH"
+SHELL=/bin/zsh run
+grep -q "at the end of ~/.zprofile" "$work/said" || fail "does not tell about the PATH of zsh"
 run || fail "cannot replace what it installed"
 computer Linux aarch64 64 && installs aarch64-unknown-linux-gnu
 computer Linux aarch64 32 && installs arm-unknown-linux-gnueabihf

@@ -42,6 +42,10 @@ use hub::{Hub, State, Status};
 use port::{Closed, Held};
 use server::{Port, Server};
 
+/// Why --open opens nothing where all need a token.
+const LEFT_TO_YOU: &str = "--open leaves the browser to you: others on this computer could read the \
+    token in what it is started with. Open the page's address with ?token= and your token";
+
 /// Runs the bridge until `stop` is cancelled: clients have had their Close then, and ports are
 /// closed as far as the system lets them.
 ///
@@ -63,8 +67,10 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<Closed> {
     let server = Server::bind(config.server, shared.collect(), stop.clone())?;
     server.announce();
     sys::tell_service_manager("READY=1");
-    if let Some(address) = server.addresses().first().filter(|_| open) {
-        show(&format!("http://localhost:{}/", address.port()));
+    match server.page() {
+        Some(page) if open => show(&page),
+        None if open => tracing::warn!("{LEFT_TO_YOU}"),
+        _ => {}
     }
     let mut tasks = JoinSet::new();
     tasks.spawn(async {

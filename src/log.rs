@@ -1,14 +1,52 @@
 //! The log on standard error. Standard output is for results only.
+//!
+//! A terminal may stop taking text, by Ctrl-S or by a click into its window, and so may a program
+//! that reads the log. A thread of its own writes it, so that only the log waits for them.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
 use crate::cli::{LogArgs, LogFormat};
 use crate::sys;
 
+/// Texts that may wait to be written. What comes then is left out, and counted.
+const WAITING: usize = 1024;
+/// How long the end of the program waits for what is not written yet.
+const FLUSH_TIME: Duration = Duration::from_millis(100);
+
+/// The way to the thread that writes; nothing where there is none.
+static QUEUE: OnceLock<SyncSender<Entry>> = OnceLock::new();
+/// Texts that were left out since one was last written.
+static LEFT_OUT: AtomicUsize = AtomicUsize::new(0);
+
+/// What the thread takes.
+enum Entry {
+    Text(Vec<u8>),
+    /// To be answered when all before it is written.
+    Flush(SyncSender<()>),
+}
+
+/// Standard error, for what a running bridge tells: writing to it never waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Stderr;
+
 /// Starts logging.
 pub fn start(args: LogArgs) {
+    let (queue, entries) = sync_channel(WAITING);
+    let writer = thread::Builder::new().name("log".to_owned());
+    // Without a thread the log is written all the same.
+    if writer
+        .spawn(move || write(&entries, args.log_format))
+        .is_ok()
+    {
+        let _ = QUEUE.set(queue);
+    }
     let level = match args {
         LogArgs { quiet: true, .. } => LevelFilter::ERROR,
         LogArgs { verbose: 0, .. } => LevelFilter::INFO,
@@ -17,12 +55,65 @@ pub fn start(args: LogArgs) {
     };
     let log = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && sys::shows_colours())
+        .with_writer(|| Stderr)
+        .with_ansi(io::stderr().is_terminal() && sys::shows_colours())
         .with_target(false);
     match args.log_format {
         // Service managers add the time, and people at a terminal know it.
         LogFormat::Text => log.without_time().init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+}
+
+/// Waits until what was told is written, as long as somebody takes it.
+pub fn flush() {
+    let (written, is_written) = sync_channel(1);
+    let queue = QUEUE.get();
+    // A full queue means that nobody takes anything.
+    if queue.is_some_and(|queue| queue.try_send(Entry::Flush(written)).is_ok()) {
+        let _ = is_written.recv_timeout(FLUSH_TIME);
+    }
+}
+
+/// Writes the log, whether or not anybody is left to read it.
+fn write(entries: &Receiver<Entry>, format: LogFormat) {
+    for entry in entries {
+        match entry {
+            Entry::Text(text) => {
+                let left_out = LEFT_OUT.swap(0, Ordering::Relaxed);
+                if left_out > 0 {
+                    let _ = io::stderr().write_all(gap(left_out, format).as_bytes());
+                }
+                let _ = io::stderr().write_all(&text);
+            }
+            Entry::Flush(written) => {
+                let _ = written.send(());
+            }
+        }
+    }
+}
+
+/// What is in the log in place of what was left out.
+fn gap(left_out: usize, format: LogFormat) -> String {
+    let text = format!("left out here: {left_out} lines of the log, which nobody took");
+    match format {
+        LogFormat::Text => format!(" WARN {text}\n"),
+        LogFormat::Json => format!("{{\"level\":\"WARN\",\"message\":\"{text}\"}}\n"),
+    }
+}
+
+impl Write for Stderr {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        let Some(queue) = QUEUE.get() else {
+            return io::stderr().write(text);
+        };
+        if queue.try_send(Entry::Text(text.to_vec())).is_err() {
+            LEFT_OUT.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

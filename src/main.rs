@@ -1,6 +1,6 @@
 //! Parse, log, run, exit code.
 
-use std::io::stdout;
+use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use serial_ws::config::{self, Config, Told};
 use serial_ws::port::Closed;
 use serial_ws::print::print;
 use serial_ws::shutdown::Signals;
+use serial_ws::sys::StopSignal;
 use serial_ws::{completions, connect, doctor, lend, list, log, man, service, shutdown, sys};
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
@@ -20,10 +21,13 @@ const STOP_WITHIN: Duration = Duration::from_millis(1800);
 fn main() -> ExitCode {
     let told = Told::new(std::env::args_os()).unwrap_or_else(|error| error.exit());
     log::start(told.cli.log);
-    match run(told) {
+    let outcome = run(told);
+    log::flush();
+    match outcome {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("serial-ws: {error:#}");
+            // Nobody may be there to read it.
+            let _ = writeln!(stderr(), "serial-ws: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -119,8 +123,13 @@ async fn bridge(args: &BridgeArgs) -> Result<()> {
     match tokio::time::timeout(STOP_WITHIN, serving).await {
         Ok(served) => match served?? {
             Closed::Free => Ok(()),
-            Closed::Stuck => sys::end_by_signal(signal),
+            Closed::Stuck => end_by(signal),
         },
-        Err(_) => sys::end_by_signal(signal),
+        Err(_) => end_by(signal),
     }
+}
+
+fn end_by(signal: StopSignal) -> ! {
+    log::flush();
+    sys::end_by_signal(signal)
 }

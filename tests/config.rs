@@ -63,15 +63,11 @@ fn check(shown: &str, said: &str, from: &str) {
 
 #[tokio::test]
 async fn a_flag_counts_more_than_a_variable_the_file_and_a_default() {
-    let desk = Desk::new(
-        "order",
-        "port = 'sim:led'\nbaud = 115_200\nlan = true\nallow-host = []\n",
-    );
+    let desk = Desk::new("order", "port = 'sim:led'\nbaud = 115_200\nlan = true\n");
     let shown = desk.shown(&[], &[]).await;
     check(&shown, "port = \"sim:led\"", "class.toml:1");
     check(&shown, "baud = 115200", "class.toml:2");
     check(&shown, "lan = true", "class.toml:3");
-    check(&shown, "allow-host = []", "class.toml:4");
     check(&shown, "# data-bits = 8", "# default");
     check(
         &shown,
@@ -266,9 +262,25 @@ async fn a_file_that_is_named_and_cannot_be_read_is_told() {
     missing.with(2, "cannot read the configuration file no-such.toml: ");
     let missing = Program::run(&["--profile", "class"]).await;
     missing.with(2, "cannot read the configuration file ");
-    // As PowerShell writes it.
-    fs::write(desk.file(), b"\xff\xfeb\0=\0").expect("it can be written");
-    desk.config(&[], &[]).await.with(2, "Save it as UTF-8");
+    fs::write(desk.file(), b"web = \"gr\xfcn\"").expect("it can be written");
+    desk.config(&[], &[]).await.with(2, "UTF-8. Save it so");
+}
+
+#[tokio::test]
+async fn a_file_that_powershell_wrote_is_read() {
+    let desk = Desk::new("powershell", "");
+    let units = "\u{feff}baud = 300\r\n".encode_utf16();
+    let bytes: Vec<_> = units.flat_map(u16::to_le_bytes).collect();
+    fs::write(desk.file(), bytes).expect("it can be written");
+    check(&desk.shown(&[], &[]).await, "baud = 300", "class.toml:1");
+}
+
+#[tokio::test]
+async fn an_empty_list_leaves_the_default_in_force() {
+    let desk = Desk::new("empty", "port = []\nallow-host = []\n");
+    let shown = desk.shown(&[], &[]).await;
+    check(&shown, "# port = \"auto\"", "# default");
+    check(&shown, "# allow-host", "# default");
 }
 
 #[tokio::test]

@@ -106,9 +106,11 @@ pub fn json(data: &[u8]) {
     let Ok(text) = str::from_utf8(text) else {
         return;
     };
-    let object = serde_json::json!({ "type": "write", "text": text, "id": text }).to_string();
+    // However they are written, so many fit the 256 bytes of an identifier.
+    let id = serde_json::Value::from(text.chars().take(40).collect::<String>());
+    let object = serde_json::json!({ "type": "write", "text": text, "id": id }).to_string();
     let sent = Action::Write(ending.complete(Bytes::copy_from_slice(text.as_bytes())));
-    let sent = Input::Action(sent, Some(text.into()));
+    let sent = Input::Action(sent, Some(id.to_string().into()));
     assert_eq!(view.decode(Message::text(object), ending), sent);
 
     match view.decode(Message::text(text), ending) {

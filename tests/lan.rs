@@ -52,6 +52,21 @@ async fn other_computers_need_the_token_that_is_kept() {
         .await;
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn where_no_token_can_be_kept_a_way_to_give_one_is_named() {
+    if is_for_windows() {
+        return skip("Windows has no folder in which not even its owner can write");
+    }
+    let arguments = ["--port", "sim", "--lan", "--listen", "127.0.0.1:0"];
+    let variables = [("XDG_CONFIG_HOME", "/proc/nothing")];
+    let program = Program::start_with(&arguments, &variables);
+    let bridge = Bridge::of(program, 1).await;
+    bridge.program.said("give one of your own: --token").await;
+    let log = bridge.program.log().join("\n");
+    assert!(!log.contains("need the token in"), "{log}");
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn the_file_of_the_token_is_ours_alone() {
@@ -84,6 +99,27 @@ async fn the_terminal_shows_the_address_and_a_code() {
         .await;
     bridge.program.said("█").await;
     bridge.program.said("not encrypted").await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_address_with_a_token_full_of_signs_works() {
+    const SIGNS: &str = "a+b&c#d%25=e/?~";
+    let arguments = ["--port", "sim", "--listen", "127.0.0.1:0"];
+    let variables = [("SERIAL_WS_TOKEN", SIGNS)];
+    let (program, _keys) = Program::start_at_a_terminal(&arguments, &variables);
+    let bridge = Bridge::of(program, 1).await;
+    let shown = bridge.program.said("/?token=").await;
+    let (place, target) = shown
+        .trim()
+        .split_at(shown.trim().find("/?").expect("it was said"));
+    assert_eq!(
+        place,
+        format!("http://localhost:{}", bridge.address().port())
+    );
+    let reply = bridge.get(target).await;
+    let cookie = reply.header("Set-Cookie").expect("there is a cookie");
+    assert!(cookie.contains(&format!("={SIGNS};")), "{cookie}");
 }
 
 #[tokio::test]
@@ -124,6 +160,43 @@ async fn a_page_keeps_the_token_in_a_cookie() {
 }
 
 #[tokio::test]
+async fn hello_tells_our_own_page_elsewhere_that_it_may_connect() {
+    let Some(network) = Network::new("hello", &[]).await else {
+        return;
+    };
+    let name = format!("serial-ws-{}", network.at.port());
+    for (token, is_allowed) in [(kept(&network.home), true), ("old".to_owned(), false)] {
+        let cookie = format!("{name}={token}");
+        // Browsers name no origin when a page asks where it came from.
+        let reply = http(network.at, "GET", "/hello", &[("Cookie", &cookie)]).await;
+        assert_eq!(reply.json()["allowed"], is_allowed, "{reply:?}");
+    }
+    let reply = http(network.at, "GET", "/hello", &[]).await;
+    assert_eq!(reply.json()["allowed"], false, "{reply:?}");
+}
+
+#[tokio::test]
+async fn an_old_cookie_keeps_nobody_out() {
+    let Some(network) = Network::new("old-cookie", &[]).await else {
+        return;
+    };
+    let at = network.at;
+    let here = SocketAddr::from(([127, 0, 0, 1], at.port()));
+    let cookie = format!("serial-ws-{}=of-an-earlier-token", at.port());
+    let old = ("Cookie", cookie.as_str());
+    assert_eq!(http(here, "GET", "/", &[old]).await.status, 200);
+    // A page that was left open tries again and again.
+    let own = format!("http://{at}");
+    for _ in 0..10 {
+        let reply = upgrade(at, "/", &[old, ("Origin", &own)]).await;
+        assert_eq!(reply.status, 401, "{reply:?}");
+    }
+    let target = format!("/?token={}", kept(&network.home));
+    let reply = http(at, "GET", &target, &[old]).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+}
+
+#[tokio::test]
 async fn others_may_be_let_in_to_read_only() {
     let Some(network) = Network::new("read-only", &["--lan-read-only"]).await else {
         return;
@@ -143,10 +216,28 @@ async fn others_may_be_let_in_to_read_only() {
 }
 
 #[tokio::test]
+async fn a_page_that_may_only_read_may_do_no_more_with_the_token() {
+    let bridge = with_own_token(&["--allow-origin", "https://screen.example,read-only"]).await;
+    let target = format!("/?view=json&latest=1&token={TOKEN}");
+    for (origin, is_read_only) in [
+        ("https://screen.example", true),
+        ("http://localhost", false),
+    ] {
+        let mut client = Client::open(bridge.address(), &target, &[("Origin", origin)]).await;
+        let hello = client.json_of("hello").await;
+        assert_eq!(
+            hello["port"]["settings"]["readOnly"], is_read_only,
+            "{hello}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn wrong_tokens_are_slowed_down() {
     let bridge = with_own_token(&[]).await;
-    for _ in 0..5 {
-        let reply = http(bridge.address(), "GET", "/api/status?token=wrong", &[]).await;
+    for n in 0..5 {
+        let target = format!("/api/status?token=wrong{n}");
+        let reply = http(bridge.address(), "GET", &target, &[]).await;
         assert_eq!(reply.status, 401, "{reply:?}");
     }
     for guess in ["wrong", TOKEN] {

@@ -7,7 +7,10 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::support::{Bridge, RawSocket, bare, is_emulated, upgrade, within};
+use crate::support::network::{Network, kept};
+use crate::support::{
+    Bridge, Client, RawSocket, bare, http, is_emulated, request, upgrade, within,
+};
 #[cfg(unix)]
 use crate::support::{Program, is_for_windows, skip};
 
@@ -94,6 +97,73 @@ async fn silent_connections_keep_nobody_out() {
 }
 
 #[tokio::test]
+async fn many_who_come_at_once_are_all_let_in() {
+    const CROWD: usize = 150;
+    let bridge = simulated(&[]).await;
+    let mut crowd = tokio::task::JoinSet::new();
+    for _ in 0..CROWD {
+        crowd.spawn(RawSocket::open(bridge.address(), "/"));
+    }
+    assert_eq!(crowd.join_all().await.len(), CROWD);
+}
+
+#[tokio::test]
+async fn a_download_is_not_cut_off_by_those_who_come_later() {
+    let folder = Large::new("download");
+    let bridge = simulated(&["--web", folder.path()]).await;
+    let mut download = download(bridge.address(), &[]).await;
+    let mut first = [0; 1000];
+    let read = within("the beginning", download.read_exact(&mut first)).await;
+    read.expect("it has begun");
+    let mut silent = Vec::new();
+    for _ in 0..2 * MOST_UNFINISHED {
+        silent.push(connect(bridge.address()).await);
+    }
+    assert_eq!(bridge.get("/healthz").await.status, 200);
+    let mut rest = Vec::new();
+    let read = within("the end of the download", download.read_to_end(&mut rest)).await;
+    read.expect("it is not cut off");
+    assert!(
+        first.len() + rest.len() > Large::SIZE,
+        "{} bytes",
+        rest.len()
+    );
+}
+
+#[tokio::test]
+async fn another_computer_is_told_when_it_asks_for_too_much_at_once() {
+    /// The limit of the program, and what is beyond it.
+    const ANSWERED: usize = 32;
+    const MORE: usize = 3;
+    let folder = Large::new("crowd");
+    let Some(network) = Network::new("crowd", &["--web", folder.path()]).await else {
+        return;
+    };
+    let token = kept(&network.home);
+    let bearer = format!("Bearer {token}");
+    let mut downloads = Vec::new();
+    for _ in 0..ANSWERED + MORE {
+        downloads.push(download(network.at, &[("Authorization", &bearer)]).await);
+    }
+    let mut answered = 0;
+    for download in &mut downloads {
+        let mut line = [0; 12];
+        let read = within("an answer", download.read_exact(&mut line)).await;
+        read.expect("there is an answer");
+        answered += usize::from(line == *b"HTTP/1.1 200");
+    }
+    assert_eq!(answered, ANSWERED);
+    network.bridge.program.said("try again").await;
+    // Its clients are let in all the same, and so is who else asks.
+    Client::open(network.at, &format!("/?token={token}"), &[])
+        .await
+        .text()
+        .await;
+    let here = SocketAddr::from(([127, 0, 0, 1], network.at.port()));
+    assert_eq!(http(here, "GET", "/healthz", &[]).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_silent_connection_ends_by_itself() {
     let bridge = simulated(&[]).await;
     for start in [&b""[..], b"GET / HTTP/1.1\r\nHost: localhost\r\nX: "] {
@@ -161,6 +231,43 @@ async fn a_head_over_the_limits_is_told_so() {
         upgrade(bridge.address(), "/", &[("X", &long)]).await.status,
         431
     );
+}
+
+/// A folder with a file that no buffers hold, which goes with the test.
+struct Large(std::path::PathBuf);
+
+impl Large {
+    const SIZE: usize = 16 << 20;
+
+    fn new(name: &str) -> Self {
+        let name = format!("serial-ws-{name}-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).expect("folders can be made");
+        let file = std::fs::File::create(folder.join("large.bin")).expect("files can be made");
+        file.set_len(Self::SIZE as u64).expect("files can be long");
+        Self(folder)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("the path is text")
+    }
+}
+
+impl Drop for Large {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Asks for the large file.
+async fn download(at: SocketAddr, headers: &[(&str, &str)]) -> TcpStream {
+    let mut stream = connect(at).await;
+    let request = request(at, "GET", "/large.bin", headers);
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("it is taken");
+    stream
 }
 
 async fn connect(at: SocketAddr) -> TcpStream {

@@ -23,6 +23,7 @@ async fn a_query_that_makes_no_sense_is_refused_on_the_socket() {
         "history=many",
         "view=json&since=yesterday",
         "latest=soon",
+        "latest=1e-19",
         "append=tab",
     ] {
         let (code, reason) = bridge.client(&format!("/?{query}")).await.closed().await;

@@ -44,6 +44,8 @@ mod web; // the built-in page, the folder of --web, --open
 // The program as a whole.
 mod config; // the file with settings
 mod doctor;
+#[cfg(unix)] // a terminal of our own
+mod log; // what stops taking or reading it
 mod manual; // pages and completions for other programs
 mod memory;
 mod readme; // what it shows is what the program says

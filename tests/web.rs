@@ -4,6 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::support::{Bridge, Program, http, is_for_windows, skip};
+#[cfg(unix)]
+use crate::support::{network, until};
 
 /// A folder that goes with the test.
 struct Folder(PathBuf);
@@ -210,36 +212,84 @@ async fn a_folder_that_is_not_there_is_wrong_usage() {
 #[cfg(unix)]
 #[tokio::test]
 async fn open_shows_the_page_in_the_browser() {
-    use std::os::unix::fs::PermissionsExt;
+    let browser = Browser::new("open");
+    let (bridge, shown) = browser.started(&["--listen", "127.0.0.1:0"]).await;
+    let port = bridge.address().port();
+    assert_eq!(shown, format!("http://localhost:{port}/"));
+}
 
-    let folder = Folder::new(
-        "open",
-        &[("xdg-open", "#!/bin/sh\necho \"$1\" > \"$0.shown\"\n")],
-    );
-    let opener = folder.0.join("xdg-open");
-    fs::set_permissions(&opener, fs::Permissions::from_mode(0o755))
-        .expect("it can be made a program");
-    fs::copy(&opener, folder.0.join("open")).expect("it has the name of macOS too");
-    let path = folder.0.to_str().expect("the path is text");
-    let program = Program::start_with(
-        &["--port", "sim", "--listen", "127.0.0.1:0", "--open"],
-        &[("PATH", path)],
-    );
-    let listening = program.said("listening on").await;
-    let port: String = listening
-        .rsplit(':')
-        .next()
-        .into_iter()
-        .flat_map(str::chars)
-        .take_while(char::is_ascii_digit)
-        .collect();
-    let shown = crate::support::until("the browser to be opened", async || {
-        ["xdg-open.shown", "open.shown"]
-            .iter()
-            .find_map(|name| fs::read_to_string(folder.0.join(name)).ok())
-            .filter(|text| text.ends_with('\n'))
-    });
-    assert_eq!(shown.await.trim(), format!("http://localhost:{port}/"));
+#[cfg(unix)]
+#[tokio::test]
+async fn open_shows_the_page_where_it_listens_with_the_token_that_is_needed_there() {
+    let Some(address) = network::address() else {
+        return skip("this computer is in no network");
+    };
+    let browser = Browser::new("open-lan");
+    let listen = format!("{address}:0");
+    let (bridge, shown) = browser.started(&["--listen", &listen]).await;
+    let at = bridge.address();
+    let token = network::kept(&browser.0.0);
+    assert_eq!(shown, format!("http://{at}/?token={token}"));
+    let page = format!("(look at http://{at}/)");
+    bridge.program.said(&page).await;
+    let path = shown.strip_prefix(&format!("http://{at}"));
+    let reply = http(at, "GET", path.expect("it was just compared"), &[]).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_token_of_ones_own_is_not_in_what_a_browser_is_started_with() {
+    let browser = Browser::new("open-token");
+    let token = browser.0.0.join("secret");
+    browser.0.write("secret", "correct-horse-battery");
+    let token = token.to_str().expect("the path is text");
+    let arguments = ["--listen", "127.0.0.1:0", "--token", token];
+    let program = browser.start(&arguments);
+    program.said("--open leaves the browser to you").await;
+    assert_eq!(browser.shown(), None);
+}
+
+/// A folder with what stands for the browser, and for the configuration.
+#[cfg(unix)]
+struct Browser(Folder);
+
+#[cfg(unix)]
+impl Browser {
+    fn new(name: &str) -> Self {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = Folder::new(name, &[]);
+        // The name of macOS too.
+        for name in ["xdg-open", "open"] {
+            folder.write(name, "#!/bin/sh\necho \"$1\" > \"$0.shown\"\n");
+            fs::set_permissions(folder.0.join(name), fs::Permissions::from_mode(0o755))
+                .expect("it can be made a program");
+        }
+        Self(folder)
+    }
+
+    fn start(&self, arguments: &[&str]) -> Program {
+        let path = self.0.0.to_str().expect("the path is text");
+        let variables = [("PATH", path), ("XDG_CONFIG_HOME", path), ("HOME", path)];
+        Program::start_with(
+            &[&["--port", "sim", "--open"], arguments].concat(),
+            &variables,
+        )
+    }
+
+    /// A bridge, and the address that is opened.
+    async fn started(&self, arguments: &[&str]) -> (Bridge, String) {
+        let bridge = Bridge::of(self.start(arguments), 1).await;
+        let shown = until("the browser to be opened", async || self.shown()).await;
+        (bridge, shown)
+    }
+
+    fn shown(&self) -> Option<String> {
+        let mut shown = ["xdg-open.shown", "open.shown"].into_iter();
+        let text = shown.find_map(|name| fs::read_to_string(self.0.0.join(name)).ok())?;
+        text.strip_suffix('\n').map(str::to_owned)
+    }
 }
 
 #[tokio::test]

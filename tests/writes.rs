@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Value, json};
 
-use crate::support::{Bridge, Client, Pair};
+use crate::support::{Bridge, Client, Pair, until};
 
 #[tokio::test]
 async fn a_text_message_reaches_the_device_as_it_is() {
@@ -108,6 +108,31 @@ async fn json_that_is_not_json_is_answered_and_the_client_stays() {
     assert_eq!(client.json_of("ack").await["id"], 4);
     // Nothing of all that reached the device.
     pair.device.expect("x").await;
+}
+
+#[tokio::test]
+async fn an_id_has_256_bytes_and_more_is_refused() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut client = json_client(&bridge).await;
+    // With its quotes, the longest that there may be.
+    let longest = "x".repeat(254);
+    for (text, id) in [
+        ("a", json!(longest.clone() + "x")),
+        ("b", json!(vec![json!([]); 20_000])),
+    ] {
+        client
+            .send_json(json!({"type": "write", "text": text, "id": id}))
+            .await;
+        let error = client.json_of("error").await;
+        assert!(error["error"].as_str().unwrap().contains("256"), "{error}");
+        assert_eq!(error.get("id"), None);
+    }
+    client
+        .send_json(json!({"type": "write", "text": "c", "id": longest}))
+        .await;
+    assert_eq!(client.json_of("ack").await["id"], longest);
+    pair.device.expect("c").await;
 }
 
 #[tokio::test]
@@ -272,6 +297,28 @@ async fn a_read_only_bridge_tells_json_clients_and_drops_what_others_send() {
     let bridge = Bridge::on(&mut pair, &[]).await;
     bridge.client("/").await.send("mark").await;
     pair.device.expect("mark").await;
+}
+
+#[tokio::test]
+async fn what_is_dropped_is_said_once_a_minute_for_each_port() {
+    const DROPPED: u64 = 9;
+    let ports = ["--port", "one=sim", "--port", "two=sim", "--read-only"];
+    let bridge = Bridge::start(&ports).await;
+    for port in ["one", "two"] {
+        let mut client = bridge.client(&format!("/ports/{port}")).await;
+        for _ in 0..DROPPED {
+            client.send("on").await;
+        }
+        until("all to be dropped", async || {
+            let refused = bridge.port(port).await["counters"]["refused"].as_u64();
+            (refused == Some(DROPPED)).then_some(())
+        })
+        .await;
+    }
+    bridge.program.said("port=\"two\"").await;
+    let log = bridge.program.log();
+    let said = log.iter().filter(|line| line.contains("dropped")).count();
+    assert_eq!(said, 2, "{log:#?}");
 }
 
 /// Set in every byte of a signed message but the last.

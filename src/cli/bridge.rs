@@ -64,7 +64,7 @@ pub struct BridgeArgs {
 #[command(next_help_heading = "Clients")]
 pub struct ServeArgs {
     /// Address to listen on; may be given several times [default: 127.0.0.1:8080 and [::1]:8080]
-    #[arg(short, long, value_name = "ADDR:PORT")]
+    #[arg(short, long, value_name = "ADDR:PORT", value_parser = address)]
     pub listen: Vec<SocketAddr>,
 
     /// Folder to serve at / instead of the built-in page, which stays at /_serial-ws/
@@ -208,4 +208,16 @@ impl PortArgs {
             .into_iter()
             .find_map(|(given, view)| given.then_some(view))
     }
+}
+
+/// Reads an address to listen on.
+fn address(typed: &str) -> Result<SocketAddr, String> {
+    typed.parse().map_err(|_| {
+        let port = typed
+            .rsplit(':')
+            .next()
+            .filter(|port| port.parse::<u16>().is_ok());
+        let port = port.unwrap_or("8080");
+        format!("write it like 127.0.0.1:{port}, or 0.0.0.0:{port} for other computers too")
+    })
 }

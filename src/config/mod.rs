@@ -7,6 +7,7 @@ mod port;
 mod said;
 mod server;
 mod show;
+mod text;
 mod told;
 
 use std::collections::HashSet;
@@ -17,6 +18,7 @@ use clap::error::ErrorKind;
 
 use crate::cli::{BridgeArgs, Cli};
 use crate::hub::Limits;
+use crate::log;
 use crate::port::PortConfig;
 use crate::server::ServerConfig;
 
@@ -66,6 +68,7 @@ impl Config {
 
 /// Ends the program with clap's exit code for wrong usage, saying `error`.
 pub fn exit_with_usage(error: &anyhow::Error) -> ! {
+    log::flush();
     Cli::command()
         .error(ErrorKind::ValueValidation, format!("{error:#}"))
         .exit()

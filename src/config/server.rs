@@ -1,11 +1,11 @@
 //! What is meant by the flags of the list "Clients".
 
-use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::text;
 use crate::cli::{ServeArgs, Tls};
 use crate::server::{Rights, ServerConfig, TlsConfig, Token, as_browsers_write, host_name};
 
@@ -84,15 +84,18 @@ fn tls(args: &ServeArgs) -> Result<Option<TlsConfig>> {
 
 /// Reads the operator's own secret from `file`, or else from its variable.
 fn own_token(file: Option<&Path>) -> Result<Option<Token>> {
-    let (from, text) = match (file, std::env::var(TOKEN_VARIABLE)) {
+    let (from, text) = match (file, std::env::var_os(TOKEN_VARIABLE)) {
         (Some(file), _) => {
             let from = format!("--token {}", file.display());
-            let text =
-                fs::read_to_string(file).with_context(|| format!("{from}: cannot read it"))?;
+            let text = text::read(file).with_context(|| format!("{from}: cannot read it"))?;
             (from, text)
         }
-        (None, Ok(text)) => (TOKEN_VARIABLE.to_owned(), text),
-        (None, Err(_)) => return Ok(None),
+        // What is no text has characters that are refused.
+        (None, Some(text)) => (
+            TOKEN_VARIABLE.to_owned(),
+            text.to_string_lossy().into_owned(),
+        ),
+        (None, None) => return Ok(None),
     };
     let token = text.trim();
     ensure!(

@@ -66,11 +66,13 @@ impl Told {
         let from = |line: usize| format!("{}:{line}", path.display());
         if !flag.get_action().takes_values() {
             let value = times(said.values.len());
-            return Some(rows(name, &[(value, from(said.line))], &from(said.line)));
+            return Some(rows(name, &[(value, from(said.line))]));
         }
         let values = said.values.iter();
         let values = values.filter_map(|value| Some((quoted(&value.typed()?), from(value.line))));
-        Some(rows(name, &values.collect::<Vec<_>>(), &from(said.line)))
+        let values: Vec<_> = values.collect();
+        // An empty list leaves the default in force.
+        (!values.is_empty()).then(|| rows(name, &values))
     }
 
     fn not_in_file(&self, flag: &Arg, command: &Command, config: &Config) -> String {
@@ -89,7 +91,7 @@ impl Told {
         };
         let values = self.values(flag).into_iter();
         let values: Vec<_> = values.map(|value| (value, from.clone())).collect();
-        rows(name, &values, &from)
+        rows(name, &values)
     }
 
     /// The values of a flag that was given.
@@ -160,9 +162,8 @@ fn list(values: &[String]) -> String {
 }
 
 /// What is said of a flag: its values, each with the place that it comes from.
-fn rows(name: &str, values: &[(String, String)], from: &str) -> String {
+fn rows(name: &str, values: &[(String, String)]) -> String {
     match values {
-        [] => row(&format!("{name} = []"), from),
         [(value, from)] => row(&format!("{name} = {value}"), from),
         values => {
             let items = values.iter();

@@ -3,8 +3,7 @@
 //! a default. What the file says is put among the flags, so that it means the same there.
 
 use std::ffi::OsString;
-use std::fs;
-use std::io::ErrorKind as IoErrorKind;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
@@ -13,7 +12,7 @@ use clap::{ArgMatches, Command, CommandFactory, Error, FromArgMatches, ValueHint
 
 use super::said::{Mistake, Said};
 use super::server::TOKEN_VARIABLE;
-use super::{check, file, names};
+use super::{check, file, names, text};
 use crate::cli::Cli;
 use crate::sys;
 
@@ -163,26 +162,22 @@ fn find(matches: &ArgMatches, usual: Option<PathBuf>) -> Result<Option<(PathBuf,
         return Ok(None);
     };
     let is_needed = named.is_some() || matches.contains_id("profile");
-    match fs::read_to_string(&path) {
+    match text::read(&path) {
         Ok(text) => Ok(Some((path, text))),
         Err(error) if is_missing(&error) && !is_needed => Ok(None),
         Err(error) => {
-            let hint = match error.kind() {
-                IoErrorKind::InvalidData => ". Save it as UTF-8",
-                _ => "",
-            };
             let path = path.display();
             Err(raw(format!(
-                "cannot read the configuration file {path}: {error}{hint}"
+                "cannot read the configuration file {path}: {error}"
             )))
         }
     }
 }
 
-fn is_missing(error: &std::io::Error) -> bool {
+fn is_missing(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        IoErrorKind::NotFound | IoErrorKind::NotADirectory
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
     )
 }
 

@@ -94,5 +94,11 @@ fn listen_error(error: io::Error, address: SocketAddr) -> anyhow::Error {
             "cannot listen on {address}: permission denied. Choose another: --listen {other}"
         );
     }
+    if error.kind() == io::ErrorKind::AddrNotAvailable {
+        return anyhow::anyhow!(
+            "cannot listen on {address}: this computer does not have that address. To listen on \
+             all that it has: --listen 0.0.0.0:{port}"
+        );
+    }
     anyhow::Error::new(error).context(format!("cannot listen on {address}"))
 }

@@ -5,6 +5,7 @@ mod config;
 mod door;
 mod http;
 mod listen;
+mod places;
 mod route;
 mod socket;
 #[cfg(feature = "tls")]
@@ -13,7 +14,7 @@ mod transport;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -28,12 +29,12 @@ use crate::hub::{Hub, MOST_WAITING};
 use crate::settings::Settings;
 use crate::sys;
 
-use accept::Unfinished;
 use door::crowd::Crowd;
 use door::guesses::Guesses;
 use door::operator::{MOST_QUESTIONS, Operator};
-use door::{Caller, Peer, Policy, Verdict, ask, lan};
+use door::{Caller, Peer, Policy, Verdict, ask, lan, names};
 use http::{api, warn_of_hidden};
+use places::Places;
 
 pub use config::{ServerConfig, TlsConfig};
 pub use door::Rights;
@@ -66,7 +67,7 @@ pub struct App {
     /// Random for each start of the program.
     run: String,
     started: Instant,
-    unfinished: Unfinished,
+    places: Places,
     clients: AtomicUsize,
     /// Those of other computers.
     crowd: Crowd,
@@ -92,16 +93,42 @@ impl App {
         self.config.tls.is_some()
     }
 
+    /// The address of the page at this listener as it is reached from this computer, with the
+    /// secret where it is needed.
+    fn page(&self, listener: SocketAddr, token: Option<&Token>) -> String {
+        let ip = listener.ip().to_canonical();
+        let is_local = ip.is_unspecified() || names::is_loopback(&ip.to_string());
+        let place = match is_local {
+            true => format!("localhost:{}", listener.port()),
+            false => listener.to_string(),
+        };
+        let token = token.filter(|_| self.policy.token_for_all || !is_local);
+        self.url(&place, is_local, token)
+    }
+
+    /// The address of the page at `place`, a name with its port.
+    fn url(&self, place: &str, is_local: bool, token: Option<&Token>) -> String {
+        let scheme = match self.is_encrypted() && !is_local {
+            true => "https",
+            false => "http",
+        };
+        let query = token.map(|token| format!("?token={}", token.in_address()));
+        format!("{scheme}://{place}/{}", query.unwrap_or_default())
+    }
+
     /// Decides on a request.
     fn decide(&self, caller: Caller<'_>) -> Verdict {
-        let (address, now) = (caller.peer.remote, Instant::now());
-        if self.policy.looks_at_key(caller) && self.guesses.are_over(address, now) {
+        let (computer, now) = (caller.peer.computer(), Instant::now());
+        let secret = self.policy.shown_secret(caller);
+        if secret.is_some() && self.guesses.are_over(computer, now) {
             return Verdict::Refuse(door::too_many_guesses());
         }
         let answers = |answers: &_| self.policy.decide(caller, answers);
         let verdict = self.operator.with_answers(answers);
-        if matches!(&verdict, Verdict::Refuse(refusal) if refusal.is_guess) {
-            self.guesses.count(address, now);
+        if let (Verdict::Refuse(refusal), Some(secret)) = (&verdict, secret)
+            && refusal.is_guess
+        {
+            self.guesses.count(computer, &secret, now);
         }
         verdict
     }
@@ -125,20 +152,6 @@ impl Port {
             format!("{size} bytes need {seconds} s at {baud} baud; {MOST_WAITING} may wait")
         } else {
             format!("{waiting} bytes of yours wait for the device already; {MOST_WAITING} may wait")
-        }
-    }
-
-    /// Tells the operator that something a client sent was dropped.
-    pub fn note_refusal(&self, reason: &str) {
-        // One line for the first, and then for every doubling: a page may send at every frame.
-        let count = self.hub.counters.refused.load(Ordering::Relaxed) + 1;
-        if count.is_power_of_two() {
-            tracing::warn!(
-                port = self.name,
-                count,
-                reason,
-                "dropped what a client sent"
-            );
         }
     }
 }
@@ -177,7 +190,7 @@ impl Server {
             tls,
             run: random_name(),
             started: Instant::now(),
-            unfinished: Unfinished::default(),
+            places: Places::default(),
             clients: AtomicUsize::new(0),
             crowd: Crowd::default(),
             turned_away: AtomicUsize::new(0),
@@ -204,21 +217,29 @@ impl Server {
     pub fn announce(&self) {
         let addresses = self.addresses();
         for address in &addresses {
-            let port = address.port();
-            tracing::info!("listening on ws://{address}/ (look at http://localhost:{port}/)");
+            let page = self.app.page(*address, None);
+            tracing::info!("listening on ws://{address}/ (look at {page})");
         }
-        let App { policy, config, .. } = &*self.app;
-        if let Some(token) = &policy.token {
-            let scheme = match self.app.is_encrypted() && policy.lan.is_some() {
-                true => "https",
-                false => "http",
-            };
-            lan::show(scheme, &addresses, token, policy.lan.is_some());
-            let file = lan::token_file().filter(|_| config.token.is_none());
-            if let Some(file) = file {
-                tracing::info!("other computers need the token in {}", file.display());
+        let policy = &self.app.policy;
+        let (Some(token), Some(first)) = (&policy.token, addresses.first()) else {
+            return;
+        };
+        match policy.lan {
+            Some(_) => {
+                let place = lan::reachable(&addresses);
+                lan::show(&self.app.url(&place, false, Some(token)), true);
             }
+            None => lan::show(&self.app.page(*first, Some(token)), false),
         }
+    }
+
+    /// The address of the page, for a browser of this computer. None where it would have the
+    /// operator's own secret: everybody here can read what programs are started with.
+    pub fn page(&self) -> Option<String> {
+        let App { policy, .. } = &*self.app;
+        let first = self.addresses().first().copied();
+        let first = first.filter(|_| !policy.token_for_all)?;
+        Some(self.app.page(first, policy.token.as_ref()))
     }
 
     /// Serves one connection between two addresses that came by no listener. Unless it is TCP, it
@@ -227,8 +248,10 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let peer = Peer::new(remote, local, false);
-        accept::serve(stream, peer, self.router.clone()).await;
+        let peer = Peer::new(remote, local);
+        let (ticket, _) = self.app.places.take(peer.computer()).await;
+        accept::serve(stream, peer, ticket, self.router.clone()).await;
+        self.app.places.free(ticket);
     }
 
     /// Serves until the program stops; returns when all clients have had their Close.

@@ -19,6 +19,9 @@ const LONGEST_LIST: usize = 50;
 /// The fastest that `?latest=` sends, in messages per second.
 const FASTEST: f64 = 1000.0;
 
+/// The longest time between two messages of `?latest=`.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// What a request for `path` is for.
 pub fn purpose(path: &str, wants_upgrade: bool) -> Purpose {
     match path {
@@ -220,10 +223,10 @@ fn since(value: &str, run: &str, wishes: &mut Wishes) -> Result<(), Mistake> {
 fn interval(value: &str) -> Result<Duration, Mistake> {
     let rate: f64 = value.parse().unwrap_or(f64::NAN);
     let interval = Duration::try_from_secs_f64(1.0 / rate);
-    if let (true, Ok(interval)) = (rate <= FASTEST, interval) {
-        return Ok(interval);
+    match interval {
+        Ok(interval) if rate <= FASTEST && interval <= LONGEST_INTERVAL => Ok(interval),
+        _ => Err(Mistake::query(format!(
+            "latest is messages per second, up to {FASTEST} and at least one a day, such as latest=30"
+        ))),
     }
-    Err(Mistake::query(format!(
-        "latest is messages per second, up to {FASTEST}, such as latest=30"
-    )))
 }

@@ -85,7 +85,11 @@ pub fn launchd(folder: &Path, program: &Path, flags: &Flags) -> Result<Recipe> {
     let shown_path = quote::shell(&path.to_string_lossy());
     Ok(Recipe {
         system: "macOS",
-        command: format!("launchctl bootstrap gui/$(id -u) {shown_path}"),
+        // What is loaded under this name already, with other flags, has to go first.
+        command: format!(
+            "launchctl bootout gui/$(id -u)/{LABEL} 2>/dev/null; sleep 1\n\
+             launchctl bootstrap gui/$(id -u) {shown_path}"
+        ),
         path,
         text,
     })
@@ -104,7 +108,8 @@ pub fn startup_folder(folder: &Path, program: &Path, flags: &Flags) -> Result<Re
     let text = format!("@echo off\nchcp 65001 >nul\nstart \"serial-ws\" /min {command}\n");
     Ok(Recipe {
         system: "Windows",
-        command: format!("\"{}\"", path.display()),
+        // Alike in the old shell and in PowerShell.
+        command: format!("cmd /c \"{}\"", path.display()),
         path,
         text,
     })
@@ -172,8 +177,8 @@ mod tests {
         let log = "<string>/Users/ana/Library/Logs/serial-ws.log</string>";
         assert!(recipe.text.contains(log), "{}", recipe.text);
         let command =
-            "launchctl bootstrap gui/$(id -u) '/Users/ana/Library/LaunchAgents/serial-ws.plist'";
-        assert_eq!(recipe.command, command);
+            "\nlaunchctl bootstrap gui/$(id -u) '/Users/ana/Library/LaunchAgents/serial-ws.plist'";
+        assert!(recipe.command.ends_with(command), "{}", recipe.command);
     }
 
     #[test]

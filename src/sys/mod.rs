@@ -288,10 +288,17 @@ pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
         system::create_private_folder(folder)?;
     }
     let new = path.with_extension(format!("new-{}", std::process::id()));
-    let mut file = system::create_private(&new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)
+    let written = system::create_private(&new)
+        .and_then(|mut file| {
+            file.write_all(text.as_bytes())
+                .and_then(|()| file.sync_all())
+        })
+        .and_then(|()| fs::rename(&new, path));
+    if written.is_err() {
+        // Half a file helps nobody, and the next start would leave another one.
+        let _ = fs::remove_file(&new);
+    }
+    written
 }
 
 /// Whether somebody at a terminal can be asked now. From then on, reading what is typed does not

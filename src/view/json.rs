@@ -13,6 +13,13 @@ use crate::hub::{
     Action, Data, DeviceInfo, Event, Extent, Frame, Lease, Position, Status, Timestamp,
 };
 
+/// The identifier that a client gave to a request: any JSON value, kept as its text, which is
+/// smaller.
+pub type Id = Box<str>;
+
+/// Bytes of an identifier; a longer one is refused with an error, since many may have to be kept.
+const LONGEST_ID: usize = 256;
+
 /// The longest break that a client may ask for.
 const LONGEST_BREAK: Duration = Duration::from_secs(5);
 
@@ -74,20 +81,21 @@ pub fn missed(missed: Position) -> String {
 }
 
 /// The operating system took the last of `bytes`.
-pub fn ack(id: &Value, bytes: usize) -> String {
-    json!({ "type": "ack", "id": id, "bytes": bytes }).to_string()
+pub fn ack(id: &Id, bytes: usize) -> String {
+    format!(r#"{{"type":"ack","id":{id},"bytes":{bytes}}}"#)
 }
 
 /// Something that the client asked for was not done, or not to its end.
-pub fn error(id: Option<&Value>, reason: &str, written: usize) -> String {
-    let mut object = json!({ "type": "error", "error": reason });
+pub fn error(id: Option<&Id>, reason: &str, written: usize) -> String {
+    let mut object = format!(r#"{{"type":"error","error":{}"#, Value::from(reason));
+    // Writing to a String cannot fail.
     if let Some(id) = id {
-        object["id"] = id.clone();
+        let _ = write!(object, r#","id":{id}"#);
     }
     if written > 0 {
-        object["bytes"] = written.into();
+        let _ = write!(object, r#","bytes":{written}"#);
     }
-    object.to_string()
+    object + "}"
 }
 
 /// `fields` and those of `rest` behind a `type`.
@@ -182,7 +190,16 @@ pub fn decode(text: &str, append: Ending) -> Input {
         Ok(_) => return Input::Mistake("a message is one JSON object".into(), None),
         Err(e) => return Input::Mistake(format!("this is not JSON: {e}"), None),
     };
-    let id = object.get("id").filter(|id| !id.is_null()).cloned();
+    let id = object.get("id").filter(|id| !id.is_null());
+    let id = id.map(|id| Id::from(id.to_string()));
+    if let Some(length) = id
+        .as_ref()
+        .map(|id| id.len())
+        .filter(|length| *length > LONGEST_ID)
+    {
+        let mistake = format!("an \"id\" has at most {LONGEST_ID} bytes, and this one {length}");
+        return Input::Mistake(mistake, None);
+    }
     if !object["type"].is_string() {
         return Input::Mistake(r#"an object needs a "type", such as "write""#.into(), id);
     }
@@ -289,7 +306,7 @@ mod tests {
             r#"{"type":"write","bytes":"AAH/","id":7}"#,
             Input::Action(
                 Action::Write(Bytes::from_static(&[0, 1, 255])),
-                Some(7.into()),
+                Some("7".into()),
             ),
         );
         check_mistake(r#"{"type":"write"}"#, "either");

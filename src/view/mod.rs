@@ -14,8 +14,8 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::hub::{Action, Event, Kind, Position, Taken, Unit};
 
-pub use json::{Hello, PortInfo, ack, error, hello, lease, missed, status};
-pub use wire::{frame, ping, text_frame};
+pub use json::{Hello, Id, PortInfo, ack, error, hello, lease, missed, status};
+pub use wire::{frame, ping, pong, text_frame};
 
 /// What a client sees of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,11 +57,11 @@ pub enum Ending {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     /// Something of the port; the identifier comes back with the answer.
-    Action(Action, Option<serde_json::Value>),
+    Action(Action, Option<Id>),
     /// Nothing that is known.
     Nothing,
     /// It has a mistake, and the client is told.
-    Mistake(String, Option<serde_json::Value>),
+    Mistake(String, Option<Id>),
 }
 
 impl View {

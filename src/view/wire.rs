@@ -27,6 +27,11 @@ pub fn ping() -> Bytes {
     Bytes::from_static(&[0x89, 0])
 }
 
+/// A sign of life that asks for none (RFC 6455 §5.5.3), as a frame.
+pub fn pong() -> Bytes {
+    Bytes::from_static(&[0x8a, 0])
+}
+
 /// A message as it came; nothing for a ping and the like.
 pub fn frame(message: &Message) -> Bytes {
     let mut out = Vec::new();

@@ -74,6 +74,19 @@ impl Program {
         Self::spawn(shell, words, Stdio::null(), None)
     }
 
+    /// Starts the program with its stderr going elsewhere, so that nothing is `said`.
+    #[cfg(unix)]
+    pub fn start_with_stderr(arguments: &[&str], stderr: Stdio) -> Self {
+        let (mut command, words) = command(arguments, &[]);
+        command.stderr(stderr);
+        Self::spawn(
+            command,
+            words,
+            Stdio::null(),
+            Some(Box::new(std::io::empty())),
+        )
+    }
+
     /// Starts the program with a pipe on stdin, for `take_stdin`.
     pub fn start_in_a_pipe(arguments: &[&str]) -> Self {
         let (command, words) = command(arguments, &[]);

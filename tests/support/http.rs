@@ -174,7 +174,8 @@ async fn knock(at: SocketAddr, path: &str, headers: &[(&str, &str)]) -> (Reply, 
     (reply, stream)
 }
 
-fn request(at: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> String {
+/// A request with the right Host, unless `headers` have another, as bytes on the wire.
+pub fn request(at: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> String {
     let mut request = format!("{method} {path} HTTP/1.1\r\n");
     if !headers
         .iter()

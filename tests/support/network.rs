@@ -35,7 +35,7 @@ impl Network {
 }
 
 /// The address of this computer in its network. Sends nothing.
-fn address() -> Option<IpAddr> {
+pub fn address() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.connect("192.0.2.1:9").ok()?;
     let address = socket.local_addr().ok()?.ip();

@@ -13,6 +13,7 @@ use super::names;
 use super::operator::Operator;
 use super::{Answers, Rights};
 use crate::escape::shown;
+use crate::log::Stderr;
 use crate::sys;
 
 /// The file, in the folder where the system keeps configuration.
@@ -98,10 +99,9 @@ fn question(origin: &str, ports: &str) -> String {
 fn ask(question: &str, may_always: bool) -> Option<Answer> {
     // What was typed before the question is no answer to it.
     sys::forget_typed();
-    let (mut input, mut output) = (io::stdin().lock(), io::stderr());
+    let (mut input, mut output) = (io::stdin().lock(), Stderr);
     loop {
         output.write_all(question.as_bytes()).ok()?;
-        output.flush().ok()?;
         let mut line = String::new();
         if input.read_line(&mut line).ok()? == 0 {
             return None;

@@ -1,6 +1,6 @@
 //! A request, as far as it matters who may connect.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::extract::Query;
 use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
@@ -58,12 +58,25 @@ pub struct Caller<'a> {
 }
 
 impl Peer {
-    /// Of a connection between these addresses.
-    pub fn new(remote: SocketAddr, local: SocketAddr, is_encrypted: bool) -> Self {
+    /// Of a connection between these addresses that is not encrypted.
+    pub fn new(remote: SocketAddr, local: SocketAddr) -> Self {
         Self {
             remote: remote.ip().to_canonical(),
             local: SocketAddr::new(local.ip().to_canonical(), local.port()),
-            is_encrypted,
+            is_encrypted: false,
+        }
+    }
+
+    /// What stands for the computer at the other end: its address. Of a computer in another network
+    /// it is that network, where it may have as many IPv6 addresses as it likes; our own network is
+    /// one for the whole room.
+    pub fn computer(&self) -> IpAddr {
+        let network = |address: Ipv6Addr| u128::from(address) >> 64 << 64;
+        match (self.remote, self.local.ip()) {
+            (IpAddr::V6(remote), IpAddr::V6(local)) if network(remote) != network(local) => {
+                Ipv6Addr::from(network(remote)).into()
+            }
+            (remote, _) => remote,
         }
     }
 

@@ -4,34 +4,31 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::names::network;
-
 /// Clients of one other computer; one more is told so by a Close with 1013.
 pub const MOST_OF_ONE: usize = 32;
 
-/// The number of clients by the network that they come from.
+/// The number of clients by the computer that they are on.
 #[derive(Clone, Default)]
 pub struct Crowd(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
 /// A place among the clients of one computer, given back when dropped.
 pub struct Member {
     crowd: Crowd,
-    network: IpAddr,
+    computer: IpAddr,
 }
 
 impl Crowd {
     /// Takes a place for a client of this computer, if it has one left.
-    pub fn join(&self, remote: IpAddr) -> Option<Member> {
-        let network = network(remote);
+    pub fn join(&self, computer: IpAddr) -> Option<Member> {
         let mut crowd = self.lock();
-        let count = crowd.entry(network).or_default();
+        let count = crowd.entry(computer).or_default();
         if *count >= MOST_OF_ONE {
             return None;
         }
         *count += 1;
         Some(Member {
             crowd: self.clone(),
-            network,
+            computer,
         })
     }
 
@@ -43,10 +40,10 @@ impl Crowd {
 impl Drop for Member {
     fn drop(&mut self) {
         let mut crowd = self.crowd.lock();
-        let count = crowd.entry(self.network).or_default();
+        let count = crowd.entry(self.computer).or_default();
         *count = count.saturating_sub(1);
         if *count == 0 {
-            crowd.remove(&self.network);
+            crowd.remove(&self.computer);
         }
     }
 }

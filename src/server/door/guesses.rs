@@ -1,54 +1,67 @@
-//! Wrong secrets, slowed down: so many a minute from each address.
+//! Wrong secrets, slowed down: so many a minute from each computer. One that comes again, as with a
+//! page that nobody has closed, is no new guess.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::names::network;
-
 /// How long wrong secrets count.
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// Wrong secrets of one address within that time; after them no secret of it is looked at.
-const MOST: u32 = 5;
+/// Different wrong secrets of one computer within that time; after them no secret of it is looked at.
+const MOST: usize = 5;
 
-/// Addresses that are remembered; of more, the oldest are forgotten.
-const MOST_ADDRESSES: usize = 1024;
+/// Computers that are remembered; of more, the oldest are forgotten.
+const MOST_COMPUTERS: usize = 1024;
 
-/// Who guessed how often.
+/// Who guessed what.
 #[derive(Default)]
-pub struct Guesses(Mutex<HashMap<IpAddr, (Instant, u32)>>);
+pub struct Guesses {
+    by_computer: Mutex<HashMap<IpAddr, Wrong>>,
+    /// Random for each start of the program.
+    hashes: RandomState,
+}
+
+/// When the first came, and the hashes of all.
+type Wrong = (Instant, Vec<u64>);
 
 impl Guesses {
-    /// Whether this address has guessed too often.
-    pub fn are_over(&self, address: IpAddr, now: Instant) -> bool {
+    /// Whether this computer has guessed too often.
+    pub fn are_over(&self, computer: IpAddr, now: Instant) -> bool {
         let guesses = self.lock();
-        guesses
-            .get(&network(address))
-            .is_some_and(|(since, count)| *count >= MOST && now.duration_since(*since) < WITHIN)
+        guesses.get(&computer).is_some_and(|(since, wrong)| {
+            wrong.len() >= MOST && now.duration_since(*since) < WITHIN
+        })
     }
 
-    /// Counts one wrong secret.
-    pub fn count(&self, address: IpAddr, now: Instant) {
+    /// Counts a wrong secret, unless it was counted before.
+    pub fn count(&self, computer: IpAddr, secret: &str, now: Instant) {
         let mut guesses = self.lock();
-        if guesses.len() >= MOST_ADDRESSES {
+        if guesses.len() >= MOST_COMPUTERS {
             guesses.retain(|_, (since, _)| now.duration_since(*since) < WITHIN);
         }
-        if guesses.len() >= MOST_ADDRESSES {
+        if guesses.len() >= MOST_COMPUTERS {
             let oldest = guesses.iter().min_by_key(|(_, (since, _))| *since);
-            let oldest = oldest.map(|(address, _)| *address);
+            let oldest = oldest.map(|(computer, _)| *computer);
             oldest.and_then(|oldest| guesses.remove(&oldest));
         }
-        let (since, count) = guesses.entry(network(address)).or_insert((now, 0));
+        let new = || (now, Vec::new());
+        let (since, wrong) = guesses.entry(computer).or_insert_with(new);
         if now.duration_since(*since) >= WITHIN {
-            (*since, *count) = (now, 0);
+            (*since, *wrong) = new();
         }
-        *count += 1;
+        let hash = self.hashes.hash_one(secret);
+        if !wrong.contains(&hash) {
+            wrong.push(hash);
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, (Instant, u32)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Wrong>> {
+        self.by_computer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -60,33 +73,33 @@ mod tests {
     fn five_wrong_secrets_a_minute_are_looked_at() {
         let guesses = Guesses::default();
         let (start, one) = (Instant::now(), "10.0.0.1".parse().unwrap());
-        for _ in 0..MOST {
+        for n in 0..MOST {
             assert!(!guesses.are_over(one, start));
-            guesses.count(one, start);
+            guesses.count(one, &n.to_string(), start);
         }
         assert!(guesses.are_over(one, start + WITHIN / 2));
         assert!(!guesses.are_over("10.0.0.2".parse().unwrap(), start));
         assert!(!guesses.are_over(one, start + WITHIN));
-        guesses.count(one, start + WITHIN);
+        guesses.count(one, "6", start + WITHIN);
         assert!(!guesses.are_over(one, start + WITHIN));
     }
 
     #[test]
-    fn one_network_is_one_address() {
+    fn the_same_wrong_secret_counts_once() {
         let guesses = Guesses::default();
-        let now = Instant::now();
-        for n in 0..MOST {
-            guesses.count(format!("fd00::{n}").parse().unwrap(), now);
+        let (now, one) = (Instant::now(), "10.0.0.1".parse().unwrap());
+        for _ in 0..2 * MOST {
+            guesses.count(one, "old", now);
         }
-        assert!(guesses.are_over("fd00::ffff".parse().unwrap(), now));
+        assert!(!guesses.are_over(one, now));
     }
 
     #[test]
-    fn many_addresses_cost_little_memory() {
+    fn many_computers_cost_little_memory() {
         let guesses = Guesses::default();
-        for n in 0..3 * MOST_ADDRESSES as u32 {
-            guesses.count(std::net::Ipv4Addr::from(n).into(), Instant::now());
+        for n in 0..3 * MOST_COMPUTERS as u32 {
+            guesses.count(std::net::Ipv4Addr::from(n).into(), "wrong", Instant::now());
         }
-        assert!(guesses.lock().len() <= MOST_ADDRESSES);
+        assert!(guesses.lock().len() <= MOST_COMPUTERS);
     }
 }

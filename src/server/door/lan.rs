@@ -10,6 +10,7 @@ use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 
 use super::token::Token;
+use crate::log::Stderr;
 use crate::sys;
 
 /// The file with the secret, in the folder where the system keeps configuration.
@@ -33,16 +34,27 @@ pub fn kept_token() -> Result<Token> {
     let Some(path) = token_file() else {
         return new_token();
     };
-    match sys::read_private(&path) {
-        Ok(text) if text.trim().len() >= LENGTH => return Ok(Token::new(text.trim())),
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+    let kept = match sys::read_private(&path) {
+        Ok(text) if text.trim().len() >= LENGTH => Some(Token::new(text.trim())),
+        Ok(_) => None,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error).context(format!("cannot read {}", path.display())),
-    }
-    let token = new_token()?;
-    if let Err(error) = sys::write_private(&path, &format!("{}\n", token.secret())) {
-        let path = path.display();
-        tracing::warn!("the token is for this run only: cannot write {path}: {error}");
+    };
+    let (token, written) = match kept {
+        Some(token) => (token, Ok(())),
+        None => {
+            let token = new_token()?;
+            let written = sys::write_private(&path, &format!("{}\n", token.secret()));
+            (token, written)
+        }
+    };
+    let path = path.display();
+    match written {
+        Ok(()) => tracing::info!("other computers need the token in {path}"),
+        Err(error) => tracing::warn!(
+            "the token is for this run only: cannot write {path}: {error}. Where no terminal shows \
+             it, give one of your own: --token FILE"
+        ),
     }
     Ok(token)
 }
@@ -56,52 +68,40 @@ fn new_token() -> Result<Token> {
 }
 
 /// Where the secret is kept between runs.
-pub fn token_file() -> Option<PathBuf> {
+fn token_file() -> Option<PathBuf> {
     Some(sys::config_folder()?.join(FILE))
 }
 
 /// Shows the address with the secret, which is for people at a terminal and not for a log.
-pub fn show(scheme: &str, listeners: &[SocketAddr], token: &Token, is_for_lan: bool) {
+pub fn show(url: &str, is_for_lan: bool) {
     if !io::stderr().is_terminal() {
         return;
     }
-    let Some(address) = listeners.first() else {
-        return;
-    };
-    let host = match is_for_lan {
-        true => reachable(listeners),
-        false => "localhost".to_owned(),
-    };
-    let url = format!(
-        "{scheme}://{host}:{}/?token={}",
-        address.port(),
-        token.secret()
-    );
     let mut text = String::from(match is_for_lan {
         true => "\nWhoever has this address can use the device from your network:\n",
         false => "\nPrograms and pages on this computer need this token:\n",
     });
     text += &format!("\n  {url}\n\n");
     if is_for_lan {
-        text += &qr_code(&url);
-        if scheme == "http" {
+        text += &qr_code(url);
+        if url.starts_with("http:") {
             text += "What is sent is not encrypted: this is for a network that you trust.\n";
         }
         text += "\n";
     }
-    // Nobody may be there to read it.
-    let _ = io::stderr().write_all(text.as_bytes());
+    // This cannot fail.
+    let _ = Stderr.write_all(text.as_bytes());
 }
 
-/// The address of this computer that others most likely reach.
-fn reachable(listeners: &[SocketAddr]) -> String {
-    let mut named = listeners.iter().map(SocketAddr::ip);
-    let address = named.find(|ip| !ip.is_unspecified() && !ip.is_loopback());
+/// The name or address of this computer by which others most likely reach it, with its port.
+pub fn reachable(listeners: &[SocketAddr]) -> String {
+    let beyond = listeners.iter().find(|one| !one.ip().is_loopback());
+    let port = beyond.map_or(0, SocketAddr::port);
+    let address = beyond.map(SocketAddr::ip).filter(|ip| !ip.is_unspecified());
     match (address.or_else(own_address), sys::computer_name()) {
-        (Some(IpAddr::V4(address)), _) => address.to_string(),
-        (Some(IpAddr::V6(address)), _) => format!("[{address}]"),
-        (None, Some(name)) => format!("{name}.local"),
-        (None, None) => "localhost".to_owned(),
+        (Some(address), _) => SocketAddr::new(address, port).to_string(),
+        (None, Some(name)) => format!("{name}.local:{port}"),
+        (None, None) => format!("localhost:{port}"),
     }
 }
 
@@ -145,6 +145,12 @@ mod tests {
         assert_ne!(one.secret(), other.secret());
         assert_eq!(one.secret().len(), LENGTH);
         assert!(one.secret().bytes().all(|b| b.is_ascii_alphanumeric()));
+    }
+
+    #[test]
+    fn others_are_shown_a_listener_that_is_for_them() {
+        let listeners = ["127.0.0.1:8080", "192.0.2.7:9000"].map(|one| one.parse().unwrap());
+        assert_eq!(reachable(&listeners), "192.0.2.7:9000");
     }
 
     #[test]

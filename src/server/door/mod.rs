@@ -21,7 +21,7 @@ pub mod token;
 
 pub use caller::{Caller, Peer, Purpose};
 pub use policy::{Answers, Policy, Rights, Verdict};
-pub use refusal::{Refusal, asked_page, refused_page, too_many_guesses};
+pub use refusal::{Refusal, asked_page, refused_page, too_many_answers, too_many_guesses};
 
 #[cfg(test)]
 mod table;

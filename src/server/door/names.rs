@@ -55,14 +55,6 @@ pub fn is_below(name: &str, suffix: &str) -> bool {
     first.is_some_and(|first| !first.is_empty() && !first.ends_with('.'))
 }
 
-/// What stands for one computer: it has as many IPv6 addresses of its network as it likes.
-pub fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) >> 64 << 64).into(),
-        address => address,
-    }
-}
-
 /// What an Origin header says about a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin<'a> {

@@ -23,7 +23,7 @@ pub const MOST_QUESTIONS: usize = 16;
 /// What the operator has said and heard.
 pub struct Operator {
     book: Mutex<Book>,
-    /// Each refusal that reached the terminal, by its reason, and how many since then did not.
+    /// Each refusal that reached the terminal, by what it said, and how many since then did not.
     lines: Mutex<HashMap<String, (Instant, u64)>>,
     /// Sends origins to ask about; None where nobody is at a terminal. What does not fit is asked
     /// at the next attempt.
@@ -95,6 +95,15 @@ impl Operator {
         };
         let stop = if remedy.is_empty() { "" } else { ". " };
         tracing::warn!("refused: {reason}{stop}{remedy}{times}");
+    }
+
+    /// Says on the terminal that something was dropped that a client sent to this port, at most once
+    /// a minute for each reason.
+    pub fn note_dropped(&self, port: &str, reason: &str) {
+        if let Some(before) = self.count(&format!("{port}: {reason}"), Instant::now()) {
+            let count = before + 1;
+            tracing::warn!(port, count, reason, "dropped what a client sent");
+        }
     }
 
     /// How often this was not said since it was said, if it is to be said now.

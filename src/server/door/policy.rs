@@ -81,13 +81,13 @@ impl Policy {
             .unwrap_or_else(|verdict| verdict)
     }
 
-    /// Whether the request shows a secret, right or wrong, that counts for anything.
-    pub fn looks_at_key(&self, caller: Caller<'_>) -> bool {
-        let shows = || {
-            let shown = caller.shown_token();
-            caller.cookie().is_some() || shown.is_ok_and(|token| token.is_some())
-        };
-        self.token.is_some() && caller.purpose != Purpose::Public && shows()
+    /// The secret that the request shows, right or wrong, where one counts for anything.
+    pub fn shown_secret(&self, caller: Caller<'_>) -> Option<String> {
+        if self.token.is_none() || caller.purpose == Purpose::Public {
+            return None;
+        }
+        let shown = caller.shown_token().ok().flatten();
+        shown.or_else(|| caller.cookie().map(str::to_owned))
     }
 
     /// Whether a page's address holds the right secret, which belongs into a cookie. For requests
@@ -118,14 +118,20 @@ impl Policy {
                 .as_ref()
                 .map_or(Rights::ReadWrite, |lan| lan.rights)
         };
-        match self.key(caller, host.text, origin)? {
-            Key::Shown => return Ok(Verdict::Allow(rights)),
-            // Only pages of our own have the cookie, and the token lets them in from anywhere.
-            Key::Cookie => return Ok(Verdict::Allow(rights)),
-            Key::None => {}
+        let key = self.key(caller, host.text, origin)?;
+        if key == Key::Right {
+            // Nobody's page can do more with the secret than was said of it.
+            let said = origin.and_then(|origin| self.said(origin, answers));
+            let rights = said
+                .filter(|said| *said == Rights::ReadOnly)
+                .unwrap_or(rights);
+            return Ok(Verdict::Allow(rights));
         }
         if self.token_for_all || !host.is_local || !caller.is_direct() {
-            return Err(self.token_needed(caller));
+            return Err(match key {
+                Key::OldCookie => wrong_token(),
+                _ => self.token_needed(caller),
+            });
         }
         match origin {
             Some(origin) => self.page(origin, host.text, answers),
@@ -185,7 +191,7 @@ impl Policy {
         };
         if let Some(guess) = caller.shown_token()? {
             return match token.is(&guess) {
-                true => Ok(Key::Shown),
+                true => Ok(Key::Right),
                 false => Err(wrong_token()),
             };
         }
@@ -198,11 +204,17 @@ impl Policy {
                     && caller.without_origin().is_ok()
             }
         };
-        match caller.cookie() {
-            Some(guess) if is_own && token.is(guess) => Ok(Key::Cookie),
-            Some(_) if is_own => Err(wrong_token()),
-            _ => Ok(Key::None),
-        }
+        Ok(match caller.cookie() {
+            Some(guess) if is_own && token.is(guess) => Key::Right,
+            Some(_) if is_own => Key::OldCookie,
+            _ => Key::None,
+        })
+    }
+
+    /// What the operator said that pages of this origin may do, if they may do anything.
+    fn said(&self, origin: &str, answers: &Answers) -> Option<Rights> {
+        let answered = || answers.get(origin).copied().flatten();
+        self.origins.get(origin).copied().or_else(answered)
     }
 
     fn token_needed(&self, caller: Caller<'_>) -> Verdict {
@@ -264,12 +276,14 @@ struct Host<'a> {
     is_local: bool,
 }
 
-/// How a request showed that it knows the secret.
+/// What a request showed of the secret.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Key {
-    /// It did not.
+    /// Nothing that counts.
     None,
-    /// In its address or its Authorization.
-    Shown,
-    /// By the cookie, from our own page.
-    Cookie,
+    /// A wrong one in the cookie of our own page, which does not matter where none is needed: the
+    /// browser sends it unasked.
+    OldCookie,
+    /// The right one: in its address, in its Authorization, or in the cookie of our own page.
+    Right,
 }

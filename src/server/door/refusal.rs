@@ -66,6 +66,16 @@ pub fn too_many_guesses() -> Refusal {
     }
 }
 
+/// Why a request is not answered that would be if fewer were.
+pub fn too_many_answers() -> Refusal {
+    Refusal {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        reason: "a request beside too many that are being answered".to_owned(),
+        remedy: "try again in a moment".to_owned(),
+        is_guess: false,
+    }
+}
+
 impl Refusal {
     /// Makes no sense, whoever sent it.
     pub fn malformed(reason: &str) -> Self {

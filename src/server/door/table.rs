@@ -47,6 +47,10 @@ page of a site, answered y             | -     | here | WS /                    
 page of a site, answered r             | -     | here | WS /                    | ro  | Host: localhost:8080, Origin: https://look.example
 page of a site, answered n             | -     | here | WS /                    | 403 | Host: localhost:8080, Origin: https://no.example
 page of a site, with the token         | lan   | here | WS /?token=TOKEN        | rw  | Host: localhost:8080, Origin: https://site.example
+page answered r, with the token        | lan   | here | WS /?token=TOKEN        | ro  | Host: localhost:8080, Origin: https://look.example
+page answered r, with the token        | look  | lan  | WS /?token=TOKEN        | ro  | Host: pi.local:8080, Origin: https://yes.example
+page listed to read, with the token    | token | here | WS /?token=TOKEN        | ro  | Host: localhost:8080, Origin: https://screen.example
+page answered n, with the token        | lan   | here | WS /?token=TOKEN        | rw  | Host: localhost:8080, Origin: https://no.example
 page of a site, saying hello           | -     | here | HELLO /hello            | ro  | Host: localhost:8080, Origin: https://site.example
 
 null                                   | -     | here | WS /                    | ask | Host: localhost:8080, Origin: null
@@ -93,6 +97,10 @@ another computer, cookie, our page     | lan   | lan  | PAGE /                  
 another computer, cookie, other page   | lan   | lan  | WS /                    | 401 | Host: pi.local:8080, Origin: https://site.example, Cookie: serial-ws-8080=TOKEN
 another computer's address as host     | lan   | lan  | WS /?token=TOKEN        | 403 | Host: 192.168.1.51:8080
 this computer by a name of the network | lan   | here | WS /                    | 401 | Host: pi.local:8080
+another computer, old cookie           | lan   | lan  | PAGE /                  | 401 | Host: pi.local:8080, Cookie: serial-ws-8080=old
+this computer, old cookie              | lan   | here | PAGE /                  | rw  | Host: localhost:8080, Cookie: serial-ws-8080=old
+this computer, old cookie              | lan   | here | WS /                    | rw  | Host: localhost:8080, Origin: http://localhost:8080, Cookie: serial-ws-8080=old
+this computer, wrong token             | lan   | here | WS /?token=wrong        | 401 | Host: localhost:8080
 this computer, with --lan              | lan   | here | WS /                    | rw  | Host: localhost:8080
 this computer, with --lan-read-only    | look  | here | WS /                    | rw  | Host: localhost:8080
 
@@ -104,6 +112,7 @@ kiosk, a proxy before it               | token | here | WS /?token=TOKEN        
 shared machine                         | token | here | WS /                    | 401 | Host: localhost:8080
 shared machine                         | token | here | WS /                    | 401 | Host: localhost:8080, Origin: http://localhost:8080
 shared machine                         | token | here | PAGE /                  | 401 | Host: localhost:8080
+shared machine, old cookie             | token | here | PAGE /                  | 401 | Host: localhost:8080, Cookie: serial-ws-8080=old
 shared machine                         | token | here | WS /?token=TOKEN        | rw  | Host: localhost:8080
 shared machine                         | token | here | HELLO /hello            | ro  | Host: localhost:8080
 ";
@@ -132,6 +141,7 @@ fn policy(told: &str) -> Policy {
         },
         "token" => Policy {
             hosts: vec!["bench.lan".to_owned()],
+            origins: HashMap::from([("https://screen.example".to_owned(), Rights::ReadOnly)]),
             token: Some(Token::new(TOKEN)),
             token_for_all: true,
             ..Policy::default()

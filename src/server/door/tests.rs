@@ -1,6 +1,7 @@
 //! What the policy decides, rule by rule; the table of who may connect is in `table`.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 
@@ -507,6 +508,23 @@ fn a_token_for_all_is_for_all() {
     assert_eq!(verdict(&policy, "127.0.0.1", "WS /", &[host, own]), "401");
     assert_eq!(verdict(&policy, "127.0.0.1", &target, &[host]), "rw");
     assert_eq!(verdict(&policy, "127.0.0.1", "HELLO /hello", &[host]), "ro");
+}
+
+#[track_caller]
+fn check_computer(remote: &str, local: &str, expected: &str) {
+    let [remote, local] = [remote, local].map(|ip| (ip.parse::<IpAddr>().unwrap(), 8080).into());
+    assert_eq!(Peer::new(remote, local).computer().to_string(), expected);
+}
+
+#[test]
+fn every_computer_of_the_room_is_one_and_so_is_a_network_elsewhere() {
+    check_computer("192.168.1.9", "192.168.1.50", "192.168.1.9");
+    check_computer("203.0.113.9", "192.168.1.50", "203.0.113.9");
+    check_computer("::ffff:192.168.1.9", "::ffff:192.168.1.50", "192.168.1.9");
+    check_computer("fd00::9", "fd00::50", "fd00::9");
+    check_computer("fe80::9", "fe80::50", "fe80::9");
+    check_computer("2001:db8::9", "fd00::50", "2001:db8::");
+    check_computer("2001:db8:0:1:2::9", "2001:db8::50", "2001:db8:0:1::");
 }
 
 /// Pieces of which look-alikes are made.

@@ -20,9 +20,18 @@ impl Token {
         secret.len() == guess.len() && difference == 0
     }
 
-    /// The secret itself, for the terminal and a cookie.
+    /// The secret itself, for a file and a cookie.
     pub fn secret(&self) -> &str {
         &self.0
+    }
+
+    /// The secret as it is written in the query of an address, where signs mean something else.
+    pub fn in_address(&self) -> String {
+        let written = |byte: u8| match byte.is_ascii_alphanumeric() {
+            true => char::from(byte).to_string(),
+            false => format!("%{byte:02X}"),
+        };
+        self.0.bytes().map(written).collect()
     }
 }
 
@@ -51,5 +60,10 @@ mod tests {
             assert!(!token.is(guess), "{guess}");
         }
         assert_eq!(format!("{token:?}"), "Token");
+    }
+
+    #[test]
+    fn signs_are_encoded_in_an_address() {
+        assert_eq!(Token::new("a+b&C#9%~").in_address(), "a%2Bb%26C%239%25%7E");
     }
 }

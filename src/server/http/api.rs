@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::{assets, folder, metrics, upgrade};
 use crate::hub::{Action, Lease};
 use crate::server::door::{self, Caller, Peer, Purpose, Refusal, Rights, Verdict};
+use crate::server::places::Ticket;
 use crate::server::{App, Port, Token, route};
 use crate::view;
 
@@ -102,8 +103,13 @@ async fn door(State(app): State<Arc<App>>, mut request: Request, next: Next) -> 
 /// What the one who asks may do, or why they may not ask.
 fn admit(app: &App, request: &Request, purpose: Purpose) -> Result<Rights, Refusal> {
     let refusal = match app.decide(caller(request, purpose)) {
-        Verdict::Allow(rights) if !has_body(request.headers()) => return Ok(rights),
-        Verdict::Allow(_) => Refusal::malformed("a request with a body"),
+        Verdict::Allow(_) if has_body(request.headers()) => {
+            Refusal::malformed("a request with a body")
+        }
+        Verdict::Allow(_) if purpose != Purpose::Socket && !is_answered(app, request) => {
+            door::too_many_answers()
+        }
+        Verdict::Allow(rights) => return Ok(rights),
         Verdict::Refuse(refusal) => refusal,
         Verdict::Ask(origin) if app.operator.ask(&origin) => {
             return Err(door::asked_page(&origin));
@@ -112,6 +118,13 @@ fn admit(app: &App, request: &Request, purpose: Purpose) -> Result<Rights, Refus
     };
     app.operator.hear(&refusal);
     Err(refusal)
+}
+
+/// Whether the request has a place among those that are answered.
+fn is_answered(app: &App, request: &Request) -> bool {
+    let ticket = request.extensions().get::<Ticket>();
+    app.places
+        .answer(*ticket.expect("every connection adds its ticket to its request"))
 }
 
 /// Moves the secret from the address of a page to a cookie, and leads on to the page.
@@ -198,9 +211,14 @@ async fn other(State(app): State<Arc<App>>, method: Method, uri: Uri) -> Respons
 
 /// Tells a page, wherever it comes from, whether it may connect; nothing about the ports.
 async fn hello(State(app): State<Arc<App>>, request: Request) -> Json<Value> {
-    let verdict = app.decide(caller(&request, Purpose::Socket));
     let origin = request.headers().get(header::ORIGIN);
     let origin = origin.and_then(|origin| origin.to_str().ok());
+    // Browsers name the origin of a socket of our own page, but not of its plain GET.
+    let purpose = match origin {
+        Some(_) => Purpose::Socket,
+        None => Purpose::Data,
+    };
+    let verdict = app.decide(caller(&request, purpose));
     let (rights, remedy) = match verdict {
         Verdict::Allow(rights) => (Some(rights), None),
         Verdict::Ask(origin) => (None, Some(door::refused_page(&origin).remedy)),

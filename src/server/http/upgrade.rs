@@ -176,7 +176,7 @@ impl Admission {
         let remote = request.extensions().get::<Peer>();
         let remote = remote.filter(|peer| !peer.is_loopback());
         let member = remote.map(|peer| {
-            app.crowd.join(peer.remote).ok_or_else(|| Mistake {
+            app.crowd.join(peer.computer()).ok_or_else(|| Mistake {
                 code: 1013,
                 reason: format!("{MOST_OF_ONE} clients of your computer are connected already"),
             })
@@ -189,6 +189,7 @@ impl Admission {
         let Self { slot, member, kind } = self;
         let (config, stop) = (ws_config(app), app.stop.clone());
         let max_message = app.config.max_message;
+        let operator = Arc::clone(&app.operator);
         app.tasks.spawn(async move {
             let _places = (slot, member);
             let Some(ws) = upgraded(on_upgrade, config).await else {
@@ -204,7 +205,15 @@ impl Admission {
                     greeting,
                 } => {
                     let span = tracing::debug_span!("client", port = port.name);
-                    let session = Session::new(ws, port, rights, wishes, subscription, max_message);
+                    let session = Session::new(
+                        ws,
+                        port,
+                        operator,
+                        rights,
+                        wishes,
+                        subscription,
+                        max_message,
+                    );
                     // On the heap, so that the task is no larger than what it waits for.
                     let mut session = Box::new(session);
                     session.run(greeting, stop).instrument(span).await;

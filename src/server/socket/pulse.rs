@@ -40,7 +40,8 @@ impl Pulse {
         self.alarm.as_mut().await;
     }
 
-    /// Asks for one after a silence, unless it is we who do not read (`is_read`).
+    /// Asks for one after a silence. Where it is we who do not read (`is_read`), the client is not
+    /// asked, but sent one: that fails when it has gone.
     ///
     /// # Errors
     /// When the client was asked before, and did not answer.
@@ -53,8 +54,8 @@ impl Pulse {
             return Err(Farewell::Silent);
         }
         self.is_asked = can_answer;
-        if can_answer {
-            outbox.push(view::ping());
+        if outbox.is_empty() {
+            outbox.push(if is_read { view::ping() } else { view::pong() });
         }
         self.wind();
         Ok(())

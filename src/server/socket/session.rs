@@ -20,13 +20,16 @@ use super::pulse::Pulse;
 use crate::hub::{Action, Event, Lane, Outcome, Position, Subscription, Taken};
 use crate::server::Port;
 use crate::server::door::Rights;
+use crate::server::door::operator::Operator;
 use crate::server::route::Wishes;
-use crate::view::{self, Input, Part, View};
+use crate::view::{self, Id, Input, Part, View};
 
 /// A client's connection to one port.
 pub struct Session<S> {
     ws: WebSocketStream<Outbox<S>>,
     port: Arc<Port>,
+    /// Hears what is dropped where the client cannot be told.
+    operator: Arc<Operator>,
     rights: Rights,
     wishes: Wishes,
     subscription: Subscription,
@@ -37,7 +40,7 @@ pub struct Session<S> {
     /// not wait their turn.
     replies: mpsc::Receiver<(u64, Outcome)>,
     /// The identifiers that the client gave to requests whose end is not known yet, by number.
-    ids: VecDeque<(u64, serde_json::Value)>,
+    ids: VecDeque<(u64, Id)>,
     /// A request for which there is no room yet; while there is one, the client is not read.
     held: Option<Action>,
     newest: Newest,
@@ -74,6 +77,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     pub fn new(
         ws: WebSocketStream<Outbox<S>>,
         port: Arc<Port>,
+        operator: Arc<Operator>,
         rights: Rights,
         wishes: Wishes,
         subscription: Subscription,
@@ -84,6 +88,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         Self {
             ws,
             port,
+            operator,
             rights,
             wishes,
             subscription,
@@ -267,7 +272,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     /// Asks the port at once, or refuses at once.
-    fn ask(&mut self, action: Action, id: Option<serde_json::Value>) {
+    fn ask(&mut self, action: Action, id: Option<Id>) {
         let size = match &action {
             Action::Write(bytes) => bytes.len(),
             _ => 0,
@@ -296,11 +301,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     /// Says that something was not done: to the client if its view can, else to the operator.
-    fn refuse(&mut self, id: Option<&serde_json::Value>, reason: &str, written: usize) {
+    fn refuse(&mut self, id: Option<&Id>, reason: &str, written: usize) {
         if self.is_json() {
             self.send(&view::error(id, reason, written));
         } else {
-            self.port.note_refusal(reason);
+            self.operator.note_dropped(&self.port.name, reason);
         }
         self.port
             .hub
@@ -331,5 +336,79 @@ async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use clap::Parser;
+    use tokio::io::{AsyncReadExt, DuplexStream};
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    use super::*;
+    use crate::cli::Cli;
+    use crate::config::Config;
+    use crate::hub::{Hub, MOST_WAITING, State, Status};
+    use crate::server::door::Answers;
+    use crate::server::route;
+
+    /// The session of a client that has written more than the port, which takes nothing, has room
+    /// for.
+    async fn held(socket: DuplexStream) -> Session<DuplexStream> {
+        let cli = Cli::parse_from(["serial-ws", "--port", "sim"]);
+        let config = Config::new(&cli.bridge).unwrap();
+        let settings = config.ports[0].settings;
+        let hub = Hub::new(config.limits, Status::new(State::Open, ""));
+        let wishes = route::wishes(&[], None, &settings, "").unwrap();
+        let subscription = hub.subscribe(wishes.start);
+        let name = "sim".to_owned();
+        let port = Arc::new(Port {
+            name,
+            settings,
+            hub,
+        });
+        let outbox = Outbox::new(socket, &[], MOST_WAITING);
+        let ws = WebSocketStream::from_raw_socket(outbox, Role::Server, None).await;
+        let (operator, rights) = (Operator::new(Answers::new(), None), Rights::ReadWrite);
+        let mut session = Session::new(
+            ws,
+            port,
+            operator.into(),
+            rights,
+            wishes,
+            subscription,
+            MOST_WAITING,
+        );
+        let write = Action::Write(Bytes::from(vec![0; MOST_WAITING]));
+        session.lane.offer(write.clone()).unwrap();
+        session.held = Some(write);
+        session
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_leaves_while_its_write_is_held_gives_its_place_back() {
+        let (client, server) = tokio::io::duplex(64);
+        let mut session = held(server).await;
+        drop(client);
+        let minute = Duration::from_secs(60);
+        let end = tokio::time::timeout(minute, session.run(None, CancellationToken::new()));
+        assert!(end.await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_whose_write_is_held_need_not_answer() {
+        const PONG: [u8; 2] = [0x8a, 0];
+        let (mut client, server) = tokio::io::duplex(64);
+        let mut session = held(server).await;
+        let _session =
+            tokio::spawn(async move { session.run(None, CancellationToken::new()).await });
+        for _ in 0..100 {
+            let mut frame = [0; 2];
+            client.read_exact(&mut frame).await.unwrap();
+            assert_eq!(frame, PONG);
+        }
     }
 }
