@@ -75,9 +75,7 @@
         console.warn("serial-ws: not written, because the port is not open");
         return false;
       }
-      if (typeof out === "number") this.#serial.write([out]);
-      else if (typeof out === "string") this.#serial.send(out);
-      else this.#serial.write(out);
+      this.#serial.write(out);
       return true;
     }
 

@@ -68,6 +68,7 @@ export interface Events {
   close(reason: { code: number; reason: string }): void;
   status(status: Status): void;
   missed(missed: Missed): void;
+  /** For every call that fails, also if its promise is looked at. */
   error(error: Error): void;
 }
 
@@ -85,7 +86,8 @@ export class SerialWs {
   off<E extends keyof Events>(event: E, handler: Events[E]): this;
   /** Kept when the system has taken the last byte. */
   send(text: string | number): Promise<{ bytes: number }>;
-  write(bytes: ArrayLike<number> | ArrayBuffer): Promise<{ bytes: number }>;
+  /** A number is one byte; a view is its bytes. */
+  write(bytes: number | ArrayLike<number> | ArrayBuffer | ArrayBufferView | string): Promise<{ bytes: number }>;
   reset(): Promise<object>;
   release(seconds?: number): Promise<object>;
   resume(): Promise<object>;
@@ -99,6 +101,9 @@ export class SerialWs {
 export default SerialWs;
 
 declare global {
+  /** With serial-ws.js in a script tag. */
+  const SerialWs: typeof import("./serial-ws.js").SerialWs;
+  type SerialWs = import("./serial-ws.js").SerialWs;
   /** With serial-ws-p5.js: a port with the calls of p5.webserial. */
   function createSerial(): {
     open(...given: unknown[]): void;
@@ -114,7 +119,7 @@ declare global {
     readBytesUntil(needle: string | number): number[];
     last(): string;
     lastByte(): number | null;
-    write(out: string | number | number[]): boolean;
+    write(out: string | number | number[] | Uint8Array): boolean;
     print(out: unknown): boolean;
     println(out: unknown): boolean;
   };

@@ -1,9 +1,6 @@
 // The client library of serial-ws: a port of the bridge that comes back by itself.
 // For a plain <script>, which gets the class SerialWs; bundlers import serial-ws.mjs.
 (() => {
-  // Where this file came from is where the bridge is, unless a copy of it is served by somebody else.
-  const source = globalThis.document?.currentScript?.src ?? globalThis.location?.href ?? "";
-
   /** Close codes of mistakes in the address, which do not go away by trying again. */
   const MISTAKES = [4400, 4404];
   /** The first and the longest time between two attempts, in milliseconds. */
@@ -12,6 +9,9 @@
   const PATIENCE = 4000;
 
   class SerialWs {
+    /** Where this file came from is where the bridge is, unless a copy of it is served by somebody else. */
+    static source = globalThis.document?.currentScript?.src ?? globalThis.location?.href;
+
     #options;
     #socket;
     #handlers = new Map();
@@ -20,7 +20,7 @@
     #place;
     #delay = SOONEST;
     #timers = [];
-    #wanted = true;
+    #wanted;
     #greeted = false;
 
     /** What the bridge said of itself and the port on connecting, or undefined. */
@@ -33,11 +33,8 @@
     constructor(url, options = {}) {
       if (url && typeof url === "object") [url, options] = [undefined, url];
       this.#options = options;
-      this.url = address(url, options);
-      globalThis.addEventListener?.("online", () => this.#hurry());
-      globalThis.document?.addEventListener("visibilitychange", () => this.#hurry());
-      // A microtask later, so that handlers which are added now miss nothing.
-      queueMicrotask(() => this.#wanted && this.#connect());
+      this.url = address(url ?? "/", options);
+      this.open();
     }
 
     /** Whether lines can come now: connected to the bridge, and the bridge to the board. */
@@ -62,10 +59,13 @@
       return this.ask({ type: "write", text: String(text) });
     }
 
-    /** Sends bytes exactly: an array of numbers, a Uint8Array or an ArrayBuffer. */
+    /** Sends bytes exactly: a number as one byte, several of them, any view or an ArrayBuffer; or text. */
     write(bytes) {
+      if (typeof bytes === "string") return this.send(bytes);
+      const list = typeof bytes === "number" ? [bytes] : bytes;
+      const { buffer = list, byteOffset, byteLength } = list;
       let binary = "";
-      for (const byte of new Uint8Array(bytes)) binary += String.fromCharCode(byte);
+      for (const byte of new Uint8Array(buffer, byteOffset, byteLength)) binary += String.fromCharCode(byte);
       return this.ask({ type: "write", bytes: btoa(binary) });
     }
 
@@ -93,7 +93,7 @@
         this.#waiting.set(id, { resolve, reject });
         this.#socket.send(JSON.stringify({ ...object, id }));
       });
-      // Who does not look at the promise hears of it by the event, and not as an uncaught error.
+      // Also for who does not look at the promise, which would be an uncaught error.
       promise.catch((error) => this.#emit("error", error));
       return promise;
     }
@@ -101,11 +101,16 @@
     /** Connects again after close(). */
     open() {
       this.#wanted = true;
-      if (!this.#socket) this.#connect();
+      globalThis.addEventListener?.("online", this.#hurry);
+      globalThis.document?.addEventListener("visibilitychange", this.#hurry);
+      // A microtask later, so that handlers which are added now miss nothing.
+      queueMicrotask(() => this.#wanted && !this.#socket && this.#connect());
     }
 
     close() {
       this.#wanted = false;
+      globalThis.removeEventListener?.("online", this.#hurry);
+      globalThis.document?.removeEventListener("visibilitychange", this.#hurry);
       this.#rest();
       const socket = this.#socket;
       this.#socket = undefined;
@@ -232,12 +237,12 @@
     }
 
     /** Tries again at once, because somebody looks at the page. */
-    #hurry() {
+    #hurry = () => {
       if (this.#wanted && !this.#socket && !globalThis.document?.hidden) {
         this.#delay = SOONEST;
         this.#connect();
       }
-    }
+    };
 
     #lose(reason) {
       for (const { reject } of this.#waiting.values()) reject(new Error(reason));
@@ -267,10 +272,9 @@
 
   /** The address of a port: what was given, or where this file or the page came from, or this computer. */
   function address(url, { port }) {
-    const from = /^https?:/.test(source) ? source : "http://localhost:8080";
-    const base = new URL(url ?? from);
-    if (!url) base.pathname = "/";
-    if (!url) base.search = base.hash = "";
+    const from = /^https?:/.test(SerialWs.source) ? SerialWs.source : "http://localhost:8080";
+    // "localhost:8080" is meant as ws://localhost:8080.
+    const base = new URL(/^(\/|\w+:\/\/)/.test(url) ? url : `ws://${url}`, from);
     base.protocol = base.protocol.replace("http", "ws");
     if (port) base.pathname = `/ports/${port}`;
     return base.href;

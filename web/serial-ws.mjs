@@ -2,4 +2,6 @@
 import "./serial-ws.js";
 
 export const SerialWs = globalThis.SerialWs;
+// Only a module knows where it came from.
+SerialWs.source = import.meta.url;
 export default SerialWs;

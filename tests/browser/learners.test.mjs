@@ -182,6 +182,27 @@ test("a sketch goes on when the bridge does", async (t) => {
   await moves(page);
 });
 
+test("every page says when there is no bridge", async (t) => {
+  const web = await serve(t, join(root, "web"));
+  for (const path of [...Object.keys(sketches).map((name) => `p5/${name}/`), ...Object.keys(plain).map((name) => `plain/${name}`)]) {
+    const page = await open(t);
+    // Nothing listens at the port of discard.
+    await redirect(page, 9);
+    await standIn(page);
+    await page.addInitScript(() => {
+      window.written = new Set();
+      const { fillText } = CanvasRenderingContext2D.prototype;
+      CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
+        window.written.add(text);
+        fillText.call(this, text, ...rest);
+      };
+    });
+    await page.goto(`${web}/${path}`);
+    await until(`${path} to say so`, () => page.evaluate(() => /is serial-ws running\?/.test([...window.written] + document.body.innerText)));
+    await page.close();
+  }
+});
+
 test("every page that serial-ws serves to a phone finds it there", async (t) => {
   const folders = [...Object.keys(sketches).map((name) => [`p5/${name}`, "", sketches[name]]), ...Object.keys(plain).map((name) => ["plain", name, plain[name]])];
   let phone, port = 0;

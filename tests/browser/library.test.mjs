@@ -72,6 +72,19 @@ test("what is sent is acknowledged, and what is refused says why", async (t) => 
   assert.ok((await seen(page, "status")).some(({ state, hint }) => state === "lost" && hint === "Plug it in again"));
 });
 
+test("bytes are written in whatever form they are given", async (t) => {
+  const { uno, page } = await onBoard(t);
+  const acknowledged = await page.evaluate(async () => {
+    const { buffer } = Uint8Array.of(0, 1, 2, 3);
+    const forms = [65, "H", [66, 67], buffer, new DataView(buffer, 1, 2), Uint16Array.of(0x4445), Uint8Array.of(70)];
+    const answers = [];
+    for (const form of forms) answers.push((await window.serial.write(form)).bytes);
+    return answers;
+  });
+  assert.deepEqual(acknowledged, [1, 1, 2, 4, 2, 2, 1]);
+  await until("the board to hear", () => uno.heard === "AHBC\0\x01\x02\x03\x01\x02EDF");
+});
+
 test("it reconnects and goes on where it was; what was being written is rejected", async (t) => {
   const uno = await board(t);
   const bridge = await start(t, ["--port", `uno=${uno.path}`]);
@@ -91,6 +104,68 @@ test("it reconnects and goes on where it was; what was being written is rejected
   assert.deepEqual((await seen(page, "line")).slice(-3), ["1", "2", "3"]);
   assert.deepEqual(await seen(page, "missed"), []);
   assert.equal((await seen(page, "open")).length, 2);
+});
+
+test("however often it is opened there is one connection, and none after close", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  const page = await blank(t, bridge.url);
+  await page.addScriptTag({ url: `${bridge.url}/serial-ws.js` });
+  await page.evaluate(() => {
+    window.sockets = [];
+    window.WebSocket = class extends WebSocket {
+      constructor(...args) {
+        super(...args);
+        window.sockets.push(this);
+      }
+    };
+    window.serial = new SerialWs();
+    window.serial.open();
+    window.serial.open();
+  });
+  await until("the port to be open", () => page.evaluate(() => window.serial.opened));
+  const states = () => page.evaluate(() => window.sockets.map(({ readyState }) => readyState));
+  assert.deepEqual(await states(), [1]);
+  await page.evaluate(() => {
+    window.serial.close();
+    dispatchEvent(new Event("online"));
+  });
+  await until("the close", async () => (await states()).join() === "3");
+  await page.evaluate(() => {
+    window.serial.open();
+    window.serial.open();
+  });
+  await until("the port to be open", () => page.evaluate(() => window.serial.opened));
+  assert.deepEqual(await states(), [3, 1]);
+});
+
+test("one that was closed can be forgotten", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  const page = await blank(t, bridge.url);
+  await page.addScriptTag({ url: `${bridge.url}/serial-ws.js` });
+  await page.evaluate(async () => {
+    const serial = new SerialWs();
+    await new Promise((resolve) => serial.on("open", resolve));
+    serial.close();
+    window.forgotten = new WeakRef(serial);
+  });
+  const devtools = await page.context().newCDPSession(page);
+  await until("it to be forgotten", async () => {
+    await devtools.send("HeapProfiler.collectGarbage");
+    return page.evaluate(() => window.forgotten.deref() === undefined);
+  });
+});
+
+test("an address is understood as it is meant", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  const page = await blank(t, bridge.url);
+  await page.addScriptTag({ url: `${bridge.url}/serial-ws.js` });
+  const urls = await page.evaluate((given) => given.map((url) => {
+    const serial = new SerialWs(url);
+    serial.close();
+    return serial.url;
+  }), [null, "localhost:8080", "pi.local:8080/ports/uno", "https://pi.local", "/ports/uno"]);
+  const here = bridge.url.replace("http", "ws");
+  assert.deepEqual(urls, [`${here}/`, "ws://localhost:8080/", "ws://pi.local:8080/ports/uno", "wss://pi.local/", `${here}/ports/uno`]);
 });
 
 test("mistakes end it, with the reason", async (t) => {
@@ -176,6 +251,14 @@ test("it is imported as a module", async (t) => {
     return new Promise((resolve) => new SerialWs({ history: 1 }).on("line", resolve));
   });
   assert.match(line, /^\d+,\d+,\d$/);
+  // From a page that another server gives, it still finds the bridge that it was loaded from.
+  const elsewhere = await open(t, `${await serve(t, root)}/web/plain/lines.html`);
+  await elsewhere.evaluate(async (from) => {
+    const { SerialWs } = await import(from);
+    window.serial = new SerialWs();
+  }, `${bridge.url}/serial-ws.mjs`);
+  assert.equal(await elsewhere.evaluate(() => window.serial.url), `${bridge.url.replace("http", "ws")}/`);
+  await until("the port to be open", () => elsewhere.evaluate(() => window.serial.opened));
 });
 
 /** The first block of its kind in the library's documentation that contains `part`, with the address of the test. */

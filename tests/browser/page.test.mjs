@@ -13,6 +13,31 @@ const state = (page) => page.locator("#state").getAttribute("data-state");
 const text = (page, selector) => page.locator(selector).first().textContent();
 const isOpen = (page) => until("the port to be open", async () => (await state(page)) === "open");
 
+/** Where a picture of the page goes, for people to look at. */
+function shot(name) {
+  const folder = join(root, "target/browser");
+  mkdirSync(folder, { recursive: true });
+  return join(folder, `${name}.png`);
+}
+
+/** How many pixels of the plot have the colour of the first series. */
+function curve(page) {
+  return page.evaluate(() => {
+    const canvas = document.querySelector("#canvas");
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const colour = new Uint8Array(4);
+    const swatch = getComputedStyle(document.querySelector(".s1")).backgroundColor;
+    colour.set([...swatch.match(/\d+/g).map(Number), 255]);
+    return new Uint32Array(data.buffer).filter((word) => word === new Uint32Array(colour.buffer)[0]).length;
+  });
+}
+
+/** What a button gives as a file. */
+async function saved(page, button) {
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click(button)]);
+  return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
+}
+
 /** A page on a board that has said its first, partial line. */
 async function onBoard(t, args = []) {
   const uno = await board(t);
@@ -30,13 +55,13 @@ test("lines are shown and a plot moves without anyone doing anything", async (t)
   const bridge = await start(t, ["--port", "sim"]);
   await page.goto(bridge.url);
   await until("lines", async () => (await rows(page)).some((row) => /\d+,\d+,[01]$/.test(row)));
-  await until("three series", async () => (await page.locator("#legend li").count()) === 3);
+  await until("three series", async () => (await page.locator("#legend button").count()) === 3);
   const first = await pixels(page, "#canvas");
   await until("the plot to move", async () => (await pixels(page, "#canvas")).sum !== first.sum);
   t.diagnostic(`a moving plot ${Date.now() - before} ms after the command`);
   assert.ok(first.drawn > 300, JSON.stringify(first));
-  const value = await text(page, "#legend li");
-  await until("the legend to follow", async () => (await text(page, "#legend li")) !== value);
+  const value = await text(page, "#legend button");
+  await until("the legend to follow", async () => (await text(page, "#legend button")) !== value);
   await until("the rate", async () => /^[45]\d lines\/s$/.test(await text(page, "#rate")));
   assert.match(await text(page, "#delay"), /^\d+ ms$/);
   assert.equal(await page.locator("#missed-figure").isVisible(), false);
@@ -45,7 +70,7 @@ test("lines are shown and a plot moves without anyone doing anything", async (t)
 test("pause holds the plot and the monitor, and both go on", async (t) => {
   const bridge = await start(t, ["--port", "sim"]);
   const page = await open(t, bridge.url);
-  await until("three series", async () => (await page.locator("#legend li").count()) === 3);
+  await until("three series", async () => (await page.locator("#legend button").count()) === 3);
   await page.click("#plot-pause");
   await page.click("#pause");
   await sleep(200);
@@ -59,6 +84,50 @@ test("pause holds the plot and the monitor, and both go on", async (t) => {
   await until("both to go on", async () => (await pixels(page, "#canvas")).sum !== still.sum && (await rows(page)).at(-1) !== shown.at(-1));
   assert.equal(await page.getAttribute("#pause", "aria-pressed"), "false");
 });
+
+test("a plot that is held stays, with its values and its table, whatever comes", async (t) => {
+  const { uno, page } = await onBoard(t);
+  await uno.say("a:1\n");
+  await sleep(100);
+  await uno.say("a:2\n");
+  await until("the value", async () => (await text(page, "#legend .value")) === "2");
+  await page.click("#plot-pause");
+  const table = (await saved(page, "#plot-csv")).bytes.toString();
+  assert.equal(table.trim().split("\r\n").length, 3);
+  const still = await pixels(page, "#canvas");
+  await page.selectOption("#span", "60");
+  await until("a longer time", async () => (await pixels(page, "#canvas")).sum !== still.sum);
+  const longer = await pixels(page, "#canvas");
+  // More than is kept, of what comes.
+  for (let count = 0; count < 33; count++) await uno.say("a:5\n".repeat(1000));
+  await uno.say("end\n");
+  await until("the end", async () => (await rows(page)).at(-1)?.endsWith("end"));
+  assert.deepEqual(await pixels(page, "#canvas"), longer);
+  await page.selectOption("#span", "10");
+  await until("the same picture", async () => (await pixels(page, "#canvas")).sum === still.sum);
+  assert.equal(await text(page, "#legend .value"), "2");
+  assert.equal((await saved(page, "#plot-csv")).bytes.toString(), table);
+  await page.click("#plot-clear");
+  await until("the plot to be empty", () => page.isVisible("#plot-empty"));
+  assert.equal(await page.getAttribute("#plot-pause", "aria-pressed"), "false");
+});
+
+for (const seconds of [30, -30]) {
+  test(`the plot moves though the bridge's clock is ${-seconds} s off, as through a tunnel`, async (t) => {
+    const bridge = await start(t, ["--port", "sim"]);
+    const page = await open(t);
+    await page.addInitScript((seconds) => {
+      const { now } = Date;
+      Date.now = () => now() + seconds * 1000;
+    }, seconds);
+    await page.goto(bridge.url);
+    await until("three series", async () => (await page.locator("#legend button").count()) === 3);
+    await until("a plot", async () => (await curve(page)) > 50);
+    const { sum } = await pixels(page, "#canvas");
+    await until("it to move", async () => (await pixels(page, "#canvas")).sum !== sum);
+    await until("the delay", async () => /^\d+ ms$/.test(await text(page, "#delay")));
+  });
+}
 
 test("the values under the pointer and at the arrow keys", async (t) => {
   const { uno, page } = await onBoard(t);
@@ -76,6 +145,67 @@ test("the values under the pointer and at the arrow keys", async (t) => {
   await until("the oldest value", async () => (await text(page, "#legend .value")) === "1");
   await page.click("#legend button");
   assert.equal(await page.getAttribute("#legend button", "aria-pressed"), "false");
+});
+
+test("the values go on under a pointer that rests, and when the sample of the keys has left the picture", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  const page = await open(t, bridge.url);
+  await page.selectOption("#span", "5");
+  const value = () => text(page, "#legend .value");
+  const box = await page.locator("#canvas").boundingBox();
+  await page.mouse.move(box.x + box.width - 30, box.y + 50);
+  await until("a value", async () => /\d/.test(await value()));
+  const first = await value();
+  await until("another value", async () => (await value()) !== first);
+  await page.mouse.move(0, 0);
+  await page.focus("#canvas");
+  await page.keyboard.press("ArrowLeft");
+  await sleep(200);
+  const chosen = await value();
+  await sleep(1000);
+  assert.equal(await value(), chosen, "it stays on the sample as long as that is there");
+  await until("another value", async () => (await value()) !== chosen);
+});
+
+test("of more series than there is room for, it is said how many more there are", async (t) => {
+  const { uno, page } = await onBoard(t);
+  const forty = (line) => Array.from({ length: 40 }, (_, index) => Math.round(100 * Math.sin(line / 9 + index))).join();
+  for (let line = 0; line < 30; line++) {
+    await uno.say(`${forty(line)}\n`);
+    await sleep(30);
+  }
+  await until("what has no room", async () => (await text(page, "#more")) === "and 24 more");
+  assert.equal(await page.locator("#legend button").count(), 16);
+  await page.setViewportSize({ width: 1280, height: 480 });
+  await sleep(200);
+  await page.screenshot({ path: shot("forty-series") });
+  const { height } = await page.locator("#canvas").boundingBox();
+  assert.ok(height > 150, `the plot is ${height} pixels high`);
+});
+
+test("large numbers can be read, at the axis and in the legend", async (t) => {
+  const { uno, page } = await onBoard(t);
+  await page.evaluate(() => {
+    window.written = new Map();
+    const { fillText } = CanvasRenderingContext2D.prototype;
+    CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+      if (this.textAlign === "right") window.written.set(text, x - this.measureText(text).width);
+      fillText.call(this, text, x, y);
+    };
+  });
+  await uno.say("12345678901\n12345678930\n");
+  await until("the value", async () => (await text(page, "#legend .value")) === "12345678930");
+  // The scale may have begun with the first number alone, and then shrinks slowly.
+  const written = await until("an axis from the one to the other", async () => {
+    const written = await page.evaluate(() => {
+      const written = [...window.written];
+      window.written.clear();
+      return written;
+    });
+    return written.length > 1 && written.every(([text]) => /^123456789\d\d$/.test(text)) && written;
+  });
+  for (const [text, left] of written) assert.ok(left >= 0, `${text} begins at ${left}`);
+  await page.screenshot({ path: shot("large-numbers") });
 });
 
 test("what is sent reaches the board, and the page shows that it did", async (t) => {
@@ -153,11 +283,36 @@ test("a connection that breaks goes on exactly where it was", async (t) => {
   assert.equal(await page.locator("#missed-figure").isVisible(), false);
 });
 
-test("only the newest lines are asked for where there are too many", async (t) => {
+test("only the newest lines are asked for where there are too many, and all again go on from there", async (t) => {
   const bridge = await start(t, ["--port", "sim"]);
   const page = await open(t, bridge.url);
   await page.selectOption("#latest", "5");
   await until("the rate", async () => /^[456] lines\/s shown$/.test(await text(page, "#rate")));
+  await page.selectOption("#latest", "");
+  await until("the rate", async () => /^[45]\d lines\/s$/.test(await text(page, "#rate")));
+  await page.check("#times");
+  const lines = (await saved(page, "#download")).bytes.toString().trim().split("\n");
+  assert.equal(new Set(lines).size, lines.length, "no line comes twice");
+  assert.deepEqual(lines.filter((line) => / # /.test(line)).map((line) => line.slice(13)), ["# sim is open (simulated)"]);
+});
+
+test("text view plots no number that was not sent", async (t) => {
+  const { uno, page } = await onBoard(t);
+  // The last 2000 bytes begin with the end of a line.
+  await uno.say(`${"1000\n".repeat(500)}ok\n`);
+  await until("all lines", async () => (await rows(page)).at(-1)?.endsWith("ok"));
+  await page.selectOption("#view", "text");
+  await until("the newest of them", async () => (await rows(page)).at(-1)?.endsWith("ok"));
+  await uno.say("10");
+  await until("the unfinished line", async () => (await rows(page)).at(-1)?.endsWith("10"));
+  await uno.unplug();
+  await until("lost", async () => (await state(page)) === "lost");
+  await uno.plug();
+  await isOpen(page);
+  await uno.say("2\n1002\n");
+  await until("the value", async () => (await text(page, "#legend .value")) === "1002");
+  const csv = (await saved(page, "#plot-csv")).bytes.toString();
+  assert.deepEqual([...new Set(csv.match(/(?<=\d,).+(?=\r)/g))], ["1000", "1002"]);
 });
 
 test("the port is lent and taken back", async (t) => {
@@ -206,6 +361,7 @@ test("what a hostile device says is text", async (t) => {
   await until("the search", async () => (await rows(page)).length === 1);
   assert.equal(await page.locator("#rows mark").textContent(), "<script");
   assert.equal(await text(page, "#found"), "1 found");
+  await until("a screen reader to say so", async () => (await text(page, "#announced")) === "1 found");
 });
 
 test("text without line ends, and bytes, are shown", async (t) => {
@@ -224,6 +380,19 @@ test("text without line ends, and bytes, are shown", async (t) => {
   assert.ok((await text(page, "#legend")).includes("byte"));
 });
 
+test("a board that says nothing is wondered about until it does", async (t) => {
+  const uno = await board(t);
+  const bridge = await start(t, ["--port", `uno=${uno.path}`]);
+  const page = await open(t, bridge.url);
+  await isOpen(page);
+  await until("the help", () => page.isVisible("#silence"));
+  assert.match(await text(page, "#silence"), /println/);
+  await page.screenshot({ path: shot("silence") });
+  await uno.say("\nready\n");
+  await until("the first line", async () => (await rows(page)).at(-1)?.endsWith("ready"));
+  assert.equal(await page.isVisible("#silence"), false);
+});
+
 test("one of several ports is chosen, and stays chosen", async (t) => {
   const bridge = await start(t, ["--port", "a=sim", "--port", "b=sim:labels"]);
   const page = await open(t, bridge.url);
@@ -236,21 +405,30 @@ test("one of several ports is chosen, and stays chosen", async (t) => {
   assert.equal(await page.inputValue("#port"), "b");
 });
 
+test("from a port that does not exist a link leads to the first one", async (t) => {
+  const bridge = await start(t, ["--port", "a=sim", "--port", "b=sim:labels"]);
+  const page = await open(t, `${bridge.url}/?port=none`);
+  await until("the mistake", async () => (await state(page)) === "mistake");
+  assert.match(await text(page, "#state-text"), /ports\/a/);
+  assert.equal(await text(page, "#address"), bridge.url.replace("http", "ws"));
+  await page.screenshot({ path: shot("no-such-port") });
+  await page.click("#first a");
+  await isOpen(page);
+  assert.equal(await page.inputValue("#port"), "a");
+  assert.equal(await page.isVisible("#first"), false);
+});
+
 test("what is kept is saved", async (t) => {
   const { uno, page } = await onBoard(t);
   await uno.say("a:1\nb:2\n");
-  await until("two series", async () => (await page.locator("#legend li").count()) === 2);
-  async function saved(button) {
-    const [download] = await Promise.all([page.waitForEvent("download"), page.click(button)]);
-    return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
-  }
-  const csv = await saved("#plot-csv");
+  await until("two series", async () => (await page.locator("#legend button").count()) === 2);
+  const csv = await saved(page, "#plot-csv");
   assert.match(csv.name, /^uno-.*\.csv$/);
   assert.match(csv.bytes.toString(), /^time,a,b\r\n\d+\.\d{6},1,\r\n\d+\.\d{6},,2\r\n$/);
-  const png = await saved("#plot-png");
+  const png = await saved(page, "#plot-png");
   assert.equal(png.bytes.subarray(1, 4).toString(), "PNG");
   await page.check("#times");
-  const txt = await saved("#download");
+  const txt = await saved(page, "#download");
   assert.match(txt.bytes.toString(), /\d\d:\d\d:\d\d\.\d{3} ready\n/);
 });
 
@@ -266,7 +444,7 @@ for (const [name, look] of Object.entries(looks)) {
     const bridge = await start(t, ["--port", "plant=sim:labels", "--port", "uno=sim"]);
     // axe is put into the page, which permits no script but its own.
     const page = await open(t, bridge.url, { ...look, bypassCSP: true });
-    await until("three series", async () => (await page.locator("#legend li").count()) === 3);
+    await until("three series", async () => (await page.locator("#legend button").count()) === 3);
     await page.addScriptTag({ path: join(root, "tests/browser/node_modules/axe-core/axe.min.js") });
     const { violations } = await page.evaluate(() => window.axe.run());
     const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
@@ -274,8 +452,8 @@ for (const [name, look] of Object.entries(looks)) {
     if (violations.length > 0) t.diagnostic(violations.map(({ id }) => id).join(", "));
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert.ok(wide <= 0, `the page is ${wide} pixels too wide`);
-    const folder = join(root, "target/browser");
-    mkdirSync(folder, { recursive: true });
-    await page.screenshot({ path: join(folder, `${name}.png`), fullPage: name.startsWith("phone") });
+    const heights = await page.locator("#plotter .bar button").evaluateAll((buttons) => buttons.map((button) => button.offsetTop));
+    assert.equal(new Set(heights).size, 1, "the buttons of the plot are in one row");
+    await page.screenshot({ path: shot(name), fullPage: name.startsWith("phone") });
   });
 }

@@ -75,12 +75,22 @@ export class Log {
 /** Puts chunks of text together to lines. */
 export class Lines {
   #rest = "";
+  #whole;
+
+  /** @param {boolean} [whole] whether it begins with a line; what may be the rest of one is dropped */
+  constructor(whole = false) {
+    this.#whole = whole;
+  }
 
   /** @param {string} text @returns {string[]} the lines that it completes */
   push(text) {
     const pieces = (this.#rest + text).split("\n");
     // A device that never ends a line must not fill the memory.
     this.#rest = (pieces.pop() ?? "").slice(-(16 << 10));
+    if (!this.#whole && pieces.length > 0) {
+      pieces.shift();
+      this.#whole = true;
+    }
     return pieces.map((line) => line.replace(/\r$/, ""));
   }
 }

@@ -6,6 +6,8 @@ import { clock, visible } from "./parse.js";
 
 /** Rows on the page while new ones come, and while it stands still. */
 const FOLLOWING = 150, READING = 4000;
+/** Milliseconds after the last key of a search until a screen reader says what was found. */
+const TYPING = 700;
 /** Characters of a row that are shown; Copy and Save have all of them. */
 const SHOWN = 2000;
 
@@ -18,12 +20,13 @@ export class Monitor {
   #query = "";
   /** Rows found by the search, of all that were looked at. */
   #found = 0;
+  #typed = 0;
   /** @type {WeakMap<Row, HTMLElement>} elements of rows that may still change */
   #elements = new WeakMap();
 
   /**
    * @param {import("./log.js").Log} log
-   * @param {{rows: HTMLElement, newest: HTMLButtonElement, found: HTMLElement}} places
+   * @param {{rows: HTMLElement, newest: HTMLButtonElement, found: HTMLElement, announced: HTMLElement}} places
    * @param {(following: boolean) => void} changed
    */
   constructor(log, places, changed) {
@@ -54,6 +57,8 @@ export class Monitor {
     this.#query = query.toLowerCase();
     this.#fill();
     this.places.rows.scrollTop = this.places.rows.scrollHeight;
+    clearTimeout(this.#typed);
+    this.#typed = setTimeout(() => { this.places.announced.textContent = this.places.found.textContent; }, TYPING);
   }
 
   clear() {

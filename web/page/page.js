@@ -13,6 +13,8 @@ const SILENCE = 3000;
 const MOST_SENT = 50;
 /** Characters of a row of running text, beyond which a new row begins. */
 const LONGEST_ROW = 4096;
+/** States of the connection, in which nothing is known of the board. */
+const APART = ["stopped", "refused", "blocked", "closed", "mistake", "connecting"];
 
 /** @param {string} id @returns {any} */
 const find = (id) => document.getElementById(id);
@@ -20,14 +22,14 @@ const find = (id) => document.getElementById(id);
 let framing = false;
 const log = new Log();
 const table = new Table();
-const monitor = new Monitor(log, { rows: find("rows"), newest: find("newest"), found: find("found") }, (following) => {
+const monitor = new Monitor(log, { rows: find("rows"), newest: find("newest"), found: find("found"), announced: find("announced") }, (following) => {
   press(find("pause"), !following);
   frame();
 });
-const plotter = new Plotter(table, { canvas: find("canvas"), legend: find("legend"), empty: find("plot-empty") }, frame);
+const plotter = new Plotter(table, { canvas: find("canvas"), legend: find("legend"), more: find("more"), empty: find("plot-empty") }, frame);
 
-/** The port, as the client library sees it. @type {any} */
-let serial;
+/** The port, as the client library sees it, and what it was asked for. @type {any} */
+let serial, options;
 let parser = new SeriesParser();
 let lines = new Lines();
 let decoder = new TextDecoder();
@@ -35,11 +37,15 @@ let decoder = new TextDecoder();
 let tail = [];
 /** Whether the newest row goes on with the next chunk. */
 let unfinished = false;
+/** Whether the board has said nothing yet. */
+let silent = true;
 
 /** Since the last reading of the figures. */
 const figures = { pieces: 0, worst: 0, missed: 0, heard: 0, greeted: 0 };
-/** The least time that a line took to come here; on another computer it holds the clocks' difference. */
+/** The least time that a line took to come here; from another computer it holds the clocks' difference. */
 let fastest = Infinity;
+/** Within this time after connecting lines may be from before, in milliseconds. */
+const CATCHING_UP = 1000;
 const here = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname) || location.hostname.endsWith(".localhost");
 
 /** Asks for one frame, however often it is called. */
@@ -57,18 +63,16 @@ function draw() {
 }
 
 function connect() {
-  serial?.close();
+  // That this page closes it is no news.
+  serial?.off("status", tell).close();
   const port = new URLSearchParams(location.search).get("port") ?? undefined;
   const view = find("view").value;
-  const options = { port, history: view === "lines" ? 200 : 2000, latest: find("latest").value || undefined, data: view === "lines" ? undefined : "chunks" };
-  [lines, parser, decoder, tail, unfinished] = [new Lines(), new SeriesParser(), new TextDecoder(), [], false];
+  options = { port, history: view === "lines" ? 200 : 2000, latest: find("latest").value || undefined, data: view === "lines" ? undefined : "chunks" };
+  [lines, parser, decoder, tail, unfinished, silent] = [new Lines(), new SeriesParser(), new TextDecoder(), [], false, true];
   find("rows").classList.toggle("hex", view === "hex");
-  const mine = new SerialWs(options);
-  serial = mine;
-  mine.on("open", greet).on("status", tell).on("missed", miss);
-  mine.on("line", takeLine).on("data", view === "hex" ? takeBytes : takeText);
-  mine.on("close", () => serial === mine && tell(mine.status));
-  tell(mine.status);
+  serial = new SerialWs(options).on("open", greet).on("status", tell).on("missed", miss)
+    .on("line", takeLine).on("data", view === "hex" ? takeBytes : takeText);
+  tell(serial.status);
 }
 
 function greet(hello) {
@@ -78,7 +82,7 @@ function greet(hello) {
   document.title = `${name} – serial-ws`;
   find("port-choice").hidden = hello.ports.length < 2;
   find("port").replaceChildren(...hello.ports.map((port) => new Option(port, port, false, port === name)));
-  find("example").textContent = `new WebSocket("${serial.url.replace(/\/$/, "")}").onmessage = (event) => console.log(event.data);`;
+  find("address").textContent = serial.url.replace(/\/$/, "");
   find("ending").disabled = settings.append !== "none";
   find("ending").title = settings.append === "none" ? "" : `The bridge adds an ending (--append ${settings.append})`;
   figures.heard = figures.greeted = Date.now();
@@ -94,9 +98,10 @@ function tell({ state, detail, hint }) {
   const remedy = readOnly && open ? "" : hint ?? "";
   find("remedy").textContent = remedy && `${remedy.replace(/[.]?$/, ".")}`;
   find("remedy").hidden = open || !remedy;
+  find("first").hidden = state !== "mistake";
   find("reset").disabled = !open || readOnly;
   find("release").hidden = state === "released";
-  find("release").disabled = !serial.hello || readOnly || ["stopped", "refused", "blocked", "closed", "mistake", "connecting"].includes(state);
+  find("release").disabled = !serial.hello || readOnly || APART.includes(state);
   find("resume").hidden = state !== "released";
   find("resume").disabled = Boolean(readOnly);
   find("text").disabled = Boolean(readOnly);
@@ -105,7 +110,8 @@ function tell({ state, detail, hint }) {
   const note = `${state} ${detail}`;
   if (note !== told && told && state !== "connecting") {
     add({ kind: "note", text: detail ?? state, t: now() });
-    if (!open) table.gap();
+    // After a break of the connection alone it goes on where it was.
+    if (!open && !APART.includes(state)) cut();
   }
   told = note;
   figures.heard = Date.now();
@@ -118,7 +124,13 @@ function miss({ lines, bytes }) {
   find("missed-figure").hidden = false;
   find("missed").textContent = figures.missed > 0 ? figures.missed.toLocaleString("en") : "some";
   add({ kind: "note", text: `${what} were missed here`, t: now() });
+  cut();
+}
+
+/** What comes next does not belong to what came before. */
+function cut() {
   table.gap();
+  [lines, decoder] = [new Lines(), new TextDecoder()];
 }
 
 function takeLine(text, { t, partial }) {
@@ -128,7 +140,8 @@ function takeLine(text, { t, partial }) {
 }
 
 /** Running text: a row for each line, and for what has no end yet. */
-function takeText(bytes, { t }) {
+function takeText(bytes, { t, offset }) {
+  if (offset === 0) lines = new Lines(true);
   const text = decoder.decode(bytes, { stream: true });
   for (const line of lines.push(text)) plot(t, line);
   text.split("\n").forEach((piece, index) => {
@@ -176,16 +189,20 @@ function plot(t, text) {
 function add(row) {
   log.add(row);
   if (row.kind !== "line") unfinished = false;
-  find("silence").hidden = true;
   frame();
 }
 
 function count(t) {
   figures.pieces++;
+  silent = false;
+  find("silence").hidden = true;
   figures.heard = Date.now();
   const took = Date.now() / 1000 - t;
-  fastest = Math.min(fastest, took);
-  plotter.behind = here ? 0 : fastest;
+  if (Date.now() - figures.greeted > CATCHING_UP) {
+    fastest = Math.min(fastest, took);
+    // No line takes a second on this computer: what seems to be here is at the other end of a tunnel.
+    plotter.behind = here && Math.abs(fastest) < 1 ? 0 : fastest;
+  }
   // What the bridge had kept from before was not slow.
   if (t * 1000 > figures.greeted - plotter.behind * 1000) figures.worst = Math.max(figures.worst, took - plotter.behind);
 }
@@ -201,9 +218,7 @@ function read() {
   const millis = Math.max(1, Math.round(figures.worst * 1000));
   const delay = millis > 999 ? `${(millis / 1000).toFixed(1)} s` : `${millis} ms`;
   find("delay").textContent = open && figures.pieces > 0 ? delay : "–";
-  const silent = open && log.length === 0 && Date.now() - figures.heard > SILENCE;
-  find("silence").hidden = !silent;
-  if (silent) find("silence").textContent = "Nothing has come yet. Does the sketch print with println? Some sketches wait until they are sent something; and a sketch that uses Serial.write is seen as hex.";
+  find("silence").hidden = !silent || !open || Date.now() - figures.heard < SILENCE;
   [figures.pieces, figures.worst] = [0, 0];
 }
 
@@ -266,6 +281,16 @@ function save(blob, ending) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
+function clearPlot() {
+  plotter.clear();
+  press(find("plot-pause"), false);
+}
+
+function clear() {
+  monitor.clear();
+  clearPlot();
+}
+
 async function copy() {
   const text = monitor.text(find("times").checked);
   let done = "Copied";
@@ -283,21 +308,19 @@ find("port").addEventListener("change", (event) => {
   const url = new URL(location.href);
   url.searchParams.set("port", event.target.value);
   history.replaceState(null, "", url);
-  log.clear();
-  monitor.clear();
-  plotter.clear();
+  clear();
   told = "";
   connect();
 });
 find("view").addEventListener("change", () => {
-  log.clear();
-  monitor.clear();
-  plotter.clear();
+  clear();
   connect();
 });
 find("latest").addEventListener("change", () => {
-  table.gap();
-  connect();
+  options.latest = find("latest").value || undefined;
+  // The same one once more, so that it goes on where it was.
+  serial.off("status", tell).close();
+  serial.on("status", tell).open();
 });
 find("times").addEventListener("change", (event) => {
   find("rows").classList.toggle("with-times", event.target.checked);
@@ -315,14 +338,13 @@ find("release").addEventListener("click", () => ask(serial.release()));
 find("resume").addEventListener("click", () => ask(serial.resume()));
 find("span").addEventListener("change", (event) => {
   plotter.span = Number(event.target.value);
-  plotter.pause(plotter.paused);
 });
 find("plot-pause").addEventListener("click", () => {
   plotter.pause(!plotter.paused);
   press(find("plot-pause"), plotter.paused);
 });
-find("plot-clear").addEventListener("click", () => plotter.clear());
-find("plot-csv").addEventListener("click", () => save(new Blob([table.csv()], { type: "text/csv" }), "csv"));
+find("plot-clear").addEventListener("click", clearPlot);
+find("plot-csv").addEventListener("click", () => save(new Blob([plotter.table.csv()], { type: "text/csv" }), "csv"));
 find("plot-png").addEventListener("click", async () => {
   const picture = await plotter.png();
   if (picture) save(picture, "png");
@@ -335,5 +357,6 @@ for (const event of ["visibilitychange", "resume"]) {
   });
 }
 
+find("address").textContent = location.origin.replace("http", "ws");
 connect();
 setInterval(read, 1000);

@@ -2,12 +2,12 @@
 
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 const NO_NUMBER = /^[+-]?(?:nan|inf|infinity|ovf)$/i;
-/** `label:value` or `label=value`, a unit after the value being passed over. */
-const PAIR = /([\p{L}_][^:=,;\t]*?)\s*[:=]\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|[+-]?inf)(?!\d|[.:]\d)/giu;
+/** `label:value` or `label=value`; a unit at the value is passed over, and so are times and what is hexadecimal. */
+const PAIR = /(?:^|[\s,;({])"?([\p{L}_][^:=,;\t"]*?)"?\s*[:=]\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|[+-]?inf)(?!\d|[.:]\d|x[\da-f])/giu;
 /** Longer lines are not looked at. */
 const LONGEST = 4096;
 /** Numbers of one line that are looked at. */
-const MOST = 32;
+const MOST = 128;
 
 /** Finds series of numbers in lines; remembers a header line for the lines after it. */
 export class SeriesParser {
@@ -145,30 +145,45 @@ export function hex(bytes, offset) {
   return rows;
 }
 
+/** From here on not every digit is exact, and fewer are shown. */
+const VAST = 1e15;
+
 /**
- * Ticks for an axis from `low` to `high`: 1, 2 or 5 times a power of ten apart.
+ * Ticks for an axis from `low` to `high`, 1, 2 or 5 times a power of ten apart, each with what is
+ * written at it.
  * @param {number} low @param {number} high @param {number} about how many
+ * @returns {[number, string][]}
  */
 export function ticks(low, high, about) {
   const rough = (high - low) / Math.max(about, 1);
   if (!(rough > 0) || !Number.isFinite(rough)) return [];
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= rough) ?? power * 10;
+  /** @type {[number, string][]} */
   const found = [];
   for (let index = Math.ceil(low / step); index * step <= high && found.length < 100; index++) {
-    found.push(index * step);
+    found.push([index * step, label(index * step, step)]);
   }
   return found;
 }
 
+/** A number with as many digits as tell it from those `step` away. @param {number} value @param {number} step */
+function label(value, step) {
+  // Of a step like 0.1 the logarithm may be a bit less than whole.
+  const power = Math.floor(Math.log10(step) + 1e-9);
+  if (Math.abs(value) < VAST && power >= -6) return value.toFixed(Math.max(-power, 0));
+  const digits = Math.floor(Math.log10(Math.abs(value) || step)) - power;
+  return value.toExponential(Math.max(0, Math.min(digits, 15)));
+}
+
 /**
- * A number as short as it can be told from its neighbours.
+ * A value in the legend: whole numbers whole, others with nine digits.
  * @param {number} value
  */
 export function short(value) {
   if (Number.isNaN(value)) return "–";
-  if (value !== 0 && (Math.abs(value) >= 1e7 || Math.abs(value) < 1e-4)) return value.toExponential(2);
-  return String(Number(value.toPrecision(6)));
+  if (value !== 0 && (Math.abs(value) >= VAST || Math.abs(value) < 1e-4)) return value.toExponential(2);
+  return String(Number.isInteger(value) ? value : Number(value.toPrecision(9)));
 }
 
 /**

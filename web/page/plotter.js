@@ -1,25 +1,27 @@
 // Draws the newest samples on a canvas, with a legend whose values follow the pointer.
 
 import { clock, short, ticks } from "./parse.js";
-import { GAP, MOST_SAMPLES, scale } from "./series.js";
+import { GAP, MOST_PASSED, MOST_SAMPLES, scale } from "./series.js";
 
-/** Pixels around the plot: room for the numbers at the left and the times below. */
+/** Pixels around the plot: room for numbers at the left, at least, and the times below. */
 const LEFT = 58, RIGHT = 10, TOP = 10, BOTTOM = 24;
-/** Colours that there are, as --series-1 and so on. */
+/** Colours that there are, as --series-1 and so on; with dashes there are twice as many lines. */
 const COLOURS = 8;
 /** Steps between times on the axis, in seconds. */
 const TIME_STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300];
 
 export class Plotter {
-  /** Seconds that are shown. */
-  span = 10;
   /** Seconds that the clock of the bridge is behind ours, as far as we know. */
   behind = 0;
   /** Whether new samples can come. */
   live = false;
+  /** Seconds that are shown. */
+  #span = 10;
   /** The time at which the picture stands still, or undefined. @type {number | undefined} */
   #still;
-  /** The row under the pointer, or undefined. @type {number | undefined} */
+  /** Where the pointer is, or undefined. @type {number | undefined} */
+  #pointer;
+  /** The row whose values are shown, if it is not the newest one. @type {number | undefined} */
   #row;
   /** @type {Set<string>} */
   #off = new Set();
@@ -29,17 +31,22 @@ export class Plotter {
   #legend = new Map();
   /** @type {Record<string, string>} */
   #colours = {};
-  /** Rows and time of the last picture. */
-  #drawn = -1;
+  /** Where the plot begins: beside the widest number at its axis. */
+  #left = LEFT;
+  /** @type {[number, string][]} */
+  #ticks = [];
+  /** Whether a picture that stands still has to be drawn again. */
+  #stale = true;
   #said = 0;
 
   /**
    * @param {import("./series.js").Table} table
-   * @param {{canvas: HTMLCanvasElement, legend: HTMLElement, empty: HTMLElement}} places
+   * @param {{canvas: HTMLCanvasElement, legend: HTMLElement, more: HTMLElement, empty: HTMLElement}} places
    * @param {() => void} changed asks for a frame
    */
   constructor(table, places, changed) {
-    this.table = table;
+    /** What comes, and what is shown of it: a copy while the picture stands still. */
+    this.coming = this.table = table;
     this.places = places;
     this.changed = changed;
     const { canvas } = places;
@@ -49,8 +56,8 @@ export class Plotter {
     new ResizeObserver(() => this.#again()).observe(canvas);
     canvas.addEventListener("pointermove", (event) => this.#point(event.offsetX));
     canvas.addEventListener("pointerdown", (event) => this.#point(event.offsetX));
-    canvas.addEventListener("pointerleave", () => this.#leave());
-    canvas.addEventListener("blur", () => this.#leave());
+    canvas.addEventListener("pointerleave", () => this.#point());
+    canvas.addEventListener("blur", () => this.#point());
     canvas.addEventListener("keydown", (event) => this.#key(event));
   }
 
@@ -61,16 +68,28 @@ export class Plotter {
   /** @param {boolean} paused */
   pause(paused) {
     this.#still = paused ? this.#now() : undefined;
+    this.table = paused ? this.coming.copy() : this.coming;
     this.#again();
   }
 
+  get span() {
+    return this.#span;
+  }
+
+  set span(seconds) {
+    this.#span = seconds;
+    this.#again();
+  }
+
+  /** Forgets everything, and goes on. */
   clear() {
-    this.table.clear();
+    this.coming.clear();
+    this.pause(false);
     this.#scale = this.#row = undefined;
     this.#legend.clear();
     this.#off.clear();
-    this.places.legend.replaceChildren();
-    this.#again();
+    this.places.legend.replaceChildren(this.places.more);
+    this.places.more.hidden = true;
   }
 
   /** Whether the picture changes by itself. */
@@ -82,9 +101,9 @@ export class Plotter {
   draw() {
     const { table, places } = this;
     places.empty.hidden = table.end > 0;
-    if (this.paused && this.#drawn === this.#still && this.#row === undefined) return;
-    this.#drawn = this.#still ?? -1;
-    const view = this.#view();
+    if (this.paused && !this.#stale) return;
+    this.#stale = false;
+    let view = this.#view();
     const context = places.canvas.getContext("2d");
     if (!context || view.width <= 0 || view.height <= 0) return;
     const ratio = devicePixelRatio || 1;
@@ -100,17 +119,20 @@ export class Plotter {
     const names = [...table.series.keys()].filter((name) => !this.#off.has(name));
     const range = table.range(names, view.first, view.last);
     if (range) this.#scale = scale(this.paused ? undefined : this.#scale, range);
+    this.#measure(context, view);
+    view = this.#view();
     this.#axes(context, view);
     context.save();
     context.beginPath();
-    context.rect(LEFT, 0, view.width, view.tall - BOTTOM);
+    context.rect(this.#left, 0, view.width, view.tall - BOTTOM);
     context.clip();
     [...table.series.keys()].forEach((name, index) => {
-      if (!this.#off.has(name)) this.#curve(context, view, name, this.#colours[`series-${index % COLOURS + 1}`]);
+      if (!this.#off.has(name)) this.#curve(context, view, name, index);
     });
     context.restore();
+    this.#row = this.#chosen(view);
     this.#cross(context, view);
-    this.#tell();
+    this.#tell(this.#row ?? view.last - 1);
   }
 
   /** The picture with what its lines mean, as a PNG. @returns {Promise<Blob | null>} */
@@ -132,8 +154,12 @@ export class Plotter {
     let x = LEFT;
     [...this.table.series.keys()].forEach((name, index) => {
       if (this.#off.has(name)) return;
-      context.fillStyle = this.#colours[`series-${index % COLOURS + 1}`];
-      context.fillRect(x, 8, 16, 5);
+      this.#pen(context, index);
+      context.lineWidth = 5;
+      context.beginPath();
+      context.moveTo(x, 10.5);
+      context.lineTo(x + 16, 10.5);
+      context.stroke();
       context.fillStyle = this.#colours.ink;
       context.fillText(name, x + 22, 15);
       x += 40 + context.measureText(name).width;
@@ -155,12 +181,12 @@ export class Plotter {
     // One row more on the left, so that a line comes in from outside.
     const first = Math.max(this.table.start, this.table.at(start) - 1);
     const last = this.table.at(end + 1e-6);
-    return { full, tall, width: full - LEFT - RIGHT, height: tall - TOP - BOTTOM, start, end, first, last };
+    return { full, tall, width: full - this.#left - RIGHT, height: tall - TOP - BOTTOM, start, end, first, last };
   }
 
   /** @param {ReturnType<Plotter["_view"]>} view @param {number} t */
   #x(view, t) {
-    return LEFT + (t - view.start) / this.span * view.width;
+    return this.#left + (t - view.start) / this.span * view.width;
   }
 
   #y(view, value) {
@@ -168,20 +194,26 @@ export class Plotter {
     return TOP + (high - value) / (high - low) * view.height;
   }
 
-  #axes(context, view) {
+  #measure(context, view) {
     const { low, high } = this.#scale ?? { low: 0, high: 1 };
     context.font = "12px system-ui, sans-serif";
+    this.#ticks = ticks(low, high, view.height / 50);
+    const widths = this.#ticks.map(([, text]) => context.measureText(text).width);
+    this.#left = Math.max(LEFT, ...widths.map((width) => Math.ceil(width) + 12));
+  }
+
+  #axes(context, view) {
     context.lineWidth = 1;
     context.strokeStyle = this.#colours.grid;
     context.fillStyle = this.#colours.quiet;
     context.textAlign = "right";
     context.textBaseline = "middle";
     context.beginPath();
-    for (const value of ticks(low, high, view.height / 50)) {
+    for (const [value, text] of this.#ticks) {
       const y = Math.round(this.#y(view, value)) + 0.5;
-      context.moveTo(LEFT, y);
-      context.lineTo(LEFT + view.width, y);
-      context.fillText(short(value), LEFT - 8, y);
+      context.moveTo(this.#left, y);
+      context.lineTo(this.#left + view.width, y);
+      context.fillText(text, this.#left - 8, y);
     }
     context.textAlign = "center";
     context.textBaseline = "top";
@@ -192,16 +224,22 @@ export class Plotter {
       context.moveTo(x, TOP);
       context.lineTo(x, TOP + view.height);
       const half = 28;
-      if (x > LEFT + half / 2 && x < view.full - half) context.fillText(clock(t).slice(0, step < 1 ? 10 : 8), x, view.tall - BOTTOM + 7);
+      if (x > this.#left + half / 2 && x < view.full - half) context.fillText(clock(t).slice(0, step < 1 ? 10 : 8), x, view.tall - BOTTOM + 7);
     }
     context.stroke();
   }
 
+  /** Makes lines look like those of the series with this index. */
+  #pen(context, index) {
+    context.strokeStyle = this.#colours[`series-${index % COLOURS + 1}`];
+    context.setLineDash(index < COLOURS ? [] : [7, 2]);
+  }
+
   /** Draws one series; where pixels hold many samples, their least and greatest. */
-  #curve(context, view, name, colour) {
+  #curve(context, view, name, index) {
     const column = this.table.series.get(name);
     if (!column) return;
-    context.strokeStyle = colour;
+    this.#pen(context, index);
     context.lineWidth = 1.8;
     context.lineJoin = "round";
     context.beginPath();
@@ -246,11 +284,22 @@ export class Plotter {
     context.stroke();
   }
 
+  /** The row under the pointer, or the one that was reached by keys, while it is in the picture. */
+  #chosen(view) {
+    if (this.#pointer === undefined) return (this.#row ?? -1) >= this.table.at(view.start) ? this.#row : undefined;
+    const t = view.start + (this.#pointer - this.#left) / view.width * this.span;
+    const row = this.table.at(t);
+    // The nearer one of the two.
+    const before = row > view.first && t - this.table.time(row - 1) < this.table.time(row) - t;
+    return Math.min(before ? row - 1 : row, view.last - 1);
+  }
+
   #cross(context, view) {
     const row = this.#row;
-    if (row === undefined || row < view.first || row >= view.last) return;
+    if (row === undefined) return;
     const t = this.table.time(row);
     const x = this.#x(view, t);
+    if (x < this.#left) return;
     context.strokeStyle = this.#colours.quiet;
     context.lineWidth = 1;
     context.beginPath();
@@ -267,7 +316,7 @@ export class Plotter {
     });
     const text = clock(t);
     const wide = context.measureText(text).width + 12;
-    const left = Math.min(Math.max(x - wide / 2, LEFT), view.full - wide);
+    const left = Math.min(Math.max(x - wide / 2, this.#left), view.full - wide);
     context.fillStyle = this.#colours.ink;
     context.fillRect(left, view.tall - BOTTOM + 2, wide, 20);
     context.fillStyle = this.#colours.panel;
@@ -276,15 +325,18 @@ export class Plotter {
     context.fillText(text, left + 6, view.tall - BOTTOM + 7);
   }
 
-  /** Values of the legend, and what a screen reader says of the picture. */
-  #tell() {
-    const row = this.#row ?? (this.paused ? this.#view().last : this.table.end) - 1;
+  /** Values of the legend, how many have no room there, and what a screen reader says of the picture. */
+  #tell(row) {
     [...this.table.series.keys()].forEach((name, index) => {
       const { value } = this.#legend.get(name) ?? this.#item(name, index);
-      const text = short(this.table.value(name, row));
-      if (value.textContent !== text) value.textContent = text;
+      write(value, short(this.table.value(name, row)));
     });
-    if (Date.now() - this.#said < 2000 && this.#row === undefined) return;
+    const { size } = this.table.passed;
+    this.places.more.hidden = size === 0;
+    write(this.places.more, `and ${size}${size < MOST_PASSED ? "" : "+"} more`);
+    // At once for the keys only: under a pointer they change with each frame.
+    const reached = this.#row !== undefined && this.#pointer === undefined;
+    if (Date.now() - this.#said < 2000 && !reached) return;
     this.#said = Date.now();
     const values = [...this.table.series.keys()].map((name) => `${name} ${short(this.table.value(name, row))}`);
     this.places.canvas.setAttribute("aria-label", `Plot of ${values.join(", ")}`);
@@ -303,7 +355,7 @@ export class Plotter {
       return span;
     };
     const value = part("value", "");
-    button.append(part(`swatch s${index % COLOURS + 1}`, ""), part("name", name), value);
+    button.append(part(`swatch s${index % COLOURS + 1}${index < COLOURS ? "" : " dashed"}`, ""), part("name", name), value);
     button.addEventListener("click", () => {
       const off = this.#off.has(name);
       if (off) this.#off.delete(name);
@@ -313,24 +365,15 @@ export class Plotter {
       this.#again();
     });
     item.append(button);
-    this.places.legend.append(item);
+    this.places.more.before(item);
     const parts = { item, value };
     this.#legend.set(name, parts);
     return parts;
   }
 
+  /** @param {number} [x] nothing where the pointer has left */
   #point(x) {
-    const view = this.#view();
-    if (this.table.end === 0) return;
-    const t = view.start + (x - LEFT) / view.width * this.span;
-    const row = this.table.at(t);
-    // The nearer one of the two.
-    const before = row > view.first && t - this.table.time(row - 1) < this.table.time(row) - t;
-    this.#row = Math.min(before ? row - 1 : row, view.last - 1);
-    this.changed();
-  }
-
-  #leave() {
+    this.#pointer = x;
     this.#row = undefined;
     this.#again();
   }
@@ -340,9 +383,10 @@ export class Plotter {
     if (step) {
       const view = this.#view();
       const row = (this.#row ?? view.last - 1) + step * (event.shiftKey ? 10 : 1);
-      this.#row = Math.max(view.first, Math.min(row, view.last - 1));
+      this.#pointer = undefined;
+      this.#row = Math.min(Math.max(row, this.table.at(view.start)), view.last - 1);
     } else if (event.key === "Escape") {
-      this.#row = undefined;
+      this.#point();
     } else if (event.key === " ") {
       document.getElementById("plot-pause")?.click();
     } else {
@@ -358,7 +402,12 @@ export class Plotter {
       const names = ["panel", "ink", "quiet", "grid", ...Array.from({ length: COLOURS }, (_, index) => `series-${index + 1}`)];
       for (const name of names) this.#colours[name] = style.getPropertyValue(`--${name}`).trim();
     }
-    this.#drawn = -1;
+    this.#stale = true;
     this.changed();
   }
+}
+
+/** @param {HTMLElement} element @param {string} text */
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }

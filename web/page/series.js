@@ -4,8 +4,8 @@ import { csvField } from "./parse.js";
 
 /** Samples that are kept; the oldest go first. */
 export const MOST_SAMPLES = 1 << 15;
-/** Series that are kept; more are passed over, and counted. */
-export const MOST_SERIES = 16;
+/** Series that are kept; more are passed over, and so many of them counted. */
+export const MOST_SERIES = 16, MOST_PASSED = 100;
 
 /** Where a series is interrupted. NaN is where it has no value, as when each line has another label. */
 export const GAP = Infinity;
@@ -41,7 +41,7 @@ export class Table {
   /** @param {string} name */
   #column(name) {
     if (this.series.size >= MOST_SERIES) {
-      if (this.passed.size < 100) this.passed.add(name);
+      if (this.passed.size < MOST_PASSED) this.passed.add(name);
       return undefined;
     }
     const column = new Float64Array(MOST_SAMPLES).fill(NaN);
@@ -60,6 +60,16 @@ export class Table {
     this.end = 0;
     this.series.clear();
     this.passed.clear();
+  }
+
+  /** The same, which stays as it is. */
+  copy() {
+    const copy = new Table();
+    copy.end = this.end;
+    copy.times = this.times.slice();
+    for (const [name, column] of this.series) copy.series.set(name, column.slice());
+    copy.passed = new Set(this.passed);
+    return copy;
   }
 
   /** @param {number} row */
@@ -129,7 +139,8 @@ export class Table {
 export function scale(before, range) {
   const span = range.high - range.low || Math.abs(range.high) || 1;
   const wanted = { low: range.low - span * 0.06, high: range.high + span * 0.06 };
-  if (!before) return wanted;
+  // Not where that would take seconds, as after a single 1e9, or would never end, as after 1e308.
+  if (!before || !(before.high - before.low < 100 * (wanted.high - wanted.low))) return wanted;
   const ease = (/** @type {number} */ from, /** @type {number} */ to) => from + (to - from) * 0.06;
   return {
     low: wanted.low < before.low ? Math.min(wanted.low, before.low) : ease(before.low, wanted.low),

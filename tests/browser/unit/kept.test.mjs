@@ -29,12 +29,18 @@ test("a log of long lines is bounded by their characters", () => {
 });
 
 test("lines are put together from chunks", () => {
-  const lines = new Lines();
+  const lines = new Lines(true);
   assert.deepEqual(lines.push("a\r"), []);
   assert.deepEqual(lines.push("\nb\nc"), ["a", "b"]);
   assert.deepEqual(lines.push("d\n"), ["cd"]);
   for (let index = 0; index < 100; index++) lines.push("x".repeat(10000));
   assert.ok(lines.push("\n")[0].length <= 16384);
+});
+
+test("the rest of a line is not taken for one", () => {
+  const lines = new Lines();
+  assert.deepEqual(lines.push("00\r"), []);
+  assert.deepEqual(lines.push("\n1000\n10"), ["1000"]);
 });
 
 test("a table overwrites the oldest samples", () => {
@@ -78,4 +84,9 @@ test("a scale grows at once and shrinks slowly", () => {
   const after = scale(first, { low: 0, high: 10 });
   assert.ok(after.high < first.high && after.high > 90);
   assert.ok(scale(undefined, { low: 5, high: 5 }).high > 5);
+  // One that was far too large is given up at once.
+  for (const range of [{ low: 0, high: 1e9 }, { low: -1e308, high: 1e308 }]) {
+    const far = scale(scale(first, range), range);
+    assert.deepEqual(scale(far, { low: 0, high: 100 }), first);
+  }
 });

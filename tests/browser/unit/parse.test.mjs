@@ -50,10 +50,27 @@ test("labels and values", () => {
   check("a:nan", { a: NaN });
 });
 
+test("a unit is no part of the next label", () => {
+  check("Humidity: 45.00%  Temperature: 23.00°C 73.40°F  Heat index: 25.0°C 77.0°F", { Humidity: 45, Temperature: 23, "Heat index": 25 });
+  check("Humidity: 45.00 %\tTemperature: 23.00 *C 73.40 *F\tHeat index: 25.0 *C", { Humidity: 45, Temperature: 23, "Heat index": 25 });
+  check("Temp: 20.5C Hum: 40%", { Temp: 20.5, Hum: 40 });
+  check("Distance: 10.5cm Duration: 600us", { Distance: 10.5, Duration: 600 });
+  check("I (312) main: count=5", { count: 5 });
+});
+
+test("what a board says when it starts is no data", () => {
+  check("rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)", undefined);
+  check("clk_drv:0x00,q_drv:0x00,d_drv:0x00,cs0_drv:0x00", undefined);
+  check("load:0x3fff0018", undefined);
+  check("MAC: 24:0A:C4:00:01:10", undefined);
+  check("http://10.0.0.1:80/", undefined);
+});
+
 test("JSON", () => {
   check('{"x":1,"y":{"z":2},"on":true,"name":"uno"}', { x: 1, "y.z": 2, on: 1 });
   check("[1,2]", { "value 1": 1, "value 2": 2 });
   check('{"x":', undefined);
+  check('{"x":nan,"y":1}', { x: NaN, y: 1 });
   check('{"name":"uno"}', undefined);
 });
 
@@ -85,16 +102,25 @@ test("hex rows", () => {
   assert.match(next, /^00000020  4c {47,}L$/);
 });
 
-test("ticks are round and few", () => {
-  assert.deepEqual(ticks(0, 1023, 5), [0, 500, 1000]);
-  assert.deepEqual(ticks(-1, 1, 4), [-1, -0.5, 0, 0.5, 1].map((tick) => tick || 0));
+test("ticks are round and few, and each can be told from the others", () => {
+  const texts = (low, high, about = 5) => ticks(low, high, about).map(([, text]) => text);
+  assert.deepEqual(ticks(0, 1023, 5), [[0, "0"], [500, "500"], [1000, "1000"]]);
+  assert.deepEqual(texts(-1, 1, 4), ["-1.0", "-0.5", "0.0", "0.5", "1.0"]);
+  assert.deepEqual(texts(12345670, 12345690, 4), ["12345670", "12345675", "12345680", "12345685", "12345690"]);
+  assert.deepEqual(texts(101325, 101326, 4), ["101325.0", "101325.5", "101326.0"]);
+  assert.deepEqual(texts(0, 5e-8, 5), ["0e+0", "1e-8", "2e-8", "3e-8", "4e-8", "5e-8"]);
+  assert.deepEqual(texts(1e16, 1.2e16, 2), ["1.0e+16", "1.1e+16", "1.2e+16"]);
   assert.deepEqual(ticks(1, 1, 5), []);
   assert.ok(ticks(0, 1e308, 5).length < 20);
 });
 
-test("numbers are short", () => {
+test("numbers are short, but not shorter than what is known", () => {
   assert.equal(short(0.1 + 0.2), "0.3");
-  assert.equal(short(12345678), "1.23e+7");
+  assert.equal(short(1 / 3), "0.333333333");
+  assert.equal(short(12345678), "12345678");
+  assert.equal(short(4294967295), "4294967295");
+  assert.equal(short(1.5e20), "1.50e+20");
+  assert.equal(short(0.00001234), "1.23e-5");
   assert.equal(short(NaN), "–");
 });
 

@@ -35,4 +35,6 @@ function readLine(event) {
 
 function draw() {
   background(pressed === "1" ? "gold" : "gray");
+  // without a connection, say so:
+  if (socket.readyState !== WebSocket.OPEN) text("no connection. is serial-ws running?", 20, height - 20);
 }

@@ -62,6 +62,11 @@ function draw() {
   background(240);
   fill("teal");
   circle(width / 2, height / 2, map(reading, 0, 1023, 10, width));
+  // without a connection, say so:
+  if (socket.readyState !== WebSocket.OPEN) {
+    fill("black");
+    text("no connection. is serial-ws running?", 20, height - 20);
+  }
 }
 
 function send(message) {

@@ -45,6 +45,8 @@ function draw() {
   }
   background(240);
   text("the LED is at " + brightness, 20, 50);
+  // without a connection, say so:
+  if (socket.readyState !== WebSocket.OPEN) text("no connection. is serial-ws running?", 20, height - 20);
 }
 
 function send(message) {

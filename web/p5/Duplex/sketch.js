@@ -51,6 +51,11 @@ function draw() {
   background(240);
   fill(mouseX < width / 2 ? "tomato" : "teal");
   circle(map(reading, 0, 1023, 0, width), height / 2, 50);
+  // without a connection, say so:
+  if (socket.readyState !== WebSocket.OPEN) {
+    fill("black");
+    text("no connection. is serial-ws running?", 20, height - 20);
+  }
 }
 
 function send(message) {

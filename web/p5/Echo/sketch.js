@@ -47,6 +47,8 @@ function sendLine() {
 function draw() {
   background(240);
   text(lines.join("\n"), 20, 30);
+  // without a connection, say so:
+  if (socket.readyState !== WebSocket.OPEN) text("no connection. is serial-ws running?", 20, height - 20);
 }
 
 function send(message) {

@@ -40,7 +40,12 @@ function readLine(event) {
 
 function draw() {
   background(values.button === 1 ? "gold" : 240);
-  fill("black");
-  text("line " + values.count, 20, 40);
-  rect(20, 80, map(values.potentiometer || 0, 0, 1023, 0, width - 40), 40);
+  // a line for each name and its value:
+  let y = 40;
+  for (const name in values) {
+    text(name + ": " + values[name], 20, y);
+    y = y + 30;
+  }
+  // without a connection, say so:
+  if (socket.readyState !== WebSocket.OPEN) text("no connection. is serial-ws running?", 20, height - 20);
 }

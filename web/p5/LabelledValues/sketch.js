@@ -47,4 +47,9 @@ function draw() {
     rect(140, y, map(values[label], 0, 1023, 0, width - 160), 20);
     y = y + 40;
   }
+  // without a connection, say so:
+  if (socket.readyState !== WebSocket.OPEN) {
+    fill("black");
+    text("no connection. is serial-ws running?", 20, height - 20);
+  }
 }

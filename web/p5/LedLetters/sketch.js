@@ -14,7 +14,7 @@ let state = "off";  // what the board said about its LED
 
 function setup() {
   createCanvas(400, 400);
-  textSize(32);
+  textSize(20);
   connect();
 }
 
@@ -45,6 +45,8 @@ function mouseReleased() {
 function draw() {
   background(state === "on" ? "gold" : "gray");
   text("the LED is " + state, 20, 50);
+  // without a connection, say so:
+  if (socket.readyState !== WebSocket.OPEN) text("no connection. is serial-ws running?", 20, height - 20);
 }
 
 function send(message) {

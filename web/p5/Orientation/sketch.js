@@ -13,10 +13,12 @@ let socket;       // the connection to serial-ws
 let heading = 0;  // turned on the spot, in degrees
 let pitch = 0;    // nose up or down
 let roll = 0;     // leaning to a side
+let message;      // a line below the canvas, since in 3D text needs a font
 
 function setup() {
   createCanvas(400, 400, WEBGL);
   angleMode(DEGREES);
+  message = createP();
   connect();
 }
 
@@ -45,4 +47,6 @@ function draw() {
   rotateX(pitch);
   rotateZ(roll);
   box(160, 20, 240);
+  // without a connection, say so:
+  message.html(socket.readyState === WebSocket.OPEN ? "" : "no connection. is serial-ws running?");
 }

@@ -46,4 +46,9 @@ function draw() {
     vertex(x, height - readings[x]);
   }
   endShape();
+  // without a connection, say so:
+  if (socket.readyState !== WebSocket.OPEN) {
+    fill("black");
+    text("no connection. is serial-ws running?", 20, height - 20);
+  }
 }

@@ -54,4 +54,9 @@ function draw() {
   circle(100, 100, 150);
   fill(rightKnob);
   circle(300, 100, 150);
+  // without a connection, say so:
+  if (left.readyState !== WebSocket.OPEN || right.readyState !== WebSocket.OPEN) {
+    fill("black");
+    text("no connection. is serial-ws running?", 20, height - 6);
+  }
 }
