@@ -15,7 +15,7 @@ use crate::support::{
 use crate::support::{Program, is_for_windows, skip};
 
 /// The limit of the program on connections that are no WebSockets yet.
-const MOST_UNFINISHED: usize = 64;
+const MOST_UNFINISHED: usize = 128;
 
 #[tokio::test]
 async fn endless_empty_frames_end() {
@@ -98,7 +98,7 @@ async fn silent_connections_keep_nobody_out() {
 
 #[tokio::test]
 async fn many_who_come_at_once_are_all_let_in() {
-    const CROWD: usize = 150;
+    const CROWD: usize = 100;
     let bridge = simulated(&[]).await;
     let mut crowd = tokio::task::JoinSet::new();
     for _ in 0..CROWD {

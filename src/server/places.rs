@@ -13,11 +13,11 @@ use tokio::time::{Instant, timeout_at};
 /// Connections that have not asked yet for what they may have. One more ends another: the oldest of
 /// the computer that has the most of them, so that neither silent ones nor those of one computer
 /// keep others out.
-const MOST_UNFINISHED: usize = 64;
+const MOST_UNFINISHED: usize = 128;
 
 /// How long such a connection has its place for certain. While all are taken, those that come wait
 /// in the system until then.
-const FAIR_TIME: Duration = Duration::from_millis(250);
+const FAIR_TIME: Duration = Duration::from_millis(500);
 
 /// Requests that are answered at once, and those of one other computer; more are answered with 503.
 /// None is cut off for another.
