@@ -8,16 +8,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
+use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
 /// Connections that have not asked yet for what they may have. One more ends another: the oldest of
 /// the computer that has the most of them, so that neither silent ones nor those of one computer
 /// keep others out.
-const MOST_UNFINISHED: usize = 128;
+const MOST_UNFINISHED: usize = 64;
 
 /// How long such a connection has its place for certain. While all are taken, those that come wait
 /// in the system until then.
-const FAIR_TIME: Duration = Duration::from_millis(500);
+const FAIR_TIME: Duration = Duration::from_millis(100);
 
 /// Requests that are answered at once, and those of one other computer; more are answered with 503.
 /// None is cut off for another.
@@ -49,26 +50,27 @@ impl Places {
     /// Takes a place for a connection from this computer, as soon as there is one. The connection is
     /// to end when it hears so from the receiver.
     pub async fn take(&self, computer: IpAddr) -> (Ticket, oneshot::Receiver<()>) {
+        let mut has_waited = false;
         loop {
             let freed = self.freed.notified();
             let due = {
                 let mut taken = self.lock();
-                let oldest = oldest_of_most(&taken);
-                let due = oldest.map(|at| taken[at].since + FAIR_TIME);
-                if due.is_none_or(|due| due <= Instant::now()) {
-                    let oldest = oldest.and_then(|at| taken.remove(at));
-                    if let Some(end) = oldest.and_then(|place| place.end) {
-                        // It may be ending by itself.
-                        let _ = end.send(());
-                    }
+                let Some(oldest) = oldest_of_most(&taken) else {
+                    return self.put(&mut taken, computer);
+                };
+                let due = taken[oldest].since + FAIR_TIME;
+                if has_waited && due <= Instant::now() {
+                    let end = taken.remove(oldest).and_then(|place| place.end);
+                    // It may be ending by itself.
+                    let _ = end.map(|end| end.send(()));
                     return self.put(&mut taken, computer);
                 }
                 due
             };
-            if let Some(due) = due {
-                // Either way there is a place now.
-                let _ = timeout_at(due, freed).await;
-            }
+            let _ = timeout_at(due, freed).await;
+            // It may be we who were slow: who has asked meanwhile is heard first.
+            yield_now().await;
+            has_waited = true;
         }
     }
 

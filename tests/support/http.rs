@@ -134,6 +134,28 @@ impl RawSocket {
 }
 
 async fn knock(at: SocketAddr, path: &str, headers: &[(&str, &str)]) -> (Reply, TcpStream) {
+    let mut stream = ask_upgrade(at, path, headers).await;
+    let mut answer = Vec::new();
+    within("an answer to an upgrade", async {
+        while !answer.ends_with(b"\r\n\r\n") {
+            match stream.read_u8().await {
+                Ok(byte) => answer.push(byte),
+                Err(_) => break,
+            }
+        }
+    })
+    .await;
+    let mut reply = Reply::parse(&answer);
+    if reply.status != 101 {
+        let mut body = Vec::new();
+        let _ = within("the body of a refusal", stream.read_to_end(&mut body)).await;
+        reply.body = String::from_utf8_lossy(&body).into_owned();
+    }
+    (reply, stream)
+}
+
+/// Asks for a WebSocket, and leaves the answer to be read.
+pub async fn ask_upgrade(at: SocketAddr, path: &str, headers: &[(&str, &str)]) -> TcpStream {
     let mut all = vec![
         ("Connection", "Upgrade"),
         ("Upgrade", "websocket"),
@@ -155,23 +177,7 @@ async fn knock(at: SocketAddr, path: &str, headers: &[(&str, &str)]) -> (Reply, 
         .write_all(request.as_bytes())
         .await
         .expect("the program takes a request");
-    let mut answer = Vec::new();
-    within("an answer to an upgrade", async {
-        while !answer.ends_with(b"\r\n\r\n") {
-            match stream.read_u8().await {
-                Ok(byte) => answer.push(byte),
-                Err(_) => break,
-            }
-        }
-    })
-    .await;
-    let mut reply = Reply::parse(&answer);
-    if reply.status != 101 {
-        let mut body = Vec::new();
-        let _ = within("the body of a refusal", stream.read_to_end(&mut body)).await;
-        reply.body = String::from_utf8_lossy(&body).into_owned();
-    }
-    (reply, stream)
+    stream
 }
 
 /// A request with the right Host, unless `headers` have another, as bytes on the wire.
