@@ -157,6 +157,7 @@ impl Ring {
     }
 
     /// Where a live subscriber at `next` goes on: there, unless that is too old or too far behind.
+    /// The newest data is for all, however old.
     pub fn oldest_live(&self, next: u64, now: Instant) -> u64 {
         let is_behind = |event: &Arc<Event>| {
             now.duration_since(event.read) > self.limits.max_behind
@@ -166,6 +167,9 @@ impl Ring {
         if !self.event(next).is_some_and(is_behind) {
             return next;
         }
-        self.first + self.events.partition_point(is_behind) as u64
+        let recent = self.events.partition_point(is_behind);
+        let is_data = |event: &Arc<Event>| matches!(event.kind, Kind::Data(_));
+        let newest = self.events.iter().rposition(is_data);
+        next.max(self.first + newest.map_or(recent, |newest| recent.min(newest)) as u64)
     }
 }
