@@ -271,7 +271,9 @@ impl Browser {
 
     fn start(&self, arguments: &[&str]) -> Program {
         let path = self.0.0.to_str().expect("the path is text");
-        let variables = [("PATH", path), ("XDG_CONFIG_HOME", path), ("HOME", path)];
+        let homes = ["XDG_CONFIG_HOME", "HOME", "APPDATA"];
+        let variables = ["PATH"].into_iter().chain(homes).map(|name| (name, path));
+        let variables: Vec<_> = variables.collect();
         Program::start_with(
             &[&["--port", "sim", "--open"], arguments].concat(),
             &variables,
