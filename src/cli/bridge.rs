@@ -1,4 +1,9 @@
 //! How to run the bridge.
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    rustdoc::bare_urls,
+    reason = "the help texts are for a terminal"
+)]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
