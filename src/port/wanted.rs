@@ -11,7 +11,7 @@ use super::find::{Target, find};
 use super::identity::Identity;
 use super::open::{Failure, open};
 use super::select::Spec;
-use super::{Claim, Held, sim, with_held};
+use super::{Held, sim, with_held};
 use crate::escape::shown;
 use crate::hub::DeviceInfo;
 use crate::settings::Settings;
@@ -186,15 +186,10 @@ impl Wanted {
 
     /// Says what this port has open, and which device it holds or waits for.
     fn claim(&self, path: Option<String>, identity: Option<Identity>) {
-        let (port, spec) = (self.port.clone(), self.spec.clone());
         with_held(&self.held, |held| {
-            held.retain(|claim| claim.port != port);
-            held.push(Claim {
-                port,
-                spec,
-                path,
-                identity,
-            });
+            if let Some(claim) = held.iter_mut().find(|claim| claim.port == self.port) {
+                (claim.path, claim.identity) = (path, identity);
+            }
         });
     }
 }
