@@ -15,6 +15,9 @@ use crate::duration;
 use crate::settings::{FlowControl, Line, Parity};
 use crate::view::{Ending, View};
 
+/// The TCP port that is listened on unless another one is named.
+pub const DEFAULT_TCP_PORT: u16 = 8080;
+
 /// How to run the bridge.
 #[derive(Debug, Args)]
 pub struct BridgeArgs {
@@ -218,11 +221,8 @@ impl PortArgs {
 /// Reads an address to listen on.
 fn address(typed: &str) -> Result<SocketAddr, String> {
     typed.parse().map_err(|_| {
-        let port = typed
-            .rsplit(':')
-            .next()
-            .filter(|port| port.parse::<u16>().is_ok());
-        let port = port.unwrap_or("8080");
+        let port = typed.rsplit(':').next().and_then(|port| port.parse().ok());
+        let port: u16 = port.unwrap_or(DEFAULT_TCP_PORT);
         format!("write it like 127.0.0.1:{port}, or 0.0.0.0:{port} for other computers too")
     })
 }

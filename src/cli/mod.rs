@@ -5,7 +5,7 @@ mod commands;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-pub use bridge::{BridgeArgs, PortArgs, ServeArgs, Tls};
+pub use bridge::{BridgeArgs, DEFAULT_TCP_PORT, PortArgs, ServeArgs, Tls};
 pub use commands::{
     AccessArgs, CompletionsArgs, ConnectArgs, DoctorArgs, InstallArgs, LendArgs, ListArgs, ManArgs,
     ReleaseArgs, ScopeArgs, ServiceAction, ServiceArgs, UploadArgs,

@@ -6,11 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::text;
-use crate::cli::{ServeArgs, Tls};
+use crate::cli::{DEFAULT_TCP_PORT, ServeArgs, Tls};
 use crate::server::{Rights, ServerConfig, TlsConfig, Token, as_browsers_write, host_name};
-
-/// The TCP port that is listened on unless another one is named.
-const DEFAULT_TCP_PORT: u16 = 8080;
 
 /// The variable with the operator's own secret.
 pub const TOKEN_VARIABLE: &str = "SERIAL_WS_TOKEN";
