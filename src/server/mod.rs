@@ -236,7 +236,7 @@ impl Server {
     /// The address of the page, for a browser of this computer. None where it would have the
     /// operator's own secret: everybody here can read what programs are started with.
     pub fn page(&self) -> Option<String> {
-        let App { policy, .. } = &*self.app;
+        let policy = &self.app.policy;
         let first = self.addresses().first().copied();
         let first = first.filter(|_| !policy.token_for_all)?;
         Some(self.app.page(first, policy.token.as_ref()))

@@ -89,7 +89,7 @@ pub fn show(url: &str, is_for_lan: bool) {
         }
         text += "\n";
     }
-    // This cannot fail.
+    // Nobody may be there to read it.
     let _ = Stderr.write_all(text.as_bytes());
 }
 
