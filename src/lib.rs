@@ -11,26 +11,17 @@
 //! the [`server`] above it know nothing of each other.
 
 pub mod cli;
-pub mod client;
-pub mod completions;
+pub mod commands;
 pub mod config;
-pub mod connect;
-pub mod doctor;
 pub mod duration;
-pub mod escape;
 pub mod fingerprint;
 pub mod hub;
-pub mod lend;
-pub mod list;
 pub mod log;
-pub mod man;
+pub mod platform;
 pub mod port;
-pub mod print;
 pub mod server;
-pub mod service;
 pub mod settings;
-pub mod shutdown;
-pub mod sys;
+pub mod terminal;
 pub mod view;
 
 use anyhow::Result;
@@ -66,7 +57,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<Closed> {
     let open = config.server.open;
     let server = Server::bind(config.server, shared.collect(), stop.clone())?;
     server.announce();
-    sys::tell_service_manager("READY=1");
+    platform::tell_service_manager("READY=1");
     match server.page() {
         Some(page) if open => show(&page),
         None if open => tracing::warn!("{LEFT_TO_YOU}"),
@@ -99,7 +90,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<Closed> {
 fn show(url: &str) {
     let url = url.to_owned();
     std::thread::spawn(move || {
-        if let Err(error) = sys::open_in_browser(&url) {
+        if let Err(error) = platform::open_in_browser(&url) {
             tracing::warn!("cannot open a browser: {error}. Look at {url}");
         }
     });

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 
 use crate::cli::{LogArgs, LogFormat};
-use crate::sys;
+use crate::platform;
 
 /// Texts that may wait to be written. What comes then is left out, and counted.
 const WAITING: usize = 1024;
@@ -56,7 +56,7 @@ pub fn start(args: LogArgs) {
     let log = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(|| Stderr)
-        .with_ansi(io::stderr().is_terminal() && sys::shows_colours())
+        .with_ansi(io::stderr().is_terminal() && platform::shows_colours())
         .with_target(false);
     match args.log_format {
         // Service managers add the time, and people at a terminal know it.

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serial_ws::cli::{BridgeArgs, Command, ConnectArgs, DoctorArgs, ManArgs, ServiceAction};
+use serial_ws::commands::{completions, connect, doctor, lease, list, man, service};
 use serial_ws::config::{self, Config, Told};
+use serial_ws::platform::StopSignal;
+use serial_ws::platform::signal::{self, Signals};
 use serial_ws::port::Closed;
-use serial_ws::print::print;
-use serial_ws::shutdown::Signals;
-use serial_ws::sys::StopSignal;
-use serial_ws::{completions, connect, doctor, lend, list, log, man, service, shutdown, sys};
+use serial_ws::terminal::print;
+use serial_ws::{log, platform};
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 
@@ -57,11 +58,11 @@ async fn command(told: Told) -> Result<ExitCode> {
         Some(Command::List(args)) => list::run(&mut stdout(), args.into())?,
         Some(Command::Connect(args)) => connect(args).await?,
         Some(Command::Release(args)) => {
-            lend::release(args.lend.into(), args.time, stdout()).await?;
+            lease::release(args.lend.into(), args.time, stdout()).await?;
         }
-        Some(Command::Resume(args)) => lend::resume(args.into(), stdout()).await?,
+        Some(Command::Resume(args)) => lease::resume(args.into(), stdout()).await?,
         Some(Command::Upload(args)) => {
-            let code = lend::upload(args.lend.into(), &args.command).await?;
+            let code = lease::upload(args.lend.into(), &args.command).await?;
             return Ok(code.into());
         }
         Some(Command::Doctor(args)) => return doctor(*args).await,
@@ -98,7 +99,7 @@ fn service(action: ServiceAction) -> Result<ExitCode> {
 async fn connect(args: ConnectArgs) -> Result<()> {
     let stop = async {
         // Without signals, Ctrl-C ends the program as it does any other.
-        if shutdown::signal().await.is_err() {
+        if signal::signal().await.is_err() {
             std::future::pending().await
         }
     };
@@ -131,5 +132,5 @@ async fn bridge(args: &BridgeArgs) -> Result<()> {
 
 fn end_by(signal: StopSignal) -> ! {
     log::flush();
-    sys::end_by_signal(signal)
+    platform::end_by_signal(signal)
 }

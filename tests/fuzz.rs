@@ -14,7 +14,7 @@ use clap::Parser;
 use serial_ws::cli::Cli;
 use serial_ws::config::Config;
 use serial_ws::hub::{Action, Hub, Kind, Lease, Limits, Start, State, Status, Timestamp, Unit};
-use serial_ws::port::framer::Framer;
+use serial_ws::port::framing::lines::Framer;
 use serial_ws::server::{Port, Server, Token};
 use serial_ws::view::{Ending, Input, View};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

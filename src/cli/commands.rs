@@ -9,10 +9,11 @@ use clap::{Args, Subcommand};
 use clap_complete::Shell;
 
 use super::BridgeArgs;
+use crate::commands::{connect, lease, list};
+use crate::duration;
 use crate::fingerprint::Fingerprint;
 use crate::port::is_name;
 use crate::view::Ending;
-use crate::{connect, duration, lend, list};
 
 /// How to list ports.
 #[derive(Debug, Args)]
@@ -221,7 +222,7 @@ impl From<ConnectArgs> for connect::Options {
     }
 }
 
-impl From<LendArgs> for lend::Options {
+impl From<LendArgs> for lease::Options {
     fn from(args: LendArgs) -> Self {
         let LendArgs {
             url,

@@ -10,8 +10,8 @@ use toml::de::{DeTable, DeValue};
 use super::names::{self, meant, of_settings, settings};
 use super::said::{Mistake, Said, Setting, Value};
 use crate::cli::PortArgs;
-use crate::escape::shown;
 use crate::port::is_name;
+use crate::terminal::shown;
 
 /// The flag that may also be a table of tables.
 const PORT: &str = "port";

@@ -7,8 +7,8 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, FromArgMatches};
 
 use crate::cli::PortArgs;
-use crate::port::select::Spec;
-use crate::port::sim::Pattern;
+use crate::port::source::sim::Pattern;
+use crate::port::source::spec::Spec;
 use crate::port::{PortConfig, is_name};
 use crate::settings::Settings;
 use crate::view::View;

@@ -9,7 +9,7 @@ use super::server::TOKEN_VARIABLE;
 use super::told::{File, Told, usual_place};
 use super::{Config, names};
 use crate::cli::Cli;
-use crate::escape::shown_json;
+use crate::terminal::shown_json;
 
 /// How the help of a flag tells what holds without it.
 const DEFAULT: &str = "[default: ";

@@ -14,7 +14,7 @@ use super::said::{Mistake, Said};
 use super::server::TOKEN_VARIABLE;
 use super::{check, file, names, text};
 use crate::cli::Cli;
-use crate::sys;
+use crate::platform;
 
 /// What the file is called in its usual place.
 const FILE_NAME: &str = "config.toml";
@@ -152,7 +152,7 @@ fn of_bridge(matches: &ArgMatches) -> Option<&ArgMatches> {
 
 /// Where configuration is kept on this system.
 pub(super) fn usual_place() -> Option<PathBuf> {
-    sys::config_folder().map(|folder| folder.join(FILE_NAME))
+    platform::config_folder().map(|folder| folder.join(FILE_NAME))
 }
 
 /// Reads the file that was named, or the one in the usual place, where none is needed.

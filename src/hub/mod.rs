@@ -3,14 +3,13 @@
 //! Publishing never waits. Each subscriber takes events at its own pace from one shared ring;
 //! one that falls too far behind skips ahead and is told exactly what it missed.
 
-mod counters;
-mod delays;
 mod event;
-mod queue;
-mod ring;
-mod split;
+mod history;
+mod metrics;
+mod requests;
 mod status;
-mod waiting;
+mod subscribers;
+mod utf8;
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,17 +19,17 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-pub use counters::Counters;
-pub use delays::{Delays, STEPS};
 pub use event::{
     Data, ENCODINGS, Event, Extent, Frame, Frames, Kind, Piece, Position, Timestamp, Unit,
 };
-pub use queue::{Action, Lane, Lease, MOST_WAITING, Outcome, Queue, Refusal, Request};
-pub use split::{Split, unfinished};
+pub use metrics::Counters;
+pub use metrics::{Delays, STEPS};
+pub use requests::{Action, Lane, Lease, MOST_WAITING, Outcome, Queue, Refusal, Request};
 pub use status::{DeviceInfo, State, Status};
+pub use utf8::{Split, unfinished};
 
-use ring::Ring;
-use waiting::Waiting;
+use history::Ring;
+use subscribers::Waiting;
 
 /// Bytes of the stream that one call of [`Subscription::take`] hands out at most, beyond which
 /// the rest waits for the next call, so that no subscriber holds much memory of its own.
@@ -213,7 +212,7 @@ pub struct Subscription {
     hub: Arc<Hub>,
     /// Its own among those who wait.
     seat: usize,
-    cursor: ring::Cursor,
+    cursor: history::Cursor,
     /// The index of the first event after the subscriber joined.
     joined: u64,
 }
@@ -274,7 +273,7 @@ impl Subscription {
             position = event.after();
             next += 1;
         }
-        self.cursor = ring::Cursor { next, position };
+        self.cursor = history::Cursor { next, position };
         (has_skipped || missed != Position::default()).then_some(missed)
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::sys::LineErrors;
+use crate::platform::LineErrors;
 
 /// The state of a port, with what to say about it.
 #[derive(Clone, Debug, Serialize)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::*;
-use crate::port::framer::Framer;
+use crate::port::framing::lines::Framer;
 
 const LIMITS: Limits = Limits {
     history: 1 << 20,

@@ -1,6 +1,6 @@
 //! What a port is told.
 
-use super::select::Spec;
+use super::source::spec::Spec;
 use crate::settings::Settings;
 
 /// One serial port.

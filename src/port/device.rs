@@ -6,8 +6,8 @@ use serialport::{ClearBuffer, SerialPort};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_serial::SerialStream;
 
-use super::sim;
-use crate::sys::{self, LineErrors};
+use super::source::sim;
+use crate::platform::{self, LineErrors};
 
 /// A byte stream with modem lines.
 ///
@@ -73,11 +73,11 @@ impl Device for SerialStream {
     }
 
     fn line_errors(&self) -> Option<LineErrors> {
-        sys::line_errors(self)
+        platform::line_errors(self)
     }
 
     fn discard_output(&mut self) {
-        sys::discard_output(self);
+        platform::discard_output(self);
     }
 
     fn close(self: Box<Self>) {

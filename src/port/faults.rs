@@ -14,8 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::open::Failure;
-use super::wanted::{Opened, StandIn, Wanted};
+use super::source::serial::open::Failure;
+use super::source::serial::selector::{Opened, StandIn, Wanted};
 use super::*;
 use crate::cli::Cli;
 use crate::config::Config;

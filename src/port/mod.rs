@@ -2,23 +2,16 @@
 //!
 //! [`run`] never gives a port up; each attempt to open and each open device may end at any time.
 
-pub mod boards;
 mod config;
+mod connection;
 pub mod device;
-pub mod enumerate;
+mod diagnostics;
 #[cfg(test)]
 mod faults;
-mod find;
-pub mod framer;
-mod hints;
-pub mod identity;
-mod lend;
-mod link;
-mod open;
-pub mod select;
-mod signals;
-pub mod sim;
-mod wanted;
+pub mod framing;
+mod lease;
+mod modem_lines;
+pub mod source;
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -32,17 +25,17 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::hub::{Action, Hub, Kind, Lease, Refusal, Request, State, Status, Timestamp};
-use crate::sys::{self, LineErrors};
+use crate::platform::{self, LineErrors};
+use connection::{End, Link};
 use device::Device;
-use framer::Framer;
-use identity::Identity;
-use link::{End, Link};
-use open::Failure;
-use select::Spec;
-use wanted::{Opened, Wanted};
+use framing::lines::Framer;
+use source::serial::identity::Identity;
+use source::serial::open::Failure;
+use source::serial::selector::{Opened, Wanted};
+use source::spec::Spec;
 
 pub use config::{PortConfig, is_name};
-pub use open::{denied, in_use};
+pub use source::serial::open::{denied, in_use};
 
 /// How long to wait before looking again for a device that is not there or cannot be opened.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -65,7 +58,7 @@ const CLOSE_WITHIN: Duration = Duration::from_millis(500);
 pub fn find(port: &PortConfig, ports: &[PortConfig]) -> Result<String, Status> {
     let mut others = claims(ports);
     others.retain(|claim| claim.port != port.name);
-    let found = find::find(&port.spec, None, &others);
+    let found = source::serial::find::find(&port.spec, None, &others);
     found
         .map(|target| target.path)
         .map_err(|failure| failure.status)
@@ -119,7 +112,7 @@ pub async fn run(
     held: Held,
     stop: CancellationToken,
 ) -> Result<Closed> {
-    for hint in hints::of_settings(&config, sys::cannot_keep_lines()) {
+    for hint in diagnostics::of_settings(&config, platform::cannot_keep_lines()) {
         tracing::warn!(port = config.name, "{hint}");
     }
     let framer = Framer::new(config.settings.max_line);
@@ -266,7 +259,7 @@ impl Port {
                 () = until(deadline) => return Idle::Over,
                 request = self.hub.queue.take_urgent() => match request.action {
                     Action::Release(_) if borrower.is_some_and(|id| id != request.client) => {
-                        request.end(Err(Refusal::new(lend::TAKEN)));
+                        request.end(Err(Refusal::new(lease::TAKEN)));
                     }
                     Action::Release(lease) => return Idle::Lent(lease, request),
                     Action::Return if borrower != Some(request.client) => request.end(Ok(0)),
@@ -284,13 +277,13 @@ impl Port {
     /// Closes a device on a thread of its own: the system may keep the caller waiting for output
     /// that the device does not take.
     async fn close(&mut self, mut device: Box<dyn Device>) {
-        let script = signals::closing(&self.config.settings);
+        let script = modem_lines::closing(&self.config.settings);
         let (done, mut closed) = oneshot::channel();
         tokio::task::spawn_blocking(move || {
             // A device that has gone or has no modem lines has nothing to release.
             let _ = script
                 .into_iter()
-                .try_for_each(|(_, act)| signals::act(&mut *device, act));
+                .try_for_each(|(_, act)| modem_lines::act(&mut *device, act));
             device.close();
             // Nobody may be waiting any longer.
             let _ = done.send(());

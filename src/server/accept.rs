@@ -15,8 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use super::App;
-use super::door::{Peer, Refusal};
-use super::places::Ticket;
+use super::access::{Peer, Refusal};
+use super::limits::Ticket;
 
 /// How long a connection has to send its request head; at the limit it is closed.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);

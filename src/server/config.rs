@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::door::Rights;
-use super::door::token::Token;
+use super::access::Rights;
+use super::access::token::Token;
 
 /// How clients reach the ports.
 #[derive(Clone, Debug)]

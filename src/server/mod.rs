@@ -1,16 +1,15 @@
 //! Above the hub: accepts connections, admits or refuses them, and serves HTTP and WebSocket.
 
 mod accept;
+mod access;
 mod config;
-mod door;
 mod http;
+mod limits;
 mod listen;
-mod places;
-mod route;
-mod socket;
+mod stream;
 #[cfg(feature = "tls")]
 mod tls;
-mod transport;
+mod websocket;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,21 +25,21 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::hub::{Hub, MOST_WAITING};
+use crate::platform;
 use crate::settings::Settings;
-use crate::sys;
 
-use door::crowd::Crowd;
-use door::guesses::Guesses;
-use door::operator::{MOST_QUESTIONS, Operator};
-use door::{Caller, Peer, Policy, Verdict, ask, lan, names};
+use access::consent::{MOST_QUESTIONS, Operator};
+use access::per_address::Crowd;
+use access::rate_limit::Guesses;
+use access::{Caller, Peer, Policy, Verdict, announce, origin, prompt};
 use http::{api, warn_of_hidden};
-use places::Places;
+use limits::Places;
 
+pub use access::Rights;
+pub use access::check::{Admission, admission, is_here};
+pub use access::origin::{as_browsers_write, host_name};
+pub use access::token::Token;
 pub use config::{ServerConfig, TlsConfig};
-pub use door::Rights;
-pub use door::forecast::{Admission, admission, is_here};
-pub use door::names::{as_browsers_write, host_name};
-pub use door::token::Token;
 pub use listen::may_listen;
 
 /// A serial port as clients reach it.
@@ -97,7 +96,7 @@ impl App {
     /// secret where it is needed.
     fn page(&self, listener: SocketAddr, token: Option<&Token>) -> String {
         let ip = listener.ip().to_canonical();
-        let is_local = ip.is_unspecified() || names::is_loopback(&ip.to_string());
+        let is_local = ip.is_unspecified() || origin::is_loopback(&ip.to_string());
         let place = match is_local {
             true => format!("localhost:{}", listener.port()),
             false => listener.to_string(),
@@ -121,7 +120,7 @@ impl App {
         let (computer, now) = (caller.peer.computer(), Instant::now());
         let secret = self.policy.shown_secret(caller);
         if secret.is_some() && self.guesses.are_over(computer, now) {
-            return Verdict::Refuse(door::too_many_guesses());
+            return Verdict::Refuse(access::too_many_guesses());
         }
         let answers = |answers: &_| self.policy.decide(caller, answers);
         let verdict = self.operator.with_answers(answers);
@@ -169,13 +168,13 @@ impl Server {
         let listeners = listen::all(&config)?;
         let token = match (&config.token, config.lan) {
             (Some(own), _) => Some(own.clone()),
-            (None, Some(_)) => Some(lan::kept_token()?),
+            (None, Some(_)) => Some(announce::kept_token()?),
             (None, None) => None,
         };
         let policy = Policy::new(&config, token);
         #[cfg(feature = "tls")]
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
-        let (questions, asked) = match sys::can_ask() {
+        let (questions, asked) = match platform::can_ask() {
             true => Some(mpsc::channel(MOST_QUESTIONS)).unzip(),
             false => (None, None),
         };
@@ -184,7 +183,7 @@ impl Server {
             ports: ports.into_iter().map(Arc::new).collect(),
             config,
             policy,
-            operator: Arc::new(Operator::new(ask::remembered(), questions)),
+            operator: Arc::new(Operator::new(prompt::remembered(), questions)),
             guesses: Guesses::default(),
             #[cfg(feature = "tls")]
             tls,
@@ -226,10 +225,10 @@ impl Server {
         };
         match policy.lan {
             Some(_) => {
-                let place = lan::reachable(&addresses);
-                lan::show(&self.app.url(&place, false, Some(token)), true);
+                let place = announce::reachable(&addresses);
+                announce::show(&self.app.url(&place, false, Some(token)), true);
             }
-            None => lan::show(&self.app.page(*first, Some(token)), false),
+            None => announce::show(&self.app.page(*first, Some(token)), false),
         }
     }
 
@@ -260,7 +259,7 @@ impl Server {
         if let Some(asked) = self.asked {
             let (operator, ports) = (Arc::clone(&app.operator), app.names.join(", "));
             app.tasks
-                .spawn(ask::run(asked, operator, ports, app.stop.clone()));
+                .spawn(prompt::run(asked, operator, ports, app.stop.clone()));
         }
         for listener in self.listeners {
             let serve = accept::run(listener, self.router.clone(), Arc::clone(&app));

@@ -12,10 +12,10 @@ use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::access::announce;
 use super::config::TlsConfig;
-use super::door::lan;
 use crate::fingerprint::Fingerprint;
-use crate::sys;
+use crate::platform;
 
 /// The certificate and key that the program made, in the folder where configuration is kept.
 const FILES: [&str; 2] = ["tls-cert.pem", "tls-key.pem"];
@@ -64,7 +64,7 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
 
 /// The certificate of earlier runs, so that its fingerprint stays, or a new one.
 fn self_signed() -> Result<Pair> {
-    let files = sys::config_folder().map(|folder| FILES.map(|name| folder.join(name)));
+    let files = platform::config_folder().map(|folder| FILES.map(|name| folder.join(name)));
     if let Some([cert, key]) = &files
         && key.exists()
     {
@@ -83,7 +83,7 @@ fn self_signed() -> Result<Pair> {
 
 fn read_pair(cert: &Path, key: &Path) -> Result<Pair> {
     let read = |path: &Path| {
-        sys::read_private(path).with_context(|| format!("cannot read {}", path.display()))
+        platform::read_private(path).with_context(|| format!("cannot read {}", path.display()))
     };
     let (cert, key) = (read(cert)?, read(key)?);
     let chain = CertificateDer::pem_slice_iter(cert.as_bytes()).collect::<Result<Vec<_>, _>>()?;
@@ -100,16 +100,16 @@ fn keep(files: &[PathBuf; 2], texts: [&str; 2]) -> io::Result<()> {
     files
         .iter()
         .zip(texts)
-        .try_for_each(|(path, text)| sys::write_private(path, text))
+        .try_for_each(|(path, text)| platform::write_private(path, text))
 }
 
 /// What this computer is called.
 fn names() -> Vec<String> {
     let mut names = vec!["localhost".to_owned()];
-    if let Some(name) = sys::computer_name() {
+    if let Some(name) = platform::computer_name() {
         names.push(format!("{name}.local"));
         names.push(name);
     }
-    names.extend(lan::own_address().map(|address| address.to_string()));
+    names.extend(announce::own_address().map(|address| address.to_string()));
     names
 }

@@ -39,7 +39,7 @@ mod tests {
 
     use super::*;
     use crate::hub::Position;
-    use crate::port::framer::Framer;
+    use crate::port::framing::lines::Framer;
 
     /// The payloads of what `chunks` become; each is shorter than 126 bytes.
     #[track_caller]

@@ -12,11 +12,12 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::{assets, folder, metrics, upgrade};
+use super::{assets, metrics, static_files};
 use crate::hub::{Action, Lease};
-use crate::server::door::{self, Caller, Peer, Purpose, Refusal, Rights, Verdict};
-use crate::server::places::Ticket;
-use crate::server::{App, Port, Token, route};
+use crate::server::access::{self, Caller, Peer, Purpose, Refusal, Rights, Verdict};
+use crate::server::limits::Ticket;
+use crate::server::websocket::{params, upgrade};
+use crate::server::{App, Port, Token};
 use crate::view;
 
 /// All that is served, behind the door.
@@ -50,7 +51,7 @@ pub fn router(app: Arc<App>) -> Router {
 /// Decides on every request before anything else does, and sorts out WebSockets.
 async fn door(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let wants_upgrade = upgrade::is_wanted(&request);
-    let purpose = route::purpose(request.uri().path(), wants_upgrade);
+    let purpose = params::purpose(request.uri().path(), wants_upgrade);
     let origin = request.headers().get(header::ORIGIN).cloned();
     let mut response = match admit(&app, &request, purpose) {
         Err(refusal) => refused(&refusal),
@@ -107,14 +108,14 @@ fn admit(app: &App, request: &Request, purpose: Purpose) -> Result<Rights, Refus
             Refusal::malformed("a request with a body")
         }
         Verdict::Allow(_) if purpose != Purpose::Socket && !is_answered(app, request) => {
-            door::too_many_answers()
+            access::too_many_answers()
         }
         Verdict::Allow(rights) => return Ok(rights),
         Verdict::Refuse(refusal) => refusal,
         Verdict::Ask(origin) if app.operator.ask(&origin) => {
-            return Err(door::asked_page(&origin));
+            return Err(access::asked_page(&origin));
         }
-        Verdict::Ask(origin) => door::refused_page(&origin),
+        Verdict::Ask(origin) => access::refused_page(&origin),
     };
     app.operator.hear(&refusal);
     Err(refusal)
@@ -188,7 +189,7 @@ fn has_body(headers: &HeaderMap) -> bool {
 /// The user's own page, where there is a folder for it, or the built-in one.
 async fn front(State(app): State<Arc<App>>) -> Response {
     match &app.config.web {
-        Some(web) => folder::file(web, "/").await,
+        Some(web) => static_files::file(web, "/").await,
         None => assets::file("index.html"),
     }
 }
@@ -204,7 +205,7 @@ async fn other(State(app): State<Arc<App>>, method: Method, uri: Uri) -> Respons
         Some(_) if method != Method::GET && method != Method::HEAD => {
             StatusCode::METHOD_NOT_ALLOWED.into_response()
         }
-        Some(web) => folder::file(web, uri.path()).await,
+        Some(web) => static_files::file(web, uri.path()).await,
         None => (StatusCode::NOT_FOUND, "not found\n").into_response(),
     }
 }
@@ -221,7 +222,7 @@ async fn hello(State(app): State<Arc<App>>, request: Request) -> Json<Value> {
     let verdict = app.decide(caller(&request, purpose));
     let (rights, remedy) = match verdict {
         Verdict::Allow(rights) => (Some(rights), None),
-        Verdict::Ask(origin) => (None, Some(door::refused_page(&origin).remedy)),
+        Verdict::Ask(origin) => (None, Some(access::refused_page(&origin).remedy)),
         Verdict::Refuse(refusal) => (None, Some(refusal.remedy)),
     };
     Json(json!({

@@ -1,10 +1,9 @@
 //! What is served by HTTP: pages, calls, metrics, and the way to a WebSocket.
 
 mod assets;
-mod folder;
 mod metrics;
-mod upgrade;
+mod static_files;
 
 pub mod api;
 
-pub use folder::warn_of_hidden;
+pub use static_files::warn_of_hidden;

@@ -1,0 +1,312 @@
+//! The address of a bridge as people type it: understood, with what is wanted of the bridge in it, or
+//! refused with an example.
+
+use std::fmt;
+
+use anyhow::{Context, Result, anyhow, bail};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio_tungstenite::tungstenite::http::Uri;
+
+use crate::fingerprint::Fingerprint;
+use crate::terminal;
+
+/// The port of a bridge whose address was typed without `ws://`.
+const DEFAULT_PORT: u16 = 8080;
+
+/// The address of a bridge, checked.
+#[derive(Debug)]
+pub struct Address {
+    pub(super) request: Request,
+    /// As it was typed, `ws` where none was.
+    scheme: &'static str,
+    /// Without the brackets of an IPv6 address.
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// The one that the bridge's certificate must have; without it, this computer must trust it.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(dead_code, reason = "nothing is encrypted")
+    )]
+    pub(super) fingerprint: Option<Fingerprint>,
+}
+
+/// For messages: `SCHEME://HOST:PORT`, without path and query, where a token may be.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            scheme, host, port, ..
+        } = self;
+        if host.contains(':') {
+            write!(f, "{scheme}://[{host}]:{port}")
+        } else {
+            write!(f, "{scheme}://{host}:{port}")
+        }
+    }
+}
+
+impl Address {
+    /// Understands `ws://…`, `http://…`, the same encrypted, and a bare `HOST[:PORT][/PATH]`. A
+    /// `port` that is named goes before the path, and `parameters` such as `view=json` are added.
+    ///
+    /// # Errors
+    /// Why this is no address, and what one looks like.
+    pub fn new(
+        url: &str,
+        port: Option<&str>,
+        parameters: &[String],
+        token: Option<&str>,
+    ) -> Result<Address> {
+        let (scheme, default_port, rest) = match url.split_once("://") {
+            Some((scheme, rest)) if scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
+                let scheme = known_scheme(scheme)?;
+                let usual = if is_encrypted(scheme) { 443 } else { 80 };
+                (scheme, usual, rest)
+            }
+            _ => ("ws", DEFAULT_PORT, url),
+        };
+        let uri: Uri = target(rest, port, parameters)
+            .parse()
+            .map_err(|_| not_an_address(rest))?;
+        let host = uri.host().filter(|host| !host.is_empty());
+        let host = host.ok_or_else(|| not_an_address(rest))?;
+        let host = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
+        let port = match uri.port_u16() {
+            None if has_port(&uri) => return Err(not_an_address(rest)),
+            port => port.unwrap_or(default_port),
+        };
+        let mut request = uri
+            .into_client_request()
+            .map_err(|_| not_an_address(rest))?;
+        if let Some(token) = token {
+            let value = format!("Bearer {token}").parse();
+            let value = value.context("the token has characters that cannot be sent")?;
+            request.headers_mut().insert("authorization", value);
+        }
+        Ok(Address {
+            request,
+            scheme,
+            host,
+            port,
+            fingerprint: None,
+        })
+    }
+
+    /// The same, of a bridge whose certificate has this fingerprint, if it is known.
+    pub fn with_fingerprint(self, fingerprint: Option<Fingerprint>) -> Self {
+        Self {
+            fingerprint,
+            ..self
+        }
+    }
+
+    /// The view that the address asks for.
+    pub fn view(&self) -> Option<&str> {
+        let mut parameters = self.request.uri().query()?.split('&');
+        parameters.find_map(|parameter| parameter.strip_prefix("view="))
+    }
+
+    /// Whether it asks for an encrypted connection.
+    #[cfg(feature = "tls")]
+    pub(super) fn is_encrypted(&self) -> bool {
+        is_encrypted(self.scheme)
+    }
+
+    /// Whether it is a name of this computer, which need not be resolved.
+    pub(super) fn is_localhost(&self) -> bool {
+        let host = self.host.to_ascii_lowercase();
+        host == "localhost" || host.ends_with(".localhost")
+    }
+
+    /// Whether the bridge is on this computer.
+    pub(super) fn is_here(&self) -> bool {
+        let address = self.host.parse::<std::net::IpAddr>();
+        self.is_localhost() || address.is_ok_and(|address| address.is_loopback())
+    }
+}
+
+fn known_scheme(scheme: &str) -> Result<&'static str> {
+    match scheme.to_ascii_lowercase().as_str() {
+        "ws" => Ok("ws"),
+        "http" => Ok("http"),
+        #[cfg(feature = "tls")]
+        "wss" => Ok("wss"),
+        #[cfg(feature = "tls")]
+        "https" => Ok("https"),
+        #[cfg(not(feature = "tls"))]
+        "wss" | "https" => bail!(
+            "{scheme}:// is not supported by this build. Use ws://, from another machine through a \
+             tunnel: ssh -L 8080:localhost:8080 HOST"
+        ),
+        _ => bail!("{scheme}:// is not the address of a bridge. Write it like ws://localhost:8080"),
+    }
+}
+
+fn is_encrypted(scheme: &str) -> bool {
+    matches!(scheme, "wss" | "https")
+}
+
+/// The address as a URL, with what is wanted of the bridge.
+fn target(rest: &str, port: Option<&str>, parameters: &[String]) -> String {
+    let rest = rest.split('#').next().unwrap_or_default();
+    let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let (path, query) = target.split_at(target.find('?').unwrap_or(target.len()));
+    let path = match port {
+        Some(port) => format!("/ports/{port}"),
+        None if path.is_empty() => "/".to_owned(),
+        None => path.to_owned(),
+    };
+    let mut url = format!("ws://{authority}{path}{query}");
+    for parameter in parameters {
+        url.push(if url.contains('?') { '&' } else { '?' });
+        url.push_str(parameter);
+    }
+    url
+}
+
+/// Whether something was typed for a port, be it no number.
+fn has_port(uri: &Uri) -> bool {
+    let authority = uri.authority().map(|authority| authority.as_str());
+    authority.is_some_and(|authority| !authority.ends_with(uri.host().unwrap_or_default()))
+}
+
+fn not_an_address(rest: &str) -> anyhow::Error {
+    // A query may hold a token.
+    let shown = terminal::excerpt(rest.split('?').next().unwrap_or_default());
+    anyhow!("{shown:?} is not the address of a bridge. Write it like ws://localhost:8080")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(url: &str) -> Result<Address> {
+        Address::new(url, None, &[], None)
+    }
+
+    #[track_caller]
+    fn check(address: Result<Address>, shown: &str, path: &str) {
+        let address = address.unwrap();
+        assert_eq!(address.to_string(), shown);
+        assert_eq!(address.request.uri().path_and_query().unwrap(), path);
+    }
+
+    #[track_caller]
+    fn refused(url: &str, expected: &str) {
+        let error = address(url).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn addresses_are_understood_as_people_type_them() {
+        check(address("ws://localhost:8080"), "ws://localhost:8080", "/");
+        check(
+            address("http://localhost:8080/"),
+            "http://localhost:8080",
+            "/",
+        );
+        check(
+            address("HTTP://[::1]:8080/ports/scale"),
+            "http://[::1]:8080",
+            "/ports/scale",
+        );
+        check(address("ws://raspberrypi"), "ws://raspberrypi:80", "/");
+        #[cfg(feature = "tls")]
+        check(
+            address("HTTPS://bench.example"),
+            "https://bench.example:443",
+            "/",
+        );
+        check(
+            address("raspberrypi.local"),
+            "ws://raspberrypi.local:8080",
+            "/",
+        );
+        check(
+            address("10.0.0.7:9000/ports/a?view=json"),
+            "ws://10.0.0.7:9000",
+            "/ports/a?view=json",
+        );
+        check(
+            address("localhost/?next=ws://x"),
+            "ws://localhost:8080",
+            "/?next=ws://x",
+        );
+        check(
+            address("ws://localhost:8080?view=text#top"),
+            "ws://localhost:8080",
+            "/?view=text",
+        );
+    }
+
+    #[test]
+    fn parameters_are_added() {
+        let wanted = ["view=raw".to_owned(), "append=lf".to_owned()];
+        check(
+            Address::new("localhost", None, &wanted[1..], None),
+            "ws://localhost:8080",
+            "/?append=lf",
+        );
+        check(
+            Address::new("localhost/ports/a?history=5", None, &wanted, None),
+            "ws://localhost:8080",
+            "/ports/a?history=5&view=raw&append=lf",
+        );
+    }
+
+    #[test]
+    fn a_port_that_is_named_is_where_it_goes() {
+        for url in [
+            "localhost?token=x",
+            "localhost/?token=x",
+            "localhost/ports/b?token=x",
+        ] {
+            check(
+                Address::new(url, Some("a"), &[], None),
+                "ws://localhost:8080",
+                "/ports/a?token=x",
+            );
+        }
+    }
+
+    #[test]
+    fn the_view_is_found_in_the_address() {
+        let view = |url| address(url).unwrap().view().map(str::to_owned);
+        assert_eq!(
+            view("localhost?history=5&view=text"),
+            Some("text".to_owned())
+        );
+        assert_eq!(view("localhost?preview=text"), None);
+        assert_eq!(view("localhost"), None);
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_with_an_example() {
+        refused("ftp://localhost", "Write it like ws://localhost:8080");
+        for url in [
+            "",
+            "ws://",
+            "ws:///ports/a",
+            "two words",
+            "ws://localhost:99999",
+            "ws://localhost:",
+            "[::1",
+        ] {
+            refused(url, "is not the address of a bridge");
+        }
+    }
+
+    #[test]
+    fn a_token_is_sent_and_never_shown() {
+        let with_token = Address::new("localhost", None, &[], Some("correct horse")).unwrap();
+        assert_eq!(
+            with_token.request.headers()["authorization"],
+            "Bearer correct horse"
+        );
+        let error = address("ws://local host?token=secret").unwrap_err();
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+}

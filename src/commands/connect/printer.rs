@@ -1,0 +1,194 @@
+//! The bridge's messages, as they are printed.
+
+use std::io;
+
+use anyhow::{Context, Result};
+use futures::StreamExt;
+use futures::stream::{ReadyChunks, SplitStream};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::{self, Message, protocol::CloseFrame};
+
+use super::{Options, text};
+use crate::commands::client::{Stream, lost};
+use crate::platform;
+
+/// How many messages are written at once when the output is slower than the bridge.
+const BATCH: usize = 64;
+
+/// Why a conversation ends.
+#[derive(Debug)]
+pub enum Ending {
+    /// The bridge closed the connection, with this frame if it gave one.
+    Closed(Option<CloseFrame>),
+    /// As many messages were printed as were asked for.
+    Counted,
+    /// Nobody reads the output any more, as after `| head -3`.
+    OutputClosed,
+    /// Everything was sent, and the time to wait for answers is over.
+    InputEnded,
+    /// The input cannot be read, or cannot be sent.
+    InputFailed(anyhow::Error),
+    /// The user ended the program.
+    Stopped,
+}
+
+/// Prints the messages of a connection.
+pub struct Printer<'a, W> {
+    messages: ReadyChunks<SplitStream<WebSocketStream<&'a mut Stream>>>,
+    output: W,
+    style: Style,
+    /// How many messages are still to be printed; nothing for any number.
+    left: Option<u64>,
+}
+
+/// How messages become output.
+#[derive(Debug, Clone, Copy)]
+struct Style {
+    /// Whether the output is a terminal, which would obey control characters.
+    terminal: bool,
+    /// Whether text messages are pieces of a text with its own line ends, rather than lines.
+    pieces: bool,
+}
+
+impl<'a, W: AsyncWrite + Unpin> Printer<'a, W> {
+    /// Prints `messages` to `output` in the way that fits `view` and the output.
+    pub fn new(
+        messages: SplitStream<WebSocketStream<&'a mut Stream>>,
+        output: W,
+        options: &Options,
+        view: Option<&str>,
+    ) -> Self {
+        Printer {
+            messages: messages.ready_chunks(BATCH),
+            output,
+            style: Style {
+                terminal: options.terminal,
+                pieces: view == Some("text"),
+            },
+            left: options.count,
+        }
+    }
+
+    /// Prints until the bridge closes, the count is reached, or nobody reads the output.
+    pub async fn run(&mut self) -> Result<Ending> {
+        while self.left != Some(0) {
+            let Some(batch) = self.messages.next().await else {
+                return Ok(Ending::Closed(None));
+            };
+            let mut printed = Vec::new();
+            let end = self.print(batch, &mut printed);
+            match self.write(&printed).await {
+                Err(error) if platform::is_reader_gone(&error) => {
+                    return Ok(Ending::OutputClosed);
+                }
+                written => written.context("cannot write the output")?,
+            }
+            if let Some(end) = end {
+                return end;
+            }
+        }
+        Ok(Ending::Counted)
+    }
+
+    /// Reads without printing until the bridge closes.
+    pub async fn discard(&mut self) -> Result<Option<CloseFrame>> {
+        while let Some(batch) = self.messages.next().await {
+            for message in batch {
+                if let Message::Close(frame) = message.map_err(lost)? {
+                    return Ok(frame);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Appends what a batch prints as, and gives the end of the conversation if it is in there.
+    fn print(
+        &mut self,
+        batch: Vec<tungstenite::Result<Message>>,
+        printed: &mut Vec<u8>,
+    ) -> Option<Result<Ending>> {
+        for message in batch {
+            match message {
+                Ok(Message::Close(frame)) => return Some(Ok(Ending::Closed(frame))),
+                Ok(message) if message.is_text() || message.is_binary() => {
+                    if self.left == Some(0) {
+                        continue;
+                    }
+                    self.left = self.left.map(|left| left - 1);
+                    self.style.show(message, printed);
+                }
+                Ok(_) => {}
+                Err(error) => return Some(Err(lost(error))),
+            }
+        }
+        None
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.output.write_all(bytes).await?;
+        self.output.flush().await
+    }
+}
+
+impl Style {
+    /// Appends a message as it is printed.
+    fn show(self, message: Message, out: &mut Vec<u8>) {
+        match message {
+            Message::Text(text) => {
+                let mut safe = String::new();
+                match self {
+                    Style {
+                        terminal: false, ..
+                    } => out.extend_from_slice(text.as_bytes()),
+                    Style { pieces: true, .. } => text::push_safe_lines(&text, &mut safe),
+                    Style { pieces: false, .. } => text::push_safe(&text, &mut safe),
+                }
+                out.extend_from_slice(safe.as_bytes());
+                if !self.pieces {
+                    out.push(b'\n');
+                }
+            }
+            Message::Binary(bytes) if self.terminal => {
+                out.extend(bytes.escape_ascii());
+                out.push(b'\n');
+            }
+            message => out.extend_from_slice(&message.into_data()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(terminal: bool, pieces: bool, message: Message, expected: &[u8]) {
+        let mut out = Vec::new();
+        Style { terminal, pieces }.show(message, &mut out);
+        assert_eq!(
+            out.escape_ascii().to_string(),
+            expected.escape_ascii().to_string()
+        );
+    }
+
+    #[test]
+    fn a_text_message_is_a_line() {
+        check(false, false, Message::text("12,\u{1b}[0m"), b"12,\x1b[0m\n");
+        check(true, false, Message::text("12,\u{1b}[0m"), b"12,\\x1b[0m\n");
+    }
+
+    #[test]
+    fn pieces_of_text_are_joined() {
+        check(false, true, Message::text("12\r\n3"), b"12\r\n3");
+        check(true, true, Message::text("12\r\n3\u{7}"), b"12\n3\\x07");
+    }
+
+    #[test]
+    fn bytes_stay_as_they_are_except_at_a_terminal() {
+        let bytes = b"\x00\xffA\r\n".as_slice();
+        check(false, false, Message::binary(bytes), bytes);
+        check(true, false, Message::binary(bytes), b"\\x00\\xffA\\r\\n\n");
+    }
+}

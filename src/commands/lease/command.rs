@@ -1,0 +1,89 @@
+//! The command of `upload`: run to its end, with the exit status that a shell would give.
+
+use std::ffi::OsString;
+use std::io;
+use std::process::ExitStatus;
+
+use tokio::process::{Child, Command};
+
+use super::note;
+use crate::platform::StopSignal;
+use crate::platform::signal::Signals;
+use crate::terminal::shown;
+
+/// Tells the command what the system calls the device that it may use.
+const DEVICE: &str = "SERIAL_WS_DEVICE";
+
+/// What shells return for a command that is not there, and for one that cannot be run.
+const NOT_FOUND: u8 = 127;
+const NOT_RUNNABLE: u8 = 126;
+
+/// Runs `command` to its end, whatever signals come.
+pub async fn run(command: &[OsString], device: Option<&str>, signals: &mut Signals) -> u8 {
+    let Some((program, arguments)) = command.split_first() else {
+        return NOT_FOUND;
+    };
+    let device = device.map(|device| (DEVICE, device));
+    let started = Command::new(program).args(arguments).envs(device).spawn();
+    let mut child = match started {
+        Ok(child) => child,
+        Err(error) => {
+            let program = shown(&program.to_string_lossy());
+            let (code, reason) = match error.kind() {
+                io::ErrorKind::NotFound => (NOT_FOUND, "there is no such program".to_owned()),
+                _ => (NOT_RUNNABLE, error.to_string()),
+            };
+            note(&format!("cannot run {program}: {reason}"));
+            return code;
+        }
+    };
+    loop {
+        tokio::select! {
+            ended = child.wait() => match ended {
+                Ok(status) => return code(status),
+                Err(error) => {
+                    note(&format!("cannot wait for the command: {error}"));
+                    return NOT_RUNNABLE;
+                }
+            },
+            // What a terminal sends, it sends to the command as well.
+            signal = signals.next() => if signal == StopSignal::Terminate {
+                terminate(&child);
+            },
+        }
+    }
+}
+
+/// Passes on a signal that was meant for us and does not reach the command by itself.
+#[cfg(unix)]
+fn terminate(child: &Child) {
+    use rustix::process::{Pid, Signal, kill_process};
+    let id = child.id().and_then(|id| i32::try_from(id).ok());
+    if let Some(id) = id.and_then(Pid::from_raw) {
+        // It may be ending at this moment.
+        let _ = kill_process(id, Signal::TERM);
+    }
+}
+
+/// There, a console that closes tells every program in it.
+#[cfg(not(unix))]
+fn terminate(_child: &Child) {}
+
+#[cfg(unix)]
+fn code(status: ExitStatus) -> u8 {
+    use std::os::unix::process::ExitStatusExt;
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal));
+    narrow(code)
+}
+
+#[cfg(not(unix))]
+fn code(status: ExitStatus) -> u8 {
+    narrow(status.code())
+}
+
+/// The code that we can end with; a failure stays a failure.
+fn narrow(code: Option<i32>) -> u8 {
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}

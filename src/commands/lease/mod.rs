@@ -1,0 +1,183 @@
+//! `serial-ws release`, `resume` and `upload`: the port of a running bridge for another program.
+//! They are clients like any other; whether the port is free, the bridge says.
+
+mod command;
+mod talk;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::pin::pin;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use serde_json::json;
+use tokio::net::TcpStream;
+
+use super::client::Address;
+use crate::fingerprint::Fingerprint;
+use crate::platform::signal::Signals;
+use crate::terminal::print;
+use talk::Talk;
+
+/// How long `resume` waits for the port to be open. After it, it says how the port is instead.
+const OPEN_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long `upload` waits for the board after its command. After it, it says how the port is
+/// instead. The bootloader of a native USB board keeps the sketch waiting for 8 s.
+const BACK_WITHIN: Duration = Duration::from_secs(12);
+
+/// How much later than the command a Ctrl-C may reach us that was for the command. Only after it
+/// does one end the wait for the board.
+const ECHO: Duration = Duration::from_secs(1);
+
+/// Which port of which bridge is meant.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Address of the bridge, such as http://localhost:8080
+    pub url: String,
+    /// Name of the port; the one of the address, or the first one, where there is none
+    pub port: Option<String>,
+    /// Secret of a bridge that asks for one
+    pub token: Option<String>,
+    /// Fingerprint of the bridge's certificate, where this computer does not trust it by itself
+    pub fingerprint: Option<Fingerprint>,
+}
+
+impl Options {
+    fn address(&self) -> Result<Address> {
+        // Of the lines, which are not wanted here, one a second is the least that there is.
+        let parameters = ["view=json".to_owned(), "latest=1".to_owned()];
+        let (port, token) = (self.port.as_deref(), self.token.as_deref());
+        let address = Address::new(&self.url, port, &parameters, token)?;
+        Ok(address.with_fingerprint(self.fingerprint))
+    }
+}
+
+/// Frees the port for so long, and says so on `output` when it is free.
+///
+/// # Errors
+/// Why it is not.
+pub async fn release(options: Options, time: Duration, mut output: impl Write) -> Result<()> {
+    let address = options.address()?;
+    let stream = address.dial().await?;
+    let seconds = time.as_secs_f64();
+    talk(&address, stream, async |mut talk| {
+        talk.ask(json!({ "type": "release", "seconds": seconds }))
+            .await?;
+        let port = talk.port();
+        say(
+            &mut output,
+            &format!("{port} is free for {seconds} s. serial-ws resume takes it back"),
+        )?;
+        talk.end().await;
+        Ok(())
+    })
+    .await
+}
+
+/// Takes the port back, and says on `output` when it is open.
+///
+/// # Errors
+/// What keeps it from being open.
+pub async fn resume(options: Options, mut output: impl Write) -> Result<()> {
+    let address = options.address()?;
+    let stream = address.dial().await?;
+    talk(&address, stream, async |mut talk| {
+        talk.ask(json!({ "type": "resume" })).await?;
+        if !talk.wait_for("open", OPEN_WITHIN).await? {
+            bail!("{}", talk.status());
+        }
+        say(&mut output, &talk.status())?;
+        talk.end().await;
+        Ok(())
+    })
+    .await
+}
+
+/// Runs a command while the port is free, takes the port back, and returns the command's exit
+/// status. Where no bridge is, there is nothing to free, and the command runs all the same.
+///
+/// # Errors
+/// Why the port cannot be had; the command did not run then.
+pub async fn upload(options: Options, command: &[OsString]) -> Result<u8> {
+    let address = options.address()?;
+    let Ok(stream) = address.dial().await else {
+        note(&format!(
+            "no bridge answers at {address}: running the command all the same"
+        ));
+        return Ok(command::run(command, None, &mut Signals::listen()?).await);
+    };
+    talk(&address, stream, async |mut talk| {
+        talk.ask(json!({ "type": "release", "while": "connected" }))
+            .await?;
+        talk.wait_for("released", OPEN_WITHIN).await?;
+        // Until now Ctrl-C ended us, and with us the lease.
+        let mut signals = Signals::listen()?;
+        let device = talk.device();
+        let (code, lost) = {
+            let mut running = pin!(command::run(command, device.as_deref(), &mut signals));
+            tokio::select! {
+                biased;
+                code = &mut running => (code, None),
+                lost = talk.lost() => (running.await, Some(lost)),
+            }
+        };
+        note(&match lost {
+            Some(lost) => format!("the bridge went away while the command ran: {lost:#}"),
+            None => take_back(&mut talk).await,
+        });
+        talk.end().await;
+        Ok(code)
+    })
+    .await
+}
+
+/// Takes the port back after a command; what became of it.
+async fn take_back(talk: &mut Talk<'_>) -> String {
+    if talk.is("open") {
+        return "the port was taken back before the command had ended".to_owned();
+    }
+    let back = async {
+        talk.ask(json!({ "type": "resume" })).await?;
+        if talk.wait_for("open", ECHO).await? {
+            return Ok(true);
+        }
+        let mut signals = Signals::listen()?;
+        tokio::select! {
+            back = talk.wait_for("open", BACK_WITHIN) => back,
+            _ = signals.next() => Ok(false),
+        }
+    };
+    match back.await {
+        Ok(true) => talk.status(),
+        Ok(false) => format!("the board is not back yet: {}", talk.status()),
+        Err(error) => format!("it is not certain that the bridge has the port back: {error:#}"),
+    }
+}
+
+/// Does an errand on a connection that is to become a WebSocket.
+async fn talk<T>(
+    address: &Address,
+    stream: TcpStream,
+    errand: impl AsyncFnOnce(Talk<'_>) -> Result<T>,
+) -> Result<T> {
+    let mut stream = address.secure(stream).await?;
+    match address.greet(&mut stream).await {
+        Ok(socket) => errand(Talk::begin(socket).await?).await,
+        Err(error) => Err(address.refusal(error, &mut stream).await),
+    }
+}
+
+/// Prints a result.
+fn say(output: &mut impl Write, sentence: &str) -> Result<()> {
+    print(output, format!("{sentence}\n"))
+}
+
+/// A line for the person at the terminal, among those of the command.
+fn note(sentence: &str) {
+    // Nobody may be there to read it.
+    let _ = writeln!(io::stderr(), "serial-ws: {sentence}");
+}
+
+#[cfg(all(test, unix))]
+mod tests;

@@ -1,0 +1,267 @@
+//! `serial-ws list`: the serial ports of this machine, as a table or as JSON. Opens none of them,
+//! since that would restart an Uno.
+
+use std::io::Write;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::platform::{self, Access, Holder};
+use crate::port::source::serial::enumerate::{Found, ports};
+use crate::terminal::print;
+use crate::terminal::{shown, shown_json};
+
+const HEADINGS: [&str; 6] = ["PORT", "BOARD", "USB", "SERIAL NUMBER", "MAKER", "STATE"];
+
+/// What to list and how.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// An array of objects instead of a table.
+    pub json: bool,
+    /// Also the entries with no hardware behind them.
+    pub all: bool,
+}
+
+/// Writes the list.
+///
+/// # Errors
+///
+/// When ports cannot be listed, or the output cannot be written; a reader that leaves early is no
+/// error.
+pub fn run(out: &mut dyn Write, options: Options) -> Result<()> {
+    let mut ports = ports()?;
+    if !options.all {
+        ports.retain(|port| !port.is_ghost());
+    }
+    let ports: Vec<_> = ports
+        .into_iter()
+        .map(|port| (State::of(&port), port))
+        .collect();
+    let text = match (options.json, ports.is_empty()) {
+        (true, _) => to_json(&ports)?,
+        (false, true) => nothing(options.all),
+        (false, false) => to_table(&ports),
+    };
+    print(out, text)
+}
+
+/// The facts about one port, as `--json` gives them.
+pub fn facts(port: &Found) -> Value {
+    object(port, &State::of(port))
+}
+
+/// What can be known of a port's state without opening it.
+enum State {
+    Free,
+    Busy(Holder),
+    Denied { hint: Option<String> },
+    NoHardware,
+    Unknown,
+}
+
+impl State {
+    fn of(port: &Found) -> State {
+        if port.is_ghost() {
+            return State::NoHardware;
+        }
+        match (platform::holder(&port.path), platform::access(&port.path)) {
+            (Some(holder), _) => State::Busy(holder),
+            (None, Access::Denied { hint }) => State::Denied { hint },
+            (None, Access::Granted) => State::Free,
+            (None, Access::Unknown) => State::Unknown,
+        }
+    }
+
+    fn words(&self) -> String {
+        match self {
+            State::Free => "free".into(),
+            State::Busy(holder) => format!("in use by {} (pid {})", holder.name, holder.pid),
+            State::Denied { .. } => "no permission".into(),
+            State::NoHardware => "no hardware".into(),
+            State::Unknown => String::new(),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        match self {
+            State::Free => json!({ "state": "free" }),
+            State::Busy(Holder { name, pid }) => {
+                json!({ "state": "busy", "holder": { "name": name, "pid": pid } })
+            }
+            State::Denied { hint } => json!({ "state": "denied", "hint": hint }),
+            State::NoHardware => json!({ "state": "no-hardware" }),
+            State::Unknown => json!({ "state": "unknown" }),
+        }
+    }
+}
+
+fn nothing(all: bool) -> String {
+    let more = match all {
+        true => "",
+        false => "--all lists entries without hardware too; ",
+    };
+    format!(
+        "No serial port found. Plug a board in, with a cable that carries data (some only charge).\n\
+         {more}serial-ws --port sim works without a board.\n"
+    )
+}
+
+fn to_json(ports: &[(State, Found)]) -> Result<String> {
+    let objects: Vec<_> = ports
+        .iter()
+        .map(|(state, port)| object(port, state))
+        .collect();
+    let text = serde_json::to_string_pretty(&objects)?;
+    Ok(shown_json(&text) + "\n")
+}
+
+fn object(port: &Found, state: &State) -> Value {
+    let usb = port.usb().map(|usb| {
+        json!({
+            "vid": format!("{:04x}", usb.vid),
+            "pid": format!("{:04x}", usb.pid),
+            "serial": usb.serial,
+            "manufacturer": usb.manufacturer,
+            "product": usb.product,
+            "interface": usb.interface,
+            "location": usb.location,
+        })
+    });
+    json!({
+        "path": port.path,
+        "board": port.board(),
+        "usb": usb,
+        "spec": port.usb_spec(),
+        "aliases": port.aliases,
+        "state": state.to_json(),
+    })
+}
+
+fn to_table(ports: &[(State, Found)]) -> String {
+    let rows: Vec<_> = ports.iter().map(|(state, port)| row(port, state)).collect();
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.max().unwrap_or(0)
+    };
+    // A column in which no port has anything is left out.
+    let widths: Vec<_> = HEADINGS
+        .iter()
+        .enumerate()
+        .filter_map(|(column, heading)| match width(column) {
+            0 => None,
+            width => Some((column, width.max(heading.len()))),
+        })
+        .collect();
+    let headings = HEADINGS.map(str::to_owned);
+    let mut text = String::new();
+    for row in std::iter::once(&headings).chain(&rows) {
+        let cells = widths
+            .iter()
+            .map(|&(column, width)| match row[column].as_str() {
+                "" => format!("{:width$}", "-"),
+                cell => format!("{cell:width$}"),
+            });
+        text += cells.collect::<Vec<_>>().join("  ").trim_end();
+        text.push('\n');
+    }
+    text + &hints(ports)
+}
+
+fn row(port: &Found, state: &State) -> [String; 6] {
+    let usb = port.usb();
+    let cell = |text: Option<String>| text.as_deref().map(shown).unwrap_or_default();
+    [
+        shown(&port.path),
+        cell(port.board()),
+        cell(usb.map(|usb| usb.id())),
+        cell(usb.and_then(|usb| usb.serial.clone())),
+        cell(usb.and_then(|usb| usb.manufacturer.clone())),
+        shown(&state.words()),
+    ]
+}
+
+/// What to do about the ports that we may not open, each advice once.
+fn hints(ports: &[(State, Found)]) -> String {
+    let mut given: Vec<&str> = Vec::new();
+    let mut text = String::new();
+    for (state, port) in ports {
+        let State::Denied { hint: Some(hint) } = state else {
+            continue;
+        };
+        if !given.contains(&hint.as_str()) {
+            given.push(hint);
+            text += &format!("{}: {hint}\n", shown(&port.path));
+        }
+    }
+    match text.is_empty() {
+        true => text,
+        false => format!("\n{text}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Vec<(State, Found)> {
+        let hint = Some("It belongs to group dialout: sudo usermod -aG dialout $USER".to_owned());
+        let again = hint.clone();
+        let name = "arduino-ide\x1b[2J".into();
+        vec![
+            (
+                State::Busy(Holder { name, pid: 4711 }),
+                Found::fake_usb("/dev/ttyACM0", "2341:0043:A1"),
+            ),
+            (
+                State::Denied { hint },
+                Found::fake_usb("/dev/ttyUSB0", "1a86:7523"),
+            ),
+            (
+                State::Denied { hint: again },
+                Found::fake_usb("/dev/ttyUSB1", "0403:6001"),
+            ),
+            (State::Free, Found::fake("/dev/ttyAMA0")),
+        ]
+    }
+
+    #[test]
+    fn the_table_says_what_is_there_and_what_to_do() {
+        let expected = "\
+PORT          BOARD             USB            SERIAL NUMBER  STATE
+/dev/ttyACM0  Arduino Uno       usb:2341:0043  A1             in use by arduino-ide\\u{1b}[2J (pid 4711)
+/dev/ttyUSB0  CH340 USB serial  usb:1a86:7523  -              no permission
+/dev/ttyUSB1  FTDI USB serial   usb:0403:6001  -              no permission
+/dev/ttyAMA0  -                 -              -              free
+
+/dev/ttyUSB0: It belongs to group dialout: sudo usermod -aG dialout $USER
+";
+        assert_eq!(to_table(&sample()), expected);
+    }
+
+    #[test]
+    fn json_has_the_same_facts() {
+        let text = to_json(&sample()).unwrap();
+        let list: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(list[0]["path"], "/dev/ttyACM0");
+        assert_eq!(list[0]["board"], "Arduino Uno");
+        assert_eq!(list[0]["usb"]["pid"], "0043");
+        assert_eq!(list[0]["spec"], "usb:2341:0043:A1");
+        assert_eq!(list[0]["state"]["holder"]["pid"], 4711);
+        assert_eq!(list[1]["state"]["state"], "denied");
+        assert_eq!(list[3]["usb"], Value::Null);
+        assert!(!text.contains('\x1b'));
+    }
+
+    #[test]
+    fn a_column_with_nothing_in_it_is_left_out() {
+        let ports = [(State::Unknown, Found::fake("COM1"))];
+        assert_eq!(to_table(&ports), "PORT\nCOM1\n");
+    }
+
+    #[test]
+    fn with_no_port_there_is_advice() {
+        assert!(nothing(false).contains("--all"));
+        assert!(!nothing(true).contains("--all"));
+        assert_eq!(to_json(&[]).unwrap(), "[]\n");
+    }
+}

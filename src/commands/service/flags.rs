@@ -1,0 +1,212 @@
+//! The flags that the service is to run with: checked as the bridge would read them, and with
+//! whole paths, since a service begins in another folder.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail, ensure};
+use clap::{Command, CommandFactory, ValueHint};
+
+use crate::cli::Cli;
+use crate::config::{self, Config, TOKEN_VARIABLE, Told};
+use crate::port::source::spec::Spec;
+
+/// What the bridge is to be started with.
+#[derive(Debug)]
+pub struct Flags {
+    /// What follows the name of the program.
+    pub words: Vec<Word>,
+    /// The serial ports that are named by their paths.
+    pub ports: Vec<PathBuf>,
+    /// Whether other computers may connect.
+    pub is_lan: bool,
+}
+
+/// One argument of the program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// As it was typed.
+    Plain(OsString),
+    /// A whole path, with the name of the flag that it belongs to.
+    Path {
+        /// Without its dashes.
+        flag: String,
+        /// What it names.
+        path: PathBuf,
+    },
+}
+
+impl Word {
+    /// The argument as it reaches the program.
+    pub fn text(&self) -> &OsStr {
+        match self {
+            Self::Plain(text) => text,
+            Self::Path { path, .. } => path.as_os_str(),
+        }
+    }
+}
+
+impl Flags {
+    /// Reads the flags as the bridge does. Ends the program where they are wrong usage.
+    ///
+    /// # Errors
+    /// What cannot be meant for a service.
+    pub fn check(typed: &[OsString]) -> Result<Self> {
+        let name = OsStr::new(env!("CARGO_PKG_NAME")).to_owned();
+        let all = std::iter::once(name).chain(typed.iter().cloned());
+        let cli = Told::of_service(all)
+            .unwrap_or_else(|error| error.exit())
+            .cli;
+        ensure!(
+            cli.command.is_none(),
+            "a service runs the bridge: after the two dashes come its flags, such as --port"
+        );
+        ensure!(
+            !cli.bridge.serve.open,
+            "--open is for a person who looks on: leave it out, and let the system open \
+             http://localhost:8080/ at login"
+        );
+        let config =
+            Config::new(&cli.bridge).unwrap_or_else(|error| config::exit_with_usage(&error));
+        Ok(Self {
+            words: words(typed, &path_flags(&Cli::command()))?,
+            ports: ports(&config)?,
+            is_lan: config.server.lan.is_some(),
+        })
+    }
+
+    /// The variables of this shell that the service will not have, though a bridge that is started
+    /// here does.
+    pub fn unseen_variables() -> Vec<String> {
+        let command = Cli::command();
+        let of_flags = command.get_arguments().filter_map(|arg| arg.get_env());
+        of_flags
+            .chain([OsStr::new(TOKEN_VARIABLE)])
+            .filter(|name| std::env::var_os(name).is_some())
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect()
+    }
+}
+
+/// The paths of ports, which have to be whole.
+fn ports(config: &Config) -> Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for port in &config.ports {
+        let Spec::Path(path) = &port.spec else {
+            continue;
+        };
+        ensure!(
+            cfg!(windows) || Path::new(path).is_absolute(),
+            "--port {path} depends on the folder that you are in. Name it from the root: \
+             --port /dev/{path}"
+        );
+        paths.push(path.into());
+    }
+    Ok(paths)
+}
+
+/// The names of the flags whose value is a path.
+fn path_flags(command: &Command) -> Vec<String> {
+    let is_path = |arg: &&clap::Arg| arg.get_value_hint() == ValueHint::AnyPath;
+    let flags = command.get_arguments().filter(is_path);
+    flags
+        .filter_map(|arg| arg.get_long())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// What was typed, with `--flag PATH` and `--flag=PATH` written alike and the paths whole.
+fn words(typed: &[OsString], path_flags: &[String]) -> Result<Vec<Word>> {
+    let mut words = Vec::new();
+    let mut typed = typed.iter();
+    while let Some(word) = typed.next() {
+        let text = word.to_string_lossy();
+        let (name, value) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (&*text, None),
+        };
+        let flag = name.strip_prefix("--").and_then(|name| {
+            let mut flags = path_flags.iter();
+            flags.find(|flag| *flag == name)
+        });
+        let Some(flag) = flag else {
+            words.push(Word::Plain(word.clone()));
+            continue;
+        };
+        let path = match value {
+            Some(value) if word.to_str().is_some() => OsString::from(value),
+            Some(_) => bail!("--{flag}: this path is not text. Write it without the ="),
+            None => typed.next().cloned().unwrap_or_default(),
+        };
+        let path = std::path::absolute(&path)?;
+        words.push(Word::Plain(format!("--{flag}").into()));
+        let flag = flag.clone();
+        words.push(Word::Path { flag, path });
+    }
+    Ok(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(typed: &str) -> Result<Flags> {
+        let typed: Vec<OsString> = typed.split_whitespace().map(OsString::from).collect();
+        Flags::check(&typed)
+    }
+
+    #[track_caller]
+    fn check(typed: &str, expected: &str) {
+        let flags = flags(typed).unwrap();
+        let words = flags.words.iter().map(|word| word.text().to_str().unwrap());
+        assert_eq!(words.collect::<Vec<_>>().join(" "), expected);
+    }
+
+    #[test]
+    fn paths_are_made_whole_and_the_rest_is_kept() {
+        let here = std::env::current_dir().unwrap();
+        let web = here.join("web").display().to_string();
+        check("-v --web web", &format!("-v --web {web}"));
+        check("--web=web -p sim,raw", &format!("--web {web} -p sim,raw"));
+        check("--port a=sim --lan", "--port a=sim --lan");
+        assert!(flags("--lan").unwrap().is_lan);
+    }
+
+    #[test]
+    fn all_flags_that_take_a_path_are_known() {
+        let names = path_flags(&Cli::command());
+        for name in ["web", "token", "tls-cert", "tls-key"] {
+            assert!(names.iter().any(|known| known == name), "{name}");
+        }
+        let command = Cli::command();
+        let is_path = |arg: &&clap::Arg| arg.get_value_hint() == ValueHint::AnyPath;
+        let mut short = command.get_arguments().filter(is_path);
+        assert!(short.all(|arg| arg.get_short().is_none()), "see words()");
+    }
+
+    #[test]
+    fn a_configuration_file_that_is_named_counts() {
+        let file = std::env::temp_dir().join(format!("serial-ws-service-{}", std::process::id()));
+        std::fs::write(&file, "lan = true\nport = '/dev/ttyS9'\n").unwrap();
+        let flags = flags(&format!("--config {}", file.display())).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        assert!(flags.is_lan);
+        assert_eq!(flags.ports, [Path::new("/dev/ttyS9")]);
+        assert_eq!(flags.words[1].text(), file);
+    }
+
+    #[track_caller]
+    fn check_wrong(typed: &str, part: &str) {
+        let error = flags(typed).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
+
+    #[test]
+    fn what_cannot_be_meant_for_a_service_is_refused() {
+        check_wrong("list", "after the two dashes");
+        check_wrong("--open", "--open");
+        if cfg!(unix) {
+            check_wrong("--port ttyUSB0", "--port /dev/ttyUSB0");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! `serial-ws service`: the bridge as something that the system starts by itself. With systemd it
+//! is installed, after saying each step; elsewhere what to write and run is shown, and not done.
+
+mod by_hand;
+mod flags;
+mod quote;
+mod systemd;
+mod unit;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::cli::ScopeArgs;
+use crate::platform::{self, Starter};
+
+/// Who starts it, and for whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The one who installs it, at login.
+    User,
+    /// The computer, before anyone logs in, as a user of its own with few rights.
+    System,
+}
+
+/// Where and whether to act.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// For whom.
+    pub scope: Scope,
+    /// Whether to say only what would be done.
+    pub dry_run: bool,
+}
+
+impl From<ScopeArgs> for Options {
+    fn from(ScopeArgs { system, dry_run }: ScopeArgs) -> Self {
+        let scope = match system {
+            true => Scope::System,
+            false => Scope::User,
+        };
+        Self { scope, dry_run }
+    }
+}
+
+/// Lets the system start the bridge with `flags` from now on.
+///
+/// # Errors
+/// What is wrong with the flags, in the way, or not permitted.
+pub fn install(options: Options, flags: &[OsString], out: &mut dyn Write) -> Result<()> {
+    let flags = flags::Flags::check(flags)?;
+    let program = std::env::current_exe().context("cannot find this program")?;
+    match starter(options.scope)? {
+        (Starter::Systemd, folder) => systemd::install(options, &folder, &program, &flags, out),
+        (Starter::Launchd, folder) => by_hand::launchd(&folder, &program, &flags)?.show(out),
+        (Starter::StartupFolder, folder) => {
+            by_hand::startup_folder(&folder, &program, &flags)?.show(out)
+        }
+    }
+}
+
+/// Undoes what [`install`] did.
+///
+/// # Errors
+/// Also where there is nothing to undo.
+pub fn remove(options: Options, out: &mut dyn Write) -> Result<()> {
+    match starter(options.scope)? {
+        (Starter::Systemd, folder) => systemd::remove(options, &folder, out),
+        (starter, folder) => by_hand::tell_removal(starter, &folder, out),
+    }
+}
+
+/// Says whether the bridge is installed and runs; returns whether it runs, where that is known.
+///
+/// # Errors
+/// Where nothing can be said.
+pub fn status(out: &mut dyn Write) -> Result<bool> {
+    match starter(Scope::User)? {
+        (Starter::Systemd, _) => systemd::status(out),
+        (starter, folder) => by_hand::tell_status(starter, &folder, out),
+    }
+}
+
+/// What starts programs here, and the folder for what describes them.
+fn starter(scope: Scope) -> Result<(Starter, PathBuf)> {
+    let (starter, folder) = platform::starter();
+    match (starter, scope) {
+        (Starter::Systemd, Scope::System) => Ok((starter, systemd::SYSTEM_FOLDER.into())),
+        (_, Scope::System) => {
+            bail!("--system is for systemd. Without it, serial-ws starts when you log in")
+        }
+        (_, Scope::User) => {
+            let elevated = std::env::var_os("SUDO_USER").is_some();
+            ensure!(
+                !elevated,
+                "sudo would install it for root. Run it without sudo, or with --system for the \
+                 whole computer"
+            );
+            let folder = folder.context("the system names no folder for your configuration")?;
+            Ok((starter, folder))
+        }
+    }
+}
+
+/// Says something. A reader who has left does not stop what is being done.
+fn say(out: &mut dyn Write, text: &str) {
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}

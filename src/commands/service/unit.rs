@@ -1,0 +1,259 @@
+//! The unit for systemd: the packaged one, with the command to run and what that needs. Pure.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+
+use super::Scope;
+use super::flags::{Flags, Word};
+use super::quote;
+
+/// The unit as it is packaged, for the whole computer.
+const PACKAGED: &str = include_str!("../../../packaging/systemd/serial-ws.service");
+
+/// How a unit begins that we wrote, and therefore may overwrite and delete.
+const MARK: &str = "# Written by serial-ws service install; serial-ws service remove deletes it.";
+
+/// What of the packaged unit holds for one of a user too: that manager may not do the rest.
+const OF_USERS: [&str; 18] = [
+    "Description",
+    "Type",
+    "Restart",
+    "RestartSec",
+    "UMask",
+    "RestrictAddressFamilies",
+    "NoNewPrivileges",
+    "LockPersonality",
+    "MemoryDenyWriteExecute",
+    "RestrictNamespaces",
+    "RestrictRealtime",
+    "RestrictSUIDSGID",
+    "SystemCallArchitectures",
+    "SystemCallFilter",
+    "SystemCallErrorNumber",
+    "MemoryMax",
+    "TasksMax",
+    "LimitNOFILE",
+];
+
+/// Where a unit of the system sees nothing, or other files than we do.
+const HIDDEN: [&str; 5] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
+
+/// The flags whose files are secret, or are kept beside secrets: the manager hands them over.
+const SECRETS: [&str; 3] = ["token", "tls-cert", "tls-key"];
+
+/// The folder of a unit where the manager puts what it hands over.
+const HANDED_OVER: &str = "${CREDENTIALS_DIRECTORY}";
+
+/// The ports that the packaged unit may open, as their names begin.
+const ALLOWED: [&str; 4] = ["ttyACM", "ttyUSB", "ttyAMA", "ttyS"];
+
+/// Whether this is the text of a unit of ours.
+pub fn is_ours(text: &str) -> bool {
+    text.starts_with(MARK)
+}
+
+/// The unit that runs `program` with `flags`; `group` may open serial ports.
+///
+/// # Errors
+/// What the unit could not see or run.
+pub fn text(scope: Scope, program: &Path, flags: &Flags, group: &str) -> Result<String> {
+    let mut command = quote::systemd_program(program.as_os_str())?;
+    let mut more = Vec::new();
+    if scope == Scope::System {
+        ensure!(
+            !is_hidden(program),
+            "the system's services see no programs in {dir}. Put it elsewhere and start it there: \
+             sudo install {from} /usr/local/bin/ && sudo /usr/local/bin/serial-ws service install \
+             --system",
+            dir = program.parent().unwrap_or(program).display(),
+            from = quote::shell(&program.to_string_lossy()),
+        );
+        more = devices(flags);
+    }
+    for word in &flags.words {
+        command.push(' ');
+        command += &match (scope, word) {
+            (Scope::System, Word::Path { flag, path }) if SECRETS.contains(&flag.as_str()) => {
+                let path = path.to_string_lossy().replace('%', "%%");
+                more.push(format!("LoadCredential={flag}:{path}"));
+                format!("{HANDED_OVER}/{flag}")
+            }
+            (Scope::System, Word::Path { flag, path }) => {
+                ensure!(
+                    !is_hidden(path),
+                    "--{flag} {path}: the system's services do not see what is there. Put it \
+                     elsewhere, such as below /srv or /etc",
+                    path = path.display()
+                );
+                quote::systemd(word.text())
+            }
+            _ => quote::systemd(word.text()),
+        };
+    }
+    let lines = PACKAGED.lines().filter_map(|line| {
+        let (key, _) = line.split_once('=').unwrap_or((line, ""));
+        let is_kept = match scope {
+            _ if key.starts_with('#') => false,
+            Scope::User => !line.contains('=') || OF_USERS.contains(&key),
+            Scope::System => !(flags.is_lan && key.starts_with("IPAddress")),
+        };
+        match (key, scope) {
+            ("ExecStart", _) => Some(lines_of(&format!("ExecStart={command}"), &more)),
+            // The flags are in the command, and not every way to install brings the manual page.
+            ("EnvironmentFile" | "Documentation", _) => None,
+            ("Environment", _) if line.contains("SERIAL_WS_OPTIONS") => None,
+            ("SupplementaryGroups", Scope::System) => Some(format!("{key}={group}")),
+            ("WantedBy", Scope::User) => Some("WantedBy=default.target".to_owned()),
+            _ => is_kept.then(|| line.to_owned()),
+        }
+    });
+    Ok(tidy(lines))
+}
+
+/// What has to be allowed beyond the packaged unit's ports.
+fn devices(flags: &Flags) -> Vec<String> {
+    let is_other = |path: &&std::path::PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        path.starts_with("/dev")
+            && !path.starts_with("/dev/serial")
+            && !ALLOWED.iter().any(|start| name.starts_with(start))
+    };
+    let others = flags.ports.iter().filter(is_other);
+    let lines = others.map(|path| format!("DeviceAllow={} rw", path.display()).replace('%', "%%"));
+    lines.collect()
+}
+
+fn is_hidden(path: &Path) -> bool {
+    HIDDEN.iter().any(|folder| path.starts_with(folder))
+}
+
+fn lines_of(first: &str, more: &[String]) -> String {
+    let first = std::iter::once(first);
+    let lines = first.chain(more.iter().map(String::as_str));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The lines after our mark, with one empty line before each section and nowhere else.
+fn tidy(lines: impl Iterator<Item = String>) -> String {
+    let mut text = format!("{MARK}\n");
+    for line in lines.filter(|line| !line.is_empty()) {
+        if line.starts_with('[') {
+            text.push('\n');
+        }
+        text += &line;
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+
+    fn unit(scope: Scope, program: &str, flags: &[&str]) -> Result<String> {
+        let flags: Vec<_> = flags.iter().map(OsString::from).collect();
+        text(
+            scope,
+            program.as_ref(),
+            &Flags::check(&flags).unwrap(),
+            "uucp",
+        )
+    }
+
+    #[track_caller]
+    fn check(scope: Scope, flags: &[&str], has: &[&str], has_not: &[&str]) {
+        let unit = unit(scope, "/usr/bin/serial-ws", flags).unwrap();
+        assert!(is_ours(&unit));
+        let starts = |part: &&&str| unit.lines().any(|line| line.starts_with(**part));
+        let missing: Vec<_> = has.iter().filter(|part| !starts(part)).collect();
+        let extra: Vec<_> = has_not.iter().filter(starts).collect();
+        assert!(missing.is_empty() && extra.is_empty(), "{unit}");
+    }
+
+    const BEGIN: &str = "ExecStart=/usr/bin/serial-ws";
+
+    #[test]
+    fn a_user_has_what_a_users_manager_can_do() {
+        check(
+            Scope::User,
+            &["--port", "auto,baud=115200"],
+            &[
+                "ExecStart=/usr/bin/serial-ws --port auto,baud=115200",
+                "Type=notify",
+                "Restart=always",
+                "SystemCallFilter=~",
+                "WantedBy=default.target",
+            ],
+            &[
+                "DynamicUser",
+                "DeviceAllow",
+                "IPAddress",
+                "Protect",
+                "ExecStartPre",
+            ],
+        );
+    }
+
+    #[test]
+    fn the_system_has_the_packaged_unit() {
+        let has = [
+            BEGIN,
+            "Environment=XDG_CONFIG_HOME=",
+            "DynamicUser=yes",
+            "SupplementaryGroups=uucp",
+            "IPAddressDeny=any",
+            "WantedBy=multi-user.target",
+        ];
+        let has_not = [
+            "LoadCredential",
+            "DeviceAllow=/",
+            "EnvironmentFile",
+            "Environment=SERIAL_WS_OPTIONS",
+        ];
+        check(Scope::System, &[], &has, &has_not);
+    }
+
+    #[test]
+    fn what_the_flags_need_is_allowed() {
+        check(
+            Scope::System,
+            &["--lan", "--port", "/dev/rfcomm0", "--port", "/dev/ttyUSB0"],
+            &["DeviceAllow=/dev/rfcomm0 rw", "RestrictAddressFamilies="],
+            &["IPAddress", "DeviceAllow=/dev/ttyUSB0"],
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn secrets_are_handed_over_to_a_user_who_could_not_read_them() {
+        let file = std::env::temp_dir().join("serial-ws-100%-token");
+        std::fs::write(&file, "a-long-enough-token").unwrap();
+        let file = file.to_str().unwrap();
+        let credential = format!("LoadCredential=token:{}", file.replace('%', "%%"));
+        let start = format!("{BEGIN} --token ${{CREDENTIALS_DIRECTORY}}/token");
+        check(
+            Scope::System,
+            &["--token", file],
+            &[&credential, &start],
+            &[],
+        );
+        std::fs::remove_file(file).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_the_system_would_not_see_is_refused() {
+        let error = |program, flags: &[&str]| {
+            let error = unit(Scope::System, program, flags);
+            error.unwrap_err().to_string()
+        };
+        let program = error("/home/ana/.cargo/bin/serial-ws", &[]);
+        assert!(program.contains("/usr/local/bin/"), "{program}");
+        let web = error("/usr/bin/serial-ws", &["--web", "/tmp"]);
+        assert!(web.contains("--web /tmp"), "{web}");
+        assert!(unit(Scope::User, "/home/ana/x", &["--web", "/tmp"]).is_ok());
+    }
+}

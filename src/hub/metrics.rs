@@ -1,0 +1,96 @@
+//! What has happened at a port since the start of the program, in numbers.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+/// Numbers that only ever grow.
+#[derive(Debug, Default, Serialize)]
+pub struct Counters {
+    /// Reads of the device that gave something.
+    #[serde(serialize_with = "value")]
+    pub chunks: AtomicU64,
+    /// Bytes that the operating system took for the device.
+    #[serde(serialize_with = "value")]
+    pub written_bytes: AtomicU64,
+    /// Lines that were not valid UTF-8.
+    #[serde(serialize_with = "value")]
+    pub invalid_lines: AtomicU64,
+    /// Requests of clients that were not carried out.
+    #[serde(serialize_with = "value")]
+    pub refused: AtomicU64,
+    /// Lines that clients missed because they were too slow.
+    #[serde(serialize_with = "value")]
+    pub missed_lines: AtomicU64,
+    /// Bytes that clients missed because they were too slow.
+    #[serde(serialize_with = "value")]
+    pub missed_bytes: AtomicU64,
+    /// Times that the device was opened.
+    #[serde(serialize_with = "value")]
+    pub opened: AtomicU64,
+    /// Times that the device came back after it was lost.
+    #[serde(serialize_with = "value")]
+    pub reconnects: AtomicU64,
+}
+
+fn value<S: Serializer>(counter: &AtomicU64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(counter.load(Ordering::Relaxed))
+}
+
+/// The upper ends of the steps in microseconds: from what a quiet computer takes to the default of
+/// `--max-behind`, after which a client skips ahead.
+pub const STEPS: [u64; 17] = [
+    50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+    1_000_000, 2_500_000, 5_000_000, 10_000_000,
+];
+
+/// Delays that were recorded. Recording is two additions, and neither waits nor allocates.
+#[derive(Debug, Default)]
+pub struct Delays {
+    /// How many fell into each step; the last place is for those beyond all steps.
+    counts: [AtomicU64; STEPS.len() + 1],
+    /// Microseconds of all together.
+    sum: AtomicU64,
+}
+
+impl Delays {
+    /// Adds one.
+    pub fn record(&self, delay: Duration) {
+        let micros = delay.as_micros() as u64;
+        let step = STEPS.partition_point(|&end| end < micros);
+        self.counts[step].fetch_add(1, Ordering::Relaxed);
+        self.sum.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// How many there were up to the end of each step, then all of them.
+    pub fn totals(&self) -> [u64; STEPS.len() + 1] {
+        let mut total = 0;
+        std::array::from_fn(|step| {
+            total += self.counts[step].load(Ordering::Relaxed);
+            total
+        })
+    }
+
+    /// All together.
+    pub fn sum(&self) -> Duration {
+        Duration::from_micros(self.sum.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delay_counts_in_every_step_that_it_is_not_above() {
+        let delays = Delays::default();
+        for micros in [0, 50, 51, 10_000_000, 10_000_001] {
+            delays.record(Duration::from_micros(micros));
+        }
+        let totals = delays.totals();
+        assert_eq!(totals[..2], [2, 3]);
+        assert_eq!(totals[STEPS.len() - 1..], [4, 5]);
+        assert_eq!(delays.sum(), Duration::from_micros(20_000_102));
+    }
+}

@@ -1,0 +1,369 @@
+//! Linux: /proc tells who holds a port, sysfs where it is plugged in, udev's links its other names,
+//! and ioctls what only some drivers can do.
+
+mod interference;
+mod listener;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::fs::{AtFlags, CWD, FileType, StatxFlags, major, minor};
+
+use libc::{c_char, c_int, c_uchar, c_uint, c_ulong, c_ushort};
+use tokio_serial::SerialStream;
+
+use super::unix;
+use super::{Access, Holder, LineErrors, Starter};
+
+pub use interference::{of_missing_ports, of_port};
+pub use listener::listener;
+
+pub use super::unix::{
+    CLOSING, check_private, computer_name, create_private, create_private_folder, describe_path,
+    discard_input, discard_output, end_by_signal, forget_typed, ignores_hangup, is_in_foreground,
+    is_missing, is_passing, is_reader_gone, is_terminal, keep_lines_on_close, piece, same_port,
+    shows_colours,
+};
+
+/// `ASYNC_LOW_LATENCY` of linux/tty_flags.h, one of the flags that every user may change.
+const LOW_LATENCY: c_int = 1 << 13;
+
+/// Where udev keeps links to ports, by identity before by place.
+const LINK_FOLDERS: [&str; 2] = ["/dev/serial/by-id", "/dev/serial/by-path"];
+
+pub fn holder(path: &str) -> Option<Holder> {
+    let number = unix::device_number(path)?;
+    holder_of_file(&|file| is_device(file, number)).or_else(|| named(holder_by_lock(path)?))
+}
+
+/// A process that was found, with its name.
+fn named(pid: u32) -> Option<Holder> {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(Holder {
+        name: name.trim_end().to_owned(),
+        pid,
+    })
+}
+
+/// Looks for another process with such a file among its open ones. Those of other users are closed
+/// to us unless we are root.
+fn holder_of_file(is_meant: &dyn Fn(&Path) -> bool) -> Option<Holder> {
+    let pid = fs::read_dir("/proc")
+        .ok()?
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|&pid| pid != std::process::id())
+        .find(|pid| {
+            fs::read_dir(format!("/proc/{pid}/fd"))
+                .is_ok_and(|files| files.flatten().any(|file| is_meant(&file.path())))
+        })?;
+    named(pid)
+}
+
+fn is_device(descriptor: &Path, number: u64) -> bool {
+    // Without a sync, as a file on a dead network share would hold us up for ever.
+    let flags = AtFlags::STATX_DONT_SYNC;
+    rustix::fs::statx(CWD, descriptor, flags, StatxFlags::TYPE).is_ok_and(|status| {
+        FileType::from_raw_mode(status.stx_mode.into()) == FileType::CharacterDevice
+            && status.stx_rdev_major == major(number)
+            && status.stx_rdev_minor == minor(number)
+    })
+}
+
+/// Programs that lock their port, as this one does, show in a list that every user may read.
+fn holder_by_lock(path: &str) -> Option<u32> {
+    let pid = locker(&fs::read_to_string("/proc/locks").ok()?, &lock_key(path)?)?;
+    (pid != std::process::id()).then_some(pid)
+}
+
+/// How the list of locks names a file: the device that it is stored on, and its inode.
+fn lock_key(path: &str) -> Option<String> {
+    let metadata = fs::metadata(path).ok()?;
+    let (dev, inode) = (metadata.dev(), metadata.ino());
+    Some(format!("{:02x}:{:02x}:{inode}", major(dev), minor(dev)))
+}
+
+/// Who holds a lock on the file with this key, in the text of `/proc/locks`.
+fn locker(locks: &str, key: &str) -> Option<u32> {
+    locks.lines().find_map(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let at = fields.iter().position(|&field| field == key)?;
+        // A waiting locker does not hold it yet.
+        if fields.contains(&"->") {
+            return None;
+        }
+        // The process before the file; 0 when it lives outside of our container.
+        fields[at.checked_sub(1)?]
+            .parse()
+            .ok()
+            .filter(|&pid| pid > 0)
+    })
+}
+
+pub fn access(path: &str) -> Access {
+    unix::access(path, |group| format!("sudo usermod -aG {group} $USER"))
+}
+
+pub fn aliases(path: &str) -> Vec<String> {
+    let Ok(node) = fs::canonicalize(path) else {
+        return Vec::new();
+    };
+    LINK_FOLDERS
+        .iter()
+        .flat_map(|folder| {
+            let mut links = links_to(&node, Path::new(folder));
+            links.sort();
+            links
+        })
+        .collect()
+}
+
+fn links_to(node: &Path, folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|link| fs::canonicalize(link).is_ok_and(|target| target == node))
+        .filter_map(|link| link.to_str().map(str::to_owned))
+        .collect()
+}
+
+pub fn usb_location(path: &str) -> Option<String> {
+    let device = fs::canonicalize(class_folder(path)?.join("device")).ok()?;
+    device
+        .ancestors()
+        .find(|folder| folder.join("idVendor").exists())?
+        .file_name()?
+        .to_str()
+        .map(str::to_owned)
+}
+
+/// Old serial drivers register more ports than the machine has; those are of type 0, "unknown".
+pub fn has_hardware(path: &str) -> bool {
+    let name = Path::new(path).file_name().and_then(|name| name.to_str());
+    if !name.is_some_and(|name| name.starts_with("ttyS")) {
+        return true;
+    }
+    class_folder(path)
+        .and_then(|folder| fs::read_to_string(folder.join("type")).ok())
+        .is_none_or(|kind| kind.trim() != "0")
+}
+
+/// What sysfs has on the port that this path leads to.
+fn class_folder(path: &str) -> Option<PathBuf> {
+    let node = fs::canonicalize(path).ok()?;
+    Some(Path::new("/sys/class/tty").join(node.file_name()?))
+}
+
+/// A name that begins with @ is in no folder but in the kernel's own list.
+pub fn notify(socket: &OsStr, state: &str) -> io::Result<()> {
+    let address = match socket.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name)?,
+        None => SocketAddr::from_pathname(socket)?,
+    };
+    let sent = UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address);
+    sent.map(drop)
+}
+
+/// As the XDG Base Directory Specification has it.
+pub fn config_home() -> Option<PathBuf> {
+    let named = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
+    named
+        .filter(|folder| folder.is_absolute())
+        .or_else(|| Some(std::env::home_dir()?.join(".config")))
+}
+
+pub fn rate(_path: &str, baud: u32) -> u32 {
+    baud
+}
+
+pub fn starter() -> (Starter, Option<PathBuf>) {
+    let folder = config_home().map(|home| home.join("systemd/user"));
+    (Starter::Systemd, folder)
+}
+
+/// Most systems have the first one, Arch the second.
+pub fn serial_group() -> Option<String> {
+    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
+    let is_there = |name: &&str| {
+        groups
+            .lines()
+            .any(|line| line.split(':').next() == Some(*name))
+    };
+    ["dialout", "uucp"]
+        .into_iter()
+        .find(is_there)
+        .map(str::to_owned)
+}
+
+pub fn cannot_list() -> Option<&'static str> {
+    (!Path::new("/sys/class/tty").is_dir()).then_some(
+        "/sys/class/tty is missing: in a container, mount /sys, or name the port by its path",
+    )
+}
+
+pub fn cannot_keep_lines() -> Option<&'static str> {
+    None
+}
+
+/// `struct serial_struct` of linux/serial.h.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct SerialStruct {
+    kind: c_int,
+    line: c_int,
+    port: c_uint,
+    irq: c_int,
+    flags: c_int,
+    xmit_fifo_size: c_int,
+    custom_divisor: c_int,
+    baud_base: c_int,
+    close_delay: c_ushort,
+    io_type: c_char,
+    reserved: c_char,
+    hub6: c_int,
+    closing_wait: c_ushort,
+    closing_wait2: c_ushort,
+    iomem_base: *mut c_uchar,
+    iomem_reg_shift: c_ushort,
+    port_high: c_uint,
+    iomap_base: c_ulong,
+}
+
+/// `struct serial_icounter_struct` of linux/serial.h.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Counts {
+    cts: c_int,
+    dsr: c_int,
+    rng: c_int,
+    dcd: c_int,
+    rx: c_int,
+    tx: c_int,
+    frame: c_int,
+    overrun: c_int,
+    parity: c_int,
+    brk: c_int,
+    buf_overrun: c_int,
+    reserved: [c_int; 9],
+}
+
+pub fn set_low_latency(port: &SerialStream) -> bool {
+    let Some(mut settings) = serial_struct(port) else {
+        return false;
+    };
+    settings.flags |= LOW_LATENCY;
+    // SAFETY: the request reads one `serial_struct`, which this is, and keeps no pointer to it.
+    // Some drivers refuse it, and some take it without effect: what counts is asked next.
+    unsafe { libc::ioctl(port.as_raw_fd(), libc::TIOCSSERIAL, &raw const settings) };
+    serial_struct(port).is_some_and(|settings| settings.flags & LOW_LATENCY != 0)
+}
+
+fn serial_struct(port: &SerialStream) -> Option<SerialStruct> {
+    let mut settings = MaybeUninit::zeroed();
+    // SAFETY: the request writes one `serial_struct`, which there is room for.
+    let done = unsafe { libc::ioctl(port.as_raw_fd(), libc::TIOCGSERIAL, settings.as_mut_ptr()) };
+    // SAFETY: every field may be zero, and the kernel overwrites them with values of their types.
+    (done == 0).then(|| unsafe { settings.assume_init() })
+}
+
+pub fn line_errors(port: &SerialStream) -> Option<LineErrors> {
+    let mut counts = MaybeUninit::<Counts>::zeroed();
+    // SAFETY: the request writes one `serial_icounter_struct`, which there is room for.
+    let done = unsafe { libc::ioctl(port.as_raw_fd(), libc::TIOCGICOUNT, counts.as_mut_ptr()) };
+    // SAFETY: all fields are numbers, so whatever the kernel wrote over the zeros is valid.
+    let counts = (done == 0).then(|| unsafe { counts.assume_init() })?;
+    Some(LineErrors {
+        framing: counts.frame as u32,
+        parity: counts.parity as u32,
+        overrun: (counts.overrun as u32).wrapping_add(counts.buf_overrun as u32),
+    })
+}
+
+/// What opens a page in the browser, given its address.
+pub fn browser() -> Command {
+    Command::new("xdg-open")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[track_caller]
+    fn check_locker(locks: &str, expected: Option<u32>) {
+        assert_eq!(locker(locks, "00:05:123"), expected);
+    }
+
+    #[test]
+    fn a_lock_names_its_process() {
+        check_locker(
+            "1: FLOCK  ADVISORY  WRITE 7 00:05:12 0 EOF\n2: FLOCK  ADVISORY  WRITE 8 00:05:123 0 EOF\n",
+            Some(8),
+        );
+        check_locker("1: FLOCK  ADVISORY  WRITE 0 00:05:123 0 EOF\n", None);
+        check_locker("1: -> FLOCK  ADVISORY  WRITE 8 00:05:123 0 EOF\n", None);
+        check_locker("", None);
+    }
+
+    #[test]
+    fn the_lock_list_of_this_system_is_understood() {
+        let (_master, path) = pty();
+        let file = fs::File::open(&path).unwrap();
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        let locks = fs::read_to_string("/proc/locks").unwrap();
+        let locker = locker(&locks, &lock_key(&path).unwrap());
+        assert_eq!(locker, Some(std::process::id()), "{locks}");
+        assert_eq!(holder_by_lock(&path), None);
+    }
+
+    #[test]
+    fn another_process_is_the_holder_but_we_are_not() {
+        let (master, path) = pty();
+        let ours = fs::File::open(&path).unwrap();
+        assert_eq!(holder(&path), None);
+        let mut child = Command::new("sleep").arg("10").stdin(ours).spawn().unwrap();
+        let found = holder(&path);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let expected = Holder {
+            name: "sleep".into(),
+            pid: child.id(),
+        };
+        assert_eq!(found, Some(expected));
+        assert_eq!(access(&path), Access::Granted);
+        drop(master);
+    }
+
+    #[test]
+    fn a_pty_is_no_usb_port() {
+        let (_master, path) = pty();
+        assert_eq!(usb_location(&path), None);
+        assert_eq!(aliases(&path), Vec::<String>::new());
+        assert!(has_hardware(&path));
+        assert_eq!(access("/dev/no-such-port"), Access::Unknown);
+        assert_eq!(holder("/dev/no-such-port"), None);
+    }
+
+    /// A pseudo-terminal: its master side, and the path of its other side.
+    fn pty() -> (rustix::fd::OwnedFd, String) {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let path = ptsname(&master, Vec::new()).unwrap();
+        (master, path.into_string().unwrap())
+    }
+}

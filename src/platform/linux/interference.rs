@@ -1,0 +1,380 @@
+//! What else on Linux touches serial ports, or keeps them away: ModemManager, brltty, an adapter
+//! that gathers what it receives, a driver that is not loaded, WSL and containers. What is observed
+//! is in facts, and pure functions say what it means.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::class_folder;
+use crate::platform::Remark;
+use crate::terminal::shown;
+
+/// Where the kernel shows USB devices and their interfaces.
+const USB_DEVICES: &str = "/sys/bus/usb/devices";
+
+/// Where udev keeps what its rules say about devices.
+const UDEV_DATA: &str = "/run/udev/data";
+
+/// What udev's rules say of ports that ModemManager leaves alone.
+const IGNORED: [&str; 2] = ["ID_MM_DEVICE_IGNORE", "ID_MM_PORT_IGNORE"];
+
+/// Where packages put udev's rules.
+const RULES: [&str; 2] = ["/usr/lib/udev/rules.d", "/lib/udev/rules.d"];
+
+/// The class of an interface that speaks as a modem does, and those of its protocols that promise
+/// AT commands. Those ModemManager tries, as Arduino's boards promise them.
+const MODEM_CLASS: &str = "02";
+const AT_PROTOCOLS: std::ops::RangeInclusive<u8> = 1..=6;
+
+/// What is observed of one port.
+#[derive(Default)]
+struct Port {
+    path: String,
+    /// Vendor and product, in hex.
+    usb: Option<(String, String)>,
+    /// Milliseconds for which the adapter gathers.
+    latency: Option<u32>,
+    /// Whether its interface promises AT commands.
+    is_like_modem: bool,
+    /// Whether udev's rules keep ModemManager away.
+    is_ignored: bool,
+    has_modem_manager: bool,
+}
+
+/// A USB serial device for which there is no port.
+#[derive(Default)]
+struct Portless {
+    /// Vendor and product, in hex.
+    usb: (String, String),
+    /// The driver that makes a port of it.
+    wanted: &'static str,
+    /// The driver that has it.
+    driver: Option<String>,
+    /// Whether brltty runs or would be started for it.
+    has_brltty: bool,
+}
+
+/// What touches this port; `low_latency` is whether we would ask for it.
+pub fn of_port(path: &str, low_latency: bool) -> Vec<Remark> {
+    let Some(port) = observe(path) else {
+        return Vec::new();
+    };
+    say_of_port(&port, low_latency)
+}
+
+fn observe(path: &str) -> Option<Port> {
+    let class = class_folder(path)?;
+    let device = fs::canonicalize(class.join("device")).ok()?;
+    let usb = device
+        .ancestors()
+        .find(|folder| folder.join("idVendor").exists());
+    let protocol = read(&device.join("bInterfaceProtocol"));
+    let protocol = protocol.and_then(|hex| u8::from_str_radix(&hex, 16).ok());
+    let folders = [Some(class.as_path()), usb].into_iter().flatten();
+    Some(Port {
+        path: path.to_owned(),
+        usb: usb.and_then(usb_id),
+        latency: read(&device.join("latency_timer")).and_then(|text| text.parse().ok()),
+        is_like_modem: protocol.is_some_and(|protocol| AT_PROTOCOLS.contains(&protocol)),
+        is_ignored: folders.filter_map(udev_data).any(|data| is_ignored(&data)),
+        has_modem_manager: is_running("ModemManager"),
+    })
+}
+
+fn say_of_port(port: &Port, low_latency: bool) -> Vec<Remark> {
+    let path = shown(&port.path);
+    let mut remarks = Vec::new();
+    if let (true, true, false, Some((vendor, product))) = (
+        port.has_modem_manager,
+        port.is_like_modem,
+        port.is_ignored,
+        &port.usb,
+    ) {
+        remarks.push(Remark::Note(format!(
+            "ModemManager may take {path} for a modem, and talk to it for some 10 s after it is \
+             plugged in; serial-ws waits. To keep it off: echo 'ATTRS{{idVendor}}==\"{vendor}\", \
+             ATTRS{{idProduct}}==\"{product}\", ENV{{ID_MM_DEVICE_IGNORE}}=\"1\"' | sudo tee \
+             /etc/udev/rules.d/70-no-modem-{vendor}-{product}.rules && sudo udevadm control \
+             --reload, then plug it in again"
+        )));
+    }
+    match port.latency {
+        Some(latency) if latency > 1 && low_latency => remarks.push(Remark::Right(format!(
+            "the adapter of {path} gathers what it receives for {latency} ms; serial-ws asks it \
+             not to when it opens it"
+        ))),
+        Some(latency) if latency > 1 => remarks.push(Remark::Note(format!(
+            "the adapter of {path} gathers what it receives for {latency} ms, and \
+             --no-low-latency leaves it so"
+        ))),
+        _ => {}
+    }
+    remarks
+}
+
+/// What keeps ports from being there; `is_missing` is whether one is missed.
+pub fn of_missing_ports(is_missing: bool) -> Vec<Remark> {
+    let mut remarks: Vec<_> = portless().iter().map(say_of_portless).collect();
+    if is_missing && remarks.is_empty() {
+        remarks.extend(say_of_place(
+            &fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default(),
+            ["/.dockerenv", "/run/.containerenv"]
+                .iter()
+                .any(|file| Path::new(file).exists()),
+        ));
+    }
+    remarks
+}
+
+fn portless() -> Vec<Portless> {
+    let devices = fs::read_dir(USB_DEVICES).into_iter().flatten().flatten();
+    let interfaces = devices.map(|entry| entry.path());
+    // Those of a device are beside it, such as 1-1:1.0.
+    let interfaces = interfaces.filter(|path| read(&path.join("bInterfaceClass")).is_some());
+    interfaces
+        .filter_map(|interface| observe_portless(&interface))
+        .collect()
+}
+
+fn observe_portless(interface: &Path) -> Option<Portless> {
+    let interface = fs::canonicalize(interface).ok()?;
+    let usb = usb_id(interface.parent()?)?;
+    let subclass = read(&interface.join("bInterfaceSubClass"));
+    let class = read(&interface.join("bInterfaceClass"));
+    let is_modem = class.as_deref() == Some(MODEM_CLASS) && subclass.as_deref() == Some("02");
+    let wanted = if is_modem {
+        "cdc_acm"
+    } else {
+        driver_for(&usb.0, &usb.1)?
+    };
+    let has_port = fs::read_dir(&interface).ok()?.flatten().any(|entry| {
+        let name = entry.file_name();
+        name == "tty" || name.to_string_lossy().starts_with("ttyUSB")
+    });
+    let driver = fs::read_link(interface.join("driver")).ok();
+    let driver = driver.and_then(|driver| Some(driver.file_name()?.to_str()?.to_owned()));
+    (!has_port && driver.as_deref() != Some(wanted)).then(|| Portless {
+        usb,
+        wanted,
+        driver,
+        has_brltty: is_running("brltty") || has_rules_of("brltty"),
+    })
+}
+
+/// The kernel's driver for a chip that is no modem by its class.
+fn driver_for(vendor: &str, product: &str) -> Option<&'static str> {
+    Some(match (vendor, product) {
+        ("0403", _) => "ftdi_sio",
+        ("067b", _) => "pl2303",
+        ("10c4", _) => "cp210x",
+        ("1a86", "7522" | "7523" | "5523") => "ch341",
+        _ => return None,
+    })
+}
+
+fn say_of_portless(device: &Portless) -> Remark {
+    let Portless {
+        usb: (vendor, product),
+        wanted,
+        driver,
+        has_brltty,
+    } = device;
+    let what = format!("a serial device (usb:{vendor}:{product}) is plugged in, but has no port");
+    Remark::Do(match driver {
+        // Programs that take a device for themselves do so by this driver.
+        Some(driver) if driver == "usbfs" && *has_brltty => format!(
+            "{what}: brltty, for Braille displays, has taken it. If you have none: sudo apt \
+             remove brltty, then plug it in again"
+        ),
+        Some(driver) => format!(
+            "{what}: the driver {} has it. Close the program that uses it by USB, then plug it in \
+             again",
+            shown(driver)
+        ),
+        None if *has_brltty => format!(
+            "{what}. Most often brltty, for Braille displays, has taken it. If you have none: sudo \
+             apt remove brltty, then plug it in again. Else: sudo modprobe {wanted}"
+        ),
+        None => format!("{what}: its driver is not loaded: sudo modprobe {wanted}"),
+    })
+}
+
+/// What the place in which we run means for ports that are not there.
+fn say_of_place(release: &str, is_container: bool) -> Option<Remark> {
+    if release.to_lowercase().contains("microsoft") {
+        return Some(Remark::Do(
+            "this is WSL, which sees no USB by itself. Run serial-ws in Windows; or there, as \
+             administrator: usbipd list, usbipd bind --busid ID, and then usbipd attach --wsl \
+             --busid ID"
+                .to_owned(),
+        ));
+    }
+    is_container.then(|| {
+        Remark::Do(
+            "this is a container, which sees the devices that it was given: start it with \
+             --device=/dev/ttyACM0"
+                .to_owned(),
+        )
+    })
+}
+
+/// A file of sysfs, which ends in a line break.
+fn read(file: &Path) -> Option<String> {
+    let text = fs::read_to_string(file).ok()?;
+    Some(text.trim().to_owned())
+}
+
+/// Vendor and product of the USB device with this folder.
+fn usb_id(folder: &Path) -> Option<(String, String)> {
+    Some((
+        read(&folder.join("idVendor"))?,
+        read(&folder.join("idProduct"))?,
+    ))
+}
+
+/// What udev keeps about the device with this folder.
+fn udev_data(folder: &Path) -> Option<String> {
+    let number = read(&folder.join("dev"))?;
+    fs::read_to_string(format!("{UDEV_DATA}/c{number}")).ok()
+}
+
+fn is_ignored(data: &str) -> bool {
+    let mut properties = data
+        .lines()
+        .filter_map(|line| line.strip_prefix("E:")?.split_once('='));
+    properties.any(|(name, value)| IGNORED.contains(&name) && value == "1")
+}
+
+/// Whether a program of this name runs.
+fn is_running(name: &str) -> bool {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut names = processes.filter_map(|entry| read(&entry.path().join("comm")));
+    names.any(|comm| comm == name)
+}
+
+/// Whether a package has brought udev rules of this name, not counting empty ones.
+fn has_rules_of(name: &str) -> bool {
+    let folders = RULES.iter().filter_map(|folder| fs::read_dir(folder).ok());
+    let files = folders.flatten().flatten().map(|entry| entry.path());
+    let mut rules = files.filter(|path: &PathBuf| {
+        let file = path.file_name().unwrap_or_default();
+        file.to_string_lossy().contains(name)
+    });
+    rules.any(|path| read(&path).is_some_and(|text| !text.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(remark: &Remark) -> (&'static str, &str) {
+        match remark {
+            Remark::Right(text) => ("ok", text),
+            Remark::Note(text) => ("note", text),
+            Remark::Do(text) => ("do", text),
+        }
+    }
+
+    #[track_caller]
+    fn check(remarks: &[Remark], expected: &[(&str, &str)]) {
+        let words: Vec<_> = remarks.iter().map(words).collect();
+        let mut pairs = words.iter().zip(expected);
+        let fit =
+            pairs.all(|((mark, text), (expected, part))| mark == expected && text.contains(part));
+        assert!(fit && words.len() == expected.len(), "{words:?}");
+    }
+
+    fn uno() -> Port {
+        Port {
+            path: "/dev/ttyACM0".to_owned(),
+            usb: Some(("2341".to_owned(), "0043".to_owned())),
+            is_like_modem: true,
+            has_modem_manager: true,
+            ..Port::default()
+        }
+    }
+
+    #[test]
+    fn modem_manager_is_told_of_where_it_would_come() {
+        let rule =
+            "ATTRS{idVendor}==\"2341\", ATTRS{idProduct}==\"0043\", ENV{ID_MM_DEVICE_IGNORE}";
+        check(&say_of_port(&uno(), true), &[("note", rule)]);
+        let ignored = Port {
+            is_ignored: true,
+            ..uno()
+        };
+        check(&say_of_port(&ignored, true), &[]);
+        let silent = Port {
+            is_like_modem: false,
+            ..uno()
+        };
+        check(&say_of_port(&silent, true), &[]);
+        let absent = Port {
+            has_modem_manager: false,
+            ..uno()
+        };
+        check(&say_of_port(&absent, true), &[]);
+    }
+
+    #[test]
+    fn an_adapter_that_gathers_is_told_of() {
+        let ftdi = |latency| Port {
+            latency: Some(latency),
+            ..Port::default()
+        };
+        check(
+            &say_of_port(&ftdi(16), true),
+            &[("ok", "16 ms; serial-ws asks")],
+        );
+        check(
+            &say_of_port(&ftdi(16), false),
+            &[("note", "--no-low-latency")],
+        );
+        check(&say_of_port(&ftdi(1), false), &[]);
+    }
+
+    #[track_caller]
+    fn check_portless(driver: Option<&str>, has_brltty: bool, part: &str) {
+        let device = Portless {
+            usb: ("1a86".to_owned(), "7523".to_owned()),
+            wanted: "ch341",
+            driver: driver.map(str::to_owned),
+            has_brltty,
+        };
+        check(&[say_of_portless(&device)], &[("do", part)]);
+    }
+
+    #[test]
+    fn a_chip_without_a_port_says_who_has_it() {
+        check_portless(
+            Some("usbfs"),
+            true,
+            "brltty, for Braille displays, has taken it",
+        );
+        check_portless(Some("usbfs"), false, "the driver usbfs has it");
+        check_portless(
+            None,
+            false,
+            "usb:1a86:7523) is plugged in, but has no port: its driver is not loaded: sudo modprobe ch341",
+        );
+        check_portless(None, true, "Most often brltty");
+    }
+
+    #[test]
+    fn the_place_is_told_of() {
+        let wsl = say_of_place("5.15.90.1-microsoft-standard-WSL2", false);
+        check(&Vec::from_iter(wsl), &[("do", "usbipd attach --wsl")]);
+        let container = say_of_place("6.1.0", true);
+        check(&Vec::from_iter(container), &[("do", "--device=")]);
+        check(&Vec::from_iter(say_of_place("6.1.0", false)), &[]);
+    }
+
+    #[test]
+    fn what_udev_knows_is_read() {
+        assert!(is_ignored("S:serial/by-id/x\nE:ID_MM_DEVICE_IGNORE=1\n"));
+        assert!(!is_ignored(
+            "E:ID_MM_DEVICE_IGNORE=0\nE:ID_MM_CANDIDATE=1\n"
+        ));
+        assert!(is_running(&read(Path::new("/proc/self/comm")).unwrap()));
+    }
+}

@@ -1,0 +1,305 @@
+//! What Linux and macOS have in common.
+
+use std::fs::{self, DirBuilder, File, Metadata};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
+
+use rustix::process;
+use rustix::termios::{ControlModes, OptionalActions, tcgetattr, tcsetattr};
+use serialport::{ClearBuffer, SerialPort};
+use tokio_serial::SerialStream;
+
+use super::{Access, PathKind, StopSignal};
+use crate::terminal::shown;
+
+/// Reading and writing for the group, as bits of a file's mode.
+const GROUP_READ_WRITE: u32 = 0o060;
+
+/// Whether we may open `path`. `join` gives the command that adds the user to a group.
+pub fn access(path: &str, join: impl Fn(&str) -> String) -> Access {
+    let wanted = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK;
+    match rustix::fs::access(path, wanted) {
+        Ok(()) => Access::Granted,
+        Err(rustix::io::Errno::ACCESS) => Access::Denied {
+            hint: fs::metadata(path)
+                .ok()
+                .and_then(|metadata| hint(path, &metadata, join)),
+        },
+        Err(_) => Access::Unknown,
+    }
+}
+
+fn hint(path: &str, metadata: &Metadata, join: impl Fn(&str) -> String) -> Option<String> {
+    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
+    let user = std::env::var("USER").unwrap_or_default();
+    let membership = if in_group(metadata.gid()) {
+        Membership::Active
+    } else if lists_member(&groups, metadata.gid(), &user) {
+        Membership::AtNextLogin
+    } else {
+        Membership::None
+    };
+    let lets_group_in = metadata.mode() & GROUP_READ_WRITE == GROUP_READ_WRITE;
+    match (lets_group_in && metadata.gid() != 0, membership) {
+        // The mode would let us in, so something else keeps us out, and we cannot tell what.
+        (true, Membership::Active) => None,
+        (true, Membership::AtNextLogin) => Some(format!(
+            "It belongs to group {}, which you have joined: log out and in",
+            group_name(&groups, metadata.gid())
+        )),
+        (true, Membership::None) => {
+            let group = group_name(&groups, metadata.gid());
+            let join = join(&group);
+            Some(format!(
+                "It belongs to group {group}: {join}, then log out and in"
+            ))
+        }
+        (false, _) => Some(format!(
+            "Only root may open it: sudo chmod a+rw {} until it is plugged in again, \
+             or a udev rule for good",
+            shown(path)
+        )),
+    }
+}
+
+enum Membership {
+    None,
+    /// The group file has us, but this session began before.
+    AtNextLogin,
+    Active,
+}
+
+fn in_group(gid: u32) -> bool {
+    process::getegid().as_raw() == gid
+        || process::getgroups().is_ok_and(|groups| groups.iter().any(|g| g.as_raw() == gid))
+}
+
+/// The fields of one group in the text of `/etc/group`: name, password, id, members.
+fn group_fields(groups: &str, gid: u32) -> Option<Vec<&str>> {
+    groups
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>())
+        .find(|fields| fields.get(2).and_then(|id| id.parse().ok()) == Some(gid))
+}
+
+fn group_name(groups: &str, gid: u32) -> String {
+    group_fields(groups, gid).map_or_else(|| gid.to_string(), |fields| fields[0].to_owned())
+}
+
+fn lists_member(groups: &str, gid: u32, user: &str) -> bool {
+    !user.is_empty()
+        && group_fields(groups, gid)
+            .and_then(|fields| fields.get(3).copied())
+            .is_some_and(|members| members.split(',').any(|member| member == user))
+}
+
+/// The device number of a character device.
+pub fn device_number(path: &str) -> Option<u64> {
+    let metadata = fs::metadata(path).ok()?;
+    metadata
+        .file_type()
+        .is_char_device()
+        .then(|| metadata.rdev())
+}
+
+/// Whether two paths lead to the same device.
+pub fn same_port(a: &str, b: &str) -> bool {
+    if a == b {
+        return true;
+    }
+    match (fs::canonicalize(a), fs::canonicalize(b)) {
+        (Ok(real_a), Ok(real_b)) if real_a == real_b => true,
+        (Ok(_), Ok(_)) => device_number(a).is_some_and(|number| device_number(b) == Some(number)),
+        _ => false,
+    }
+}
+
+/// What a path names.
+pub fn describe_path(path: &str) -> PathKind {
+    let kind = match fs::metadata(path) {
+        Ok(metadata) => metadata.file_type(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return PathKind::Missing,
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return PathKind::Missing,
+        // A folder that we may not enter: opening gives the better answer.
+        Err(_) => return PathKind::Port,
+    };
+    if kind.is_char_device() {
+        PathKind::Port
+    } else if kind.is_dir() {
+        PathKind::NotAPort("a directory")
+    } else if kind.is_file() {
+        PathKind::NotAPort("a regular file")
+    } else if kind.is_fifo() {
+        PathKind::NotAPort("a named pipe")
+    } else if kind.is_socket() {
+        PathKind::NotAPort("a socket")
+    } else {
+        PathKind::NotAPort("a disk")
+    }
+}
+
+/// A port that is closed can be opened again at once.
+pub const CLOSING: Duration = Duration::ZERO;
+
+pub fn piece(bytes: &[u8]) -> &[u8] {
+    bytes
+}
+
+pub async fn discard_input(port: &mut SerialStream) {
+    // A driver that cannot discard it has none.
+    let _ = port.clear(ClearBuffer::Input);
+}
+
+pub fn discard_output(port: &SerialStream) {
+    // A driver that cannot discard it sends it.
+    let _ = port.clear(ClearBuffer::Output);
+}
+
+pub fn shows_colours() -> bool {
+    true
+}
+
+pub fn is_reader_gone(_error: &io::Error) -> bool {
+    false
+}
+
+pub fn is_passing(_error: &io::Error) -> bool {
+    false
+}
+
+/// Whether nothing is at `path`.
+pub fn is_missing(path: &str) -> bool {
+    describe_path(path) != PathKind::Port
+}
+
+/// The descriptor of an open port.
+pub fn descriptor(port: &SerialStream) -> BorrowedFd<'_> {
+    // SAFETY: the port owns this descriptor and is borrowed for as long as the result lives.
+    unsafe { BorrowedFd::borrow_raw(port.as_raw_fd()) }
+}
+
+/// Clears "hang up on close", which a driver remembers beyond the end of the program.
+pub fn keep_lines_on_close(port: &SerialStream) -> io::Result<()> {
+    let port = descriptor(port);
+    let mut settings = tcgetattr(port)?;
+    settings.control_modes.remove(ControlModes::HUPCL);
+    Ok(tcsetattr(port, OptionalActions::Now, &settings)?)
+}
+
+/// Gives the signal its default action and sends it to ourselves.
+pub fn end_by_signal(signal: StopSignal) -> ! {
+    let number = match signal {
+        StopSignal::Interrupt => libc::SIGINT,
+        StopSignal::Terminate => libc::SIGTERM,
+    };
+    // SAFETY: both calls only take numbers; SIG_DFL installs no code of ours, and nothing else
+    // in the program changes signal handlers at this point, which is its last.
+    unsafe {
+        libc::signal(number, libc::SIG_DFL);
+        libc::raise(number);
+    }
+    // Only reached where the signal is blocked; the same status as a shell would show.
+    std::process::exit(128 + number)
+}
+
+/// Whether a device that could not be opened as a serial port is a terminal at all.
+pub fn is_terminal(path: &str) -> bool {
+    use rustix::fs::{Mode, OFlags, open};
+    let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    // What cannot even be opened may well be one.
+    open(path, flags, Mode::empty()).map_or(true, rustix::termios::isatty)
+}
+
+/// Permission to write, for the group and for others, as bits of a file's mode.
+const OTHERS_WRITE: u32 = 0o022;
+
+pub fn check_private(path: &Path) -> io::Result<()> {
+    let metadata = fs::metadata(path)?;
+    let is_ours = metadata.uid() == process::geteuid().as_raw() || metadata.uid() == 0;
+    if is_ours && metadata.mode() & OTHERS_WRITE == 0 {
+        return Ok(());
+    }
+    let why = "others may change it: chmod 600 it, or delete it";
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+}
+
+pub fn create_private_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+pub fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(path)
+}
+
+/// True also where there is no control of jobs, so that nothing could stop us.
+pub fn is_in_foreground() -> bool {
+    // SAFETY: SIG_IGN installs no code of ours, and nothing else handles this signal.
+    unsafe { libc::signal(libc::SIGTTIN, libc::SIG_IGN) };
+    rustix::termios::tcgetpgrp(io::stdin()).map_or(true, |group| group == process::getpgrp())
+}
+
+pub fn forget_typed() {
+    // Where it fails, what was typed counts.
+    let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
+}
+
+pub fn computer_name() -> Option<String> {
+    let uname = rustix::system::uname();
+    uname.nodename().to_str().ok().map(str::to_owned)
+}
+
+/// Whether who started us wants us to outlive the terminal, as `nohup` does.
+pub fn ignores_hangup() -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: with no new action this only writes the present one, which is plain data, and we
+    // read it only when the call says that it was written.
+    unsafe {
+        libc::sigaction(libc::SIGHUP, std::ptr::null(), action.as_mut_ptr()) == 0
+            && action.assume_init().sa_sigaction == libc::SIG_IGN
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GROUPS: &str = "root:x:0:\ndialout:x:20:ana,ben\nempty:x:21\n";
+
+    #[test]
+    fn groups_are_read_from_the_group_file() {
+        assert_eq!(group_name(GROUPS, 20), "dialout");
+        assert_eq!(group_name(GROUPS, 99), "99");
+        assert!(lists_member(GROUPS, 20, "ben"));
+        assert!(!lists_member(GROUPS, 20, "be"));
+        assert!(!lists_member(GROUPS, 21, "ben"));
+        assert!(!lists_member(GROUPS, 21, ""));
+    }
+
+    #[track_caller]
+    fn check_kind(path: &str, expected: PathKind) {
+        assert_eq!(describe_path(path), expected, "{path}");
+    }
+
+    #[test]
+    fn paths_are_described() {
+        check_kind("/dev/tty", PathKind::Port);
+        check_kind("/dev", PathKind::NotAPort("a directory"));
+        check_kind("/etc/passwd", PathKind::NotAPort("a regular file"));
+        check_kind("/dev/no-such-port", PathKind::Missing);
+        check_kind("/etc/passwd/port", PathKind::Missing);
+    }
+
+    #[test]
+    fn the_same_port_under_two_names() {
+        assert!(same_port("/dev/tty", "/dev/../dev/tty"));
+        assert!(same_port("/dev/gone", "/dev/gone"));
+        assert!(!same_port("/dev/tty", "/dev/null"));
+        assert!(!same_port("/dev/tty", "/dev/gone"));
+    }
+}

@@ -1,0 +1,196 @@
+//! Which device a port wants, what is known of it, and what opening it gives.
+
+use std::time::{Duration, Instant};
+
+use tokio_serial::SerialStream;
+
+use super::enumerate::Found;
+use super::find::{Target, find};
+use super::identity::Identity;
+use super::open::{Failure, open};
+use crate::hub::DeviceInfo;
+use crate::platform;
+use crate::port::config::PortConfig;
+use crate::port::device::Device;
+use crate::port::source::sim;
+use crate::port::source::spec::Spec;
+use crate::port::{Held, with_held};
+use crate::settings::Settings;
+use crate::terminal::shown;
+
+/// How long a board with a USB serial chip, which restarts when it is opened, may take until its
+/// sketch listens: the bootloader comes first.
+const BOOTLOADER: Duration = Duration::from_secs(2);
+
+/// A device that was opened.
+pub struct Opened {
+    /// The device.
+    pub device: Box<dyn Device>,
+    /// Which one it is.
+    pub info: DeviceInfo,
+    /// Whether it is a simulated one, for which a rate means nothing.
+    pub is_simulated: bool,
+    /// Whether its first byte begins a line.
+    pub starts_whole: bool,
+    /// How long to hold writes until the device has spoken.
+    pub settle: Duration,
+}
+
+impl Opened {
+    /// One sentence about it.
+    pub fn sentence(&self, settings: &Settings) -> String {
+        let DeviceInfo { path, board, .. } = &self.info;
+        match (self.is_simulated, board) {
+            (true, _) => format!("{path} is open (simulated)"),
+            (false, Some(board)) => format!("{path} is open ({board}, {} baud)", settings.baud),
+            (false, None) => format!("{path} is open ({} baud)", settings.baud),
+        }
+    }
+}
+
+/// Opens what a test has instead of a device.
+#[cfg(test)]
+pub type StandIn = Box<dyn FnMut() -> Result<Opened, Failure> + Send + Sync>;
+
+/// Which device a port wants, and what is known of it.
+pub struct Wanted {
+    spec: Spec,
+    settings: Settings,
+    /// The name of the port, by which its claim is known among all.
+    port: String,
+    held: Held,
+    /// The device that was open last, and since when it has not been.
+    last: Option<(Identity, Instant)>,
+    /// Whether the device has gone, or was looked for and not there, so that it starts anew when
+    /// it comes.
+    was_absent: bool,
+    /// What to open instead, where a test stands in for the system.
+    #[cfg(test)]
+    pub instead: Option<StandIn>,
+}
+
+impl Wanted {
+    /// Nothing is known yet but what the user typed.
+    pub fn new(config: &PortConfig, held: Held) -> Self {
+        let (spec, settings) = (config.spec.clone(), config.settings);
+        Self {
+            spec,
+            settings,
+            port: config.name.clone(),
+            held,
+            last: None,
+            was_absent: false,
+            #[cfg(test)]
+            instead: None,
+        }
+    }
+
+    /// Opens the device.
+    ///
+    /// # Errors
+    /// Why it cannot be opened now.
+    pub async fn open(&mut self) -> Result<Opened, Failure> {
+        #[cfg(test)]
+        if let Some(open) = &mut self.instead {
+            return open();
+        }
+        match &self.spec {
+            Spec::Sim(pattern) => match pattern.parse() {
+                Ok(pattern) => return Ok(self.simulated(sim::open(pattern))),
+                Err(unknown) => {
+                    let unknown: sim::UnknownPattern = unknown;
+                    return Err(Failure::hopeless(unknown.to_string(), ""));
+                }
+            },
+            Spec::Loop => return Ok(self.simulated(sim::open_loop())),
+            Spec::Path(_) | Spec::Usb { .. } | Spec::Auto => {}
+        }
+        let (spec, settings, last) = (self.spec.clone(), self.settings, self.last.clone());
+        let others = with_held(&self.held, |held| {
+            let others = held.iter().filter(|claim| claim.port != self.port);
+            others.cloned().collect::<Vec<_>>()
+        });
+        // Looking for devices and opening them may block.
+        let opening = tokio::task::spawn_blocking(move || {
+            let target = find(&spec, last.as_ref(), &others)?;
+            let device = open(&target.path, settings)?;
+            Ok((target, device))
+        });
+        match opening.await {
+            Ok(Ok((target, device))) => Ok(self.opened(target, device).await),
+            Ok(Err(failure)) => {
+                let failure: Failure = failure;
+                self.was_absent |= failure.is_absent;
+                Err(failure)
+            }
+            Err(panic) => Err(Failure::waiting(format!(
+                "cannot open {}: {panic}",
+                self.spec
+            ))),
+        }
+    }
+
+    async fn opened(&mut self, target: Target, mut device: SerialStream) -> Opened {
+        if !self.was_absent {
+            // What waited in the system from before would pass for news.
+            platform::discard_input(&mut device).await;
+        }
+        self.claim(Some(target.path.clone()), target.identity.clone());
+        let starts_whole = std::mem::take(&mut self.was_absent);
+        let found = target.found.as_ref();
+        let restarts = found.and_then(Found::is_native_usb) == Some(false);
+        let settle = if restarts { BOOTLOADER } else { Duration::ZERO };
+        let info = DeviceInfo {
+            path: target.path.clone(),
+            board: found.and_then(Found::board).map(|board| shown(&board)),
+            usb: found.and_then(Found::usb_spec),
+            low_latency: self.settings.low_latency && platform::set_low_latency(&device),
+        };
+        self.last = target.identity.map(|identity| (identity, Instant::now()));
+        let settle = self.settings.settle.unwrap_or(settle);
+        Opened {
+            device: Box::new(device),
+            info,
+            is_simulated: false,
+            starts_whole,
+            settle,
+        }
+    }
+
+    fn simulated(&self, device: sim::Simulated) -> Opened {
+        let path = self.spec.to_string();
+        let settle = self.settings.settle.unwrap_or(Duration::ZERO);
+        let info = DeviceInfo {
+            path,
+            ..DeviceInfo::default()
+        };
+        Opened {
+            device: Box::new(device),
+            info,
+            is_simulated: true,
+            starts_whole: true,
+            settle,
+        }
+    }
+
+    /// Says that the device is closed, and whether it has gone.
+    pub fn let_go(&mut self, has_gone: bool) {
+        self.was_absent |= has_gone;
+        if let Some((_, since)) = &mut self.last {
+            *since = Instant::now();
+        }
+        self.claim(
+            None,
+            self.last.as_ref().map(|(identity, _)| identity.clone()),
+        );
+    }
+
+    /// Says what this port has open, and which device it holds or waits for.
+    fn claim(&self, path: Option<String>, identity: Option<Identity>) {
+        with_held(&self.held, |held| {
+            if let Some(claim) = held.iter_mut().find(|claim| claim.port == self.port) {
+                (claim.path, claim.identity) = (path, identity);
+            }
+        });
+    }
+}

@@ -1,0 +1,192 @@
+//! Asks the person at the terminal about pages, one question at a time, and keeps what is to hold
+//! for good in a file.
+
+use std::io::{self, BufRead, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::consent::Operator;
+use super::origin;
+use super::{Answers, Rights};
+use crate::log::Stderr;
+use crate::platform;
+use crate::terminal::shown;
+
+/// The file, in the folder where the system keeps configuration.
+const FILE: &str = "allowed-origins";
+
+/// What was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    UntilQuit,
+    Always,
+    ReadOnly,
+    No,
+}
+
+/// Answers the questions that come, until the program stops. `ports` are the names of what is
+/// asked for.
+pub async fn run(
+    mut questions: mpsc::Receiver<String>,
+    operator: Arc<Operator>,
+    ports: String,
+    stop: CancellationToken,
+) {
+    loop {
+        let origin = tokio::select! {
+            () = stop.cancelled() => return,
+            Some(origin) = questions.recv() => origin,
+            else => return,
+        };
+        let question = question(&origin, &ports);
+        let may_always = may_always(&origin);
+        // The thread may wait for a line that never comes; it ends with the program.
+        let asked = tokio::task::spawn_blocking(move || ask(&question, may_always));
+        let answer = tokio::select! {
+            () = stop.cancelled() => return,
+            answer = asked => answer.ok().flatten(),
+        };
+        let rights = answer.map(|answer| match answer {
+            Answer::UntilQuit | Answer::Always => Some(Rights::ReadWrite),
+            Answer::ReadOnly => Some(Rights::ReadOnly),
+            Answer::No => None,
+        });
+        if answer == Some(Answer::Always)
+            && let Err(error) = remember(&origin)
+        {
+            tracing::warn!("allowed until you quit only: {error:#}");
+        }
+        operator.answer(&origin, rights);
+    }
+}
+
+fn may_always(origin: &str) -> bool {
+    !origin::is_shared(origin) && platform::config_folder().is_some()
+}
+
+/// What is asked about a page.
+fn question(origin: &str, ports: &str) -> String {
+    let who = match origin {
+        "null" => "A page with no address".to_owned(),
+        origin => format!("A page from {}", shown(origin)),
+    };
+    let note = match origin {
+        "null" => {
+            "Note: it was opened from disk, or it is in a frame of any web site; the browser does \
+             not say which.\n"
+        }
+        origin if origin::is_shared(origin) => {
+            "Note: the pages of all people who use that site have this address.\n"
+        }
+        _ => "",
+    };
+    let always = if may_always(origin) {
+        "  [a] always"
+    } else {
+        ""
+    };
+    format!(
+        "\n{who} wants to read from and write to {ports}.\n{note}\
+         [y] until I quit{always}  [r] read-only  [n] no, then Enter: "
+    )
+}
+
+/// Asks until there is an answer; None when nobody can answer any more.
+fn ask(question: &str, may_always: bool) -> Option<Answer> {
+    // What was typed before the question is no answer to it.
+    platform::forget_typed();
+    let (mut input, mut output) = (io::stdin().lock(), Stderr);
+    loop {
+        output.write_all(question.as_bytes()).ok()?;
+        let mut line = String::new();
+        if input.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        if let Some(answer) = understand(&line, may_always) {
+            return Some(answer);
+        }
+    }
+}
+
+fn understand(line: &str, may_always: bool) -> Option<Answer> {
+    match line.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Some(Answer::UntilQuit),
+        "a" | "always" if may_always => Some(Answer::Always),
+        "r" => Some(Answer::ReadOnly),
+        "n" | "no" => Some(Answer::No),
+        _ => None,
+    }
+}
+
+/// What was answered with "always" in earlier runs.
+pub fn remembered() -> Answers {
+    let Some(path) = file() else {
+        return Answers::new();
+    };
+    match platform::read_private(&path) {
+        Ok(text) => parse(&text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Answers::new(),
+        Err(error) => {
+            tracing::warn!("{} is not used: {error}", path.display());
+            Answers::new()
+        }
+    }
+}
+
+fn parse(text: &str) -> Answers {
+    let origins = text.lines().filter_map(origin::as_browsers_write);
+    let own = origins.filter(|origin| !origin::is_shared(origin));
+    own.map(|origin| (origin, Some(Rights::ReadWrite)))
+        .collect()
+}
+
+fn remember(origin: &str) -> Result<()> {
+    let path = file().context("this system has no place for configuration")?;
+    let add = |path: &Path| {
+        let mut text = match platform::read_private(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            read => read?,
+        };
+        text.push_str(origin);
+        text.push('\n');
+        platform::write_private(path, &text)
+    };
+    add(&path).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn file() -> Option<PathBuf> {
+    Some(platform::config_folder()?.join(FILE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_and_words_are_answers() {
+        for (line, answer) in [
+            ("y\n", Some(Answer::UntilQuit)),
+            (" N \r\n", Some(Answer::No)),
+            ("a", Some(Answer::Always)),
+            ("r", Some(Answer::ReadOnly)),
+            ("", None),
+            ("yn", None),
+        ] {
+            assert_eq!(understand(line, true), answer, "{line:?}");
+        }
+        assert_eq!(understand("a", false), None);
+    }
+
+    #[test]
+    fn what_strangers_share_is_never_allowed_for_good() {
+        assert!(!question("https://preview.p5js.org", "uno").contains("[a]"));
+        assert!(!question("null", "uno").contains("[a]"));
+        let text = "https://preview.p5js.org\nnull\nhttps://a.example\nnonsense\n";
+        let origins = parse(text);
+        assert_eq!(origins.keys().collect::<Vec<_>>(), ["https://a.example"]);
+    }
+}

@@ -1,0 +1,559 @@
+//! What the policy decides, rule by rule; the table of who may connect is in `table`.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use super::policy::Lan;
+use super::token::Token;
+use super::*;
+
+pub const TOKEN: &str = "K7QDXXYZ12345678";
+const P5: &str = "https://preview.p5js.org";
+
+/// What became of a request, in short: the rights, `ask`, or the status of the refusal.
+fn verdict(policy: &Policy, remote: &str, target: &str, fields: &[(&str, &str)]) -> String {
+    let answers = Answers::from([
+        ("https://yes.example".to_owned(), Some(Rights::ReadWrite)),
+        ("https://look.example".to_owned(), Some(Rights::ReadOnly)),
+        ("https://no.example".to_owned(), None),
+        ("http://plain.example".to_owned(), Some(Rights::ReadWrite)),
+    ]);
+    verdict_after(&answers, policy, remote, target, fields)
+}
+
+/// The same, when the operator has given these answers.
+pub fn verdict_after(
+    answers: &Answers,
+    policy: &Policy,
+    remote: &str,
+    target: &str,
+    fields: &[(&str, &str)],
+) -> String {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields {
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        headers.append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+    }
+    let (word, target) = target.split_once(' ').unwrap();
+    let uri = target.parse().unwrap();
+    let (purpose, method) = match word {
+        "WS" => (Purpose::Socket, Method::GET),
+        "PAGE" => (Purpose::Page, Method::GET),
+        "HELLO" => (Purpose::Public, Method::GET),
+        "POST" => (Purpose::Data, Method::POST),
+        _ => (Purpose::Data, Method::GET),
+    };
+    let caller = Caller {
+        method: &method,
+        uri: &uri,
+        headers: &headers,
+        purpose,
+        peer: Peer {
+            remote: remote.parse().unwrap(),
+            local: "192.168.1.50:8080".parse().unwrap(),
+            is_encrypted: false,
+        },
+    };
+    match policy.decide(caller, answers) {
+        Verdict::Allow(Rights::ReadWrite) => "rw".into(),
+        Verdict::Allow(Rights::ReadOnly) => "ro".into(),
+        Verdict::Ask(_) => "ask".into(),
+        Verdict::Refuse(refusal) => refusal.status.as_str().into(),
+    }
+}
+
+/// On this computer, with nothing allowed but a name and two origins.
+#[track_caller]
+fn check(target: &str, fields: &[(&'static str, &str)], expected: &str) {
+    let policy = Policy {
+        hosts: vec!["bench.lan".into()],
+        origins: HashMap::from([
+            ("https://listed.example".into(), Rights::ReadWrite),
+            ("https://screen.example".into(), Rights::ReadOnly),
+        ]),
+        ..Policy::default()
+    };
+    let verdict = verdict(&policy, "127.0.0.1", target, fields);
+    assert_eq!(verdict, expected, "{target} {fields:?}");
+}
+
+fn lan(rights: Rights) -> Policy {
+    let name = Some("pi".to_owned());
+    Policy {
+        lan: Some(Lan { rights, name }),
+        token: Some(Token::new(TOKEN)),
+        ..Policy::default()
+    }
+}
+
+/// From another computer or, where it says so, this one, with --lan.
+#[track_caller]
+fn check_lan(remote: &str, target: &str, fields: &[(&'static str, &str)], expected: &str) {
+    let verdict = verdict(&lan(Rights::ReadWrite), remote, target, fields);
+    assert_eq!(verdict, expected, "{remote} {target} {fields:?}");
+}
+
+#[track_caller]
+fn check_host(host: &str, expected: &str) {
+    check("WS /", &[("host", host)], expected);
+}
+
+/// A WebSocket and a call of a page at `origin`.
+#[track_caller]
+fn check_origin(origin: &str, expected: &str) {
+    for target in ["WS /", "GET /api/status", "POST /api/ports/a/reset"] {
+        check(
+            target,
+            &[("host", "localhost:8080"), ("origin", origin)],
+            expected,
+        );
+    }
+}
+
+#[test]
+fn names_of_this_computer_are_admitted_whatever_the_port() {
+    check_host("localhost", "rw");
+    check_host("localhost:8080", "rw");
+    check_host("LOCALHOST:1", "rw");
+    check_host("127.0.0.1:9", "rw");
+    check_host("[::1]", "rw");
+    check_host("[::1]:8080", "rw");
+    check_host("sketch.localhost:80", "rw");
+    check_host("bench.lan:8080", "rw");
+    check_host("BENCH.lan", "rw");
+}
+
+#[test]
+fn foreign_names_are_refused() {
+    check_host("evil.example:8080", "403");
+    check_host("0.0.0.0:8080", "403");
+    check_host("127.0.0.1.evil.example", "403");
+    check_host("localhost.evil.example", "403");
+    check_host("evil-localhost", "403");
+    check_host("..localhost", "403");
+    check_host(".localhost", "403");
+    check_host("192.168.1.50", "403");
+    check_host("127.0.0.2", "403");
+    check_host("pi.local", "403");
+    check_host("xbench.lan", "403");
+    check_host("bench.lan.", "403");
+    check_host("[::]:80", "403");
+    check_host("[::ffff:127.0.0.1]", "403");
+    check_host("2130706433", "403");
+    check_host("0x7f000001", "403");
+    check_host("127.1", "403");
+}
+
+#[test]
+fn malformed_hosts_are_refused() {
+    for host in [
+        "",
+        "localhost:",
+        "localhost:x",
+        "localhost:99999",
+        "localhost:+80",
+        "a b",
+        "[::1",
+        "[::1]x",
+        "user@localhost",
+        "localhost:80:80",
+        "localhost/",
+        "::1",
+        "localhost,evil",
+    ] {
+        check_host(host, "400");
+    }
+    check("WS /", &[], "400");
+    check(
+        "WS /",
+        &[("host", "localhost"), ("host", "localhost")],
+        "400",
+    );
+    check(
+        "GET http://localhost/api/status",
+        &[("host", "localhost")],
+        "400",
+    );
+}
+
+#[test]
+fn programs_are_admitted() {
+    check("WS /", &[("host", "localhost")], "rw");
+    check("GET /api/status", &[("host", "localhost")], "rw");
+    check("POST /api/ports/a/reset", &[("host", "localhost")], "rw");
+}
+
+#[test]
+fn pages_of_this_computer_are_admitted() {
+    check_origin("http://localhost:8080", "rw");
+    check_origin("http://localhost:5500", "rw");
+    check_origin("https://localhost", "rw");
+    check_origin("http://127.0.0.1:3000", "rw");
+    check_origin("http://[::1]:80", "rw");
+    check_origin("http://a.localhost", "rw");
+    check(
+        "WS /",
+        &[
+            ("host", "bench.lan:8080"),
+            ("origin", "http://bench.lan:8080"),
+        ],
+        "rw",
+    );
+    check(
+        "WS /",
+        &[
+            ("host", "bench.lan:8080"),
+            ("origin", "http://bench.lan:80"),
+        ],
+        "403",
+    );
+}
+
+#[test]
+fn listed_pages_have_the_rights_that_were_listed() {
+    check_origin("https://listed.example", "rw");
+    check_origin("https://screen.example", "ro");
+}
+
+#[test]
+fn unknown_pages_by_https_from_disk_and_of_extensions_are_asked_about() {
+    check_origin("https://evil.example", "ask");
+    check_origin(P5, "ask");
+    check_origin("https://listed.example:444", "ask");
+    check_origin("https://xlisted.example", "ask");
+    check_origin("https://listed.example.evil.example", "ask");
+    check_origin("https://localhost.evil.example", "ask");
+    check_origin("null", "ask");
+    check_origin("chrome-extension://abcdefghijklmnop", "ask");
+}
+
+#[test]
+fn an_answer_holds() {
+    check_origin("https://yes.example", "rw");
+    check_origin("https://look.example", "ro");
+    check_origin("https://no.example", "403");
+}
+
+#[test]
+fn other_pages_are_refused_always() {
+    for origin in [
+        "",
+        "http://evil.example",
+        "http://plain.example",
+        "http://listed.example",
+        "http://localhost.evil.example",
+        "http://192.168.1.7",
+        "http://pi.local",
+        "file://",
+        "file://localhost",
+        "http://localhost/",
+        "http://localhost:80@evil.example",
+        "NULL",
+        "https://",
+        "https://a b",
+        "https://a/b",
+        "localhost",
+        "*",
+        "data:text/html,x",
+        "https://listed.example, https://evil.example",
+        "https://evil.example\u{e9}",
+    ] {
+        check(
+            "WS /",
+            &[("host", "localhost"), ("origin", origin)],
+            match origin.is_ascii() {
+                true => "403",
+                false => "400",
+            },
+        );
+    }
+    let twice = ("origin", "http://localhost");
+    check("WS /", &[("host", "localhost"), twice, twice], "400");
+}
+
+#[test]
+fn a_rebound_name_is_refused_though_page_and_host_agree() {
+    let host = ("host", "evil.example:8080");
+    check(
+        "WS /",
+        &[host, ("origin", "http://evil.example:8080")],
+        "403",
+    );
+    check(
+        "HELLO /hello",
+        &[host, ("origin", "http://evil.example:8080")],
+        "403",
+    );
+    check("PAGE /", &[host], "403");
+}
+
+#[test]
+fn a_page_cannot_ask_by_a_plain_get() {
+    let host = ("host", "localhost");
+    for (site, expected) in [
+        ("same-origin", "rw"),
+        ("none", "rw"),
+        ("same-site", "403"),
+        ("cross-site", "403"),
+        ("", "403"),
+    ] {
+        let site = ("sec-fetch-site", site);
+        check("GET /api/status", &[host, site], expected);
+        check("POST /api/ports/a/reset", &[host, site], expected);
+        check("WS /", &[host, site], expected);
+    }
+}
+
+#[test]
+fn a_link_of_another_site_leads_to_a_page_and_to_nothing_else() {
+    let link = [
+        ("host", "localhost"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-mode", "navigate"),
+        ("sec-fetch-dest", "document"),
+    ];
+    check("PAGE /", &link, "rw");
+    check("GET /api/status", &link, "403");
+    let framed = [link[0], link[1], link[2], ("sec-fetch-dest", "iframe")];
+    check("PAGE /", &framed, "403");
+}
+
+#[test]
+fn every_page_may_say_hello() {
+    let host = ("host", "localhost");
+    for origin in ["https://evil.example", "null", "http://evil.example"] {
+        check("HELLO /hello", &[host, ("origin", origin)], "ro");
+    }
+    check(
+        "HELLO /hello",
+        &[host, ("sec-fetch-site", "cross-site")],
+        "ro",
+    );
+    check_lan("192.168.1.9", "HELLO /hello", &[("host", "pi.local")], "ro");
+}
+
+#[test]
+fn a_proxy_needs_a_token() {
+    for header in ["forwarded", "x-forwarded-for", "x-real-ip", "via"] {
+        let fields = [("host", "localhost"), (header, "1.2.3.4")];
+        check("WS /", &fields, "403");
+        check_lan("127.0.0.1", "WS /", &fields, "401");
+        check_lan("::1", &format!("WS /?token={TOKEN}"), &fields, "rw");
+    }
+}
+
+#[test]
+fn this_computer_needs_no_token_for_itself() {
+    check_lan("127.0.0.1", "WS /", &[("host", "localhost")], "rw");
+    check_lan("::ffff:127.0.0.1", "WS /", &[("host", "localhost")], "rw");
+    check_lan(
+        "127.0.0.1",
+        "WS /",
+        &[("host", "localhost"), ("origin", P5)],
+        "ask",
+    );
+    // A name that others can claim is one of the network.
+    check_lan("127.0.0.1", "WS /", &[("host", "pi.local")], "401");
+    check_lan("127.0.0.1", "WS /", &[("host", "192.168.1.50:8080")], "401");
+}
+
+#[test]
+fn other_computers_need_the_token() {
+    for host in [
+        "192.168.1.50:8080",
+        "pi",
+        "pi.local:8080",
+        "PI.LOCAL",
+        "localhost",
+    ] {
+        let host = ("host", host);
+        check_lan("192.168.1.9", "WS /", &[host], "401");
+        check_lan("192.168.1.9", "WS /?token=wrong", &[host], "401");
+        check_lan("192.168.1.9", &format!("WS /?token={TOKEN}"), &[host], "rw");
+        check_lan(
+            "192.168.1.9",
+            &format!("WS /?token={TOKEN}&token={TOKEN}"),
+            &[host],
+            "400",
+        );
+        let bearer = format!("Bearer {TOKEN}");
+        check_lan(
+            "192.168.1.9",
+            "WS /",
+            &[host, ("authorization", &bearer)],
+            "rw",
+        );
+        check_lan(
+            "192.168.1.9",
+            "WS /",
+            &[host, ("authorization", "Bearer wrong")],
+            "401",
+        );
+        check_lan(
+            "192.168.1.9",
+            "WS /",
+            &[host, ("authorization", "Basic YTpi")],
+            "401",
+        );
+        check_lan("192.168.1.9", "PAGE /", &[host], "401");
+    }
+    check_lan(
+        "192.168.1.9",
+        "WS /",
+        &[("host", "pi"), ("origin", "http://localhost")],
+        "401",
+    );
+    let read_only = lan(Rights::ReadOnly);
+    let target = format!("WS /?token={TOKEN}");
+    assert_eq!(
+        verdict(&read_only, "192.168.1.9", &target, &[("host", "pi")]),
+        "ro"
+    );
+    assert_eq!(
+        verdict(&read_only, "127.0.0.1", "WS /", &[("host", "localhost")]),
+        "rw"
+    );
+}
+
+#[test]
+fn a_token_answers_the_question_of_origin_and_not_that_of_host() {
+    let target = &format!("WS /?token={TOKEN}");
+    check_lan(
+        "192.168.1.9",
+        target,
+        &[("host", "pi"), ("origin", "null")],
+        "rw",
+    );
+    check_lan(
+        "127.0.0.1",
+        target,
+        &[("host", "localhost"), ("origin", P5)],
+        "rw",
+    );
+    check_lan("192.168.1.9", target, &[("host", "evil.example")], "403");
+    check_lan("192.168.1.9", target, &[("host", "pi.example")], "403");
+    check_lan("192.168.1.9", target, &[("host", "192.168.1.51")], "403");
+    check_lan(
+        "192.168.1.9",
+        target,
+        &[("host", "pi"), ("host", "pi")],
+        "400",
+    );
+    check_lan(
+        "127.0.0.1",
+        "WS /?token=wrong",
+        &[("host", "localhost")],
+        "401",
+    );
+}
+
+#[test]
+fn a_cookie_counts_from_our_own_page_only() {
+    let cookie = format!("a=b; serial-ws-8080={TOKEN}");
+    let (host, cookie) = (("host", "pi.local:8080"), ("cookie", cookie.as_str()));
+    let own = ("origin", "http://pi.local:8080");
+    check_lan("192.168.1.9", "WS /", &[host, cookie, own], "rw");
+    check_lan(
+        "192.168.1.9",
+        "POST /api/ports/a/reset",
+        &[host, cookie, own],
+        "rw",
+    );
+    check_lan("192.168.1.9", "PAGE /", &[host, cookie], "rw");
+    check_lan("192.168.1.9", "GET /api/status", &[host, cookie], "rw");
+    check_lan("192.168.1.9", "WS /", &[host, cookie], "401");
+    check_lan(
+        "192.168.1.9",
+        "POST /api/ports/a/reset",
+        &[host, cookie],
+        "401",
+    );
+    for other in [
+        "http://pi.local:8081",
+        "https://evil.example",
+        "null",
+        "http://localhost:8080",
+    ] {
+        check_lan(
+            "192.168.1.9",
+            "WS /",
+            &[host, cookie, ("origin", other)],
+            "401",
+        );
+    }
+    let cross = ("sec-fetch-site", "cross-site");
+    check_lan(
+        "192.168.1.9",
+        "GET /api/status",
+        &[host, cookie, cross],
+        "401",
+    );
+    let of_other_port = ("cookie", "serial-ws-8081=x");
+    check_lan("192.168.1.9", "WS /", &[host, of_other_port, own], "401");
+}
+
+#[test]
+fn a_token_for_all_is_for_all() {
+    let policy = Policy {
+        token: Some(Token::new(TOKEN)),
+        token_for_all: true,
+        ..Policy::default()
+    };
+    let host = ("host", "localhost");
+    let own = ("origin", "http://localhost");
+    let target = format!("WS /?token={TOKEN}");
+    assert_eq!(verdict(&policy, "127.0.0.1", "WS /", &[host]), "401");
+    assert_eq!(verdict(&policy, "127.0.0.1", "WS /", &[host, own]), "401");
+    assert_eq!(verdict(&policy, "127.0.0.1", &target, &[host]), "rw");
+    assert_eq!(verdict(&policy, "127.0.0.1", "HELLO /hello", &[host]), "ro");
+}
+
+#[track_caller]
+fn check_computer(remote: &str, local: &str, expected: &str) {
+    let [remote, local] = [remote, local].map(|ip| (ip.parse::<IpAddr>().unwrap(), 8080).into());
+    assert_eq!(Peer::new(remote, local).computer().to_string(), expected);
+}
+
+#[test]
+fn every_computer_of_the_room_is_one_and_so_is_a_network_elsewhere() {
+    check_computer("192.168.1.9", "192.168.1.50", "192.168.1.9");
+    check_computer("203.0.113.9", "192.168.1.50", "203.0.113.9");
+    check_computer("::ffff:192.168.1.9", "::ffff:192.168.1.50", "192.168.1.9");
+    check_computer("fd00::9", "fd00::50", "fd00::9");
+    check_computer("fe80::9", "fe80::50", "fe80::9");
+    check_computer("2001:db8::9", "fd00::50", "2001:db8::");
+    check_computer("2001:db8:0:1:2::9", "2001:db8::50", "2001:db8:0:1::");
+}
+
+/// Pieces of which look-alikes are made.
+const PIECES: &str = r"(localhost|127\.0\.0\.1|\[::1\]|evil\.example|bench\.lan|listed\.example|null|https?://|://|:80|:|\.|@|,|/|%6c|[ -~]){0,5}";
+
+proptest::proptest! {
+    #[test]
+    fn nobody_gets_in_by_a_strange_host_or_origin(host in PIECES, origin in PIECES, site in PIECES) {
+        let policy = Policy::default();
+        let fields = [("host", &*host), ("origin", &origin), ("sec-fetch-site", &site)];
+        for fields in [&fields[..1], &fields[..2], &fields] {
+            if verdict(&policy, "127.0.0.1", "WS /", fields) != "rw" {
+                continue;
+            }
+            let name = origin::host_name(&host).unwrap();
+            assert!(origin::is_loopback(name), "{host}");
+            if fields.len() > 1 {
+                let after = origin.strip_prefix("http").unwrap();
+                let name = after.trim_start_matches('s').strip_prefix("://").unwrap();
+                assert!(origin::is_loopback(origin::host_name(name).unwrap()), "{origin}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_guess_gets_in(guess in "[ -~]{0,40}", cookie in "[ -~]{0,60}") {
+        let bearer = format!("Bearer {guess}");
+        let fields = [("host", "pi"), ("authorization", &*bearer), ("cookie", &*cookie)];
+        let verdict = verdict(&lan(Rights::ReadWrite), "10.0.0.9", "WS /", &fields);
+        assert!(verdict != "rw" || guess.trim() == TOKEN, "{guess} {cookie}");
+    }
+}

@@ -1,0 +1,292 @@
+//! Turns an HTTP request into a WebSocket, and gives it to a session or tells it its mistake.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::body::Body;
+use axum::extract::{Query, Request};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tracing::Instrument;
+
+use super::close::{self, Farewell};
+use super::echo;
+use super::params::{self, Mistake, Target, Wishes};
+use super::send_queue::Outbox;
+use super::session::Session;
+use crate::hub::{Position, Subscription};
+use crate::server::access::per_address::{MOST_OF_ONE, Member};
+use crate::server::access::{Peer, Rights};
+use crate::server::stream::Transport;
+use crate::server::{App, Port};
+use crate::view::{self, View};
+
+/// Bytes that are read from a client at once, and kept for each client. The library's own choice
+/// is 128 KiB.
+const READ_BUFFER: usize = 1 << 10;
+
+/// Clients with a mistake that are told so at the same time; more get an HTTP error.
+const MOST_TURNED_AWAY: usize = 64;
+
+/// Whether this request wants to become a WebSocket.
+pub fn is_wanted(request: &Request) -> bool {
+    let mut wanted = request.headers().get_all(header::UPGRADE).iter();
+    let is_websocket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
+    request.method() == Method::GET && wanted.any(is_websocket)
+}
+
+/// Answers a request that wants to become a WebSocket, from one who has these rights.
+pub fn answer(app: &Arc<App>, mut request: Request, rights: Rights) -> Response {
+    let on_upgrade = hyper::upgrade::on(&mut request);
+    let (parts, _) = request.into_parts();
+    let request = axum::http::Request::from_parts(parts, ());
+    let mut response = match create_response_with_body(&request, Body::empty) {
+        Ok(response) => response,
+        Err(error) => return refuse(request.headers(), &error.to_string()),
+    };
+    let offered = offered(request.headers());
+    let subprotocol = params::subprotocol(&offered);
+    if let Some(value) = subprotocol.and_then(|name| HeaderValue::from_str(name).ok()) {
+        response
+            .headers_mut()
+            .insert(header::SEC_WEBSOCKET_PROTOCOL, value);
+    }
+    match Admission::new(app, &request, subprotocol, rights) {
+        Ok(admission) => admission.start(app, on_upgrade),
+        Err(mistake) => {
+            let Some(slot) = Slot::take(app, |app| &app.turned_away, MOST_TURNED_AWAY) else {
+                return (StatusCode::SERVICE_UNAVAILABLE, mistake.reason).into_response();
+            };
+            turn_away(app, on_upgrade, mistake, slot);
+        }
+    }
+    response
+}
+
+/// Refuses a request that no WebSocket client would send.
+fn refuse(headers: &HeaderMap, error: &str) -> Response {
+    let version = headers.get(header::SEC_WEBSOCKET_VERSION);
+    if version.is_some_and(|version| version != "13") {
+        let supported = [(header::SEC_WEBSOCKET_VERSION, "13")];
+        return (
+            StatusCode::UPGRADE_REQUIRED,
+            supported,
+            "WebSocket version 13 is spoken here\n",
+        )
+            .into_response();
+    }
+    (
+        StatusCode::BAD_REQUEST,
+        format!("no WebSocket handshake: {error}\n"),
+    )
+        .into_response()
+}
+
+fn offered(headers: &HeaderMap) -> Vec<&str> {
+    let values = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    let names = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|list| list.split(','));
+    names
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+/// A place among a bounded number of clients, given back when dropped.
+struct Slot {
+    app: Arc<App>,
+    count: fn(&App) -> &AtomicUsize,
+}
+
+impl Slot {
+    fn take(app: &Arc<App>, count: fn(&App) -> &AtomicUsize, most: usize) -> Option<Self> {
+        let has_room = |taken| (taken < most).then_some(taken + 1);
+        count(app)
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, has_room)
+            .ok()?;
+        Some(Self {
+            app: Arc::clone(app),
+            count,
+        })
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        (self.count)(&self.app).fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A client that has been let in.
+struct Admission {
+    slot: Slot,
+    /// Its place among the clients of its computer, unless that is this one.
+    member: Option<Member>,
+    kind: Admitted,
+}
+
+enum Admitted {
+    Echo,
+    Port {
+        port: Arc<Port>,
+        rights: Rights,
+        wishes: Wishes,
+        subscription: Subscription,
+        greeting: Option<String>,
+    },
+}
+
+impl Admission {
+    fn new(
+        app: &Arc<App>,
+        request: &axum::http::Request<()>,
+        subprotocol: Option<&str>,
+        rights: Rights,
+    ) -> Result<Self, Mistake> {
+        let target = params::target(request.uri().path(), &app.names)?;
+        let kind = match target {
+            Target::Echo => Admitted::Echo,
+            Target::Port(index) => {
+                let port = Arc::clone(&app.ports[index]);
+                let query = Query::<Vec<(String, String)>>::try_from_uri(request.uri());
+                let query = query.map(|Query(query)| query).unwrap_or_default();
+                let wishes = params::wishes(&query, subprotocol, &port.settings, &app.run)?;
+                // Subscribed before the answer, so that a client that is connected misses nothing.
+                let subscription = port.hub.subscribe(wishes.start);
+                let greeting = app.greeting(&port, rights, &wishes, &subscription);
+                Admitted::Port {
+                    port,
+                    rights,
+                    wishes,
+                    subscription,
+                    greeting,
+                }
+            }
+        };
+        let most = app.config.max_clients;
+        let slot = Slot::take(app, |app| &app.clients, most).ok_or_else(|| Mistake {
+            code: 1013,
+            reason: format!("{most} clients are connected already (--max-clients {most})"),
+        })?;
+        let remote = request.extensions().get::<Peer>();
+        let remote = remote.filter(|peer| !peer.is_loopback());
+        let member = remote.map(|peer| {
+            app.crowd.join(peer.computer()).ok_or_else(|| Mistake {
+                code: 1013,
+                reason: format!("{MOST_OF_ONE} clients of your computer are connected already"),
+            })
+        });
+        let member = member.transpose()?;
+        Ok(Self { slot, member, kind })
+    }
+
+    fn start(self, app: &Arc<App>, on_upgrade: OnUpgrade) {
+        let Self { slot, member, kind } = self;
+        let (config, stop) = (ws_config(app), app.stop.clone());
+        let max_message = app.config.max_message;
+        let operator = Arc::clone(&app.operator);
+        app.tasks.spawn(async move {
+            let _places = (slot, member);
+            let Some(ws) = upgraded(on_upgrade, config).await else {
+                return;
+            };
+            match kind {
+                Admitted::Echo => echo::run(ws, max_message, stop).await,
+                Admitted::Port {
+                    port,
+                    rights,
+                    wishes,
+                    subscription,
+                    greeting,
+                } => {
+                    let span = tracing::debug_span!("client", port = port.name);
+                    let session = Session::new(
+                        ws,
+                        port,
+                        operator,
+                        rights,
+                        wishes,
+                        subscription,
+                        max_message,
+                    );
+                    // On the heap, so that the task is no larger than what it waits for.
+                    let mut session = Box::new(session);
+                    session.run(greeting, stop).instrument(span).await;
+                }
+            }
+        });
+    }
+}
+
+impl App {
+    /// What a client of the json view is told first.
+    fn greeting(
+        &self,
+        port: &Port,
+        rights: Rights,
+        wishes: &Wishes,
+        subscription: &Subscription,
+    ) -> Option<String> {
+        let View::Json(_) = wishes.view else {
+            return None;
+        };
+        let status = subscription.status();
+        let Position { line, offset } = subscription.position();
+        let mut settings = port.settings;
+        settings.read_only |= rights == Rights::ReadOnly;
+        Some(view::hello(&view::Hello {
+            run: &self.run,
+            seq: line,
+            offset,
+            port: view::PortInfo {
+                name: &port.name,
+                device: status.device.as_deref(),
+                settings: &settings.to_json(),
+            },
+            ports: &self.names,
+            status: &status,
+        }))
+    }
+}
+
+/// Tells a client its mistake by a Close frame, since pages cannot read HTTP errors.
+fn turn_away(app: &Arc<App>, on_upgrade: OnUpgrade, mistake: Mistake, slot: Slot) {
+    let config = ws_config(app);
+    app.tasks.spawn(async move {
+        let _slot = slot;
+        if let Some(mut ws) = upgraded(on_upgrade, config).await {
+            close::say(&mut ws, Farewell::from(mistake)).await;
+        }
+    });
+}
+
+fn ws_config(app: &App) -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_write_buffer_size(READ_BUFFER)
+        .max_message_size(Some(app.config.max_message))
+        .max_frame_size(Some(app.config.max_message))
+}
+
+async fn upgraded(
+    on_upgrade: OnUpgrade,
+    config: WebSocketConfig,
+) -> Option<WebSocketStream<Outbox<Transport>>> {
+    let upgraded: Upgraded = match on_upgrade.await {
+        Ok(upgraded) => upgraded,
+        Err(error) => {
+            tracing::debug!(%error, "client left during the handshake");
+            return None;
+        }
+    };
+    let (socket, early) = Transport::unwrap(upgraded)?;
+    let max_message = config.max_message_size.unwrap_or(usize::MAX);
+    let socket = Outbox::new(socket, &early, max_message);
+    Some(WebSocketStream::from_partially_read(socket, early, Role::Server, Some(config)).await)
+}
