@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use config::Config;
 use hub::{Hub, State, Status};
-use port::{Closed, Held};
+use port::{Claims, Closed};
 use server::{Port, Server};
 
 /// Why --open opens nothing where all need a token.
@@ -68,7 +68,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<Closed> {
         server.run().await;
         Ok(Closed::Free)
     });
-    let held = Held::new(port::claims(&config.ports).into());
+    let held = Claims::new(port::claims(&config.ports).into());
     for (port, hub) in config.ports.into_iter().zip(hubs) {
         tasks.spawn(port::run(port, hub, held.clone(), stop.clone()));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use crate::view::{Ending, View};
+use crate::view::{LineEnding, View};
 
 /// How to open and show a port.
 #[derive(Clone, Copy, Debug)]
@@ -21,9 +21,9 @@ pub struct Settings {
     /// How the two sides keep each other from sending too much.
     pub flow_control: FlowControl,
     /// Data Terminal Ready after opening.
-    pub dtr: Line,
+    pub dtr: ModemLine,
     /// Request To Send after opening.
-    pub rts: Line,
+    pub rts: ModemLine,
     /// Whether to let boards run on when the port is closed and opened again.
     pub no_reset: bool,
     /// Whether the driver should hand over at once what it receives.
@@ -33,7 +33,7 @@ pub struct Settings {
     /// The view of a client that asks for none.
     pub view: View,
     /// The ending that is added to text messages that lack one.
-    pub append: Ending,
+    pub append: LineEnding,
     /// Bytes of a line beyond which it comes in pieces.
     pub max_line: usize,
     /// Whether clients may not write.
@@ -90,7 +90,7 @@ pub enum FlowControl {
 
 /// What to do with a modem line after opening.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Line {
+pub enum ModemLine {
     /// Assert it
     #[default]
     On,

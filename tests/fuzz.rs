@@ -16,7 +16,7 @@ use serial_ws::config::Config;
 use serial_ws::hub::{Action, Hub, Kind, Lease, Limits, Start, State, Status, Timestamp, Unit};
 use serial_ws::port::framing::lines::Framer;
 use serial_ws::server::{Port, Server, Token};
-use serial_ws::view::{Ending, Input, View};
+use serial_ws::view::{Input, LineEnding, View};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -94,7 +94,12 @@ pub fn json(data: &[u8]) {
         return;
     };
     let view = View::Json(Unit::Lines);
-    let ending = [Ending::None, Ending::Lf, Ending::Crlf, Ending::Cr][usize::from(choice % 4)];
+    let ending = [
+        LineEnding::None,
+        LineEnding::Lf,
+        LineEnding::Crlf,
+        LineEnding::Cr,
+    ][usize::from(choice % 4)];
     // Whatever bytes they are, they arrive as they were.
     let object = format!(
         r#"{{"type":"write","bytes":"{}"}}"#,

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Device {
     wire: File,
     path: PathBuf,
-    /// Held so that the pty outlives the programs that open it.
+    /// Claims so that the pty outlives the programs that open it.
     _tty: File,
     /// How many lines it has spoken; lines are numbered from 1.
     pub spoken: u64,

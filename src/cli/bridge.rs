@@ -12,8 +12,8 @@ use std::time::Duration;
 use clap::{ArgAction, Args, ValueEnum};
 
 use crate::duration;
-use crate::settings::{FlowControl, Line, Parity};
-use crate::view::{Ending, View};
+use crate::settings::{FlowControl, ModemLine, Parity};
+use crate::view::{LineEnding, View};
 
 /// The TCP port that is listened on unless another one is named.
 pub const DEFAULT_TCP_PORT: u16 = 8080;
@@ -176,10 +176,10 @@ pub struct PortArgs {
 
     /// Data Terminal Ready after opening [default: on]
     #[arg(long, value_name = "STATE")]
-    pub dtr: Option<Line>,
+    pub dtr: Option<ModemLine>,
     /// Request To Send after opening [default: on]
     #[arg(long, value_name = "STATE")]
-    pub rts: Option<Line>,
+    pub rts: Option<ModemLine>,
     /// Leave boards running when the port is opened: keep the modem lines asserted after closing.
     /// The first opening after plugging in restarts them all the same
     #[arg(long)]
@@ -194,7 +194,7 @@ pub struct PortArgs {
 
     /// Ending to add to text messages that lack one [default: none]
     #[arg(long, value_name = "ENDING")]
-    pub append: Option<Ending>,
+    pub append: Option<LineEnding>,
     /// Bytes of a line beyond which it is delivered in pieces [default: 16384]
     #[arg(long, value_name = "BYTES")]
     #[arg(value_parser = clap::value_parser!(u32).range(16..=1 << 20))]

@@ -13,7 +13,7 @@ use crate::commands::{connect, lease, list};
 use crate::duration;
 use crate::fingerprint::Fingerprint;
 use crate::port::is_name;
-use crate::view::Ending;
+use crate::view::LineEnding;
 
 /// How to list ports.
 #[derive(Debug, Args)]
@@ -56,7 +56,7 @@ pub struct ConnectArgs {
     pub url: String,
     /// Ending that the bridge adds to each line sent
     #[arg(long, value_name = "ENDING")]
-    pub append: Option<Ending>,
+    pub append: Option<LineEnding>,
     /// Time to go on printing after the end of the input, such as 2s, or forever
     /// [default: 0; forever with --count]
     #[arg(long, value_name = "TIME", value_parser = connect::parse_wait)]

@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::platform::{self, Access, Holder};
-use crate::port::source::serial::enumerate::{Found, ports};
+use crate::port::source::serial::enumerate::{PortInfo, ports};
 use crate::terminal::print;
 use crate::terminal::{shown, shown_json};
 
@@ -46,7 +46,7 @@ pub fn run(out: &mut dyn Write, options: Options) -> Result<()> {
 }
 
 /// The facts about one port, as `--json` gives them.
-pub fn facts(port: &Found) -> Value {
+pub fn facts(port: &PortInfo) -> Value {
     object(port, &State::of(port))
 }
 
@@ -60,7 +60,7 @@ enum State {
 }
 
 impl State {
-    fn of(port: &Found) -> State {
+    fn of(port: &PortInfo) -> State {
         if port.is_ghost() {
             return State::NoHardware;
         }
@@ -106,7 +106,7 @@ fn nothing(all: bool) -> String {
     )
 }
 
-fn to_json(ports: &[(State, Found)]) -> Result<String> {
+fn to_json(ports: &[(State, PortInfo)]) -> Result<String> {
     let objects: Vec<_> = ports
         .iter()
         .map(|(state, port)| object(port, state))
@@ -115,7 +115,7 @@ fn to_json(ports: &[(State, Found)]) -> Result<String> {
     Ok(shown_json(&text) + "\n")
 }
 
-fn object(port: &Found, state: &State) -> Value {
+fn object(port: &PortInfo, state: &State) -> Value {
     let usb = port.usb().map(|usb| {
         json!({
             "vid": format!("{:04x}", usb.vid),
@@ -137,7 +137,7 @@ fn object(port: &Found, state: &State) -> Value {
     })
 }
 
-fn to_table(ports: &[(State, Found)]) -> String {
+fn to_table(ports: &[(State, PortInfo)]) -> String {
     let rows: Vec<_> = ports.iter().map(|(state, port)| row(port, state)).collect();
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
@@ -167,7 +167,7 @@ fn to_table(ports: &[(State, Found)]) -> String {
     text + &hints(ports)
 }
 
-fn row(port: &Found, state: &State) -> [String; 6] {
+fn row(port: &PortInfo, state: &State) -> [String; 6] {
     let usb = port.usb();
     let cell = |text: Option<String>| text.as_deref().map(shown).unwrap_or_default();
     [
@@ -181,7 +181,7 @@ fn row(port: &Found, state: &State) -> [String; 6] {
 }
 
 /// What to do about the ports that we may not open, each advice once.
-fn hints(ports: &[(State, Found)]) -> String {
+fn hints(ports: &[(State, PortInfo)]) -> String {
     let mut given: Vec<&str> = Vec::new();
     let mut text = String::new();
     for (state, port) in ports {
@@ -203,24 +203,24 @@ fn hints(ports: &[(State, Found)]) -> String {
 mod tests {
     use super::*;
 
-    fn sample() -> Vec<(State, Found)> {
+    fn sample() -> Vec<(State, PortInfo)> {
         let hint = Some("It belongs to group dialout: sudo usermod -aG dialout $USER".to_owned());
         let again = hint.clone();
         let name = "arduino-ide\x1b[2J".into();
         vec![
             (
                 State::Busy(Holder { name, pid: 4711 }),
-                Found::fake_usb("/dev/ttyACM0", "2341:0043:A1"),
+                PortInfo::fake_usb("/dev/ttyACM0", "2341:0043:A1"),
             ),
             (
                 State::Denied { hint },
-                Found::fake_usb("/dev/ttyUSB0", "1a86:7523"),
+                PortInfo::fake_usb("/dev/ttyUSB0", "1a86:7523"),
             ),
             (
                 State::Denied { hint: again },
-                Found::fake_usb("/dev/ttyUSB1", "0403:6001"),
+                PortInfo::fake_usb("/dev/ttyUSB1", "0403:6001"),
             ),
-            (State::Free, Found::fake("/dev/ttyAMA0")),
+            (State::Free, PortInfo::fake("/dev/ttyAMA0")),
         ]
     }
 
@@ -254,7 +254,7 @@ PORT          BOARD             USB            SERIAL NUMBER  STATE
 
     #[test]
     fn a_column_with_nothing_in_it_is_left_out() {
-        let ports = [(State::Unknown, Found::fake("COM1"))];
+        let ports = [(State::Unknown, PortInfo::fake("COM1"))];
         assert_eq!(to_table(&ports), "PORT\nCOM1\n");
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 
-use super::{Split, Status};
+use super::{IncompleteUtf8, Status};
 
 /// How many encodings of one event can be kept: one for each view.
 pub const ENCODINGS: usize = 5;
@@ -189,7 +189,7 @@ pub struct Data {
     /// The frames that end in this chunk.
     pub frames: Frames,
     /// The beginning of a character that the chunks before this one left unfinished.
-    pub split: Split,
+    pub split: IncompleteUtf8,
 }
 
 /// The frames that one chunk completed, in one piece of memory.

@@ -40,7 +40,7 @@ fn value<S: Serializer>(counter: &AtomicU64, serializer: S) -> Result<S::Ok, S::
 
 /// The upper ends of the steps in microseconds: from what a quiet computer takes to the default of
 /// `--max-behind`, after which a client skips ahead.
-pub const STEPS: [u64; 17] = [
+pub const BUCKETS: [u64; 17] = [
     50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
     1_000_000, 2_500_000, 5_000_000, 10_000_000,
 ];
@@ -49,7 +49,7 @@ pub const STEPS: [u64; 17] = [
 #[derive(Debug, Default)]
 pub struct Delays {
     /// How many fell into each step; the last place is for those beyond all steps.
-    counts: [AtomicU64; STEPS.len() + 1],
+    counts: [AtomicU64; BUCKETS.len() + 1],
     /// Microseconds of all together.
     sum: AtomicU64,
 }
@@ -58,13 +58,13 @@ impl Delays {
     /// Adds one.
     pub fn record(&self, delay: Duration) {
         let micros = delay.as_micros() as u64;
-        let step = STEPS.partition_point(|&end| end < micros);
+        let step = BUCKETS.partition_point(|&end| end < micros);
         self.counts[step].fetch_add(1, Ordering::Relaxed);
         self.sum.fetch_add(micros, Ordering::Relaxed);
     }
 
     /// How many there were up to the end of each step, then all of them.
-    pub fn totals(&self) -> [u64; STEPS.len() + 1] {
+    pub fn totals(&self) -> [u64; BUCKETS.len() + 1] {
         let mut total = 0;
         std::array::from_fn(|step| {
             total += self.counts[step].load(Ordering::Relaxed);
@@ -90,7 +90,7 @@ mod tests {
         }
         let totals = delays.totals();
         assert_eq!(totals[..2], [2, 3]);
-        assert_eq!(totals[STEPS.len() - 1..], [4, 5]);
+        assert_eq!(totals[BUCKETS.len() - 1..], [4, 5]);
         assert_eq!(delays.sum(), Duration::from_micros(20_000_102));
     }
 }

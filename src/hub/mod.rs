@@ -23,10 +23,12 @@ pub use event::{
     Data, ENCODINGS, Event, Extent, Frame, Frames, Kind, Piece, Position, Timestamp, Unit,
 };
 pub use metrics::Counters;
-pub use metrics::{Delays, STEPS};
-pub use requests::{Action, Lane, Lease, MOST_WAITING, Outcome, Queue, Refusal, Request};
+pub use metrics::{BUCKETS, Delays};
+pub use requests::{
+    Action, Lease, MAX_WAITING, Outcome, Request, RequestError, RequestQueue, RequestSender,
+};
 pub use status::{DeviceInfo, State, Status};
-pub use utf8::{Split, unfinished};
+pub use utf8::{IncompleteUtf8, unfinished};
 
 use history::Ring;
 use subscribers::Waiting;
@@ -37,7 +39,7 @@ const MOST_TAKEN: u64 = 64 << 10;
 
 /// When even the fastest client is this many bytes behind, or one that kept up so far has not
 /// caught up for as many, reading the device pauses.
-const CROWDED: u64 = 256 << 10;
+const HIGH_WATER_MARK: u64 = 256 << 10;
 
 /// How long reading pauses for the fastest client before it goes on without it.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -80,7 +82,7 @@ pub struct Hub {
     /// `delivered` when waiting for it was last given up.
     given_up: AtomicU64,
     /// What clients ask of the port.
-    pub queue: Arc<Queue>,
+    pub queue: Arc<RequestQueue>,
     /// What has happened so far.
     pub counters: Counters,
     /// From the read of the oldest of what a session sent in one go until its socket had it all.
@@ -178,7 +180,7 @@ impl Hub {
         let end = self.end().offset;
         let delivered = self.delivered.load(Ordering::SeqCst);
         let waiting = self.waiting();
-        let is_fastest_behind = end.saturating_sub(delivered) > CROWDED
+        let is_fastest_behind = end.saturating_sub(delivered) > HIGH_WATER_MARK
             && delivered != self.given_up.load(Ordering::SeqCst)
             && waiting.count() > 0;
         match is_fastest_behind {

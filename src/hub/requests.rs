@@ -14,13 +14,13 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// Bytes that one client may have waiting for the port. At the limit a request is refused, or its
 /// client is not read any further until there is room.
-pub const MOST_WAITING: usize = 64 << 10;
+pub const MAX_WAITING: usize = 64 << 10;
 
 /// Bytes that a request counts for at least, so that small ones are bounded in number too.
 const LEAST_COST: usize = 64;
 
 /// Requests that can be waiting for one client.
-pub const MOST_REQUESTS: usize = MOST_WAITING / LEAST_COST;
+pub const MOST_REQUESTS: usize = MAX_WAITING / LEAST_COST;
 
 /// Clients that have gone, and whose requests still wait for the port. At the limit, what the first
 /// of them left is given up.
@@ -70,18 +70,18 @@ impl Action {
 }
 
 /// How a request ended: the bytes that the operating system took, or why not all.
-pub type Outcome = Result<usize, Refusal>;
+pub type Outcome = Result<usize, RequestError>;
 
 /// Why a request was not carried out, or not to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct RequestError {
     /// A sentence for the client.
     pub reason: String,
     /// Bytes that the operating system took before.
     pub written: usize,
 }
 
-impl Refusal {
+impl RequestError {
     /// A refusal before anything was written.
     pub fn new(reason: impl Into<String>) -> Self {
         Self {
@@ -114,7 +114,7 @@ impl Request {
 
 /// All requests that wait for one port.
 #[derive(Default)]
-pub struct Queue {
+pub struct RequestQueue {
     lanes: Mutex<Lanes>,
     filled: Notify,
     urgent: Notify,
@@ -148,15 +148,15 @@ impl Lanes {
     }
 }
 
-impl Queue {
+impl RequestQueue {
     /// A lane for one client, and where it hears how its requests ended.
-    pub fn lane(self: &Arc<Self>) -> (Lane, mpsc::Receiver<(u64, Outcome)>) {
+    pub fn lane(self: &Arc<Self>) -> (RequestSender, mpsc::Receiver<(u64, Outcome)>) {
         // Most clients never ask: this channel takes memory only for replies that wait.
         let (replies, receiver) = mpsc::channel(MOST_REQUESTS);
-        let lane = Lane {
+        let lane = RequestSender {
             queue: Arc::clone(self),
             id: self.next_lane.fetch_add(1, Ordering::Relaxed),
-            room: Arc::new(Semaphore::new(MOST_WAITING)),
+            room: Arc::new(Semaphore::new(MAX_WAITING)),
             replies,
             sent: 0,
             borrows: false,
@@ -226,8 +226,8 @@ impl Queue {
 
 /// One client's way to the port. What was put in is still served after it is dropped, as long as
 /// not too many others have left requests since, and a port that was lent to the client comes back.
-pub struct Lane {
-    queue: Arc<Queue>,
+pub struct RequestSender {
+    queue: Arc<RequestQueue>,
     id: u64,
     room: Arc<Semaphore>,
     replies: mpsc::Sender<(u64, Outcome)>,
@@ -236,15 +236,15 @@ pub struct Lane {
     borrows: bool,
 }
 
-impl Lane {
+impl RequestSender {
     /// Asks for `action` if there is room for it, and returns its number.
     ///
     /// # Errors
     /// The bytes that wait already, when there is no room.
     pub fn offer(&mut self, action: Action) -> Result<u64, usize> {
-        let waiting = MOST_WAITING - self.room.available_permits();
+        let waiting = MAX_WAITING - self.room.available_permits();
         let cost = match &action {
-            Action::Write(bytes) if bytes.len() > MOST_WAITING => return Err(waiting),
+            Action::Write(bytes) if bytes.len() > MAX_WAITING => return Err(waiting),
             action => cost(action),
         };
         let room = Arc::clone(&self.room)
@@ -291,7 +291,7 @@ impl Lane {
     }
 }
 
-impl Drop for Lane {
+impl Drop for RequestSender {
     fn drop(&mut self) {
         self.give_back();
         self.queue.lanes().leave(self.id);
@@ -303,7 +303,7 @@ fn cost(action: &Action) -> u32 {
         Action::Write(bytes) => bytes.len(),
         _ => 0,
     };
-    bytes.clamp(LEAST_COST, MOST_WAITING) as u32
+    bytes.clamp(LEAST_COST, MAX_WAITING) as u32
 }
 
 #[cfg(test)]
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_order(queue: &Queue, expected: &[&'static str]) {
+    fn check_order(queue: &RequestQueue, expected: &[&'static str]) {
         let order: Vec<Action> = std::iter::from_fn(|| queue.try_take())
             .map(|r| r.action)
             .collect();
@@ -327,7 +327,7 @@ mod tests {
 
     #[test]
     fn clients_are_served_in_turn_and_each_in_order() {
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(RequestQueue::default());
         let (mut busy, _busy_replies) = queue.lane();
         let (mut calm, _calm_replies) = queue.lane();
         for text in ["b1", "b2", "b3"] {
@@ -340,12 +340,12 @@ mod tests {
 
     #[test]
     fn a_client_may_have_only_so_much_waiting() {
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(RequestQueue::default());
         let (mut lane, _replies) = queue.lane();
-        let half = Action::Write(Bytes::from(vec![0; MOST_WAITING / 2]));
+        let half = Action::Write(Bytes::from(vec![0; MAX_WAITING / 2]));
         lane.offer(half.clone()).unwrap();
         lane.offer(half.clone()).unwrap();
-        assert_eq!(lane.offer(write("x")), Err(MOST_WAITING));
+        assert_eq!(lane.offer(write("x")), Err(MAX_WAITING));
         assert!(lane.is_full_for(&write("x")));
         drop(queue.try_take());
         lane.offer(half).unwrap();
@@ -353,7 +353,7 @@ mod tests {
 
     #[test]
     fn small_requests_are_bounded_in_number() {
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(RequestQueue::default());
         let (mut lane, _replies) = queue.lane();
         let taken = (0..).take_while(|_| lane.offer(write("")).is_ok()).count();
         assert_eq!(taken, MOST_REQUESTS);
@@ -361,7 +361,7 @@ mod tests {
 
     #[test]
     fn of_clients_that_have_gone_the_last_ones_are_still_served() {
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(RequestQueue::default());
         let (mut stays, _replies) = queue.lane();
         stays.offer(write("stays")).unwrap();
         for _ in 0..2 {
@@ -380,7 +380,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_borrowed_the_port_gives_it_back_on_leaving_however_full_its_lane() {
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(RequestQueue::default());
         let (mut lane, _replies) = queue.lane();
         lane.offer(Action::Release(Lease::WhileConnected)).unwrap();
         while lane.offer(write("x")).is_ok() {}
@@ -393,7 +393,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_client_hears_how_each_request_ended() {
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(RequestQueue::default());
         let (mut lane, mut replies) = queue.lane();
         let number = lane.offer(write("x")).unwrap();
         queue.take().await.end(Ok(1));

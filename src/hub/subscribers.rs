@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::CROWDED;
+use super::HIGH_WATER_MARK;
 
 /// How long a client that was slow is not waited for at least, so that one that stalls again and
 /// again takes a twentieth of the others' time at most.
@@ -39,7 +39,7 @@ impl Seat {
     }
 
     fn is_behind(&self, end: u64) -> bool {
-        end.saturating_sub(self.caught_up) > CROWDED
+        end.saturating_sub(self.caught_up) > HIGH_WATER_MARK
     }
 }
 

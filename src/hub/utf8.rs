@@ -2,12 +2,12 @@
 
 /// The first one to three bytes of a UTF-8 character whose rest has not come yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Split {
+pub struct IncompleteUtf8 {
     bytes: [u8; 3],
     len: u8,
 }
 
-impl Split {
+impl IncompleteUtf8 {
     /// What is unfinished at the end of `chunk`, when this was unfinished before it.
     pub fn after(self, chunk: &[u8]) -> Self {
         let mut tail = [0; 6];
@@ -61,7 +61,7 @@ mod tests {
     fn check_split(chunks: &[&[u8]], expected: &[u8]) {
         let split = chunks
             .iter()
-            .fold(Split::default(), |split, chunk| split.after(chunk));
+            .fold(IncompleteUtf8::default(), |split, chunk| split.after(chunk));
         assert_eq!(split.as_bytes(), expected);
     }
 

@@ -30,7 +30,7 @@ pub use listener::listener;
 pub use super::unix::{
     CLOSING, check_private, computer_name, create_private, create_private_folder, describe_path,
     discard_input, discard_output, end_by_signal, forget_typed, ignores_hangup, is_in_foreground,
-    is_missing, is_passing, is_reader_gone, is_terminal, keep_lines_on_close, piece, same_port,
+    is_missing, is_reader_gone, is_terminal, is_transient, keep_lines_on_close, piece, same_port,
     shows_colours,
 };
 

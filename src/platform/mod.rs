@@ -216,9 +216,9 @@ pub fn discard_output(port: &SerialStream) {
 }
 
 /// Whether a device that could not be read or written is as good as before.
-pub fn is_passing(error: &io::Error) -> bool {
+pub fn is_transient(error: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, WouldBlock};
-    matches!(error.kind(), Interrupted | WouldBlock) || system::is_passing(error)
+    matches!(error.kind(), Interrupted | WouldBlock) || system::is_transient(error)
 }
 
 /// Whether nobody reads any more what we print, as after `| head`.

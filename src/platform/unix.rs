@@ -167,7 +167,7 @@ pub fn is_reader_gone(_error: &io::Error) -> bool {
     false
 }
 
-pub fn is_passing(_error: &io::Error) -> bool {
+pub fn is_transient(_error: &io::Error) -> bool {
     false
 }
 

@@ -67,7 +67,7 @@ pub fn is_reader_gone(error: &io::Error) -> bool {
 }
 
 /// A read may end with nothing, for the pause between two bytes that would have ended it.
-pub fn is_passing(error: &io::Error) -> bool {
+pub fn is_transient(error: &io::Error) -> bool {
     error.raw_os_error() == Some(ERROR_TIMEOUT)
 }
 

@@ -18,7 +18,7 @@ use super::diagnostics::Hints;
 use super::framing::lines::Framer;
 use super::modem_lines::{self, Script, Signalling};
 use super::until;
-use crate::hub::{Action, Data, Hub, Kind, Lease, Refusal, Request, Timestamp};
+use crate::hub::{Action, Data, Hub, Kind, Lease, Request, RequestError, Timestamp};
 use crate::platform::{self, LineErrors};
 use crate::settings::Settings;
 use crate::view::View;
@@ -193,7 +193,7 @@ impl<'a> Link<'a> {
                         prefers = Prefers::Reading;
                         self.wrote(count);
                     }
-                    Err(error) if platform::is_passing(&error) => rest = Some(Instant::now() + TRY_AGAIN),
+                    Err(error) if platform::is_transient(&error) => rest = Some(Instant::now() + TRY_AGAIN),
                     Err(error) => return End::Lost(error.to_string()),
                 },
                 () = until(rest) => rest = None,
@@ -229,13 +229,13 @@ impl<'a> Link<'a> {
         }) = self.writing.take()
         {
             let reason = format!("{reason} after {written} of {} bytes", bytes.len());
-            request.end(Err(Refusal { reason, written }));
+            request.end(Err(RequestError { reason, written }));
         }
         if let Some(signalling) = self.signalling.take() {
             signalling.give_up(&mut *self.device, reason);
         }
         while let Some(request) = self.hub.queue.try_take() {
-            request.end(Err(Refusal::new(format!(
+            request.end(Err(RequestError::new(format!(
                 "{reason} before this could be written"
             ))));
         }

@@ -19,7 +19,7 @@ use super::source::serial::selector::{Opened, StandIn, Wanted};
 use super::*;
 use crate::cli::Cli;
 use crate::config::Config;
-use crate::hub::{DeviceInfo, Lane, Limits, Outcome, Start, Subscription};
+use crate::hub::{DeviceInfo, Limits, Outcome, RequestSender, Start, Subscription};
 
 /// The device sends a line so often.
 const LINE_EVERY: Duration = Duration::from_millis(7);
@@ -273,7 +273,7 @@ fn opener(shared: &Shared, fault: Fault, at: usize) -> StandIn {
 /// again.
 struct Writer {
     hub: Arc<Hub>,
-    lane: Lane,
+    lane: RequestSender,
     replies: futures::channel::mpsc::Receiver<(u64, Outcome)>,
     letters: std::ops::RangeInclusive<u8>,
     /// What became of each write.
@@ -358,7 +358,7 @@ fn start(config: &PortConfig, shared: &Shared, fault: Fault, at: usize) -> Bench
         max_behind: Duration::from_secs(3600),
     };
     let hub = Hub::new(limits, Status::new(State::Waiting, "not open yet"));
-    let mut wanted = Wanted::new(config, Held::default());
+    let mut wanted = Wanted::new(config, Claims::default());
     wanted.instead = Some(opener(shared, fault, at));
     let port = Port {
         framer: Framer::new(config.settings.max_line),
@@ -558,7 +558,7 @@ async fn what_was_sent_before_a_reset_does_not_reach_the_restarted_board() {
         10 * TAKES
     );
     assert_eq!(cut.reason, of);
-    let whole = Refusal::new("the board was reset before this could be written");
+    let whole = RequestError::new("the board was reset before this could be written");
     assert_eq!(unwritten, whole);
     assert_eq!(world(&shared).discarded_at, Some(written));
 

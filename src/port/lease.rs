@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::{Closed, Idle, Port};
-use crate::hub::{Lease, Outcome, Refusal, Request, State, Status};
+use crate::hub::{Lease, Outcome, Request, RequestError, State, Status};
 
 /// What a client hears that asks for a port while another one is using it.
 pub(super) const TAKEN: &str = "the port is lent to another program, which has not ended yet. To \
@@ -46,7 +46,7 @@ impl Port {
     fn freed(&mut self) -> Outcome {
         match self.closed() {
             Closed::Free => Ok(0),
-            Closed::Stuck => Err(Refusal::new(
+            Closed::Stuck => Err(RequestError::new(
                 "the port is released, but the system still holds it for output that the device \
                  does not take. Unplug the device, or wait up to 30 s",
             )),

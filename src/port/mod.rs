@@ -24,7 +24,7 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::hub::{Action, Hub, Kind, Lease, Refusal, Request, State, Status, Timestamp};
+use crate::hub::{Action, Hub, Kind, Lease, Request, RequestError, State, Status, Timestamp};
 use crate::platform::{self, LineErrors};
 use connection::{End, Link};
 use device::Device;
@@ -65,7 +65,7 @@ pub fn find(port: &PortConfig, ports: &[PortConfig]) -> Result<String, Status> {
 }
 
 /// What this program's ports hold or wait for, so that none takes another's device.
-pub type Held = Arc<Mutex<Vec<Claim>>>;
+pub type Claims = Arc<Mutex<Vec<Claim>>>;
 
 /// What one port holds or waits for.
 #[derive(Clone, Debug)]
@@ -109,7 +109,7 @@ pub enum Closed {
 pub async fn run(
     config: PortConfig,
     hub: Arc<Hub>,
-    held: Held,
+    held: Claims,
     stop: CancellationToken,
 ) -> Result<Closed> {
     for hint in diagnostics::of_settings(&config, platform::cannot_keep_lines()) {
@@ -259,7 +259,7 @@ impl Port {
                 () = until(deadline) => return Idle::Over,
                 request = self.hub.queue.take_urgent() => match request.action {
                     Action::Release(_) if borrower.is_some_and(|id| id != request.client) => {
-                        request.end(Err(Refusal::new(lease::TAKEN)));
+                        request.end(Err(RequestError::new(lease::TAKEN)));
                     }
                     Action::Release(lease) => return Idle::Lent(lease, request),
                     Action::Return if borrower != Some(request.client) => request.end(Ok(0)),
@@ -355,7 +355,9 @@ async fn refuse_all(hub: &Hub) -> Infallible {
 
 fn refuse(hub: &Hub, request: Request) {
     let detail = hub.status().detail;
-    request.end(Err(Refusal::new(format!("the port is not open: {detail}"))));
+    request.end(Err(RequestError::new(format!(
+        "the port is not open: {detail}"
+    ))));
 }
 
 /// Waits until the moment; for ever if there is none.
@@ -367,6 +369,6 @@ async fn until(moment: Option<Instant>) {
 }
 
 /// Reads or changes what is held; a panic elsewhere does not spoil the list.
-fn with_held<T>(held: &Held, change: impl FnOnce(&mut Vec<Claim>) -> T) -> T {
+fn with_claims<T>(held: &Claims, change: impl FnOnce(&mut Vec<Claim>) -> T) -> T {
     change(&mut held.lock().unwrap_or_else(PoisonError::into_inner))
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::device::Device;
-use crate::hub::{Refusal, Request};
-use crate::settings::{Line, Settings};
+use crate::hub::{Request, RequestError};
+use crate::settings::{ModemLine, Settings};
 
 /// How long the lines are held to restart a board. Its reset input needs far less, but USB
 /// adapters pass on changes only every few milliseconds.
@@ -98,7 +98,7 @@ impl Signalling {
             // Of a device that has gone or knows no break there is none to end.
             let _ = act(device, end);
         }
-        self.request.end(Err(Refusal::new(reason)));
+        self.request.end(Err(RequestError::new(reason)));
     }
 }
 
@@ -124,7 +124,7 @@ pub fn closing(settings: &Settings) -> Script {
     if settings.no_reset {
         return Script::new();
     }
-    let release = |line, act| (line != Line::Keep).then_some((Duration::ZERO, act));
+    let release = |line, act| (line != ModemLine::Keep).then_some((Duration::ZERO, act));
     let rts = release(settings.rts, Act::Rts(false));
     rts.into_iter()
         .chain(release(settings.dtr, Act::Dtr(false)))
@@ -162,11 +162,11 @@ pub fn reset(settings: &Settings) -> Script {
     script
 }
 
-fn wish(line: Line) -> Option<bool> {
+fn wish(line: ModemLine) -> Option<bool> {
     match line {
-        Line::On => Some(true),
-        Line::Off => Some(false),
-        Line::Keep => None,
+        ModemLine::On => Some(true),
+        ModemLine::Off => Some(false),
+        ModemLine::Keep => None,
     }
 }
 

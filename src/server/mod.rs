@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::hub::{Hub, MOST_WAITING};
+use crate::hub::{Hub, MAX_WAITING};
 use crate::platform;
 use crate::settings::Settings;
 
@@ -147,10 +147,10 @@ impl Port {
         let bits = size as u64 * u64::from(self.settings.bits_per_byte());
         let seconds = bits / u64::from(self.settings.baud);
         let baud = self.settings.baud;
-        if size > MOST_WAITING {
-            format!("{size} bytes need {seconds} s at {baud} baud; {MOST_WAITING} may wait")
+        if size > MAX_WAITING {
+            format!("{size} bytes need {seconds} s at {baud} baud; {MAX_WAITING} may wait")
         } else {
-            format!("{waiting} bytes of yours wait for the device already; {MOST_WAITING} may wait")
+            format!("{waiting} bytes of yours wait for the device already; {MAX_WAITING} may wait")
         }
     }
 }

@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Ending, Input, Part, wire};
+use super::{Input, LineEnding, Part, wire};
 use crate::hub::{
     Action, Data, DeviceInfo, Event, Extent, Frame, Lease, Position, Status, Timestamp,
 };
@@ -39,7 +39,7 @@ pub struct Hello<'a> {
     /// The number of bytes after which this client's bytes begin.
     pub offset: u64,
     /// The port that the client is connected to.
-    pub port: PortInfo<'a>,
+    pub port: ConnectedPort<'a>,
     /// The names of all ports.
     pub ports: &'a [String],
     /// The port's status now.
@@ -48,7 +48,7 @@ pub struct Hello<'a> {
 
 /// A port as a client is told about it.
 #[derive(Serialize)]
-pub struct PortInfo<'a> {
+pub struct ConnectedPort<'a> {
     /// What users call it.
     pub name: &'a str,
     /// The device that is or was last behind it.
@@ -184,7 +184,7 @@ enum Message {
 }
 
 /// What a client's message asks for.
-pub fn decode(text: &str, append: Ending) -> Input {
+pub fn decode(text: &str, append: LineEnding) -> Input {
     let object = match serde_json::from_str::<Value>(text) {
         Ok(object) if object.is_object() => object,
         Ok(_) => return Input::Mistake("a message is one JSON object".into(), None),
@@ -213,7 +213,7 @@ pub fn decode(text: &str, append: Ending) -> Input {
     }
 }
 
-fn action(message: Message, append: Ending) -> Result<Option<Action>, String> {
+fn action(message: Message, append: LineEnding) -> Result<Option<Action>, String> {
     Ok(Some(match message {
         Message::Write {
             text: Some(text),
@@ -281,12 +281,12 @@ mod tests {
 
     #[track_caller]
     fn check_decode(text: &str, expected: Input) {
-        assert_eq!(decode(text, Ending::Lf), expected);
+        assert_eq!(decode(text, LineEnding::Lf), expected);
     }
 
     #[track_caller]
     fn check_mistake(text: &str, part: &str) {
-        match decode(text, Ending::None) {
+        match decode(text, LineEnding::None) {
             Input::Mistake(reason, _) => assert!(reason.contains(part), "{reason}"),
             other => panic!("{other:?}"),
         }

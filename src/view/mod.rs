@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::hub::{Action, Event, Kind, Position, Taken, Unit};
 
-pub use json::{Hello, Id, PortInfo, ack, error, hello, lease, missed, status};
+pub use json::{ConnectedPort, Hello, Id, ack, error, hello, lease, missed, status};
 pub use wire::{frame, ping, pong, text_frame};
 
 /// What a client sees of a port.
@@ -41,7 +41,7 @@ pub enum Part {
 
 /// The ending that is added to a text message which lacks one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Ending {
+pub enum LineEnding {
     /// Nothing is added
     #[default]
     None,
@@ -117,7 +117,7 @@ impl View {
     }
 
     /// What a client's message asks for. Pings and the like are not messages in this sense.
-    pub fn decode(self, message: Message, append: Ending) -> Input {
+    pub fn decode(self, message: Message, append: LineEnding) -> Input {
         match (self, message) {
             (Self::Json(_), Message::Text(text)) => json::decode(&text, append),
             (Self::Json(_), Message::Binary(_)) => Input::Mistake(
@@ -172,7 +172,7 @@ impl fmt::Display for View {
     }
 }
 
-impl Ending {
+impl LineEnding {
     /// `text` with this ending, if it lacks a line end.
     pub fn complete(self, text: Bytes) -> Bytes {
         let ending: &[u8] = match self {
@@ -188,7 +188,7 @@ impl Ending {
     }
 }
 
-impl fmt::Display for Ending {
+impl fmt::Display for LineEnding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::None => "none",
@@ -199,7 +199,7 @@ impl fmt::Display for Ending {
     }
 }
 
-impl FromStr for Ending {
+impl FromStr for LineEnding {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
@@ -231,7 +231,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check_ending(ending: Ending, text: &'static str, expected: &str) {
+    fn check_ending(ending: LineEnding, text: &'static str, expected: &str) {
         assert_eq!(
             ending.complete(Bytes::from_static(text.as_bytes())),
             expected
@@ -240,25 +240,25 @@ mod tests {
 
     #[test]
     fn an_ending_is_added_where_it_is_missing() {
-        check_ending(Ending::None, "H", "H");
-        check_ending(Ending::Lf, "H", "H\n");
-        check_ending(Ending::Lf, "H\n", "H\n");
-        check_ending(Ending::Crlf, "H", "H\r\n");
-        check_ending(Ending::Crlf, "H\n", "H\n");
-        check_ending(Ending::Cr, "H\r", "H\r");
-        check_ending(Ending::Lf, "", "\n");
+        check_ending(LineEnding::None, "H", "H");
+        check_ending(LineEnding::Lf, "H", "H\n");
+        check_ending(LineEnding::Lf, "H\n", "H\n");
+        check_ending(LineEnding::Crlf, "H", "H\r\n");
+        check_ending(LineEnding::Crlf, "H\n", "H\n");
+        check_ending(LineEnding::Cr, "H\r", "H\r");
+        check_ending(LineEnding::Lf, "", "\n");
     }
 
     #[test]
     fn a_text_message_is_its_bytes_and_the_ending() {
-        let decoded = View::Lines.decode(Message::text("é"), Ending::Lf);
+        let decoded = View::Lines.decode(Message::text("é"), LineEnding::Lf);
         let expected = Action::Write(Bytes::from_static("é\n".as_bytes()));
         assert_eq!(decoded, Input::Action(expected, None));
     }
 
     #[test]
     fn a_binary_message_is_its_bytes_exactly() {
-        let decoded = View::Raw.decode(Message::binary(vec![0, 255]), Ending::Lf);
+        let decoded = View::Raw.decode(Message::binary(vec![0, 255]), LineEnding::Lf);
         assert_eq!(
             decoded,
             Input::Action(Action::Write(Bytes::from_static(&[0, 255])), None)

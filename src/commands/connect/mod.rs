@@ -23,7 +23,7 @@ use super::client::{Address, Stream, verdict};
 use crate::fingerprint::Fingerprint;
 use input::Input;
 pub use input::stdin;
-use printer::{Ending, Printer};
+use printer::{Outcome, Printer};
 
 /// How long a bridge may take to answer a Close. After it, a client that has nothing on the way
 /// leaves without the answer, and one that has says that it is waiting.
@@ -120,7 +120,7 @@ pub async fn run(
     let input = Input::new(input, &options, address.view());
     let ending = tokio::select! {
         ending = conversation.go_on(input, options.wait()) => ending?,
-        () = &mut stop => Ending::Stopped,
+        () = &mut stop => Outcome::Stopped,
     };
     conversation.end(ending, stop).await
 }
@@ -144,7 +144,7 @@ impl<W: AsyncWrite + Unpin> Conversation<'_, W> {
         &mut self,
         mut input: Input<impl AsyncRead + Unpin>,
         wait: Duration,
-    ) -> Result<Ending> {
+    ) -> Result<Outcome> {
         let (sink, sent) = (&mut self.sink, &mut self.sent);
         let send = async {
             while let Some(message) = input.next().await? {
@@ -166,38 +166,38 @@ impl<W: AsyncWrite + Unpin> Conversation<'_, W> {
         tokio::select! {
             ending = self.printer.run() => ending,
             result = send => Ok(match result {
-                Ok(()) => Ending::InputEnded,
-                Err(error) => Ending::InputFailed(error),
+                Ok(()) => Outcome::InputEnded,
+                Err(error) => Outcome::InputFailed(error),
             }),
         }
     }
 
     /// Ends the connection as its `ending` asks for, and judges it.
-    async fn end(&mut self, ending: Ending, stop: impl Future<Output = ()>) -> Result<()> {
+    async fn end(&mut self, ending: Outcome, stop: impl Future<Output = ()>) -> Result<()> {
         match ending {
-            Ending::Closed(frame) => {
+            Outcome::Closed(frame) => {
                 // The answer to the bridge's Close; it is leaving whether or not this arrives.
                 let _ = timeout(CLOSE_TIME, self.sink.flush()).await;
                 note_close(frame.as_ref());
                 verdict(frame)
             }
-            Ending::Stopped | Ending::OutputClosed => {
+            Outcome::Stopped | Outcome::OutputClosed => {
                 let _ = timeout(CLOSE_TIME, self.leave(false)).await;
                 Ok(())
             }
-            Ending::InputEnded | Ending::Counted if self.sent == 0 => {
+            Outcome::InputEnded | Outcome::Counted if self.sent == 0 => {
                 match timeout(CLOSE_TIME, self.leave(false)).await {
                     Ok(Ok(frame)) => verdict(frame),
                     // Nothing was on the way that could be lost.
                     Ok(Err(_)) | Err(_) => Ok(()),
                 }
             }
-            Ending::InputEnded => self.deliver(true, stop).await,
-            Ending::InputFailed(error) => {
+            Outcome::InputEnded => self.deliver(true, stop).await,
+            Outcome::InputFailed(error) => {
                 self.deliver(true, stop).await?;
                 Err(error)
             }
-            Ending::Counted => self.deliver(false, stop).await,
+            Outcome::Counted => self.deliver(false, stop).await,
         }
     }
 
@@ -228,7 +228,7 @@ impl<W: AsyncWrite + Unpin> Conversation<'_, W> {
         };
         let (sink, printer) = (&mut self.sink, &mut self.printer);
         let read = async {
-            if print && let Ending::Closed(frame) = printer.run().await? {
+            if print && let Outcome::Closed(frame) = printer.run().await? {
                 return Ok(frame);
             }
             printer.discard().await

@@ -18,7 +18,7 @@ const BATCH: usize = 64;
 
 /// Why a conversation ends.
 #[derive(Debug)]
-pub enum Ending {
+pub enum Outcome {
     /// The bridge closed the connection, with this frame if it gave one.
     Closed(Option<CloseFrame>),
     /// As many messages were printed as were asked for.
@@ -71,16 +71,16 @@ impl<'a, W: AsyncWrite + Unpin> Printer<'a, W> {
     }
 
     /// Prints until the bridge closes, the count is reached, or nobody reads the output.
-    pub async fn run(&mut self) -> Result<Ending> {
+    pub async fn run(&mut self) -> Result<Outcome> {
         while self.left != Some(0) {
             let Some(batch) = self.messages.next().await else {
-                return Ok(Ending::Closed(None));
+                return Ok(Outcome::Closed(None));
             };
             let mut printed = Vec::new();
             let end = self.print(batch, &mut printed);
             match self.write(&printed).await {
                 Err(error) if platform::is_reader_gone(&error) => {
-                    return Ok(Ending::OutputClosed);
+                    return Ok(Outcome::OutputClosed);
                 }
                 written => written.context("cannot write the output")?,
             }
@@ -88,7 +88,7 @@ impl<'a, W: AsyncWrite + Unpin> Printer<'a, W> {
                 return end;
             }
         }
-        Ok(Ending::Counted)
+        Ok(Outcome::Counted)
     }
 
     /// Reads without printing until the bridge closes.
@@ -108,10 +108,10 @@ impl<'a, W: AsyncWrite + Unpin> Printer<'a, W> {
         &mut self,
         batch: Vec<tungstenite::Result<Message>>,
         printed: &mut Vec<u8>,
-    ) -> Option<Result<Ending>> {
+    ) -> Option<Result<Outcome>> {
         for message in batch {
             match message {
-                Ok(Message::Close(frame)) => return Some(Ok(Ending::Closed(frame))),
+                Ok(Message::Close(frame)) => return Some(Ok(Outcome::Closed(frame))),
                 Ok(message) if message.is_text() || message.is_binary() => {
                     if self.left == Some(0) {
                         continue;

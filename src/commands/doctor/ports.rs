@@ -2,7 +2,7 @@
 
 use crate::hub::Status;
 use crate::platform::{self, Access, Holder};
-use crate::port::source::serial::enumerate::{self, Found};
+use crate::port::source::serial::enumerate::{self, PortInfo};
 use crate::port::source::spec::Spec;
 use crate::port::{self, PortConfig, denied, in_use};
 use crate::terminal::shown;
@@ -13,7 +13,7 @@ use super::Finding;
 struct Facts {
     path: String,
     /// What it is, where it is listed.
-    found: Option<Found>,
+    found: Option<PortInfo>,
     access: Access,
     holder: Option<Holder>,
 }
@@ -58,7 +58,7 @@ pub fn look(ports: &[PortConfig]) -> Vec<Finding> {
 fn meant(
     port: &PortConfig,
     ports: &[PortConfig],
-    listed: &[Found],
+    listed: &[PortInfo],
 ) -> (Vec<String>, Option<Status>) {
     match (&port.spec, port::find(port, ports)) {
         (Spec::Auto, found) => {
@@ -70,7 +70,7 @@ fn meant(
     }
 }
 
-fn observe(path: String, listed: &[Found]) -> Facts {
+fn observe(path: String, listed: &[PortInfo]) -> Facts {
     Facts {
         found: listed
             .iter()
@@ -125,7 +125,7 @@ mod tests {
         });
         let facts = Facts {
             path: "/dev/ttyACM0".to_owned(),
-            found: Some(Found::fake_usb("/dev/ttyACM0", "2341:0043:A1")),
+            found: Some(PortInfo::fake_usb("/dev/ttyACM0", "2341:0043:A1")),
             access,
             holder,
         };

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use memchr::memchr_iter;
 
-use crate::hub::{Data, Extent, Frames, Piece, Split, unfinished};
+use crate::hub::{Data, Extent, Frames, IncompleteUtf8, Piece, unfinished};
 
 /// Turns chunks into [`Data`]: each chunk with the lines that end in it.
 ///
@@ -13,7 +13,7 @@ pub struct Framer {
     max_line: usize,
     line: Vec<u8>,
     reach: Reach,
-    split: Split,
+    split: IncompleteUtf8,
 }
 
 /// What is known about the beginning of the line that is being collected.
@@ -34,7 +34,7 @@ impl Framer {
             max_line,
             line: Vec::new(),
             reach: Reach::Beginning,
-            split: Split::default(),
+            split: IncompleteUtf8::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use anyhow::{Result, bail};
 
-use super::serial::enumerate::{Found, Usb};
+use super::serial::enumerate::{PortInfo, Usb};
 use crate::terminal::shown;
 
 /// What comes before the name of a device in Windows' own notation, and may be left out.
@@ -173,7 +173,7 @@ impl Spec {
 /// # Errors
 ///
 /// A sentence that names what is here and what to type instead.
-pub fn choose<'a>(spec: &Spec, ports: &'a [Found]) -> Result<&'a Found, Undecided> {
+pub fn choose<'a>(spec: &Spec, ports: &'a [PortInfo]) -> Result<&'a PortInfo, Undecided> {
     let boards = boards(ports);
     let fitting: Vec<_> = boards
         .iter()
@@ -204,8 +204,8 @@ pub fn choose<'a>(spec: &Spec, ports: &'a [Found]) -> Result<&'a Found, Undecide
 }
 
 /// One port of each USB board: of those that belong to one device, the lowest interface.
-fn boards(ports: &[Found]) -> Vec<&Found> {
-    let mut boards: Vec<Vec<(&Found, &Usb)>> = Vec::new();
+fn boards(ports: &[PortInfo]) -> Vec<&PortInfo> {
+    let mut boards: Vec<Vec<(&PortInfo, &Usb)>> = Vec::new();
     for port in ports.iter().filter(|port| !port.is_ghost()) {
         let Some(usb) = port.usb() else { continue };
         let same = boards
@@ -233,7 +233,7 @@ fn is_other_side(usb: &Usb, other: &Usb) -> bool {
 }
 
 /// What to type for this board and no other, with what it is.
-fn flag(board: &Found, boards: &[&Found]) -> String {
+fn flag(board: &PortInfo, boards: &[&PortInfo]) -> String {
     let is_unique = |spec: &String| {
         spec.parse::<Spec>().is_ok_and(|spec| {
             let fitting = boards.iter().filter_map(|board| board.usb());
@@ -254,7 +254,7 @@ fn flag(board: &Found, boards: &[&Found]) -> String {
     format!("--port {} ({}, {path})", shown(&spec), shown(&name))
 }
 
-fn no_board(ports: &[Found]) -> String {
+fn no_board(ports: &[PortInfo]) -> String {
     let others: Vec<_> = ports
         .iter()
         .filter(|port| !port.is_ghost())
@@ -269,7 +269,7 @@ fn no_board(ports: &[Found]) -> String {
     }
 }
 
-fn absent(what: &str, ports: &[Found]) -> String {
+fn absent(what: &str, ports: &[PortInfo]) -> String {
     let what = shown(what);
     let here: Vec<_> = ports
         .iter()
@@ -283,7 +283,7 @@ fn absent(what: &str, ports: &[Found]) -> String {
 }
 
 /// `/dev/ttyACM0 (Arduino Uno, usb:2341:0043)`
-fn summary(port: &Found) -> String {
+fn summary(port: &PortInfo) -> String {
     let path = shown(&port.path);
     match (port.usb(), port.board()) {
         (Some(usb), Some(board)) => format!("{path} ({}, {})", shown(&board), usb.id()),
@@ -371,7 +371,7 @@ mod tests {
     const UNO: &str = "2341:0043";
 
     #[track_caller]
-    fn check_choice(spec: &str, ports: &[Found], expected: &str) {
+    fn check_choice(spec: &str, ports: &[PortInfo], expected: &str) {
         let chosen = choose(&spec.parse().unwrap(), ports);
         assert_eq!(chosen.map(|port| port.path.as_str()), Ok(expected));
     }
@@ -379,11 +379,11 @@ mod tests {
     #[test]
     fn the_port_that_is_meant_is_chosen() {
         let ports = [
-            Found::fake_usb("/dev/ttyACM0", "2341:0043:A"),
-            Found::fake_usb("/dev/ttyACM1", "2341:0043:B"),
-            Found::fake_usb("/dev/ttyACM3", "239a:80f4:C@1-2/2"),
-            Found::fake_usb("/dev/ttyACM2", "239a:80f4:C@1-2/0"),
-            Found::fake("/dev/ttyAMA0"),
+            PortInfo::fake_usb("/dev/ttyACM0", "2341:0043:A"),
+            PortInfo::fake_usb("/dev/ttyACM1", "2341:0043:B"),
+            PortInfo::fake_usb("/dev/ttyACM3", "239a:80f4:C@1-2/2"),
+            PortInfo::fake_usb("/dev/ttyACM2", "239a:80f4:C@1-2/0"),
+            PortInfo::fake("/dev/ttyAMA0"),
         ];
         check_choice("usb:2341:0043:B", &ports, "/dev/ttyACM1");
         check_choice("usb:239A:80F4", &ports, "/dev/ttyACM2");
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_absent(spec: &str, ports: &[Found], expected: &str) {
+    fn check_absent(spec: &str, ports: &[PortInfo], expected: &str) {
         let chosen = choose(&spec.parse().unwrap(), ports);
         assert_eq!(chosen, Err(Undecided::Absent(expected.into())));
     }
@@ -401,8 +401,8 @@ mod tests {
     #[test]
     fn an_absent_port_names_those_that_are_here() {
         let ports = [
-            Found::fake_usb("/dev/ttyACM0", UNO),
-            Found::fake("/dev/ttyAMA0"),
+            PortInfo::fake_usb("/dev/ttyACM0", UNO),
+            PortInfo::fake("/dev/ttyAMA0"),
         ];
         check_absent(
             "/dev/ttyACM1",
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_several(spec: &str, ports: &[Found], expected: &str) {
+    fn check_several(spec: &str, ports: &[PortInfo], expected: &str) {
         let chosen = choose(&spec.parse().unwrap(), ports);
         assert_eq!(chosen, Err(Undecided::Several(expected.into())));
     }
@@ -441,8 +441,8 @@ mod tests {
     #[test]
     fn of_several_boards_each_is_listed_with_what_to_type() {
         let mut twins = [
-            Found::fake_usb("/dev/ttyUSB0", "0403:6001:X@1-1/0"),
-            Found::fake_usb("/dev/ttyUSB1", "0403:6001:X@1-2/0"),
+            PortInfo::fake_usb("/dev/ttyUSB0", "0403:6001:X@1-1/0"),
+            PortInfo::fake_usb("/dev/ttyUSB1", "0403:6001:X@1-2/0"),
         ];
         twins[0].aliases = vec![
             "/dev/serial/by-id/x".into(),
@@ -455,9 +455,9 @@ mod tests {
              (FTDI USB serial, /dev/ttyUSB0), --port /dev/ttyUSB1 (FTDI USB serial)",
         );
         let boards = [
-            Found::fake_usb("COM3", "2341:0043:A"),
-            Found::fake_usb("COM4", "2341:0043:$(reboot)"),
-            Found::fake_usb("COM5", "1a86:7523"),
+            PortInfo::fake_usb("COM3", "2341:0043:A"),
+            PortInfo::fake_usb("COM4", "2341:0043:$(reboot)"),
+            PortInfo::fake_usb("COM5", "1a86:7523"),
         ];
         check_several(
             "auto",
@@ -470,10 +470,10 @@ mod tests {
     #[test]
     fn twins_of_two_ports_each_are_two_boards() {
         let ports = [
-            Found::fake_usb("COM3", "239a:80f4/0"),
-            Found::fake_usb("COM4", "239a:80f4/2"),
-            Found::fake_usb("COM5", "239a:80f4/0"),
-            Found::fake_usb("COM6", "239a:80f4/2"),
+            PortInfo::fake_usb("COM3", "239a:80f4/0"),
+            PortInfo::fake_usb("COM4", "239a:80f4/2"),
+            PortInfo::fake_usb("COM5", "239a:80f4/0"),
+            PortInfo::fake_usb("COM6", "239a:80f4/2"),
         ];
         let paths: Vec<_> = boards(&ports).iter().map(|port| &port.path).collect();
         assert_eq!(paths, ["COM3", "COM5"]);

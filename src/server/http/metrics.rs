@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::hub::{Hub, STEPS, State};
+use crate::hub::{BUCKETS, Hub, State};
 use crate::server::Port;
 
 /// One figure of each port.
@@ -138,14 +138,14 @@ fn delays<'a>(text: &mut String, ports: impl Iterator<Item = &'a Port>) -> fmt::
     } in ports
     {
         let totals = hub.delays.totals();
-        for (end, total) in STEPS.iter().zip(totals) {
+        for (end, total) in BUCKETS.iter().zip(totals) {
             let end = *end as f64 / 1e6;
             writeln!(
                 text,
                 "serial_ws_{name}_bucket{{port=\"{port}\",le=\"{end}\"}} {total}"
             )?;
         }
-        let (all, sum) = (totals[STEPS.len()], hub.delays.sum().as_secs_f64());
+        let (all, sum) = (totals[BUCKETS.len()], hub.delays.sum().as_secs_f64());
         writeln!(
             text,
             "serial_ws_{name}_bucket{{port=\"{port}\",le=\"+Inf\"}} {all}"

@@ -6,7 +6,7 @@ use crate::hub::{Start, Unit};
 use crate::server::access::Purpose;
 use crate::settings::Settings;
 use crate::terminal::shown;
-use crate::view::{Ending, View};
+use crate::view::{LineEnding, View};
 
 /// The prefix of our subprotocols, as in `serial-ws.lines`.
 const SUBPROTOCOL: &str = "serial-ws.";
@@ -54,7 +54,7 @@ pub struct Wishes {
     /// The time between two messages, if it wants only the newest frame.
     pub latest: Option<Duration>,
     /// The ending that is added to its text messages.
-    pub append: Ending,
+    pub append: LineEnding,
 }
 
 /// A mistake of a client that is permitted to connect; it is told by a Close frame.

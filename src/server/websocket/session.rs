@@ -18,7 +18,7 @@ use super::keepalive::Pulse;
 use super::params::Wishes;
 use super::send_queue::{Io, Outbox, turn};
 use super::wake_flag::Bell;
-use crate::hub::{Action, Event, Lane, Outcome, Position, Subscription, Taken};
+use crate::hub::{Action, Event, Outcome, Position, RequestSender, Subscription, Taken};
 use crate::server::Port;
 use crate::server::access::Rights;
 use crate::server::access::consent::Operator;
@@ -35,7 +35,7 @@ pub struct Session<S> {
     subscription: Subscription,
     /// What was taken from the hub a moment ago; kept for its memory only.
     taken: Vec<Taken>,
-    lane: Lane,
+    lane: RequestSender,
     /// The port says here how each request ended: in the order of asking, but for those that do
     /// not wait their turn.
     replies: mpsc::Receiver<(u64, Outcome)>,
@@ -331,7 +331,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 }
 
 /// Waits until the lane has room for the request that is held; for ever if there is none.
-async fn room(lane: &Lane, held: Option<&Action>) -> OwnedSemaphorePermit {
+async fn room(lane: &RequestSender, held: Option<&Action>) -> OwnedSemaphorePermit {
     match held {
         Some(action) => lane.room_for(action).await,
         None => std::future::pending().await,
@@ -358,7 +358,7 @@ mod tests {
     use super::*;
     use crate::cli::Cli;
     use crate::config::Config;
-    use crate::hub::{Hub, MOST_WAITING, State, Status};
+    use crate::hub::{Hub, MAX_WAITING, State, Status};
     use crate::server::access::Answers;
     use crate::server::websocket::params;
 
@@ -377,7 +377,7 @@ mod tests {
             settings,
             hub,
         });
-        let outbox = Outbox::new(socket, &[], MOST_WAITING);
+        let outbox = Outbox::new(socket, &[], MAX_WAITING);
         let ws = WebSocketStream::from_raw_socket(outbox, Role::Server, None).await;
         let (operator, rights) = (Operator::new(Answers::new(), None), Rights::ReadWrite);
         let mut session = Session::new(
@@ -387,9 +387,9 @@ mod tests {
             rights,
             wishes,
             subscription,
-            MOST_WAITING,
+            MAX_WAITING,
         );
-        let write = Action::Write(Bytes::from(vec![0; MOST_WAITING]));
+        let write = Action::Write(Bytes::from(vec![0; MAX_WAITING]));
         session.lane.offer(write.clone()).unwrap();
         session.held = Some(write);
         session

@@ -243,7 +243,7 @@ impl App {
             run: &self.run,
             seq: line,
             offset,
-            port: view::PortInfo {
+            port: view::ConnectedPort {
                 name: &port.name,
                 device: status.device.as_deref(),
                 settings: &settings.to_json(),

@@ -9,7 +9,7 @@ use crate::platform;
 
 /// A serial port of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct PortInfo {
     /// What to open: `/dev/ttyACM0`, `COM3`.
     pub path: String,
     /// What it is attached by.
@@ -56,7 +56,7 @@ pub struct Usb {
 /// # Errors
 ///
 /// When the system cannot list ports at all; having none is no error.
-pub fn ports() -> Result<Vec<Found>> {
+pub fn ports() -> Result<Vec<PortInfo>> {
     if let Some(reason) = platform::cannot_list() {
         bail!("cannot list serial ports: {reason}");
     }
@@ -66,7 +66,7 @@ pub fn ports() -> Result<Vec<Found>> {
     Ok(ports)
 }
 
-impl Found {
+impl PortInfo {
     /// What the board is called: a known board's name, else what it says of itself.
     pub fn board(&self) -> Option<String> {
         let usb = self.usb()?;
@@ -135,7 +135,7 @@ fn is_typeable(serial: &str) -> bool {
     serial.chars().all(is_plain) && serial.len() <= 64
 }
 
-fn found(port: SerialPortInfo) -> Found {
+fn found(port: SerialPortInfo) -> PortInfo {
     let path = port.port_name;
     let kind = match port.port_type {
         SerialPortType::UsbPort(info) => Kind::Usb(usb(info, &path)),
@@ -144,7 +144,7 @@ fn found(port: SerialPortInfo) -> Found {
         SerialPortType::Unknown => Kind::Other,
     };
     let aliases = platform::aliases(&path);
-    Found {
+    PortInfo {
         path,
         kind,
         aliases,
@@ -182,7 +182,7 @@ fn without_port_name(product: String, path: &str) -> String {
     }
 }
 
-fn order(found: &Found) -> (bool, Vec<Piece>) {
+fn order(found: &PortInfo) -> (bool, Vec<Piece>) {
     (found.usb().is_none(), pieces(&found.path))
 }
 
@@ -208,10 +208,10 @@ fn pieces(path: &str) -> Vec<Piece> {
 }
 
 #[cfg(test)]
-impl Found {
+impl PortInfo {
     /// A port that is not USB, for tests.
-    pub(crate) fn fake(path: &str) -> Found {
-        Found {
+    pub(crate) fn fake(path: &str) -> PortInfo {
+        PortInfo {
             path: path.into(),
             kind: Kind::Other,
             aliases: Vec::new(),
@@ -220,7 +220,7 @@ impl Found {
 
     /// A USB port, for tests; `spec` is `2341:0043:SERIAL@LOCATION/INTERFACE`, from the serial
     /// number on as far as there is any.
-    pub(crate) fn fake_usb(path: &str, spec: &str) -> Found {
+    pub(crate) fn fake_usb(path: &str, spec: &str) -> PortInfo {
         let (spec, interface) = spec
             .split_once('/')
             .map_or((spec, None), |(s, i)| (s, Some(i)));
@@ -239,9 +239,9 @@ impl Found {
             interface: interface.map(|number| number.parse().unwrap()),
             location: location.map(str::to_owned),
         };
-        Found {
+        PortInfo {
             kind: Kind::Usb(usb),
-            ..Found::fake(path)
+            ..PortInfo::fake(path)
         }
     }
 }
@@ -253,9 +253,9 @@ mod tests {
     #[test]
     fn usb_comes_first_and_numbers_count() {
         let mut ports = [
-            Found::fake("COM1"),
-            Found::fake_usb("COM12", "2341:0043"),
-            Found::fake_usb("COM2", "2341:0043"),
+            PortInfo::fake("COM1"),
+            PortInfo::fake_usb("COM12", "2341:0043"),
+            PortInfo::fake_usb("COM2", "2341:0043"),
         ];
         ports.sort_by_cached_key(order);
         let paths: Vec<_> = ports.iter().map(|port| port.path.as_str()).collect();
@@ -264,7 +264,7 @@ mod tests {
 
     #[track_caller]
     fn check_spec(spec: &str, expected: &str) {
-        let found = Found::fake_usb("COM3", spec);
+        let found = PortInfo::fake_usb("COM3", spec);
         assert_eq!(found.usb_spec().as_deref(), Some(expected));
     }
 
@@ -279,17 +279,17 @@ mod tests {
 
     #[test]
     fn a_board_is_known_by_its_numbers_or_its_own_words() {
-        let uno = Found::fake_usb("COM3", "2341:0043");
+        let uno = PortInfo::fake_usb("COM3", "2341:0043");
         assert_eq!(uno.board().as_deref(), Some("Arduino Uno"));
         assert_eq!(uno.is_native_usb(), Some(false));
-        let mut other = Found::fake_usb("COM3", "10c4:ea60");
+        let mut other = PortInfo::fake_usb("COM3", "10c4:ea60");
         assert_eq!(other.board().as_deref(), Some("CP210x USB serial"));
         if let Kind::Usb(usb) = &mut other.kind {
             usb.product = Some("Weather station".into());
         }
         assert_eq!(other.board().as_deref(), Some("Weather station"));
-        assert_eq!(Found::fake("COM1").board(), None);
-        assert_eq!(Found::fake("COM1").is_native_usb(), None);
+        assert_eq!(PortInfo::fake("COM1").board(), None);
+        assert_eq!(PortInfo::fake("COM1").is_native_usb(), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::slice;
 use std::time::{Duration, Instant};
 
-use super::enumerate::{self, Found};
+use super::enumerate::{self, PortInfo};
 use super::identity::{Identity, recognise};
 use super::open::{Failure, LIST};
 use crate::hub::{State, Status};
@@ -20,7 +20,7 @@ pub struct Target {
     /// What the system calls it.
     pub path: String,
     /// What it is, where it is listed.
-    pub found: Option<Found>,
+    pub found: Option<PortInfo>,
     /// By what to know it again, where it is listed.
     pub identity: Option<Identity>,
 }
@@ -87,7 +87,7 @@ pub fn find(
 }
 
 /// The listed port that is meant, if it is not for another one of ours.
-fn choose_free(spec: &Spec, ports: &[Found], others: &[Claim]) -> Result<Found, Failure> {
+fn choose_free(spec: &Spec, ports: &[PortInfo], others: &[Claim]) -> Result<PortInfo, Failure> {
     let (mut free, mut taken) = (Vec::new(), Vec::new());
     for port in ports {
         match owner(spec, &port.path, ports, others) {
@@ -112,8 +112,13 @@ fn choose_free(spec: &Spec, ports: &[Found], others: &[Claim]) -> Result<Found, 
 
 /// Which of our other ports has the device at `path`, waits for it, or tells more exactly than
 /// `spec` that it wants it.
-fn owner<'a>(spec: &Spec, path: &str, ports: &[Found], others: &'a [Claim]) -> Option<&'a Claim> {
-    let is_here = |port: &Found| platform::same_port(&port.path, path);
+fn owner<'a>(
+    spec: &Spec,
+    path: &str,
+    ports: &[PortInfo],
+    others: &'a [Claim],
+) -> Option<&'a Claim> {
+    let is_here = |port: &PortInfo| platform::same_port(&port.path, path);
     others.iter().find(|claim| {
         if let Some(held) = &claim.path {
             return platform::same_port(held, path);
@@ -131,7 +136,7 @@ fn owner<'a>(spec: &Spec, path: &str, ports: &[Found], others: &'a [Claim]) -> O
 }
 
 impl Target {
-    fn found(found: &Found, ports: &[Found]) -> Self {
+    fn found(found: &PortInfo, ports: &[PortInfo]) -> Self {
         Self {
             path: found.path.clone(),
             found: Some(found.clone()),
@@ -140,7 +145,7 @@ impl Target {
     }
 
     /// The port that the user named, whether or not it is listed.
-    fn named(path: &str, ports: &[Found]) -> Self {
+    fn named(path: &str, ports: &[PortInfo]) -> Self {
         match ports
             .iter()
             .find(|port| platform::same_port(&port.path, path))
@@ -169,9 +174,9 @@ mod tests {
     /// What `spec` gets while the ports `others`, named p0 and so on, have not opened theirs yet.
     #[track_caller]
     fn check(spec: &str, others: &[&str], here: &[(&str, &str)], expected: Result<&str, &str>) {
-        let ports: Vec<Found> = here
+        let ports: Vec<PortInfo> = here
             .iter()
-            .map(|(path, spec)| Found::fake_usb(path, spec))
+            .map(|(path, spec)| PortInfo::fake_usb(path, spec))
             .collect();
         let claim = |(number, spec): (usize, &&str)| Claim {
             port: format!("p{number}"),

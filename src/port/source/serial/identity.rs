@@ -1,6 +1,6 @@
 //! Knowing a board again after it was unplugged, under whatever name it comes back. Pure.
 
-use super::enumerate::{Found, Usb};
+use super::enumerate::{PortInfo, Usb};
 
 /// Serial numbers that a chip leaves its factory with, and that whole shelves of boards share.
 const FACTORY_SERIALS: [&str; 4] = ["0001", "0", "123456", "1234567890"];
@@ -18,7 +18,7 @@ pub struct Identity {
 
 impl Identity {
     /// The identity of a port among all that are listed with it.
-    pub fn of(found: &Found, ports: &[Found]) -> Identity {
+    pub fn of(found: &PortInfo, ports: &[PortInfo]) -> Identity {
         let usb = found.usb().cloned();
         let is_unique = usb.as_ref().is_some_and(|usb| {
             let twins = candidates(usb, ports).filter(|(_, other)| other.is_equal_board(usb));
@@ -41,12 +41,12 @@ impl Identity {
 /// another product number may be the same, in its bootloader or with new firmware.
 pub fn recognise<'a>(
     identity: &Identity,
-    ports: &'a [Found],
+    ports: &'a [PortInfo],
     taken: &[String],
-) -> Option<&'a Found> {
-    let is_free = |port: &&Found| !taken.iter().any(|name| port.is_called(name));
+) -> Option<&'a PortInfo> {
+    let is_free = |port: &&PortInfo| !taken.iter().any(|name| port.is_called(name));
     let Some(usb) = &identity.usb else {
-        let is_same = |port: &&Found| port.usb().is_none() && port.is_called(&identity.path);
+        let is_same = |port: &&PortInfo| port.usb().is_none() && port.is_called(&identity.path);
         return ports.iter().find(is_same).filter(is_free);
     };
     let equal: Vec<_> = candidates(usb, ports)
@@ -72,7 +72,10 @@ pub fn recognise<'a>(
 }
 
 /// The USB ports that are the same function of their device.
-fn candidates<'a>(usb: &Usb, ports: &'a [Found]) -> impl Iterator<Item = (&'a Found, &'a Usb)> {
+fn candidates<'a>(
+    usb: &Usb,
+    ports: &'a [PortInfo],
+) -> impl Iterator<Item = (&'a PortInfo, &'a Usb)> {
     ports
         .iter()
         .filter(|port| !port.is_ghost())
@@ -111,9 +114,9 @@ mod tests {
         taken: &[&str],
         expected: Option<&str>,
     ) {
-        let found = |list: &[(&str, &str)]| -> Vec<Found> {
+        let found = |list: &[(&str, &str)]| -> Vec<PortInfo> {
             list.iter()
-                .map(|(path, spec)| Found::fake_usb(path, spec))
+                .map(|(path, spec)| PortInfo::fake_usb(path, spec))
                 .collect()
         };
         let (then, now) = (found(then), found(now));
@@ -226,11 +229,11 @@ mod tests {
 
     #[test]
     fn a_port_that_is_not_usb_is_its_path() {
-        let port = Found::fake("/dev/ttyAMA0");
+        let port = PortInfo::fake("/dev/ttyAMA0");
         let identity = Identity::of(&port, std::slice::from_ref(&port));
-        let usb = Found::fake_usb("/dev/ttyAMA0", "2341:0043");
+        let usb = PortInfo::fake_usb("/dev/ttyAMA0", "2341:0043");
         assert_eq!(recognise(&identity, &[usb], &[]), None);
-        let ports = [Found::fake("/dev/ttyAMA1"), port.clone()];
+        let ports = [PortInfo::fake("/dev/ttyAMA1"), port.clone()];
         assert_eq!(recognise(&identity, &ports, &[]), Some(&port));
         assert_eq!(recognise(&identity, &ports, &["/dev/ttyAMA0".into()]), None);
     }

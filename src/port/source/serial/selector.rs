@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio_serial::SerialStream;
 
-use super::enumerate::Found;
+use super::enumerate::PortInfo;
 use super::find::{Target, find};
 use super::identity::Identity;
 use super::open::{Failure, open};
@@ -14,7 +14,7 @@ use crate::port::config::PortConfig;
 use crate::port::device::Device;
 use crate::port::source::sim;
 use crate::port::source::spec::Spec;
-use crate::port::{Held, with_held};
+use crate::port::{Claims, with_claims};
 use crate::settings::Settings;
 use crate::terminal::shown;
 
@@ -58,7 +58,7 @@ pub struct Wanted {
     settings: Settings,
     /// The name of the port, by which its claim is known among all.
     port: String,
-    held: Held,
+    held: Claims,
     /// The device that was open last, and since when it has not been.
     last: Option<(Identity, Instant)>,
     /// Whether the device has gone, or was looked for and not there, so that it starts anew when
@@ -71,7 +71,7 @@ pub struct Wanted {
 
 impl Wanted {
     /// Nothing is known yet but what the user typed.
-    pub fn new(config: &PortConfig, held: Held) -> Self {
+    pub fn new(config: &PortConfig, held: Claims) -> Self {
         let (spec, settings) = (config.spec.clone(), config.settings);
         Self {
             spec,
@@ -106,7 +106,7 @@ impl Wanted {
             Spec::Path(_) | Spec::Usb { .. } | Spec::Auto => {}
         }
         let (spec, settings, last) = (self.spec.clone(), self.settings, self.last.clone());
-        let others = with_held(&self.held, |held| {
+        let others = with_claims(&self.held, |held| {
             let others = held.iter().filter(|claim| claim.port != self.port);
             others.cloned().collect::<Vec<_>>()
         });
@@ -138,12 +138,12 @@ impl Wanted {
         self.claim(Some(target.path.clone()), target.identity.clone());
         let starts_whole = std::mem::take(&mut self.was_absent);
         let found = target.found.as_ref();
-        let restarts = found.and_then(Found::is_native_usb) == Some(false);
+        let restarts = found.and_then(PortInfo::is_native_usb) == Some(false);
         let settle = if restarts { BOOTLOADER } else { Duration::ZERO };
         let info = DeviceInfo {
             path: target.path.clone(),
-            board: found.and_then(Found::board).map(|board| shown(&board)),
-            usb: found.and_then(Found::usb_spec),
+            board: found.and_then(PortInfo::board).map(|board| shown(&board)),
+            usb: found.and_then(PortInfo::usb_spec),
             low_latency: self.settings.low_latency && platform::set_low_latency(&device),
         };
         self.last = target.identity.map(|identity| (identity, Instant::now()));
@@ -187,7 +187,7 @@ impl Wanted {
 
     /// Says what this port has open, and which device it holds or waits for.
     fn claim(&self, path: Option<String>, identity: Option<Identity>) {
-        with_held(&self.held, |held| {
+        with_claims(&self.held, |held| {
             if let Some(claim) = held.iter_mut().find(|claim| claim.port == self.port) {
                 (claim.path, claim.identity) = (path, identity);
             }
