@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
+use serial_ws::Framer;
 use serial_ws::hub::{Hub, Kind, Limits, Start, State, Status, Subscription, Timestamp, Unit};
-use serial_ws::port::framing::lines::Framer;
 use serial_ws::view::{Part, View};
 
 /// The default of `--max-line`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Reads a time such as `500ms`, `2s`, `1.5m`, `1h` or `10`, a number without a unit being seconds.
 ///
 /// The error names what was typed and says how a time is written.
-pub fn parse(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let split = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
         .unwrap_or(text.len());

@@ -5,12 +5,12 @@ use std::str::FromStr;
 
 /// The SHA-256 of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fingerprint([u8; 32]);
+pub(crate) struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
     /// That of a certificate in its binary form.
     #[cfg(feature = "tls")]
-    pub fn of(certificate: &[u8]) -> Self {
+    pub(crate) fn of(certificate: &[u8]) -> Self {
         let digest = ring::digest::digest(&ring::digest::SHA256, certificate);
         let bytes = digest.as_ref().try_into();
         Self(bytes.expect("SHA-256 has 32 bytes"))

@@ -10,28 +10,38 @@
 //! sessions in one order; a [`view`] says what a client sees of it. The [`port`] below the hub and
 //! the [`server`] above it know nothing of each other.
 
-pub mod cli;
-pub mod commands;
-pub mod config;
-pub mod duration;
-pub mod fingerprint;
+#![warn(unreachable_pub)]
+
+mod cli;
+mod commands;
+mod config;
+mod duration;
+mod fingerprint;
 pub mod hub;
-pub mod log;
-pub mod platform;
-pub mod port;
-pub mod server;
-pub mod settings;
-pub mod terminal;
+mod log;
+mod platform;
+mod port;
+mod server;
+mod settings;
+mod terminal;
 pub mod view;
+
+pub use cli::main;
+
+use std::sync::Arc;
 
 use anyhow::Result;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use config::Config;
+pub use config::Config;
+pub use port::Closed;
+pub use port::framing::lines::Framer;
+
 use hub::{Hub, State, Status};
-use port::{Claims, Closed};
-use server::{Port, Server};
+use port::Claims;
+use server::Port;
+pub use server::Server;
 
 /// Why --open opens nothing where all need a token.
 const LEFT_TO_YOU: &str = "--open leaves the browser to you: others on this computer could read the \
@@ -43,19 +53,8 @@ const LEFT_TO_YOU: &str = "--open leaves the browser to you: others on this comp
 /// # Errors
 /// When an address cannot be listened on, or a port can never be opened.
 pub async fn serve(config: Config, stop: CancellationToken) -> Result<Closed> {
-    let status = || Status::new(State::Waiting, "not open yet");
-    let hubs: Vec<_> = config
-        .ports
-        .iter()
-        .map(|_| Hub::new(config.limits, status()))
-        .collect();
-    let shared = config.ports.iter().zip(&hubs).map(|(port, hub)| Port {
-        name: port.name.clone(),
-        settings: port.settings,
-        hub: hub.clone(),
-    });
     let open = config.server.open;
-    let server = Server::bind(config.server, shared.collect(), stop.clone())?;
+    let (server, hubs) = bind(&config, stop.clone())?;
     server.announce();
     platform::tell_service_manager("READY=1");
     match server.page() {
@@ -84,6 +83,27 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<Closed> {
         }
     }
     outcome
+}
+
+/// The server of `config`, which listens but does not serve yet, with a hub for each port, in
+/// order. No port is opened.
+///
+/// # Errors
+/// When an address cannot be listened on.
+pub fn bind(config: &Config, stop: CancellationToken) -> Result<(Server, Vec<Arc<Hub>>)> {
+    let status = || Status::new(State::Waiting, "not open yet");
+    let hubs: Vec<_> = config
+        .ports
+        .iter()
+        .map(|_| Hub::new(config.limits, status()))
+        .collect();
+    let shared = config.ports.iter().zip(&hubs).map(|(port, hub)| Port {
+        name: port.name.clone(),
+        settings: port.settings,
+        hub: Arc::clone(hub),
+    });
+    let server = Server::bind(config.server.clone(), shared.collect(), stop)?;
+    Ok((server, hubs))
 }
 
 /// Opens a page in the browser, on a thread of its own, since the program for that may stay.

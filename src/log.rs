@@ -34,10 +34,10 @@ enum Entry {
 
 /// Standard error, for what a running bridge tells: writing to it never waits.
 #[derive(Clone, Copy, Debug)]
-pub struct Stderr;
+pub(crate) struct Stderr;
 
 /// Starts logging.
-pub fn start(args: LogArgs) {
+pub(crate) fn start(args: LogArgs) {
     let (queue, entries) = sync_channel(WAITING);
     let writer = thread::Builder::new().name("log".to_owned());
     // Without a thread the log is written all the same.
@@ -66,7 +66,7 @@ pub fn start(args: LogArgs) {
 }
 
 /// Waits until what was told is written, as long as somebody takes it.
-pub fn flush() {
+pub(crate) fn flush() {
     let (written, is_written) = sync_channel(1);
     let queue = QUEUE.get();
     // A full queue means that nobody takes anything.

@@ -9,46 +9,46 @@ use crate::view::{LineEnding, View};
 
 /// How to open and show a port.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Baud.
-    pub baud: u32,
+    pub(crate) baud: u32,
     /// 5 to 8.
-    pub data_bits: u8,
+    pub(crate) data_bits: u8,
     /// Parity of each character.
-    pub parity: Parity,
+    pub(crate) parity: Parity,
     /// 1 or 2.
-    pub stop_bits: u8,
+    pub(crate) stop_bits: u8,
     /// How the two sides keep each other from sending too much.
-    pub flow_control: FlowControl,
+    pub(crate) flow_control: FlowControl,
     /// Data Terminal Ready after opening.
-    pub dtr: ModemLine,
+    pub(crate) dtr: ModemLine,
     /// Request To Send after opening.
-    pub rts: ModemLine,
+    pub(crate) rts: ModemLine,
     /// Whether to let boards run on when the port is closed and opened again.
-    pub no_reset: bool,
+    pub(crate) no_reset: bool,
     /// Whether the driver should hand over at once what it receives.
-    pub low_latency: bool,
+    pub(crate) low_latency: bool,
     /// How long to hold writes after opening; by the kind of device where absent.
-    pub settle: Option<Duration>,
+    pub(crate) settle: Option<Duration>,
     /// The view of a client that asks for none.
-    pub view: View,
+    pub(crate) view: View,
     /// The ending that is added to text messages that lack one.
-    pub append: LineEnding,
+    pub(crate) append: LineEnding,
     /// Bytes of a line beyond which it comes in pieces.
-    pub max_line: usize,
+    pub(crate) max_line: usize,
     /// Whether clients may not write.
-    pub read_only: bool,
+    pub(crate) read_only: bool,
 }
 
 impl Settings {
     /// Bits that one byte takes on the wire, with its start, parity and stop bits.
-    pub fn bits_per_byte(&self) -> u32 {
+    pub(crate) fn bits_per_byte(&self) -> u32 {
         let parity = u32::from(self.parity != Parity::None);
         1 + u32::from(self.data_bits) + parity + u32::from(self.stop_bits)
     }
 
     /// The settings as clients are shown them.
-    pub fn to_json(self) -> Value {
+    pub(crate) fn to_json(self) -> Value {
         let name = |value: &dyn std::fmt::Debug| format!("{value:?}").to_lowercase();
         json!({
             "baud": self.baud,
@@ -66,7 +66,7 @@ impl Settings {
 
 /// Parity bit of each character.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Parity {
+pub(crate) enum Parity {
     /// No parity bit
     #[default]
     None,
@@ -78,7 +78,7 @@ pub enum Parity {
 
 /// How the two sides keep each other from sending too much.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum FlowControl {
+pub(crate) enum FlowControl {
     /// They do not
     #[default]
     None,
@@ -90,7 +90,7 @@ pub enum FlowControl {
 
 /// What to do with a modem line after opening.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum ModemLine {
+pub(crate) enum ModemLine {
     /// Assert it
     #[default]
     On,

@@ -16,13 +16,13 @@ const LONGEST_SENTENCE: usize = 240;
 /// The text with its control characters escaped, at most 120 characters of it, for a terminal or
 /// a log. What it hides from a terminal: escape sequences of both kinds (ESC and C1), line
 /// breaks, and marks that reverse the direction of the text around them.
-pub fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     cut(text, LONGEST)
 }
 
 /// The first line of what a bridge says, which may be a sentence with advice: at most 240
 /// characters of it, safe in the same way.
-pub fn excerpt(text: &str) -> String {
+pub(crate) fn excerpt(text: &str) -> String {
     let line = text.trim_start().lines().next().unwrap_or_default();
     cut(line.trim_end(), LONGEST_SENTENCE)
 }
@@ -48,7 +48,7 @@ fn cut(text: &str, mut room: usize) -> String {
 }
 
 /// JSON that means the same and is safe to show: what `shown` would hide is written as `\u….`.
-pub fn shown_json(json: &str) -> String {
+pub(crate) fn shown_json(json: &str) -> String {
     let mut result = String::with_capacity(json.len());
     for character in json.chars() {
         // Between strings JSON has line breaks, inside of them it has none.
@@ -75,7 +75,7 @@ fn is_unsafe(character: char) -> bool {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn print(out: &mut dyn Write, result: impl AsRef<[u8]>) -> Result<()> {
+pub(crate) fn print(out: &mut dyn Write, result: impl AsRef<[u8]>) -> Result<()> {
     match out.write_all(result.as_ref()).and_then(|()| out.flush()) {
         Err(error) if platform::is_reader_gone(&error) => Ok(()),
         written => written.context("cannot write the output"),

@@ -10,12 +10,10 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use clap::Parser;
-use serial_ws::cli::Cli;
-use serial_ws::config::Config;
+use serial_ws::Config;
+use serial_ws::Framer;
+use serial_ws::Server;
 use serial_ws::hub::{Action, Hub, Kind, Lease, Limits, Start, State, Status, Timestamp, Unit};
-use serial_ws::port::framing::lines::Framer;
-use serial_ws::server::{Port, Server, Token};
 use serial_ws::view::{Input, LineEnding, View};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Message;
@@ -340,26 +338,24 @@ impl Doors {
         let mut time = tokio::runtime::Builder::new_current_thread();
         let time = time.enable_all().start_paused(true).build();
         let time = time.expect("the system has a clock");
-        let [open, guarded] = [None, Some(Token::new(TOKEN))].map(|token| {
+        let file = std::env::temp_dir().join(format!("serial-ws-laws-{}", std::process::id()));
+        std::fs::write(&file, TOKEN).expect("there is a folder for files of this kind");
+        let guard = format!("--token={}", file.display());
+        let servers = [None, Some(guard)].map(|token| {
             let arguments = [
                 "serial-ws",
                 "--port=a=sim",
                 "--listen=127.0.0.1:0",
                 "--read-only",
             ];
-            let arguments = Cli::try_parse_from(arguments).expect("these are arguments");
-            let mut config = Config::new(&arguments.bridge).expect("they mean something");
-            config.server.token = token;
-            let ports = config.ports.into_iter().map(|port| Port {
-                name: port.name,
-                settings: port.settings,
-                hub: hub(),
-            });
-            let ports = ports.collect();
-            let bound =
-                time.block_on(async { Server::bind(config.server, ports, Default::default()) });
-            bound.expect("there is an address to listen on")
+            let arguments = arguments.into_iter().chain(token.as_deref());
+            let config = Config::from_args(arguments).expect("they mean something");
+            let bound = time.block_on(async { serial_ws::bind(&config, Default::default()) });
+            bound.expect("there is an address to listen on").0
         });
+        // It has been read.
+        let _ = std::fs::remove_file(file);
+        let [open, guarded] = servers;
         Self {
             time,
             open,

@@ -6,9 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
-use clap::Parser;
-use serial_ws::cli::Cli;
-use serial_ws::config::Config;
+use serial_ws::Config;
 use tokio_util::sync::CancellationToken;
 
 use crate::device::Device;
@@ -47,8 +45,8 @@ unsafe impl GlobalAlloc for Counting {
 /// allocations so far.
 pub fn run(arguments: &[String]) -> Result<()> {
     let name = std::iter::once("serial-ws");
-    let cli = Cli::try_parse_from(name.chain(arguments.iter().map(String::as_str)))?;
-    let config = Config::new(&cli.bridge).context("these arguments are right")?;
+    let arguments = name.chain(arguments.iter().map(String::as_str));
+    let config = Config::from_args(arguments).context("these arguments are right")?;
     std::thread::spawn(|| {
         for _ in std::io::stdin().lines() {
             println!("{}", COUNTING.0.load(Ordering::Relaxed));

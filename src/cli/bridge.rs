@@ -16,11 +16,11 @@ use crate::settings::{FlowControl, ModemLine, Parity};
 use crate::view::{LineEnding, View};
 
 /// The TCP port that is listened on unless another one is named.
-pub const DEFAULT_TCP_PORT: u16 = 8080;
+pub(crate) const DEFAULT_TCP_PORT: u16 = 8080;
 
 /// How to run the bridge.
 #[derive(Debug, Args)]
-pub struct BridgeArgs {
+pub(crate) struct BridgeArgs {
     /// Serial port to share: [NAME=]SPEC[,SETTING...]; may be given several times
     ///
     /// SPEC is a path (/dev/ttyACM0, COM3), usb:VID:PID[:SERIAL] in hex, auto for the only USB
@@ -36,11 +36,11 @@ pub struct BridgeArgs {
         hide_env_values = true
     )]
     #[arg(default_value = "auto", action = ArgAction::Append)]
-    pub ports: Vec<String>,
+    pub(crate) ports: Vec<String>,
 
     /// Exit with an error instead of waiting when a port cannot be opened
     #[arg(long)]
-    pub no_wait: bool,
+    pub(crate) no_wait: bool,
 
     /// File with settings [default: config.toml in the folder for configuration, if it is there]
     ///
@@ -52,93 +52,93 @@ pub struct BridgeArgs {
         env = "SERIAL_WS_CONFIG",
         hide_env_values = true
     )]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
 
     /// Part of that file to use: [profile.NAME]
     #[arg(long, value_name = "NAME")]
-    pub profile: Option<String>,
+    pub(crate) profile: Option<String>,
 
     /// Settings of the ports that do not say otherwise.
     #[command(flatten)]
-    pub settings: PortArgs,
+    pub(crate) settings: PortArgs,
 
     /// How to serve clients.
     #[command(flatten)]
-    pub serve: ServeArgs,
+    pub(crate) serve: ServeArgs,
 }
 
 /// How to serve clients.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Clients")]
-pub struct ServeArgs {
+pub(crate) struct ServeArgs {
     /// Address to listen on; may be given several times [default: 127.0.0.1:8080 and [::1]:8080]
     #[arg(short, long, value_name = "ADDR:PORT", value_parser = address)]
-    pub listen: Vec<SocketAddr>,
+    pub(crate) listen: Vec<SocketAddr>,
 
     /// Folder to serve at / instead of the built-in page, which stays at /_serial-ws/
     #[arg(long, value_name = "DIR")]
-    pub web: Option<PathBuf>,
+    pub(crate) web: Option<PathBuf>,
 
     /// Open the page in the browser
     #[arg(long)]
-    pub open: bool,
+    pub(crate) open: bool,
 
     /// Memory that is kept of each port for clients that join late, in bytes; 0 keeps none
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
-    pub history: usize,
+    pub(crate) history: usize,
 
     /// Time that a client may be behind before it skips ahead
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
-    pub max_behind: Duration,
+    pub(crate) max_behind: Duration,
 
     /// Number of clients that may be connected at once
     #[arg(long, value_name = "N", default_value_t = 256)]
-    pub max_clients: usize,
+    pub(crate) max_clients: usize,
 
     /// Size of the largest message that a client may send, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 65536)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
-    pub max_message: u64,
+    pub(crate) max_message: u64,
 
     /// Web site whose pages to admit, such as https://preview.p5js.org, or with ,read-only after
     /// it; may be given several times
     #[arg(long, value_name = "ORIGIN")]
-    pub allow_origin: Vec<String>,
+    pub(crate) allow_origin: Vec<String>,
 
     /// Name of this computer to answer to beside localhost; may be given several times
     #[arg(long, value_name = "NAME")]
-    pub allow_host: Vec<String>,
+    pub(crate) allow_host: Vec<String>,
 
     /// Let other computers connect that know a token; shows the address with it
     #[arg(long)]
-    pub lan: bool,
+    pub(crate) lan: bool,
 
     /// Let other computers read, and not write
     #[arg(long)]
-    pub lan_read_only: bool,
+    pub(crate) lan_read_only: bool,
 
     /// File with a token of your own, from 12 characters, that all must know: also programs and
     /// pages of this computer. SERIAL_WS_TOKEN gives the token itself
     #[arg(long, value_name = "FILE")]
-    pub token: Option<PathBuf>,
+    pub(crate) token: Option<PathBuf>,
 
     /// Encrypt connections from other computers, with a certificate that serial-ws makes itself
     /// and of which browsers warn
     #[arg(long, value_name = "KIND", conflicts_with_all = ["tls_cert", "tls_key"])]
-    pub tls: Option<Tls>,
+    pub(crate) tls: Option<Tls>,
 
     /// Certificate to encrypt connections from other computers with, in PEM format
     #[arg(long, value_name = "FILE", requires = "tls_key")]
-    pub tls_cert: Option<PathBuf>,
+    pub(crate) tls_cert: Option<PathBuf>,
 
     /// Key of the certificate
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    pub tls_key: Option<PathBuf>,
+    pub(crate) tls_key: Option<PathBuf>,
 }
 
 /// Where the certificate comes from, if not from a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Tls {
+pub(crate) enum Tls {
     /// Made by serial-ws, and kept
     SelfSigned,
 }
@@ -146,67 +146,67 @@ pub enum Tls {
 /// Settings of one port, or of all that do not say otherwise.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Port settings")]
-pub struct PortArgs {
+pub(crate) struct PortArgs {
     /// Rate in baud; any that the driver takes [default: 9600]
     #[arg(short, long, value_name = "N")]
-    pub baud: Option<u32>,
+    pub(crate) baud: Option<u32>,
 
     /// Send each line as a text message, to clients that ask for no view (the default)
     #[arg(long, group = "view")]
-    pub lines: bool,
+    pub(crate) lines: bool,
     /// Send the bytes exactly, as binary messages, to clients that ask for no view
     #[arg(long, group = "view")]
-    pub raw: bool,
+    pub(crate) raw: bool,
     /// Send the bytes as text, as they come, to clients that ask for no view
     #[arg(long, group = "view")]
-    pub text: bool,
+    pub(crate) text: bool,
 
     /// Data bits per character: 5 to 8 [default: 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(5..=8))]
-    pub data_bits: Option<u8>,
+    pub(crate) data_bits: Option<u8>,
     /// Parity [default: none]
     #[arg(long, value_name = "PARITY")]
-    pub parity: Option<Parity>,
+    pub(crate) parity: Option<Parity>,
     /// Stop bits: 1 or 2 [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=2))]
-    pub stop_bits: Option<u8>,
+    pub(crate) stop_bits: Option<u8>,
     /// Flow control [default: none]
     #[arg(long, value_name = "KIND")]
-    pub flow_control: Option<FlowControl>,
+    pub(crate) flow_control: Option<FlowControl>,
 
     /// Data Terminal Ready after opening [default: on]
     #[arg(long, value_name = "STATE")]
-    pub dtr: Option<ModemLine>,
+    pub(crate) dtr: Option<ModemLine>,
     /// Request To Send after opening [default: on]
     #[arg(long, value_name = "STATE")]
-    pub rts: Option<ModemLine>,
+    pub(crate) rts: Option<ModemLine>,
     /// Leave boards running when the port is opened: keep the modem lines asserted after closing.
     /// The first opening after plugging in restarts them all the same
     #[arg(long)]
-    pub no_reset: bool,
+    pub(crate) no_reset: bool,
     /// Leave USB adapters to gather what they receive for up to 16 ms (Linux)
     #[arg(long)]
-    pub no_low_latency: bool,
+    pub(crate) no_low_latency: bool,
     /// Milliseconds to hold what clients send after opening, until the board has spoken
     /// [default: 2000 for boards that restart when opened, else 0]
     #[arg(long, value_name = "MS")]
-    pub settle: Option<u64>,
+    pub(crate) settle: Option<u64>,
 
     /// Ending to add to text messages that lack one [default: none]
     #[arg(long, value_name = "ENDING")]
-    pub append: Option<LineEnding>,
+    pub(crate) append: Option<LineEnding>,
     /// Bytes of a line beyond which it is delivered in pieces [default: 16384]
     #[arg(long, value_name = "BYTES")]
     #[arg(value_parser = clap::value_parser!(u32).range(16..=1 << 20))]
-    pub max_line: Option<u32>,
+    pub(crate) max_line: Option<u32>,
     /// Refuse what clients send
     #[arg(long)]
-    pub read_only: bool,
+    pub(crate) read_only: bool,
 }
 
 impl PortArgs {
     /// The view of the flags, if one was given.
-    pub fn view(&self) -> Option<View> {
+    pub(crate) fn view(&self) -> Option<View> {
         let views = [
             (self.lines, View::Lines),
             (self.raw, View::Raw),

@@ -17,18 +17,18 @@ use crate::view::LineEnding;
 
 /// How to list ports.
 #[derive(Debug, Args)]
-pub struct ListArgs {
+pub(crate) struct ListArgs {
     /// Print a JSON array instead of a table
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Include ports with nothing behind them, Bluetooth, and twins of the same device
     #[arg(long)]
-    pub all: bool,
+    pub(crate) all: bool,
 }
 
 /// How to get into a running bridge.
 #[derive(Debug, Args)]
-pub struct AccessArgs {
+pub(crate) struct AccessArgs {
     /// Secret of a bridge that asks for one
     #[arg(
         long,
@@ -36,45 +36,45 @@ pub struct AccessArgs {
         env = "SERIAL_WS_TOKEN",
         hide_env_values = true
     )]
-    pub token: Option<String>,
+    pub(crate) token: Option<String>,
     /// SHA-256 fingerprint of the certificate of a bridge with --tls self-signed, for wss:// and
     /// https://
     #[arg(long, value_name = "SHA256", env = "SERIAL_WS_FINGERPRINT")]
     #[arg(hide_env_values = true)]
-    pub fingerprint: Option<Fingerprint>,
+    pub(crate) fingerprint: Option<Fingerprint>,
 }
 
 /// How to talk to a running bridge.
 #[derive(Debug, Args)]
-pub struct ConnectArgs {
+pub(crate) struct ConnectArgs {
     /// Address of the bridge or of one of its ports, such as ws://localhost:8080/ports/NAME
     #[arg(
         default_value = "ws://localhost:8080",
         env = "SERIAL_WS_URL",
         hide_env_values = true
     )]
-    pub url: String,
+    pub(crate) url: String,
     /// Ending that the bridge adds to each line sent
     #[arg(long, value_name = "ENDING")]
-    pub append: Option<LineEnding>,
+    pub(crate) append: Option<LineEnding>,
     /// Time to go on printing after the end of the input, such as 2s, or forever
     /// [default: 0; forever with --count]
     #[arg(long, value_name = "TIME", value_parser = connect::parse_wait)]
-    pub wait: Option<Duration>,
+    pub(crate) wait: Option<Duration>,
     /// Number of messages to print before ending
     #[arg(long, value_name = "N")]
-    pub count: Option<u64>,
+    pub(crate) count: Option<u64>,
     /// Exchange bytes exactly as they are, instead of lines
     #[arg(long)]
-    pub raw: bool,
+    pub(crate) raw: bool,
     /// How to get in.
     #[command(flatten)]
-    pub access: AccessArgs,
+    pub(crate) access: AccessArgs,
 }
 
 /// Which port of which bridge to lend.
 #[derive(Debug, Args)]
-pub struct LendArgs {
+pub(crate) struct LendArgs {
     /// Address of the running bridge
     #[arg(
         long,
@@ -83,76 +83,76 @@ pub struct LendArgs {
         env = "SERIAL_WS_URL",
         hide_env_values = true
     )]
-    pub url: String,
+    pub(crate) url: String,
     /// Name of the port [default: the first one]
     #[arg(long, value_name = "NAME", value_parser = port_name)]
-    pub port: Option<String>,
+    pub(crate) port: Option<String>,
     /// How to get in.
     #[command(flatten)]
-    pub access: AccessArgs,
+    pub(crate) access: AccessArgs,
 }
 
 /// For how long to lend which port.
 #[derive(Debug, Args)]
-pub struct ReleaseArgs {
+pub(crate) struct ReleaseArgs {
     /// Time after which the bridge takes the port back by itself
     #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
-    pub time: Duration,
+    pub(crate) time: Duration,
     /// Which port.
     #[command(flatten)]
-    pub lend: LendArgs,
+    pub(crate) lend: LendArgs,
 }
 
 /// What to run while which port is lent.
 #[derive(Debug, Args)]
-pub struct UploadArgs {
+pub(crate) struct UploadArgs {
     /// Which port.
     #[command(flatten)]
-    pub lend: LendArgs,
+    pub(crate) lend: LendArgs,
     /// Command to run, after two dashes, with its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
-    pub command: Vec<OsString>,
+    pub(crate) command: Vec<OsString>,
 }
 
 /// What to look at.
 #[derive(Debug, Args)]
-pub struct DoctorArgs {
+pub(crate) struct DoctorArgs {
     /// Address of a page that should connect, as the browser shows it
-    pub page: Option<String>,
+    pub(crate) page: Option<String>,
     /// How the bridge is run.
     #[command(flatten)]
-    pub bridge: BridgeArgs,
+    pub(crate) bridge: BridgeArgs,
 }
 
 /// Which manual page to print.
 #[derive(Debug, Args)]
-pub struct ManArgs {
+pub(crate) struct ManArgs {
     /// Command to print the page of [default: serial-ws itself]
     #[arg(value_name = "COMMAND")]
-    pub command: Vec<String>,
+    pub(crate) command: Vec<String>,
     /// Folder to write all pages to, instead of printing one
     #[arg(long, value_name = "DIR", conflicts_with = "command")]
-    pub dir: Option<PathBuf>,
+    pub(crate) dir: Option<PathBuf>,
 }
 
 /// For which shell.
 #[derive(Debug, Args)]
-pub struct CompletionsArgs {
+pub(crate) struct CompletionsArgs {
     /// The shell
-    pub shell: Shell,
+    pub(crate) shell: Shell,
 }
 
 /// What to do with the service.
 #[derive(Debug, Args)]
-pub struct ServiceArgs {
+pub(crate) struct ServiceArgs {
     /// What to do.
     #[command(subcommand)]
-    pub action: ServiceAction,
+    pub(crate) action: ServiceAction,
 }
 
 /// What to do with the service.
 #[derive(Debug, Subcommand)]
-pub enum ServiceAction {
+pub(crate) enum ServiceAction {
     /// Start the bridge now and whenever you log in, or with the computer
     ///
     /// Says each file that it writes and each command that it runs. With systemd only; on macOS and
@@ -171,24 +171,24 @@ Example:
 
 /// What is to be started, and for whom.
 #[derive(Debug, Args)]
-pub struct InstallArgs {
+pub(crate) struct InstallArgs {
     /// For whom.
     #[command(flatten)]
-    pub scope: ScopeArgs,
+    pub(crate) scope: ScopeArgs,
     /// Flags of the bridge, after two dashes
     #[arg(last = true)]
-    pub flags: Vec<OsString>,
+    pub(crate) flags: Vec<OsString>,
 }
 
 /// For whom it is started.
 #[derive(Args, Clone, Copy, Debug)]
-pub struct ScopeArgs {
+pub(crate) struct ScopeArgs {
     /// For the whole computer, from its start on, as a user with few rights; needs sudo
     #[arg(long)]
-    pub system: bool,
+    pub(crate) system: bool,
     /// Say what would be done, and do nothing
     #[arg(long)]
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
 }
 
 impl From<ListArgs> for list::Options {

@@ -2,14 +2,16 @@
 
 mod bridge;
 mod commands;
+mod dispatch;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-pub use bridge::{BridgeArgs, DEFAULT_TCP_PORT, PortArgs, ServeArgs, Tls};
-pub use commands::{
-    AccessArgs, CompletionsArgs, ConnectArgs, DoctorArgs, InstallArgs, LendArgs, ListArgs, ManArgs,
-    ReleaseArgs, ScopeArgs, ServiceAction, ServiceArgs, UploadArgs,
+pub(crate) use bridge::{BridgeArgs, DEFAULT_TCP_PORT, PortArgs, ServeArgs, Tls};
+pub(crate) use commands::{
+    CompletionsArgs, ConnectArgs, DoctorArgs, LendArgs, ListArgs, ManArgs, ReleaseArgs, ScopeArgs,
+    ServiceAction, ServiceArgs, UploadArgs,
 };
+pub use dispatch::main;
 
 /// Share a serial port with any number of web pages and programs over WebSocket
 ///
@@ -18,16 +20,16 @@ pub use commands::{
 /// ws://localhost:8080.
 #[derive(Debug, Parser)]
 #[command(version, bin_name = "serial-ws", args_conflicts_with_subcommands = true, after_help = EXAMPLES, max_term_width = 100)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to do instead of running the bridge.
     #[command(subcommand)]
-    pub command: Option<Command>,
+    pub(crate) command: Option<Command>,
     /// How to run the bridge.
     #[command(flatten)]
-    pub bridge: BridgeArgs,
+    pub(crate) bridge: BridgeArgs,
     /// How to log.
     #[command(flatten)]
-    pub log: LogArgs,
+    pub(crate) log: LogArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -44,7 +46,7 @@ Examples:
 
 /// What to do instead of running the bridge.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// List the serial ports of this computer, without opening any
     List(ListArgs),
     /// Print what a running bridge sends, and send it the lines that you type
@@ -97,21 +99,21 @@ Examples:
 /// How to log.
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Logging")]
-pub struct LogArgs {
+pub(crate) struct LogArgs {
     /// Log more; twice for everything
     #[arg(short, long, action = ArgAction::Count, global = true, conflicts_with = "quiet")]
-    pub verbose: u8,
+    pub(crate) verbose: u8,
     /// Log errors only
     #[arg(short, long, global = true)]
-    pub quiet: bool,
+    pub(crate) quiet: bool,
     /// Format of the log on standard error
     #[arg(long, value_name = "FORMAT", default_value = "text", global = true)]
-    pub log_format: LogFormat,
+    pub(crate) log_format: LogFormat,
 }
 
 /// Format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// For people
     Text,
     /// One JSON object per line

@@ -7,7 +7,7 @@ use clap_complete::Shell;
 use crate::cli::Cli;
 
 /// The script for a shell.
-pub fn script(shell: Shell) -> Vec<u8> {
+pub(crate) fn script(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "serial-ws", &mut script);
     script

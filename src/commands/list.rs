@@ -15,11 +15,11 @@ const HEADINGS: [&str; 6] = ["PORT", "BOARD", "USB", "SERIAL NUMBER", "MAKER", "
 
 /// What to list and how.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
+pub(crate) struct Options {
     /// An array of objects instead of a table.
-    pub json: bool,
+    pub(crate) json: bool,
     /// Also the entries with no hardware behind them.
-    pub all: bool,
+    pub(crate) all: bool,
 }
 
 /// Writes the list.
@@ -28,7 +28,7 @@ pub struct Options {
 ///
 /// When ports cannot be listed, or the output cannot be written; a reader that leaves early is no
 /// error.
-pub fn run(out: &mut dyn Write, options: Options) -> Result<()> {
+pub(crate) fn run(out: &mut dyn Write, options: Options) -> Result<()> {
     let mut ports = ports()?;
     if !options.all {
         ports.retain(|port| !port.is_ghost());
@@ -43,11 +43,6 @@ pub fn run(out: &mut dyn Write, options: Options) -> Result<()> {
         (false, false) => to_table(&ports),
     };
     print(out, text)
-}
-
-/// The facts about one port, as `--json` gives them.
-pub fn facts(port: &PortInfo) -> Value {
-    object(port, &State::of(port))
 }
 
 /// What can be known of a port's state without opening it.

@@ -18,7 +18,7 @@ const NO_DATE: &str = r#""""#;
 ///
 /// # Errors
 /// When there is no such command.
-pub fn page(words: &[String]) -> Result<Vec<u8>> {
+pub(crate) fn page(words: &[String]) -> Result<Vec<u8>> {
     let mut command = &all();
     for word in words {
         let names = || {
@@ -41,7 +41,7 @@ pub fn page(words: &[String]) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write_to(folder: &Path) -> Result<()> {
+pub(crate) fn write_to(folder: &Path) -> Result<()> {
     let shown = folder.display();
     fs::create_dir_all(folder)
         .and_then(|()| write_pages(&all(), folder))

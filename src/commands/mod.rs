@@ -1,10 +1,10 @@
 //! The commands beside sharing a port, each in a module of its own.
 
-pub mod client;
-pub mod completions;
-pub mod connect;
-pub mod doctor;
-pub mod lease;
-pub mod list;
-pub mod man;
-pub mod service;
+pub(crate) mod client;
+pub(crate) mod completions;
+pub(crate) mod connect;
+pub(crate) mod doctor;
+pub(crate) mod lease;
+pub(crate) mod list;
+pub(crate) mod man;
+pub(crate) mod service;

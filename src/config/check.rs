@@ -8,7 +8,7 @@ use super::{Config, names};
 use crate::cli::Cli;
 
 /// Finds the first value that is wrong by itself.
-pub fn each(said: &[Said]) -> Result<(), Mistake> {
+pub(crate) fn each(said: &[Said]) -> Result<(), Mistake> {
     if read(None).is_err() {
         // A variable is wrong, not the file: that will be said without it.
         return Ok(());
@@ -62,7 +62,7 @@ fn right(error: &Error, command: &Command) -> String {
 }
 
 /// What is wrong with flags of which each is right by itself.
-pub fn together(error: &Error, said: &[Said]) -> Mistake {
+pub(crate) fn together(error: &Error, said: &[Said]) -> Mistake {
     let named = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(name)) => name.as_str(),
         Some(ContextValue::Strings(names)) => names.first().map_or("", String::as_str),

@@ -27,7 +27,7 @@ const MOST_TIMES: u8 = 9;
 ///
 /// # Errors
 /// The first mistake.
-pub fn read(
+pub(crate) fn read(
     text: &str,
     profile: Option<&str>,
     command: &Command,

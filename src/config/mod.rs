@@ -11,10 +11,11 @@ mod text;
 mod told;
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 
 use anyhow::{Context, Result, ensure};
-use clap::CommandFactory;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 use crate::cli::{BridgeArgs, Cli};
 use crate::hub::Limits;
@@ -22,24 +23,32 @@ use crate::log;
 use crate::port::PortConfig;
 use crate::server::ServerConfig;
 
-pub use server::TOKEN_VARIABLE;
-pub use told::Told;
+pub(crate) use server::TOKEN_VARIABLE;
+pub(crate) use told::Told;
 
 /// All that the bridge is told.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The serial ports, the first of which is at `/`.
-    pub ports: Vec<PortConfig>,
+    pub(crate) ports: Vec<PortConfig>,
     /// How clients reach them.
-    pub server: ServerConfig,
+    pub(crate) server: ServerConfig,
     /// What each port's hub keeps.
-    pub limits: Limits,
+    pub(crate) limits: Limits,
 }
 
 impl Config {
+    /// Reads a command line on its own, without environment variables' or files' share of it.
+    ///
     /// # Errors
-    /// Says which argument is wrong and how it is written.
-    pub fn new(args: &BridgeArgs) -> Result<Self> {
+    /// Names the argument that is wrong, and how it is written.
+    pub fn from_args<A: Into<OsString> + Clone>(args: impl IntoIterator<Item = A>) -> Result<Self> {
+        Self::new(&Cli::try_parse_from(args)?.bridge)
+    }
+
+    /// # Errors
+    /// Names the argument that is wrong, and how it is written.
+    pub(crate) fn new(args: &BridgeArgs) -> Result<Self> {
         let mut names = HashSet::new();
         let mut ports = Vec::new();
         for typed in &args.ports {
@@ -67,7 +76,7 @@ impl Config {
 }
 
 /// Ends the program with clap's exit code for wrong usage, saying `error`.
-pub fn exit_with_usage(error: &anyhow::Error) -> ! {
+pub(crate) fn exit_with_usage(error: &anyhow::Error) -> ! {
     log::flush();
     Cli::command()
         .error(ErrorKind::ValueValidation, format!("{error:#}"))
@@ -76,15 +85,13 @@ pub fn exit_with_usage(error: &anyhow::Error) -> ! {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
     use crate::server::Rights;
     use crate::view::View;
 
     fn config(args: &str) -> Result<Config> {
         let args = std::iter::once("serial-ws").chain(args.split_whitespace());
-        Config::new(&Cli::try_parse_from(args)?.bridge)
+        Config::from_args(args)
     }
 
     #[track_caller]

@@ -9,15 +9,15 @@ use crate::cli::Cli;
 const ALIKE: f64 = 0.7;
 
 /// Flags that are no settings: two that find the file, and two that end the program.
-pub const ONLY_FLAGS: [&str; 4] = ["config", "profile", "help", "version"];
+pub(crate) const ONLY_FLAGS: [&str; 4] = ["config", "profile", "help", "version"];
 
 /// The definitions of all flags, of which none looks for its variable.
-pub fn without_variables() -> Command {
+pub(crate) fn without_variables() -> Command {
     Cli::command().mut_args(|flag| flag.env(None::<&str>))
 }
 
 /// The flags that can be in the file.
-pub fn settings(command: &Command) -> impl Iterator<Item = &Arg> {
+pub(crate) fn settings(command: &Command) -> impl Iterator<Item = &Arg> {
     let flags = command.get_arguments();
     flags.filter(|flag| {
         flag.get_long()
@@ -26,7 +26,7 @@ pub fn settings(command: &Command) -> impl Iterator<Item = &Arg> {
 }
 
 /// Their long names.
-pub fn of_settings(command: &Command) -> Vec<&str> {
+pub(crate) fn of_settings(command: &Command) -> Vec<&str> {
     settings(command)
         .filter_map(|flag| flag.get_long())
         .collect()
@@ -34,7 +34,7 @@ pub fn of_settings(command: &Command) -> Vec<&str> {
 
 /// The end of a sentence that says that there is no such name: which one was meant, or which there
 /// are.
-pub fn meant(name: &str, names: &[&str]) -> String {
+pub(crate) fn meant(name: &str, names: &[&str]) -> String {
     let rated = names.iter().map(|other| (strsim::jaro(name, other), other));
     let best = rated.max_by(|(a, _), (b, _)| a.total_cmp(b));
     match best {
@@ -45,7 +45,7 @@ pub fn meant(name: &str, names: &[&str]) -> String {
 }
 
 /// Whether two flags cannot be given together.
-pub fn exclude(command: &Command, a: &str, b: &str) -> bool {
+pub(crate) fn exclude(command: &Command, a: &str, b: &str) -> bool {
     let find = |name: &str| {
         let mut flags = settings(command);
         flags.find(|flag| flag.get_long() == Some(name))

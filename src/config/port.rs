@@ -14,7 +14,7 @@ use crate::settings::Settings;
 use crate::view::View;
 
 /// Reads `[NAME=]SPEC[,SETTING…]`; what its settings leave open is taken from `common`.
-pub fn read(typed: &str, common: &PortArgs, no_wait: bool) -> Result<PortConfig> {
+pub(crate) fn read(typed: &str, common: &PortArgs, no_wait: bool) -> Result<PortConfig> {
     let (name, rest) = match typed.split_once('=') {
         Some((name, rest)) if is_name(name) => (Some(name), rest),
         _ => (None, typed),

@@ -10,12 +10,12 @@ use crate::cli::{DEFAULT_TCP_PORT, ServeArgs, Tls};
 use crate::server::{Rights, ServerConfig, TlsConfig, Token, as_browsers_write, host_name};
 
 /// The variable with the operator's own secret.
-pub const TOKEN_VARIABLE: &str = "SERIAL_WS_TOKEN";
+pub(crate) const TOKEN_VARIABLE: &str = "SERIAL_WS_TOKEN";
 
 /// Characters of the shortest secret that cannot be guessed at five guesses a minute.
 const SHORTEST_TOKEN: usize = 12;
 
-pub fn read(args: &ServeArgs) -> Result<ServerConfig> {
+pub(crate) fn read(args: &ServeArgs) -> Result<ServerConfig> {
     if let Some(web) = &args.web {
         ensure!(
             web.is_dir(),

@@ -22,7 +22,7 @@ const WIDTH: usize = 40;
 
 impl Told {
     /// All flags with their values; `config` is what they come to.
-    pub fn show(&self, config: &Config) -> String {
+    pub(crate) fn show(&self, config: &Config) -> String {
         let mut command = Cli::command();
         command.build();
         let mut text = format!(

@@ -9,7 +9,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// Where it cannot be read, or is neither UTF-8 nor marked as UTF-16.
-pub fn read(path: &Path) -> io::Result<String> {
+pub(crate) fn read(path: &Path) -> io::Result<String> {
     decode(&fs::read(path)?).ok_or_else(|| io::Error::other("it is not text in UTF-8. Save it so"))
 }
 

@@ -24,9 +24,9 @@ const WITH_FLAGS: [&str; 2] = ["config", "doctor"];
 
 /// All that the program was told.
 #[derive(Debug)]
-pub struct Told {
+pub(crate) struct Told {
     /// What it comes to.
-    pub cli: Cli,
+    pub(crate) cli: Cli,
     /// The same, by the names of the flags.
     pub(super) matches: ArgMatches,
     /// The configuration file, where there is one.
@@ -37,9 +37,9 @@ pub struct Told {
 #[derive(Debug)]
 pub(super) struct File {
     /// As it was named.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// What it says that nothing else overrides.
-    pub said: Vec<Said>,
+    pub(crate) said: Vec<Said>,
 }
 
 /// Flags that were said something about, which what counts less cannot change.
@@ -55,7 +55,7 @@ impl Told {
     ///
     /// # Errors
     /// For help, and for what was wrong.
-    pub fn new(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
+    pub(crate) fn new(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
         Self::read(Cli::command, arguments.into_iter().collect(), usual_place())
     }
 
@@ -63,7 +63,7 @@ impl Told {
     ///
     /// # Errors
     /// For help, and for what was wrong.
-    pub fn of_service(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
+    pub(crate) fn of_service(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
         Self::read(
             names::without_variables,
             arguments.into_iter().collect(),
@@ -109,7 +109,7 @@ impl Told {
     }
 
     /// The configuration file that was read.
-    pub fn file(&self) -> Option<&Path> {
+    pub(crate) fn file(&self) -> Option<&Path> {
         self.file.as_ref().map(|file| file.path.as_path())
     }
 }

@@ -41,7 +41,7 @@ pub(super) struct Cursor {
 }
 
 impl Ring {
-    pub fn new(limits: Limits, status: Status) -> Self {
+    pub(crate) fn new(limits: Limits, status: Status) -> Self {
         Self {
             events: VecDeque::new(),
             first: 0,
@@ -55,7 +55,7 @@ impl Ring {
     }
 
     /// Appends an event and drops the oldest ones over the limit.
-    pub fn push(&mut self, at: Timestamp, kind: Kind) {
+    pub(crate) fn push(&mut self, at: Timestamp, kind: Kind) {
         let read = Instant::now();
         let at = self.never_back(at, read);
         if let Kind::Status(status) = &kind {
@@ -82,13 +82,13 @@ impl Ring {
     }
 
     /// The index of the oldest event kept.
-    pub fn oldest(&self) -> u64 {
+    pub(crate) fn oldest(&self) -> u64 {
         self.first
     }
 
     /// The bytes of all encodings alive.
     #[cfg(test)]
-    pub fn encoded(&self) -> usize {
+    pub(crate) fn encoded(&self) -> usize {
         self.encoded.load(Ordering::Relaxed)
     }
 
@@ -99,26 +99,26 @@ impl Ring {
         }
     }
 
-    pub fn status(&self) -> &Status {
+    pub(crate) fn status(&self) -> &Status {
         &self.status
     }
 
-    pub fn end(&self) -> Position {
+    pub(crate) fn end(&self) -> Position {
         self.end
     }
 
     /// The index of the event to come.
-    pub fn head(&self) -> u64 {
+    pub(crate) fn head(&self) -> u64 {
         self.first + self.events.len() as u64
     }
 
     /// The event with this index, if it is still kept.
-    pub fn event(&self, index: u64) -> Option<&Arc<Event>> {
+    pub(crate) fn event(&self, index: u64) -> Option<&Arc<Event>> {
         self.events.get(index.checked_sub(self.first)? as usize)
     }
 
     /// Where a new subscriber begins.
-    pub fn cursor(&self, start: Start) -> Cursor {
+    pub(crate) fn cursor(&self, start: Start) -> Cursor {
         let (unit, wanted) = match start {
             Start::Live => {
                 return Cursor {
@@ -158,7 +158,7 @@ impl Ring {
 
     /// Where a live subscriber at `next` goes on: there, unless that is too old or too far behind.
     /// The newest data is for all, however old.
-    pub fn oldest_live(&self, next: u64, now: Instant) -> u64 {
+    pub(crate) fn oldest_live(&self, next: u64, now: Instant) -> u64 {
         let is_behind = |event: &Arc<Event>| {
             now.duration_since(event.read) > self.limits.max_behind
                 || self.end.offset - event.before.offset > MAX_BEHIND

@@ -27,7 +27,7 @@ pub use metrics::{BUCKETS, Delays};
 pub use requests::{
     Action, Lease, MAX_WAITING, Outcome, Request, RequestError, RequestQueue, RequestSender,
 };
-pub use status::{DeviceInfo, State, Status};
+pub use status::{DeviceInfo, LineErrors, State, Status};
 pub use utf8::{IncompleteUtf8, unfinished};
 
 use history::Ring;

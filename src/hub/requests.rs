@@ -20,7 +20,7 @@ pub const MAX_WAITING: usize = 64 << 10;
 const LEAST_COST: usize = 64;
 
 /// Requests that can be waiting for one client.
-pub const MOST_REQUESTS: usize = MAX_WAITING / LEAST_COST;
+pub(crate) const MOST_REQUESTS: usize = MAX_WAITING / LEAST_COST;
 
 /// Clients that have gone, and whose requests still wait for the port. At the limit, what the first
 /// of them left is given up.

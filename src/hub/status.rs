@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::platform::LineErrors;
-
 /// The state of a port, with what to say about it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
@@ -128,5 +126,27 @@ impl Status {
     pub fn says_the_same(&self, other: &Self) -> bool {
         let what = |status: &Self| (status.state, status.errors);
         what(self) == what(other) && self.detail == other.detail && self.hint == other.hint
+    }
+}
+
+/// Characters that a driver received with a fault, or could not keep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LineErrors {
+    /// Without a stop bit where one was due: most often the rate is wrong.
+    pub framing: u32,
+    /// With the wrong parity bit.
+    pub parity: u32,
+    /// Lost, because the chip or the driver had no room for them.
+    pub overrun: u32,
+}
+
+impl LineErrors {
+    /// Those that came after `earlier`.
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            framing: self.framing.wrapping_sub(earlier.framing),
+            parity: self.parity.wrapping_sub(earlier.parity),
+            overrun: self.overrun.wrapping_sub(earlier.overrun),
+        }
     }
 }

@@ -45,7 +45,7 @@ impl Seat {
 
 impl Waiting {
     /// A seat for a subscriber, until it leaves; `end` is the offset that the stream has reached.
-    pub fn join(&mut self, end: u64) -> usize {
+    pub(crate) fn join(&mut self, end: u64) -> usize {
         let seat = self.free.pop().unwrap_or(self.seats.len());
         match self.seats.get_mut(seat) {
             Some(free) => *free = Seat::at(end),
@@ -54,20 +54,20 @@ impl Waiting {
         seat
     }
 
-    pub fn leave(&mut self, seat: usize) {
+    pub(crate) fn leave(&mut self, seat: usize) {
         // Nobody is behind on a free seat.
         self.seats[seat] = Seat::at(u64::MAX);
         self.free.push(seat);
     }
 
     /// How many subscribers there are.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.seats.len() - self.free.len()
     }
 
     /// Wakes `waker` once, at the next event: its subscriber has everything up to `offset`. Says
     /// whether it had been behind.
-    pub fn wait(&mut self, seat: usize, waker: &Waker, offset: u64) -> bool {
+    pub(crate) fn wait(&mut self, seat: usize, waker: &Waker, offset: u64) -> bool {
         let seat = &mut self.seats[seat];
         seat.waits = true;
         match &mut seat.waker {
@@ -81,14 +81,14 @@ impl Waiting {
     }
 
     /// Whether anyone who kept up so far has not caught up for long.
-    pub fn is_anyone_behind(&self, end: u64) -> bool {
+    pub(crate) fn is_anyone_behind(&self, end: u64) -> bool {
         self.seats
             .iter()
             .any(|seat| seat.slow_since.is_none() && seat.is_behind(end))
     }
 
     /// Takes those who are behind for slow.
-    pub fn give_up(&mut self, end: u64) {
+    pub(crate) fn give_up(&mut self, end: u64) {
         let now = Instant::now();
         for seat in &mut self.seats {
             if seat.is_behind(end) {
@@ -98,7 +98,7 @@ impl Waiting {
     }
 
     /// Wakes all who wait.
-    pub fn wake(&mut self) {
+    pub(crate) fn wake(&mut self) {
         for seat in &mut self.seats {
             if let (true, Some(waker)) = (std::mem::take(&mut seat.waits), &seat.waker) {
                 waker.wake_by_ref();

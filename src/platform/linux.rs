@@ -22,12 +22,13 @@ use libc::{c_char, c_int, c_uchar, c_uint, c_ulong, c_ushort};
 use tokio_serial::SerialStream;
 
 use super::unix;
-use super::{Access, Holder, LineErrors, Starter};
+use super::{Access, Holder, Starter};
+use crate::hub::LineErrors;
 
-pub use interference::{of_missing_ports, of_port};
-pub use listener::listener;
+pub(crate) use interference::{of_missing_ports, of_port};
+pub(crate) use listener::listener;
 
-pub use super::unix::{
+pub(crate) use super::unix::{
     CLOSING, check_private, computer_name, create_private, create_private_folder, describe_path,
     discard_input, discard_output, end_by_signal, forget_typed, ignores_hangup, is_in_foreground,
     is_missing, is_reader_gone, is_terminal, is_transient, keep_lines_on_close, piece, same_port,
@@ -40,7 +41,7 @@ const LOW_LATENCY: c_int = 1 << 13;
 /// Where udev keeps links to ports, by identity before by place.
 const LINK_FOLDERS: [&str; 2] = ["/dev/serial/by-id", "/dev/serial/by-path"];
 
-pub fn holder(path: &str) -> Option<Holder> {
+pub(crate) fn holder(path: &str) -> Option<Holder> {
     let number = unix::device_number(path)?;
     holder_of_file(&|file| is_device(file, number)).or_else(|| named(holder_by_lock(path)?))
 }
@@ -109,11 +110,11 @@ fn locker(locks: &str, key: &str) -> Option<u32> {
     })
 }
 
-pub fn access(path: &str) -> Access {
+pub(crate) fn access(path: &str) -> Access {
     unix::access(path, |group| format!("sudo usermod -aG {group} $USER"))
 }
 
-pub fn aliases(path: &str) -> Vec<String> {
+pub(crate) fn aliases(path: &str) -> Vec<String> {
     let Ok(node) = fs::canonicalize(path) else {
         return Vec::new();
     };
@@ -139,7 +140,7 @@ fn links_to(node: &Path, folder: &Path) -> Vec<String> {
         .collect()
 }
 
-pub fn usb_location(path: &str) -> Option<String> {
+pub(crate) fn usb_location(path: &str) -> Option<String> {
     let device = fs::canonicalize(class_folder(path)?.join("device")).ok()?;
     device
         .ancestors()
@@ -150,7 +151,7 @@ pub fn usb_location(path: &str) -> Option<String> {
 }
 
 /// Old serial drivers register more ports than the machine has; those are of type 0, "unknown".
-pub fn has_hardware(path: &str) -> bool {
+pub(crate) fn has_hardware(path: &str) -> bool {
     let name = Path::new(path).file_name().and_then(|name| name.to_str());
     if !name.is_some_and(|name| name.starts_with("ttyS")) {
         return true;
@@ -167,7 +168,7 @@ fn class_folder(path: &str) -> Option<PathBuf> {
 }
 
 /// A name that begins with @ is in no folder but in the kernel's own list.
-pub fn notify(socket: &OsStr, state: &str) -> io::Result<()> {
+pub(crate) fn notify(socket: &OsStr, state: &str) -> io::Result<()> {
     let address = match socket.as_bytes().strip_prefix(b"@") {
         Some(name) => SocketAddr::from_abstract_name(name)?,
         None => SocketAddr::from_pathname(socket)?,
@@ -177,24 +178,24 @@ pub fn notify(socket: &OsStr, state: &str) -> io::Result<()> {
 }
 
 /// As the XDG Base Directory Specification has it.
-pub fn config_home() -> Option<PathBuf> {
+pub(crate) fn config_home() -> Option<PathBuf> {
     let named = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
     named
         .filter(|folder| folder.is_absolute())
         .or_else(|| Some(std::env::home_dir()?.join(".config")))
 }
 
-pub fn rate(_path: &str, baud: u32) -> u32 {
+pub(crate) fn rate(_path: &str, baud: u32) -> u32 {
     baud
 }
 
-pub fn starter() -> (Starter, Option<PathBuf>) {
+pub(crate) fn starter() -> (Starter, Option<PathBuf>) {
     let folder = config_home().map(|home| home.join("systemd/user"));
     (Starter::Systemd, folder)
 }
 
 /// Most systems have the first one, Arch the second.
-pub fn serial_group() -> Option<String> {
+pub(crate) fn serial_group() -> Option<String> {
     let groups = fs::read_to_string("/etc/group").unwrap_or_default();
     let is_there = |name: &&str| {
         groups
@@ -207,13 +208,13 @@ pub fn serial_group() -> Option<String> {
         .map(str::to_owned)
 }
 
-pub fn cannot_list() -> Option<&'static str> {
+pub(crate) fn cannot_list() -> Option<&'static str> {
     (!Path::new("/sys/class/tty").is_dir()).then_some(
         "/sys/class/tty is missing: in a container, mount /sys, or name the port by its path",
     )
 }
 
-pub fn cannot_keep_lines() -> Option<&'static str> {
+pub(crate) fn cannot_keep_lines() -> Option<&'static str> {
     None
 }
 
@@ -259,7 +260,7 @@ struct Counts {
     reserved: [c_int; 9],
 }
 
-pub fn set_low_latency(port: &SerialStream) -> bool {
+pub(crate) fn set_low_latency(port: &SerialStream) -> bool {
     let Some(mut settings) = serial_struct(port) else {
         return false;
     };
@@ -278,7 +279,7 @@ fn serial_struct(port: &SerialStream) -> Option<SerialStruct> {
     (done == 0).then(|| unsafe { settings.assume_init() })
 }
 
-pub fn line_errors(port: &SerialStream) -> Option<LineErrors> {
+pub(crate) fn line_errors(port: &SerialStream) -> Option<LineErrors> {
     let mut counts = MaybeUninit::<Counts>::zeroed();
     // SAFETY: the request writes one `serial_icounter_struct`, which there is room for.
     let done = unsafe { libc::ioctl(port.as_raw_fd(), libc::TIOCGICOUNT, counts.as_mut_ptr()) };
@@ -292,7 +293,7 @@ pub fn line_errors(port: &SerialStream) -> Option<LineErrors> {
 }
 
 /// What opens a page in the browser, given its address.
-pub fn browser() -> Command {
+pub(crate) fn browser() -> Command {
     Command::new("xdg-open")
 }
 

@@ -9,9 +9,10 @@ use std::process::Command;
 use tokio_serial::SerialStream;
 
 use super::unix;
-use super::{Access, Holder, LineErrors, Remark, Starter};
+use super::{Access, Holder, Remark, Starter};
+use crate::hub::LineErrors;
 
-pub use super::unix::{
+pub(crate) use super::unix::{
     CLOSING, check_private, computer_name, create_private, create_private_folder, describe_path,
     discard_input, discard_output, end_by_signal, forget_typed, ignores_hangup, is_in_foreground,
     is_missing, is_reader_gone, is_terminal, is_transient, keep_lines_on_close, piece,
@@ -30,7 +31,7 @@ const PTY: &str = "/dev/ttys";
 /// The node of the same port that opens at once.
 const CALL_OUT: &str = "/dev/cu.";
 
-pub fn holder(path: &str) -> Option<Holder> {
+pub(crate) fn holder(path: &str) -> Option<Holder> {
     let twin = path
         .strip_prefix(CALL_OUT)
         .map(|name| format!("{CALL_IN}{name}"));
@@ -42,7 +43,7 @@ pub fn holder(path: &str) -> Option<Holder> {
     parse_lsof(&String::from_utf8_lossy(&output.stdout))
 }
 
-pub fn listener(address: SocketAddr) -> Option<Holder> {
+pub(crate) fn listener(address: SocketAddr) -> Option<Holder> {
     let what = format!("-iTCP:{}", address.port());
     let output = Command::new("lsof")
         .args(["-w", "-nP", "-sTCP:LISTEN", "-F", "pc", &what])
@@ -51,11 +52,11 @@ pub fn listener(address: SocketAddr) -> Option<Holder> {
     parse_lsof(&String::from_utf8_lossy(&output.stdout))
 }
 
-pub fn of_port(_path: &str, _low_latency: bool) -> Vec<Remark> {
+pub(crate) fn of_port(_path: &str, _low_latency: bool) -> Vec<Remark> {
     Vec::new()
 }
 
-pub fn of_missing_ports(is_missing: bool) -> Vec<Remark> {
+pub(crate) fn of_missing_ports(is_missing: bool) -> Vec<Remark> {
     let text = "a board that is listed under USB in System Information, but has no port, lacks its \
                 driver: get it from the maker of its chip";
     let remark = is_missing.then(|| Remark::Note(text.to_owned()));
@@ -78,25 +79,25 @@ fn parse_lsof(text: &str) -> Option<Holder> {
     None
 }
 
-pub fn access(path: &str) -> Access {
+pub(crate) fn access(path: &str) -> Access {
     unix::access(path, |group| {
         format!("sudo dseditgroup -o edit -a $USER -t user {group}")
     })
 }
 
-pub fn aliases(_path: &str) -> Vec<String> {
+pub(crate) fn aliases(_path: &str) -> Vec<String> {
     Vec::new()
 }
 
-pub fn usb_location(_path: &str) -> Option<String> {
+pub(crate) fn usb_location(_path: &str) -> Option<String> {
     None
 }
 
-pub fn has_hardware(path: &str) -> bool {
+pub(crate) fn has_hardware(path: &str) -> bool {
     !path.starts_with(CALL_IN) && !NOT_FOR_USERS.iter().any(|name| path.ends_with(name))
 }
 
-pub fn same_port(a: &str, b: &str) -> bool {
+pub(crate) fn same_port(a: &str, b: &str) -> bool {
     unix::same_port(&call_out(a), &call_out(b))
 }
 
@@ -108,46 +109,46 @@ fn call_out(path: &str) -> String {
 }
 
 /// The call that sets any rate fails on pseudo-terminals; 0 leaves it out.
-pub fn rate(path: &str, baud: u32) -> u32 {
+pub(crate) fn rate(path: &str, baud: u32) -> u32 {
     let node = fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
     let is_pty = node.to_str().is_some_and(|node| node.starts_with(PTY));
     if is_pty { 0 } else { baud }
 }
 
-pub fn config_home() -> Option<PathBuf> {
+pub(crate) fn config_home() -> Option<PathBuf> {
     Some(std::env::home_dir()?.join("Library/Application Support"))
 }
 
-pub fn starter() -> (Starter, Option<PathBuf>) {
+pub(crate) fn starter() -> (Starter, Option<PathBuf>) {
     let home = std::env::home_dir();
     let folder = home.map(|home| home.join("Library/LaunchAgents"));
     (Starter::Launchd, folder)
 }
 
 /// Everybody may.
-pub fn serial_group() -> Option<String> {
+pub(crate) fn serial_group() -> Option<String> {
     None
 }
 
-pub fn cannot_list() -> Option<&'static str> {
+pub(crate) fn cannot_list() -> Option<&'static str> {
     None
 }
 
-pub fn set_low_latency(_port: &SerialStream) -> bool {
+pub(crate) fn set_low_latency(_port: &SerialStream) -> bool {
     false
 }
 
-pub fn line_errors(_port: &SerialStream) -> Option<LineErrors> {
+pub(crate) fn line_errors(_port: &SerialStream) -> Option<LineErrors> {
     None
 }
 
 /// Each opening raises the lines anew, which restarts nothing only where the driver left them up.
-pub fn cannot_keep_lines() -> Option<&'static str> {
+pub(crate) fn cannot_keep_lines() -> Option<&'static str> {
     Some("on this system it depends on the driver whether a board restarts when opened")
 }
 
 /// What opens a page in the browser, given its address.
-pub fn browser() -> Command {
+pub(crate) fn browser() -> Command {
     Command::new(if cfg!(target_os = "macos") {
         "open"
     } else {

@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde::Serialize;
 use tokio_serial::SerialStream;
 
-pub mod signal;
+use crate::hub::LineErrors;
+
+pub(crate) mod signal;
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -32,20 +33,20 @@ use macos as system;
 use windows as system;
 
 /// How long the system may refuse a port that was closed just now.
-pub const CLOSING: Duration = system::CLOSING;
+pub(crate) const CLOSING: Duration = system::CLOSING;
 
 /// The other process that has a port open.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
+pub(crate) struct Holder {
     /// What the process calls itself, so not to be trusted: escape it before showing it.
-    pub name: String,
+    pub(crate) name: String,
     /// Its process id.
-    pub pid: u32,
+    pub(crate) pid: u32,
 }
 
 /// Whether we may open a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Access {
+pub(crate) enum Access {
     /// Both reading and writing are permitted.
     Granted,
     /// The system refuses us; `hint` is the next step, a sentence for the user.
@@ -59,7 +60,7 @@ pub enum Access {
 
 /// What a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PathKind {
+pub(crate) enum PathKind {
     /// Nothing at all.
     Missing,
     /// Something that can be tried as a serial port.
@@ -68,31 +69,9 @@ pub enum PathKind {
     NotAPort(&'static str),
 }
 
-/// Characters that a driver received with a fault, or could not keep.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct LineErrors {
-    /// Without a stop bit where one was due: most often the rate is wrong.
-    pub framing: u32,
-    /// With the wrong parity bit.
-    pub parity: u32,
-    /// Lost, because the chip or the driver had no room for them.
-    pub overrun: u32,
-}
-
-impl LineErrors {
-    /// Those that came after `earlier`.
-    pub fn since(self, earlier: Self) -> Self {
-        Self {
-            framing: self.framing.wrapping_sub(earlier.framing),
-            parity: self.parity.wrapping_sub(earlier.parity),
-            overrun: self.overrun.wrapping_sub(earlier.overrun),
-        }
-    }
-}
-
 /// Something to know about ports, as a sentence for the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Remark {
+pub(crate) enum Remark {
     /// It is as it should be.
     Right(String),
     /// It is good to know.
@@ -103,7 +82,8 @@ pub enum Remark {
 
 /// What starts programs by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Starter {
+#[allow(dead_code, reason = "each system has one of them")]
+pub(crate) enum Starter {
     /// Linux, most often.
     Systemd,
     /// macOS.
@@ -114,7 +94,7 @@ pub enum Starter {
 
 /// A signal that ends the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StopSignal {
+pub(crate) enum StopSignal {
     /// Ctrl-C, SIGINT.
     Interrupt,
     /// What `kill` and service managers send, SIGTERM.
@@ -123,111 +103,111 @@ pub enum StopSignal {
 
 /// The other process that holds this port; None when there is none, or when it cannot be known
 /// (it belongs to another user, or the system does not tell).
-pub fn holder(path: &str) -> Option<Holder> {
+pub(crate) fn holder(path: &str) -> Option<Holder> {
     system::holder(path)
 }
 
 /// Whether we may open this port, and if not, what would help.
-pub fn access(path: &str) -> Access {
+pub(crate) fn access(path: &str) -> Access {
     system::access(path)
 }
 
 /// Other names of this port, those by identity before those by place.
-pub fn aliases(path: &str) -> Vec<String> {
+pub(crate) fn aliases(path: &str) -> Vec<String> {
     system::aliases(path)
 }
 
 /// The USB socket that the port's device is plugged into, such as `1-1.2`.
-pub fn usb_location(path: &str) -> Option<String> {
+pub(crate) fn usb_location(path: &str) -> Option<String> {
     system::usb_location(path)
 }
 
 /// False for an entry behind which there is no device that anyone would want to open.
-pub fn has_hardware(path: &str) -> bool {
+pub(crate) fn has_hardware(path: &str) -> bool {
     system::has_hardware(path)
 }
 
 /// Whether two spellings name the same port.
-pub fn same_port(a: &str, b: &str) -> bool {
+pub(crate) fn same_port(a: &str, b: &str) -> bool {
     system::same_port(a, b)
 }
 
 /// What this system does with a port beside letting it be opened; `low_latency` is whether it would
 /// be asked for. Opens nothing.
-pub fn remarks_on_port(path: &str, low_latency: bool) -> Vec<Remark> {
+pub(crate) fn remarks_on_port(path: &str, low_latency: bool) -> Vec<Remark> {
     system::of_port(path, low_latency)
 }
 
 /// What keeps boards from having a port here; `is_missing` is whether one is missed.
-pub fn remarks_on_missing_ports(is_missing: bool) -> Vec<Remark> {
+pub(crate) fn remarks_on_missing_ports(is_missing: bool) -> Vec<Remark> {
     system::of_missing_ports(is_missing)
 }
 
 /// The other process that listens at this address; None when there is none, or when it cannot be
 /// known.
-pub fn listener(address: SocketAddr) -> Option<Holder> {
+pub(crate) fn listener(address: SocketAddr) -> Option<Holder> {
     system::listener(address)
 }
 
 /// What a path names. Never opens it.
-pub fn describe_path(path: &str) -> PathKind {
+pub(crate) fn describe_path(path: &str) -> PathKind {
     system::describe_path(path)
 }
 
 /// Whether a port that could not be opened is not there. Never opens it.
-pub fn is_missing(path: &str) -> bool {
+pub(crate) fn is_missing(path: &str) -> bool {
     system::is_missing(path)
 }
 
 /// Whether a device that could not be opened as a serial port is a terminal at all. Opens it.
-pub fn is_terminal(path: &str) -> bool {
+pub(crate) fn is_terminal(path: &str) -> bool {
     system::is_terminal(path)
 }
 
 /// Why ports cannot be listed here, if so.
-pub fn cannot_list() -> Option<&'static str> {
+pub(crate) fn cannot_list() -> Option<&'static str> {
     system::cannot_list()
 }
 
 /// The rate to open a port with so that it has `baud`, where it is one that has a rate.
-pub fn rate(path: &str, baud: u32) -> u32 {
+pub(crate) fn rate(path: &str, baud: u32) -> u32 {
     system::rate(path, baud)
 }
 
 /// Asks the driver to hand over what it receives at once instead of gathering it for a while, and
 /// returns whether it will. FTDI's adapters otherwise wait up to 16 ms.
-pub fn set_low_latency(port: &SerialStream) -> bool {
+pub(crate) fn set_low_latency(port: &SerialStream) -> bool {
     system::set_low_latency(port)
 }
 
 /// As much of `bytes` as to write before asking how it went, so that what is called written is.
-pub fn piece(bytes: &[u8]) -> &[u8] {
+pub(crate) fn piece(bytes: &[u8]) -> &[u8] {
     system::piece(bytes)
 }
 
 /// Discards what a port that was just opened had received before.
-pub async fn discard_input(port: &mut SerialStream) {
+pub(crate) async fn discard_input(port: &mut SerialStream) {
     system::discard_input(port).await;
 }
 
 /// Discards what a port that stays open was given and has not sent yet.
-pub fn discard_output(port: &SerialStream) {
+pub(crate) fn discard_output(port: &SerialStream) {
     system::discard_output(port);
 }
 
 /// Whether a device that could not be read or written is as good as before.
-pub fn is_transient(error: &io::Error) -> bool {
+pub(crate) fn is_transient(error: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, WouldBlock};
     matches!(error.kind(), Interrupted | WouldBlock) || system::is_transient(error)
 }
 
 /// Whether nobody reads any more what we print, as after `| head`.
-pub fn is_reader_gone(error: &io::Error) -> bool {
+pub(crate) fn is_reader_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe || system::is_reader_gone(error)
 }
 
 /// What went wrong on the line since the device was plugged in; None where it is not counted.
-pub fn line_errors(port: &SerialStream) -> Option<LineErrors> {
+pub(crate) fn line_errors(port: &SerialStream) -> Option<LineErrors> {
     system::line_errors(port)
 }
 
@@ -235,13 +215,13 @@ pub fn line_errors(port: &SerialStream) -> Option<LineErrors> {
 ///
 /// # Errors
 /// Where the system or the driver has no such setting.
-pub fn keep_lines_on_close(port: &SerialStream) -> io::Result<()> {
+pub(crate) fn keep_lines_on_close(port: &SerialStream) -> io::Result<()> {
     system::keep_lines_on_close(port)
 }
 
 /// What this system cannot do of keeping boards from restarting when their port is opened; None
 /// where only the first opening after plugging in restarts them.
-pub fn cannot_keep_lines() -> Option<&'static str> {
+pub(crate) fn cannot_keep_lines() -> Option<&'static str> {
     system::cannot_keep_lines()
 }
 
@@ -249,7 +229,7 @@ pub fn cannot_keep_lines() -> Option<&'static str> {
 ///
 /// # Errors
 /// When there is no such program, or it fails.
-pub fn open_in_browser(url: &str) -> io::Result<()> {
+pub(crate) fn open_in_browser(url: &str) -> io::Result<()> {
     let mut opener = system::browser();
     let opener = opener.arg(url).stdin(Stdio::null()).stdout(Stdio::null());
     let name = opener.get_program().to_string_lossy().into_owned();
@@ -262,17 +242,17 @@ pub fn open_in_browser(url: &str) -> io::Result<()> {
 
 /// What starts programs by itself here, and the folder for files that say which, of this user;
 /// None where the system names none.
-pub fn starter() -> (Starter, Option<PathBuf>) {
+pub(crate) fn starter() -> (Starter, Option<PathBuf>) {
     system::starter()
 }
 
 /// The group that may open serial ports here, where there is one.
-pub fn serial_group() -> Option<String> {
+pub(crate) fn serial_group() -> Option<String> {
     system::serial_group()
 }
 
 /// The folder where this program keeps its configuration; None where the system names none.
-pub fn config_folder() -> Option<PathBuf> {
+pub(crate) fn config_folder() -> Option<PathBuf> {
     system::config_home().map(|home| home.join("serial-ws"))
 }
 
@@ -280,7 +260,7 @@ pub fn config_folder() -> Option<PathBuf> {
 ///
 /// # Errors
 /// Also where others may change it.
-pub fn read_private(path: &Path) -> io::Result<String> {
+pub(crate) fn read_private(path: &Path) -> io::Result<String> {
     system::check_private(path)?;
     fs::read_to_string(path)
 }
@@ -290,7 +270,7 @@ pub fn read_private(path: &Path) -> io::Result<String> {
 ///
 /// # Errors
 /// Where it cannot be written.
-pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         system::create_private_folder(folder)?;
     }
@@ -310,18 +290,18 @@ pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
 
 /// Whether somebody at a terminal can be asked now. From then on, reading what is typed does not
 /// stop a program that was sent to the background, but fails.
-pub fn can_ask() -> bool {
+pub(crate) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal() && system::is_in_foreground()
 }
 
 /// Whether terminals understand escape sequences; those of Windows do so when they are asked to.
-pub fn shows_colours() -> bool {
+pub(crate) fn shows_colours() -> bool {
     system::shows_colours()
 }
 
 /// Tells the service manager that started us, if one wants to know, how we are: `READY=1` or
 /// `STOPPING=1` (sd_notify(3)).
-pub fn tell_service_manager(state: &str) {
+pub(crate) fn tell_service_manager(state: &str) {
     #[cfg(target_os = "linux")]
     if let Some(socket) = std::env::var_os("NOTIFY_SOCKET")
         && let Err(error) = system::notify(&socket, state)
@@ -334,12 +314,12 @@ pub fn tell_service_manager(state: &str) {
 }
 
 /// Forgets what was typed and not read yet.
-pub fn forget_typed() {
+pub(crate) fn forget_typed() {
     system::forget_typed();
 }
 
 /// The name of this computer in its network, without a domain.
-pub fn computer_name() -> Option<String> {
+pub(crate) fn computer_name() -> Option<String> {
     let name = system::computer_name()?;
     let first = name.split('.').next()?;
     let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
@@ -348,12 +328,12 @@ pub fn computer_name() -> Option<String> {
 
 /// Whether who started us wants us to outlive the terminal, as `nohup` does.
 #[cfg(unix)]
-pub fn ignores_hangup() -> bool {
+pub(crate) fn ignores_hangup() -> bool {
     system::ignores_hangup()
 }
 
 /// Ends the process as if it had never handled the signal, so that its parent sees why, and the
 /// kernel does not wait for output that a port still holds.
-pub fn end_by_signal(signal: StopSignal) -> ! {
+pub(crate) fn end_by_signal(signal: StopSignal) -> ! {
     system::end_by_signal(signal)
 }

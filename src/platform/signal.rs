@@ -10,26 +10,26 @@ use super::StopSignal;
 ///
 /// # Errors
 /// When the system does not let us listen for signals.
-pub async fn signal() -> Result<StopSignal> {
+pub(crate) async fn signal() -> Result<StopSignal> {
     Ok(Signals::listen()?.next().await)
 }
 
 /// The signals to stop, which from now on do nothing by themselves.
-pub struct Signals(System);
+pub(crate) struct Signals(System);
 
 impl Signals {
     /// Listens from now on.
     ///
     /// # Errors
     /// When the system does not let us.
-    pub fn listen() -> Result<Self> {
+    pub(crate) fn listen() -> Result<Self> {
         System::listen()
             .map(Self)
             .context("cannot listen for signals")
     }
 
     /// Waits for the next one.
-    pub async fn next(&mut self) -> StopSignal {
+    pub(crate) async fn next(&mut self) -> StopSignal {
         self.0.next().await
     }
 }

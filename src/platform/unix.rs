@@ -20,7 +20,7 @@ use crate::terminal::shown;
 const GROUP_READ_WRITE: u32 = 0o060;
 
 /// Whether we may open `path`. `join` gives the command that adds the user to a group.
-pub fn access(path: &str, join: impl Fn(&str) -> String) -> Access {
+pub(crate) fn access(path: &str, join: impl Fn(&str) -> String) -> Access {
     let wanted = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK;
     match rustix::fs::access(path, wanted) {
         Ok(()) => Access::Granted,
@@ -98,7 +98,7 @@ fn lists_member(groups: &str, gid: u32, user: &str) -> bool {
 }
 
 /// The device number of a character device.
-pub fn device_number(path: &str) -> Option<u64> {
+pub(crate) fn device_number(path: &str) -> Option<u64> {
     let metadata = fs::metadata(path).ok()?;
     metadata
         .file_type()
@@ -107,7 +107,7 @@ pub fn device_number(path: &str) -> Option<u64> {
 }
 
 /// Whether two paths lead to the same device.
-pub fn same_port(a: &str, b: &str) -> bool {
+pub(crate) fn same_port(a: &str, b: &str) -> bool {
     if a == b {
         return true;
     }
@@ -119,7 +119,7 @@ pub fn same_port(a: &str, b: &str) -> bool {
 }
 
 /// What a path names.
-pub fn describe_path(path: &str) -> PathKind {
+pub(crate) fn describe_path(path: &str) -> PathKind {
     let kind = match fs::metadata(path) {
         Ok(metadata) => metadata.file_type(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return PathKind::Missing,
@@ -143,47 +143,47 @@ pub fn describe_path(path: &str) -> PathKind {
 }
 
 /// A port that is closed can be opened again at once.
-pub const CLOSING: Duration = Duration::ZERO;
+pub(crate) const CLOSING: Duration = Duration::ZERO;
 
-pub fn piece(bytes: &[u8]) -> &[u8] {
+pub(crate) fn piece(bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-pub async fn discard_input(port: &mut SerialStream) {
+pub(crate) async fn discard_input(port: &mut SerialStream) {
     // A driver that cannot discard it has none.
     let _ = port.clear(ClearBuffer::Input);
 }
 
-pub fn discard_output(port: &SerialStream) {
+pub(crate) fn discard_output(port: &SerialStream) {
     // A driver that cannot discard it sends it.
     let _ = port.clear(ClearBuffer::Output);
 }
 
-pub fn shows_colours() -> bool {
+pub(crate) fn shows_colours() -> bool {
     true
 }
 
-pub fn is_reader_gone(_error: &io::Error) -> bool {
+pub(crate) fn is_reader_gone(_error: &io::Error) -> bool {
     false
 }
 
-pub fn is_transient(_error: &io::Error) -> bool {
+pub(crate) fn is_transient(_error: &io::Error) -> bool {
     false
 }
 
 /// Whether nothing is at `path`.
-pub fn is_missing(path: &str) -> bool {
+pub(crate) fn is_missing(path: &str) -> bool {
     describe_path(path) != PathKind::Port
 }
 
 /// The descriptor of an open port.
-pub fn descriptor(port: &SerialStream) -> BorrowedFd<'_> {
+pub(crate) fn descriptor(port: &SerialStream) -> BorrowedFd<'_> {
     // SAFETY: the port owns this descriptor and is borrowed for as long as the result lives.
     unsafe { BorrowedFd::borrow_raw(port.as_raw_fd()) }
 }
 
 /// Clears "hang up on close", which a driver remembers beyond the end of the program.
-pub fn keep_lines_on_close(port: &SerialStream) -> io::Result<()> {
+pub(crate) fn keep_lines_on_close(port: &SerialStream) -> io::Result<()> {
     let port = descriptor(port);
     let mut settings = tcgetattr(port)?;
     settings.control_modes.remove(ControlModes::HUPCL);
@@ -191,7 +191,7 @@ pub fn keep_lines_on_close(port: &SerialStream) -> io::Result<()> {
 }
 
 /// Gives the signal its default action and sends it to ourselves.
-pub fn end_by_signal(signal: StopSignal) -> ! {
+pub(crate) fn end_by_signal(signal: StopSignal) -> ! {
     let number = match signal {
         StopSignal::Interrupt => libc::SIGINT,
         StopSignal::Terminate => libc::SIGTERM,
@@ -207,7 +207,7 @@ pub fn end_by_signal(signal: StopSignal) -> ! {
 }
 
 /// Whether a device that could not be opened as a serial port is a terminal at all.
-pub fn is_terminal(path: &str) -> bool {
+pub(crate) fn is_terminal(path: &str) -> bool {
     use rustix::fs::{Mode, OFlags, open};
     let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     // What cannot even be opened may well be one.
@@ -217,7 +217,7 @@ pub fn is_terminal(path: &str) -> bool {
 /// Permission to write, for the group and for others, as bits of a file's mode.
 const OTHERS_WRITE: u32 = 0o022;
 
-pub fn check_private(path: &Path) -> io::Result<()> {
+pub(crate) fn check_private(path: &Path) -> io::Result<()> {
     let metadata = fs::metadata(path)?;
     let is_ours = metadata.uid() == process::geteuid().as_raw() || metadata.uid() == 0;
     if is_ours && metadata.mode() & OTHERS_WRITE == 0 {
@@ -227,35 +227,35 @@ pub fn check_private(path: &Path) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
 }
 
-pub fn create_private_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn create_private_folder(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
-pub fn create_private(path: &Path) -> io::Result<File> {
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.write(true).create(true).truncate(true).mode(0o600);
     options.open(path)
 }
 
 /// True also where there is no control of jobs, so that nothing could stop us.
-pub fn is_in_foreground() -> bool {
+pub(crate) fn is_in_foreground() -> bool {
     // SAFETY: SIG_IGN installs no code of ours, and nothing else handles this signal.
     unsafe { libc::signal(libc::SIGTTIN, libc::SIG_IGN) };
     rustix::termios::tcgetpgrp(io::stdin()).map_or(true, |group| group == process::getpgrp())
 }
 
-pub fn forget_typed() {
+pub(crate) fn forget_typed() {
     // Where it fails, what was typed counts.
     let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
 }
 
-pub fn computer_name() -> Option<String> {
+pub(crate) fn computer_name() -> Option<String> {
     let uname = rustix::system::uname();
     uname.nodename().to_str().ok().map(str::to_owned)
 }
 
 /// Whether who started us wants us to outlive the terminal, as `nohup` does.
-pub fn ignores_hangup() -> bool {
+pub(crate) fn ignores_hangup() -> bool {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
     // SAFETY: with no new action this only writes the present one, which is plain data, and we
     // read it only when the call says that it was written.

@@ -11,7 +11,8 @@ use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 use tokio_serial::SerialStream;
 
-use super::{Access, Holder, LineErrors, PathKind, Remark, Starter, StopSignal};
+use super::{Access, Holder, PathKind, Remark, Starter, StopSignal};
+use crate::hub::LineErrors;
 
 /// `ERROR_TIMEOUT` of winerror.h.
 const ERROR_TIMEOUT: i32 = 1460;
@@ -36,16 +37,16 @@ const DEVICE_PREFIX: &str = r"\\.\";
 
 /// A port that was closed just now is refused for a moment, and every opening closes it once: the
 /// library opens it twice.
-pub const CLOSING: Duration = Duration::from_millis(500);
+pub(crate) const CLOSING: Duration = Duration::from_millis(500);
 
 /// The library calls all that it is given written, and learns later whether it was.
-pub fn piece(bytes: &[u8]) -> &[u8] {
+pub(crate) fn piece(bytes: &[u8]) -> &[u8] {
     &bytes[..bytes.len().min(WRITE_AT_ONCE)]
 }
 
 /// The library begins to read as soon as the port is open. Discarding in the driver would abort
 /// that, which looks like a loss, and miss what was read already.
-pub async fn discard_input(port: &mut SerialStream) {
+pub(crate) async fn discard_input(port: &mut SerialStream) {
     let mut scrap = [0; READ_AHEAD];
     for _ in 0..MOST_READS {
         match timeout(READ_WITHIN, port.read(&mut scrap)).await {
@@ -56,85 +57,85 @@ pub async fn discard_input(port: &mut SerialStream) {
 }
 
 /// Nothing: it would abort a write under way, which looks like a loss as well.
-pub fn discard_output(_port: &SerialStream) {}
+pub(crate) fn discard_output(_port: &SerialStream) {}
 
-pub fn shows_colours() -> bool {
+pub(crate) fn shows_colours() -> bool {
     anstyle_query::windows::enable_ansi_colors().unwrap_or(false)
 }
 
-pub fn is_reader_gone(error: &io::Error) -> bool {
+pub(crate) fn is_reader_gone(error: &io::Error) -> bool {
     error.raw_os_error() == Some(PIPE_NOT_CONNECTED)
 }
 
 /// A read may end with nothing, for the pause between two bytes that would have ended it.
-pub fn is_transient(error: &io::Error) -> bool {
+pub(crate) fn is_transient(error: &io::Error) -> bool {
     error.raw_os_error() == Some(ERROR_TIMEOUT)
 }
 
-pub fn holder(_path: &str) -> Option<Holder> {
+pub(crate) fn holder(_path: &str) -> Option<Holder> {
     None
 }
 
-pub fn listener(_address: SocketAddr) -> Option<Holder> {
+pub(crate) fn listener(_address: SocketAddr) -> Option<Holder> {
     None
 }
 
-pub fn of_port(_path: &str, _low_latency: bool) -> Vec<Remark> {
+pub(crate) fn of_port(_path: &str, _low_latency: bool) -> Vec<Remark> {
     Vec::new()
 }
 
-pub fn of_missing_ports(is_missing: bool) -> Vec<Remark> {
+pub(crate) fn of_missing_ports(is_missing: bool) -> Vec<Remark> {
     let text = "a board that the Device Manager lists under Other devices lacks its driver: get it \
                 from the maker of its chip";
     let remark = is_missing.then(|| Remark::Note(text.to_owned()));
     Vec::from_iter(remark)
 }
 
-pub fn access(_path: &str) -> Access {
+pub(crate) fn access(_path: &str) -> Access {
     Access::Unknown
 }
 
-pub fn aliases(_path: &str) -> Vec<String> {
+pub(crate) fn aliases(_path: &str) -> Vec<String> {
     Vec::new()
 }
 
-pub fn usb_location(_path: &str) -> Option<String> {
+pub(crate) fn usb_location(_path: &str) -> Option<String> {
     None
 }
 
-pub fn has_hardware(_path: &str) -> bool {
+pub(crate) fn has_hardware(_path: &str) -> bool {
     true
 }
 
-pub fn config_home() -> Option<PathBuf> {
+pub(crate) fn config_home() -> Option<PathBuf> {
     std::env::var_os("APPDATA").map(PathBuf::from)
 }
 
 /// Files in a user's folder are that user's alone unless someone changed that.
-pub fn check_private(path: &Path) -> io::Result<()> {
+pub(crate) fn check_private(path: &Path) -> io::Result<()> {
     fs::metadata(path).map(drop)
 }
 
-pub fn create_private_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn create_private_folder(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
 }
 
-pub fn create_private(path: &Path) -> io::Result<File> {
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     File::create(path)
 }
 
-pub fn is_in_foreground() -> bool {
+pub(crate) fn is_in_foreground() -> bool {
     true
 }
 
 /// What was typed before a question counts as its answer here.
-pub fn forget_typed() {}
+pub(crate) fn forget_typed() {}
 
-pub fn computer_name() -> Option<String> {
+pub(crate) fn computer_name() -> Option<String> {
     std::env::var("COMPUTERNAME").ok()
 }
 
-pub fn same_port(a: &str, b: &str) -> bool {
+pub(crate) fn same_port(a: &str, b: &str) -> bool {
     name(a).eq_ignore_ascii_case(name(b))
 }
 
@@ -144,11 +145,11 @@ fn name(path: &str) -> &str {
 
 /// A bare name can only be a device, and so is `COM3` in any folder. Neither is looked up as a
 /// file: asking for its metadata would open the port.
-pub fn is_terminal(_path: &str) -> bool {
+pub(crate) fn is_terminal(_path: &str) -> bool {
     true
 }
 
-pub fn describe_path(path: &str) -> PathKind {
+pub(crate) fn describe_path(path: &str) -> PathKind {
     let is_bare = !name(path).contains(['\\', '/', '.', ':']);
     if is_bare || ends_in_com_port(path) {
         return PathKind::Port;
@@ -162,7 +163,7 @@ pub fn describe_path(path: &str) -> PathKind {
 
 /// Opening fails in the same way for a port that is not there and for one that another program has.
 /// The list has both of those that are there.
-pub fn is_missing(path: &str) -> bool {
+pub(crate) fn is_missing(path: &str) -> bool {
     let listed = serialport::available_ports();
     listed.is_ok_and(|ports| !ports.iter().any(|port| same_port(&port.port_name, path)))
 }
@@ -174,51 +175,51 @@ fn ends_in_com_port(path: &str) -> bool {
     word.eq_ignore_ascii_case("com") && number.parse::<u32>().is_ok()
 }
 
-pub fn rate(_path: &str, baud: u32) -> u32 {
+pub(crate) fn rate(_path: &str, baud: u32) -> u32 {
     baud
 }
 
-pub fn starter() -> (Starter, Option<PathBuf>) {
+pub(crate) fn starter() -> (Starter, Option<PathBuf>) {
     let folder = r"Microsoft\Windows\Start Menu\Programs\Startup";
     let folder = config_home().map(|home| home.join(folder));
     (Starter::StartupFolder, folder)
 }
 
 /// Everybody may.
-pub fn serial_group() -> Option<String> {
+pub(crate) fn serial_group() -> Option<String> {
     None
 }
 
-pub fn cannot_list() -> Option<&'static str> {
+pub(crate) fn cannot_list() -> Option<&'static str> {
     None
 }
 
-pub fn set_low_latency(_port: &SerialStream) -> bool {
+pub(crate) fn set_low_latency(_port: &SerialStream) -> bool {
     false
 }
 
-pub fn line_errors(_port: &SerialStream) -> Option<LineErrors> {
+pub(crate) fn line_errors(_port: &SerialStream) -> Option<LineErrors> {
     None
 }
 
-pub fn keep_lines_on_close(_port: &SerialStream) -> io::Result<()> {
+pub(crate) fn keep_lines_on_close(_port: &SerialStream) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Ports are opened with their lines released, and these are asserted afterwards.
-pub fn cannot_keep_lines() -> Option<&'static str> {
+pub(crate) fn cannot_keep_lines() -> Option<&'static str> {
     Some(
         "on Windows the modem lines are released whenever a port is opened: boards restart all the same",
     )
 }
 
 /// There are no signals here: ends with the status that says "stopped before the end".
-pub fn end_by_signal(_signal: StopSignal) -> ! {
+pub(crate) fn end_by_signal(_signal: StopSignal) -> ! {
     std::process::exit(1)
 }
 
 /// What opens a page in the browser, given its address.
-pub fn browser() -> Command {
+pub(crate) fn browser() -> Command {
     let mut command = Command::new("rundll32");
     // Not `start`, which is of the shell and takes `&` in an address for its own.
     command.arg("url.dll,FileProtocolHandler");

@@ -18,8 +18,9 @@ use super::diagnostics::Hints;
 use super::framing::lines::Framer;
 use super::modem_lines::{self, Script, Signalling};
 use super::until;
+use crate::hub::LineErrors;
 use crate::hub::{Action, Data, Hub, Kind, Lease, Request, RequestError, Timestamp};
-use crate::platform::{self, LineErrors};
+use crate::platform;
 use crate::settings::Settings;
 use crate::view::View;
 
@@ -37,7 +38,7 @@ const TRY_AGAIN: Duration = Duration::from_millis(1);
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 
 /// How work with a device ended.
-pub enum End {
+pub(crate) enum End {
     /// The program stops.
     Stopped,
     /// The device has gone, and why.
@@ -47,7 +48,7 @@ pub enum End {
 }
 
 /// A device at work.
-pub struct Link<'a> {
+pub(crate) struct Link<'a> {
     device: Box<dyn Device>,
     hub: &'a Hub,
     framer: &'a mut Framer,
@@ -116,7 +117,7 @@ enum Step {
 
 impl<'a> Link<'a> {
     /// Work with a device that was opened just now.
-    pub fn new(
+    pub(crate) fn new(
         device: Box<dyn Device>,
         config: &'a PortConfig,
         hub: &'a Hub,
@@ -148,7 +149,7 @@ impl<'a> Link<'a> {
     }
 
     /// Works until the device is lost or the program stops.
-    pub async fn run(&mut self, starts_whole: bool, stop: &CancellationToken) -> End {
+    pub(crate) async fn run(&mut self, starts_whole: bool, stop: &CancellationToken) -> End {
         self.framer.begin(starts_whole);
         let mut rest = None;
         let mut prefers = Prefers::Reading;
@@ -211,7 +212,7 @@ impl<'a> Link<'a> {
     }
 
     /// The device, to be closed.
-    pub fn into_device(mut self, end: &End) -> Box<dyn Device> {
+    pub(crate) fn into_device(mut self, end: &End) -> Box<dyn Device> {
         self.give_up(match end {
             End::Stopped => "serial-ws is stopping",
             End::Lost(_) => "the device was lost",

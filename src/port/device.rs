@@ -7,13 +7,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_serial::SerialStream;
 
 use super::source::sim;
-use crate::platform::{self, LineErrors};
+use crate::hub::LineErrors;
+use crate::platform;
 
 /// A byte stream with modem lines.
 ///
 /// Never flush or shut down a device: for a serial port that blocks the runtime until the last
 /// byte has left, which may be never.
-pub trait Device: AsyncRead + AsyncWrite + Unpin + Send {
+pub(crate) trait Device: AsyncRead + AsyncWrite + Unpin + Send {
     /// Sets Data Terminal Ready.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ const ENOUGH_LINES: usize = 8;
 /// What the settings of a port do that its user may not expect.
 ///
 /// `cannot_keep_lines` says what of `--no-reset` this system cannot do.
-pub fn of_settings(
+pub(crate) fn of_settings(
     config: &PortConfig,
     cannot_keep_lines: Option<&'static str>,
 ) -> Vec<&'static str> {
@@ -38,7 +38,7 @@ pub fn of_settings(
 }
 
 /// What has been seen so far; each hint is given once.
-pub struct Hints {
+pub(crate) struct Hints {
     baud: u32,
     /// Whether lines are what clients get who do not ask for something else.
     wants_lines: bool,
@@ -52,7 +52,7 @@ pub struct Hints {
 
 impl Hints {
     /// Nothing seen yet, of a port at `baud`.
-    pub fn new(baud: u32, wants_lines: bool) -> Self {
+    pub(crate) fn new(baud: u32, wants_lines: bool) -> Self {
         Self {
             baud,
             wants_lines,
@@ -66,7 +66,7 @@ impl Hints {
     }
 
     /// Looks at what was read, and returns what to tell the user.
-    pub fn look(&mut self, data: &Data, now: Instant) -> Option<String> {
+    pub(crate) fn look(&mut self, data: &Data, now: Instant) -> Option<String> {
         self.lines += data.frames.len();
         self.invalid += data.frames.iter().filter(|frame| !frame.utf8).count();
         if !self.has_told_baud && self.lines >= ENOUGH_LINES && self.invalid * 2 > self.lines {

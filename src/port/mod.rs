@@ -4,14 +4,14 @@
 
 mod config;
 mod connection;
-pub mod device;
+pub(crate) mod device;
 mod diagnostics;
 #[cfg(test)]
 mod faults;
-pub mod framing;
+pub(crate) mod framing;
 mod lease;
 mod modem_lines;
-pub mod source;
+pub(crate) mod source;
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -24,8 +24,9 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::hub::LineErrors;
 use crate::hub::{Action, Hub, Kind, Lease, Request, RequestError, State, Status, Timestamp};
-use crate::platform::{self, LineErrors};
+use crate::platform;
 use connection::{End, Link};
 use device::Device;
 use framing::lines::Framer;
@@ -34,8 +35,8 @@ use source::serial::open::Failure;
 use source::serial::selector::{Opened, Wanted};
 use source::spec::Spec;
 
-pub use config::{PortConfig, is_name};
-pub use source::serial::open::{denied, in_use};
+pub(crate) use config::{PortConfig, is_name};
+pub(crate) use source::serial::open::{denied, in_use};
 
 /// How long to wait before looking again for a device that is not there or cannot be opened.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -55,7 +56,7 @@ const CLOSE_WITHIN: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// Why there is none, in words for the user.
-pub fn find(port: &PortConfig, ports: &[PortConfig]) -> Result<String, Status> {
+pub(crate) fn find(port: &PortConfig, ports: &[PortConfig]) -> Result<String, Status> {
     let mut others = claims(ports);
     others.retain(|claim| claim.port != port.name);
     let found = source::serial::find::find(&port.spec, None, &others);
@@ -65,11 +66,11 @@ pub fn find(port: &PortConfig, ports: &[PortConfig]) -> Result<String, Status> {
 }
 
 /// What this program's ports hold or wait for, so that none takes another's device.
-pub type Claims = Arc<Mutex<Vec<Claim>>>;
+pub(crate) type Claims = Arc<Mutex<Vec<Claim>>>;
 
 /// What one port holds or waits for.
 #[derive(Clone, Debug)]
-pub struct Claim {
+pub(crate) struct Claim {
     /// The name of the port.
     port: String,
     /// Which device it wants.
@@ -82,7 +83,7 @@ pub struct Claim {
 
 /// What these ports wait for before any is opened. All must be known then, so that none opens what
 /// another one names.
-pub fn claims(ports: &[PortConfig]) -> Vec<Claim> {
+pub(crate) fn claims(ports: &[PortConfig]) -> Vec<Claim> {
     let claim = |port: &PortConfig| Claim {
         port: port.name.clone(),
         spec: port.spec.clone(),
@@ -106,7 +107,7 @@ pub enum Closed {
 /// # Errors
 /// At the first attempt only: what is no serial port, settings that the device refuses, or,
 /// where the user does not want to wait, any device that cannot be opened.
-pub async fn run(
+pub(crate) async fn run(
     config: PortConfig,
     hub: Arc<Hub>,
     held: Claims,

@@ -19,7 +19,7 @@ const STRAP: Duration = Duration::from_millis(50);
 
 /// One thing to do, after a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Act {
+pub(crate) enum Act {
     /// Set Data Terminal Ready.
     Dtr(bool),
     /// Set Request To Send.
@@ -29,13 +29,13 @@ pub enum Act {
 }
 
 /// Things to do one after another, each after its pause.
-pub type Script = VecDeque<(Duration, Act)>;
+pub(crate) type Script = VecDeque<(Duration, Act)>;
 
 /// Does one of them.
 ///
 /// # Errors
 /// Where the device has no such line, or has gone.
-pub fn act(device: &mut dyn Device, act: Act) -> io::Result<()> {
+pub(crate) fn act(device: &mut dyn Device, act: Act) -> io::Result<()> {
     match act {
         Act::Dtr(on) => device.set_dtr(on),
         Act::Rts(on) => device.set_rts(on),
@@ -44,7 +44,7 @@ pub fn act(device: &mut dyn Device, act: Act) -> io::Result<()> {
 }
 
 /// A request that works the modem lines, at some point of its script.
-pub struct Signalling {
+pub(crate) struct Signalling {
     request: Request,
     script: Script,
     /// When the first act of the script is due.
@@ -53,7 +53,7 @@ pub struct Signalling {
 
 impl Signalling {
     /// Begins at once.
-    pub fn new(request: Request, script: Script) -> Self {
+    pub(crate) fn new(request: Request, script: Script) -> Self {
         let due = Instant::now();
         Self {
             request,
@@ -63,12 +63,12 @@ impl Signalling {
     }
 
     /// When to go on.
-    pub fn due(&self) -> Instant {
+    pub(crate) fn due(&self) -> Instant {
         self.due
     }
 
     /// Does what is due, and what need not wait after it; what remains, if anything.
-    pub fn go_on(mut self, device: &mut dyn Device) -> Option<Self> {
+    pub(crate) fn go_on(mut self, device: &mut dyn Device) -> Option<Self> {
         while let Some((_, next)) = self.script.pop_front() {
             if let Err(error) = act(device, next) {
                 let what = match next {
@@ -92,7 +92,7 @@ impl Signalling {
     }
 
     /// Ends a break that was begun, and tells the client that the rest is not done.
-    pub fn give_up(self, device: &mut dyn Device, reason: &str) {
+    pub(crate) fn give_up(self, device: &mut dyn Device, reason: &str) {
         let end = Act::Break(false);
         if self.script.iter().any(|(_, next)| *next == end) {
             // Of a device that has gone or knows no break there is none to end.
@@ -104,7 +104,7 @@ impl Signalling {
 
 /// Sets the lines that are given. DTR is asserted first and released last: RTS alone holds some
 /// boards in reset.
-pub fn set(dtr: Option<bool>, rts: Option<bool>) -> Script {
+pub(crate) fn set(dtr: Option<bool>, rts: Option<bool>) -> Script {
     let acts = match dtr {
         Some(true) => [dtr.map(Act::Dtr), rts.map(Act::Rts)],
         _ => [rts.map(Act::Rts), dtr.map(Act::Dtr)],
@@ -114,13 +114,13 @@ pub fn set(dtr: Option<bool>, rts: Option<bool>) -> Script {
 }
 
 /// The lines as the user wants them after opening.
-pub fn opening(settings: &Settings) -> Script {
+pub(crate) fn opening(settings: &Settings) -> Script {
     set(wish(settings.dtr), wish(settings.rts))
 }
 
 /// Releases the lines before closing, RTS first for the same reason; asserting them again would
 /// restart many boards.
-pub fn closing(settings: &Settings) -> Script {
+pub(crate) fn closing(settings: &Settings) -> Script {
     if settings.no_reset {
         return Script::new();
     }
@@ -132,7 +132,7 @@ pub fn closing(settings: &Settings) -> Script {
 }
 
 /// Holds the line in the break condition.
-pub fn hold_break(time: Duration) -> Script {
+pub(crate) fn hold_break(time: Duration) -> Script {
     [
         (Duration::ZERO, Act::Break(true)),
         (time, Act::Break(false)),
@@ -145,7 +145,7 @@ pub fn hold_break(time: Duration) -> Script {
 /// An Arduino restarts when DTR is asserted. An ESP32 with the usual circuit is held in reset by
 /// RTS without DTR and starts its sketch when both are released; DTR without RTS would select its
 /// bootloader, so DTR is asserted only when the chip has looked (esptool's `reset.py`).
-pub fn reset(settings: &Settings) -> Script {
+pub(crate) fn reset(settings: &Settings) -> Script {
     let mut script = Script::from([
         (Duration::ZERO, Act::Rts(true)),
         (Duration::ZERO, Act::Dtr(false)),

@@ -38,7 +38,7 @@ const ENCRYPTED_ONLY: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\
     Content-Type: text/plain\r\n\r\nhere is https:// and wss:// only\n";
 
 /// Accepts connections until the program stops.
-pub async fn run(listener: TcpListener, router: Router, app: Arc<App>) {
+pub(crate) async fn run(listener: TcpListener, router: Router, app: Arc<App>) {
     let mut is_failing = false;
     loop {
         let accepted = tokio::select! {
@@ -113,7 +113,7 @@ async fn greet(stream: TcpStream, mut peer: Peer, ticket: Ticket, router: Router
 }
 
 /// Serves one connection: one request, which may turn it into a WebSocket.
-pub async fn serve<S>(stream: S, peer: Peer, ticket: Ticket, router: Router)
+pub(crate) async fn serve<S>(stream: S, peer: Peer, ticket: Ticket, router: Router)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {

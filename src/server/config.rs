@@ -8,34 +8,34 @@ use super::access::token::Token;
 
 /// How clients reach the ports.
 #[derive(Clone, Debug)]
-pub struct ServerConfig {
+pub(crate) struct ServerConfig {
     /// Where to listen.
-    pub listen: Vec<SocketAddr>,
+    pub(crate) listen: Vec<SocketAddr>,
     /// Whether an address family that the system lacks is passed over.
-    pub any_family: bool,
+    pub(crate) any_family: bool,
     /// Clients that may be connected at once.
-    pub max_clients: usize,
+    pub(crate) max_clients: usize,
     /// Bytes of the largest message that a client may send.
-    pub max_message: usize,
+    pub(crate) max_message: usize,
     /// The folder that is served at `/`, if not the built-in page.
-    pub web: Option<PathBuf>,
+    pub(crate) web: Option<PathBuf>,
     /// Whether to open the page in the browser.
-    pub open: bool,
+    pub(crate) open: bool,
     /// Origins to admit beside those of this computer, and what their pages may do.
-    pub allow_origin: Vec<(String, Rights)>,
+    pub(crate) allow_origin: Vec<(String, Rights)>,
     /// Host names to answer to beside those of this computer.
-    pub allow_host: Vec<String>,
+    pub(crate) allow_host: Vec<String>,
     /// What other computers may do, where they may connect.
-    pub lan: Option<Rights>,
+    pub(crate) lan: Option<Rights>,
     /// The operator's own secret, which all must know then.
-    pub token: Option<Token>,
+    pub(crate) token: Option<Token>,
     /// How connections from other computers are encrypted.
-    pub tls: Option<TlsConfig>,
+    pub(crate) tls: Option<TlsConfig>,
 }
 
 /// Where the certificate for encrypted connections comes from.
 #[derive(Clone, Debug)]
-pub enum TlsConfig {
+pub(crate) enum TlsConfig {
     /// From files in PEM format.
     Files {
         /// The certificate, and those that vouch for it.

@@ -27,7 +27,7 @@ const MOST_ANSWERED_OF_ONE: usize = 32;
 
 /// The connections that are no WebSockets, the oldest first.
 #[derive(Default)]
-pub struct Places {
+pub(crate) struct Places {
     taken: Mutex<VecDeque<Place>>,
     /// Notified when one becomes free.
     freed: Notify,
@@ -36,7 +36,7 @@ pub struct Places {
 
 /// What a connection is known by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket(u64);
+pub(crate) struct Ticket(u64);
 
 struct Place {
     ticket: Ticket,
@@ -49,7 +49,7 @@ struct Place {
 impl Places {
     /// Takes a place for a connection from this computer, as soon as there is one. The connection is
     /// to end when it hears so from the receiver.
-    pub async fn take(&self, computer: IpAddr) -> (Ticket, oneshot::Receiver<()>) {
+    pub(crate) async fn take(&self, computer: IpAddr) -> (Ticket, oneshot::Receiver<()>) {
         let mut has_waited = false;
         loop {
             let freed = self.freed.notified();
@@ -76,7 +76,7 @@ impl Places {
 
     /// Lets a connection that may have what it asks for stay until it has it; false when too many
     /// are being answered.
-    pub fn answer(&self, ticket: Ticket) -> bool {
+    pub(crate) fn answer(&self, ticket: Ticket) -> bool {
         let mut taken = self.lock();
         let Some(at) = taken.iter().position(|place| place.ticket == ticket) else {
             return false;
@@ -97,7 +97,7 @@ impl Places {
     }
 
     /// Gives the place of a connection back.
-    pub fn free(&self, ticket: Ticket) {
+    pub(crate) fn free(&self, ticket: Ticket) {
         self.lock().retain(|place| place.ticket != ticket);
         self.freed.notify_waiters();
     }

@@ -18,7 +18,7 @@ const BACKLOG: u32 = 1024;
 ///
 /// # Errors
 /// When one cannot be listened on, unless it is one of several whose family the system lacks.
-pub fn all(config: &ServerConfig) -> Result<Vec<TcpListener>> {
+pub(crate) fn all(config: &ServerConfig) -> Result<Vec<TcpListener>> {
     let mut listeners = Vec::new();
     for &address in &config.listen {
         match listen(address, config.any_family) {
@@ -39,7 +39,7 @@ pub fn all(config: &ServerConfig) -> Result<Vec<TcpListener>> {
 
 /// Whether a bridge could listen on each address of `config`; an address family that the system
 /// lacks is passed over as it would be. Listens for a moment where it can.
-pub fn may_listen(config: &ServerConfig) -> Vec<(SocketAddr, Result<()>)> {
+pub(crate) fn may_listen(config: &ServerConfig) -> Vec<(SocketAddr, Result<()>)> {
     let mut all = Vec::new();
     for &address in &config.listen {
         match listen(address, config.any_family) {

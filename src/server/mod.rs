@@ -35,25 +35,25 @@ use access::{Caller, Peer, Policy, Verdict, announce, origin, prompt};
 use http::{api, warn_of_hidden};
 use limits::Places;
 
-pub use access::Rights;
-pub use access::check::{Admission, admission, is_here};
-pub use access::origin::{as_browsers_write, host_name};
-pub use access::token::Token;
-pub use config::{ServerConfig, TlsConfig};
-pub use listen::may_listen;
+pub(crate) use access::Rights;
+pub(crate) use access::check::{Admission, admission, is_here};
+pub(crate) use access::origin::{as_browsers_write, host_name};
+pub(crate) use access::token::Token;
+pub(crate) use config::{ServerConfig, TlsConfig};
+pub(crate) use listen::may_listen;
 
 /// A serial port as clients reach it.
-pub struct Port {
+pub(crate) struct Port {
     /// What users call it.
-    pub name: String,
+    pub(crate) name: String,
     /// How it is opened and shown.
-    pub settings: Settings,
+    pub(crate) settings: Settings,
     /// Where its events come from and requests go to.
-    pub hub: Arc<Hub>,
+    pub(crate) hub: Arc<Hub>,
 }
 
 /// What every connection shares.
-pub struct App {
+pub(crate) struct App {
     ports: Vec<Arc<Port>>,
     names: Vec<String>,
     config: ServerConfig,
@@ -143,7 +143,7 @@ impl Port {
     }
 
     /// Says that a write of `size` bytes has no room beside the `waiting` ones.
-    pub fn too_much(&self, size: usize, waiting: usize) -> String {
+    pub(crate) fn too_much(&self, size: usize, waiting: usize) -> String {
         let bits = size as u64 * u64::from(self.settings.bits_per_byte());
         let seconds = bits / u64::from(self.settings.baud);
         let baud = self.settings.baud;
@@ -161,7 +161,11 @@ impl Server {
     /// # Errors
     /// When an address cannot be listened on, unless it is one of several whose family the system
     /// lacks.
-    pub fn bind(config: ServerConfig, ports: Vec<Port>, stop: CancellationToken) -> Result<Self> {
+    pub(crate) fn bind(
+        config: ServerConfig,
+        ports: Vec<Port>,
+        stop: CancellationToken,
+    ) -> Result<Self> {
         if let Some(web) = &config.web {
             warn_of_hidden(web);
         }
@@ -205,7 +209,7 @@ impl Server {
     }
 
     /// The addresses that are listened on.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners
             .iter()
             .filter_map(|listener| listener.local_addr().ok())
@@ -213,7 +217,7 @@ impl Server {
     }
 
     /// Says where it listens; at a terminal, also the address with the secret.
-    pub fn announce(&self) {
+    pub(crate) fn announce(&self) {
         let addresses = self.addresses();
         for address in &addresses {
             let page = self.app.page(*address, None);
@@ -234,7 +238,7 @@ impl Server {
 
     /// The address of the page, for a browser of this computer. None where it would have the
     /// operator's own secret: everybody here can read what programs are started with.
-    pub fn page(&self) -> Option<String> {
+    pub(crate) fn page(&self) -> Option<String> {
         let policy = &self.app.policy;
         let first = self.addresses().first().copied();
         let first = first.filter(|_| !policy.token_for_all)?;
@@ -254,7 +258,7 @@ impl Server {
     }
 
     /// Serves until the program stops; returns when all clients have had their Close.
-    pub async fn run(self) {
+    pub(crate) async fn run(self) {
         let app = self.app;
         if let Some(asked) = self.asked {
             let (operator, ports) = (Arc::clone(&app.operator), app.names.join(", "));

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 /// A connection without the HTTP library's wrapping, which would cost an idle client memory.
-pub enum Transport {
+pub(crate) enum Transport {
     /// As it is.
     Plain(TcpStream),
     /// Encrypted; on the heap, so that it costs plain ones nothing.
@@ -23,7 +23,7 @@ pub enum Transport {
 
 impl Transport {
     /// Unwraps a connection that is to be a WebSocket, and what was read of it too early.
-    pub fn unwrap(upgraded: Upgraded) -> Option<(Self, Vec<u8>)> {
+    pub(crate) fn unwrap(upgraded: Upgraded) -> Option<(Self, Vec<u8>)> {
         let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
             Ok(parts) => {
                 let socket = Self::Plain(parts.io.into_inner());

@@ -24,7 +24,7 @@ const FILES: [&str; 2] = ["tls-cert.pem", "tls-key.pem"];
 ///
 /// # Errors
 /// When a file cannot be read, or certificate and key do not go together.
-pub fn acceptor(config: &TlsConfig) -> Result<TlsAcceptor> {
+pub(crate) fn acceptor(config: &TlsConfig) -> Result<TlsAcceptor> {
     let (chain, key) = match config {
         TlsConfig::Files { cert, key } => (read_chain(cert)?, read_key(key)?),
         TlsConfig::SelfSigned => {

@@ -111,7 +111,7 @@ fn typed(name: &str, fields: Value, rest: &impl Serialize) -> String {
 }
 
 /// Appends a `line` object for each line that `data` completes.
-pub fn encode_lines(event: &Event, data: &Data, part: Part, out: &mut Vec<u8>) {
+pub(crate) fn encode_lines(event: &Event, data: &Data, part: Part, out: &mut Vec<u8>) {
     let mut text = String::new();
     let skip = part.lines_to_skip(data.frames.len());
     for (number, frame) in (event.before.line + 1..).zip(data.frames.iter()).skip(skip) {
@@ -141,7 +141,7 @@ fn line(number: u64, at: Timestamp, frame: Frame<'_>, out: &mut String) {
 }
 
 /// Appends a `data` object for the chunk.
-pub fn encode_chunk(event: &Event, data: &Data, part: Part, out: &mut Vec<u8>) {
+pub(crate) fn encode_chunk(event: &Event, data: &Data, part: Part, out: &mut Vec<u8>) {
     let skip = part.bytes_to_skip(data.chunk.len());
     if skip == data.chunk.len() {
         return;
@@ -184,7 +184,7 @@ enum Message {
 }
 
 /// What a client's message asks for.
-pub fn decode(text: &str, append: LineEnding) -> Input {
+pub(crate) fn decode(text: &str, append: LineEnding) -> Input {
     let object = match serde_json::from_str::<Value>(text) {
         Ok(object) if object.is_object() => object,
         Ok(_) => return Input::Mistake("a message is one JSON object".into(), None),

@@ -5,7 +5,7 @@ use crate::hub::{Data, Extent};
 
 /// Appends the lines that `data` completes. A line whose beginning was missed, or whose end was
 /// cut off, is left out: it could be taken for a whole one.
-pub fn encode(data: &Data, part: Part, out: &mut Vec<u8>) {
+pub(crate) fn encode(data: &Data, part: Part, out: &mut Vec<u8>) {
     let bytes: usize = data.frames.iter().map(|frame| frame.bytes.len() + 4).sum();
     out.reserve_exact(bytes);
     for frame in data

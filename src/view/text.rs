@@ -5,7 +5,7 @@ use crate::hub::{Data, unfinished};
 
 /// Appends the characters that `data` completes. A character that it only begins comes with the
 /// next chunk; one that the end of the stream cut short becomes U+FFFD, as all invalid bytes do.
-pub fn encode(data: &Data, part: Part, out: &mut Vec<u8>) {
+pub(crate) fn encode(data: &Data, part: Part, out: &mut Vec<u8>) {
     let skip = part.bytes_to_skip(data.chunk.len());
     let begun = if skip == 0 {
         data.split.as_bytes()

@@ -6,12 +6,12 @@ use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 /// Appends a text message; `text` must be valid UTF-8.
-pub fn text(text: impl AsRef<[u8]>, out: &mut Vec<u8>) {
+pub(crate) fn text(text: impl AsRef<[u8]>, out: &mut Vec<u8>) {
     message(Data::Text, text.as_ref(), out);
 }
 
 /// Appends a binary message.
-pub fn binary(bytes: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn binary(bytes: &[u8], out: &mut Vec<u8>) {
     message(Data::Binary, bytes, out);
 }
 

@@ -16,7 +16,7 @@ const DEFAULT_PORT: u16 = 8080;
 
 /// The address of a bridge, checked.
 #[derive(Debug)]
-pub struct Address {
+pub(crate) struct Address {
     pub(super) request: Request,
     /// As it was typed, `ws` where none was.
     scheme: &'static str,
@@ -51,7 +51,7 @@ impl Address {
     ///
     /// # Errors
     /// Why this is no address, and what one looks like.
-    pub fn new(
+    pub(crate) fn new(
         url: &str,
         port: Option<&str>,
         parameters: &[String],
@@ -96,7 +96,7 @@ impl Address {
     }
 
     /// The same, of a bridge whose certificate has this fingerprint, if it is known.
-    pub fn with_fingerprint(self, fingerprint: Option<Fingerprint>) -> Self {
+    pub(crate) fn with_fingerprint(self, fingerprint: Option<Fingerprint>) -> Self {
         Self {
             fingerprint,
             ..self
@@ -104,7 +104,7 @@ impl Address {
     }
 
     /// The view that the address asks for.
-    pub fn view(&self) -> Option<&str> {
+    pub(crate) fn view(&self) -> Option<&str> {
         let mut parameters = self.request.uri().query()?.split('&');
         parameters.find_map(|parameter| parameter.strip_prefix("view="))
     }

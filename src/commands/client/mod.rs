@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Error, error::ProtocolError};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-pub use address::Address;
+pub(crate) use address::Address;
 
 use crate::terminal;
 
@@ -36,16 +36,16 @@ const BODY_LIMIT: usize = 4096;
 const MAX_MESSAGE: usize = 1024 * 1024;
 
 /// A connection to a bridge, plain or encrypted.
-pub type Stream = Box<dyn Socket>;
+pub(crate) type Stream = Box<dyn Socket>;
 
 /// What a WebSocket can run on.
-pub trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket for S {}
 
 impl Address {
     /// Opens the connection.
-    pub async fn dial(&self) -> Result<TcpStream> {
+    pub(crate) async fn dial(&self) -> Result<TcpStream> {
         let connected = if self.is_localhost() {
             // A bridge may have one of the two only, and some systems resolve to one of them only.
             let addresses = [
@@ -70,7 +70,7 @@ impl Address {
     /// # Errors
     /// Why the bridge is not to be trusted.
     #[cfg(feature = "tls")]
-    pub async fn secure(&self, stream: TcpStream) -> Result<Stream> {
+    pub(crate) async fn secure(&self, stream: TcpStream) -> Result<Stream> {
         if !self.is_encrypted() {
             return Ok(Box::new(stream));
         }
@@ -84,12 +84,12 @@ impl Address {
 
     /// There is nothing to encrypt with.
     #[cfg(not(feature = "tls"))]
-    pub async fn secure(&self, stream: TcpStream) -> Result<Stream> {
+    pub(crate) async fn secure(&self, stream: TcpStream) -> Result<Stream> {
         Ok(Box::new(stream))
     }
 
     /// Turns the connection into a WebSocket. What an error means, [`Address::refusal`] tells.
-    pub async fn greet<'a>(
+    pub(crate) async fn greet<'a>(
         &self,
         stream: &'a mut Stream,
     ) -> tungstenite::Result<WebSocketStream<&'a mut Stream>> {
@@ -104,7 +104,7 @@ impl Address {
     }
 
     /// Why there was no greeting, with the first line of what the bridge said on `stream`.
-    pub async fn refusal(&self, error: Error, stream: &mut Stream) -> anyhow::Error {
+    pub(crate) async fn refusal(&self, error: Error, stream: &mut Stream) -> anyhow::Error {
         match error {
             Error::Http(response) => {
                 let status = response.status();
@@ -145,7 +145,7 @@ impl Address {
 ///
 /// # Errors
 /// The reason.
-pub fn verdict(frame: Option<CloseFrame>) -> Result<()> {
+pub(crate) fn verdict(frame: Option<CloseFrame>) -> Result<()> {
     let Some(CloseFrame { code, reason }) = frame else {
         return Ok(());
     };
@@ -164,7 +164,7 @@ pub fn verdict(frame: Option<CloseFrame>) -> Result<()> {
 }
 
 /// Why a connection ended without a Close.
-pub fn lost(error: Error) -> anyhow::Error {
+pub(crate) fn lost(error: Error) -> anyhow::Error {
     match error {
         Error::Io(_) | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
             anyhow!("the connection to the bridge was lost")

@@ -29,7 +29,7 @@ use crate::terminal::excerpt;
 ///
 /// # Errors
 /// Why not, with the fingerprint to compare.
-pub async fn encrypt(
+pub(crate) async fn encrypt(
     stream: TcpStream,
     host: &str,
     fingerprint: Option<Fingerprint>,

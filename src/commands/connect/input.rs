@@ -16,7 +16,7 @@ const MAX_LINE: usize = 1024 * 1024;
 const BUFFER: usize = 16 * 1024;
 
 /// Cuts an input into messages.
-pub struct Input<R> {
+pub(crate) struct Input<R> {
     reader: BufReader<R>,
     /// Whether the bytes go out as they are read; otherwise each line is a message.
     raw: bool,
@@ -26,7 +26,7 @@ pub struct Input<R> {
 
 impl<R: AsyncRead + Unpin> Input<R> {
     /// Lines, or bytes where the address or the options say `raw`.
-    pub fn new(reader: R, options: &Options, view: Option<&str>) -> Input<R> {
+    pub(crate) fn new(reader: R, options: &Options, view: Option<&str>) -> Input<R> {
         let ending: &[u8] = match options.append.as_deref() {
             Some("lf") => b"\n",
             Some("crlf") => b"\r\n",
@@ -41,7 +41,7 @@ impl<R: AsyncRead + Unpin> Input<R> {
     }
 
     /// The next message, or nothing at the end of the input.
-    pub async fn next(&mut self) -> Result<Option<Message>> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Message>> {
         let next = if self.raw {
             self.chunk().await
         } else {
@@ -51,7 +51,7 @@ impl<R: AsyncRead + Unpin> Input<R> {
     }
 
     /// Whether another message is there already, so that both can go out together.
-    pub fn has_more(&self) -> bool {
+    pub(crate) fn has_more(&self) -> bool {
         let waiting = self.reader.buffer();
         if self.raw {
             !waiting.is_empty()
@@ -94,7 +94,7 @@ impl<R: AsyncRead + Unpin> Input<R> {
 /// # Panics
 ///
 /// Outside a tokio runtime.
-pub fn stdin() -> DuplexStream {
+pub(crate) fn stdin() -> DuplexStream {
     let (reader, writer) = tokio::io::duplex(BUFFER);
     let runtime = Handle::current();
     thread::spawn(move || {

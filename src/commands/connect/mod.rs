@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use super::client::{Address, Stream, verdict};
 use crate::fingerprint::Fingerprint;
 use input::Input;
-pub use input::stdin;
+pub(crate) use input::stdin;
 use printer::{Outcome, Printer};
 
 /// How long a bridge may take to answer a Close. After it, a client that has nothing on the way
@@ -31,24 +31,24 @@ const CLOSE_TIME: Duration = Duration::from_secs(2);
 
 /// What was asked of `serial-ws connect`.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub(crate) struct Options {
     /// Address of the bridge or of one of its ports, such as ws://localhost:8080/ports/NAME
-    pub url: String,
+    pub(crate) url: String,
     /// Ending that the bridge adds to each line sent: lf, crlf or cr
-    pub append: Option<String>,
+    pub(crate) append: Option<String>,
     /// Time to go on printing after the end of the input, such as 2s, or forever (0; forever with
     /// --count)
-    pub wait: Option<Duration>,
+    pub(crate) wait: Option<Duration>,
     /// Number of messages to print before ending
-    pub count: Option<u64>,
+    pub(crate) count: Option<u64>,
     /// Exchange bytes exactly as they are, instead of lines
-    pub raw: bool,
+    pub(crate) raw: bool,
     /// Secret of a bridge that asks for one (also SERIAL_WS_TOKEN)
-    pub token: Option<String>,
+    pub(crate) token: Option<String>,
     /// Fingerprint of the bridge's certificate, where this computer does not trust it by itself
-    pub fingerprint: Option<Fingerprint>,
+    pub(crate) fingerprint: Option<Fingerprint>,
     /// Whether the output is a terminal, which is shown no control characters.
-    pub terminal: bool,
+    pub(crate) terminal: bool,
 }
 
 impl Options {
@@ -72,7 +72,7 @@ impl Options {
 }
 
 /// Reads the value of `--wait`: a time, or `forever`.
-pub fn parse_wait(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_wait(text: &str) -> Result<Duration, String> {
     match text {
         "forever" => Ok(Duration::MAX),
         time => crate::duration::parse(time),
@@ -84,7 +84,7 @@ pub fn parse_wait(text: &str) -> Result<Duration, String> {
 /// or `stop` is ready (Ctrl-C). What was sent has then been read by the bridge.
 ///
 /// The error says why there is no connection, or why the bridge ended it.
-pub async fn run(
+pub(crate) async fn run(
     options: Options,
     input: impl AsyncRead + Unpin,
     output: impl AsyncWrite + Unpin,

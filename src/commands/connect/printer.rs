@@ -18,7 +18,7 @@ const BATCH: usize = 64;
 
 /// Why a conversation ends.
 #[derive(Debug)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// The bridge closed the connection, with this frame if it gave one.
     Closed(Option<CloseFrame>),
     /// As many messages were printed as were asked for.
@@ -34,7 +34,7 @@ pub enum Outcome {
 }
 
 /// Prints the messages of a connection.
-pub struct Printer<'a, W> {
+pub(crate) struct Printer<'a, W> {
     messages: ReadyChunks<SplitStream<WebSocketStream<&'a mut Stream>>>,
     output: W,
     style: Style,
@@ -53,7 +53,7 @@ struct Style {
 
 impl<'a, W: AsyncWrite + Unpin> Printer<'a, W> {
     /// Prints `messages` to `output` in the way that fits `view` and the output.
-    pub fn new(
+    pub(crate) fn new(
         messages: SplitStream<WebSocketStream<&'a mut Stream>>,
         output: W,
         options: &Options,
@@ -71,7 +71,7 @@ impl<'a, W: AsyncWrite + Unpin> Printer<'a, W> {
     }
 
     /// Prints until the bridge closes, the count is reached, or nobody reads the output.
-    pub async fn run(&mut self) -> Result<Outcome> {
+    pub(crate) async fn run(&mut self) -> Result<Outcome> {
         while self.left != Some(0) {
             let Some(batch) = self.messages.next().await else {
                 return Ok(Outcome::Closed(None));
@@ -92,7 +92,7 @@ impl<'a, W: AsyncWrite + Unpin> Printer<'a, W> {
     }
 
     /// Reads without printing until the bridge closes.
-    pub async fn discard(&mut self) -> Result<Option<CloseFrame>> {
+    pub(crate) async fn discard(&mut self) -> Result<Option<CloseFrame>> {
         while let Some(batch) = self.messages.next().await {
             for message in batch {
                 if let Message::Close(frame) = message.map_err(lost)? {

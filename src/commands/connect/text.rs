@@ -2,7 +2,7 @@
 
 /// Appends `text` without what a terminal would obey or be misled by: control characters but tab,
 /// and marks that reorder what stands around them, appear as escapes.
-pub fn push_safe(text: &str, out: &mut String) {
+pub(crate) fn push_safe(text: &str, out: &mut String) {
     for character in text.chars() {
         match character {
             '\t' => out.push('\t'),
@@ -14,7 +14,7 @@ pub fn push_safe(text: &str, out: &mut String) {
 }
 
 /// Like [`push_safe`], for a text that has its own line ends in it.
-pub fn push_safe_lines(text: &str, out: &mut String) {
+pub(crate) fn push_safe_lines(text: &str, out: &mut String) {
     for (number, line) in text.split('\n').enumerate() {
         if number > 0 {
             out.push('\n');

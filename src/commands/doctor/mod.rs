@@ -21,7 +21,7 @@ use page::Page;
 
 /// What a check found, in a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub(crate) struct Finding {
     mark: Mark,
     text: String,
 }
@@ -91,7 +91,7 @@ impl fmt::Display for Finding {
 ///
 /// # Errors
 /// When the address of the page is none, or nothing can be written.
-pub async fn run(config: &Config, page: Option<&str>, out: &mut dyn Write) -> Result<bool> {
+pub(crate) async fn run(config: &Config, page: Option<&str>, out: &mut dyn Write) -> Result<bool> {
     let page = page.map(|address| Page::new(address, &config.server));
     let page = page.transpose()?;
     let mut findings = ports::look(&config.ports);

@@ -16,9 +16,9 @@ const P5_PREVIEW: &str = "https://preview.p5js.org";
 
 /// A page.
 #[derive(Debug)]
-pub struct Page {
+pub(crate) struct Page {
     /// Its origin as browsers send it; that of the frame in which sketches run, where it has one.
-    pub origin: String,
+    pub(crate) origin: String,
     /// Whether it is a page of the p5 web editor.
     is_p5: bool,
     /// Whether the bridge serves it itself to other computers.
@@ -26,14 +26,14 @@ pub struct Page {
 }
 
 /// What a bridge that runs lets the page do, or how it would; None where none runs.
-pub type Running = Option<Result<Rights, String>>;
+pub(crate) type Running = Option<Result<Rights, String>>;
 
 impl Page {
     /// Understands an address as it stands in a browser's address bar.
     ///
     /// # Errors
     /// Says what an address is like.
-    pub fn new(address: &str, config: &ServerConfig) -> Result<Self> {
+    pub(crate) fn new(address: &str, config: &ServerConfig) -> Result<Self> {
         let origin = address.split_once("://").and_then(|(scheme, rest)| {
             let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
             match scheme {
@@ -58,7 +58,7 @@ impl Page {
 }
 
 /// Whether the page can connect. `admission` is what our flags say to it.
-pub fn check(page: &Page, admission: &Admission, running: Running) -> Vec<Finding> {
+pub(crate) fn check(page: &Page, admission: &Admission, running: Running) -> Vec<Finding> {
     if page.is_own && !server::is_here(&page.origin) {
         return vec![Finding::right(format!(
             "pages that serial-ws itself serves at {} connect, once they were opened by the \

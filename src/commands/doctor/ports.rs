@@ -25,7 +25,7 @@ impl Facts {
 }
 
 /// Looks at the ports that are meant, and at all others where any board would do.
-pub fn look(ports: &[PortConfig]) -> Vec<Finding> {
+pub(crate) fn look(ports: &[PortConfig]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut is_missing = false;
     let listed = enumerate::ports().unwrap_or_default();

@@ -25,11 +25,11 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 const LONGEST_ANSWER: u64 = 8 << 10;
 
 /// What was found.
-pub struct Found {
+pub(crate) struct Found {
     /// In sentences.
-    pub findings: Vec<Finding>,
+    pub(crate) findings: Vec<Finding>,
     /// What a bridge that runs there does with the page.
-    pub running: Running,
+    pub(crate) running: Running,
 }
 
 /// What is at an address.
@@ -55,7 +55,7 @@ struct Hello {
 }
 
 /// Looks at each address that the bridge would listen on.
-pub async fn look(config: &ServerConfig, page: Option<&Page>) -> Found {
+pub(crate) async fn look(config: &ServerConfig, page: Option<&Page>) -> Found {
     let mut found = Vec::new();
     for (address, listened) in server::may_listen(config) {
         let there = match listened {

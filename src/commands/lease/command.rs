@@ -19,7 +19,7 @@ const NOT_FOUND: u8 = 127;
 const NOT_RUNNABLE: u8 = 126;
 
 /// Runs `command` to its end, whatever signals come.
-pub async fn run(command: &[OsString], device: Option<&str>, signals: &mut Signals) -> u8 {
+pub(crate) async fn run(command: &[OsString], device: Option<&str>, signals: &mut Signals) -> u8 {
     let Some((program, arguments)) = command.split_first() else {
         return NOT_FOUND;
     };

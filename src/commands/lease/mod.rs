@@ -32,15 +32,15 @@ const ECHO: Duration = Duration::from_secs(1);
 
 /// Which port of which bridge is meant.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// Address of the bridge, such as http://localhost:8080
-    pub url: String,
+    pub(crate) url: String,
     /// Name of the port; the one of the address, or the first one, where there is none
-    pub port: Option<String>,
+    pub(crate) port: Option<String>,
     /// Secret of a bridge that asks for one
-    pub token: Option<String>,
+    pub(crate) token: Option<String>,
     /// Fingerprint of the bridge's certificate, where this computer does not trust it by itself
-    pub fingerprint: Option<Fingerprint>,
+    pub(crate) fingerprint: Option<Fingerprint>,
 }
 
 impl Options {
@@ -57,7 +57,11 @@ impl Options {
 ///
 /// # Errors
 /// Why it is not.
-pub async fn release(options: Options, time: Duration, mut output: impl Write) -> Result<()> {
+pub(crate) async fn release(
+    options: Options,
+    time: Duration,
+    mut output: impl Write,
+) -> Result<()> {
     let address = options.address()?;
     let stream = address.dial().await?;
     let seconds = time.as_secs_f64();
@@ -79,7 +83,7 @@ pub async fn release(options: Options, time: Duration, mut output: impl Write) -
 ///
 /// # Errors
 /// What keeps it from being open.
-pub async fn resume(options: Options, mut output: impl Write) -> Result<()> {
+pub(crate) async fn resume(options: Options, mut output: impl Write) -> Result<()> {
     let address = options.address()?;
     let stream = address.dial().await?;
     talk(&address, stream, async |mut talk| {
@@ -99,7 +103,7 @@ pub async fn resume(options: Options, mut output: impl Write) -> Result<()> {
 ///
 /// # Errors
 /// Why the port cannot be had; the command did not run then.
-pub async fn upload(options: Options, command: &[OsString]) -> Result<u8> {
+pub(crate) async fn upload(options: Options, command: &[OsString]) -> Result<u8> {
     let address = options.address()?;
     let Ok(stream) = address.dial().await else {
         note(&format!(

@@ -20,7 +20,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 
 /// An open connection, and what is known from it.
-pub struct Talk<'a> {
+pub(crate) struct Talk<'a> {
     socket: WebSocketStream<&'a mut Stream>,
     port: Port,
     status: Status,
@@ -68,7 +68,7 @@ impl<'a> Talk<'a> {
     ///
     /// # Errors
     /// Why there is none, such as a name that no port has.
-    pub async fn begin(mut socket: WebSocketStream<&'a mut Stream>) -> Result<Self> {
+    pub(crate) async fn begin(mut socket: WebSocketStream<&'a mut Stream>) -> Result<Self> {
         match timeout(ANSWER_WITHIN, read(&mut socket)).await {
             Ok(Ok(Said::Hello { port, status })) => Ok(Self {
                 socket,
@@ -86,7 +86,7 @@ impl<'a> Talk<'a> {
     ///
     /// # Errors
     /// What the bridge says, or why it says nothing.
-    pub async fn ask(&mut self, mut request: Value) -> Result<()> {
+    pub(crate) async fn ask(&mut self, mut request: Value) -> Result<()> {
         self.asked += 1;
         let id = Value::from(self.asked);
         request["id"] = id.clone();
@@ -113,7 +113,7 @@ impl<'a> Talk<'a> {
     ///
     /// # Errors
     /// Why the connection ended.
-    pub async fn wait_for(&mut self, state: &str, limit: Duration) -> Result<bool> {
+    pub(crate) async fn wait_for(&mut self, state: &str, limit: Duration) -> Result<bool> {
         let wait = async {
             while !self.is(state) {
                 self.read().await?;
@@ -124,7 +124,7 @@ impl<'a> Talk<'a> {
     }
 
     /// Listens, and gives signs of life, until the connection ends; why it did.
-    pub async fn lost(&mut self) -> anyhow::Error {
+    pub(crate) async fn lost(&mut self) -> anyhow::Error {
         loop {
             if let Err(error) = self.read().await {
                 return error;
@@ -133,12 +133,12 @@ impl<'a> Talk<'a> {
     }
 
     /// Whether the port is in this state, as far as we heard.
-    pub fn is(&self, state: &str) -> bool {
+    pub(crate) fn is(&self, state: &str) -> bool {
         self.status.state == state
     }
 
     /// How the port is, in the bridge's words.
-    pub fn status(&self) -> String {
+    pub(crate) fn status(&self) -> String {
         let Status { detail, hint, .. } = &self.status;
         match hint.as_str() {
             "" => excerpt(detail),
@@ -147,18 +147,18 @@ impl<'a> Talk<'a> {
     }
 
     /// What the system calls the device, where it is known.
-    pub fn device(&self) -> Option<String> {
+    pub(crate) fn device(&self) -> Option<String> {
         self.port.path.clone()
     }
 
     /// What to call the port: by its device, else by its name.
-    pub fn port(&self) -> String {
+    pub(crate) fn port(&self) -> String {
         let Port { name, path } = &self.port;
         excerpt(path.as_ref().unwrap_or(name))
     }
 
     /// Says goodbye.
-    pub async fn end(mut self) {
+    pub(crate) async fn end(mut self) {
         // A bridge that has gone needs none.
         let _ = timeout(GOODBYE_WITHIN, self.socket.close(None)).await;
     }

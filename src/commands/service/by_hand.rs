@@ -19,7 +19,7 @@ const BATCH: &str = "serial-ws.cmd";
 
 /// What to write where, and what to run then.
 #[derive(Debug)]
-pub struct Recipe {
+pub(crate) struct Recipe {
     system: &'static str,
     path: PathBuf,
     text: String,
@@ -28,7 +28,7 @@ pub struct Recipe {
 
 impl Recipe {
     /// Shows it.
-    pub fn show(&self, out: &mut dyn Write) -> Result<()> {
+    pub(crate) fn show(&self, out: &mut dyn Write) -> Result<()> {
         let Self {
             system,
             path,
@@ -48,7 +48,7 @@ impl Recipe {
 }
 
 /// For launchd, by a file in the folder of the user's agents (launchd.plist(5)).
-pub fn launchd(folder: &Path, program: &Path, flags: &Flags) -> Result<Recipe> {
+pub(crate) fn launchd(folder: &Path, program: &Path, flags: &Flags) -> Result<Recipe> {
     let path = folder.join(PLIST);
     let mut words = String::new();
     let arguments = flags.words.iter().map(|word| word.text());
@@ -97,7 +97,7 @@ pub fn launchd(folder: &Path, program: &Path, flags: &Flags) -> Result<Recipe> {
 
 /// For Windows, by a file in the folder of what starts at login. It needs no rights, sets no time
 /// limit as the Task Scheduler does, and leaves a window in which questions can be answered.
-pub fn startup_folder(folder: &Path, program: &Path, flags: &Flags) -> Result<Recipe> {
+pub(crate) fn startup_folder(folder: &Path, program: &Path, flags: &Flags) -> Result<Recipe> {
     let path = folder.join(BATCH);
     let mut command = quote::batch(&program.to_string_lossy())?;
     for word in &flags.words {
@@ -116,7 +116,7 @@ pub fn startup_folder(folder: &Path, program: &Path, flags: &Flags) -> Result<Re
 }
 
 /// Says how to undo it.
-pub fn tell_removal(starter: Starter, folder: &Path, out: &mut dyn Write) -> Result<()> {
+pub(crate) fn tell_removal(starter: Starter, folder: &Path, out: &mut dyn Write) -> Result<()> {
     let text = match starter {
         Starter::StartupFolder => format!("del \"{}\"", folder.join(BATCH).display()),
         _ => {
@@ -133,7 +133,7 @@ pub fn tell_removal(starter: Starter, folder: &Path, out: &mut dyn Write) -> Res
 }
 
 /// Says how to see whether it runs; whether it does is not known.
-pub fn tell_status(starter: Starter, folder: &Path, out: &mut dyn Write) -> Result<bool> {
+pub(crate) fn tell_status(starter: Starter, folder: &Path, out: &mut dyn Write) -> Result<bool> {
     let (file, command) = match starter {
         Starter::StartupFolder => (
             BATCH,

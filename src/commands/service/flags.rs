@@ -13,18 +13,18 @@ use crate::port::source::spec::Spec;
 
 /// What the bridge is to be started with.
 #[derive(Debug)]
-pub struct Flags {
+pub(crate) struct Flags {
     /// What follows the name of the program.
-    pub words: Vec<Word>,
+    pub(crate) words: Vec<Word>,
     /// The serial ports that are named by their paths.
-    pub ports: Vec<PathBuf>,
+    pub(crate) ports: Vec<PathBuf>,
     /// Whether other computers may connect.
-    pub is_lan: bool,
+    pub(crate) is_lan: bool,
 }
 
 /// One argument of the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Word {
+pub(crate) enum Word {
     /// As it was typed.
     Plain(OsString),
     /// A whole path, with the name of the flag that it belongs to.
@@ -38,7 +38,7 @@ pub enum Word {
 
 impl Word {
     /// The argument as it reaches the program.
-    pub fn text(&self) -> &OsStr {
+    pub(crate) fn text(&self) -> &OsStr {
         match self {
             Self::Plain(text) => text,
             Self::Path { path, .. } => path.as_os_str(),
@@ -51,7 +51,7 @@ impl Flags {
     ///
     /// # Errors
     /// What cannot be meant for a service.
-    pub fn check(typed: &[OsString]) -> Result<Self> {
+    pub(crate) fn check(typed: &[OsString]) -> Result<Self> {
         let name = OsStr::new(env!("CARGO_PKG_NAME")).to_owned();
         let all = std::iter::once(name).chain(typed.iter().cloned());
         let cli = Told::of_service(all)
@@ -77,7 +77,7 @@ impl Flags {
 
     /// The variables of this shell that the service will not have, though a bridge that is started
     /// here does.
-    pub fn unseen_variables() -> Vec<String> {
+    pub(crate) fn unseen_variables() -> Vec<String> {
         let command = Cli::command();
         let of_flags = command.get_arguments().filter_map(|arg| arg.get_env());
         of_flags

@@ -18,7 +18,7 @@ use crate::platform::{self, Starter};
 
 /// Who starts it, and for whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub(crate) enum Scope {
     /// The one who installs it, at login.
     User,
     /// The computer, before anyone logs in, as a user of its own with few rights.
@@ -27,11 +27,11 @@ pub enum Scope {
 
 /// Where and whether to act.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// For whom.
-    pub scope: Scope,
+    pub(crate) scope: Scope,
     /// Whether to say only what would be done.
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
 }
 
 impl From<ScopeArgs> for Options {
@@ -48,7 +48,7 @@ impl From<ScopeArgs> for Options {
 ///
 /// # Errors
 /// What is wrong with the flags, in the way, or not permitted.
-pub fn install(options: Options, flags: &[OsString], out: &mut dyn Write) -> Result<()> {
+pub(crate) fn install(options: Options, flags: &[OsString], out: &mut dyn Write) -> Result<()> {
     let flags = flags::Flags::check(flags)?;
     let program = std::env::current_exe().context("cannot find this program")?;
     match starter(options.scope)? {
@@ -64,7 +64,7 @@ pub fn install(options: Options, flags: &[OsString], out: &mut dyn Write) -> Res
 ///
 /// # Errors
 /// Also where there is nothing to undo.
-pub fn remove(options: Options, out: &mut dyn Write) -> Result<()> {
+pub(crate) fn remove(options: Options, out: &mut dyn Write) -> Result<()> {
     match starter(options.scope)? {
         (Starter::Systemd, folder) => systemd::remove(options, &folder, out),
         (starter, folder) => by_hand::tell_removal(starter, &folder, out),
@@ -75,7 +75,7 @@ pub fn remove(options: Options, out: &mut dyn Write) -> Result<()> {
 ///
 /// # Errors
 /// Where nothing can be said.
-pub fn status(out: &mut dyn Write) -> Result<bool> {
+pub(crate) fn status(out: &mut dyn Write) -> Result<bool> {
     match starter(Scope::User)? {
         (Starter::Systemd, _) => systemd::status(out),
         (starter, folder) => by_hand::tell_status(starter, &folder, out),

@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 ///
 /// # Errors
 /// For a name that systemd does not take.
-pub fn systemd_program(path: &OsStr) -> Result<String> {
+pub(crate) fn systemd_program(path: &OsStr) -> Result<String> {
     let is_unfit = |b: &u8| b.is_ascii_control() || b"\"'\\".contains(b);
     let bytes = path.as_encoded_bytes();
     ensure!(
@@ -23,7 +23,7 @@ pub fn systemd_program(path: &OsStr) -> Result<String> {
 
 /// An argument for `ExecStart=`: in quotes where it is not plain, without meaning for specifiers
 /// and variables.
-pub fn systemd(text: &OsStr) -> String {
+pub(crate) fn systemd(text: &OsStr) -> String {
     let bytes = text.as_encoded_bytes();
     let is_plain = |b: &u8| b.is_ascii_alphanumeric() || b"-_./:=,@+".contains(b);
     if !bytes.is_empty() && bytes.iter().all(is_plain) {
@@ -49,12 +49,12 @@ pub fn systemd(text: &OsStr) -> String {
 }
 
 /// An argument for a shell of Unix.
-pub fn shell(text: &str) -> String {
+pub(crate) fn shell(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// Text for an element of XML.
-pub fn xml(text: &str) -> String {
+pub(crate) fn xml(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
@@ -65,7 +65,7 @@ pub fn xml(text: &str) -> String {
 ///
 /// # Errors
 /// For what cannot be written there.
-pub fn batch(text: &str) -> Result<String> {
+pub(crate) fn batch(text: &str) -> Result<String> {
     ensure!(
         !text.contains(|c: char| c == '"' || c.is_control()),
         "{text:?} cannot stand in a .cmd file, since it has quotes or control characters"

@@ -13,7 +13,7 @@ use crate::platform;
 use crate::terminal::shown;
 
 /// The folder for units of this computer's operator.
-pub const SYSTEM_FOLDER: &str = "/etc/systemd/system";
+pub(crate) const SYSTEM_FOLDER: &str = "/etc/systemd/system";
 
 /// Where packages put their units, on systems of both kinds.
 const PACKAGE_FOLDERS: [&str; 2] = ["/usr/lib/systemd/system", "/lib/systemd/system"];
@@ -49,7 +49,7 @@ impl Scope {
 }
 
 /// Writes the unit, and has it started now and from now on.
-pub fn install(
+pub(crate) fn install(
     options: Options,
     folder: &Path,
     program: &Path,
@@ -133,7 +133,7 @@ fn check_free(scope: Scope, path: &Path) -> Result<()> {
 }
 
 /// Stops the service and deletes its unit.
-pub fn remove(options: Options, folder: &Path, out: &mut dyn Write) -> Result<()> {
+pub(crate) fn remove(options: Options, folder: &Path, out: &mut dyn Write) -> Result<()> {
     let path = folder.join(UNIT);
     let shown_path = path.display();
     match fs::read_to_string(&path) {
@@ -231,7 +231,7 @@ fn no_systemctl(error: &io::Error) -> anyhow::Error {
 }
 
 /// Says how both services are that there may be; returns whether one runs.
-pub fn status(out: &mut dyn Write) -> Result<bool> {
+pub(crate) fn status(out: &mut dyn Write) -> Result<bool> {
     let mut is_known = false;
     let mut runs = false;
     for scope in [Scope::User, Scope::System] {

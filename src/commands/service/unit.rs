@@ -49,7 +49,7 @@ const HANDED_OVER: &str = "${CREDENTIALS_DIRECTORY}";
 const ALLOWED: [&str; 4] = ["ttyACM", "ttyUSB", "ttyAMA", "ttyS"];
 
 /// Whether this is the text of a unit of ours.
-pub fn is_ours(text: &str) -> bool {
+pub(crate) fn is_ours(text: &str) -> bool {
     text.starts_with(MARK)
 }
 
@@ -57,7 +57,7 @@ pub fn is_ours(text: &str) -> bool {
 ///
 /// # Errors
 /// What the unit could not see or run.
-pub fn text(scope: Scope, program: &Path, flags: &Flags, group: &str) -> Result<String> {
+pub(crate) fn text(scope: Scope, program: &Path, flags: &Flags, group: &str) -> Result<String> {
     let mut command = quote::systemd_program(program.as_os_str())?;
     let mut more = Vec::new();
     if scope == Scope::System {

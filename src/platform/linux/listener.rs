@@ -10,7 +10,7 @@ use crate::platform::Holder;
 const LISTENING: &str = "0A";
 
 /// The process that listens at this address, as far as we may see it.
-pub fn listener(address: SocketAddr) -> Option<Holder> {
+pub(crate) fn listener(address: SocketAddr) -> Option<Holder> {
     let table = match address {
         SocketAddr::V4(_) => "/proc/net/tcp",
         SocketAddr::V6(_) => "/proc/net/tcp6",

@@ -1,3 +1,3 @@
 //! Cuts a byte stream into frames, once for everyone. Pure: no I/O, no clock.
 
-pub mod lines;
+pub(crate) mod lines;

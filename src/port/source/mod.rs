@@ -1,5 +1,5 @@
 //! The kinds of device that a port can be opened from.
 
-pub mod serial;
-pub mod sim;
-pub mod spec;
+pub(crate) mod serial;
+pub(crate) mod sim;
+pub(crate) mod spec;

@@ -17,7 +17,7 @@ const ADVICE: &str = "Plug a board in, with a cable that carries data (some only
 
 /// The port that the user wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Spec {
+pub(crate) enum Spec {
     /// A name that the system can open: `/dev/ttyACM0`, `COM3`.
     Path(String),
     /// A USB device, wherever it is plugged in.
@@ -39,7 +39,7 @@ pub enum Spec {
 
 /// Why no port was chosen, in words for the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Undecided {
+pub(crate) enum Undecided {
     /// No port is what was asked for; one may come.
     Absent(String),
     /// More than one is.
@@ -131,7 +131,7 @@ impl fmt::Display for Spec {
 impl Spec {
     /// What to call the port when the user gave it no name: the last part of a path, or the whole
     /// SPEC, with `-` in place of what a name may not have.
-    pub fn default_name(&self) -> String {
+    pub(crate) fn default_name(&self) -> String {
         let text = self.to_string();
         let last = match self {
             Spec::Path(path) => path.trim_end_matches(['/', '\\']),
@@ -148,7 +148,7 @@ impl Spec {
 
     /// How exactly it tells which device is meant: of two ports that could have the same one, it is
     /// for the one that tells more.
-    pub fn precision(&self) -> u8 {
+    pub(crate) fn precision(&self) -> u8 {
         match self {
             Spec::Auto => 0,
             Spec::Usb { serial: None, .. } => 1,
@@ -157,7 +157,7 @@ impl Spec {
     }
 
     /// Whether a device with this USB identity could be meant.
-    pub fn fits(&self, usb: &Usb) -> bool {
+    pub(crate) fn fits(&self, usb: &Usb) -> bool {
         match self {
             Spec::Usb { vid, pid, serial } => {
                 (*vid, *pid) == (usb.vid, usb.pid) && (serial.is_none() || *serial == usb.serial)
@@ -173,7 +173,7 @@ impl Spec {
 /// # Errors
 ///
 /// A sentence that names what is here and what to type instead.
-pub fn choose<'a>(spec: &Spec, ports: &'a [PortInfo]) -> Result<&'a PortInfo, Undecided> {
+pub(crate) fn choose<'a>(spec: &Spec, ports: &'a [PortInfo]) -> Result<&'a PortInfo, Undecided> {
     let boards = boards(ports);
     let fitting: Vec<_> = boards
         .iter()

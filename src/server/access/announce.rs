@@ -30,7 +30,7 @@ const PLAIN: &str = "\x1b[0m";
 ///
 /// # Errors
 /// When the system has no random numbers, or the file is not ours alone.
-pub fn kept_token() -> Result<Token> {
+pub(crate) fn kept_token() -> Result<Token> {
     let Some(path) = token_file() else {
         return new_token();
     };
@@ -73,7 +73,7 @@ fn token_file() -> Option<PathBuf> {
 }
 
 /// Shows the address with the secret, which is for people at a terminal and not for a log.
-pub fn show(url: &str, is_for_lan: bool) {
+pub(crate) fn show(url: &str, is_for_lan: bool) {
     if !io::stderr().is_terminal() {
         return;
     }
@@ -94,7 +94,7 @@ pub fn show(url: &str, is_for_lan: bool) {
 }
 
 /// The name or address of this computer by which others most likely reach it, with its port.
-pub fn reachable(listeners: &[SocketAddr]) -> String {
+pub(crate) fn reachable(listeners: &[SocketAddr]) -> String {
     let beyond = listeners.iter().find(|one| !one.ip().is_loopback());
     let port = beyond.map_or(0, SocketAddr::port);
     let address = beyond.map(SocketAddr::ip).filter(|ip| !ip.is_unspecified());
@@ -106,7 +106,7 @@ pub fn reachable(listeners: &[SocketAddr]) -> String {
 }
 
 /// The address from which this computer would speak to the rest of the world. Sends nothing.
-pub fn own_address() -> Option<IpAddr> {
+pub(crate) fn own_address() -> Option<IpAddr> {
     /// Addresses for documentation, which belong to nobody (RFC 5737, RFC 3849).
     const SOMEONE_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
     const SOMEONE_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);

@@ -9,7 +9,7 @@ use crate::server::ServerConfig;
 
 /// What happens to a page that connects from this computer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Admission {
+pub(crate) enum Admission {
     /// It is let in.
     Allowed(Rights),
     /// It is refused at first, and the operator is asked, where there is a terminal.
@@ -27,7 +27,7 @@ pub enum Admission {
 }
 
 /// What a bridge with this configuration does with a page of `origin`.
-pub fn admission(config: &ServerConfig, origin: &str) -> Admission {
+pub(crate) fn admission(config: &ServerConfig, origin: &str) -> Admission {
     let Some(local) = config.listen.first().copied() else {
         return refused(refused_page(origin));
     };
@@ -65,6 +65,6 @@ fn refused(refusal: Refusal) -> Admission {
 
 /// Whether pages of this origin are on this computer, as browsers see it: from a web server on it,
 /// or from a file.
-pub fn is_here(origin: &str) -> bool {
+pub(crate) fn is_here(origin: &str) -> bool {
     origin == "null" || origin::Origin::new(origin).is_loopback()
 }

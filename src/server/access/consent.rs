@@ -18,10 +18,10 @@ const MOST_LINES: usize = 64;
 
 /// Origins that are asked about in one run: a site with many names must not keep asking. Beyond
 /// it, pages are refused with the flag that admits them.
-pub const MOST_QUESTIONS: usize = 16;
+pub(crate) const MOST_QUESTIONS: usize = 16;
 
 /// What the operator has said and heard.
-pub struct Operator {
+pub(crate) struct Operator {
     book: Mutex<Book>,
     /// Each refusal that reached the terminal, by what it said, and how many since then did not.
     lines: Mutex<HashMap<String, (Instant, u64)>>,
@@ -40,7 +40,7 @@ struct Book {
 
 impl Operator {
     /// An operator who has said `answers` before, and is asked by `questions`.
-    pub fn new(answers: Answers, questions: Option<mpsc::Sender<String>>) -> Self {
+    pub(crate) fn new(answers: Answers, questions: Option<mpsc::Sender<String>>) -> Self {
         let book = Book {
             answers,
             ..Book::default()
@@ -53,12 +53,12 @@ impl Operator {
     }
 
     /// Does something with all answers so far.
-    pub fn with_answers<T>(&self, look: impl FnOnce(&Answers) -> T) -> T {
+    pub(crate) fn with_answers<T>(&self, look: impl FnOnce(&Answers) -> T) -> T {
         look(&self.book().answers)
     }
 
     /// Asks about an origin; false where nobody can be asked.
-    pub fn ask(&self, origin: &str) -> bool {
+    pub(crate) fn ask(&self, origin: &str) -> bool {
         let Some(questions) = &self.questions else {
             return false;
         };
@@ -75,7 +75,7 @@ impl Operator {
     }
 
     /// Takes down what was answered; without an answer the question may be asked again.
-    pub fn answer(&self, origin: &str, answer: Option<Option<Rights>>) {
+    pub(crate) fn answer(&self, origin: &str, answer: Option<Option<Rights>>) {
         let mut book = self.book();
         book.pending.remove(origin);
         if let Some(answer) = answer {
@@ -84,7 +84,7 @@ impl Operator {
     }
 
     /// Says on the terminal that somebody was refused, at most once a minute for each reason.
-    pub fn hear(&self, refusal: &Refusal) {
+    pub(crate) fn hear(&self, refusal: &Refusal) {
         let (reason, remedy) = (&refusal.reason, &refusal.remedy);
         let Some(before) = self.count(reason, Instant::now()) else {
             return;
@@ -99,7 +99,7 @@ impl Operator {
 
     /// Says on the terminal that something was dropped that a client sent to this port, at most once
     /// a minute for each reason.
-    pub fn note_dropped(&self, port: &str, reason: &str) {
+    pub(crate) fn note_dropped(&self, port: &str, reason: &str) {
         if let Some(before) = self.count(&format!("{port}: {reason}"), Instant::now()) {
             let count = before + 1;
             tracing::warn!(port, count, reason, "dropped what a client sent");

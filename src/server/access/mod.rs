@@ -10,18 +10,18 @@ mod policy;
 mod rejection;
 mod request;
 
-pub mod announce;
-pub mod check;
-pub mod consent;
-pub mod origin;
-pub mod per_address;
-pub mod prompt;
-pub mod rate_limit;
-pub mod token;
+pub(crate) mod announce;
+pub(crate) mod check;
+pub(crate) mod consent;
+pub(crate) mod origin;
+pub(crate) mod per_address;
+pub(crate) mod prompt;
+pub(crate) mod rate_limit;
+pub(crate) mod token;
 
-pub use policy::{Answers, Policy, Rights, Verdict};
-pub use rejection::{Refusal, asked_page, refused_page, too_many_answers, too_many_guesses};
-pub use request::{Caller, Peer, Purpose};
+pub(crate) use policy::{Answers, Policy, Rights, Verdict};
+pub(crate) use rejection::{Refusal, asked_page, refused_page, too_many_answers, too_many_guesses};
+pub(crate) use request::{Caller, Peer, Purpose};
 
 #[cfg(test)]
 mod policy_table;

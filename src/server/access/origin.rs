@@ -11,7 +11,7 @@ const SHARED: [&str; 4] = [
 ];
 
 /// The name in `name`, `name:port`, `[v6]` or `[v6]:port`.
-pub fn host_name(host: &str) -> Option<&str> {
+pub(crate) fn host_name(host: &str) -> Option<&str> {
     let (name, port) = match host.strip_prefix('[') {
         Some(rest) => {
             let (address, after) = rest.split_once(']')?;
@@ -37,7 +37,7 @@ pub fn host_name(host: &str) -> Option<&str> {
 }
 
 /// Whether a host name always means this computer.
-pub fn is_loopback(name: &str) -> bool {
+pub(crate) fn is_loopback(name: &str) -> bool {
     match name.parse::<IpAddr>() {
         Ok(IpAddr::V4(address)) => address == Ipv4Addr::LOCALHOST,
         Ok(IpAddr::V6(address)) => address == Ipv6Addr::LOCALHOST,
@@ -49,7 +49,7 @@ pub fn is_loopback(name: &str) -> bool {
 }
 
 /// Whether `name` is in the domain `suffix`, which begins with a dot.
-pub fn is_below(name: &str, suffix: &str) -> bool {
+pub(crate) fn is_below(name: &str, suffix: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let first = name.strip_suffix(suffix);
     first.is_some_and(|first| !first.is_empty() && !first.ends_with('.'))
@@ -57,7 +57,7 @@ pub fn is_below(name: &str, suffix: &str) -> bool {
 
 /// What an Origin header says about a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin<'a> {
+pub(crate) enum Origin<'a> {
     /// A page from a web server: whether by TLS, and `name`, `name:port` and so on.
     Web {
         /// By https.
@@ -75,7 +75,7 @@ pub enum Origin<'a> {
 
 impl<'a> Origin<'a> {
     /// Understands an Origin header, which browsers write in one way only.
-    pub fn new(origin: &'a str) -> Self {
+    pub(crate) fn new(origin: &'a str) -> Self {
         let web = |host, is_secure| match host_name(host) {
             Some(_) => Self::Web { is_secure, host },
             None => Self::Odd,
@@ -92,12 +92,12 @@ impl<'a> Origin<'a> {
     }
 
     /// Whether the page is served by this computer.
-    pub fn is_loopback(self) -> bool {
+    pub(crate) fn is_loopback(self) -> bool {
         matches!(self, Self::Web { host, .. } if host_name(host).is_some_and(is_loopback))
     }
 
     /// Whether the page was served under the same name and port as `host`.
-    pub fn is_of(self, host: &str) -> bool {
+    pub(crate) fn is_of(self, host: &str) -> bool {
         let Self::Web {
             is_secure,
             host: own,
@@ -113,7 +113,7 @@ impl<'a> Origin<'a> {
 
 /// The origin as browsers write it: lower case, without the usual port or a slash at the end.
 /// None for what is no origin.
-pub fn as_browsers_write(origin: &str) -> Option<String> {
+pub(crate) fn as_browsers_write(origin: &str) -> Option<String> {
     let origin = origin.strip_suffix('/').unwrap_or(origin);
     let mut origin = origin.to_ascii_lowercase();
     let usual = match Origin::new(&origin) {
@@ -130,7 +130,7 @@ pub fn as_browsers_write(origin: &str) -> Option<String> {
 }
 
 /// Whether strangers share this origin, so that it should not be admitted for good.
-pub fn is_shared(origin: &str) -> bool {
+pub(crate) fn is_shared(origin: &str) -> bool {
     origin == "null" || SHARED.contains(&origin)
 }
 

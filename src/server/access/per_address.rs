@@ -5,21 +5,21 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Clients of one other computer; one more is told so by a Close with 1013.
-pub const MOST_OF_ONE: usize = 32;
+pub(crate) const MOST_OF_ONE: usize = 32;
 
 /// The number of clients by the computer that they are on.
 #[derive(Clone, Default)]
-pub struct Crowd(Arc<Mutex<HashMap<IpAddr, usize>>>);
+pub(crate) struct Crowd(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
 /// A place among the clients of one computer, given back when dropped.
-pub struct Member {
+pub(crate) struct Member {
     crowd: Crowd,
     computer: IpAddr,
 }
 
 impl Crowd {
     /// Takes a place for a client of this computer, if it has one left.
-    pub fn join(&self, computer: IpAddr) -> Option<Member> {
+    pub(crate) fn join(&self, computer: IpAddr) -> Option<Member> {
         let mut crowd = self.lock();
         let count = crowd.entry(computer).or_default();
         if *count >= MOST_OF_ONE {

@@ -15,31 +15,31 @@ use crate::terminal::shown;
 
 /// What the operator permits beside this computer's own names and pages.
 #[derive(Clone, Debug, Default)]
-pub struct Policy {
+pub(crate) struct Policy {
     /// Host names, without ports.
-    pub hosts: Vec<String>,
+    pub(crate) hosts: Vec<String>,
     /// Origins, exactly as browsers send them, and what their pages may do.
-    pub origins: HashMap<String, Rights>,
+    pub(crate) origins: HashMap<String, Rights>,
     /// How other computers are let in, if they are at all.
-    pub lan: Option<Lan>,
+    pub(crate) lan: Option<Lan>,
     /// The secret that some must know.
-    pub token: Option<Token>,
+    pub(crate) token: Option<Token>,
     /// Whether programs and pages of this computer must know it too.
-    pub token_for_all: bool,
+    pub(crate) token_for_all: bool,
 }
 
 /// How other computers are let in. They need the token.
 #[derive(Clone, Debug)]
-pub struct Lan {
+pub(crate) struct Lan {
     /// What they may do.
-    pub rights: Rights,
+    pub(crate) rights: Rights,
     /// The name of this computer, without a domain.
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
 }
 
 /// What a client may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rights {
+pub(crate) enum Rights {
     /// Hear the device, write to it and lend it.
     ReadWrite,
     /// Hear the device.
@@ -48,7 +48,7 @@ pub enum Rights {
 
 /// What is decided on a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// It is let in.
     Allow(Rights),
     /// A page from this origin is refused now, and the operator may decide on its next attempt.
@@ -58,11 +58,11 @@ pub enum Verdict {
 }
 
 /// What the operator said about origins when asked: what their pages may do, None for "no".
-pub type Answers = HashMap<String, Option<Rights>>;
+pub(crate) type Answers = HashMap<String, Option<Rights>>;
 
 impl Policy {
     /// What the operator configured; `token` is the secret that some must know.
-    pub fn new(config: &ServerConfig, token: Option<Token>) -> Self {
+    pub(crate) fn new(config: &ServerConfig, token: Option<Token>) -> Self {
         Self {
             hosts: config.allow_host.clone(),
             origins: config.allow_origin.iter().cloned().collect(),
@@ -76,13 +76,13 @@ impl Policy {
     }
 
     /// Decides on a request; `answers` are what the operator has said so far.
-    pub fn decide(&self, caller: Caller<'_>, answers: &Answers) -> Verdict {
+    pub(crate) fn decide(&self, caller: Caller<'_>, answers: &Answers) -> Verdict {
         self.rights(caller, answers)
             .unwrap_or_else(|verdict| verdict)
     }
 
     /// The secret that the request shows, right or wrong, where one counts for anything.
-    pub fn shown_secret(&self, caller: Caller<'_>) -> Option<String> {
+    pub(crate) fn shown_secret(&self, caller: Caller<'_>) -> Option<String> {
         if self.token.is_none() || caller.purpose == Purpose::Public {
             return None;
         }
@@ -92,7 +92,7 @@ impl Policy {
 
     /// Whether a page's address holds the right secret, which belongs into a cookie. For requests
     /// that have been let in.
-    pub fn token_to_keep(&self, caller: Caller<'_>) -> Option<&Token> {
+    pub(crate) fn token_to_keep(&self, caller: Caller<'_>) -> Option<&Token> {
         let in_query = caller.uri.query().is_some_and(|query| {
             let mut pairs = query.split('&').map(|pair| pair.split('=').next());
             pairs.any(|key| key == Some("token"))

@@ -30,7 +30,7 @@ enum Answer {
 
 /// Answers the questions that come, until the program stops. `ports` are the names of what is
 /// asked for.
-pub async fn run(
+pub(crate) async fn run(
     mut questions: mpsc::Receiver<String>,
     operator: Arc<Operator>,
     ports: String,
@@ -123,7 +123,7 @@ fn understand(line: &str, may_always: bool) -> Option<Answer> {
 }
 
 /// What was answered with "always" in earlier runs.
-pub fn remembered() -> Answers {
+pub(crate) fn remembered() -> Answers {
     let Some(path) = file() else {
         return Answers::new();
     };

@@ -18,7 +18,7 @@ const MOST_COMPUTERS: usize = 1024;
 
 /// Who guessed what.
 #[derive(Default)]
-pub struct Guesses {
+pub(crate) struct Guesses {
     by_computer: Mutex<HashMap<IpAddr, Wrong>>,
     /// Random for each start of the program.
     hashes: RandomState,
@@ -29,7 +29,7 @@ type Wrong = (Instant, Vec<u64>);
 
 impl Guesses {
     /// Whether this computer has guessed too often.
-    pub fn are_over(&self, computer: IpAddr, now: Instant) -> bool {
+    pub(crate) fn are_over(&self, computer: IpAddr, now: Instant) -> bool {
         let guesses = self.lock();
         guesses.get(&computer).is_some_and(|(since, wrong)| {
             wrong.len() >= MOST && now.duration_since(*since) < WITHIN
@@ -37,7 +37,7 @@ impl Guesses {
     }
 
     /// Counts a wrong secret, unless it was counted before.
-    pub fn count(&self, computer: IpAddr, secret: &str, now: Instant) {
+    pub(crate) fn count(&self, computer: IpAddr, secret: &str, now: Instant) {
         let mut guesses = self.lock();
         if guesses.len() >= MOST_COMPUTERS {
             guesses.retain(|_, (since, _)| now.duration_since(*since) < WITHIN);

@@ -8,19 +8,19 @@ use crate::terminal::shown;
 
 /// A request that is not permitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// The HTTP status to answer with.
-    pub status: StatusCode,
+    pub(crate) status: StatusCode,
     /// What was refused, in words.
-    pub reason: String,
+    pub(crate) reason: String,
     /// How it can be permitted; empty where it cannot.
-    pub remedy: String,
+    pub(crate) remedy: String,
     /// Whether it came with a secret that is not the right one.
-    pub is_guess: bool,
+    pub(crate) is_guess: bool,
 }
 
 /// Why a page is refused, and the flag that admits it.
-pub fn refused_page(origin: &str) -> Refusal {
+pub(crate) fn refused_page(origin: &str) -> Refusal {
     let (reason, remedy) = match Origin::new(origin) {
         Origin::Null => (
             "a page with no address (opened from disk, or in a sandboxed frame of any web site; \
@@ -47,7 +47,7 @@ pub fn refused_page(origin: &str) -> Refusal {
 }
 
 /// Why a page is refused about which the operator is being asked.
-pub fn asked_page(origin: &str) -> Refusal {
+pub(crate) fn asked_page(origin: &str) -> Refusal {
     let remedy = "answer the question in the terminal where serial-ws runs, and try again";
     Refusal {
         remedy: remedy.to_owned(),
@@ -56,7 +56,7 @@ pub fn asked_page(origin: &str) -> Refusal {
 }
 
 /// Why an address is not listened to that showed many wrong secrets.
-pub fn too_many_guesses() -> Refusal {
+pub(crate) fn too_many_guesses() -> Refusal {
     Refusal {
         status: StatusCode::TOO_MANY_REQUESTS,
         reason: "too many wrong tokens from one address".to_owned(),
@@ -67,7 +67,7 @@ pub fn too_many_guesses() -> Refusal {
 }
 
 /// Why a request is not answered that would be if fewer were.
-pub fn too_many_answers() -> Refusal {
+pub(crate) fn too_many_answers() -> Refusal {
     Refusal {
         status: StatusCode::SERVICE_UNAVAILABLE,
         reason: "a request beside too many that are being answered".to_owned(),
@@ -78,7 +78,7 @@ pub fn too_many_answers() -> Refusal {
 
 impl Refusal {
     /// Makes no sense, whoever sent it.
-    pub fn malformed(reason: &str) -> Self {
+    pub(crate) fn malformed(reason: &str) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
             reason: reason.to_owned(),

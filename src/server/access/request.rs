@@ -20,18 +20,18 @@ const FORWARDED: [&str; 6] = [
 
 /// Between which addresses a connection is.
 #[derive(Clone, Copy, Debug)]
-pub struct Peer {
+pub(crate) struct Peer {
     /// Theirs.
-    pub remote: IpAddr,
+    pub(crate) remote: IpAddr,
     /// Ours.
-    pub local: SocketAddr,
+    pub(crate) local: SocketAddr,
     /// Whether it is encrypted.
-    pub is_encrypted: bool,
+    pub(crate) is_encrypted: bool,
 }
 
 /// What a request is for, as far as it matters who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// What every page may load: nothing of the device is in it.
     Public,
     /// A page or a part of one: links of other sites may lead to it.
@@ -44,22 +44,22 @@ pub enum Purpose {
 
 /// A request, as far as it matters who may connect.
 #[derive(Clone, Copy, Debug)]
-pub struct Caller<'a> {
+pub(crate) struct Caller<'a> {
     /// GET and so on.
-    pub method: &'a Method,
+    pub(crate) method: &'a Method,
     /// What is asked for.
-    pub uri: &'a Uri,
+    pub(crate) uri: &'a Uri,
     /// All of its headers.
-    pub headers: &'a HeaderMap,
+    pub(crate) headers: &'a HeaderMap,
     /// What it is for.
-    pub purpose: Purpose,
+    pub(crate) purpose: Purpose,
     /// Where it comes from.
-    pub peer: Peer,
+    pub(crate) peer: Peer,
 }
 
 impl Peer {
     /// Of a connection between these addresses that is not encrypted.
-    pub fn new(remote: SocketAddr, local: SocketAddr) -> Self {
+    pub(crate) fn new(remote: SocketAddr, local: SocketAddr) -> Self {
         Self {
             remote: remote.ip().to_canonical(),
             local: SocketAddr::new(local.ip().to_canonical(), local.port()),
@@ -70,7 +70,7 @@ impl Peer {
     /// What stands for the computer at the other end: its address. Of a computer in another network
     /// it is that network, where it may have as many IPv6 addresses as it likes; our own network is
     /// one for the whole room.
-    pub fn computer(&self) -> IpAddr {
+    pub(crate) fn computer(&self) -> IpAddr {
         let network = |address: Ipv6Addr| u128::from(address) >> 64 << 64;
         match (self.remote, self.local.ip()) {
             (IpAddr::V6(remote), IpAddr::V6(local)) if network(remote) != network(local) => {
@@ -81,12 +81,12 @@ impl Peer {
     }
 
     /// Whether it is on this computer.
-    pub fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         self.remote.to_canonical().is_loopback()
     }
 
     /// The cookie in which a browser keeps the secret: cookies of all ports are in one heap.
-    pub fn cookie_name(&self) -> String {
+    pub(crate) fn cookie_name(&self) -> String {
         format!("serial-ws-{}", self.local.port())
     }
 }

@@ -9,7 +9,7 @@ use super::policy::Lan;
 use super::token::Token;
 use super::*;
 
-pub const TOKEN: &str = "K7QDXXYZ12345678";
+pub(crate) const TOKEN: &str = "K7QDXXYZ12345678";
 const P5: &str = "https://preview.p5js.org";
 
 /// What became of a request, in short: the rights, `ask`, or the status of the refusal.
@@ -24,7 +24,7 @@ fn verdict(policy: &Policy, remote: &str, target: &str, fields: &[(&str, &str)])
 }
 
 /// The same, when the operator has given these answers.
-pub fn verdict_after(
+pub(crate) fn verdict_after(
     answers: &Answers,
     policy: &Policy,
     remote: &str,

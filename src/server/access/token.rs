@@ -4,16 +4,16 @@ use std::fmt;
 
 /// A secret, which shows itself only where it is asked for by name.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
+pub(crate) struct Token(String);
 
 impl Token {
     /// A secret that is known already.
-    pub fn new(secret: impl Into<String>) -> Self {
+    pub(crate) fn new(secret: impl Into<String>) -> Self {
         Self(secret.into())
     }
 
     /// Whether `guess` is the secret. Takes the same time wherever the first difference is.
-    pub fn is(&self, guess: &str) -> bool {
+    pub(crate) fn is(&self, guess: &str) -> bool {
         let (secret, guess) = (self.0.as_bytes(), guess.as_bytes());
         let pairs = secret.iter().zip(guess);
         let difference = pairs.fold(0, |found, (a, b)| std::hint::black_box(found | (a ^ b)));
@@ -21,12 +21,12 @@ impl Token {
     }
 
     /// The secret itself, for a file and a cookie.
-    pub fn secret(&self) -> &str {
+    pub(crate) fn secret(&self) -> &str {
         &self.0
     }
 
     /// The secret as it is written in the query of an address, where signs mean something else.
-    pub fn in_address(&self) -> String {
+    pub(crate) fn in_address(&self) -> String {
         let written = |byte: u8| match byte.is_ascii_alphanumeric() {
             true => char::from(byte).to_string(),
             false => format!("%{byte:02X}"),

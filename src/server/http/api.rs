@@ -21,7 +21,7 @@ use crate::server::{App, Port, Token};
 use crate::view;
 
 /// All that is served, behind the door.
-pub fn router(app: Arc<App>) -> Router {
+pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/", get(front))
         .route("/_serial-ws/", get(async || assets::file("index.html")))

@@ -28,7 +28,7 @@ const FILES: &[(&str, &[u8])] = embed![
 ];
 
 /// Whose pages may load something without reading it.
-pub const OPEN_TO: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+pub(crate) const OPEN_TO: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// What our own pages may do: use what lies beside them, and talk to the bridge. The user's folder
 /// has no such rules, since sketches have scripts in their pages and libraries from elsewhere.
@@ -37,7 +37,7 @@ const RULES: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     form-action 'none'; frame-ancestors 'none'";
 
 /// The file at `path`, or 404.
-pub fn file(path: &str) -> Response {
+pub(crate) fn file(path: &str) -> Response {
     let Some(content) = content(path) else {
         return (StatusCode::NOT_FOUND, "not found\n").into_response();
     };
@@ -65,7 +65,7 @@ fn content(path: &str) -> Option<Cow<'static, [u8]>> {
 }
 
 /// The media type of a file by its name, with the encoding of what is text.
-pub fn media_type(path: &str) -> String {
+pub(crate) fn media_type(path: &str) -> String {
     let kind = mime_guess::from_path(path).first_or_octet_stream();
     let is_text =
         kind.type_() == "text" || matches!(kind.subtype().as_str(), "json" | "javascript");

@@ -84,7 +84,7 @@ fn value(counter: &AtomicU64) -> u64 {
 }
 
 /// All figures of all ports. The names of ports need no escaping.
-pub fn text<'a>(ports: impl Iterator<Item = &'a Port> + Clone) -> String {
+pub(crate) fn text<'a>(ports: impl Iterator<Item = &'a Port> + Clone) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _ = states(&mut text, ports.clone());

@@ -4,6 +4,6 @@ mod assets;
 mod metrics;
 mod static_files;
 
-pub mod api;
+pub(crate) mod api;
 
-pub use static_files::warn_of_hidden;
+pub(crate) use static_files::warn_of_hidden;

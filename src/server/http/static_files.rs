@@ -27,7 +27,7 @@ const OURS: [&str; 8] = [
 const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
 
 /// Says which files of the folder nobody will see.
-pub fn warn_of_hidden(web: &Path) {
+pub(crate) fn warn_of_hidden(web: &Path) {
     for name in OURS {
         if web.join(name).exists() {
             tracing::warn!(
@@ -38,7 +38,7 @@ pub fn warn_of_hidden(web: &Path) {
 }
 
 /// The file at a path of the address, or 404.
-pub async fn file(web: &Path, path: &str) -> Response {
+pub(crate) async fn file(web: &Path, path: &str) -> Response {
     let Some(name) = name(path) else {
         return missing();
     };

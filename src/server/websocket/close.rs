@@ -24,7 +24,7 @@ const LONGEST_REASON: usize = 123;
 
 /// Why a connection ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Farewell {
+pub(crate) enum Farewell {
     /// The program ends.
     Stopping,
     /// The client closed it; its Close frame has been answered.
@@ -52,7 +52,7 @@ impl From<Abuse> for Farewell {
 impl Farewell {
     /// The farewell that suits what the WebSocket library found; messages may have `max_message`
     /// bytes.
-    pub fn after(error: &Error, max_message: usize) -> Self {
+    pub(crate) fn after(error: &Error, max_message: usize) -> Self {
         if let Error::Io(error) = error
             && let Some(abuse) = error
                 .get_ref()
@@ -94,7 +94,7 @@ impl Farewell {
 }
 
 /// Says farewell and closes the socket, within a time limit.
-pub async fn say<S>(ws: &mut WebSocketStream<Outbox<S>>, farewell: Farewell)
+pub(crate) async fn say<S>(ws: &mut WebSocketStream<Outbox<S>>, farewell: Farewell)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

@@ -11,8 +11,11 @@ use crate::view;
 
 /// Serves one client until it or the program ends. The next message is read when the one before
 /// has been returned.
-pub async fn run<S>(mut ws: WebSocketStream<Outbox<S>>, max_message: usize, stop: CancellationToken)
-where
+pub(crate) async fn run<S>(
+    mut ws: WebSocketStream<Outbox<S>>,
+    max_message: usize,
+    stop: CancellationToken,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut pulse = Pulse::new();

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 /// How long a message may take from its first byte to its last. At the limit the client is
 /// disconnected with 1008.
-pub const MESSAGE_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const MESSAGE_WITHIN: Duration = Duration::from_secs(10);
 
 /// Frames of a message, however small: beside them, one for every so many bytes of the largest
 /// message. More disconnect the client with 1008.
@@ -24,7 +24,7 @@ const LONGEST_HEAD: usize = 14;
 
 /// A limit that a client exceeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Abuse {
+pub(crate) enum Abuse {
     /// So many frames may make up one message.
     Frames(usize),
     /// A message took too long.
@@ -52,7 +52,7 @@ impl fmt::Display for Abuse {
 impl std::error::Error for Abuse {}
 
 /// Follows the frames that a client sends.
-pub struct Meter {
+pub(crate) struct Meter {
     /// The head of the frame that is coming, as far as it has come.
     head: [u8; LONGEST_HEAD],
     head_length: u8,
@@ -72,7 +72,7 @@ pub struct Meter {
 
 impl Meter {
     /// For a client whose messages may have `max_message` bytes.
-    pub fn new(max_message: usize) -> Self {
+    pub(crate) fn new(max_message: usize) -> Self {
         let now = Instant::now();
         Self {
             head: [0; LONGEST_HEAD],
@@ -89,19 +89,19 @@ impl Meter {
     }
 
     /// Takes note that the client is not read for a while, by our own choice.
-    pub fn rest(&mut self) {
+    pub(crate) fn rest(&mut self) {
         self.rests = true;
     }
 
     /// Takes note that the client is read.
-    pub fn go_on(&mut self, now: Instant) {
+    pub(crate) fn go_on(&mut self, now: Instant) {
         if std::mem::take(&mut self.rests) {
             self.since = now;
         }
     }
 
     /// When the message that has begun, if one has, must have ended.
-    pub fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&self) -> Option<Instant> {
         self.is_open.then(|| self.since + MESSAGE_WITHIN)
     }
 
@@ -109,7 +109,7 @@ impl Meter {
     ///
     /// # Errors
     /// The limit that it exceeds.
-    pub fn count(&mut self, mut bytes: &[u8], now: Instant) -> Result<(), Abuse> {
+    pub(crate) fn count(&mut self, mut bytes: &[u8], now: Instant) -> Result<(), Abuse> {
         while !bytes.is_empty() {
             if self.payload == 0 {
                 self.head[usize::from(self.head_length)] = bytes[0];

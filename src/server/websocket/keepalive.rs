@@ -15,14 +15,14 @@ use crate::view;
 const PING_EVERY: Duration = Duration::from_secs(20);
 
 /// What is known of a client's life.
-pub struct Pulse {
+pub(crate) struct Pulse {
     alarm: Pin<Box<Sleep>>,
     is_asked: bool,
 }
 
 impl Pulse {
     /// Of a client that has just come.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             alarm: Box::pin(sleep_until(Instant::now() + PING_EVERY)),
             is_asked: false,
@@ -30,13 +30,13 @@ impl Pulse {
     }
 
     /// Takes note of a sign of life.
-    pub fn beat(&mut self) {
+    pub(crate) fn beat(&mut self) {
         self.is_asked = false;
         self.wind();
     }
 
     /// Waits until there has been none for too long.
-    pub async fn silence(&mut self) {
+    pub(crate) async fn silence(&mut self) {
         self.alarm.as_mut().await;
     }
 
@@ -45,7 +45,7 @@ impl Pulse {
     ///
     /// # Errors
     /// When the client was asked before, and did not answer.
-    pub fn ask<S>(&mut self, outbox: &mut Outbox<S>, is_read: bool) -> Result<(), Farewell>
+    pub(crate) fn ask<S>(&mut self, outbox: &mut Outbox<S>, is_read: bool) -> Result<(), Farewell>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {

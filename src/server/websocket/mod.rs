@@ -4,9 +4,9 @@ mod frame_limits;
 mod keepalive;
 mod wake_flag;
 
-pub mod close;
-pub mod echo;
-pub mod params;
-pub mod send_queue;
-pub mod session;
-pub mod upgrade;
+pub(crate) mod close;
+pub(crate) mod echo;
+pub(crate) mod params;
+pub(crate) mod send_queue;
+pub(crate) mod session;
+pub(crate) mod upgrade;

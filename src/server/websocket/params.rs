@@ -23,7 +23,7 @@ const FASTEST: f64 = 1000.0;
 const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a request for `path` is for.
-pub fn purpose(path: &str, wants_upgrade: bool) -> Purpose {
+pub(crate) fn purpose(path: &str, wants_upgrade: bool) -> Purpose {
     match path {
         _ if wants_upgrade => Purpose::Socket,
         "/hello" | "/serial-ws.js" | "/serial-ws.mjs" | "/serial-ws-p5.js" => Purpose::Public,
@@ -35,7 +35,7 @@ pub fn purpose(path: &str, wants_upgrade: bool) -> Purpose {
 
 /// Where a WebSocket goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
+pub(crate) enum Target {
     /// The port with this index.
     Port(usize),
     /// Back to where it came from.
@@ -44,26 +44,26 @@ pub enum Target {
 
 /// How a client wants to see a port.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Wishes {
+pub(crate) struct Wishes {
     /// What it sees.
-    pub view: View,
+    pub(crate) view: View,
     /// Where it begins.
-    pub start: Start,
+    pub(crate) start: Start,
     /// Whether it asked to go on where another run of the program was.
-    pub from_other_run: bool,
+    pub(crate) from_other_run: bool,
     /// The time between two messages, if it wants only the newest frame.
-    pub latest: Option<Duration>,
+    pub(crate) latest: Option<Duration>,
     /// The ending that is added to its text messages.
-    pub append: LineEnding,
+    pub(crate) append: LineEnding,
 }
 
 /// A mistake of a client that is permitted to connect; it is told by a Close frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
+pub(crate) struct Mistake {
     /// The code of the Close frame.
-    pub code: u16,
+    pub(crate) code: u16,
     /// What is wrong, and what would be right.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 impl Mistake {
@@ -80,7 +80,7 @@ impl Mistake {
 ///
 /// # Errors
 /// Code 4404, naming the ports that there are.
-pub fn target(path: &str, ports: &[String]) -> Result<Target, Mistake> {
+pub(crate) fn target(path: &str, ports: &[String]) -> Result<Target, Mistake> {
     if path == "/" {
         return Ok(Target::Port(0));
     }
@@ -113,7 +113,7 @@ fn known(ports: &[String]) -> String {
 
 /// Chooses the subprotocol to confirm among those that the client `offered`: one of ours, else
 /// the first, so that the client gets as far as being told what is wrong with it.
-pub fn subprotocol<'a>(offered: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn subprotocol<'a>(offered: &[&'a str]) -> Option<&'a str> {
     let ours = offered.iter().find(|name| name.starts_with(SUBPROTOCOL));
     ours.or(offered.first()).copied()
 }
@@ -123,7 +123,7 @@ pub fn subprotocol<'a>(offered: &[&'a str]) -> Option<&'a str> {
 ///
 /// # Errors
 /// Code 4400, saying what is right.
-pub fn wishes(
+pub(crate) fn wishes(
     query: &[(String, String)],
     subprotocol: Option<&str>,
     settings: &Settings,

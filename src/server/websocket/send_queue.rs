@@ -29,7 +29,7 @@ const CONTROL_ROOM: usize = 4 << 10;
 const ANSWER_ROOM: usize = 64 << 10;
 
 /// `S` behind a queue of frames.
-pub struct Outbox<S> {
+pub(crate) struct Outbox<S> {
     socket: S,
     frames: VecDeque<Bytes>,
     /// Bytes pushed since the queue was last empty that answer what the client sent.
@@ -45,7 +45,7 @@ pub struct Outbox<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Outbox<S> {
     /// An empty queue before `socket`, whose messages may have `max_message` bytes. What was read
     /// before is `early`.
-    pub fn new(socket: S, early: &[u8], max_message: usize) -> Self {
+    pub(crate) fn new(socket: S, early: &[u8], max_message: usize) -> Self {
         let mut meter = Meter::new(max_message);
         let exceeded = meter.count(early, Instant::now()).err();
         Self {
@@ -60,7 +60,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outbox<S> {
     }
 
     /// Queues whole frames.
-    pub fn push(&mut self, frames: Bytes) {
+    pub(crate) fn push(&mut self, frames: Bytes) {
         if !frames.is_empty() {
             self.frames.push_back(frames);
             self.is_flushed = false;
@@ -68,23 +68,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outbox<S> {
     }
 
     /// Queues whole frames that answer what the client sent.
-    pub fn push_answer(&mut self, frames: Bytes) {
+    pub(crate) fn push_answer(&mut self, frames: Bytes) {
         self.answers += frames.len();
         self.push(frames);
     }
 
     /// Whether so many answers wait that the client must take some before it asks for more.
-    pub fn is_full_of_answers(&self) -> bool {
+    pub(crate) fn is_full_of_answers(&self) -> bool {
         self.answers > ANSWER_ROOM
     }
 
     /// Whether the socket has taken everything.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.is_flushed
     }
 
     /// Writes as much as the socket takes; ready when it has taken everything.
-    pub fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.frames.is_empty() {
             let written = ready!(self.poll_write_frames(cx))?;
             if written == 0 {
@@ -101,7 +101,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outbox<S> {
     }
 
     /// Writes as much as the socket takes without waiting.
-    pub async fn send_now(&mut self) -> io::Result<()> {
+    pub(crate) async fn send_now(&mut self) -> io::Result<()> {
         poll_fn(|cx| match self.poll_send(cx) {
             Poll::Pending => Poll::Ready(Ok(())),
             sent => sent,
@@ -148,13 +148,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outbox<S> {
     }
 
     /// The socket itself, for when the frames no longer matter.
-    pub fn socket(&mut self) -> &mut S {
+    pub(crate) fn socket(&mut self) -> &mut S {
         &mut self.socket
     }
 }
 
 /// What the socket did.
-pub enum Io {
+pub(crate) enum Io {
     /// It took everything that waited.
     Sent,
     /// A message came.
@@ -164,7 +164,7 @@ pub enum Io {
 }
 
 /// Sends what waits and, unless told not to, receives a message, whichever is done first.
-pub async fn turn<S>(ws: &mut WebSocketStream<Outbox<S>>, may_read: bool) -> Io
+pub(crate) async fn turn<S>(ws: &mut WebSocketStream<Outbox<S>>, may_read: bool) -> Io
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

@@ -25,7 +25,7 @@ use crate::server::access::consent::Operator;
 use crate::view::{self, Id, Input, Part, View};
 
 /// A client's connection to one port.
-pub struct Session<S> {
+pub(crate) struct Session<S> {
     ws: WebSocketStream<Outbox<S>>,
     port: Arc<Port>,
     /// Hears what is dropped where the client cannot be told.
@@ -74,7 +74,7 @@ struct Newest {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// A session of a client that has just been accepted.
-    pub fn new(
+    pub(crate) fn new(
         ws: WebSocketStream<Outbox<S>>,
         port: Arc<Port>,
         operator: Arc<Operator>,
@@ -111,7 +111,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     /// Serves the client until it or the program ends.
-    pub async fn run(&mut self, greeting: Option<String>, stop: CancellationToken) {
+    pub(crate) async fn run(&mut self, greeting: Option<String>, stop: CancellationToken) {
         if let Some(greeting) = greeting {
             self.send(&greeting);
         }

@@ -33,14 +33,14 @@ const READ_BUFFER: usize = 1 << 10;
 const MOST_TURNED_AWAY: usize = 64;
 
 /// Whether this request wants to become a WebSocket.
-pub fn is_wanted(request: &Request) -> bool {
+pub(crate) fn is_wanted(request: &Request) -> bool {
     let mut wanted = request.headers().get_all(header::UPGRADE).iter();
     let is_websocket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
     request.method() == Method::GET && wanted.any(is_websocket)
 }
 
 /// Answers a request that wants to become a WebSocket, from one who has these rights.
-pub fn answer(app: &Arc<App>, mut request: Request, rights: Rights) -> Response {
+pub(crate) fn answer(app: &Arc<App>, mut request: Request, rights: Rights) -> Response {
     let on_upgrade = hyper::upgrade::on(&mut request);
     let (parts, _) = request.into_parts();
     let request = axum::http::Request::from_parts(parts, ());

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures::task::AtomicWaker;
 
 /// A waker of its own for some of a task's futures.
-pub struct Bell {
+pub(crate) struct Bell {
     rope: Arc<Rope>,
     waker: Waker,
 }
@@ -21,7 +21,7 @@ struct Rope {
 
 impl Bell {
     /// A bell that has rung, since nobody has asked the futures yet.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let rope = Arc::new(Rope {
             has_rung: AtomicBool::new(true),
             task: AtomicWaker::new(),
@@ -35,7 +35,11 @@ impl Bell {
     ///
     /// Without `must`, `future` may be another one each time, as long as what it waits for stays
     /// registered while nobody polls it: sockets, channels and pinned timers do.
-    pub async fn hear<T>(&self, must: bool, mut future: Pin<&mut impl Future<Output = T>>) -> T {
+    pub(crate) async fn hear<T>(
+        &self,
+        must: bool,
+        mut future: Pin<&mut impl Future<Output = T>>,
+    ) -> T {
         poll_fn(|cx| {
             self.rope.task.register(cx.waker());
             if !self.rope.has_rung.swap(false, Ordering::AcqRel) && !must {

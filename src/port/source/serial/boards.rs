@@ -8,7 +8,7 @@ const SKETCH_BIT: u16 = 0x8000;
 const ARDUINO: [u16; 2] = [0x2341, 0x2a03];
 
 /// The name of a board, or of a chip whose own product string says nothing ("USB Serial").
-pub fn name(vid: u16, pid: u16) -> Option<&'static str> {
+pub(crate) fn name(vid: u16, pid: u16) -> Option<&'static str> {
     if ARDUINO.contains(&vid) {
         return arduino(pid);
     }
@@ -33,7 +33,7 @@ pub fn name(vid: u16, pid: u16) -> Option<&'static str> {
 }
 
 /// What to call a device by its vendor number alone, when it has no product string either.
-pub fn family(vid: u16) -> Option<&'static str> {
+pub(crate) fn family(vid: u16) -> Option<&'static str> {
     Some(match vid {
         0x0403 => "FTDI USB serial",
         0x10c4 => "CP210x USB serial",
@@ -51,7 +51,7 @@ pub fn family(vid: u16) -> Option<&'static str> {
 
 /// Whether a chip of its own stands between USB and the board's serial line. Such a board is reset
 /// when its port is opened, and its baud rate matters.
-pub fn is_bridge(vid: u16, pid: u16) -> bool {
+pub(crate) fn is_bridge(vid: u16, pid: u16) -> bool {
     const CHIP_MAKERS: [u16; 4] = [0x0403, 0x067b, 0x10c4, 0x1a86];
     let has_16u2 = matches!(
         pid,

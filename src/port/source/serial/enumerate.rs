@@ -9,18 +9,18 @@ use crate::platform;
 
 /// A serial port of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PortInfo {
+pub(crate) struct PortInfo {
     /// What to open: `/dev/ttyACM0`, `COM3`.
-    pub path: String,
+    pub(crate) path: String,
     /// What it is attached by.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Other names, such as `/dev/serial/by-id/…`.
-    pub aliases: Vec<String>,
+    pub(crate) aliases: Vec<String>,
 }
 
 /// What a port is attached by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// USB, which says what is there.
     Usb(Usb),
     /// A paired Bluetooth device.
@@ -34,21 +34,21 @@ pub enum Kind {
 /// How a USB device names itself. The texts are whatever the device says: escape them before
 /// showing them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Usb {
+pub(crate) struct Usb {
     /// The number of its vendor.
-    pub vid: u16,
+    pub(crate) vid: u16,
     /// The vendor's number for the product; a bootloader has another than the sketch.
-    pub pid: u16,
+    pub(crate) pid: u16,
     /// Tells equal boards apart, though some makers give all of theirs the same.
-    pub serial: Option<String>,
+    pub(crate) serial: Option<String>,
     /// Who made it.
-    pub manufacturer: Option<String>,
+    pub(crate) manufacturer: Option<String>,
     /// What it is.
-    pub product: Option<String>,
+    pub(crate) product: Option<String>,
     /// Which function of the device this port is, where one device has several ports.
-    pub interface: Option<u8>,
+    pub(crate) interface: Option<u8>,
     /// The socket that it is plugged into, such as `1-1.2`; only on Linux.
-    pub location: Option<String>,
+    pub(crate) location: Option<String>,
 }
 
 /// All ports, USB first, then by name with numbers in their order (COM2 before COM12).
@@ -56,7 +56,7 @@ pub struct Usb {
 /// # Errors
 ///
 /// When the system cannot list ports at all; having none is no error.
-pub fn ports() -> Result<Vec<PortInfo>> {
+pub(crate) fn ports() -> Result<Vec<PortInfo>> {
     if let Some(reason) = platform::cannot_list() {
         bail!("cannot list serial ports: {reason}");
     }
@@ -68,7 +68,7 @@ pub fn ports() -> Result<Vec<PortInfo>> {
 
 impl PortInfo {
     /// What the board is called: a known board's name, else what it says of itself.
-    pub fn board(&self) -> Option<String> {
+    pub(crate) fn board(&self) -> Option<String> {
         let usb = self.usb()?;
         boards::name(usb.vid, usb.pid)
             .map(str::to_owned)
@@ -77,7 +77,7 @@ impl PortInfo {
     }
 
     /// What USB says of it.
-    pub fn usb(&self) -> Option<&Usb> {
+    pub(crate) fn usb(&self) -> Option<&Usb> {
         match &self.kind {
             Kind::Usb(usb) => Some(usb),
             _ => None,
@@ -85,13 +85,13 @@ impl PortInfo {
     }
 
     /// Whether nothing that anyone would want to open is behind this entry.
-    pub fn is_ghost(&self) -> bool {
+    pub(crate) fn is_ghost(&self) -> bool {
         !platform::has_hardware(&self.path)
     }
 
     /// The device as a SPEC, `usb:2341:0043`, with the serial number where it has one that can be
     /// typed in any shell.
-    pub fn usb_spec(&self) -> Option<String> {
+    pub(crate) fn usb_spec(&self) -> Option<String> {
         let usb = self.usb()?;
         let serial = usb.serial.as_deref().filter(|serial| is_typeable(serial));
         Some(match serial {
@@ -102,13 +102,13 @@ impl PortInfo {
 
     /// Whether the board speaks USB itself. A board with a USB serial chip (false) restarts when
     /// its port is opened. None for a port that is not USB.
-    pub fn is_native_usb(&self) -> Option<bool> {
+    pub(crate) fn is_native_usb(&self) -> Option<bool> {
         let usb = self.usb()?;
         Some(!boards::is_bridge(usb.vid, usb.pid))
     }
 
     /// Whether `name` is this port's path or one of its aliases.
-    pub fn is_called(&self, name: &str) -> bool {
+    pub(crate) fn is_called(&self, name: &str) -> bool {
         let is_com = !self.path.starts_with('/');
         self.path == name
             || (is_com && self.path.eq_ignore_ascii_case(name))
@@ -118,13 +118,13 @@ impl PortInfo {
 
 impl Usb {
     /// Vendor and product as a SPEC, `usb:2341:0043`.
-    pub fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         format!("usb:{:04x}:{:04x}", self.vid, self.pid)
     }
 
     /// Whether both are the same board as far as it says itself. All boards without a serial
     /// number are equal to others of their type.
-    pub fn is_equal_board(&self, other: &Usb) -> bool {
+    pub(crate) fn is_equal_board(&self, other: &Usb) -> bool {
         (self.vid, self.pid) == (other.vid, other.pid) && self.serial == other.serial
     }
 }

@@ -16,13 +16,13 @@ use crate::terminal::shown;
 const FAITHFUL: Duration = Duration::from_secs(5);
 
 /// What to open.
-pub struct Target {
+pub(crate) struct Target {
     /// What the system calls it.
-    pub path: String,
+    pub(crate) path: String,
     /// What it is, where it is listed.
-    pub found: Option<PortInfo>,
+    pub(crate) found: Option<PortInfo>,
     /// By what to know it again, where it is listed.
-    pub identity: Option<Identity>,
+    pub(crate) identity: Option<Identity>,
 }
 
 /// Finds the device that is meant: the one that was open before, wherever it is now, or the one
@@ -30,7 +30,7 @@ pub struct Target {
 ///
 /// # Errors
 /// Why there is none, or which of our ports has it.
-pub fn find(
+pub(crate) fn find(
     spec: &Spec,
     last: Option<&(Identity, Instant)>,
     others: &[Claim],

@@ -7,18 +7,18 @@ const FACTORY_SERIALS: [&str; 4] = ["0001", "0", "123456", "1234567890"];
 
 /// Which device a port was, taken when it was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// What was opened.
-    pub path: String,
+    pub(crate) path: String,
     /// What USB said of it; None for a port that is not USB.
-    pub usb: Option<Usb>,
+    pub(crate) usb: Option<Usb>,
     /// Whether vendor, product and serial number meant this board and no other that was here.
-    pub is_unique: bool,
+    pub(crate) is_unique: bool,
 }
 
 impl Identity {
     /// The identity of a port among all that are listed with it.
-    pub fn of(found: &PortInfo, ports: &[PortInfo]) -> Identity {
+    pub(crate) fn of(found: &PortInfo, ports: &[PortInfo]) -> Identity {
         let usb = found.usb().cloned();
         let is_unique = usb.as_ref().is_some_and(|usb| {
             let twins = candidates(usb, ports).filter(|(_, other)| other.is_equal_board(usb));
@@ -39,7 +39,7 @@ impl Identity {
 ///
 /// A board in the same socket that shows another serial number is another board. One that shows
 /// another product number may be the same, in its bootloader or with new firmware.
-pub fn recognise<'a>(
+pub(crate) fn recognise<'a>(
     identity: &Identity,
     ports: &'a [PortInfo],
     taken: &[String],

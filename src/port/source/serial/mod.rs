@@ -1,8 +1,8 @@
 //! Serial ports of this computer: finds, recognises and opens them.
 
-pub mod boards;
-pub mod enumerate;
-pub mod find;
-pub mod identity;
-pub mod open;
-pub mod selector;
+pub(crate) mod boards;
+pub(crate) mod enumerate;
+pub(crate) mod find;
+pub(crate) mod identity;
+pub(crate) mod open;
+pub(crate) mod selector;

@@ -16,17 +16,17 @@ use crate::settings::{FlowControl, Parity, Settings};
 use crate::terminal::shown;
 
 /// What to do about something that is no serial port.
-pub const LIST: &str = "serial-ws list shows the serial ports";
+pub(crate) const LIST: &str = "serial-ws list shows the serial ports";
 
 /// Why a device could not be opened.
 #[derive(Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// What to tell clients and the operator.
-    pub status: Status,
+    pub(crate) status: Status,
     /// Whether trying again is pointless.
-    pub is_final: bool,
+    pub(crate) is_final: bool,
     /// Whether no device is there, so that one that comes starts anew.
-    pub is_absent: bool,
+    pub(crate) is_absent: bool,
 }
 
 impl From<Status> for Failure {
@@ -41,12 +41,12 @@ impl From<Status> for Failure {
 
 impl Failure {
     /// It may be possible later.
-    pub fn waiting(detail: impl Into<String>) -> Self {
+    pub(crate) fn waiting(detail: impl Into<String>) -> Self {
         Status::new(State::Waiting, detail).into()
     }
 
     /// It is not there.
-    pub fn absent(detail: impl Into<String>) -> Self {
+    pub(crate) fn absent(detail: impl Into<String>) -> Self {
         Self {
             is_absent: true,
             ..Self::waiting(detail)
@@ -54,7 +54,7 @@ impl Failure {
     }
 
     /// Trying again is pointless.
-    pub fn hopeless(detail: String, hint: &str) -> Self {
+    pub(crate) fn hopeless(detail: String, hint: &str) -> Self {
         Self {
             status: Status::new(State::Waiting, detail).with_hint(hint),
             is_final: true,
@@ -67,7 +67,7 @@ impl Failure {
 ///
 /// # Errors
 /// Why it cannot be opened now.
-pub fn open(path: &str, settings: Settings) -> Result<SerialStream, Failure> {
+pub(crate) fn open(path: &str, settings: Settings) -> Result<SerialStream, Failure> {
     let builder = tokio_serial::new(path, platform::rate(path, settings.baud))
         .data_bits(match settings.data_bits {
             5 => serialport::DataBits::Five,
@@ -171,13 +171,13 @@ fn busy(path: &str) -> Failure {
 }
 
 /// What it means that the system does not let us open a port.
-pub fn denied(path: &str, hint: Option<String>) -> Status {
+pub(crate) fn denied(path: &str, hint: Option<String>) -> Status {
     let detail = format!("cannot open {}: permission denied", shown(path));
     Status::new(State::Denied, detail).with_hint(hint.unwrap_or_default())
 }
 
 /// What it means that another program has a port; which, where that is known.
-pub fn in_use(path: &str, holder: Option<&Holder>) -> Status {
+pub(crate) fn in_use(path: &str, holder: Option<&Holder>) -> Status {
     let (holder, hint) = match holder {
         Some(holder) => {
             let name = shown(&holder.name);

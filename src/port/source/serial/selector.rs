@@ -23,22 +23,22 @@ use crate::terminal::shown;
 const BOOTLOADER: Duration = Duration::from_secs(2);
 
 /// A device that was opened.
-pub struct Opened {
+pub(crate) struct Opened {
     /// The device.
-    pub device: Box<dyn Device>,
+    pub(crate) device: Box<dyn Device>,
     /// Which one it is.
-    pub info: DeviceInfo,
+    pub(crate) info: DeviceInfo,
     /// Whether it is a simulated one, for which a rate means nothing.
-    pub is_simulated: bool,
+    pub(crate) is_simulated: bool,
     /// Whether its first byte begins a line.
-    pub starts_whole: bool,
+    pub(crate) starts_whole: bool,
     /// How long to hold writes until the device has spoken.
-    pub settle: Duration,
+    pub(crate) settle: Duration,
 }
 
 impl Opened {
     /// One sentence about it.
-    pub fn sentence(&self, settings: &Settings) -> String {
+    pub(crate) fn sentence(&self, settings: &Settings) -> String {
         let DeviceInfo { path, board, .. } = &self.info;
         match (self.is_simulated, board) {
             (true, _) => format!("{path} is open (simulated)"),
@@ -50,10 +50,10 @@ impl Opened {
 
 /// Opens what a test has instead of a device.
 #[cfg(test)]
-pub type StandIn = Box<dyn FnMut() -> Result<Opened, Failure> + Send + Sync>;
+pub(crate) type StandIn = Box<dyn FnMut() -> Result<Opened, Failure> + Send + Sync>;
 
 /// Which device a port wants, and what is known of it.
-pub struct Wanted {
+pub(crate) struct Wanted {
     spec: Spec,
     settings: Settings,
     /// The name of the port, by which its claim is known among all.
@@ -66,12 +66,12 @@ pub struct Wanted {
     was_absent: bool,
     /// What to open instead, where a test stands in for the system.
     #[cfg(test)]
-    pub instead: Option<StandIn>,
+    pub(crate) instead: Option<StandIn>,
 }
 
 impl Wanted {
     /// Nothing is known yet but what the user typed.
-    pub fn new(config: &PortConfig, held: Claims) -> Self {
+    pub(crate) fn new(config: &PortConfig, held: Claims) -> Self {
         let (spec, settings) = (config.spec.clone(), config.settings);
         Self {
             spec,
@@ -89,7 +89,7 @@ impl Wanted {
     ///
     /// # Errors
     /// Why it cannot be opened now.
-    pub async fn open(&mut self) -> Result<Opened, Failure> {
+    pub(crate) async fn open(&mut self) -> Result<Opened, Failure> {
         #[cfg(test)]
         if let Some(open) = &mut self.instead {
             return open();
@@ -174,7 +174,7 @@ impl Wanted {
     }
 
     /// Says that the device is closed, and whether it has gone.
-    pub fn let_go(&mut self, has_gone: bool) {
+    pub(crate) fn let_go(&mut self, has_gone: bool) {
         self.was_absent |= has_gone;
         if let Some((_, since)) = &mut self.last {
             *since = Instant::now();

@@ -33,7 +33,7 @@ const BYTE_TIME: Duration = Duration::from_micros(1_042);
 const DIGIT_TIME: Duration = Duration::from_millis(10);
 
 /// Runs `pattern` until the other end of `line` is gone.
-pub async fn run(pattern: Pattern, line: DuplexStream) {
+pub(crate) async fn run(pattern: Pattern, line: DuplexStream) {
     match pattern {
         Pattern::Sensors => tell(line, SENSOR_PERIOD, |t| println(sensors(t))).await,
         Pattern::Raw => {
@@ -53,7 +53,7 @@ pub async fn run(pattern: Pattern, line: DuplexStream) {
 
 /// Sends back what comes, until the other end of `line` is gone. Here back-pressure is the right
 /// thing: who does not read his bytes cannot send more of them.
-pub async fn echo(line: DuplexStream) {
+pub(crate) async fn echo(line: DuplexStream) {
     let (mut receiver, mut sender) = tokio::io::split(line);
     // The only error is that the other end is gone, and that is how it ends.
     let _ = tokio::io::copy(&mut receiver, &mut sender).await;

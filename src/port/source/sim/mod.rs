@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::task::JoinSet;
 
-pub use pattern::{Pattern, UnknownPattern};
+pub(crate) use pattern::{Pattern, UnknownPattern};
 
 /// What waits in each direction, as in a system's serial driver. When it is full, the side that
 /// writes waits.
@@ -20,7 +20,7 @@ const BUFFER: usize = 4096;
 
 /// A simulated device, ready to be read from and written to. Dropping it ends its firmware.
 #[derive(Debug)]
-pub struct Simulated {
+pub(crate) struct Simulated {
     /// Our end of the line; the firmware holds the other.
     stream: DuplexStream,
     /// The one task that runs the firmware, aborted when this is dropped.
@@ -32,7 +32,7 @@ pub struct Simulated {
 /// # Panics
 ///
 /// Outside a tokio runtime.
-pub fn open(pattern: Pattern) -> Simulated {
+pub(crate) fn open(pattern: Pattern) -> Simulated {
     power_up(|line| firmware::run(pattern, line))
 }
 
@@ -42,7 +42,7 @@ pub fn open(pattern: Pattern) -> Simulated {
 /// # Panics
 ///
 /// Outside a tokio runtime.
-pub fn open_loop() -> Simulated {
+pub(crate) fn open_loop() -> Simulated {
     power_up(firmware::echo)
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// What a simulated board sends, and what it understands. Each is a pattern that classes teach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Pattern {
+pub(crate) enum Pattern {
     /// Three sensors in a line, comma-separated.
     #[default]
     Sensors,
@@ -27,7 +27,7 @@ pub enum Pattern {
 
 impl Pattern {
     /// Every pattern, in the order in which to present them.
-    pub const ALL: [Pattern; 8] = [
+    pub(crate) const ALL: [Pattern; 8] = [
         Pattern::Sensors,
         Pattern::Raw,
         Pattern::Call,
@@ -39,7 +39,7 @@ impl Pattern {
     ];
 
     /// What is typed after `sim:`; empty for the default.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Pattern::Sensors => "",
             Pattern::Raw => "raw",
@@ -53,7 +53,7 @@ impl Pattern {
     }
 
     /// Half a line for `--help` and error messages.
-    pub fn description(self) -> &'static str {
+    pub(crate) fn description(self) -> &'static str {
         match self {
             Pattern::Sensors => "potentiometer,light,button as a line, 50 times a second",
             Pattern::Raw => "one byte 0-255 per reading, no line ends: take --raw",
@@ -67,7 +67,7 @@ impl Pattern {
     }
 
     /// The list of all patterns, one per line and indented.
-    pub fn list() -> String {
+    pub(crate) fn list() -> String {
         let line =
             |pattern: &Pattern| format!("  {:<10}  {}", pattern.to_string(), pattern.description());
         Pattern::ALL.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -102,7 +102,7 @@ impl FromStr for Pattern {
 
 /// There is no simulated device of this name. Its text lists those that there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnknownPattern(String);
+pub(crate) struct UnknownPattern(String);
 
 impl fmt::Display for UnknownPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,17 +11,17 @@ const PRESSES: [(f64, f64); 5] = [(1.2, 1.5), (3.1, 3.25), (3.5, 3.7), (6.4, 7.6
 const PRESS_CYCLE: f64 = 11.0;
 
 /// A potentiometer turned slowly from end to end and back, 0 to 1023.
-pub fn potentiometer(seconds: f64) -> u16 {
+pub(crate) fn potentiometer(seconds: f64) -> u16 {
     analog(0.5 - 0.5 * wave(seconds, 8.0, 0.0))
 }
 
 /// A light sensor in a room with people in it: slow shadows, and noise in every reading, 0 to 1023.
-pub fn light(seconds: f64) -> u16 {
+pub(crate) fn light(seconds: f64) -> u16 {
     analog(0.55 + 0.2 * wave(seconds, 13.0, 0.0) + 0.03 * noise(seconds))
 }
 
 /// Whether the button is held down.
-pub fn button(seconds: f64) -> bool {
+pub(crate) fn button(seconds: f64) -> bool {
     let phase = seconds % PRESS_CYCLE;
     PRESSES
         .iter()
@@ -29,17 +29,17 @@ pub fn button(seconds: f64) -> bool {
 }
 
 /// A room's temperature in degrees Celsius.
-pub fn temperature(seconds: f64) -> f64 {
+pub(crate) fn temperature(seconds: f64) -> f64 {
     21.5 + 1.5 * wave(seconds, 30.0, 0.0) + 0.05 * noise(seconds)
 }
 
 /// Relative humidity in percent.
-pub fn humidity(seconds: f64) -> f64 {
+pub(crate) fn humidity(seconds: f64) -> f64 {
     47.0 - 6.0 * wave(seconds, 30.0, 0.1) + 0.3 * noise(seconds + 0.5)
 }
 
 /// Heading (0 to 360), pitch and roll (-180 to 180) of a hand-held board, in degrees.
-pub fn orientation(seconds: f64) -> [f64; 3] {
+pub(crate) fn orientation(seconds: f64) -> [f64; 3] {
     let heading = (seconds * 30.0 + 20.0 * wave(seconds, 5.0, 0.0)).rem_euclid(360.0);
     let pitch = 35.0 * wave(seconds, 7.0, 0.0) + 0.2 * noise(seconds);
     let roll = 60.0 * wave(seconds, 11.0, 0.25) + 0.2 * noise(seconds + 0.5);
