@@ -183,5 +183,6 @@ fn note(sentence: &str) {
     let _ = writeln!(io::stderr(), "serial-ws: {sentence}");
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
