@@ -30,9 +30,10 @@ pub(crate) fn excerpt(text: &str) -> String {
 fn cut(text: &str, mut room: usize) -> String {
     let mut result = String::new();
     for (at, character) in text.char_indices() {
-        let piece = match is_unsafe(character) {
-            true => character.escape_default().to_string(),
-            false => character.to_string(),
+        let piece = if is_unsafe(character) {
+            character.escape_default().to_string()
+        } else {
+            character.to_string()
         };
         let is_last = at + character.len_utf8() == text.len();
         let size = piece.chars().count();

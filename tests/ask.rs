@@ -169,11 +169,11 @@ impl Desk {
     }
 
     fn config(&self) -> PathBuf {
-        match cfg!(target_os = "macos") {
-            true => self
-                .folder
-                .join("Library/Application Support/serial-ws/allowed-origins"),
-            false => self.folder.join("serial-ws/allowed-origins"),
+        if cfg!(target_os = "macos") {
+            self.folder
+                .join("Library/Application Support/serial-ws/allowed-origins")
+        } else {
+            self.folder.join("serial-ws/allowed-origins")
         }
     }
 

@@ -22,9 +22,10 @@ fn until_told() -> Vec<&'static str> {
 
 /// A command of the shell; the one of Windows speaks another language.
 fn shell<'a>(script: &'a str, on_windows: &'a str) -> Vec<&'a str> {
-    match is_for_windows() {
-        true => vec!["cmd", "/c", on_windows],
-        false => vec!["sh", "-c", script],
+    if is_for_windows() {
+        vec!["cmd", "/c", on_windows]
+    } else {
+        vec!["sh", "-c", script]
     }
 }
 

@@ -91,9 +91,10 @@ impl State {
 }
 
 fn nothing(all: bool) -> String {
-    let more = match all {
-        true => "",
-        false => "--all lists entries without hardware too; ",
+    let more = if all {
+        ""
+    } else {
+        "--all lists entries without hardware too; "
     };
     format!(
         "No serial port found. Plug a board in, with a cable that carries data (some only charge).\n\
@@ -188,9 +189,10 @@ fn hints(ports: &[(State, PortInfo)]) -> String {
             text += &format!("{}: {hint}\n", shown(&port.path));
         }
     }
-    match text.is_empty() {
-        true => text,
-        false => format!("\n{text}"),
+    if text.is_empty() {
+        text
+    } else {
+        format!("\n{text}")
     }
 }
 

@@ -183,9 +183,10 @@ impl Hub {
         let is_fastest_behind = end.saturating_sub(delivered) > HIGH_WATER_MARK
             && delivered != self.given_up.load(Ordering::SeqCst)
             && waiting.count() > 0;
-        match is_fastest_behind {
-            true => Some(PATIENCE),
-            false => waiting.is_anyone_behind(end).then_some(GRACE),
+        if is_fastest_behind {
+            Some(PATIENCE)
+        } else {
+            waiting.is_anyone_behind(end).then_some(GRACE)
         }
     }
 
@@ -252,9 +253,10 @@ impl Subscription {
     pub fn take(&mut self, taken: &mut Vec<Taken>) -> Option<Position> {
         let ring = self.hub.ring();
         let wanted = self.cursor.next;
-        let mut next = match wanted >= self.joined {
-            true => ring.oldest_live(wanted, Instant::now()),
-            false => wanted.max(ring.oldest()),
+        let mut next = if wanted >= self.joined {
+            ring.oldest_live(wanted, Instant::now())
+        } else {
+            wanted.max(ring.oldest())
         };
         let has_skipped = next > wanted;
         let before = ring.event(next).map_or(ring.end(), |event| event.before);

@@ -51,9 +51,10 @@ impl System {
         Ok(Self {
             interrupt: listen_for(SignalKind::interrupt())?,
             terminate: listen_for(SignalKind::terminate())?,
-            hangup: match super::ignores_hangup() {
-                true => None,
-                false => Some(listen_for(SignalKind::hangup())?),
+            hangup: if super::ignores_hangup() {
+                None
+            } else {
+                Some(listen_for(SignalKind::hangup())?)
             },
         })
     }

@@ -457,9 +457,10 @@ fn check_events(world: &World, listener: &mut Subscription, has_lost: bool) {
     if world.has_lost && !has_lost {
         states.truncate(1);
     }
-    let expected: &[State] = match has_lost {
-        true => &[State::Open, State::Lost, State::Open],
-        false => &[State::Open],
+    let expected: &[State] = if has_lost {
+        &[State::Open, State::Lost, State::Open]
+    } else {
+        &[State::Open]
     };
     assert_eq!(states, expected);
     assert_eq!(world.openings, expected.len().div_ceil(2));

@@ -97,9 +97,10 @@ impl App {
     fn page(&self, listener: SocketAddr, token: Option<&Token>) -> String {
         let ip = listener.ip().to_canonical();
         let is_local = ip.is_unspecified() || origin::is_loopback(&ip.to_string());
-        let place = match is_local {
-            true => format!("localhost:{}", listener.port()),
-            false => listener.to_string(),
+        let place = if is_local {
+            format!("localhost:{}", listener.port())
+        } else {
+            listener.to_string()
         };
         let token = token.filter(|_| self.policy.token_for_all || !is_local);
         self.url(&place, is_local, token)
@@ -107,9 +108,10 @@ impl App {
 
     /// The address of the page at `place`, a name with its port.
     fn url(&self, place: &str, is_local: bool, token: Option<&Token>) -> String {
-        let scheme = match self.is_encrypted() && !is_local {
-            true => "https",
-            false => "http",
+        let scheme = if self.is_encrypted() && !is_local {
+            "https"
+        } else {
+            "http"
         };
         let query = token.map(|token| format!("?token={}", token.in_address()));
         format!("{scheme}://{place}/{}", query.unwrap_or_default())
@@ -178,9 +180,10 @@ impl Server {
         let policy = Policy::new(&config, token);
         #[cfg(feature = "tls")]
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
-        let (questions, asked) = match platform::can_ask() {
-            true => Some(mpsc::channel(MOST_QUESTIONS)).unzip(),
-            false => (None, None),
+        let (questions, asked) = if platform::can_ask() {
+            Some(mpsc::channel(MOST_QUESTIONS)).unzip()
+        } else {
+            (None, None)
         };
         let app = Arc::new(App {
             names: ports.iter().map(|port| port.name.clone()).collect(),

@@ -52,9 +52,10 @@ pub fn home(name: &str) -> PathBuf {
 
 /// Where the token is kept.
 pub fn file(home: &Path) -> PathBuf {
-    match cfg!(target_os = "macos") {
-        true => home.join("Library/Application Support/serial-ws/token"),
-        false => home.join("serial-ws/token"),
+    if cfg!(target_os = "macos") {
+        home.join("Library/Application Support/serial-ws/token")
+    } else {
+        home.join("serial-ws/token")
     }
 }
 

@@ -39,9 +39,10 @@ pub(crate) fn look(ports: &[PortConfig]) -> Vec<Finding> {
             let facts = observe(path, &listed);
             let finding = check(&facts);
             // Only USB boards are taken unasked, so that nobody may want the others.
-            findings.push(match port.spec == Spec::Auto && !facts.is_usb() {
-                true => finding.by_the_way(),
-                false => finding,
+            findings.push(if port.spec == Spec::Auto && !facts.is_usb() {
+                finding.by_the_way()
+            } else {
+                finding
             });
             let remarks = platform::remarks_on_port(&facts.path, port.settings.low_latency);
             findings.extend(remarks.into_iter().map(Finding::from));

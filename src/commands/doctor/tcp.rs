@@ -141,9 +141,10 @@ fn check(port: u16, there: &There) -> Finding {
         There::Nobody => Finding::right(format!("TCP port {port} is free for serial-ws")),
         There::Bridge(Hello { version, .. }) => {
             let (version, own) = (shown(version), env!("CARGO_PKG_VERSION"));
-            let other = match version == own {
-                true => String::new(),
-                false => format!(" (this is {own})"),
+            let other = if version == own {
+                String::new()
+            } else {
+                format!(" (this is {own})")
             };
             Finding::right(format!(
                 "serial-ws {version}{other} runs at http://localhost:{port}/"

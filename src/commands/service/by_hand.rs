@@ -142,9 +142,10 @@ pub(crate) fn tell_status(starter: Starter, folder: &Path, out: &mut dyn Write) 
         _ => (PLIST, format!("launchctl print gui/$(id -u)/{LABEL}")),
     };
     let path = folder.join(file);
-    let is = match path.exists() {
-        true => "is there, so serial-ws starts when you log in",
-        false => "is not there, so serial-ws does not start by itself",
+    let is = if path.exists() {
+        "is there, so serial-ws starts when you log in"
+    } else {
+        "is not there, so serial-ws does not start by itself"
     };
     say(
         out,

@@ -36,10 +36,7 @@ pub(crate) struct Options {
 
 impl From<ScopeArgs> for Options {
     fn from(ScopeArgs { system, dry_run }: ScopeArgs) -> Self {
-        let scope = match system {
-            true => Scope::System,
-            false => Scope::User,
-        };
+        let scope = if system { Scope::System } else { Scope::User };
         Self { scope, dry_run }
     }
 }

@@ -305,12 +305,11 @@ impl State {
             (active, "success" | "") => format!("does not run now ({active})"),
             (active, result) => format!("does not run ({active}: {result})"),
         };
-        let log = match self.is_running() {
-            true => String::new(),
-            false => {
-                let log = scope.command(&["journalctl", "-u", "serial-ws", "-n", "20"]);
-                format!(". What it said: {}", log.join(" "))
-            }
+        let log = if self.is_running() {
+            String::new()
+        } else {
+            let log = scope.command(&["journalctl", "-u", "serial-ws", "-n", "20"]);
+            format!(". What it said: {}", log.join(" "))
         };
         let Self { path, enabled, .. } = self;
         format!("{whose} ({path}) is {enabled}, and {running}{log}")

@@ -260,12 +260,13 @@ fn no_board(ports: &[PortInfo]) -> String {
         .filter(|port| !port.is_ghost())
         .map(|port| format!("--port {}", shown(&port.path)))
         .collect();
-    match others.is_empty() {
-        true => format!("no board found. {ADVICE}"),
-        false => format!(
+    if others.is_empty() {
+        format!("no board found. {ADVICE}")
+    } else {
+        format!(
             "no USB board found. {ADVICE}. Other ports: {}",
             others.join(", ")
-        ),
+        )
     }
 }
 
@@ -276,9 +277,10 @@ fn absent(what: &str, ports: &[PortInfo]) -> String {
         .filter(|port| !port.is_ghost())
         .map(summary)
         .collect();
-    match here.is_empty() {
-        true => format!("no {what}, and no other is here. {ADVICE}"),
-        false => format!("no {what}. Here are: {}", here.join(", ")),
+    if here.is_empty() {
+        format!("no {what}, and no other is here. {ADVICE}")
+    } else {
+        format!("no {what}. Here are: {}", here.join(", "))
     }
 }
 

@@ -77,9 +77,10 @@ pub(crate) fn show(url: &str, is_for_lan: bool) {
     if !io::stderr().is_terminal() {
         return;
     }
-    let mut text = String::from(match is_for_lan {
-        true => "\nWhoever has this address can use the device from your network:\n",
-        false => "\nPrograms and pages on this computer need this token:\n",
+    let mut text = String::from(if is_for_lan {
+        "\nWhoever has this address can use the device from your network:\n"
+    } else {
+        "\nPrograms and pages on this computer need this token:\n"
     });
     text += &format!("\n  {url}\n\n");
     if is_for_lan {

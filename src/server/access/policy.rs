@@ -190,9 +190,10 @@ impl Policy {
             return Ok(Key::None);
         };
         if let Some(guess) = caller.shown_token()? {
-            return match token.is(&guess) {
-                true => Ok(Key::Right),
-                false => Err(wrong_token()),
+            return if token.is(&guess) {
+                Ok(Key::Right)
+            } else {
+                Err(wrong_token())
             };
         }
         let is_own = match origin {

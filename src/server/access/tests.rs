@@ -263,10 +263,7 @@ fn other_pages_are_refused_always() {
         check(
             "WS /",
             &[("host", "localhost"), ("origin", origin)],
-            match origin.is_ascii() {
-                true => "403",
-                false => "400",
-            },
+            if origin.is_ascii() { "403" } else { "400" },
         );
     }
     let twice = ("origin", "http://localhost");

@@ -27,9 +27,12 @@ impl Token {
 
     /// The secret as it is written in the query of an address, where signs mean something else.
     pub(crate) fn in_address(&self) -> String {
-        let written = |byte: u8| match byte.is_ascii_alphanumeric() {
-            true => char::from(byte).to_string(),
-            false => format!("%{byte:02X}"),
+        let written = |byte: u8| {
+            if byte.is_ascii_alphanumeric() {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
         };
         self.0.bytes().map(written).collect()
     }

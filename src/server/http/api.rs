@@ -134,9 +134,10 @@ fn keep_token(app: &App, request: &Request) -> Response {
     let token = app.policy.token.as_ref().map_or("", Token::secret);
     let name = caller.peer.cookie_name();
     // Browsers cut the life of a cookie to 400 days.
-    let secure = match caller.peer.is_encrypted {
-        true => "; Secure",
-        false => "",
+    let secure = if caller.peer.is_encrypted {
+        "; Secure"
+    } else {
+        ""
     };
     let cookie =
         format!("{name}={token}; Path=/; Max-Age=34560000; HttpOnly; SameSite=Strict{secure}");

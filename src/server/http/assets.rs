@@ -57,9 +57,10 @@ fn content(path: &str) -> Option<Cow<'static, [u8]>> {
     let (_, embedded) = FILES.iter().find(|(name, _)| *name == path)?;
     // While developing, what lies there now, so that a page can be changed without compiling.
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/web/");
-    let now = match cfg!(debug_assertions) {
-        true => std::fs::read(format!("{folder}{path}")).ok(),
-        false => None,
+    let now = if cfg!(debug_assertions) {
+        std::fs::read(format!("{folder}{path}")).ok()
+    } else {
+        None
     };
     Some(now.map_or(Cow::Borrowed(*embedded), Cow::Owned))
 }

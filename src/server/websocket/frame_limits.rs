@@ -134,9 +134,10 @@ impl Meter {
                 }
             }
         }
-        match self.due().is_some_and(|due| due < now) {
-            true => Err(Abuse::Slow),
-            false => Ok(()),
+        if self.due().is_some_and(|due| due < now) {
+            Err(Abuse::Slow)
+        } else {
+            Ok(())
         }
     }
 
@@ -147,18 +148,20 @@ impl Meter {
                 (self.pings_since, self.pings) = (now, 0);
             }
             self.pings += 1;
-            return match self.pings > MOST_PINGS {
-                true => Err(Abuse::Pings),
-                false => Ok(()),
+            return if self.pings > MOST_PINGS {
+                Err(Abuse::Pings)
+            } else {
+                Ok(())
             };
         }
         if !self.is_open {
             (self.is_open, self.since, self.frames) = (true, now, 0);
         }
         self.frames += 1;
-        match self.frames > self.most_frames {
-            true => Err(Abuse::Frames(self.most_frames)),
-            false => Ok(()),
+        if self.frames > self.most_frames {
+            Err(Abuse::Frames(self.most_frames))
+        } else {
+            Ok(())
         }
     }
 

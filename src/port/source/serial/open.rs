@@ -181,9 +181,10 @@ pub(crate) fn in_use(path: &str, holder: Option<&Holder>) -> Status {
     let (holder, hint) = match holder {
         Some(holder) => {
             let name = shown(&holder.name);
-            let hint = match name == env!("CARGO_PKG_NAME") {
-                true => "Run: serial-ws release",
-                false => "Close the port there; in the Arduino IDE, close the Serial Monitor",
+            let hint = if name == env!("CARGO_PKG_NAME") {
+                "Run: serial-ws release"
+            } else {
+                "Close the port there; in the Arduino IDE, close the Serial Monitor"
             };
             (format!("{name} (pid {})", holder.pid), hint)
         }
