@@ -56,7 +56,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<Closed> {
     let open = config.server.open;
     let (server, hubs) = bind(&config, stop.clone())?;
     server.announce();
-    platform::tell_service_manager("READY=1");
+    platform::notify_service_manager("READY=1");
     match server.page() {
         Some(page) if open => show(&page),
         None if open => tracing::warn!("{LEFT_TO_YOU}"),

@@ -6,8 +6,9 @@ use std::io::Write;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::platform::{self, Access, Holder};
+use crate::platform::Process;
 use crate::port::source::serial::enumerate::{PortInfo, ports};
+use crate::port::source::serial::os::{self, Access};
 use crate::terminal::print;
 use crate::terminal::{shown, shown_json};
 
@@ -48,7 +49,7 @@ pub(crate) fn run(out: &mut dyn Write, options: Options) -> Result<()> {
 /// What can be known of a port's state without opening it.
 enum State {
     Free,
-    Busy(Holder),
+    Busy(Process),
     Denied { hint: Option<String> },
     NoHardware,
     Unknown,
@@ -59,7 +60,7 @@ impl State {
         if port.is_ghost() {
             return State::NoHardware;
         }
-        match (platform::holder(&port.path), platform::access(&port.path)) {
+        match (os::holder(&port.path), os::access(&port.path)) {
             (Some(holder), _) => State::Busy(holder),
             (None, Access::Denied { hint }) => State::Denied { hint },
             (None, Access::Granted) => State::Free,
@@ -80,7 +81,7 @@ impl State {
     fn to_json(&self) -> Value {
         match self {
             State::Free => json!({ "state": "free" }),
-            State::Busy(Holder { name, pid }) => {
+            State::Busy(Process { name, pid }) => {
                 json!({ "state": "busy", "holder": { "name": name, "pid": pid } })
             }
             State::Denied { hint } => json!({ "state": "denied", "hint": hint }),
@@ -206,7 +207,7 @@ mod tests {
         let name = "arduino-ide\x1b[2J".into();
         vec![
             (
-                State::Busy(Holder { name, pid: 4711 }),
+                State::Busy(Process { name, pid: 4711 }),
                 PortInfo::fake_usb("/dev/ttyACM0", "2341:0043:A1"),
             ),
             (

@@ -4,7 +4,14 @@ use std::io;
 
 use anyhow::{Context, Result};
 
-use super::StopSignal;
+/// A signal that ends the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StopSignal {
+    /// Ctrl-C, SIGINT.
+    Interrupt,
+    /// The one that `kill` and service managers send, SIGTERM.
+    Terminate,
+}
 
 /// Waits for a signal to stop: Ctrl-C, or what `kill` and service managers send.
 ///
@@ -51,7 +58,7 @@ impl System {
         Ok(Self {
             interrupt: listen_for(SignalKind::interrupt())?,
             terminate: listen_for(SignalKind::terminate())?,
-            hangup: if super::ignores_hangup() {
+            hangup: if ignores_hangup() {
                 None
             } else {
                 Some(listen_for(SignalKind::hangup())?)
@@ -99,5 +106,41 @@ impl System {
             _ = self.close.recv() => StopSignal::Terminate,
             _ = self.shutdown.recv() => StopSignal::Terminate,
         }
+    }
+}
+
+/// Ends the process as if it had never handled the signal, so that its parent sees why, and the
+/// kernel does not wait for output that a port still holds.
+#[cfg(unix)]
+pub(crate) fn end_by_signal(signal: StopSignal) -> ! {
+    let number = match signal {
+        StopSignal::Interrupt => libc::SIGINT,
+        StopSignal::Terminate => libc::SIGTERM,
+    };
+    // SAFETY: both calls only take numbers; SIG_DFL installs no code of ours, and nothing else
+    // in the program changes signal handlers at this point, which is its last.
+    unsafe {
+        libc::signal(number, libc::SIG_DFL);
+        libc::raise(number);
+    }
+    // Only reached where the signal is blocked; the same status as a shell would show.
+    std::process::exit(128 + number)
+}
+
+/// Ends the process with the status that says "stopped before the end": Windows has no signals.
+#[cfg(windows)]
+pub(crate) fn end_by_signal(_signal: StopSignal) -> ! {
+    std::process::exit(1)
+}
+
+/// Tells whether our parent wants us to outlive the terminal, as `nohup` does.
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: with no new action this only writes the present one, which is plain data, and we
+    // read it only when the call says that it was written.
+    unsafe {
+        libc::sigaction(libc::SIGHUP, std::ptr::null(), action.as_mut_ptr()) == 0
+            && action.assume_init().sa_sigaction == libc::SIG_IGN
     }
 }

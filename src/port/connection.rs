@@ -17,10 +17,10 @@ use super::device::Device;
 use super::diagnostics::Hints;
 use super::framing::lines::Framer;
 use super::modem_lines::{self, Script, Signalling};
+use super::source::serial::os;
 use super::until;
 use crate::hub::LineErrors;
 use crate::hub::{Action, Data, Hub, Kind, Lease, Request, RequestError, Timestamp};
-use crate::platform;
 use crate::settings::Settings;
 use crate::view::View;
 
@@ -194,7 +194,7 @@ impl<'a> Link<'a> {
                         prefers = Prefers::Reading;
                         self.wrote(count);
                     }
-                    Err(error) if platform::is_transient(&error) => rest = Some(Instant::now() + TRY_AGAIN),
+                    Err(error) if os::is_transient(&error) => rest = Some(Instant::now() + TRY_AGAIN),
                     Err(error) => return End::Lost(error.to_string()),
                 },
                 () = until(rest) => rest = None,
@@ -423,7 +423,7 @@ fn poll_write(
         return Poll::Pending;
     };
     let rest = &bytes[*written..];
-    match ready!(Pin::new(device).poll_write(cx, platform::piece(rest)))? {
+    match ready!(Pin::new(device).poll_write(cx, os::write_chunk(rest)))? {
         0 => Poll::Ready(Err(ErrorKind::WriteZero.into())),
         count => Poll::Ready(Ok(Step::Wrote(count))),
     }

@@ -6,9 +6,9 @@ use serialport::{ClearBuffer, SerialPort};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_serial::SerialStream;
 
+use super::source::serial::os;
 use super::source::sim;
 use crate::hub::LineErrors;
-use crate::platform;
 
 /// A byte stream with modem lines.
 ///
@@ -74,11 +74,11 @@ impl Device for SerialStream {
     }
 
     fn line_errors(&self) -> Option<LineErrors> {
-        platform::line_errors(self)
+        os::line_errors(self)
     }
 
     fn discard_output(&mut self) {
-        platform::discard_output(self);
+        os::discard_output(self);
     }
 
     fn close(self: Box<Self>) {

@@ -26,12 +26,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::hub::LineErrors;
 use crate::hub::{Action, Hub, Kind, Lease, Request, RequestError, State, Status, Timestamp};
-use crate::platform;
 use connection::{End, Link};
 use device::Device;
 use framing::lines::Framer;
 use source::serial::identity::Identity;
 use source::serial::open::Failure;
+use source::serial::os;
 use source::serial::selector::{Opened, Wanted};
 use source::spec::Spec;
 
@@ -113,7 +113,7 @@ pub(crate) async fn run(
     held: Claims,
     stop: CancellationToken,
 ) -> Result<Closed> {
-    for hint in diagnostics::of_settings(&config, platform::cannot_keep_lines()) {
+    for hint in diagnostics::of_settings(&config, os::cannot_keep_lines()) {
         tracing::warn!(port = config.name, "{hint}");
     }
     let framer = Framer::new(config.settings.max_line);

@@ -14,7 +14,7 @@ use std::io::Write;
 use anyhow::Result;
 
 use crate::config::Config;
-use crate::platform::Remark;
+use crate::port::source::serial::os::Remark;
 use crate::server;
 use crate::terminal::print;
 use page::Page;

@@ -1,8 +1,9 @@
 //! The serial ports: which one is meant, who may open it, who has it, and what else may touch it.
 
 use crate::hub::Status;
-use crate::platform::{self, Access, Holder};
+use crate::platform::Process;
 use crate::port::source::serial::enumerate::{self, PortInfo};
+use crate::port::source::serial::os::{self, Access};
 use crate::port::source::spec::Spec;
 use crate::port::{self, PortConfig, denied, in_use};
 use crate::terminal::shown;
@@ -15,7 +16,7 @@ struct Facts {
     /// What it is, where it is listed.
     found: Option<PortInfo>,
     access: Access,
-    holder: Option<Holder>,
+    holder: Option<Process>,
 }
 
 impl Facts {
@@ -44,13 +45,13 @@ pub(crate) fn look(ports: &[PortConfig]) -> Vec<Finding> {
             } else {
                 finding
             });
-            let remarks = platform::remarks_on_port(&facts.path, port.settings.low_latency);
+            let remarks = os::remarks_on_port(&facts.path, port.settings.low_latency);
             findings.extend(remarks.into_iter().map(Finding::from));
         }
         is_missing |= missing.is_some();
         findings.extend(missing.map(|status| Finding::to_do(status.sentence())));
     }
-    let remarks = platform::remarks_on_missing_ports(is_missing);
+    let remarks = os::remarks_on_missing_ports(is_missing);
     findings.extend(remarks.into_iter().map(Finding::from));
     findings
 }
@@ -75,10 +76,10 @@ fn observe(path: String, listed: &[PortInfo]) -> Facts {
     Facts {
         found: listed
             .iter()
-            .find(|port| platform::same_port(&port.path, &path))
+            .find(|port| os::same_port(&port.path, &path))
             .cloned(),
-        access: platform::access(&path),
-        holder: platform::holder(&path),
+        access: os::access(&path),
+        holder: os::holder(&path),
         path,
     }
 }
@@ -97,7 +98,7 @@ fn check(facts: &Facts) -> Finding {
         None => shown(path),
     };
     match (holder, access) {
-        (Some(Holder { name: holder, pid }), _) if holder == env!("CARGO_PKG_NAME") => {
+        (Some(Process { name: holder, pid }), _) if holder == env!("CARGO_PKG_NAME") => {
             Finding::right(format!(
                 "{name}: a serial-ws (pid {pid}) has it. For another program, it lends it by: \
                  serial-ws release"
@@ -122,7 +123,7 @@ mod tests {
     fn check_port(access: Access, holder: Option<(&str, u32)>, expected: &str) {
         let holder = holder.map(|(name, pid)| {
             let name = name.to_owned();
-            Holder { name, pid }
+            Process { name, pid }
         });
         let facts = Facts {
             path: "/dev/ttyACM0".to_owned(),

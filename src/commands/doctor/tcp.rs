@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::platform::{self, Holder};
+use crate::platform::{self, Process};
 use crate::server::ServerConfig;
 use crate::server::{self, Rights};
 use crate::terminal::{excerpt, shown};
@@ -40,7 +40,7 @@ enum There {
     /// A bridge.
     Bridge(Hello),
     /// Somebody else, where that is known, and why the bridge may not listen.
-    Other(Option<Holder>, String),
+    Other(Option<Process>, String),
 }
 
 /// What a bridge says of itself.
@@ -99,7 +99,7 @@ async fn occupant(address: SocketAddr, page: Option<&Page>, error: &anyhow::Erro
         Ok(Err(error)) => tracing::debug!(%address, "no serial-ws: {error:#}"),
         Err(_) => tracing::debug!(%address, "no answer"),
     }
-    There::Other(platform::listener(address), format!("{error:#}"))
+    There::Other(platform::tcp_listener(address), format!("{error:#}"))
 }
 
 /// Asks a bridge who it is, as a page of this origin would.
@@ -150,7 +150,7 @@ fn check(port: u16, there: &There) -> Finding {
                 "serial-ws {version}{other} runs at http://localhost:{port}/"
             ))
         }
-        There::Other(Some(Holder { name, pid }), why) => {
+        There::Other(Some(Process { name, pid }), why) => {
             Finding::to_do(format!("{why}. It is used by {} (pid {pid})", shown(name)))
         }
         There::Other(None, why) => Finding::to_do(why),
@@ -182,7 +182,7 @@ mod tests {
         let why = || "port 8080 is in use. Choose another: --listen 127.0.0.1:8081".to_owned();
         let name = "node".to_owned();
         check_there(
-            There::Other(Some(Holder { name, pid: 17 }), why()),
+            There::Other(Some(Process { name, pid: 17 }), why()),
             "do    port 8080 is in use. Choose another: --listen 127.0.0.1:8081. It is used by \
              node (pid 17)",
         );

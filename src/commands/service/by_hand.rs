@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use super::flags::Flags;
 use super::{quote, say};
-use crate::platform::Starter;
+use crate::platform::ServiceManager;
 
 /// The name under which launchd knows the service, and the file that describes it.
 const LABEL: &str = "serial-ws";
@@ -116,9 +116,13 @@ pub(crate) fn startup_folder(folder: &Path, program: &Path, flags: &Flags) -> Re
 }
 
 /// Says how to undo it.
-pub(crate) fn tell_removal(starter: Starter, folder: &Path, out: &mut dyn Write) -> Result<()> {
-    let text = match starter {
-        Starter::StartupFolder => format!("del \"{}\"", folder.join(BATCH).display()),
+pub(crate) fn tell_removal(
+    manager: ServiceManager,
+    folder: &Path,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let text = match manager {
+        ServiceManager::StartupFolder => format!("del \"{}\"", folder.join(BATCH).display()),
         _ => {
             let path = folder.join(PLIST);
             let path = quote::shell(&path.to_string_lossy());
@@ -133,9 +137,13 @@ pub(crate) fn tell_removal(starter: Starter, folder: &Path, out: &mut dyn Write)
 }
 
 /// Says how to see whether it runs; whether it does is not known.
-pub(crate) fn tell_status(starter: Starter, folder: &Path, out: &mut dyn Write) -> Result<bool> {
-    let (file, command) = match starter {
-        Starter::StartupFolder => (
+pub(crate) fn tell_status(
+    manager: ServiceManager,
+    folder: &Path,
+    out: &mut dyn Write,
+) -> Result<bool> {
+    let (file, command) = match manager {
+        ServiceManager::StartupFolder => (
             BATCH,
             "tasklist /fi \"imagename eq serial-ws.exe\"".to_owned(),
         ),

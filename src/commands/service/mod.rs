@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::cli::ScopeArgs;
-use crate::platform::{self, Starter};
+use crate::platform::{self, ServiceManager};
 
 /// Who starts it, and for whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,10 +48,12 @@ impl From<ScopeArgs> for Options {
 pub(crate) fn install(options: Options, flags: &[OsString], out: &mut dyn Write) -> Result<()> {
     let flags = flags::Flags::check(flags)?;
     let program = std::env::current_exe().context("cannot find this program")?;
-    match starter(options.scope)? {
-        (Starter::Systemd, folder) => systemd::install(options, &folder, &program, &flags, out),
-        (Starter::Launchd, folder) => by_hand::launchd(&folder, &program, &flags)?.show(out),
-        (Starter::StartupFolder, folder) => {
+    match manager(options.scope)? {
+        (ServiceManager::Systemd, folder) => {
+            systemd::install(options, &folder, &program, &flags, out)
+        }
+        (ServiceManager::Launchd, folder) => by_hand::launchd(&folder, &program, &flags)?.show(out),
+        (ServiceManager::StartupFolder, folder) => {
             by_hand::startup_folder(&folder, &program, &flags)?.show(out)
         }
     }
@@ -62,9 +64,9 @@ pub(crate) fn install(options: Options, flags: &[OsString], out: &mut dyn Write)
 /// # Errors
 /// Also where there is nothing to undo.
 pub(crate) fn remove(options: Options, out: &mut dyn Write) -> Result<()> {
-    match starter(options.scope)? {
-        (Starter::Systemd, folder) => systemd::remove(options, &folder, out),
-        (starter, folder) => by_hand::tell_removal(starter, &folder, out),
+    match manager(options.scope)? {
+        (ServiceManager::Systemd, folder) => systemd::remove(options, &folder, out),
+        (manager, folder) => by_hand::tell_removal(manager, &folder, out),
     }
 }
 
@@ -73,17 +75,17 @@ pub(crate) fn remove(options: Options, out: &mut dyn Write) -> Result<()> {
 /// # Errors
 /// Where nothing can be said.
 pub(crate) fn status(out: &mut dyn Write) -> Result<bool> {
-    match starter(Scope::User)? {
-        (Starter::Systemd, _) => systemd::status(out),
-        (starter, folder) => by_hand::tell_status(starter, &folder, out),
+    match manager(Scope::User)? {
+        (ServiceManager::Systemd, _) => systemd::status(out),
+        (manager, folder) => by_hand::tell_status(manager, &folder, out),
     }
 }
 
 /// What starts programs here, and the folder for what describes them.
-fn starter(scope: Scope) -> Result<(Starter, PathBuf)> {
-    let (starter, folder) = platform::starter();
-    match (starter, scope) {
-        (Starter::Systemd, Scope::System) => Ok((starter, systemd::SYSTEM_FOLDER.into())),
+fn manager(scope: Scope) -> Result<(ServiceManager, PathBuf)> {
+    let (manager, folder) = platform::service_manager();
+    match (manager, scope) {
+        (ServiceManager::Systemd, Scope::System) => Ok((manager, systemd::SYSTEM_FOLDER.into())),
         (_, Scope::System) => {
             bail!("--system is for systemd. Without it, serial-ws starts when you log in")
         }
@@ -95,7 +97,7 @@ fn starter(scope: Scope) -> Result<(Starter, PathBuf)> {
                  whole computer"
             );
             let folder = folder.context("the system names no folder for your configuration")?;
-            Ok((starter, folder))
+            Ok((manager, folder))
         }
     }
 }

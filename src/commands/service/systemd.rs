@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::flags::Flags;
 use super::{Options, Scope, say, unit};
-use crate::platform;
+use crate::port::source::serial::os;
 use crate::terminal::shown;
 
 /// The folder for units of this computer's operator.
@@ -58,7 +58,7 @@ pub(crate) fn install(
 ) -> Result<()> {
     let scope = options.scope;
     let path = folder.join(UNIT);
-    let group = platform::serial_group().unwrap_or_else(|| USUAL_GROUP.to_owned());
+    let group = os::serial_group().unwrap_or_else(|| USUAL_GROUP.to_owned());
     let text = unit::text(scope, program, flags, &group)?;
     check_free(scope, &path)?;
     for name in Flags::unseen_variables() {

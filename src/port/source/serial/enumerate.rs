@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use serialport::{SerialPortInfo, SerialPortType, UsbPortInfo};
 
 use super::boards;
-use crate::platform;
+use super::os;
 
 /// A serial port of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub(crate) struct Usb {
 ///
 /// When the system cannot list ports at all; having none is no error.
 pub(crate) fn ports() -> Result<Vec<PortInfo>> {
-    if let Some(reason) = platform::cannot_list() {
+    if let Some(reason) = os::cannot_list() {
         bail!("cannot list serial ports: {reason}");
     }
     let listed = serialport::available_ports().context("cannot list serial ports")?;
@@ -86,7 +86,7 @@ impl PortInfo {
 
     /// Whether nothing that anyone would want to open is behind this entry.
     pub(crate) fn is_ghost(&self) -> bool {
-        !platform::has_hardware(&self.path)
+        !os::has_hardware(&self.path)
     }
 
     /// The device as a SPEC, `usb:2341:0043`, with the serial number where it has one that can be
@@ -143,7 +143,7 @@ fn found(port: SerialPortInfo) -> PortInfo {
         SerialPortType::PciPort => Kind::Pci,
         SerialPortType::Unknown => Kind::Other,
     };
-    let aliases = platform::aliases(&path);
+    let aliases = os::aliases(&path);
     PortInfo {
         path,
         kind,
@@ -159,7 +159,7 @@ fn usb(info: UsbPortInfo, path: &str) -> Usb {
         manufacturer: text(info.manufacturer),
         product: text(info.product).map(|product| without_port_name(product, path)),
         interface: info.interface,
-        location: platform::usb_location(path),
+        location: os::usb_location(path),
     }
 }
 

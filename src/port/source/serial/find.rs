@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use super::enumerate::{self, PortInfo};
 use super::identity::{Identity, recognise};
 use super::open::{Failure, LIST};
+use super::os::{self, PathKind};
 use crate::hub::{State, Status};
-use crate::platform::{self, PathKind};
 use crate::port::Claim;
 use crate::port::source::spec::{Spec, Undecided, choose};
 use crate::terminal::shown;
@@ -36,7 +36,7 @@ pub(crate) fn find(
     others: &[Claim],
 ) -> Result<Target, Failure> {
     let kind = match spec {
-        Spec::Path(path) => platform::describe_path(path),
+        Spec::Path(path) => os::describe_path(path),
         _ => PathKind::Missing,
     };
     // Only now: what is there is listed, while what is listed may not have been there before.
@@ -57,7 +57,7 @@ pub(crate) fn find(
         }
         // Another board may have come to the path while ours is under another name.
         (Spec::Path(path), PathKind::Port)
-            if known.is_none_or(|port| platform::same_port(&port.path, path)) =>
+            if known.is_none_or(|port| os::same_port(&port.path, path)) =>
         {
             if known.is_none()
                 && let Some(claim) = owner(spec, path, &ports, others)
@@ -118,15 +118,15 @@ fn owner<'a>(
     ports: &[PortInfo],
     others: &'a [Claim],
 ) -> Option<&'a Claim> {
-    let is_here = |port: &PortInfo| platform::same_port(&port.path, path);
+    let is_here = |port: &PortInfo| os::same_port(&port.path, path);
     others.iter().find(|claim| {
         if let Some(held) = &claim.path {
-            return platform::same_port(held, path);
+            return os::same_port(held, path);
         }
         let identity = claim.identity.as_ref();
         let last = identity.and_then(|identity| recognise(identity, ports, &[]));
         let is_named = || match &claim.spec {
-            Spec::Path(named) => platform::same_port(named, path),
+            Spec::Path(named) => os::same_port(named, path),
             named => ports
                 .iter()
                 .any(|port| is_here(port) && port.usb().is_some_and(|usb| named.fits(usb))),
@@ -146,10 +146,7 @@ impl Target {
 
     /// The port that the user named, whether or not it is listed.
     fn named(path: &str, ports: &[PortInfo]) -> Self {
-        match ports
-            .iter()
-            .find(|port| platform::same_port(&port.path, path))
-        {
+        match ports.iter().find(|port| os::same_port(&port.path, path)) {
             Some(found) => Self {
                 path: path.to_owned(),
                 ..Self::found(found, ports)

@@ -5,4 +5,5 @@ pub(crate) mod enumerate;
 pub(crate) mod find;
 pub(crate) mod identity;
 pub(crate) mod open;
+pub(crate) mod os;
 pub(crate) mod selector;

@@ -8,8 +8,9 @@ use serialport::ErrorKind;
 use tokio_serial::{SerialPortBuilderExt, SerialStream};
 
 use super::enumerate;
+use super::os::{self, Access};
 use crate::hub::{State, Status};
-use crate::platform::{self, Access, Holder};
+use crate::platform::Process;
 use crate::port::source::spec::{Spec, choose};
 use crate::port::{TRY_AGAIN, modem_lines};
 use crate::settings::{FlowControl, Parity, Settings};
@@ -68,7 +69,7 @@ impl Failure {
 /// # Errors
 /// Why it cannot be opened now.
 pub(crate) fn open(path: &str, settings: Settings) -> Result<SerialStream, Failure> {
-    let builder = tokio_serial::new(path, platform::rate(path, settings.baud))
+    let builder = tokio_serial::new(path, os::rate(path, settings.baud))
         .data_bits(match settings.data_bits {
             5 => serialport::DataBits::Five,
             6 => serialport::DataBits::Six,
@@ -89,12 +90,12 @@ pub(crate) fn open(path: &str, settings: Settings) -> Result<SerialStream, Failu
             FlowControl::Software => serialport::FlowControl::Software,
             FlowControl::Hardware => serialport::FlowControl::Hardware,
         });
-    let mut device = patiently(platform::CLOSING, || {
+    let mut device = patiently(os::REOPEN_TIMEOUT, || {
         let opened = builder.clone().open_native_async();
         opened.map_err(|e| explain(&e, path, settings))
     })?;
     if settings.no_reset
-        && let Err(error) = platform::keep_lines_on_close(&device)
+        && let Err(error) = os::keep_lines_on_close(&device)
     {
         tracing::debug!(path, %error, "cannot keep the modem lines after closing");
     }
@@ -128,7 +129,7 @@ fn explain(error: &serialport::Error, path: &str, settings: Settings) -> Failure
     let shown_path = shown(path);
     match error.kind() {
         ErrorKind::Io(io::ErrorKind::PermissionDenied) => {
-            let hint = match platform::access(path) {
+            let hint = match os::access(path) {
                 Access::Denied { hint } => hint,
                 Access::Granted => None,
                 // Where ports are nobody's in particular, only another program can be in the way.
@@ -137,7 +138,7 @@ fn explain(error: &serialport::Error, path: &str, settings: Settings) -> Failure
             denied(path, hint).into()
         }
         // The library says "no device" also of one that another program holds.
-        ErrorKind::NoDevice if !platform::is_missing(path) => busy(path),
+        ErrorKind::NoDevice if !os::is_missing(path) => busy(path),
         ErrorKind::NoDevice | ErrorKind::Io(io::ErrorKind::NotFound) => absent(path),
         ErrorKind::InvalidInput | ErrorKind::Io(io::ErrorKind::InvalidInput) => Failure::hopeless(
             format!(
@@ -146,7 +147,7 @@ fn explain(error: &serialport::Error, path: &str, settings: Settings) -> Failure
             ),
             "Common rates are 9600 and 115200; see also --data-bits, --parity, --stop-bits",
         ),
-        ErrorKind::Unknown if !platform::is_terminal(path) => {
+        ErrorKind::Unknown if !os::is_terminal(path) => {
             let detail = format!("cannot open {shown_path}: it is not a serial port");
             Failure::hopeless(detail, LIST)
         }
@@ -167,7 +168,7 @@ fn absent(path: &str) -> Failure {
 }
 
 fn busy(path: &str) -> Failure {
-    in_use(path, platform::holder(path).as_ref()).into()
+    in_use(path, os::holder(path).as_ref()).into()
 }
 
 /// What it means that the system does not let us open a port.
@@ -177,7 +178,7 @@ pub(crate) fn denied(path: &str, hint: Option<String>) -> Status {
 }
 
 /// What it means that another program has a port; which, where that is known.
-pub(crate) fn in_use(path: &str, holder: Option<&Holder>) -> Status {
+pub(crate) fn in_use(path: &str, holder: Option<&Process>) -> Status {
     let (holder, hint) = match holder {
         Some(holder) => {
             let name = shown(&holder.name);

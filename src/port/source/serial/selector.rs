@@ -8,8 +8,8 @@ use super::enumerate::PortInfo;
 use super::find::{Target, find};
 use super::identity::Identity;
 use super::open::{Failure, open};
+use super::os;
 use crate::hub::DeviceInfo;
-use crate::platform;
 use crate::port::config::PortConfig;
 use crate::port::device::Device;
 use crate::port::source::sim;
@@ -133,7 +133,7 @@ impl Wanted {
     async fn opened(&mut self, target: Target, mut device: SerialStream) -> Opened {
         if !self.was_absent {
             // What waited in the system from before would pass for news.
-            platform::discard_input(&mut device).await;
+            os::discard_input(&mut device).await;
         }
         self.claim(Some(target.path.clone()), target.identity.clone());
         let starts_whole = std::mem::take(&mut self.was_absent);
@@ -144,7 +144,7 @@ impl Wanted {
             path: target.path.clone(),
             board: found.and_then(PortInfo::board).map(|board| shown(&board)),
             usb: found.and_then(PortInfo::usb_spec),
-            low_latency: self.settings.low_latency && platform::set_low_latency(&device),
+            low_latency: self.settings.low_latency && os::set_low_latency(&device),
         };
         self.last = target.identity.map(|identity| (identity, Instant::now()));
         let settle = self.settings.settle.unwrap_or(settle);

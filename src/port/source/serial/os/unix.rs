@@ -1,11 +1,9 @@
-//! What Linux and macOS have in common.
+//! Serial ports as Linux and macOS both have them.
 
-use std::fs::{self, DirBuilder, File, Metadata};
+use std::fs::{self, Metadata};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
-
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::time::Duration;
 
 use rustix::process;
@@ -13,13 +11,13 @@ use rustix::termios::{ControlModes, OptionalActions, tcgetattr, tcsetattr};
 use serialport::{ClearBuffer, SerialPort};
 use tokio_serial::SerialStream;
 
-use super::{Access, PathKind, StopSignal};
+use super::{Access, PathKind};
 use crate::terminal::shown;
 
 /// Reading and writing for the group, as bits of a file's mode.
 const GROUP_READ_WRITE: u32 = 0o060;
 
-/// Whether we may open `path`. `join` gives the command that adds the user to a group.
+/// Tells whether we may open `path`. `join` gives the command that adds the user to a group.
 pub(crate) fn access(path: &str, join: impl Fn(&str) -> String) -> Access {
     let wanted = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK;
     match rustix::fs::access(path, wanted) {
@@ -106,7 +104,7 @@ pub(crate) fn device_number(path: &str) -> Option<u64> {
         .then(|| metadata.rdev())
 }
 
-/// Whether two paths lead to the same device.
+/// Tells whether two paths lead to the same device.
 pub(crate) fn same_port(a: &str, b: &str) -> bool {
     if a == b {
         return true;
@@ -118,7 +116,7 @@ pub(crate) fn same_port(a: &str, b: &str) -> bool {
     }
 }
 
-/// What a path names.
+/// Tells what a path names.
 pub(crate) fn describe_path(path: &str) -> PathKind {
     let kind = match fs::metadata(path) {
         Ok(metadata) => metadata.file_type(),
@@ -143,9 +141,9 @@ pub(crate) fn describe_path(path: &str) -> PathKind {
 }
 
 /// A port that is closed can be opened again at once.
-pub(crate) const CLOSING: Duration = Duration::ZERO;
+pub(crate) const REOPEN_TIMEOUT: Duration = Duration::ZERO;
 
-pub(crate) fn piece(bytes: &[u8]) -> &[u8] {
+pub(crate) fn write_chunk(bytes: &[u8]) -> &[u8] {
     bytes
 }
 
@@ -159,19 +157,11 @@ pub(crate) fn discard_output(port: &SerialStream) {
     let _ = port.clear(ClearBuffer::Output);
 }
 
-pub(crate) fn shows_colours() -> bool {
-    true
-}
-
-pub(crate) fn is_reader_gone(_error: &io::Error) -> bool {
-    false
-}
-
 pub(crate) fn is_transient(_error: &io::Error) -> bool {
     false
 }
 
-/// Whether nothing is at `path`.
+/// Tells whether nothing is at `path`.
 pub(crate) fn is_missing(path: &str) -> bool {
     describe_path(path) != PathKind::Port
 }
@@ -190,79 +180,12 @@ pub(crate) fn keep_lines_on_close(port: &SerialStream) -> io::Result<()> {
     Ok(tcsetattr(port, OptionalActions::Now, &settings)?)
 }
 
-/// Gives the signal its default action and sends it to ourselves.
-pub(crate) fn end_by_signal(signal: StopSignal) -> ! {
-    let number = match signal {
-        StopSignal::Interrupt => libc::SIGINT,
-        StopSignal::Terminate => libc::SIGTERM,
-    };
-    // SAFETY: both calls only take numbers; SIG_DFL installs no code of ours, and nothing else
-    // in the program changes signal handlers at this point, which is its last.
-    unsafe {
-        libc::signal(number, libc::SIG_DFL);
-        libc::raise(number);
-    }
-    // Only reached where the signal is blocked; the same status as a shell would show.
-    std::process::exit(128 + number)
-}
-
-/// Whether a device that could not be opened as a serial port is a terminal at all.
+/// Tells whether a device that could not be opened as a serial port is a terminal at all.
 pub(crate) fn is_terminal(path: &str) -> bool {
     use rustix::fs::{Mode, OFlags, open};
     let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     // What cannot even be opened may well be one.
     open(path, flags, Mode::empty()).map_or(true, rustix::termios::isatty)
-}
-
-/// Permission to write, for the group and for others, as bits of a file's mode.
-const OTHERS_WRITE: u32 = 0o022;
-
-pub(crate) fn check_private(path: &Path) -> io::Result<()> {
-    let metadata = fs::metadata(path)?;
-    let is_ours = metadata.uid() == process::geteuid().as_raw() || metadata.uid() == 0;
-    if is_ours && metadata.mode() & OTHERS_WRITE == 0 {
-        return Ok(());
-    }
-    let why = "others may change it: chmod 600 it, or delete it";
-    Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
-}
-
-pub(crate) fn create_private_folder(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-pub(crate) fn create_private(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    options.open(path)
-}
-
-/// True also where there is no control of jobs, so that nothing could stop us.
-pub(crate) fn is_in_foreground() -> bool {
-    // SAFETY: SIG_IGN installs no code of ours, and nothing else handles this signal.
-    unsafe { libc::signal(libc::SIGTTIN, libc::SIG_IGN) };
-    rustix::termios::tcgetpgrp(io::stdin()).map_or(true, |group| group == process::getpgrp())
-}
-
-pub(crate) fn forget_typed() {
-    // Where it fails, what was typed counts.
-    let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
-}
-
-pub(crate) fn computer_name() -> Option<String> {
-    let uname = rustix::system::uname();
-    uname.nodename().to_str().ok().map(str::to_owned)
-}
-
-/// Whether who started us wants us to outlive the terminal, as `nohup` does.
-pub(crate) fn ignores_hangup() -> bool {
-    let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: with no new action this only writes the present one, which is plain data, and we
-    // read it only when the call says that it was written.
-    unsafe {
-        libc::sigaction(libc::SIGHUP, std::ptr::null(), action.as_mut_ptr()) == 0
-            && action.assume_init().sa_sigaction == libc::SIG_IGN
-    }
 }
 
 #[cfg(test)]

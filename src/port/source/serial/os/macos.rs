@@ -2,21 +2,17 @@
 //! port has two nodes, of which `/dev/cu.*` is the one to open.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::Command;
 
 use tokio_serial::SerialStream;
 
-use super::unix;
-use super::{Access, Holder, Remark, Starter};
+use super::{Access, Remark, unix};
 use crate::hub::LineErrors;
+use crate::platform::{Process, find_by_lsof};
 
 pub(crate) use super::unix::{
-    CLOSING, check_private, computer_name, create_private, create_private_folder, describe_path,
-    discard_input, discard_output, end_by_signal, forget_typed, ignores_hangup, is_in_foreground,
-    is_missing, is_reader_gone, is_terminal, is_transient, keep_lines_on_close, piece,
-    shows_colours,
+    REOPEN_TIMEOUT, describe_path, discard_input, discard_output, is_missing, is_terminal,
+    is_transient, keep_lines_on_close, write_chunk,
 };
 
 /// Services of the system itself that look like serial ports.
@@ -31,52 +27,21 @@ const PTY: &str = "/dev/ttys";
 /// The node of the same port that opens at once.
 const CALL_OUT: &str = "/dev/cu.";
 
-pub(crate) fn holder(path: &str) -> Option<Holder> {
-    let twin = path
-        .strip_prefix(CALL_OUT)
-        .map(|name| format!("{CALL_IN}{name}"));
-    let output = Command::new("lsof")
-        .args(["-w", "-F", "pc", "--", path])
-        .args(twin)
-        .output()
-        .ok()?;
-    parse_lsof(&String::from_utf8_lossy(&output.stdout))
+pub(crate) fn holder(path: &str) -> Option<Process> {
+    let twin = path.strip_prefix(CALL_OUT);
+    let twin = twin.map(|name| format!("{CALL_IN}{name}"));
+    find_by_lsof(["--", path].into_iter().chain(twin.as_deref()))
 }
 
-pub(crate) fn listener(address: SocketAddr) -> Option<Holder> {
-    let what = format!("-iTCP:{}", address.port());
-    let output = Command::new("lsof")
-        .args(["-w", "-nP", "-sTCP:LISTEN", "-F", "pc", &what])
-        .output()
-        .ok()?;
-    parse_lsof(&String::from_utf8_lossy(&output.stdout))
-}
-
-pub(crate) fn of_port(_path: &str, _low_latency: bool) -> Vec<Remark> {
+pub(crate) fn remarks_on_port(_path: &str, _low_latency: bool) -> Vec<Remark> {
     Vec::new()
 }
 
-pub(crate) fn of_missing_ports(is_missing: bool) -> Vec<Remark> {
+pub(crate) fn remarks_on_missing_ports(is_missing: bool) -> Vec<Remark> {
     let text = "a board that is listed under USB in System Information, but has no port, lacks its \
                 driver: get it from the maker of its chip";
     let remark = is_missing.then(|| Remark::Note(text.to_owned()));
     Vec::from_iter(remark)
-}
-
-/// Reads lines such as `p4711` and `carduino-ide`, one pair for each process.
-fn parse_lsof(text: &str) -> Option<Holder> {
-    let mut pid = None;
-    for line in text.lines() {
-        if let Some(number) = line.strip_prefix('p') {
-            pid = number.parse().ok();
-        } else if let (Some(name), Some(pid)) = (line.strip_prefix('c'), pid)
-            && pid != std::process::id()
-        {
-            let name = name.to_owned();
-            return Some(Holder { name, pid });
-        }
-    }
-    None
 }
 
 pub(crate) fn access(path: &str) -> Access {
@@ -115,16 +80,6 @@ pub(crate) fn rate(path: &str, baud: u32) -> u32 {
     if is_pty { 0 } else { baud }
 }
 
-pub(crate) fn config_home() -> Option<PathBuf> {
-    Some(std::env::home_dir()?.join("Library/Application Support"))
-}
-
-pub(crate) fn starter() -> (Starter, Option<PathBuf>) {
-    let home = std::env::home_dir();
-    let folder = home.map(|home| home.join("Library/LaunchAgents"));
-    (Starter::Launchd, folder)
-}
-
 /// Everybody may.
 pub(crate) fn serial_group() -> Option<String> {
     None
@@ -147,30 +102,9 @@ pub(crate) fn cannot_keep_lines() -> Option<&'static str> {
     Some("on this system it depends on the driver whether a board restarts when opened")
 }
 
-/// What opens a page in the browser, given its address.
-pub(crate) fn browser() -> Command {
-    Command::new(if cfg!(target_os = "macos") {
-        "open"
-    } else {
-        "xdg-open"
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lsof_names_the_other_process() {
-        let ours = std::process::id();
-        let text = format!("p{ours}\ncserial-ws\nf9\np4711\ncarduino-ide\nf33\n");
-        let expected = Holder {
-            name: "arduino-ide".into(),
-            pid: 4711,
-        };
-        assert_eq!(parse_lsof(&text), Some(expected));
-        assert_eq!(parse_lsof(""), None);
-    }
 
     #[test]
     fn twins_and_services_are_not_for_users() {

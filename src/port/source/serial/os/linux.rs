@@ -2,38 +2,26 @@
 //! and ioctls what only some drivers can do.
 
 mod interference;
-mod listener;
 
-use std::ffi::OsStr;
 use std::fs;
-use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use rustix::fs::{AtFlags, CWD, FileType, StatxFlags, major, minor};
 
 use libc::{c_char, c_int, c_uchar, c_uint, c_ulong, c_ushort};
+use rustix::fs::{AtFlags, CWD, FileType, StatxFlags, major, minor};
 use tokio_serial::SerialStream;
 
-use super::unix;
-use super::{Access, Holder, Starter};
+use super::{Access, unix};
 use crate::hub::LineErrors;
-
-pub(crate) use interference::{of_missing_ports, of_port};
-pub(crate) use listener::listener;
+use crate::platform::{Process, find_by_open_file};
 
 pub(crate) use super::unix::{
-    CLOSING, check_private, computer_name, create_private, create_private_folder, describe_path,
-    discard_input, discard_output, end_by_signal, forget_typed, ignores_hangup, is_in_foreground,
-    is_missing, is_reader_gone, is_terminal, is_transient, keep_lines_on_close, piece, same_port,
-    shows_colours,
+    REOPEN_TIMEOUT, describe_path, discard_input, discard_output, is_missing, is_terminal,
+    is_transient, keep_lines_on_close, same_port, write_chunk,
 };
+pub(crate) use interference::{remarks_on_missing_ports, remarks_on_port};
 
 /// `ASYNC_LOW_LATENCY` of linux/tty_flags.h, one of the flags that every user may change.
 const LOW_LATENCY: c_int = 1 << 13;
@@ -41,33 +29,10 @@ const LOW_LATENCY: c_int = 1 << 13;
 /// Where udev keeps links to ports, by identity before by place.
 const LINK_FOLDERS: [&str; 2] = ["/dev/serial/by-id", "/dev/serial/by-path"];
 
-pub(crate) fn holder(path: &str) -> Option<Holder> {
+pub(crate) fn holder(path: &str) -> Option<Process> {
     let number = unix::device_number(path)?;
-    holder_of_file(&|file| is_device(file, number)).or_else(|| named(holder_by_lock(path)?))
-}
-
-/// A process that was found, with its name.
-fn named(pid: u32) -> Option<Holder> {
-    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
-    Some(Holder {
-        name: name.trim_end().to_owned(),
-        pid,
-    })
-}
-
-/// Looks for another process with such a file among its open ones. Those of other users are closed
-/// to us unless we are root.
-fn holder_of_file(is_meant: &dyn Fn(&Path) -> bool) -> Option<Holder> {
-    let pid = fs::read_dir("/proc")
-        .ok()?
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter(|&pid| pid != std::process::id())
-        .find(|pid| {
-            fs::read_dir(format!("/proc/{pid}/fd"))
-                .is_ok_and(|files| files.flatten().any(|file| is_meant(&file.path())))
-        })?;
-    named(pid)
+    find_by_open_file(|file| is_device(file, number))
+        .or_else(|| Process::with_id(holder_by_lock(path)?))
 }
 
 fn is_device(descriptor: &Path, number: u64) -> bool {
@@ -167,31 +132,8 @@ fn class_folder(path: &str) -> Option<PathBuf> {
     Some(Path::new("/sys/class/tty").join(node.file_name()?))
 }
 
-/// A name that begins with @ is in no folder but in the kernel's own list.
-pub(crate) fn notify(socket: &OsStr, state: &str) -> io::Result<()> {
-    let address = match socket.as_bytes().strip_prefix(b"@") {
-        Some(name) => SocketAddr::from_abstract_name(name)?,
-        None => SocketAddr::from_pathname(socket)?,
-    };
-    let sent = UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address);
-    sent.map(drop)
-}
-
-/// As the XDG Base Directory Specification has it.
-pub(crate) fn config_home() -> Option<PathBuf> {
-    let named = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
-    named
-        .filter(|folder| folder.is_absolute())
-        .or_else(|| Some(std::env::home_dir()?.join(".config")))
-}
-
 pub(crate) fn rate(_path: &str, baud: u32) -> u32 {
     baud
-}
-
-pub(crate) fn starter() -> (Starter, Option<PathBuf>) {
-    let folder = config_home().map(|home| home.join("systemd/user"));
-    (Starter::Systemd, folder)
 }
 
 /// Most systems have the first one, Arch the second.
@@ -292,11 +234,6 @@ pub(crate) fn line_errors(port: &SerialStream) -> Option<LineErrors> {
     })
 }
 
-/// What opens a page in the browser, given its address.
-pub(crate) fn browser() -> Command {
-    Command::new("xdg-open")
-}
-
 #[cfg(test)]
 mod tests {
     use std::process::Command;
@@ -339,7 +276,7 @@ mod tests {
         let found = holder(&path);
         child.kill().unwrap();
         child.wait().unwrap();
-        let expected = Holder {
+        let expected = Process {
             name: "sleep".into(),
             pid: child.id(),
         };

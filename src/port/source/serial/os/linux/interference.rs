@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::super::Remark;
 use super::class_folder;
-use crate::platform::Remark;
 use crate::terminal::shown;
 
 /// Where the kernel shows USB devices and their interfaces.
@@ -55,7 +55,7 @@ struct Portless {
 }
 
 /// What touches this port; `low_latency` is whether we would ask for it.
-pub(crate) fn of_port(path: &str, low_latency: bool) -> Vec<Remark> {
+pub(crate) fn remarks_on_port(path: &str, low_latency: bool) -> Vec<Remark> {
     let Some(port) = observe(path) else {
         return Vec::new();
     };
@@ -113,7 +113,7 @@ fn say_of_port(port: &Port, low_latency: bool) -> Vec<Remark> {
 }
 
 /// What keeps ports from being there; `is_missing` is whether one is missed.
-pub(crate) fn of_missing_ports(is_missing: bool) -> Vec<Remark> {
+pub(crate) fn remarks_on_missing_ports(is_missing: bool) -> Vec<Remark> {
     let mut remarks: Vec<_> = portless().iter().map(say_of_portless).collect();
     if is_missing && remarks.is_empty() {
         remarks.extend(say_of_place(

@@ -1,55 +1,50 @@
 //! Windows: ports are names, not files, and the system tells little about them without opening.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 use tokio_serial::SerialStream;
 
-use super::{Access, Holder, PathKind, Remark, Starter, StopSignal};
+use super::{Access, PathKind, Remark};
 use crate::hub::LineErrors;
+use crate::platform::Process;
 
 /// `ERROR_TIMEOUT` of winerror.h.
 const ERROR_TIMEOUT: i32 = 1460;
 
-/// `ERROR_PIPE_NOT_CONNECTED` of winerror.h.
-const PIPE_NOT_CONNECTED: i32 = 233;
+/// Bytes that are written at once. More is faster, and less is known of it when it is lost.
+const WRITE_CHUNK_BYTES: usize = 1024;
 
-/// How much is written at once, in bytes. More is faster, and less is known of it when it is lost.
-const WRITE_AT_ONCE: usize = 1024;
+/// Bytes that the library reads at once.
+const READ_AHEAD_BYTES: usize = 4096;
 
-/// How much the library reads at once, in bytes.
-const READ_AHEAD: usize = 4096;
+/// Limits the wait for what a port has received before.
+const READ_TIMEOUT: Duration = Duration::from_millis(10);
 
-/// What a port has received before is read within this time.
-const READ_WITHIN: Duration = Duration::from_millis(10);
+/// Reads that empty any driver; a device may go on sending meanwhile.
+const MAX_READS: usize = 4;
 
-/// No driver keeps more than so many reads; a device may go on sending meanwhile.
-const MOST_READS: usize = 4;
-
-/// What comes before the name of any device, where programs must be exact.
+/// The prefix of every device name, where programs must be exact.
 const DEVICE_PREFIX: &str = r"\\.\";
 
 /// A port that was closed just now is refused for a moment, and every opening closes it once: the
 /// library opens it twice.
-pub(crate) const CLOSING: Duration = Duration::from_millis(500);
+pub(crate) const REOPEN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The library calls all that it is given written, and learns later whether it was.
-pub(crate) fn piece(bytes: &[u8]) -> &[u8] {
-    &bytes[..bytes.len().min(WRITE_AT_ONCE)]
+pub(crate) fn write_chunk(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.len().min(WRITE_CHUNK_BYTES)]
 }
 
 /// The library begins to read as soon as the port is open. Discarding in the driver would abort
 /// that, which looks like a loss, and miss what was read already.
 pub(crate) async fn discard_input(port: &mut SerialStream) {
-    let mut scrap = [0; READ_AHEAD];
-    for _ in 0..MOST_READS {
-        match timeout(READ_WITHIN, port.read(&mut scrap)).await {
+    let mut scrap = [0; READ_AHEAD_BYTES];
+    for _ in 0..MAX_READS {
+        match timeout(READ_TIMEOUT, port.read(&mut scrap)).await {
             Ok(Ok(1..)) => {}
             _ => return,
         }
@@ -59,32 +54,20 @@ pub(crate) async fn discard_input(port: &mut SerialStream) {
 /// Nothing: it would abort a write under way, which looks like a loss as well.
 pub(crate) fn discard_output(_port: &SerialStream) {}
 
-pub(crate) fn shows_colours() -> bool {
-    anstyle_query::windows::enable_ansi_colors().unwrap_or(false)
-}
-
-pub(crate) fn is_reader_gone(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(PIPE_NOT_CONNECTED)
-}
-
 /// A read may end with nothing, for the pause between two bytes that would have ended it.
 pub(crate) fn is_transient(error: &io::Error) -> bool {
     error.raw_os_error() == Some(ERROR_TIMEOUT)
 }
 
-pub(crate) fn holder(_path: &str) -> Option<Holder> {
+pub(crate) fn holder(_path: &str) -> Option<Process> {
     None
 }
 
-pub(crate) fn listener(_address: SocketAddr) -> Option<Holder> {
-    None
-}
-
-pub(crate) fn of_port(_path: &str, _low_latency: bool) -> Vec<Remark> {
+pub(crate) fn remarks_on_port(_path: &str, _low_latency: bool) -> Vec<Remark> {
     Vec::new()
 }
 
-pub(crate) fn of_missing_ports(is_missing: bool) -> Vec<Remark> {
+pub(crate) fn remarks_on_missing_ports(is_missing: bool) -> Vec<Remark> {
     let text = "a board that the Device Manager lists under Other devices lacks its driver: get it \
                 from the maker of its chip";
     let remark = is_missing.then(|| Remark::Note(text.to_owned()));
@@ -105,34 +88,6 @@ pub(crate) fn usb_location(_path: &str) -> Option<String> {
 
 pub(crate) fn has_hardware(_path: &str) -> bool {
     true
-}
-
-pub(crate) fn config_home() -> Option<PathBuf> {
-    std::env::var_os("APPDATA").map(PathBuf::from)
-}
-
-/// Files in a user's folder are that user's alone unless someone changed that.
-pub(crate) fn check_private(path: &Path) -> io::Result<()> {
-    fs::metadata(path).map(drop)
-}
-
-pub(crate) fn create_private_folder(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)
-}
-
-pub(crate) fn create_private(path: &Path) -> io::Result<File> {
-    File::create(path)
-}
-
-pub(crate) fn is_in_foreground() -> bool {
-    true
-}
-
-/// What was typed before a question counts as its answer here.
-pub(crate) fn forget_typed() {}
-
-pub(crate) fn computer_name() -> Option<String> {
-    std::env::var("COMPUTERNAME").ok()
 }
 
 pub(crate) fn same_port(a: &str, b: &str) -> bool {
@@ -179,12 +134,6 @@ pub(crate) fn rate(_path: &str, baud: u32) -> u32 {
     baud
 }
 
-pub(crate) fn starter() -> (Starter, Option<PathBuf>) {
-    let folder = r"Microsoft\Windows\Start Menu\Programs\Startup";
-    let folder = config_home().map(|home| home.join(folder));
-    (Starter::StartupFolder, folder)
-}
-
 /// Everybody may.
 pub(crate) fn serial_group() -> Option<String> {
     None
@@ -211,19 +160,6 @@ pub(crate) fn cannot_keep_lines() -> Option<&'static str> {
     Some(
         "on Windows the modem lines are released whenever a port is opened: boards restart all the same",
     )
-}
-
-/// There are no signals here: ends with the status that says "stopped before the end".
-pub(crate) fn end_by_signal(_signal: StopSignal) -> ! {
-    std::process::exit(1)
-}
-
-/// What opens a page in the browser, given its address.
-pub(crate) fn browser() -> Command {
-    let mut command = Command::new("rundll32");
-    // Not `start`, which is of the shell and takes `&` in an address for its own.
-    command.arg("url.dll,FileProtocolHandler");
-    command
 }
 
 #[cfg(test)]

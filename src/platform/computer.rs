@@ -1,0 +1,48 @@
+//! The name of this computer, and the folder where its user's configuration is kept.
+
+use std::path::PathBuf;
+
+/// The name of this computer in its network, without a domain.
+pub(crate) fn computer_name() -> Option<String> {
+    let name = full_name()?;
+    let first = name.split('.').next()?;
+    let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    (!first.is_empty() && is_name(first)).then(|| first.to_owned())
+}
+
+#[cfg(unix)]
+fn full_name() -> Option<String> {
+    let uname = rustix::system::uname();
+    uname.nodename().to_str().ok().map(str::to_owned)
+}
+
+#[cfg(windows)]
+fn full_name() -> Option<String> {
+    std::env::var("COMPUTERNAME").ok()
+}
+
+/// The folder where this program keeps its configuration; None where the system names none.
+pub(crate) fn config_folder() -> Option<PathBuf> {
+    config_home().map(|home| home.join("serial-ws"))
+}
+
+/// The folder of all programs' configuration, as the XDG Base Directory Specification has it.
+#[cfg(target_os = "linux")]
+pub(super) fn config_home() -> Option<PathBuf> {
+    let named = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
+    named
+        .filter(|folder| folder.is_absolute())
+        .or_else(|| Some(std::env::home_dir()?.join(".config")))
+}
+
+/// The folder of all programs' configuration.
+#[cfg(all(unix, not(target_os = "linux")))]
+pub(super) fn config_home() -> Option<PathBuf> {
+    Some(std::env::home_dir()?.join("Library/Application Support"))
+}
+
+/// The folder of all programs' configuration.
+#[cfg(windows)]
+pub(super) fn config_home() -> Option<PathBuf> {
+    std::env::var_os("APPDATA").map(PathBuf::from)
+}

@@ -1,0 +1,88 @@
+//! Files that only their owner may change: tokens, private keys, allowed origins.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Reads a file that nobody but its owner may change.
+///
+/// # Errors
+/// Also where others may change it.
+pub(crate) fn read_private(path: &Path) -> io::Result<String> {
+    system::check(path)?;
+    fs::read_to_string(path)
+}
+
+/// Writes a file, with its folder, that nobody but its owner may read or change. Whoever reads it
+/// meanwhile finds it as it was or as it will be.
+///
+/// # Errors
+/// Where it cannot be written.
+pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        system::create_folder(folder)?;
+    }
+    let new = path.with_extension(format!("new-{}", std::process::id()));
+    let written = system::create(&new)
+        .and_then(|mut file| {
+            file.write_all(text.as_bytes())
+                .and_then(|()| file.sync_all())
+        })
+        .and_then(|()| fs::rename(&new, path));
+    if written.is_err() {
+        // Half a file helps nobody, and the next start would leave another one.
+        let _ = fs::remove_file(&new);
+    }
+    written
+}
+
+#[cfg(unix)]
+mod system {
+    use std::fs::{self, DirBuilder, File};
+    use std::io;
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+    use std::path::Path;
+
+    /// Permission to write, for the group and for others, as bits of a file's mode.
+    const OTHERS_WRITE: u32 = 0o022;
+
+    pub(super) fn check(path: &Path) -> io::Result<()> {
+        let metadata = fs::metadata(path)?;
+        let is_ours = metadata.uid() == rustix::process::geteuid().as_raw() || metadata.uid() == 0;
+        if is_ours && metadata.mode() & OTHERS_WRITE == 0 {
+            return Ok(());
+        }
+        let why = "others may change it: chmod 600 it, or delete it";
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+    }
+
+    pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    }
+
+    pub(super) fn create(path: &Path) -> io::Result<File> {
+        let mut options = File::options();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        options.open(path)
+    }
+}
+
+#[cfg(windows)]
+mod system {
+    use std::fs::{self, File};
+    use std::io;
+    use std::path::Path;
+
+    /// Files in a user's folder are that user's alone unless someone changed that.
+    pub(super) fn check(path: &Path) -> io::Result<()> {
+        fs::metadata(path).map(drop)
+    }
+
+    pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
+        fs::create_dir_all(folder)
+    }
+
+    pub(super) fn create(path: &Path) -> io::Result<File> {
+        File::create(path)
+    }
+}

@@ -1,0 +1,72 @@
+//! The program that starts others by itself: systemd, launchd, or Windows at login.
+
+use std::path::PathBuf;
+
+use super::computer::config_home;
+
+/// A program that starts others by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "each system has one of them")]
+pub(crate) enum ServiceManager {
+    /// Linux, most often.
+    Systemd,
+    /// macOS.
+    Launchd,
+    /// Windows, at login.
+    StartupFolder,
+}
+
+/// The service manager of this system, and the folder for this user's files that say what to
+/// start; None where the system names none.
+#[cfg(target_os = "linux")]
+pub(crate) fn service_manager() -> (ServiceManager, Option<PathBuf>) {
+    let folder = config_home().map(|home| home.join("systemd/user"));
+    (ServiceManager::Systemd, folder)
+}
+
+/// The service manager of this system, and the folder for this user's files that say what to
+/// start; None where the system names none.
+#[cfg(all(unix, not(target_os = "linux")))]
+pub(crate) fn service_manager() -> (ServiceManager, Option<PathBuf>) {
+    let home = std::env::home_dir();
+    let folder = home.map(|home| home.join("Library/LaunchAgents"));
+    (ServiceManager::Launchd, folder)
+}
+
+/// The service manager of this system, and the folder for this user's files that say what to
+/// start; None where the system names none.
+#[cfg(windows)]
+pub(crate) fn service_manager() -> (ServiceManager, Option<PathBuf>) {
+    let folder = r"Microsoft\Windows\Start Menu\Programs\Startup";
+    let folder = config_home().map(|home| home.join(folder));
+    (ServiceManager::StartupFolder, folder)
+}
+
+/// Tells the service manager that started us, if one wants to know, how we are: `READY=1` or
+/// `STOPPING=1` (sd_notify(3)).
+pub(crate) fn notify_service_manager(state: &str) {
+    #[cfg(target_os = "linux")]
+    if let Some(socket) = std::env::var_os("NOTIFY_SOCKET")
+        && let Err(error) = notify(&socket, state)
+    {
+        tracing::debug!(%error, "cannot notify the service manager");
+    }
+    // No other system has it.
+    #[cfg(not(target_os = "linux"))]
+    let _ = state;
+}
+
+/// A name that begins with @ is in no folder but in the kernel's own list.
+#[cfg(target_os = "linux")]
+fn notify(socket: &std::ffi::OsStr, state: &str) -> std::io::Result<()> {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::net::{SocketAddr, UnixDatagram};
+
+    let address = match socket.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name)?,
+        None => SocketAddr::from_pathname(socket)?,
+    };
+    let sent = UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address);
+    sent.map(drop)
+}
