@@ -7,7 +7,9 @@ use bytes::Bytes;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use serial_ws::Framer;
-use serial_ws::hub::{Hub, Kind, Limits, Start, State, Status, Subscription, Timestamp, Unit};
+use serial_ws::hub::{
+    Hub, Kind, Limits, Start, State, Status, SubscriberKind, Subscription, Timestamp, Unit,
+};
 use serial_ws::view::{Part, View};
 
 /// The default of `--max-line`.
@@ -86,7 +88,9 @@ fn encode_json_chunks(bencher: Bencher<'_, '_>) {
 fn publish_and_take(bencher: Bencher<'_, '_>, subscribers: usize) {
     let (hub, first) = subscribed();
     let mut subscriptions = vec![first];
-    subscriptions.resize_with(subscribers, || hub.subscribe(Start::Live));
+    subscriptions.resize_with(subscribers, || {
+        hub.subscribe(SubscriberKind::Client, Start::Live)
+    });
     let mut framer = Framer::new(MAX_LINE);
     let line = lines().slice(..32);
     let mut taken = Vec::new();
@@ -107,6 +111,6 @@ fn subscribed() -> (Arc<Hub>, Subscription) {
         max_behind: Duration::from_secs(10),
     };
     let hub = Hub::new(limits, Status::new(State::Open, "a benchmark"));
-    let subscription = hub.subscribe(Start::Live);
+    let subscription = hub.subscribe(SubscriberKind::Client, Start::Live);
     (hub, subscription)
 }

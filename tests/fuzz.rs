@@ -13,7 +13,9 @@ use bytes::Bytes;
 use serial_ws::Config;
 use serial_ws::Framer;
 use serial_ws::Server;
-use serial_ws::hub::{Action, Hub, Kind, Lease, Limits, Start, State, Status, Timestamp, Unit};
+use serial_ws::hub::{
+    Action, Hub, Kind, Lease, Limits, Start, State, Status, SubscriberKind, Timestamp, Unit,
+};
 use serial_ws::view::{Input, LineEnding, View};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Message;
@@ -185,7 +187,7 @@ fn lines(input: &[u8], max_line: usize) -> Vec<(Vec<u8>, bool)> {
 /// The payloads that a client of `view` gets of `input`, which comes in chunks of these sizes.
 fn shown(view: View, input: &[u8], max_line: usize, sizes: [usize; 3]) -> Vec<Vec<u8>> {
     let hub = hub();
-    let mut subscription = hub.subscribe(Start::Live);
+    let mut subscription = hub.subscribe(SubscriberKind::Client, Start::Live);
     let mut framer = Framer::new(max_line);
     let (mut rest, mut sizes) = (Bytes::copy_from_slice(input), sizes.into_iter().cycle());
     while let (false, Some(size)) = (rest.is_empty(), sizes.next()) {

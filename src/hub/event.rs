@@ -1,4 +1,4 @@
-//! What subscribers hear: chunks of data with the frames they completed, and changes of status.
+//! Events: chunks of data with the frames that they completed, changes of status, and writes.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,8 +9,8 @@ use bytes::Bytes;
 
 use super::{IncompleteUtf8, Status};
 
-/// How many encodings of one event can be kept: one for each view.
-pub const ENCODINGS: usize = 5;
+/// The number of encodings that one event can keep: one for each view.
+pub(super) const ENCODINGS: usize = 5;
 
 /// A place in a port's stream, counted from the start of the program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Position {
     pub offset: u64,
 }
 
-/// What a stream can be counted in.
+/// The unit in which a stream is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Whole and partial lines.
@@ -53,7 +53,7 @@ impl Position {
         }
     }
 
-    /// How far this place lies after `earlier`, in each unit; zero where it does not.
+    /// The distance from `earlier` to this place in each unit; zero where it is not later.
     pub fn since(self, earlier: Self) -> Self {
         Self {
             line: self.line.saturating_sub(earlier.line),
@@ -87,22 +87,33 @@ impl fmt::Display for Timestamp {
 pub struct Event {
     /// The place in the stream that this event begins at.
     pub before: Position,
-    /// When it was read, never earlier than the event before it.
+    /// The time of reading, never earlier than that of the event before.
     pub at: Timestamp,
     /// The same moment on the monotonic clock, for ages.
     pub read: Instant,
-    /// What happened.
+    /// The kind, with what belongs to it.
     pub kind: Kind,
     encodings: OnceLock<Box<[OnceLock<Bytes>; ENCODINGS]>>,
     encoded: Arc<AtomicUsize>,
 }
 
-/// What an event tells.
+/// The kinds of event.
 pub enum Kind {
     /// Bytes came from the device.
     Data(Data),
     /// The port's status changed.
     Status(Status),
+    /// The system took bytes for the device.
+    Written(Written),
+}
+
+/// Bytes that the system took for the device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The bytes, in the order in which the device gets them.
+    pub bytes: Bytes,
+    /// The client that wrote them, by the number that its requests carry.
+    pub client: u64,
 }
 
 impl Event {
@@ -131,16 +142,16 @@ impl Event {
                 line: self.before.line + data.frames.len() as u64,
                 offset: self.before.offset + data.chunk.len() as u64,
             },
-            Kind::Status(_) => self.before,
+            Kind::Status(_) | Kind::Written(_) => self.before,
         }
     }
 
-    /// Whether it is a change of status.
+    /// Returns true for a change of status.
     pub fn is_status(&self) -> bool {
         matches!(self.kind, Kind::Status(_))
     }
 
-    /// The encoding in `slot`, made by the first who asks for it.
+    /// The encoding in `slot`, made by the first subscriber that asks for it and shared by all.
     pub fn encoding(&self, slot: usize, encode: impl FnOnce() -> Bytes) -> Bytes {
         let slots = self.encodings.get_or_init(|| {
             self.encoded
@@ -155,14 +166,15 @@ impl Event {
         bytes.clone()
     }
 
-    /// What this event costs in memory without its encodings, in bytes.
-    pub(super) fn charge(&self) -> usize {
+    /// The bytes of memory that this event takes without its encodings.
+    pub(super) fn memory_cost(&self) -> usize {
         /// The event itself, its place in the ring and the allocator's overhead for its parts.
         const FIXED: usize = 320;
         FIXED
             + match &self.kind {
                 Kind::Data(data) => data.chunk.len() + data.frames.memory(),
                 Kind::Status(status) => status.detail.len() + status.hint.len(),
+                Kind::Written(written) => written.bytes.len(),
             }
     }
 }
@@ -199,20 +211,20 @@ pub struct Frames {
     pieces: Box<[Piece]>,
 }
 
-/// Where one frame lies in its text, without its line end.
+/// The place of one frame in its text, without the line end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece {
     /// Index of the first byte.
     pub start: u32,
     /// Index after the last byte.
     pub end: u32,
-    /// Whether it is a whole line.
+    /// Its share of a line.
     pub extent: Extent,
-    /// Whether its bytes are valid UTF-8.
+    /// True if its bytes are valid UTF-8.
     pub utf8: bool,
 }
 
-/// How much of a line a frame is.
+/// The share of a line that a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
     /// All of it, up to its line end.
@@ -228,9 +240,9 @@ pub enum Extent {
 pub struct Frame<'a> {
     /// Its bytes without the line end.
     pub bytes: &'a [u8],
-    /// Whether it is a whole line.
+    /// Its share of a line.
     pub extent: Extent,
-    /// Whether its bytes are valid UTF-8.
+    /// True if its bytes are valid UTF-8.
     pub utf8: bool,
 }
 
@@ -243,12 +255,12 @@ impl Frames {
         }
     }
 
-    /// How many there are.
+    /// The number of frames.
     pub fn len(&self) -> usize {
         self.pieces.len()
     }
 
-    /// Whether there are none.
+    /// Returns true if there are no frames.
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }

@@ -1,4 +1,5 @@
-//! The most recent events of a port, bounded in memory whatever the number of subscribers.
+//! The most recent events of a port, in a ring that is bounded in bytes whatever the number of
+//! subscribers.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,29 +9,31 @@ use std::time::Instant;
 use super::event::{Event, Kind, Position, Timestamp};
 use super::{Limits, Start, Status};
 
-/// Memory in bytes that is kept for clients that are a little behind, whatever `--history` is.
-/// At the limit the oldest event goes; who had not taken it has missed it.
-const WINDOW: usize = 4 << 20;
+/// Bytes of memory that are kept for clients that are a little behind, whatever `--history` is. At
+/// the limit the oldest event goes; a subscriber that had not taken it has missed it.
+const MIN_CAPACITY: usize = 4 << 20;
 
-/// A client with more bytes of the stream than this to catch up on skips ahead.
-const MAX_BEHIND: u64 = 1 << 20;
+/// Bytes of the stream that a client may have to catch up on. At the limit it skips ahead.
+const MAX_BYTES_BEHIND: u64 = 1 << 20;
 
 /// Events in order, each with an index that only ever grows.
-pub(super) struct Ring {
+pub(super) struct History {
     events: VecDeque<Arc<Event>>,
     /// The index of the oldest event kept.
     first: u64,
     /// The place in the stream after the newest event.
     end: Position,
-    /// When the wall clock last went forward: what it said, and the same on the monotonic clock.
+    /// The moment at which the wall clock last went forward, on both clocks.
     forward: (Timestamp, Instant),
     status: Status,
-    charge: usize,
+    /// The memory that the events take, without their encodings.
+    memory: usize,
+    /// The memory that all encodings alive take.
     encoded: Arc<AtomicUsize>,
     limits: Limits,
 }
 
-/// Where a subscriber stands.
+/// The place of a subscriber.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cursor {
     /// The index of the event to take next.
@@ -40,40 +43,40 @@ pub(super) struct Cursor {
     pub position: Position,
 }
 
-impl Ring {
-    pub(crate) fn new(limits: Limits, status: Status) -> Self {
+impl History {
+    pub(super) fn new(limits: Limits, status: Status) -> Self {
         Self {
             events: VecDeque::new(),
             first: 0,
             end: Position::default(),
             forward: (Timestamp::default(), Instant::now()),
             status,
-            charge: 0,
+            memory: 0,
             encoded: Arc::default(),
             limits,
         }
     }
 
     /// Appends an event and drops the oldest ones over the limit.
-    pub(crate) fn push(&mut self, at: Timestamp, kind: Kind) {
+    pub(super) fn push(&mut self, at: Timestamp, kind: Kind) {
         let read = Instant::now();
-        let at = self.never_back(at, read);
+        let at = self.monotonic(at, read);
         if let Kind::Status(status) = &kind {
             self.status = status.clone();
         }
         let event = Event::new(self.end, (at, read), kind, Arc::clone(&self.encoded));
         self.end = event.after();
-        self.charge += event.charge();
+        self.memory += event.memory_cost();
         self.events.push_back(Arc::new(event));
-        let limit = self.limits.history.max(WINDOW);
-        while self.charge + self.encoded.load(Ordering::Relaxed) > limit && self.events.len() > 1 {
+        let limit = self.limits.history.max(MIN_CAPACITY);
+        while self.memory + self.encoded.load(Ordering::Relaxed) > limit && self.events.len() > 1 {
             self.drop_oldest();
         }
     }
 
-    /// The time of an event that came when the wall clock said `at`. That may be set back, but the
-    /// times of a stream never go back: until it has caught up, the monotonic clock counts.
-    fn never_back(&mut self, at: Timestamp, read: Instant) -> Timestamp {
+    /// The time of an event that came at `at` of the wall clock. That may be set back, but the times
+    /// of a stream never go back: until the wall clock has caught up, the monotonic one counts.
+    fn monotonic(&mut self, at: Timestamp, read: Instant) -> Timestamp {
         if self.events.back().is_none_or(|last| at >= last.at) {
             self.forward = (at, read);
         }
@@ -82,43 +85,43 @@ impl Ring {
     }
 
     /// The index of the oldest event kept.
-    pub(crate) fn oldest(&self) -> u64 {
+    pub(super) fn oldest(&self) -> u64 {
         self.first
     }
 
-    /// The bytes of all encodings alive.
+    /// The memory that all encodings alive take.
     #[cfg(test)]
-    pub(crate) fn encoded(&self) -> usize {
+    pub(super) fn encoded(&self) -> usize {
         self.encoded.load(Ordering::Relaxed)
     }
 
     fn drop_oldest(&mut self) {
         if let Some(event) = self.events.pop_front() {
-            self.charge -= event.charge();
+            self.memory -= event.memory_cost();
             self.first += 1;
         }
     }
 
-    pub(crate) fn status(&self) -> &Status {
+    pub(super) fn status(&self) -> &Status {
         &self.status
     }
 
-    pub(crate) fn end(&self) -> Position {
+    pub(super) fn end(&self) -> Position {
         self.end
     }
 
-    /// The index of the event to come.
-    pub(crate) fn head(&self) -> u64 {
+    /// The index of the next event.
+    pub(super) fn head(&self) -> u64 {
         self.first + self.events.len() as u64
     }
 
     /// The event with this index, if it is still kept.
-    pub(crate) fn event(&self, index: u64) -> Option<&Arc<Event>> {
+    pub(super) fn event(&self, index: u64) -> Option<&Arc<Event>> {
         self.events.get(index.checked_sub(self.first)? as usize)
     }
 
-    /// Where a new subscriber begins.
-    pub(crate) fn cursor(&self, start: Start) -> Cursor {
+    /// The place at which a new subscriber begins.
+    pub(super) fn cursor(&self, start: Start) -> Cursor {
         let (unit, wanted) = match start {
             Start::Live => {
                 return Cursor {
@@ -144,24 +147,24 @@ impl Ring {
         }
     }
 
-    /// How many of the oldest kept events are older than `--history` allows to show.
+    /// The number of kept events that are beyond `--history`, and so not shown to late joiners.
     fn oldest_history(&self) -> usize {
         let mut left = self.limits.history;
         let newest_first = self.events.iter().rev();
         let shown = newest_first.take_while(|event| {
-            let affordable = event.charge() <= left;
-            left = left.saturating_sub(event.charge());
-            affordable
+            let fits = event.memory_cost() <= left;
+            left = left.saturating_sub(event.memory_cost());
+            fits
         });
         self.events.len() - shown.count()
     }
 
-    /// Where a live subscriber at `next` goes on: there, unless that is too old or too far behind.
-    /// The newest data is for all, however old.
-    pub(crate) fn oldest_live(&self, next: u64, now: Instant) -> u64 {
+    /// The event with which a live subscriber at `next` goes on: that one, unless it is too old or
+    /// too far behind. The newest data is for everyone, however old.
+    pub(super) fn oldest_live(&self, next: u64, now: Instant) -> u64 {
         let is_behind = |event: &Arc<Event>| {
             now.duration_since(event.read) > self.limits.max_behind
-                || self.end.offset - event.before.offset > MAX_BEHIND
+                || self.end.offset - event.before.offset > MAX_BYTES_BEHIND
         };
         let next = next.max(self.first);
         if !self.event(next).is_some_and(is_behind) {

@@ -1,91 +1,75 @@
-//! One per port: hands every event to every subscriber, in one order, and remembers the latest.
+//! The fan-out of one port: hands every event to every subscriber, in one order, and keeps the
+//! latest for those who join late.
 //!
-//! Publishing never waits. Each subscriber takes events at its own pace from one shared ring;
-//! one that falls too far behind skips ahead and is told exactly what it missed.
+//! Publishing never waits. Each subscriber takes events at its own pace from one shared ring; one
+//! that falls too far behind skips ahead and is told exactly what it missed. In the other
+//! direction, clients' requests wait in a bounded queue for the port. Pure: no I/O.
 
+mod backpressure;
 mod event;
 mod history;
 mod metrics;
 mod requests;
 mod status;
 mod subscribers;
+mod subscription;
 mod utf8;
 
-use std::future::poll_fn;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::Poll;
-use std::time::{Duration, Instant};
-
-use tokio::sync::Notify;
+use std::time::Duration;
 
 pub use event::{
-    Data, ENCODINGS, Event, Extent, Frame, Frames, Kind, Piece, Position, Timestamp, Unit,
+    Data, Event, Extent, Frame, Frames, Kind, Piece, Position, Timestamp, Unit, Written,
 };
-pub use metrics::Counters;
-pub use metrics::{BUCKETS, Delays};
+pub use metrics::{BUCKETS, Counters, Delays};
 pub use requests::{
-    Action, Lease, MAX_WAITING, Outcome, Request, RequestError, RequestQueue, RequestSender,
+    Action, Lease, MAX_WAITING, Outcome, Permit, Request, RequestError, RequestQueue, RequestSender,
 };
 pub use status::{DeviceInfo, LineErrors, State, Status};
+pub use subscribers::SubscriberKind;
+pub use subscription::{Subscription, Taken};
 pub use utf8::{IncompleteUtf8, unfinished};
 
-use history::Ring;
-use subscribers::Waiting;
+use backpressure::{Backpressure, MAX_PAUSE, MAX_STALL_PAUSE};
+use history::History;
+use subscribers::Subscribers;
 
-/// Bytes of the stream that one call of [`Subscription::take`] hands out at most, beyond which
-/// the rest waits for the next call, so that no subscriber holds much memory of its own.
-const MOST_TAKEN: u64 = 64 << 10;
-
-/// When even the fastest client is this many bytes behind, or one that kept up so far has not
-/// caught up for as many, reading the device pauses.
-const HIGH_WATER_MARK: u64 = 256 << 10;
-
-/// How long reading pauses for the fastest client before it goes on without it.
-const PATIENCE: Duration = Duration::from_millis(200);
-
-/// How long reading pauses for a client that kept up so far. One that has not caught up then is
-/// slow, and not waited for again until it has.
-const GRACE: Duration = Duration::from_millis(50);
-
-/// What a hub keeps, and for whom.
+/// The bounds of what a hub keeps.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Memory in bytes that is kept for late joiners.
     pub history: usize,
-    /// A client with older events than this to catch up on skips ahead.
+    /// The age of the oldest event that a client may still have to take. At the limit it skips
+    /// ahead.
     pub max_behind: Duration,
 }
 
-/// Where a subscriber begins.
+/// The place where a subscriber begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// With what comes next.
+    /// With the next event.
     Live,
-    /// With the last so many, as far as history has them.
+    /// With the last so many lines or bytes, as far as history reaches.
     Last(Unit, u64),
-    /// Exactly after this count, or with the number of those missed.
+    /// Exactly after this line or byte; what history no longer has counts as missed.
     After(Unit, u64),
 }
 
 /// The fan-out of one port.
 pub struct Hub {
-    ring: Mutex<Ring>,
-    /// The index of the event to come.
+    history: Mutex<History>,
+    /// The index of the next event.
     head: AtomicU64,
-    /// Subscribers that wait for `head` to grow.
-    subscribers: Mutex<Waiting>,
-    /// The offset that the fastest subscriber has delivered up to.
-    delivered: AtomicU64,
-    /// Told when `delivered` grows while the port waits for it.
-    room: Notify,
-    /// `delivered` when waiting for it was last given up.
-    given_up: AtomicU64,
-    /// What clients ask of the port.
+    subscribers: Mutex<Subscribers>,
+    backpressure: Backpressure,
+    /// The number of subscriptions that want [`Kind::Written`] events.
+    wants_written: AtomicUsize,
+    /// The requests of clients, on their way to the port.
     pub queue: Arc<RequestQueue>,
-    /// What has happened so far.
+    /// Totals since the hub was made.
     pub counters: Counters,
-    /// From the read of the oldest of what a session sent in one go until its socket had it all.
+    /// Times from reading the oldest of what a session sends in one go until its socket has it all.
     pub delays: Delays,
 }
 
@@ -93,219 +77,106 @@ impl Hub {
     /// A hub without events whose port has `status`.
     pub fn new(limits: Limits, status: Status) -> Arc<Self> {
         Arc::new(Self {
-            ring: Mutex::new(Ring::new(limits, status)),
+            history: Mutex::new(History::new(limits, status)),
             head: AtomicU64::new(0),
             subscribers: Mutex::default(),
-            delivered: AtomicU64::new(0),
-            room: Notify::new(),
-            given_up: AtomicU64::new(u64::MAX),
+            backpressure: Backpressure::default(),
+            wants_written: AtomicUsize::new(0),
             queue: Arc::default(),
             counters: Counters::default(),
             delays: Delays::default(),
         })
     }
 
-    /// Tells all subscribers what happened.
+    /// Hands an event to all subscribers.
     pub fn publish(&self, at: Timestamp, kind: Kind) {
         {
-            let mut ring = self.ring();
-            ring.push(at, kind);
-            self.head.store(ring.head(), Ordering::SeqCst);
+            let mut history = self.history();
+            history.push(at, kind);
+            self.head.store(history.head(), Ordering::SeqCst);
         }
-        self.waiting().wake();
+        self.subscribers().wake();
     }
 
-    /// Tells all subscribers the port's status, unless it says what the last one said.
+    /// Publishes the port's status, unless it says the same as the last one.
     pub fn publish_status(&self, status: Status) {
         if !self.status().says_the_same(&status) {
             self.publish(Timestamp::now(), Kind::Status(status));
         }
     }
 
+    /// Publishes bytes that the system took for the device, if a subscriber wants to know.
+    pub fn publish_written(&self, written: impl FnOnce() -> Written) {
+        if self.wants_written.load(Ordering::Relaxed) > 0 {
+            self.publish(Timestamp::now(), Kind::Written(written()));
+        }
+    }
+
     /// The port's status now.
     pub fn status(&self) -> Status {
-        self.ring().status().clone()
+        self.history().status().clone()
     }
 
     /// The place that the stream has reached.
     pub fn end(&self) -> Position {
-        self.ring().end()
+        self.history().end()
     }
 
-    /// How many subscribers there are.
-    pub fn subscribers(&self) -> usize {
-        self.waiting().count()
+    /// The number of clients.
+    pub fn clients(&self) -> usize {
+        self.subscribers().clients()
     }
 
-    /// A subscriber that begins at `start`.
-    pub fn subscribe(self: &Arc<Self>, start: Start) -> Subscription {
-        let seat = self.waiting().join(self.end().offset);
-        let ring = self.ring();
-        let cursor = ring.cursor(start);
-        self.advance(cursor.position.offset);
-        Subscription {
-            hub: Arc::clone(self),
-            seat,
-            cursor,
-            joined: ring.head(),
+    /// Subscribes at `start`. A subscription never gets [`Kind::Written`] events unless it asks for
+    /// them by [`Subscription::with_written`].
+    pub fn subscribe(self: &Arc<Self>, kind: SubscriberKind, start: Start) -> Subscription {
+        Subscription::new(self, kind, start)
+    }
+
+    /// How long reading the device may pause now for the sake of its subscribers; None where it
+    /// goes on at once.
+    pub fn read_pause(&self) -> Option<Duration> {
+        let end = self.end().offset;
+        let is_stalled = self.backpressure.is_stalled(end);
+        let subscribers = self.subscribers();
+        if is_stalled && subscribers.has_anyone_to_wait_for() {
+            Some(MAX_STALL_PAUSE)
+        } else {
+            let has_slow = subscribers.has_anyone_fallen_behind(end);
+            has_slow.then_some(MAX_PAUSE)
         }
     }
 
-    /// Returns when there is no more reason for [`Hub::patience`], or when it has ended at
-    /// `deadline`. Cancelling the wait and waiting again does not prolong it.
-    ///
-    /// A device with flow control thus loses nothing to a burst, while one whose clients have all
-    /// stalled, or one of them, is read on.
-    pub async fn room(&self, deadline: tokio::time::Instant) {
+    /// Waits until the reason for [`Hub::read_pause`] has gone, at the longest until `deadline`.
+    /// Those who are still behind then are not waited for again. Cancelling the wait and waiting
+    /// again does not prolong it.
+    pub async fn wait_for_readers(&self, deadline: tokio::time::Instant) {
         let wait = async {
             loop {
-                let told = self.room.notified();
-                if self.patience().is_none() {
+                let progress = self.backpressure.progress();
+                if self.read_pause().is_none() {
                     return;
                 }
-                told.await;
+                progress.await;
             }
         };
         if tokio::time::timeout_at(deadline, wait).await.is_err() {
-            self.given_up
-                .store(self.delivered.load(Ordering::SeqCst), Ordering::SeqCst);
+            self.backpressure.give_up();
             let end = self.end().offset;
-            self.waiting().give_up(end);
+            self.subscribers().mark_slow(end);
         }
     }
 
-    /// How long reading the device may pause for its clients, if any of them is worth that: the
-    /// fastest one, unless it is known to be stalled, or one that kept up until a moment ago.
-    pub fn patience(&self) -> Option<Duration> {
-        let end = self.end().offset;
-        let delivered = self.delivered.load(Ordering::SeqCst);
-        let waiting = self.waiting();
-        let is_fastest_behind = end.saturating_sub(delivered) > HIGH_WATER_MARK
-            && delivered != self.given_up.load(Ordering::SeqCst)
-            && waiting.count() > 0;
-        if is_fastest_behind {
-            Some(PATIENCE)
-        } else {
-            waiting.is_anyone_behind(end).then_some(GRACE)
-        }
-    }
-
-    fn advance(&self, offset: u64) {
-        let before = self.delivered.fetch_max(offset, Ordering::SeqCst);
-        if before < offset {
-            self.room.notify_waiters();
-        }
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+    fn subscribers(&self) -> MutexGuard<'_, Subscribers> {
         self.subscribers
             .lock()
             .expect("waking a task does not panic")
     }
 
-    fn ring(&self) -> MutexGuard<'_, Ring> {
-        self.ring
+    fn history(&self) -> MutexGuard<'_, History> {
+        self.history
             .lock()
-            .expect("nothing panics while it holds the ring")
-    }
-}
-
-/// One subscriber's place in a port's stream.
-pub struct Subscription {
-    hub: Arc<Hub>,
-    /// Its own among those who wait.
-    seat: usize,
-    cursor: history::Cursor,
-    /// The index of the first event after the subscriber joined.
-    joined: u64,
-}
-
-/// An event as one subscriber takes it.
-pub struct Taken {
-    /// The event.
-    pub event: Arc<Event>,
-    /// What the subscriber has of it already: leave out so many lines and bytes at its beginning.
-    pub had: Position,
-}
-
-impl Subscription {
-    /// Returns when there is something to take.
-    pub async fn ready(&mut self) {
-        poll_fn(|cx| {
-            if self.is_up_to_date() {
-                let offset = self.cursor.position.offset;
-                let was_behind = self.hub.waiting().wait(self.seat, cx.waker(), offset);
-                if was_behind {
-                    self.hub.room.notify_waiters();
-                }
-                // It may have come in between.
-                if self.is_up_to_date() {
-                    return Poll::Pending;
-                }
-            }
-            Poll::Ready(())
-        })
-        .await;
-    }
-
-    /// Appends what is ready to `taken`. If events before it were passed over, returns what was
-    /// missed with them: nothing where they were only statuses.
-    pub fn take(&mut self, taken: &mut Vec<Taken>) -> Option<Position> {
-        let ring = self.hub.ring();
-        let wanted = self.cursor.next;
-        let mut next = if wanted >= self.joined {
-            ring.oldest_live(wanted, Instant::now())
-        } else {
-            wanted.max(ring.oldest())
-        };
-        let has_skipped = next > wanted;
-        let before = ring.event(next).map_or(ring.end(), |event| event.before);
-        let missed = before.since(self.cursor.position);
-        let mut position = self.cursor.position;
-        if missed != Position::default() {
-            position = before;
-        }
-        let enough = position.offset + MOST_TAKEN;
-        while let Some(event) = ring.event(next).filter(|_| position.offset < enough) {
-            // The greeting has told the status at joining; older ones would only confuse.
-            if next >= self.joined || matches!(event.kind, Kind::Data(_)) {
-                taken.push(Taken {
-                    event: Arc::clone(event),
-                    had: position.since(event.before),
-                });
-            }
-            position = event.after();
-            next += 1;
-        }
-        self.cursor = history::Cursor { next, position };
-        (has_skipped || missed != Position::default()).then_some(missed)
-    }
-
-    /// The place in the stream up to which everything was taken.
-    pub fn position(&self) -> Position {
-        self.cursor.position
-    }
-
-    /// Whether there is nothing to take at the moment.
-    pub fn is_up_to_date(&self) -> bool {
-        self.hub.head.load(Ordering::SeqCst) <= self.cursor.next
-    }
-
-    /// Says that all that was taken has been handed to the client's socket.
-    pub fn delivered(&self) {
-        self.hub.advance(self.cursor.position.offset);
-    }
-
-    /// The port's status now.
-    pub fn status(&self) -> Status {
-        self.hub.status()
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        self.hub.waiting().leave(self.seat);
-        self.hub.room.notify_waiters();
+            .expect("nothing panics while it holds the history")
     }
 }
 

@@ -1,7 +1,8 @@
-//! What clients ask of a port, bounded for each client and served in turn.
+//! The requests of clients on their way to a port, bounded for each client and served in turn.
 //!
-//! Each client has a lane. A lane holds its client's requests in order; the port takes one request
-//! from each lane in turn, so that a client that sends much does not keep the others waiting.
+//! The queue holds each client's requests in order, and the port takes one from each client in
+//! turn, so that a client that sends much does not keep the others waiting. Urgent requests go
+//! before all of them.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,21 +13,21 @@ use bytes::Bytes;
 use futures::channel::mpsc;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-/// Bytes that one client may have waiting for the port. At the limit a request is refused, or its
+/// Bytes that one client may have waiting for the port. At the limit a request is refused, or the
 /// client is not read any further until there is room.
 pub const MAX_WAITING: usize = 64 << 10;
 
-/// Bytes that a request counts for at least, so that small ones are bounded in number too.
-const LEAST_COST: usize = 64;
+/// The least that a request counts for, in bytes, so that small ones are bounded in number too.
+const MIN_COST: usize = 64;
 
-/// Requests that can be waiting for one client.
-pub(crate) const MOST_REQUESTS: usize = MAX_WAITING / LEAST_COST;
+/// Requests that one client may have waiting; a consequence of the two limits above.
+pub(crate) const MAX_REQUESTS: usize = MAX_WAITING / MIN_COST;
 
-/// Clients that have gone, and whose requests still wait for the port. At the limit, what the first
-/// of them left is given up.
-const MOST_GONE: usize = 256;
+/// Clients that have left with requests still waiting. At the limit, the requests of the one that
+/// left first are dropped.
+const MAX_DEPARTED: usize = 256;
 
-/// What may be asked of a port.
+/// The things that a client may ask of a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Write these bytes, contiguously.
@@ -44,13 +45,13 @@ pub enum Action {
     Reset,
     /// Close the port so that another program can use it.
     Release(Lease),
-    /// Take the port back, whoever has it.
+    /// Take the port back from whoever has it.
     Resume,
-    /// Take the port back if it is lent to this client, which is leaving.
+    /// Take the port back if it is leased to this client, which is leaving.
     Return,
 }
 
-/// How long a port is lent.
+/// The time for which a port is released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lease {
     /// For so long, unless it is resumed before.
@@ -60,7 +61,7 @@ pub enum Lease {
 }
 
 impl Action {
-    /// Whether it goes before all that waits: it must work when a write is stuck.
+    /// Returns true for what goes before all that waits: it must work while a write is stuck.
     fn is_urgent(&self) -> bool {
         matches!(
             self,
@@ -69,20 +70,20 @@ impl Action {
     }
 }
 
-/// How a request ended: the bytes that the operating system took, or why not all.
+/// The outcome of a request: the bytes that the system took, or the reason why not all.
 pub type Outcome = Result<usize, RequestError>;
 
-/// Why a request was not carried out, or not to its end.
+/// The reason why a request was not carried out, or not to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestError {
     /// A sentence for the client.
     pub reason: String,
-    /// Bytes that the operating system took before.
+    /// Bytes that the system had taken by then.
     pub written: usize,
 }
 
 impl RequestError {
-    /// A refusal before anything was written.
+    /// An error before anything was written.
     pub fn new(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
@@ -91,77 +92,78 @@ impl RequestError {
     }
 }
 
-/// An action on its way to the port.
+/// One request, with the way back for its outcome.
 pub struct Request {
-    /// What to do.
+    /// The action to carry out.
     pub action: Action,
-    /// The lane of the client that asks.
+    /// The number of the client that asks.
     pub client: u64,
-    /// Which of its client's requests it is.
+    /// The number of the request among those of its client.
     number: u64,
-    /// The client's end hears how it ended; a client that has gone does not mind.
+    /// Takes the outcome to the client, which may have left.
     replies: mpsc::Sender<(u64, Outcome)>,
     _room: OwnedSemaphorePermit,
 }
 
 impl Request {
-    /// Tells the client how it ended.
+    /// Sends the outcome to the client.
     pub fn end(mut self, outcome: Outcome) {
-        // There is room for as many replies as requests; only a client that has gone misses one.
+        // There is room for as many replies as requests; only a client that has left misses one.
         let _ = self.replies.try_send((self.number, outcome));
     }
 }
 
-/// All requests that wait for one port.
+/// All requests that are waiting for one port.
 #[derive(Default)]
 pub struct RequestQueue {
-    lanes: Mutex<Lanes>,
+    waiting: Mutex<Waiting>,
     filled: Notify,
     urgent: Notify,
-    next_lane: AtomicU64,
+    next_client: AtomicU64,
 }
 
 #[derive(Default)]
-struct Lanes {
+struct Waiting {
+    /// The requests of each client that has any.
     requests: HashMap<u64, VecDeque<Request>>,
-    /// The lanes that have requests, the one to serve next in front.
+    /// The clients that have requests, the one to serve next in front.
     turn: VecDeque<u64>,
-    /// The lanes that had requests when their clients went, the first to go in front.
-    gone: VecDeque<u64>,
+    /// The clients that left while requests of theirs were waiting, the first to leave in front.
+    departed: VecDeque<u64>,
     urgent: VecDeque<Request>,
 }
 
-impl Lanes {
-    /// Takes note that the client of a lane has gone.
+impl Waiting {
+    /// Records that a client has left.
     fn leave(&mut self, id: u64) {
         let requests = &self.requests;
-        self.gone.retain(|gone| requests.contains_key(gone));
+        self.departed.retain(|client| requests.contains_key(client));
         if requests.contains_key(&id) {
-            self.gone.push_back(id);
+            self.departed.push_back(id);
         }
-        if self.gone.len() > MOST_GONE
-            && let Some(first) = self.gone.pop_front()
+        if self.departed.len() > MAX_DEPARTED
+            && let Some(first) = self.departed.pop_front()
         {
             self.requests.remove(&first);
-            self.turn.retain(|lane| *lane != first);
+            self.turn.retain(|client| *client != first);
         }
     }
 }
 
 impl RequestQueue {
-    /// A lane for one client, and where it hears how its requests ended.
-    pub fn lane(self: &Arc<Self>) -> (RequestSender, mpsc::Receiver<(u64, Outcome)>) {
+    /// Registers a client: the sender of its requests, and the receiver of their numbers and outcomes.
+    pub fn register(self: &Arc<Self>) -> (RequestSender, mpsc::Receiver<(u64, Outcome)>) {
         // Most clients never ask: this channel takes memory only for replies that wait.
-        let (replies, receiver) = mpsc::channel(MOST_REQUESTS);
-        let lane = RequestSender {
+        let (replies, receiver) = mpsc::channel(MAX_REQUESTS);
+        let sender = RequestSender {
             queue: Arc::clone(self),
-            id: self.next_lane.fetch_add(1, Ordering::Relaxed),
+            id: self.next_client.fetch_add(1, Ordering::Relaxed),
             room: Arc::new(Semaphore::new(MAX_WAITING)),
             replies,
             sent: 0,
-            borrows: false,
+            holds_lease: false,
         };
-        (lane, receiver)
+        (sender, receiver)
     }
 
     /// Waits for the next request. Cancelling the wait loses nothing.
@@ -179,7 +181,7 @@ impl RequestQueue {
     pub async fn take_urgent(&self) -> Request {
         loop {
             let filled = self.urgent.notified();
-            if let Some(request) = self.lanes().urgent.pop_front() {
+            if let Some(request) = self.waiting().urgent.pop_front() {
                 return request;
             }
             filled.await;
@@ -188,60 +190,63 @@ impl RequestQueue {
 
     /// The next request that waits its turn, if there is one.
     pub fn try_take(&self) -> Option<Request> {
-        let mut lanes = self.lanes();
-        let lane = lanes.turn.pop_front()?;
-        let waiting = lanes.requests.get_mut(&lane)?;
-        let request = waiting.pop_front()?;
-        if waiting.is_empty() {
-            lanes.requests.remove(&lane);
+        let mut waiting = self.waiting();
+        let client = waiting.turn.pop_front()?;
+        let requests = waiting.requests.get_mut(&client)?;
+        let request = requests.pop_front()?;
+        if requests.is_empty() {
+            waiting.requests.remove(&client);
         } else {
-            lanes.turn.push_back(lane);
+            waiting.turn.push_back(client);
         }
         Some(request)
     }
 
-    fn put(&self, request: Request) {
+    fn push(&self, request: Request) {
         if request.action.is_urgent() {
-            self.lanes().urgent.push_back(request);
+            self.waiting().urgent.push_back(request);
             return self.urgent.notify_one();
         }
         {
-            let mut lanes = self.lanes();
+            let mut waiting = self.waiting();
             let client = request.client;
-            let waiting = lanes.requests.entry(client).or_default();
-            waiting.push_back(request);
-            if waiting.len() == 1 {
-                lanes.turn.push_back(client);
+            let requests = waiting.requests.entry(client).or_default();
+            requests.push_back(request);
+            if requests.len() == 1 {
+                waiting.turn.push_back(client);
             }
         }
         self.filled.notify_one();
     }
 
-    fn lanes(&self) -> MutexGuard<'_, Lanes> {
-        self.lanes
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting
             .lock()
-            .expect("nothing panics while it holds the lanes")
+            .expect("nothing panics while it holds the requests")
     }
 }
 
-/// One client's way to the port. What was put in is still served after it is dropped, as long as
-/// not too many others have left requests since, and a port that was lent to the client comes back.
+/// Room for one action in the queue.
+pub struct Permit(OwnedSemaphorePermit);
+
+/// Sends the requests of one client. When it is dropped, what was sent is still served, unless too
+/// many others have left requests since, and a port that was leased to the client comes back.
 pub struct RequestSender {
     queue: Arc<RequestQueue>,
     id: u64,
     room: Arc<Semaphore>,
     replies: mpsc::Sender<(u64, Outcome)>,
     sent: u64,
-    /// Whether the port may be lent to this client for as long as it is connected.
-    borrows: bool,
+    /// True if the port may be leased to this client for as long as it is connected.
+    holds_lease: bool,
 }
 
 impl RequestSender {
-    /// Asks for `action` if there is room for it, and returns its number.
+    /// Sends a request for `action` if there is room for it, and returns its number.
     ///
     /// # Errors
-    /// The bytes that wait already, when there is no room.
-    pub fn offer(&mut self, action: Action) -> Result<u64, usize> {
+    /// The bytes that are waiting already, where there is no room.
+    pub fn try_send(&mut self, action: Action) -> Result<u64, usize> {
         let waiting = MAX_WAITING - self.room.available_permits();
         let cost = match &action {
             Action::Write(bytes) if bytes.len() > MAX_WAITING => return Err(waiting),
@@ -250,28 +255,23 @@ impl RequestSender {
         let room = Arc::clone(&self.room)
             .try_acquire_many_owned(cost)
             .map_err(|_| waiting)?;
-        Ok(self.put(action, room))
+        Ok(self.send(action, Permit(room)))
     }
 
-    /// Whether `action` would wait for room.
-    pub fn is_full_for(&self, action: &Action) -> bool {
-        self.room.available_permits() < cost(action) as usize
-    }
-
-    /// Waits until there is room for an action that costs as much as this one. An action larger
-    /// than all the room waits until it is alone.
-    pub async fn room_for(&self, action: &Action) -> OwnedSemaphorePermit {
+    /// Waits until there is room for an action of this size. One that is larger than all the room
+    /// waits until it is alone.
+    pub async fn reserve(&self, action: &Action) -> Permit {
         let acquired = Arc::clone(&self.room)
             .acquire_many_owned(cost(action))
             .await;
-        acquired.expect("a lane's room is never closed")
+        Permit(acquired.expect("the room is never closed"))
     }
 
-    /// Asks for `action`, for which there is `room`, and returns its number.
-    pub fn put(&mut self, action: Action, room: OwnedSemaphorePermit) -> u64 {
+    /// Sends a request for `action`, for which room was reserved, and returns its number.
+    pub fn send(&mut self, action: Action, Permit(room): Permit) -> u64 {
         self.sent += 1;
-        self.borrows |= action == Action::Release(Lease::WhileConnected);
-        self.queue.put(Request {
+        self.holds_lease |= action == Action::Release(Lease::WhileConnected);
+        self.queue.push(Request {
             action,
             client: self.id,
             number: self.sent,
@@ -281,20 +281,20 @@ impl RequestSender {
         self.sent
     }
 
-    /// Gives the port back if it was lent to this client for as long as it is connected.
-    pub fn give_back(&mut self) {
-        // A full lane, too, has room for nothing.
+    /// Returns the port if it was leased to this client for as long as it is connected.
+    pub fn return_lease(&mut self) {
+        // Nothing fits even where there is no room.
         let room = Arc::clone(&self.room).try_acquire_many_owned(0);
-        if let (true, Ok(room)) = (std::mem::take(&mut self.borrows), room) {
-            self.put(Action::Return, room);
+        if let (true, Ok(room)) = (std::mem::take(&mut self.holds_lease), room) {
+            self.send(Action::Return, Permit(room));
         }
     }
 }
 
 impl Drop for RequestSender {
     fn drop(&mut self) {
-        self.give_back();
-        self.queue.lanes().leave(self.id);
+        self.return_lease();
+        self.queue.waiting().leave(self.id);
     }
 }
 
@@ -303,7 +303,7 @@ fn cost(action: &Action) -> u32 {
         Action::Write(bytes) => bytes.len(),
         _ => 0,
     };
-    bytes.clamp(LEAST_COST, MAX_WAITING) as u32
+    bytes.clamp(MIN_COST, MAX_WAITING) as u32
 }
 
 #[cfg(test)]
@@ -328,63 +328,66 @@ mod tests {
     #[test]
     fn clients_are_served_in_turn_and_each_in_order() {
         let queue = Arc::new(RequestQueue::default());
-        let (mut busy, _busy_replies) = queue.lane();
-        let (mut calm, _calm_replies) = queue.lane();
+        let (mut busy, _busy_replies) = queue.register();
+        let (mut calm, _calm_replies) = queue.register();
         for text in ["b1", "b2", "b3"] {
-            busy.offer(write(text)).unwrap();
+            busy.try_send(write(text)).unwrap();
         }
-        calm.offer(write("c1")).unwrap();
+        calm.try_send(write("c1")).unwrap();
         drop(calm);
         check_order(&queue, &["b1", "c1", "b2", "b3"]);
     }
 
     #[test]
-    fn a_client_may_have_only_so_much_waiting() {
+    fn a_client_may_have_only_so_many_bytes_waiting() {
         let queue = Arc::new(RequestQueue::default());
-        let (mut lane, _replies) = queue.lane();
+        let (mut sender, _replies) = queue.register();
         let half = Action::Write(Bytes::from(vec![0; MAX_WAITING / 2]));
-        lane.offer(half.clone()).unwrap();
-        lane.offer(half.clone()).unwrap();
-        assert_eq!(lane.offer(write("x")), Err(MAX_WAITING));
-        assert!(lane.is_full_for(&write("x")));
+        sender.try_send(half.clone()).unwrap();
+        sender.try_send(half.clone()).unwrap();
+        assert_eq!(sender.try_send(write("x")), Err(MAX_WAITING));
         drop(queue.try_take());
-        lane.offer(half).unwrap();
+        sender.try_send(half).unwrap();
     }
 
     #[test]
     fn small_requests_are_bounded_in_number() {
         let queue = Arc::new(RequestQueue::default());
-        let (mut lane, _replies) = queue.lane();
-        let taken = (0..).take_while(|_| lane.offer(write("")).is_ok()).count();
-        assert_eq!(taken, MOST_REQUESTS);
+        let (mut sender, _replies) = queue.register();
+        let taken = (0..)
+            .take_while(|_| sender.try_send(write("")).is_ok())
+            .count();
+        assert_eq!(taken, MAX_REQUESTS);
     }
 
     #[test]
-    fn of_clients_that_have_gone_the_last_ones_are_still_served() {
+    fn the_last_clients_that_left_are_still_served() {
         let queue = Arc::new(RequestQueue::default());
-        let (mut stays, _replies) = queue.lane();
-        stays.offer(write("stays")).unwrap();
+        let (mut stays, _replies) = queue.register();
+        stays.try_send(write("stays")).unwrap();
         for _ in 0..2 {
-            queue.lane().0.offer(write("first")).unwrap();
+            queue.register().0.try_send(write("first")).unwrap();
         }
-        // Of one that was served before, nothing is left.
+        // Nothing is left of a client that was served before.
         assert_eq!(queue.try_take().map(|it| it.action), Some(write("stays")));
         assert_eq!(queue.try_take().map(|it| it.action), Some(write("first")));
-        stays.offer(write("stays")).unwrap();
-        for _ in 0..MOST_GONE {
-            queue.lane().0.offer(write("last")).unwrap();
+        stays.try_send(write("stays")).unwrap();
+        for _ in 0..MAX_DEPARTED {
+            queue.register().0.try_send(write("last")).unwrap();
         }
-        check_order(&queue, &[&["stays"], &["last"; MOST_GONE][..]].concat());
-        assert!(queue.lanes().requests.is_empty());
+        check_order(&queue, &[&["stays"], &["last"; MAX_DEPARTED][..]].concat());
+        assert!(queue.waiting().requests.is_empty());
     }
 
     #[tokio::test]
-    async fn a_client_that_borrowed_the_port_gives_it_back_on_leaving_however_full_its_lane() {
+    async fn a_client_that_holds_a_lease_returns_it_on_leaving_however_full_its_queue() {
         let queue = Arc::new(RequestQueue::default());
-        let (mut lane, _replies) = queue.lane();
-        lane.offer(Action::Release(Lease::WhileConnected)).unwrap();
-        while lane.offer(write("x")).is_ok() {}
-        drop(lane);
+        let (mut sender, _replies) = queue.register();
+        sender
+            .try_send(Action::Release(Lease::WhileConnected))
+            .unwrap();
+        while sender.try_send(write("x")).is_ok() {}
+        drop(sender);
         let release = queue.take_urgent().await;
         let back = queue.take_urgent().await;
         assert_eq!(back.action, Action::Return);
@@ -392,10 +395,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_client_hears_how_each_request_ended() {
+    async fn the_client_gets_the_outcome_of_each_request() {
         let queue = Arc::new(RequestQueue::default());
-        let (mut lane, mut replies) = queue.lane();
-        let number = lane.offer(write("x")).unwrap();
+        let (mut sender, mut replies) = queue.register();
+        let number = sender.try_send(write("x")).unwrap();
         queue.take().await.end(Ok(1));
         assert_eq!(replies.recv().await, Ok((number, Ok(1))));
     }

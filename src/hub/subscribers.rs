@@ -1,106 +1,133 @@
-//! Who waits for the next event, and who has not for long.
+//! The subscribers of a hub: who they are, and which of them wait for the next event.
 
 use std::task::Waker;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::HIGH_WATER_MARK;
+use super::backpressure::Progress;
 
-/// How long a client that was slow is not waited for at least, so that one that stalls again and
-/// again takes a twentieth of the others' time at most.
-const SLOW_FOR: Duration = Duration::from_secs(1);
+/// The kind of a subscriber, which says how it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscriberKind {
+    /// A client: it is counted as one, and takes part in backpressure.
+    Client,
+    /// An output, such as a recorder or a broker: it is not counted as a client.
+    Output {
+        /// Whether reading the device pauses for it as it does for a client.
+        backpressure: bool,
+    },
+}
 
-/// The wakers of subscribers, each in a seat of its own.
+impl SubscriberKind {
+    /// Returns true if reading the device pauses for subscribers of this kind.
+    pub(super) fn takes_part_in_backpressure(self) -> bool {
+        match self {
+            Self::Client => true,
+            Self::Output { backpressure } => backpressure,
+        }
+    }
+}
+
+/// All subscribers, each in a slot that it keeps until it leaves.
 #[derive(Default)]
-pub(super) struct Waiting {
-    seats: Vec<Seat>,
+pub(super) struct Subscribers {
+    slots: Vec<Slot>,
     free: Vec<usize>,
 }
 
-struct Seat {
+struct Slot {
+    /// None in a free slot.
+    kind: Option<SubscriberKind>,
     waker: Option<Waker>,
-    waits: bool,
-    /// The offset up to which the subscriber had everything when it last waited.
-    caught_up: u64,
-    /// When it was found to be slow.
-    slow_since: Option<Instant>,
+    is_waiting: bool,
+    progress: Progress,
 }
 
-impl Seat {
-    /// A seat of a subscriber that has everything up to `offset`.
-    fn at(offset: u64) -> Self {
+impl Slot {
+    fn new(kind: SubscriberKind, offset: u64) -> Self {
+        let progress = if kind.takes_part_in_backpressure() {
+            Progress::at(offset)
+        } else {
+            Progress::exempt()
+        };
         Self {
-            waker: None,
-            waits: false,
-            caught_up: offset,
-            slow_since: None,
+            kind: Some(kind),
+            progress,
+            ..Self::free()
         }
     }
 
-    fn is_behind(&self, end: u64) -> bool {
-        end.saturating_sub(self.caught_up) > HIGH_WATER_MARK
+    fn free() -> Self {
+        Self {
+            kind: None,
+            waker: None,
+            is_waiting: false,
+            progress: Progress::exempt(),
+        }
     }
 }
 
-impl Waiting {
-    /// A seat for a subscriber, until it leaves; `end` is the offset that the stream has reached.
-    pub(crate) fn join(&mut self, end: u64) -> usize {
-        let seat = self.free.pop().unwrap_or(self.seats.len());
-        match self.seats.get_mut(seat) {
-            Some(free) => *free = Seat::at(end),
-            None => self.seats.push(Seat::at(end)),
+impl Subscribers {
+    /// Registers a subscriber that has everything up to `offset`, and returns its slot.
+    pub(super) fn register(&mut self, kind: SubscriberKind, offset: u64) -> usize {
+        let slot = self.free.pop().unwrap_or(self.slots.len());
+        match self.slots.get_mut(slot) {
+            Some(free) => *free = Slot::new(kind, offset),
+            None => self.slots.push(Slot::new(kind, offset)),
         }
-        seat
+        slot
     }
 
-    pub(crate) fn leave(&mut self, seat: usize) {
-        // Nobody is behind on a free seat.
-        self.seats[seat] = Seat::at(u64::MAX);
-        self.free.push(seat);
+    /// Frees the slot of a subscriber that leaves.
+    pub(super) fn remove(&mut self, slot: usize) {
+        self.slots[slot] = Slot::free();
+        self.free.push(slot);
     }
 
-    /// How many subscribers there are.
-    pub(crate) fn count(&self) -> usize {
-        self.seats.len() - self.free.len()
+    /// Returns the number of clients.
+    pub(super) fn clients(&self) -> usize {
+        let is_client = |slot: &&Slot| slot.kind == Some(SubscriberKind::Client);
+        self.slots.iter().filter(is_client).count()
     }
 
-    /// Wakes `waker` once, at the next event: its subscriber has everything up to `offset`. Says
-    /// whether it had been behind.
-    pub(crate) fn wait(&mut self, seat: usize, waker: &Waker, offset: u64) -> bool {
-        let seat = &mut self.seats[seat];
-        seat.waits = true;
-        match &mut seat.waker {
+    /// Returns true if there is anyone whom reading could pause for.
+    pub(super) fn has_anyone_to_wait_for(&self) -> bool {
+        let kinds = self.slots.iter().filter_map(|slot| slot.kind);
+        kinds
+            .into_iter()
+            .any(SubscriberKind::takes_part_in_backpressure)
+    }
+
+    /// Wakes `waker` once, at the next event: its subscriber has everything up to `offset`.
+    /// Returns true if the subscriber had been behind.
+    pub(super) fn wait(&mut self, slot: usize, waker: &Waker, offset: u64) -> bool {
+        let slot = &mut self.slots[slot];
+        slot.is_waiting = true;
+        match &mut slot.waker {
             Some(known) => known.clone_from(waker),
             none => *none = Some(waker.clone()),
         }
-        let was_behind = seat.is_behind(offset);
-        seat.caught_up = offset;
-        seat.slow_since.take_if(|since| since.elapsed() > SLOW_FOR);
-        was_behind
+        slot.progress.catch_up(offset)
     }
 
-    /// Whether anyone who kept up so far has not caught up for long.
-    pub(crate) fn is_anyone_behind(&self, end: u64) -> bool {
-        self.seats
-            .iter()
-            .any(|seat| seat.slow_since.is_none() && seat.is_behind(end))
+    /// Returns true if a subscriber that kept up until now is behind `end`.
+    pub(super) fn has_anyone_fallen_behind(&self, end: u64) -> bool {
+        let mut slots = self.slots.iter();
+        slots.any(|slot| slot.progress.has_fallen_behind(end))
     }
 
-    /// Takes those who are behind for slow.
-    pub(crate) fn give_up(&mut self, end: u64) {
+    /// Counts those who are behind `end` as slow.
+    pub(super) fn mark_slow(&mut self, end: u64) {
         let now = Instant::now();
-        for seat in &mut self.seats {
-            if seat.is_behind(end) {
-                seat.slow_since = Some(now);
-            }
+        for slot in &mut self.slots {
+            slot.progress.mark_if_slow(end, now);
         }
     }
 
     /// Wakes all who wait.
-    pub(crate) fn wake(&mut self) {
-        for seat in &mut self.seats {
-            if let (true, Some(waker)) = (std::mem::take(&mut seat.waits), &seat.waker) {
+    pub(super) fn wake(&mut self) {
+        for slot in &mut self.slots {
+            if let (true, Some(waker)) = (std::mem::take(&mut slot.is_waiting), &slot.waker) {
                 waker.wake_by_ref();
             }
         }
@@ -125,18 +152,20 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_is_woken_once_and_who_has_left_is_not() {
+    fn a_waiting_subscriber_is_woken_once_and_one_that_has_left_is_not() {
         let (stays, leaves) = (Arc::<Woken>::default(), Arc::<Woken>::default());
-        let mut waiting = Waiting::default();
-        let (first, second) = (waiting.join(0), waiting.join(0));
-        waiting.wait(first, &Arc::clone(&stays).into(), 0);
-        waiting.wait(second, &Arc::clone(&leaves).into(), 0);
-        waiting.leave(second);
-        waiting.wake();
-        waiting.wake();
+        let mut subscribers = Subscribers::default();
+        let mut register = || subscribers.register(SubscriberKind::Client, 0);
+        let (first, second) = (register(), register());
+        subscribers.wait(first, &Arc::clone(&stays).into(), 0);
+        subscribers.wait(second, &Arc::clone(&leaves).into(), 0);
+        subscribers.remove(second);
+        subscribers.wake();
+        subscribers.wake();
         assert_eq!(stays.0.load(Ordering::Relaxed), 1);
         assert_eq!(leaves.0.load(Ordering::Relaxed), 0);
-        assert_eq!(waiting.count(), 1);
-        assert_eq!(waiting.join(0), second, "a free seat is taken again");
+        assert_eq!(subscribers.clients(), 1);
+        let third = subscribers.register(SubscriberKind::Client, 0);
+        assert_eq!(third, second, "a free slot is used again");
     }
 }

@@ -54,7 +54,7 @@ fn take(subscription: &mut Subscription) -> (Position, Vec<String>) {
 #[track_caller]
 fn check_start(start: Start, missed: u64, expected: &[&str]) {
     let (hub, _) = counted(LIMITS, 0..5);
-    let mut subscription = hub.subscribe(start);
+    let mut subscription = hub.subscribe(SubscriberKind::Client, start);
     let (told, lines) = take(&mut subscription);
     assert_eq!(
         (told.line, lines),
@@ -81,10 +81,11 @@ fn a_subscriber_begins_where_it_asks_to() {
 fn a_start_may_lie_inside_a_chunk() {
     let (hub, mut framer) = (hub(LIMITS), Framer::new(999));
     publish(&hub, &mut framer, "a\nb\nc\n");
-    let mut subscription = hub.subscribe(Start::After(Unit::Lines, 2));
+    let mut subscription = hub.subscribe(SubscriberKind::Client, Start::After(Unit::Lines, 2));
     assert_eq!(take(&mut subscription).1, ["c"]);
     let mut taken = Vec::new();
-    hub.subscribe(Start::Last(Unit::Bytes, 3)).take(&mut taken);
+    hub.subscribe(SubscriberKind::Client, Start::Last(Unit::Bytes, 3))
+        .take(&mut taken);
     assert_eq!(taken[0].had.offset, 3);
 }
 
@@ -95,7 +96,7 @@ fn received_and_missed_make_up_what_was_published() {
         ..LIMITS
     };
     let (hub, mut framer) = counted(limits, 0..0);
-    let mut subscription = hub.subscribe(Start::Live);
+    let mut subscription = hub.subscribe(SubscriberKind::Client, Start::Live);
     let line = vec![b'x'; 999];
     let published = 9000;
     for _ in 0..published {
@@ -115,7 +116,7 @@ fn a_subscriber_that_is_too_late_still_gets_the_newest() {
         ..LIMITS
     };
     let (hub, mut framer) = counted(limits, 0..0);
-    let mut subscription = hub.subscribe(Start::Live);
+    let mut subscription = hub.subscribe(SubscriberKind::Client, Start::Live);
     publish(&hub, &mut framer, "old\n");
     publish(&hub, &mut framer, "newest\n");
     hub.publish_status(Status::new(State::Lost, "gone"));
@@ -131,7 +132,7 @@ fn a_subscriber_that_is_too_late_for_nothing_but_a_status_is_told_as_well() {
         ..LIMITS
     };
     let (hub, _) = counted(limits, 0..0);
-    let mut subscription = hub.subscribe(Start::Live);
+    let mut subscription = hub.subscribe(SubscriberKind::Client, Start::Live);
     hub.publish_status(Status::new(State::Lost, "gone"));
     std::thread::sleep(Duration::from_millis(1));
     let mut taken = Vec::new();
@@ -147,7 +148,7 @@ fn history_is_exempt_from_the_limits_for_the_slow() {
         ..LIMITS
     };
     let (hub, _) = counted(limits, 0..5);
-    let mut subscription = hub.subscribe(Start::Last(Unit::Lines, 5));
+    let mut subscription = hub.subscribe(SubscriberKind::Client, Start::Last(Unit::Lines, 5));
     assert_eq!(take(&mut subscription).1.len(), 5);
 }
 
@@ -159,13 +160,13 @@ fn without_history_a_late_joiner_gets_none_and_one_that_returns_is_told() {
     };
     let (hub, _) = counted(limits, 0..5);
     assert_eq!(
-        take(&mut hub.subscribe(Start::Last(Unit::Lines, 5)))
+        take(&mut hub.subscribe(SubscriberKind::Client, Start::Last(Unit::Lines, 5)))
             .1
             .len(),
         0
     );
     assert_eq!(
-        take(&mut hub.subscribe(Start::After(Unit::Lines, 2)))
+        take(&mut hub.subscribe(SubscriberKind::Client, Start::After(Unit::Lines, 2)))
             .0
             .line,
         3
@@ -186,7 +187,8 @@ fn history_is_bounded_in_memory_even_byte_by_byte() {
             vec![if number % 10 == 9 { b'\n' } else { b'x' }],
         );
     }
-    let (_, lines) = take(&mut hub.subscribe(Start::Last(Unit::Lines, u64::MAX)));
+    let (_, lines) =
+        take(&mut hub.subscribe(SubscriberKind::Client, Start::Last(Unit::Lines, u64::MAX)));
     // Each byte is charged for some 320 bytes of bookkeeping.
     assert!((20..40).contains(&lines.len()), "{}", lines.len());
 }
@@ -194,7 +196,7 @@ fn history_is_bounded_in_memory_even_byte_by_byte() {
 #[test]
 fn encodings_count_towards_the_bound_and_are_given_back() {
     let (hub, mut framer) = counted(LIMITS, 0..0);
-    let mut subscription = hub.subscribe(Start::Live);
+    let mut subscription = hub.subscribe(SubscriberKind::Client, Start::Live);
     let mut kept = Vec::new();
     for _ in 0..200 {
         publish(&hub, &mut framer, vec![b'x'; 50_000]);
@@ -204,8 +206,8 @@ fn encodings_count_towards_the_bound_and_are_given_back() {
         }
     }
     let (alive, encoded) = {
-        let ring = hub.ring();
-        (ring.head() - ring.oldest(), ring.encoded())
+        let history = hub.history();
+        (history.head() - history.oldest(), history.encoded())
     };
     assert!(alive < 45, "{alive} events of 100 kB are alive");
     assert!(
@@ -217,7 +219,7 @@ fn encodings_count_towards_the_bound_and_are_given_back() {
 #[test]
 fn statuses_and_data_come_in_one_order() {
     let (hub, mut framer) = counted(LIMITS, 0..0);
-    let mut subscription = hub.subscribe(Start::Live);
+    let mut subscription = hub.subscribe(SubscriberKind::Client, Start::Live);
     publish(&hub, &mut framer, "a\n");
     hub.publish_status(Status::new(State::Lost, "gone"));
     publish(&hub, &mut framer, "b\n");
@@ -233,7 +235,8 @@ fn a_status_from_before_joining_is_not_repeated() {
     hub.publish_status(Status::new(State::Lost, "gone"));
     publish(&hub, &mut framer, "b\n");
     let mut taken = Vec::new();
-    hub.subscribe(Start::Last(Unit::Lines, 9)).take(&mut taken);
+    hub.subscribe(SubscriberKind::Client, Start::Last(Unit::Lines, 9))
+        .take(&mut taken);
     assert!(taken.iter().all(|taken| !taken.event.is_status()));
 }
 
@@ -242,7 +245,7 @@ fn times_never_go_back_nor_stop_when_the_clock_is_set_back() {
     const HOUR: u64 = 3600 * 1_000_000;
     let pause = Duration::from_millis(2);
     let (hub, mut framer) = counted(LIMITS, 0..0);
-    let mut subscription = hub.subscribe(Start::Live);
+    let mut subscription = hub.subscribe(SubscriberKind::Client, Start::Live);
     for hours in [5, 3, 3, 7] {
         let data = Kind::Data(framer.push(Bytes::from_static(b"a\n")));
         hub.publish(Timestamp(hours * HOUR), data);
@@ -274,8 +277,8 @@ async fn catch_up(subscription: &mut Subscription) {
 /// Waits as a port does, and returns for how long.
 async fn wait_for_room(hub: &Hub) -> Duration {
     let begun = tokio::time::Instant::now();
-    while let Some(time) = hub.patience() {
-        hub.room(begun + time).await;
+    while let Some(time) = hub.read_pause() {
+        hub.wait_for_readers(begun + time).await;
     }
     begun.elapsed()
 }
@@ -283,55 +286,115 @@ async fn wait_for_room(hub: &Hub) -> Duration {
 #[tokio::test(start_paused = true)]
 async fn reading_waits_for_the_fastest_client_and_not_for_ever() {
     let (hub, mut framer) = counted(LIMITS, 0..0);
-    let mut client = hub.subscribe(Start::Live);
+    let mut client = hub.subscribe(SubscriberKind::Client, Start::Live);
     publish(&hub, &mut framer, vec![b'x'; BURST]);
-    assert_eq!(hub.patience(), Some(PATIENCE));
+    assert_eq!(hub.read_pause(), Some(MAX_STALL_PAUSE));
     catch_up(&mut client).await;
-    assert_eq!(hub.patience(), None);
+    assert_eq!(hub.read_pause(), None);
     publish(&hub, &mut framer, vec![b'x'; BURST]);
-    assert_eq!(wait_for_room(&hub).await, PATIENCE, "nobody moved");
+    assert_eq!(wait_for_room(&hub).await, MAX_STALL_PAUSE, "nobody moved");
 }
 
 #[tokio::test(start_paused = true)]
 async fn reading_waits_a_moment_for_a_client_that_kept_up_and_no_more_when_it_is_slow() {
     let (hub, mut framer) = counted(LIMITS, 0..0);
-    let (mut fast, mut other) = (hub.subscribe(Start::Live), hub.subscribe(Start::Live));
+    let (mut fast, mut other) = (
+        hub.subscribe(SubscriberKind::Client, Start::Live),
+        hub.subscribe(SubscriberKind::Client, Start::Live),
+    );
     let mut burst = || publish(&hub, &mut framer, vec![b'x'; BURST]);
     burst();
     catch_up(&mut fast).await;
-    assert_eq!(hub.patience(), Some(GRACE));
+    assert_eq!(hub.read_pause(), Some(MAX_PAUSE));
     let (waited, ()) = tokio::join!(wait_for_room(&hub), catch_up(&mut other));
     assert_eq!(waited, Duration::ZERO, "it caught up");
     burst();
     catch_up(&mut fast).await;
-    assert_eq!(wait_for_room(&hub).await, GRACE);
+    assert_eq!(wait_for_room(&hub).await, MAX_PAUSE);
     for _ in 0..9 {
         burst();
         catch_up(&mut fast).await;
-        assert_eq!(hub.patience(), None, "a slow client is not waited for");
+        assert_eq!(hub.read_pause(), None, "a slow client is not waited for");
     }
     catch_up(&mut other).await;
     burst();
     catch_up(&mut fast).await;
-    assert_eq!(hub.patience(), None, "it was slow a moment ago");
+    assert_eq!(hub.read_pause(), None, "it was slow a moment ago");
     tokio::time::advance(Duration::from_secs(2)).await;
     catch_up(&mut other).await;
     burst();
     catch_up(&mut fast).await;
-    assert_eq!(hub.patience(), Some(GRACE), "it has kept up again");
+    assert_eq!(hub.read_pause(), Some(MAX_PAUSE), "it has kept up again");
     drop(other);
-    assert_eq!(hub.patience(), None);
+    assert_eq!(hub.read_pause(), None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_for_clients_that_is_interrupted_again_and_again_ends_as_well() {
     let (hub, mut framer) = counted(LIMITS, 0..0);
-    let _stalled = hub.subscribe(Start::Live);
+    let _stalled = hub.subscribe(SubscriberKind::Client, Start::Live);
     publish(&hub, &mut framer, vec![b'x'; BURST]);
     let begun = tokio::time::Instant::now();
-    while hub.patience().is_some() {
-        assert!(begun.elapsed() <= PATIENCE, "reading would never go on");
-        let room = hub.room(begun + PATIENCE);
-        let _ = tokio::time::timeout(PATIENCE / 10, room).await;
+    while hub.read_pause().is_some() {
+        assert!(
+            begun.elapsed() <= MAX_STALL_PAUSE,
+            "reading would never go on"
+        );
+        let room = hub.wait_for_readers(begun + MAX_STALL_PAUSE);
+        let _ = tokio::time::timeout(MAX_STALL_PAUSE / 10, room).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_output_is_no_client_and_is_waited_for_only_if_it_takes_part_in_backpressure() {
+    let (hub, mut framer) = counted(LIMITS, 0..0);
+    let mut burst = || publish(&hub, &mut framer, vec![b'x'; BURST]);
+    let output = |backpressure| SubscriberKind::Output { backpressure };
+    let mut bystander = hub.subscribe(output(false), Start::Live);
+    burst();
+    assert_eq!(hub.clients(), 0);
+    assert_eq!(hub.read_pause(), None, "it is behind, and not waited for");
+    let mut client = hub.subscribe(SubscriberKind::Client, Start::Live);
+    burst();
+    catch_up(&mut bystander).await;
+    assert_eq!(hub.clients(), 1);
+    assert_eq!(
+        hub.read_pause(),
+        Some(MAX_STALL_PAUSE),
+        "what a bystander delivers does not count for the client"
+    );
+    catch_up(&mut client).await;
+    let _recorder = hub.subscribe(output(true), Start::Live);
+    burst();
+    catch_up(&mut client).await;
+    assert_eq!(
+        hub.read_pause(),
+        Some(MAX_PAUSE),
+        "a recorder is waited for"
+    );
+}
+
+#[test]
+fn written_bytes_are_published_only_for_those_who_ask() {
+    let (hub, mut framer) = counted(LIMITS, 0..0);
+    let written = || Written {
+        bytes: Bytes::from_static(b"H"),
+        client: 7,
+    };
+    let mut client = hub.subscribe(SubscriberKind::Client, Start::Live);
+    hub.publish_written(|| panic!("nobody asked"));
+    assert!(client.is_up_to_date());
+    let output = SubscriberKind::Output { backpressure: true };
+    let mut recorder = hub.subscribe(output, Start::Live).with_written();
+    publish(&hub, &mut framer, "a\n");
+    hub.publish_written(written);
+    let (mut of_client, mut of_recorder) = (Vec::new(), Vec::new());
+    client.take(&mut of_client);
+    recorder.take(&mut of_recorder);
+    assert_eq!((of_client.len(), of_recorder.len()), (1, 2));
+    assert!(client.is_up_to_date(), "there was nothing else for it");
+    let last = &of_recorder[1].event.kind;
+    assert!(matches!(last, Kind::Written(it) if *it == written()));
+    drop(recorder);
+    hub.publish_written(|| panic!("nobody asks any more"));
 }

@@ -158,7 +158,7 @@ impl<'a> Link<'a> {
         loop {
             let is_busy = self.writing.is_some() || self.signalling.is_some();
             let may_take = !is_busy && self.settled.is_none();
-            patience = self.hub.patience().map(|time| {
+            patience = self.hub.read_pause().map(|time| {
                 let deadline = Instant::now() + time;
                 patience.map_or(deadline, |earlier| deadline.min(earlier))
             });
@@ -355,7 +355,7 @@ impl<'a> Link<'a> {
 /// Waits until clients have caught up, at most until the deadline; for ever if there is none.
 async fn room(hub: &Hub, deadline: Option<Instant>) {
     match deadline {
-        Some(deadline) => hub.room(deadline).await,
+        Some(deadline) => hub.wait_for_readers(deadline).await,
         None => std::future::pending().await,
     }
 }

@@ -19,7 +19,7 @@ use super::source::serial::selector::{Opened, StandIn, Wanted};
 use super::*;
 use crate::cli::Cli;
 use crate::config::Config;
-use crate::hub::{DeviceInfo, Limits, Outcome, RequestSender, Start, Subscription};
+use crate::hub::{DeviceInfo, Limits, Outcome, RequestSender, Start, SubscriberKind, Subscription};
 
 /// The device sends a line so often.
 const LINE_EVERY: Duration = Duration::from_millis(7);
@@ -282,7 +282,7 @@ struct Writer {
 
 impl Writer {
     fn new(hub: &Arc<Hub>, letters: std::ops::RangeInclusive<u8>) -> Self {
-        let (lane, replies) = hub.queue.lane();
+        let (lane, replies) = hub.queue.register();
         let hub = Arc::clone(hub);
         let outcomes = BTreeMap::new();
         Self {
@@ -302,7 +302,7 @@ impl Writer {
         let letters: Vec<u8> = self.letters.by_ref().take(count).collect();
         for &letter in &letters {
             let bytes = Bytes::from(vec![letter; WRITE]);
-            self.lane.offer(Action::Write(bytes)).unwrap();
+            self.lane.try_send(Action::Write(bytes)).unwrap();
         }
         for &letter in &letters {
             let (_, outcome) = self.replies.recv().await.unwrap();
@@ -327,7 +327,7 @@ impl Writer {
 
 /// A client that works the modem lines; each request is answered, one way or the other.
 async fn signaller(hub: Arc<Hub>) {
-    let (mut lane, mut replies) = hub.queue.lane();
+    let (mut lane, mut replies) = hub.queue.register();
     let signals = Action::Signals {
         dtr: Some(true),
         rts: Some(false),
@@ -338,7 +338,7 @@ async fn signaller(hub: Arc<Hub>) {
         Action::Break(Duration::from_millis(9)),
     ] {
         sleep(Duration::from_millis(30)).await;
-        lane.offer(action).unwrap();
+        lane.try_send(action).unwrap();
         // Done or refused, as long as there is an answer.
         let _outcome = replies.recv().await.unwrap();
     }
@@ -371,7 +371,7 @@ fn start(config: &PortConfig, shared: &Shared, fault: Fault, at: usize) -> Bench
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     Bench {
-        listener: hub.subscribe(Start::Live),
+        listener: hub.subscribe(SubscriberKind::Client, Start::Live),
         hub,
         stop,
         port: tokio::spawn(async move { port.keep_open(&stopped).await }),
@@ -449,6 +449,7 @@ fn check_events(world: &World, listener: &mut Subscription, has_lost: bool) {
         match &taken.event.kind {
             Kind::Data(data) => bytes.extend_from_slice(&data.chunk),
             Kind::Status(status) => states.push(status.state),
+            Kind::Written(_) => {}
         }
     }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -532,7 +533,7 @@ fn framing_errors(listener: &mut Subscription) -> Vec<u32> {
     }
     let told = taken.iter().filter_map(|taken| match &taken.event.kind {
         Kind::Status(status) => Some(status.errors?.framing),
-        Kind::Data(_) => None,
+        Kind::Data(_) | Kind::Written(_) => None,
     });
     told.collect()
 }
@@ -541,15 +542,15 @@ fn framing_errors(listener: &mut Subscription) -> Vec<u32> {
 async fn what_was_sent_before_a_reset_does_not_reach_the_restarted_board() {
     let shared = Shared::default();
     let bench = start(&config(), &shared, Fault::None, 0);
-    let (mut writer, mut other) = (bench.hub.queue.lane(), bench.hub.queue.lane());
+    let (mut writer, mut other) = (bench.hub.queue.register(), bench.hub.queue.register());
     for _ in 0..2 {
         let bytes = Bytes::from(vec![b'A'; 10 * TAKES]);
-        writer.0.offer(Action::Write(bytes)).unwrap();
+        writer.0.try_send(Action::Write(bytes)).unwrap();
     }
     while world(&shared).taken.is_empty() {
         sleep(TAKES_EVERY).await;
     }
-    other.0.offer(Action::Reset).unwrap();
+    other.0.try_send(Action::Reset).unwrap();
     let mut refused = async || writer.1.recv().await.unwrap().1.unwrap_err();
     let (cut, unwritten) = (refused().await, refused().await);
     let written = cut.written;
@@ -564,7 +565,7 @@ async fn what_was_sent_before_a_reset_does_not_reach_the_restarted_board() {
     assert_eq!(world(&shared).discarded_at, Some(written));
 
     // What is sent after it does, once the board has started.
-    writer.0.offer(Action::Write("B".into())).unwrap();
+    writer.0.try_send(Action::Write("B".into())).unwrap();
     assert_eq!(other.1.recv().await.unwrap().1, Ok(0));
     assert_eq!(writer.1.recv().await.unwrap().1, Ok(1));
     let taken = [vec![b'A'; written], b"B".to_vec()].concat();
@@ -577,12 +578,12 @@ async fn a_break_that_is_given_up_ends() {
     for instead in [Action::Reset, Action::Release(Lease::For(STALL))] {
         let shared = Shared::default();
         let bench = start(&config(), &shared, Fault::None, 0);
-        let (mut lane, mut replies) = bench.hub.queue.lane();
-        lane.offer(long.clone()).unwrap();
+        let (mut lane, mut replies) = bench.hub.queue.register();
+        lane.try_send(long.clone()).unwrap();
         while world(&shared).breaks.is_empty() {
             sleep(LINE_EVERY).await;
         }
-        lane.offer(instead).unwrap();
+        lane.try_send(instead).unwrap();
         assert!(replies.recv().await.unwrap().1.is_err());
         assert_eq!(replies.recv().await.unwrap().1, Ok(0));
         assert_eq!(world(&shared).breaks, [true, false]);

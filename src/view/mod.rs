@@ -111,7 +111,7 @@ impl View {
                 json::encode_chunk(event, data, part, &mut out);
             }
             (Kind::Status(status), Self::Json(_)) => wire::text(json::status(status), &mut out),
-            (Kind::Status(_), _) => {}
+            (Kind::Status(_) | Kind::Written(_), _) => {}
         }
         out.into()
     }
@@ -138,6 +138,7 @@ impl View {
             Kind::Data(data) if self.unit() == Unit::Lines => data.frames.is_empty(),
             Kind::Data(data) => data.chunk.is_empty() && self != Self::Text,
             Kind::Status(_) => !matches!(self, Self::Json(_)),
+            Kind::Written(_) => true,
         }
     }
 

@@ -250,7 +250,7 @@ async fn status(State(app): State<Arc<App>>) -> Json<Value> {
     let ports = app.ports.iter().map(|port| {
         let mut object = describe(port);
         let end = port.hub.end();
-        object["clients"] = port.hub.subscribers().into();
+        object["clients"] = port.hub.clients().into();
         object["lines"] = end.line.into();
         object["bytes"] = end.offset.into();
         object["counters"] = json!(port.hub.counters);
@@ -314,8 +314,8 @@ async fn ask(app: &App, rights: Rights, name: &str, action: Action) -> Response 
     if let Some(reason) = port.why_read_only(rights) {
         return (StatusCode::FORBIDDEN, format!("{reason}\n")).into_response();
     }
-    let (mut lane, mut replies) = port.hub.queue.lane();
-    let asked = lane.offer(action);
+    let (mut sender, mut replies) = port.hub.queue.register();
+    let asked = sender.try_send(action);
     match (asked, replies.recv().await) {
         (Ok(_), Ok((_, Ok(_)))) => Json(describe(port)).into_response(),
         (Ok(_), Ok((_, Err(refusal)))) => {

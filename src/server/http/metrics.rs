@@ -16,9 +16,7 @@ struct Figure {
 }
 
 const FIGURES: [Figure; 11] = [
-    gauge("clients", "Connected clients", |hub| {
-        hub.subscribers() as u64
-    }),
+    gauge("clients", "Connected clients", |hub| hub.clients() as u64),
     counter("received_bytes_total", "Bytes from the device", |hub| {
         hub.end().offset
     }),

@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering;
 
 use futures::channel::mpsc;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -18,7 +17,7 @@ use super::keepalive::Pulse;
 use super::params::Wishes;
 use super::send_queue::{Io, Outbox, turn};
 use super::wake_flag::Bell;
-use crate::hub::{Action, Event, Outcome, Position, RequestSender, Subscription, Taken};
+use crate::hub::{Action, Event, Outcome, Permit, Position, RequestSender, Subscription, Taken};
 use crate::server::Port;
 use crate::server::access::Rights;
 use crate::server::access::consent::Operator;
@@ -35,7 +34,7 @@ pub(crate) struct Session<S> {
     subscription: Subscription,
     /// What was taken from the hub a moment ago; kept for its memory only.
     taken: Vec<Taken>,
-    lane: RequestSender,
+    requests: RequestSender,
     /// The port says here how each request ended: in the order of asking, but for those that do
     /// not wait their turn.
     replies: mpsc::Receiver<(u64, Outcome)>,
@@ -61,7 +60,7 @@ enum Woken {
     Stop,
     Reply(u64, Outcome),
     Io(Io),
-    Room(OwnedSemaphorePermit),
+    Room(Permit),
     Newest,
     Silence,
 }
@@ -83,7 +82,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         subscription: Subscription,
         max_message: usize,
     ) -> Self {
-        let (lane, replies) = port.hub.queue.lane();
+        let (requests, replies) = port.hub.queue.register();
         let owes_missed = wishes.from_other_run;
         Self {
             ws,
@@ -93,7 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             wishes,
             subscription,
             taken: Vec::new(),
-            lane,
+            requests,
             replies,
             ids: VecDeque::new(),
             held: None,
@@ -118,7 +117,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let farewell = self.serve(stop).await;
         tracing::debug!(?farewell, "client leaves");
         // A port that was lent to the client need not wait for the goodbye.
-        self.lane.give_back();
+        self.requests.return_lease();
         close::say(&mut self.ws, farewell).await;
     }
 
@@ -150,7 +149,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Woken::Io(Io::Failed(error)) => return Farewell::after(&error, self.max_message),
                 Woken::Room(room) => {
                     if let Some(action) = self.held.take() {
-                        self.lane.put(action, room);
+                        self.requests.send(action, room);
                     }
                 }
                 Woken::Silence => {
@@ -175,7 +174,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 () = stopped => Woken::Stop,
                 Ok((number, outcome)) = self.replies.recv() => Woken::Reply(number, outcome),
                 io = turn(&mut self.ws, self.held.is_none()) => Woken::Io(io),
-                room = room(&self.lane, self.held.as_ref()) => Woken::Room(room),
+                room = room(&self.requests, self.held.as_ref()) => Woken::Room(room),
                 () = until(newest_due), if is_idle => Woken::Newest,
                 () = self.pulse.silence() => Woken::Silence,
             }
@@ -284,7 +283,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Action::Write(bytes) => bytes.len(),
             _ => 0,
         };
-        match self.lane.offer(action) {
+        match self.requests.try_send(action) {
             Ok(number) => self.ids.extend(id.map(|id| (number, id))),
             Err(waiting) => {
                 let reason = self.port.too_much(size, waiting);
@@ -330,10 +329,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 }
 
-/// Waits until the lane has room for the request that is held; for ever if there is none.
-async fn room(lane: &RequestSender, held: Option<&Action>) -> OwnedSemaphorePermit {
+/// Waits until there is room for the request that is held; for ever if there is none.
+async fn room(requests: &RequestSender, held: Option<&Action>) -> Permit {
     match held {
-        Some(action) => lane.room_for(action).await,
+        Some(action) => requests.reserve(action).await,
         None => std::future::pending().await,
     }
 }
@@ -358,7 +357,7 @@ mod tests {
     use super::*;
     use crate::cli::Cli;
     use crate::config::Config;
-    use crate::hub::{Hub, MAX_WAITING, State, Status};
+    use crate::hub::{Hub, MAX_WAITING, State, Status, SubscriberKind};
     use crate::server::access::Answers;
     use crate::server::websocket::params;
 
@@ -370,7 +369,7 @@ mod tests {
         let settings = config.ports[0].settings;
         let hub = Hub::new(config.limits, Status::new(State::Open, ""));
         let wishes = params::wishes(&[], None, &settings, "").unwrap();
-        let subscription = hub.subscribe(wishes.start);
+        let subscription = hub.subscribe(SubscriberKind::Client, wishes.start);
         let name = "sim".to_owned();
         let port = Arc::new(Port {
             name,
@@ -390,7 +389,7 @@ mod tests {
             MAX_WAITING,
         );
         let write = Action::Write(Bytes::from(vec![0; MAX_WAITING]));
-        session.lane.offer(write.clone()).unwrap();
+        session.requests.try_send(write.clone()).unwrap();
         session.held = Some(write);
         session
     }

@@ -18,7 +18,7 @@ use super::echo;
 use super::params::{self, Mistake, Target, Wishes};
 use super::send_queue::Outbox;
 use super::session::Session;
-use crate::hub::{Position, Subscription};
+use crate::hub::{Position, SubscriberKind, Subscription};
 use crate::server::access::per_address::{MOST_OF_ONE, Member};
 use crate::server::access::{Peer, Rights};
 use crate::server::stream::Transport;
@@ -157,7 +157,7 @@ impl Admission {
                 let query = query.map(|Query(query)| query).unwrap_or_default();
                 let wishes = params::wishes(&query, subprotocol, &port.settings, &app.run)?;
                 // Subscribed before the answer, so that a client that is connected misses nothing.
-                let subscription = port.hub.subscribe(wishes.start);
+                let subscription = port.hub.subscribe(SubscriberKind::Client, wishes.start);
                 let greeting = app.greeting(&port, rights, &wishes, &subscription);
                 Admitted::Port {
                     port,
