@@ -34,7 +34,7 @@ folder=$packages/$name
 rm -rf "$folder"
 mkdir -p "$folder"
 cp "${CARGO_TARGET_DIR:-target}/$target/dist/serial-ws$suffix" "$folder"
-cp -R README.md CHANGELOG.md PROTOCOL.md SECURITY.md LICENSE-MIT LICENSE-APACHE "$folder"
+cp -R README.md CHANGELOG.md PROTOCOL.md SECURITY.md docs LICENSE-MIT LICENSE-APACHE "$folder"
 cp -R target/documents/{THIRD-PARTY.txt,completions,man} "$folder"
 case $target in
   *-linux-*) cp -R packaging/systemd "$folder" ;;

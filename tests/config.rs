@@ -395,18 +395,18 @@ const MISTAKES: [(&str, &str); 27] = [
     ),
 ];
 
-/// The example in the README.
+/// The example in the documents.
 fn example() -> String {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let readme = fs::read_to_string(readme).expect("the README can be read");
-    let example = readme.split("```toml\n").nth(1);
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    let document = fs::read_to_string(document).expect("the document can be read");
+    let example = document.split("```toml\n").nth(1);
     let example = example.and_then(|rest| rest.split("```").next());
-    example.expect("the README has an example").to_owned()
+    example.expect("the document has an example").to_owned()
 }
 
 #[tokio::test]
-async fn the_example_in_the_readme_is_right() {
-    let desk = Desk::new("readme", &example());
+async fn the_example_in_the_documents_is_right() {
+    let desk = Desk::new("documents", &example());
     let shown = desk.shown(&[], &[]).await;
     assert!(
         shown.contains("\n  \"scale=/dev/ttyUSB0,baud=4800,raw\","),

@@ -44,11 +44,11 @@ mod web; // the built-in page, the folder of --web, --open
 // The program as a whole.
 mod config; // the file with settings
 mod doctor;
+mod documents; // what they paste is what the program prints
 #[cfg(unix)] // a terminal of our own
 mod log; // what stops taking or reading it
 mod manual; // pages and completions for other programs
 mod memory;
-mod readme; // what it shows is what the program says
 #[cfg(target_os = "linux")] // where systemd is
 mod service;
 #[cfg(unix)] // the signals of a terminal
