@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::App;
 use super::access::{Peer, Refusal};
-use super::limits::Ticket;
+use super::limits::ConnectionId;
 
 /// How long a connection has to send its request head; at the limit it is closed.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
@@ -53,14 +53,13 @@ pub(crate) async fn run(listener: TcpListener, router: Router, app: Arc<App>) {
                 };
                 let peer = Peer::new(remote, local);
                 let (app, router) = (Arc::clone(&app), router.clone());
-                let (ticket, ended) = app.places.take(peer.computer()).await;
+                let (permit, evicted) = app.limits.pending.acquire(peer.computer()).await;
                 app.clone().tasks.spawn(async move {
                     tokio::select! {
                         () = app.stop.cancelled() => {}
-                        Ok(()) = ended => {}
-                        () = greet(stream, peer, ticket, router, &app) => {}
+                        Ok(()) = evicted => {}
+                        () = greet(stream, peer, permit.id(), router, &app) => {}
                     }
-                    app.places.free(ticket);
                 });
             }
             Err(error) => {
@@ -74,7 +73,7 @@ pub(crate) async fn run(listener: TcpListener, router: Router, app: Arc<App>) {
 }
 
 /// Finds out whether a connection is encrypted, and serves it.
-async fn greet(stream: TcpStream, mut peer: Peer, ticket: Ticket, router: Router, app: &App) {
+async fn greet(stream: TcpStream, mut peer: Peer, id: ConnectionId, router: Router, app: &App) {
     // Without it a line may wait for the acknowledgement of the one before.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
@@ -90,7 +89,7 @@ async fn greet(stream: TcpStream, mut peer: Peer, ticket: Ticket, router: Router
             #[cfg(feature = "tls")]
             if let Some(tls) = &app.tls {
                 match timeout(HEAD_WITHIN, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => serve(stream, peer, ticket, router).await,
+                    Ok(Ok(stream)) => serve(stream, peer, id, router).await,
                     Ok(Err(error)) => tracing::debug!(%error, "TLS handshake fails"),
                     Err(_) => tracing::debug!("TLS handshake takes too long"),
                 }
@@ -108,19 +107,19 @@ async fn greet(stream: TcpStream, mut peer: Peer, ticket: Ticket, router: Router
             // Who does not listen misses a hint, no more.
             let _ = timeout(HEAD_WITHIN, stream.write_all(ENCRYPTED_ONLY)).await;
         }
-        _ => serve(stream, peer, ticket, router).await,
+        _ => serve(stream, peer, id, router).await,
     }
 }
 
 /// Serves one connection: one request, which may turn it into a WebSocket.
-pub(crate) async fn serve<S>(stream: S, peer: Peer, ticket: Ticket, router: Router)
+pub(crate) async fn serve<S>(stream: S, peer: Peer, id: ConnectionId, router: Router)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(ticket);
+        request.extensions_mut().insert(id);
         router.call(request)
     });
     let connection = http1::Builder::new()

@@ -13,7 +13,6 @@ mod websocket;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -29,11 +28,10 @@ use crate::platform;
 use crate::settings::Settings;
 
 use access::consent::{MOST_QUESTIONS, Operator};
-use access::per_address::Crowd;
 use access::rate_limit::Guesses;
 use access::{Caller, Peer, Policy, Verdict, announce, origin, prompt};
 use http::{api, warn_of_hidden};
-use limits::Places;
+use limits::Limits;
 
 pub(crate) use access::Rights;
 pub(crate) use access::check::{Admission, admission, is_here};
@@ -66,12 +64,7 @@ pub(crate) struct App {
     /// Random for each start of the program.
     run: String,
     started: Instant,
-    places: Places,
-    clients: AtomicUsize,
-    /// Those of other computers.
-    crowd: Crowd,
-    /// Clients that are only told their mistake.
-    turned_away: AtomicUsize,
+    limits: Limits,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -188,6 +181,7 @@ impl Server {
         let app = Arc::new(App {
             names: ports.iter().map(|port| port.name.clone()).collect(),
             ports: ports.into_iter().map(Arc::new).collect(),
+            limits: Limits::new(config.max_clients),
             config,
             policy,
             operator: Arc::new(Operator::new(prompt::remembered(), questions)),
@@ -196,10 +190,6 @@ impl Server {
             tls,
             run: random_name(),
             started: Instant::now(),
-            places: Places::default(),
-            clients: AtomicUsize::new(0),
-            crowd: Crowd::default(),
-            turned_away: AtomicUsize::new(0),
             tasks: TaskTracker::new(),
             stop,
         });
@@ -255,9 +245,8 @@ impl Server {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let peer = Peer::new(remote, local);
-        let (ticket, _) = self.app.places.take(peer.computer()).await;
-        accept::serve(stream, peer, ticket, self.router.clone()).await;
-        self.app.places.free(ticket);
+        let (permit, _) = self.app.limits.pending.acquire(peer.computer()).await;
+        accept::serve(stream, peer, permit.id(), self.router.clone()).await;
     }
 
     /// Serves until the program stops; returns when all clients have had their Close.

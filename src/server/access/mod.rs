@@ -14,7 +14,6 @@ pub(crate) mod announce;
 pub(crate) mod check;
 pub(crate) mod consent;
 pub(crate) mod origin;
-pub(crate) mod per_address;
 pub(crate) mod prompt;
 pub(crate) mod rate_limit;
 pub(crate) mod token;

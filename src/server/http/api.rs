@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::extract::{Extension, Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
@@ -15,7 +14,7 @@ use serde_json::{Value, json};
 use super::{assets, metrics, static_files};
 use crate::hub::{Action, Lease};
 use crate::server::access::{self, Caller, Peer, Purpose, Refusal, Rights, Verdict};
-use crate::server::limits::Ticket;
+use crate::server::limits::ConnectionId;
 use crate::server::websocket::{params, upgrade};
 use crate::server::{App, Port, Token};
 use crate::view;
@@ -123,9 +122,9 @@ fn admit(app: &App, request: &Request, purpose: Purpose) -> Result<Rights, Refus
 
 /// Whether the request has a place among those that are answered.
 fn is_answered(app: &App, request: &Request) -> bool {
-    let ticket = request.extensions().get::<Ticket>();
-    app.places
-        .answer(*ticket.expect("every connection adds its ticket to its request"))
+    let id = request.extensions().get::<ConnectionId>();
+    let id = id.expect("every connection adds its number to its request");
+    app.limits.pending.promote(*id)
 }
 
 /// Moves the secret from the address of a page to a cookie, and leads on to the page.
@@ -261,7 +260,7 @@ async fn status(State(app): State<Arc<App>>) -> Json<Value> {
         "version": env!("CARGO_PKG_VERSION"),
         "run": app.run,
         "uptime": app.started.elapsed().as_secs(),
-        "clients": app.clients.load(Ordering::Relaxed),
+        "clients": app.limits.clients.connected(),
         "ports": ports.collect::<Value>(),
     }))
 }

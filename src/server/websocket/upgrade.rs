@@ -1,13 +1,13 @@
 //! Turns an HTTP request into a WebSocket, and gives it to a session or tells it its mistake.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
 use axum::extract::{Query, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper::upgrade::{OnUpgrade, Upgraded};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
@@ -19,8 +19,8 @@ use super::params::{self, Mistake, Target, Wishes};
 use super::send_queue::Outbox;
 use super::session::Session;
 use crate::hub::{Position, SubscriberKind, Subscription};
-use crate::server::access::per_address::{MOST_OF_ONE, Member};
 use crate::server::access::{Peer, Rights};
+use crate::server::limits::ClientPermit;
 use crate::server::stream::Transport;
 use crate::server::{App, Port};
 use crate::view::{self, View};
@@ -28,9 +28,6 @@ use crate::view::{self, View};
 /// Bytes that are read from a client at once, and kept for each client. The library's own choice
 /// is 128 KiB.
 const READ_BUFFER: usize = 1 << 10;
-
-/// Clients with a mistake that are told so at the same time; more get an HTTP error.
-const MOST_TURNED_AWAY: usize = 64;
 
 /// Whether this request wants to become a WebSocket.
 pub(crate) fn is_wanted(request: &Request) -> bool {
@@ -58,10 +55,10 @@ pub(crate) fn answer(app: &Arc<App>, mut request: Request, rights: Rights) -> Re
     match Admission::new(app, &request, subprotocol, rights) {
         Ok(admission) => admission.start(app, on_upgrade),
         Err(mistake) => {
-            let Some(slot) = Slot::take(app, |app| &app.turned_away, MOST_TURNED_AWAY) else {
+            let Ok(permit) = Arc::clone(&app.limits.rejected).try_acquire_owned() else {
                 return (StatusCode::SERVICE_UNAVAILABLE, mistake.reason).into_response();
             };
-            turn_away(app, on_upgrade, mistake, slot);
+            turn_away(app, on_upgrade, mistake, permit);
         }
     }
     response
@@ -97,36 +94,9 @@ fn offered(headers: &HeaderMap) -> Vec<&str> {
         .collect()
 }
 
-/// A place among a bounded number of clients, given back when dropped.
-struct Slot {
-    app: Arc<App>,
-    count: fn(&App) -> &AtomicUsize,
-}
-
-impl Slot {
-    fn take(app: &Arc<App>, count: fn(&App) -> &AtomicUsize, most: usize) -> Option<Self> {
-        let has_room = |taken| (taken < most).then_some(taken + 1);
-        count(app)
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, has_room)
-            .ok()?;
-        Some(Self {
-            app: Arc::clone(app),
-            count,
-        })
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        (self.count)(&self.app).fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// A client that has been let in.
 struct Admission {
-    slot: Slot,
-    /// Its place among the clients of its computer, unless that is this one.
-    member: Option<Member>,
+    permit: ClientPermit,
     kind: Admitted,
 }
 
@@ -168,30 +138,23 @@ impl Admission {
                 }
             }
         };
-        let most = app.config.max_clients;
-        let slot = Slot::take(app, |app| &app.clients, most).ok_or_else(|| Mistake {
+        let peer = request.extensions().get::<Peer>();
+        let remote = peer.filter(|peer| !peer.is_loopback());
+        let permit = app.limits.clients.try_acquire(remote.map(Peer::computer));
+        let permit = permit.map_err(|limit| Mistake {
             code: 1013,
-            reason: format!("{most} clients are connected already (--max-clients {most})"),
+            reason: limit.to_string(),
         })?;
-        let remote = request.extensions().get::<Peer>();
-        let remote = remote.filter(|peer| !peer.is_loopback());
-        let member = remote.map(|peer| {
-            app.crowd.join(peer.computer()).ok_or_else(|| Mistake {
-                code: 1013,
-                reason: format!("{MOST_OF_ONE} clients of your computer are connected already"),
-            })
-        });
-        let member = member.transpose()?;
-        Ok(Self { slot, member, kind })
+        Ok(Self { permit, kind })
     }
 
     fn start(self, app: &Arc<App>, on_upgrade: OnUpgrade) {
-        let Self { slot, member, kind } = self;
+        let Self { permit, kind } = self;
         let (config, stop) = (ws_config(app), app.stop.clone());
         let max_message = app.config.max_message;
         let operator = Arc::clone(&app.operator);
         app.tasks.spawn(async move {
-            let _places = (slot, member);
+            let _permit = permit;
             let Some(ws) = upgraded(on_upgrade, config).await else {
                 return;
             };
@@ -255,10 +218,15 @@ impl App {
 }
 
 /// Tells a client its mistake by a Close frame, since pages cannot read HTTP errors.
-fn turn_away(app: &Arc<App>, on_upgrade: OnUpgrade, mistake: Mistake, slot: Slot) {
+fn turn_away(
+    app: &Arc<App>,
+    on_upgrade: OnUpgrade,
+    mistake: Mistake,
+    permit: OwnedSemaphorePermit,
+) {
     let config = ws_config(app);
     app.tasks.spawn(async move {
-        let _slot = slot;
+        let _permit = permit;
         if let Some(mut ws) = upgraded(on_upgrade, config).await {
             close::say(&mut ws, Farewell::from(mistake)).await;
         }
