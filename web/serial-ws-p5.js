@@ -1,13 +1,13 @@
-// The calls that p5.webserial taught people, for sketches that were written for it. Needs serial-ws.js.
+// The methods of p5.webserial, for sketches written for it. Requires serial-ws.js.
 (() => {
-  /** Bytes that wait to be read; the oldest go first, so that a sketch that does not read stays small. */
-  const MOST_WAITING = 1 << 20;
+  /** Most unread bytes to keep. Beyond it the oldest are dropped: a sketch may never read. */
+  const MAX_UNREAD = 1 << 20;
 
   class SerialPort {
     #serial;
-    #waiting = new Uint8Array(0);
+    #unread = new Uint8Array(0);
 
-    /** Takes a rate or options too, which the bridge has set already, or an address: "ws://localhost:8080/ports/uno". */
+    /** Connects. Takes an address; ignores a baud rate and options, since serial-ws sets those. */
     open(...given) {
       if (this.#serial) return this.#serial.open();
       const url = given.find((value) => typeof value === "string" && /^(ws|http)s?:/.test(value));
@@ -16,7 +16,7 @@
         .on("status", ({ detail, hint }) => console.info(`serial-ws: ${detail}${hint ? `. ${hint}` : ""}`));
     }
 
-    /** Whether the board can be heard now. */
+    /** True while data can arrive. */
     opened() {
       return this.#serial?.opened ?? false;
     }
@@ -29,50 +29,50 @@
       this.close();
     }
 
-    /** The number of bytes that wait to be read. */
+    /** The number of unread bytes. */
     available() {
-      return this.#waiting.length;
+      return this.#unread.length;
     }
 
     clear() {
-      this.#waiting = new Uint8Array(0);
+      this.#unread = new Uint8Array(0);
     }
 
-    /** So many bytes as text, or all. */
+    /** Returns at most `length` bytes as text, or all of them. */
     read(length) {
-      return text(this.#cut(length));
+      return text(this.#consume(length));
     }
 
     readBytes(length) {
-      return [...this.#cut(length)];
+      return [...this.#consume(length)];
     }
 
     readByte() {
-      return this.#cut(1)[0] ?? null;
+      return this.#consume(1)[0] ?? null;
     }
 
-    /** Up to this text and with it, or nothing as long as it has not come. */
+    /** Returns the text up to and including `needle`, or "" if it has not arrived yet. */
     readUntil(needle) {
-      return text(this.#cut(this.#end(needle)));
+      return text(this.#consume(this.#end(needle)));
     }
 
     readBytesUntil(needle) {
-      return [...this.#cut(this.#end(needle))];
+      return [...this.#consume(this.#end(needle))];
     }
 
-    /** The newest character; the others are forgotten. */
+    /** Returns the newest character and discards the rest. */
     last() {
-      return text(this.#cut().slice(-1));
+      return text(this.#consume().slice(-1));
     }
 
     lastByte() {
-      return this.#cut().at(-1) ?? null;
+      return this.#consume().at(-1) ?? null;
     }
 
-    /** Text as it is, a number from 0 to 255 as one byte, several of them as bytes. */
+    /** Sends text, a number from 0 to 255 as one byte, or several such numbers as bytes. */
     write(out) {
       if (!this.opened()) {
-        console.warn("serial-ws: not written, because the port is not open");
+        console.warn("serial-ws: not written: the port is not open");
         return false;
       }
       this.#serial.write(out);
@@ -88,23 +88,23 @@
     }
 
     #take(bytes) {
-      const all = new Uint8Array(this.#waiting.length + bytes.length);
-      all.set(this.#waiting);
-      all.set(bytes, this.#waiting.length);
-      this.#waiting = all.slice(-MOST_WAITING);
+      const all = new Uint8Array(this.#unread.length + bytes.length);
+      all.set(this.#unread);
+      all.set(bytes, this.#unread.length);
+      this.#unread = all.slice(-MAX_UNREAD);
     }
 
-    #cut(length = this.#waiting.length) {
-      const cut = this.#waiting.subarray(0, length);
-      this.#waiting = this.#waiting.subarray(cut.length);
-      return cut;
+    #consume(length = this.#unread.length) {
+      const bytes = this.#unread.subarray(0, length);
+      this.#unread = this.#unread.subarray(bytes.length);
+      return bytes;
     }
 
-    /** Where a text or byte ends, or 0. */
+    /** Returns the index after the first `needle`, or 0. */
     #end(needle) {
-      const sought = typeof needle === "number" ? [needle] : new TextEncoder().encode(needle);
-      for (let at = 0; at + sought.length <= this.#waiting.length; at++) {
-        if (sought.every((byte, index) => this.#waiting[at + index] === byte)) return at + sought.length;
+      const wanted = typeof needle === "number" ? [needle] : new TextEncoder().encode(needle);
+      for (let at = 0; at + wanted.length <= this.#unread.length; at++) {
+        if (wanted.every((byte, index) => this.#unread[at + index] === byte)) return at + wanted.length;
       }
       return 0;
     }
@@ -115,6 +115,6 @@
   }
 
   globalThis.createSerial = () => new SerialPort();
-  // The port needs no click to be chosen, so there is always one that was used before.
+  // No click is needed to choose the port, so there is always a "used" one.
   globalThis.usedSerialPorts = () => ["the port of serial-ws"];
 })();

@@ -1,10 +1,10 @@
-/** How things stand: of the board, or, from "connecting" on, of the connection to serial-ws. */
+/** The state of the board, or, from "connecting" on, of the connection to serial-ws. */
 export type State =
   | "open" | "waiting" | "lost" | "denied" | "busy" | "released"
   | "connecting" | "closed" | "stopped" | "blocked" | "refused" | "mistake";
 
 export interface Status {
-  /** A word for programs. There may be new ones. */
+  /** A word for programs. Later versions may add more. */
   state: State | (string & {});
   /** What happened, for people. */
   detail?: string;
@@ -14,16 +14,16 @@ export interface Status {
 
 export interface Line {
   seq: number;
-  /** When its last byte was read, in seconds since 1970. */
+  /** The time its last byte was read, in seconds since 1970. */
   t: number;
-  /** Whether this is only a piece of a line. */
+  /** True if this is only part of a line. */
   partial?: boolean;
-  /** The bytes in base64, if they were not UTF-8. */
+  /** The bytes in base64, if they are not UTF-8. */
   bytes?: string;
 }
 
 export interface Chunk {
-  /** The number of bytes before this one. */
+  /** The number of bytes before this chunk. */
   offset: number;
   t: number;
 }
@@ -44,31 +44,31 @@ export interface Hello {
 }
 
 export interface Options {
-  /** The name of a port; otherwise the first one. */
+  /** The name of the port. Default: the first one. */
   port?: string;
-  /** So many lines (with data: "chunks", bytes) from before, on the first connection. */
+  /** The number of earlier lines to receive on the first connection; with `data: "chunks"`, bytes. */
   history?: number;
-  /** Only the newest line, at most so many times a second. */
+  /** Receive only the newest line, at most this many times a second. */
   latest?: number;
-  /** The ending that is added to text which lacks it. */
+  /** The line ending to add to text that lacks it. */
   append?: "none" | "lf" | "crlf" | "cr";
-  /** Bytes as they come, by the event "data", instead of lines. */
+  /** Receive bytes as they arrive, through the event "data", instead of lines. */
   data?: "chunks";
   token?: string;
-  /** For programs where there is no global WebSocket. */
+  /** The WebSocket class to use where there is no global one. */
   WebSocket?: new (url: string) => unknown;
 }
 
 export interface Events {
   line(text: string, line: Line): void;
-  /** A line that is JSON. */
+  /** Called for each line that is valid JSON. */
   json(value: any, line: Line): void;
   data(bytes: Uint8Array, chunk: Chunk): void;
   open(hello: Hello): void;
   close(reason: { code: number; reason: string }): void;
   status(status: Status): void;
   missed(missed: Missed): void;
-  /** For every call that fails, also if its promise is looked at. */
+  /** Called for every call that fails, even if its promise is handled. */
   error(error: Error): void;
 }
 
@@ -77,22 +77,22 @@ export class SerialWs {
   constructor(options?: Options);
   readonly url: string;
   readonly status: Status;
-  /** Whether the board can be heard now. */
+  /** True while data can arrive: connected, and the port is open. */
   readonly opened: boolean;
   readonly hello?: Hello;
-  /** The last whole line. */
+  /** The last complete line. */
   readonly last?: string;
   on<E extends keyof Events>(event: E, handler: Events[E]): this;
   off<E extends keyof Events>(event: E, handler: Events[E]): this;
-  /** Kept when the system has taken the last byte. */
+  /** Resolves once the operating system has taken the last byte. */
   send(text: string | number): Promise<{ bytes: number }>;
-  /** A number is one byte; a view is its bytes. */
+  /** Sends a number as one byte, and a view as its bytes. */
   write(bytes: number | ArrayLike<number> | ArrayBuffer | ArrayBufferView | string): Promise<{ bytes: number }>;
   reset(): Promise<object>;
   release(seconds?: number): Promise<object>;
   resume(): Promise<object>;
   signals(lines: { dtr?: boolean; rts?: boolean }): Promise<object>;
-  /** Sends any object of the protocol, and promises its answer. */
+  /** Sends any request of the json protocol. Resolves with its reply. */
   ask(object: object): Promise<object>;
   open(): void;
   close(): void;
@@ -101,10 +101,10 @@ export class SerialWs {
 export default SerialWs;
 
 declare global {
-  /** With serial-ws.js in a script tag. */
+  /** Defined by serial-ws.js in a script tag. */
   const SerialWs: typeof import("./serial-ws.js").SerialWs;
   type SerialWs = import("./serial-ws.js").SerialWs;
-  /** With serial-ws-p5.js: a port with the calls of p5.webserial. */
+  /** Defined by serial-ws-p5.js: returns a port with the methods of p5.webserial. */
   function createSerial(): {
     open(...given: unknown[]): void;
     opened(): boolean;

@@ -1,33 +1,33 @@
-// The client library of serial-ws: a port of the bridge that comes back by itself.
-// For a plain <script>, which gets the class SerialWs; bundlers import serial-ws.mjs.
+// The client library of serial-ws: connects to a port, and reconnects by itself.
+// In a plain <script> it defines the class SerialWs; bundlers import serial-ws.mjs.
 (() => {
-  /** Close codes of mistakes in the address, which do not go away by trying again. */
-  const MISTAKES = [4400, 4404];
-  /** The first and the longest time between two attempts, in milliseconds. */
-  const SOONEST = 500, LATEST = 10000;
-  /** How long an attempt may take before its reason is looked for: a browser may be asking its user. */
-  const PATIENCE = 4000;
+  /** Close codes for a mistake in the address: retrying would not help. */
+  const FATAL_CODES = [4400, 4404];
+  /** The shortest and the longest delay before reconnecting, in milliseconds. */
+  const MIN_DELAY = 500, MAX_DELAY = 10000;
+  /** Milliseconds before a pending attempt is diagnosed: the browser may be asking its user. */
+  const CONNECT_TIMEOUT = 4000;
 
   class SerialWs {
-    /** Where this file came from is where the bridge is, unless a copy of it is served by somebody else. */
+    /** Where this file was loaded from, which is where serial-ws usually is. */
     static source = globalThis.document?.currentScript?.src ?? globalThis.location?.href;
 
     #options;
     #socket;
     #handlers = new Map();
-    #waiting = new Map();
+    #pending = new Map();
     #lastId = 0;
-    #place;
-    #delay = SOONEST;
+    #position;
+    #delay = MIN_DELAY;
     #timers = [];
-    #wanted;
-    #greeted = false;
+    #active;
+    #connected = false;
 
-    /** What the bridge said of itself and the port on connecting, or undefined. */
+    /** The latest `hello` of serial-ws, or undefined. */
     hello;
-    /** The last whole line, or undefined. */
+    /** The last complete line, or undefined. */
     last;
-    /** How things stand: `state` is a word for programs, `detail` and `hint` are for people. */
+    /** The current status: `state` is for programs, `detail` and `hint` are for people. */
     status = { state: "connecting", detail: "connecting to serial-ws" };
 
     constructor(url, options = {}) {
@@ -37,12 +37,12 @@
       this.open();
     }
 
-    /** Whether lines can come now: connected to the bridge, and the bridge to the board. */
+    /** True while data can arrive: this page is connected to serial-ws, and serial-ws to the board. */
     get opened() {
       return this.status.state === "open";
     }
 
-    /** Calls `handler` whenever `event` happens. */
+    /** Calls `handler` for each `event`. */
     on(event, handler) {
       if (!this.#handlers.has(event)) this.#handlers.set(event, new Set());
       this.#handlers.get(event).add(handler);
@@ -54,12 +54,12 @@
       return this;
     }
 
-    /** Sends text; the promise is kept when the system has taken the last byte. */
+    /** Sends text. The promise resolves once the operating system has taken the last byte. */
     send(text) {
       return this.ask({ type: "write", text: String(text) });
     }
 
-    /** Sends bytes exactly: a number as one byte, several of them, any view or an ArrayBuffer; or text. */
+    /** Sends bytes unchanged: one number, an array of them, a view or an ArrayBuffer; or text. */
     write(bytes) {
       if (typeof bytes === "string") return this.send(bytes);
       const list = typeof bytes === "number" ? [bytes] : bytes;
@@ -85,43 +85,43 @@
       return this.ask({ type: "signals", ...lines });
     }
 
-    /** Sends any object of the protocol, and promises its answer. */
+    /** Sends any request of the json protocol. The promise resolves with its reply. */
     ask(object) {
       const promise = new Promise((resolve, reject) => {
         if (this.#socket?.readyState !== 1) throw new Error(`not sent: ${this.status.detail}`);
         const id = ++this.#lastId;
-        this.#waiting.set(id, { resolve, reject });
+        this.#pending.set(id, { resolve, reject });
         this.#socket.send(JSON.stringify({ ...object, id }));
       });
-      // Also for who does not look at the promise, which would be an uncaught error.
+      // Ignoring the promise must not cause an uncaught error.
       promise.catch((error) => this.#emit("error", error));
       return promise;
     }
 
-    /** Connects again after close(). */
+    /** Reconnects after close(). */
     open() {
-      this.#wanted = true;
-      globalThis.addEventListener?.("online", this.#hurry);
-      globalThis.document?.addEventListener("visibilitychange", this.#hurry);
-      // A microtask later, so that handlers which are added now miss nothing.
-      queueMicrotask(() => this.#wanted && !this.#socket && this.#connect());
+      this.#active = true;
+      globalThis.addEventListener?.("online", this.#reconnectNow);
+      globalThis.document?.addEventListener("visibilitychange", this.#reconnectNow);
+      // In a microtask, so that handlers added right after this call miss no event.
+      queueMicrotask(() => this.#active && !this.#socket && this.#connect());
     }
 
     close() {
-      this.#wanted = false;
-      globalThis.removeEventListener?.("online", this.#hurry);
-      globalThis.document?.removeEventListener("visibilitychange", this.#hurry);
-      this.#rest();
+      this.#active = false;
+      globalThis.removeEventListener?.("online", this.#reconnectNow);
+      globalThis.document?.removeEventListener("visibilitychange", this.#reconnectNow);
+      this.#clearTimers();
       const socket = this.#socket;
       this.#socket = undefined;
       socket?.close(1000);
-      this.#lose("the connection was closed by this page");
-      this.#say({ state: "closed", detail: "closed by this page" });
+      this.#rejectPending("this page closed the connection");
+      this.#setStatus({ state: "closed", detail: "closed by this page" });
       if (socket) this.#emit("close", { code: 1000, reason: "" });
     }
 
     #connect() {
-      this.#rest();
+      this.#clearTimers();
       const url = new URL(this.url);
       for (const [name, value] of Object.entries(this.#query())) url.searchParams.set(name, value);
       const Socket = this.#options.WebSocket ?? WebSocket;
@@ -129,17 +129,17 @@
       try {
         socket = new Socket(url.href);
       } catch (error) {
-        // As when a page from https may not open ws at all.
-        this.#say({ state: "blocked", detail: `the browser does not permit this: ${error.message}` });
-        return this.#again();
+        // For example, a page from https: may not open ws: at all.
+        this.#setStatus({ state: "blocked", detail: `the browser does not allow this connection: ${error.message}` });
+        return this.#scheduleReconnect();
       }
       this.#socket = socket;
-      this.#after(PATIENCE, () => this.#explain(socket));
-      socket.onmessage = ({ data }) => socket === this.#socket && this.#receive(JSON.parse(data));
-      socket.onclose = (event) => socket === this.#socket && this.#closed(event);
-      // Some browsers give only this one when they block.
-      socket.onerror = () => this.#after(1000, () => {
-        if (socket === this.#socket && socket.readyState !== 1) this.#closed({ code: 1006, reason: "" });
+      this.#startTimer(CONNECT_TIMEOUT, () => this.#diagnose(socket));
+      socket.onmessage = ({ data }) => socket === this.#socket && this.#onMessage(JSON.parse(data));
+      socket.onclose = (event) => socket === this.#socket && this.#onClose(event);
+      // Some browsers report only this event when they block a connection.
+      socket.onerror = () => this.#startTimer(1000, () => {
+        if (socket === this.#socket && socket.readyState !== 1) this.#onClose({ code: 1006, reason: "" });
       });
     }
 
@@ -150,45 +150,45 @@
       if (append) query.append = append;
       if (data) query.data = data;
       if (token) query.token = token;
-      if (this.#place) query.since = this.#place;
+      if (this.#position) query.since = this.#position;
       else if (history) query.history = history;
       return query;
     }
 
-    #receive(message) {
+    #onMessage(message) {
       const { type, id } = message;
       if (type === "hello") {
-        this.#rest();
-        this.#delay = SOONEST;
-        this.#greeted = true;
+        this.#clearTimers();
+        this.#delay = MIN_DELAY;
+        this.#connected = true;
         this.hello = message;
-        this.#keep(this.#options.data ? message.offset : message.seq);
+        this.#rememberPosition(this.#options.data ? message.offset : message.seq);
         this.#emit("open", message);
-        this.#say(message.status);
+        this.#setStatus(message.status);
       } else if (type === "line") {
-        this.#keep(message.seq);
+        this.#rememberPosition(message.seq);
         const text = message.text ?? new TextDecoder().decode(decode(message.bytes));
         if (!message.partial) this.last = text;
         this.#emit("line", text, message);
-        if (this.#handlers.get("json")?.size) this.#parse(text, message);
+        if (this.#handlers.get("json")?.size) this.#emitJson(text, message);
       } else if (type === "data") {
         const bytes = decode(message.bytes);
-        this.#keep(message.offset + bytes.length);
+        this.#rememberPosition(message.offset + bytes.length);
         this.#emit("data", bytes, message);
       } else if (type === "status") {
-        this.#say(message);
+        this.#setStatus(message);
       } else if (type === "missed") {
         this.#emit("missed", message);
       } else if (type === "ack" || type === "error") {
-        const answer = this.#waiting.get(id);
-        this.#waiting.delete(id);
-        if (type === "ack") answer?.resolve(message);
-        else if (answer) answer.reject(new Error(message.error));
+        const request = this.#pending.get(id);
+        this.#pending.delete(id);
+        if (type === "ack") request?.resolve(message);
+        else if (request) request.reject(new Error(message.error));
         else this.#emit("error", new Error(message.error));
       }
     }
 
-    #parse(text, message) {
+    #emitJson(text, message) {
       let value;
       try {
         value = JSON.parse(text);
@@ -198,58 +198,58 @@
       this.#emit("json", value, message);
     }
 
-    #keep(place) {
-      this.#place = `${this.hello.run}:${place}`;
+    #rememberPosition(position) {
+      this.#position = `${this.hello.run}:${position}`;
     }
 
-    #closed(event) {
+    #onClose(event) {
       const { code, reason } = event;
       const socket = this.#socket;
       this.#socket = undefined;
-      this.#rest();
-      this.#lose("the connection was lost: whether it was written, nobody knows");
-      if (MISTAKES.includes(code)) {
-        this.#wanted = false;
-        this.#say({ state: "mistake", detail: reason });
-      } else if (reason || this.#greeted) {
-        this.#say({ state: "closed", detail: reason || "the connection to serial-ws was lost", hint: "Trying again" });
+      this.#clearTimers();
+      this.#rejectPending("the connection was lost before the reply; the request may have taken effect");
+      if (FATAL_CODES.includes(code)) {
+        this.#active = false;
+        this.#setStatus({ state: "mistake", detail: reason });
+      } else if (reason || this.#connected) {
+        this.#setStatus({ state: "closed", detail: reason || "the connection to serial-ws was lost", hint: "Reconnecting" });
       }
-      this.#greeted = false;
+      this.#connected = false;
       this.#emit("close", { code, reason });
-      if (!reason) this.#explain(socket);
-      this.#again();
+      if (!reason) this.#diagnose(socket);
+      this.#scheduleReconnect();
     }
 
-    /** Finds out why there is no connection, as far as a browser lets a page know. */
-    async #explain(socket) {
-      const said = await diagnose(this.url);
-      // Not if it was closed or opened in the meantime.
-      if (!this.#wanted || this.hello && this.#socket?.readyState === 1) return;
+    /** Reports why there is no connection, as far as the browser lets a page know. */
+    async #diagnose(socket) {
+      const status = await diagnose(this.url);
+      // Skip it if the socket was closed or opened in the meantime.
+      if (!this.#active || this.hello && this.#socket?.readyState === 1) return;
       if (this.#socket && this.#socket !== socket) return;
-      this.#say(said);
+      this.#setStatus(status);
     }
 
-    #again() {
-      if (!this.#wanted) return;
-      // A bit of chance, so that thirty pages do not come back at the same moment.
-      this.#after(this.#delay * (0.75 + Math.random() / 2), () => this.#connect());
-      this.#delay = Math.min(this.#delay * 2, LATEST);
+    #scheduleReconnect() {
+      if (!this.#active) return;
+      // A random delay, so that thirty pages do not reconnect at the same moment.
+      this.#startTimer(this.#delay * (0.75 + Math.random() / 2), () => this.#connect());
+      this.#delay = Math.min(this.#delay * 2, MAX_DELAY);
     }
 
-    /** Tries again at once, because somebody looks at the page. */
-    #hurry = () => {
-      if (this.#wanted && !this.#socket && !globalThis.document?.hidden) {
-        this.#delay = SOONEST;
+    /** Reconnects at once when the network is back or the page is visible again. */
+    #reconnectNow = () => {
+      if (this.#active && !this.#socket && !globalThis.document?.hidden) {
+        this.#delay = MIN_DELAY;
         this.#connect();
       }
     };
 
-    #lose(reason) {
-      for (const { reject } of this.#waiting.values()) reject(new Error(reason));
-      this.#waiting.clear();
+    #rejectPending(reason) {
+      for (const { reject } of this.#pending.values()) reject(new Error(reason));
+      this.#pending.clear();
     }
 
-    #say({ state, detail, hint }) {
+    #setStatus({ state, detail, hint }) {
       const { status } = this;
       this.status = { state, detail, hint };
       if (status.state === state && status.detail === detail && status.hint === hint) return;
@@ -260,47 +260,47 @@
       for (const handler of this.#handlers.get(event) ?? []) handler.apply(this, values);
     }
 
-    #after(time, call) {
-      this.#timers.push(setTimeout(call, time));
+    #startTimer(time, callback) {
+      this.#timers.push(setTimeout(callback, time));
     }
 
-    #rest() {
+    #clearTimers() {
       this.#timers.forEach(clearTimeout);
       this.#timers = [];
     }
   }
 
-  /** The address of a port: what was given, or where this file or the page came from, or this computer. */
+  /** Returns the address of a port; `url` may be relative to where this file came from. */
   function address(url, { port }) {
     const from = /^https?:/.test(SerialWs.source) ? SerialWs.source : "http://localhost:8080";
-    // "localhost:8080" is meant as ws://localhost:8080.
+    // "localhost:8080" means ws://localhost:8080.
     const base = new URL(/^(\/|\w+:\/\/)/.test(url) ? url : `ws://${url}`, from);
     base.protocol = base.protocol.replace("http", "ws");
     if (port) base.pathname = `/ports/${port}`;
     return base.href;
   }
 
-  async function diagnose(url) {
-    const hello = new URL("/hello", url.replace(/^ws/, "http"));
+  async function diagnose(socketUrl) {
+    const url = new URL("/hello", socketUrl.replace(/^ws/, "http"));
     try {
-      const answer = await (await fetch(hello, { signal: AbortSignal.timeout(3000) })).json();
-      if (answer.allowed === false) {
-        return { state: "refused", detail: "serial-ws refused this page", hint: answer.remedy };
+      const hello = await (await fetch(url, { signal: AbortSignal.timeout(3000) })).json();
+      if (hello.allowed === false) {
+        return { state: "refused", detail: "serial-ws refused this page", hint: hello.remedy };
       }
-      return { state: "closed", detail: "not connected to serial-ws", hint: "Trying again" };
+      return { state: "closed", detail: "not connected to serial-ws", hint: "Reconnecting" };
     } catch {
-      // Only now: a page may be denied what it does not need, as on this computer.
+      // Checked only now: pages on this computer need no permission, and may have been denied it.
       if (await permission() === "denied") {
         return {
           state: "blocked",
-          detail: "the browser keeps this page from programs on this computer",
-          hint: "Allow “apps on device” or “local network” in the site settings beside the address",
+          detail: "the browser blocks connections from this page to this computer",
+          hint: "Allow “apps on device” or “local network” in the site settings, next to the address bar",
         };
       }
       return {
         state: "stopped",
-        detail: `serial-ws does not answer at ${hello.host}`,
-        hint: "Is it running? If it is, the browser may be blocking: look for a question beside the address",
+        detail: `serial-ws does not answer at ${url.host}`,
+        hint: "Is it running? If so, the browser may be blocking it: look for a prompt near the address bar",
       };
     }
   }
