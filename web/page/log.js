@@ -1,16 +1,16 @@
-// What the monitor keeps: the newest rows, in bounded memory. Pure.
+// The rows that the monitor keeps: the newest ones, in bounded memory. Pure.
 
-/** Rows that are kept. */
-export const MOST_ROWS = 20000;
-/** Characters that are kept. */
-export const MOST_CHARACTERS = 4 << 20;
+/** Rows to keep; the oldest are dropped. */
+export const MAX_ROWS = 20000;
+/** Characters to keep in all rows; the oldest rows are dropped. */
+export const MAX_CHARACTERS = 4 << 20;
 
 /**
  * @typedef {object} Row
  * @property {"line" | "part" | "sent" | "note"} kind
  * @property {string} text
  * @property {number} t seconds since 1970
- * @property {string} [state] of what was sent: "", "ok", or why not
+ * @property {string} [state] of a sent text: undefined while pending, "ok", or an error message
  */
 
 /** The newest rows. */
@@ -18,7 +18,7 @@ export class Log {
   /** @type {Row[]} */
   #rows = [];
   #characters = 0;
-  /** Rows ever added. */
+  /** The number of rows ever added. */
   end = 0;
 
   /** @param {Row} row */
@@ -26,11 +26,11 @@ export class Log {
     this.#rows.push(row);
     this.#characters += row.text.length;
     this.end++;
-    // In one go for many rows, since moving the rest costs the same for one.
-    if (this.#rows.length > MOST_ROWS * 1.2 || this.#characters > MOST_CHARACTERS * 1.2) this.#trim();
+    // Trims many rows at once, since moving the rest costs the same for one.
+    if (this.#rows.length > MAX_ROWS * 1.2 || this.#characters > MAX_CHARACTERS * 1.2) this.#trim();
   }
 
-  /** Gives the newest row another text. @param {string} text */
+  /** Replaces the text of the newest row. @param {string} text */
   amend(text) {
     const row = this.#rows[this.#rows.length - 1];
     this.#characters += text.length - row.text.length;
@@ -38,10 +38,10 @@ export class Log {
   }
 
   #trim() {
-    let drop = Math.max(0, this.#rows.length - MOST_ROWS);
+    let drop = Math.max(0, this.#rows.length - MAX_ROWS);
     let gone = 0;
     for (let index = 0; index < drop; index++) gone += this.#rows[index].text.length;
-    while (this.#characters - gone > MOST_CHARACTERS && drop < this.#rows.length - 1) {
+    while (this.#characters - gone > MAX_CHARACTERS && drop < this.#rows.length - 1) {
       gone += this.#rows[drop++].text.length;
     }
     this.#rows.splice(0, drop);
@@ -61,28 +61,28 @@ export class Log {
     return this.#rows.length;
   }
 
-  /** The number of the oldest row that is kept. */
+  /** The index of the oldest row that is kept. */
   get start() {
     return this.end - this.#rows.length;
   }
 
-  /** The rows from number `from` to number `to`. @param {number} from @param {number} [to] */
+  /** Returns the rows from index `from` up to, but not including, `to`. @param {number} from @param {number} [to] */
   slice(from, to = this.end) {
     return this.#rows.slice(Math.max(0, from - this.start), Math.max(0, to - this.start));
   }
 }
 
-/** Puts chunks of text together to lines. */
+/** Splits a stream of text chunks into lines. */
 export class Lines {
   #rest = "";
   #whole;
 
-  /** @param {boolean} [whole] whether it begins with a line; what may be the rest of one is dropped */
+  /** @param {boolean} [whole] true if the first line is whole; otherwise it is dropped */
   constructor(whole = false) {
     this.#whole = whole;
   }
 
-  /** @param {string} text @returns {string[]} the lines that it completes */
+  /** @param {string} text @returns {string[]} the completed lines */
   push(text) {
     const pieces = (this.#rest + text).split("\n");
     // A device that never ends a line must not fill the memory.

@@ -1,64 +1,65 @@
-// Shows the log: the newest rows while following, and what is kept while somebody reads.
+// Shows the log: the newest rows while following, and the kept rows while paused.
 
 import { clock, visible } from "./parse.js";
 
 /** @typedef {import("./log.js").Row} Row */
 
-/** Rows on the page while new ones come, and while it stands still. */
-const FOLLOWING = 150, READING = 4000;
-/** Milliseconds after the last key of a search until a screen reader says what was found. */
-const TYPING = 700;
-/** Characters of a row that are shown; Copy and Save have all of them. */
-const SHOWN = 2000;
+/** Rows in the document while following, and while paused. */
+const MAX_FOLLOWING = 150, MAX_PAUSED = 4000;
+/** Milliseconds after the last keystroke of a search until a screen reader announces the result. */
+const ANNOUNCE_DELAY = 700;
+/** Characters shown of a row. Copy and Save include all of them. */
+const MAX_SHOWN = 2000;
 
 export class Monitor {
-  /** The number of the row after the last one that is on the page. */
+  /** The index in the log after the last row on the page. */
   #shown = 0;
   #follow = true;
-  /** Where the newest rows were when they were drawn. */
+  /** The scroll position of the newest rows when they were drawn. */
   #bottom = 0;
   #query = "";
-  /** Rows found by the search, of all that were looked at. */
+  /** The number of rows that match the search, including those no longer on the page. */
   #found = 0;
-  #typed = 0;
+  /** The timer of the next announcement. */
+  #announcement = 0;
   /** @type {WeakMap<Row, HTMLElement>} elements of rows that may still change */
-  #elements = new WeakMap();
+  #rowElements = new WeakMap();
 
   /**
    * @param {import("./log.js").Log} log
-   * @param {{rows: HTMLElement, newest: HTMLButtonElement, found: HTMLElement, announced: HTMLElement}} places
-   * @param {(following: boolean) => void} changed
+   * @param {{rows: HTMLElement, newest: HTMLButtonElement, found: HTMLElement, announced: HTMLElement}} elements
+   * @param {(following: boolean) => void} onFollow called when following starts or stops
    */
-  constructor(log, places, changed) {
+  constructor(log, elements, onFollow) {
     this.log = log;
-    this.places = places;
-    this.changed = changed;
-    places.rows.addEventListener("scroll", () => this.#scrolled());
-    places.newest.addEventListener("click", () => this.follow(true));
+    this.elements = elements;
+    this.onFollow = onFollow;
+    elements.rows.addEventListener("scroll", () => this.#scrolled());
+    elements.newest.addEventListener("click", () => this.follow(true));
   }
 
   get following() {
     return this.#follow;
   }
 
-  /** Goes on with the newest rows, or stands still. @param {boolean} follow */
+  /** Follows the newest rows, or pauses. @param {boolean} follow */
   follow(follow) {
     if (follow === this.#follow) return;
     this.#follow = follow;
-    const { rows } = this.places;
+    const { rows } = this.elements;
     const fromBottom = rows.scrollHeight - rows.scrollTop;
     this.#fill();
     rows.scrollTop = follow ? rows.scrollHeight : rows.scrollHeight - fromBottom;
-    this.changed(follow);
+    this.onFollow(follow);
   }
 
-  /** Shows only rows that contain this. @param {string} query */
+  /** Shows only rows that contain `query`. @param {string} query */
   search(query) {
     this.#query = query.toLowerCase();
     this.#fill();
-    this.places.rows.scrollTop = this.places.rows.scrollHeight;
-    clearTimeout(this.#typed);
-    this.#typed = setTimeout(() => { this.places.announced.textContent = this.places.found.textContent; }, TYPING);
+    this.elements.rows.scrollTop = this.elements.rows.scrollHeight;
+    clearTimeout(this.#announcement);
+    this.#announcement = setTimeout(() => { this.elements.announced.textContent = this.elements.found.textContent; }, ANNOUNCE_DELAY);
   }
 
   clear() {
@@ -67,72 +68,72 @@ export class Monitor {
     this.follow(true);
   }
 
-  /** All rows that are kept and found, as text. @param {boolean} times */
+  /** Returns all kept rows that match the search, as text. @param {boolean} times */
   text(times) {
     const rows = this.log.slice(this.log.start).filter((row) => this.#matches(row));
     const plain = rows.map((row) => {
-      const sign = { line: "", part: "", sent: "> ", note: "# " }[row.kind];
-      return `${times ? `${clock(row.t)} ` : ""}${sign}${row.text}`;
+      const prefix = { line: "", part: "", sent: "> ", note: "# " }[row.kind];
+      return `${times ? `${clock(row.t)} ` : ""}${prefix}${row.text}`;
     });
     return plain.join("\n") + (plain.length > 0 ? "\n" : "");
   }
 
-  /** Puts what is new on the page. At most once per frame. */
+  /** Adds new rows to the page. Called at most once per frame. */
   draw() {
-    const { rows, newest } = this.places;
-    const waiting = this.log.end - this.#shown;
+    const { rows, newest } = this.elements;
+    const unseen = this.log.end - this.#shown;
     newest.hidden = this.#follow;
     if (!this.#follow) {
-      newest.textContent = waiting > 0 ? `${waiting.toLocaleString("en")} newer ↓` : "Newest ↓";
+      newest.textContent = unseen > 0 ? `${unseen.toLocaleString("en")} newer ↓` : "Newest ↓";
       return;
     }
-    if (waiting > 0) {
-      this.#append(Math.max(this.#shown, this.log.end - FOLLOWING * (this.#query ? 20 : 1)));
-      while (rows.childElementCount > FOLLOWING) rows.firstElementChild?.remove();
-      this.#toEnd();
+    if (unseen > 0) {
+      this.#append(Math.max(this.#shown, this.log.end - MAX_FOLLOWING * (this.#query ? 20 : 1)));
+      while (rows.childElementCount > MAX_FOLLOWING) rows.firstElementChild?.remove();
+      this.#scrollToEnd();
     }
   }
 
-  #toEnd() {
-    const { rows } = this.places;
+  #scrollToEnd() {
+    const { rows } = this.elements;
     rows.scrollTop = rows.scrollHeight;
     this.#bottom = rows.scrollTop;
   }
 
-  /** Shows a row again that has changed. @param {Row} row */
+  /** Redraws a row that has changed. @param {Row} row */
   refresh(row) {
-    const element = this.#elements.get(row);
+    const element = this.#rowElements.get(row);
     if (!element?.isConnected) return;
     element.replaceWith(this.#element(row));
-    // It may be higher than before.
-    if (this.#follow) this.#toEnd();
+    // The row may be taller than before.
+    if (this.#follow) this.#scrollToEnd();
   }
 
   #fill() {
-    const most = this.#follow ? FOLLOWING : READING;
-    this.places.rows.replaceChildren();
+    const max = this.#follow ? MAX_FOLLOWING : MAX_PAUSED;
+    this.elements.rows.replaceChildren();
     this.#found = 0;
-    // While standing still, nothing newer than what was there.
+    // While paused, show nothing newer than before.
     const end = this.#follow ? this.log.end : Math.max(this.#shown, this.log.start);
     const rows = this.log.slice(this.log.start, end).filter((row) => this.#matches(row));
-    this.places.rows.append(...rows.slice(-most).map((row) => this.#element(row)));
+    this.elements.rows.append(...rows.slice(-max).map((row) => this.#element(row)));
     this.#found = rows.length;
     this.#shown = end;
-    this.#tell();
+    this.#showFound();
   }
 
   /** @param {number} from */
   #append(from) {
     const rows = this.log.slice(from).filter((row) => this.#matches(row));
     this.#found += rows.length;
-    this.places.rows.append(...rows.slice(-FOLLOWING).map((row) => this.#element(row)));
+    this.elements.rows.append(...rows.slice(-MAX_FOLLOWING).map((row) => this.#element(row)));
     this.#shown = this.log.end;
-    this.#tell();
+    this.#showFound();
   }
 
-  #tell() {
+  #showFound() {
     const text = this.#query ? `${this.#found.toLocaleString("en")} found` : "";
-    if (this.places.found.textContent !== text) this.places.found.textContent = text;
+    if (this.elements.found.textContent !== text) this.elements.found.textContent = text;
   }
 
   /** @param {Row} row */
@@ -147,25 +148,25 @@ export class Monitor {
     const time = document.createElement("time");
     time.textContent = clock(row.t);
     const text = document.createElement("span");
-    const more = row.text.length - SHOWN;
-    // What the device says is text: it goes into text nodes only.
-    this.#mark(text, visible(more > 0 ? row.text.slice(0, SHOWN) : row.text));
+    const hidden = row.text.length - MAX_SHOWN;
+    // Data from the device is untrusted, so it only ever becomes text nodes.
+    this.#highlight(text, visible(hidden > 0 ? row.text.slice(0, MAX_SHOWN) : row.text));
     element.append(time, text);
-    if (more > 0) text.append(` … and ${more.toLocaleString("en")} characters more, which Copy and Save have`);
+    if (hidden > 0) text.append(` … and ${hidden.toLocaleString("en")} more characters (Copy and Save include them)`);
     if (row.kind === "sent") {
-      const answer = document.createElement("span");
-      answer.className = row.state && row.state !== "ok" ? "answer wrong" : "answer";
-      answer.textContent = row.state === "ok" ? "✓" : row.state ?? "…";
-      element.append(answer);
+      const reply = document.createElement("span");
+      reply.className = row.state && row.state !== "ok" ? "reply failed" : "reply";
+      reply.textContent = row.state === "ok" ? "✓" : row.state ?? "…";
+      element.append(reply);
     }
-    this.#elements.set(row, element);
+    this.#rowElements.set(row, element);
     return element;
   }
 
   /** @param {HTMLElement} element @param {string} text */
-  #mark(element, text) {
+  #highlight(element, text) {
     const lower = text.toLowerCase();
-    // Lower case may have another length in some scripts; then there is nothing to point at.
+    // In some scripts lower case changes the length, so that indices do not match: highlight nothing.
     if (!this.#query || lower.length !== text.length) {
       element.textContent = text;
       return;
@@ -181,9 +182,9 @@ export class Monitor {
   }
 
   #scrolled() {
-    const { rows } = this.places;
+    const { rows } = this.elements;
     const fromBottom = rows.scrollHeight - rows.scrollTop - rows.clientHeight;
-    // Upwards only: rows that go at the top, and a window that changes, scroll too.
+    // Only scrolling up pauses: removed rows and a resized window scroll as well.
     if (this.#follow && fromBottom > 60 && rows.scrollTop < this.#bottom) this.follow(false);
   }
 }

@@ -1,4 +1,4 @@
-// The built-in page: connects to a port, and puts what comes into the monitor and the plotter.
+// The built-in page: connects to a port, and feeds the monitor and the plotter.
 
 import "/serial-ws.js";
 import { Lines, Log } from "./log.js";
@@ -7,75 +7,75 @@ import { SeriesParser, hex } from "./parse.js";
 import { Plotter } from "./plotter.js";
 import { Table } from "./series.js";
 
-/** How long an open port may be silent before the page says what that can mean. */
-const SILENCE = 3000;
-/** Texts that the send box remembers. */
-const MOST_SENT = 50;
-/** Characters of a row of running text, beyond which a new row begins. */
-const LONGEST_ROW = 4096;
-/** States of the connection, in which nothing is known of the board. */
-const APART = ["stopped", "refused", "blocked", "closed", "mistake", "connecting"];
+/** Milliseconds of silence on an open port before the page suggests reasons. */
+const SILENCE_TIMEOUT = 3000;
+/** Texts that the send box remembers; the oldest is dropped. */
+const MAX_SENT = 50;
+/** Characters in a row of unbroken text; more start a new row. */
+const MAX_ROW_LENGTH = 4096;
+/** States in which the page is not connected, so the state of the board is unknown. */
+const DISCONNECTED = ["stopped", "refused", "blocked", "closed", "mistake", "connecting"];
 
 /** @param {string} id @returns {any} */
 const find = (id) => document.getElementById(id);
 
-let framing = false;
+let frameRequested = false;
 const log = new Log();
 const table = new Table();
 const monitor = new Monitor(log, { rows: find("rows"), newest: find("newest"), found: find("found"), announced: find("announced") }, (following) => {
-  press(find("pause"), !following);
-  frame();
+  setPressed(find("pause"), !following);
+  requestFrame();
 });
-const plotter = new Plotter(table, { canvas: find("canvas"), legend: find("legend"), more: find("more"), empty: find("plot-empty") }, frame);
+const plotter = new Plotter(table, { canvas: find("canvas"), legend: find("legend"), more: find("more"), empty: find("plot-empty") }, requestFrame);
 
-/** The port, as the client library sees it, and what it was asked for. @type {any} */
+/** The connection, and the options it was opened with. @type {any} */
 let serial, options;
 let parser = new SeriesParser();
 let lines = new Lines();
 let decoder = new TextDecoder();
-/** Bytes of the row of the hex view that is not full yet. @type {number[]} */
-let tail = [];
-/** Whether the newest row goes on with the next chunk. */
+/** Bytes in the last, incomplete row of the hex view. @type {number[]} */
+let lastRow = [];
+/** True if the next chunk continues the newest row. */
 let unfinished = false;
-/** Whether the board has said nothing yet. */
+/** True until the board has sent something. */
 let silent = true;
 
-/** Since the last reading of the figures. */
-const figures = { pieces: 0, worst: 0, missed: 0, heard: 0, greeted: 0 };
-/** The least time that a line took to come here; from another computer it holds the clocks' difference. */
-let fastest = Infinity;
-/** Within this time after connecting lines may be from before, in milliseconds. */
-const CATCHING_UP = 1000;
-const here = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname) || location.hostname.endsWith(".localhost");
+/** Counts and times for the statistics. `pieces` and `worst` restart with each update. */
+const stats = { pieces: 0, worst: 0, missed: 0, activeAt: 0, connectedAt: 0 };
+/** The shortest delay of any line. From another computer it includes the difference between the clocks. */
+let minDelay = Infinity;
+/** Milliseconds after connecting in which lines may come from the history. */
+const CATCH_UP_TIME = 1000;
+const isLocal = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname) || location.hostname.endsWith(".localhost");
 
-/** Asks for one frame, however often it is called. */
-function frame() {
-  if (framing) return;
-  framing = true;
+/** Requests one animation frame, however often it is called. */
+function requestFrame() {
+  if (frameRequested) return;
+  frameRequested = true;
   requestAnimationFrame(draw);
 }
 
 function draw() {
-  framing = false;
+  frameRequested = false;
   monitor.draw();
   plotter.draw();
-  if (plotter.moving) frame();
+  if (plotter.moving) requestFrame();
 }
 
 function connect() {
-  // That this page closes it is no news.
-  serial?.off("status", tell).close();
+  // Closing the connection here needs no status message.
+  serial?.off("status", showStatus).close();
   const port = new URLSearchParams(location.search).get("port") ?? undefined;
   const view = find("view").value;
   options = { port, history: view === "lines" ? 200 : 2000, latest: find("latest").value || undefined, data: view === "lines" ? undefined : "chunks" };
-  [lines, parser, decoder, tail, unfinished, silent] = [new Lines(), new SeriesParser(), new TextDecoder(), [], false, true];
+  [lines, parser, decoder, lastRow, unfinished, silent] = [new Lines(), new SeriesParser(), new TextDecoder(), [], false, true];
   find("rows").classList.toggle("hex", view === "hex");
-  serial = new SerialWs(options).on("open", greet).on("status", tell).on("missed", miss)
-    .on("line", takeLine).on("data", view === "hex" ? takeBytes : takeText);
-  tell(serial.status);
+  serial = new SerialWs(options).on("open", showPort).on("status", showStatus).on("missed", showMissed)
+    .on("line", addLine).on("data", view === "hex" ? addBytes : addText);
+  showStatus(serial.status);
 }
 
-function greet(hello) {
+function showPort(hello) {
   const { name, board, path, settings } = hello.port;
   const place = [board, path === name ? undefined : path, `${settings.baud} baud`];
   find("board").textContent = [hello.ports.length > 1 ? undefined : name, ...place].filter(Boolean).join(" · ");
@@ -84,12 +84,12 @@ function greet(hello) {
   find("port").replaceChildren(...hello.ports.map((port) => new Option(port, port, false, port === name)));
   find("address").textContent = serial.url.replace(/\/$/, "");
   find("ending").disabled = settings.append !== "none";
-  find("ending").title = settings.append === "none" ? "" : `The bridge adds an ending (--append ${settings.append})`;
-  figures.heard = figures.greeted = Date.now();
+  find("ending").title = settings.append === "none" ? "Line ending to add" : `serial-ws adds the line ending (--append ${settings.append})`;
+  stats.activeAt = stats.connectedAt = Date.now();
 }
 
-let told = "";
-function tell({ state, detail, hint }) {
+let lastStatus = "";
+function showStatus({ state, detail, hint }) {
   const readOnly = serial.hello?.port.settings.readOnly;
   const open = state === "open";
   find("state").dataset.state = state;
@@ -101,46 +101,46 @@ function tell({ state, detail, hint }) {
   find("first").hidden = state !== "mistake";
   find("reset").disabled = !open || readOnly;
   find("release").hidden = state === "released";
-  find("release").disabled = !serial.hello || readOnly || APART.includes(state);
+  find("release").disabled = !serial.hello || readOnly || DISCONNECTED.includes(state);
   find("resume").hidden = state !== "released";
   find("resume").disabled = Boolean(readOnly);
   find("text").disabled = Boolean(readOnly);
-  find("text").placeholder = readOnly ? "Pages may only listen here (--read-only)" : "Send to the board";
+  find("text").placeholder = readOnly ? "Sending is disabled (--read-only)" : "Send to the board";
   plotter.live = open;
-  const note = `${state} ${detail}`;
-  if (note !== told && told && state !== "connecting") {
-    add({ kind: "note", text: detail ?? state, t: now() });
-    // After a break of the connection alone it goes on where it was.
-    if (!open && !APART.includes(state)) cut();
+  const status = `${state} ${detail}`;
+  if (status !== lastStatus && lastStatus && state !== "connecting") {
+    addRow({ kind: "note", text: detail ?? state, t: now() });
+    // A lost connection alone leaves no gap: the stream resumes where it stopped.
+    if (!open && !DISCONNECTED.includes(state)) startAfterGap();
   }
-  told = note;
-  figures.heard = Date.now();
-  frame();
+  lastStatus = status;
+  stats.activeAt = Date.now();
+  requestFrame();
 }
 
-function miss({ lines, bytes }) {
+function showMissed({ lines, bytes }) {
   const what = lines ? `${lines.toLocaleString("en")} lines` : bytes ? `${bytes.toLocaleString("en")} bytes` : "some lines";
-  figures.missed += lines ?? 0;
+  stats.missed += lines ?? 0;
   find("missed-figure").hidden = false;
-  find("missed").textContent = figures.missed > 0 ? figures.missed.toLocaleString("en") : "some";
-  add({ kind: "note", text: `${what} were missed here`, t: now() });
-  cut();
+  find("missed").textContent = stats.missed > 0 ? stats.missed.toLocaleString("en") : "some";
+  addRow({ kind: "note", text: `${what} missed here`, t: now() });
+  startAfterGap();
 }
 
-/** What comes next does not belong to what came before. */
-function cut() {
+/** Separates the data to come from the data before a gap. */
+function startAfterGap() {
   table.gap();
   [lines, decoder] = [new Lines(), new TextDecoder()];
 }
 
-function takeLine(text, { t, partial }) {
-  add({ kind: partial ? "part" : "line", text, t });
+function addLine(text, { t, partial }) {
+  addRow({ kind: partial ? "part" : "line", text, t });
   if (!partial) plot(t, text);
   count(t);
 }
 
-/** Running text: a row for each line, and for what has no end yet. */
-function takeText(bytes, { t, offset }) {
+/** Adds a chunk to the text view: one row for each line, and one for an unfinished line. */
+function addText(bytes, { t, offset }) {
   if (offset === 0) lines = new Lines(true);
   const text = decoder.decode(bytes, { stream: true });
   for (const line of lines.push(text)) plot(t, line);
@@ -149,36 +149,36 @@ function takeText(bytes, { t, offset }) {
     if (index > 0) unfinished = false;
     if (whole === "" && index > 0 && index === text.split("\n").length - 1) return;
     const newest = log.newest;
-    if (unfinished && newest?.kind === "line" && newest.text.length < LONGEST_ROW) {
+    if (unfinished && newest?.kind === "line" && newest.text.length < MAX_ROW_LENGTH) {
       log.amend(newest.text + whole);
       monitor.refresh(newest);
     } else {
-      add({ kind: "line", text: whole, t });
+      addRow({ kind: "line", text: whole, t });
     }
     unfinished = true;
   });
   count(t);
 }
 
-/** Bytes, sixteen in a row; each one is a sample of the plot. */
-function takeBytes(bytes, { t, offset }) {
+/** Adds a chunk to the hex view, sixteen bytes per row; each byte is also a sample for the plot. */
+function addBytes(bytes, { t, offset }) {
   const newest = log.newest;
-  const goes = unfinished && newest?.kind === "line" && tail.length < 16;
-  const before = goes ? tail : [];
+  const continues = unfinished && newest?.kind === "line" && lastRow.length < 16;
+  const before = continues ? lastRow : [];
   const all = Uint8Array.from([...before, ...bytes]);
   hex(all, offset - before.length).forEach((text, index) => {
-    if (index === 0 && goes) {
+    if (index === 0 && continues) {
       log.amend(text);
       monitor.refresh(newest);
     } else {
-      add({ kind: "line", text, t });
+      addRow({ kind: "line", text, t });
     }
   });
-  tail = [...all.subarray(all.length - (all.length % 16 || 16))];
+  lastRow = [...all.subarray(all.length - (all.length % 16 || 16))];
   unfinished = true;
   for (const byte of bytes) table.add(t, new Map([["byte", byte]]));
   count(t);
-  frame();
+  requestFrame();
 }
 
 function plot(t, text) {
@@ -186,42 +186,43 @@ function plot(t, text) {
   if (values) table.add(t, values);
 }
 
-function add(row) {
+function addRow(row) {
   log.add(row);
   if (row.kind !== "line") unfinished = false;
-  frame();
+  requestFrame();
 }
 
 function count(t) {
-  figures.pieces++;
+  stats.pieces++;
   silent = false;
   find("silence").hidden = true;
-  figures.heard = Date.now();
-  const took = Date.now() / 1000 - t;
-  if (Date.now() - figures.greeted > CATCHING_UP) {
-    fastest = Math.min(fastest, took);
-    // No line takes a second on this computer: what seems to be here is at the other end of a tunnel.
-    plotter.behind = here && Math.abs(fastest) < 1 ? 0 : fastest;
+  stats.activeAt = Date.now();
+  const delay = Date.now() / 1000 - t;
+  if (Date.now() - stats.connectedAt > CATCH_UP_TIME) {
+    minDelay = Math.min(minDelay, delay);
+    // Within one computer no line takes a second, so "localhost" must be the near end of a tunnel.
+    plotter.clockOffset = isLocal && Math.abs(minDelay) < 1 ? 0 : minDelay;
   }
-  // What the bridge had kept from before was not slow.
-  if (t * 1000 > figures.greeted - plotter.behind * 1000) figures.worst = Math.max(figures.worst, took - plotter.behind);
+  // Lines from the history are old, not slow.
+  if (t * 1000 > stats.connectedAt - plotter.clockOffset * 1000) stats.worst = Math.max(stats.worst, delay - plotter.clockOffset);
 }
 
-const now = () => Date.now() / 1000 - plotter.behind;
+const now = () => Date.now() / 1000 - plotter.clockOffset;
 
-/** Once a second: the figures, and what silence can mean. */
-function read() {
+/** Updates the statistics and the hint about silence. Runs once a second. */
+function showStats() {
   const unit = find("view").value === "lines" ? "lines/s" : "reads/s";
   const open = serial.status.state === "open";
   const thinned = find("latest").value ? " shown" : "";
-  find("rate").textContent = open ? `${figures.pieces.toLocaleString("en")} ${unit}${thinned}` : "–";
-  const millis = Math.max(1, Math.round(figures.worst * 1000));
+  find("rate").textContent = open ? `${stats.pieces.toLocaleString("en")} ${unit}${thinned}` : "–";
+  const millis = Math.max(1, Math.round(stats.worst * 1000));
   const delay = millis > 999 ? `${(millis / 1000).toFixed(1)} s` : `${millis} ms`;
-  find("delay").textContent = open && figures.pieces > 0 ? delay : "–";
-  find("silence").hidden = !silent || !open || Date.now() - figures.heard < SILENCE;
-  [figures.pieces, figures.worst] = [0, 0];
+  find("delay").textContent = open && stats.pieces > 0 ? delay : "–";
+  find("silence").hidden = !silent || !open || Date.now() - stats.activeAt < SILENCE_TIMEOUT;
+  [stats.pieces, stats.worst] = [0, 0];
 }
 
+/** The texts that were sent, and the index of the one that the send box shows. */
 const sent = { texts: /** @type {string[]} */ ([]), at: 0 };
 
 async function send(event) {
@@ -231,16 +232,16 @@ async function send(event) {
   const ending = find("ending").disabled ? "" : find("ending").value;
   if (text + ending === "") return;
   if (text && sent.texts.at(-1) !== text) sent.texts.push(text);
-  sent.texts.splice(0, sent.texts.length - MOST_SENT);
+  sent.texts.splice(0, sent.texts.length - MAX_SENT);
   sent.at = sent.texts.length;
   box.value = "";
   /** @type {import("./log.js").Row} */
   const row = { kind: "sent", text: text + ending, t: now() };
-  add(row);
-  await answered(row, serial.send(text + ending));
+  addRow(row);
+  await showReply(row, serial.send(text + ending));
 }
 
-async function answered(row, promise) {
+async function showReply(row, promise) {
   try {
     await promise;
     row.state = "ok";
@@ -258,18 +259,18 @@ function recall(event) {
   find("text").value = sent.texts[sent.at] ?? "";
 }
 
-/** Asks the bridge for something, and shows only when it does not succeed. */
-async function ask(promise) {
+/** Waits for a request and shows its error, if any. */
+async function showError(promise) {
   try {
     await promise;
   } catch (error) {
-    add({ kind: "note", text: error.message, t: now() });
+    addRow({ kind: "note", text: error.message, t: now() });
   }
 }
 
-function press(button, pressed) {
+function setPressed(button, pressed) {
   button.setAttribute("aria-pressed", String(pressed));
-  button.textContent = pressed ? "Go on" : "Pause";
+  button.textContent = pressed ? "Resume" : "Pause";
 }
 
 function save(blob, ending) {
@@ -283,7 +284,7 @@ function save(blob, ending) {
 
 function clearPlot() {
   plotter.clear();
-  press(find("plot-pause"), false);
+  setPressed(find("plot-pause"), false);
 }
 
 function clear() {
@@ -293,14 +294,14 @@ function clear() {
 
 async function copy() {
   const text = monitor.text(find("times").checked);
-  let done = "Copied";
+  let result = "Copied";
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    // Browsers give the clipboard to https and to this computer only.
-    done = "Not permitted";
+    // Browsers allow clipboard access only over https and on localhost.
+    result = "Not allowed";
   }
-  find("copy").textContent = done;
+  find("copy").textContent = result;
   setTimeout(() => { find("copy").textContent = "Copy"; }, 1500);
 }
 
@@ -309,7 +310,7 @@ find("port").addEventListener("change", (event) => {
   url.searchParams.set("port", event.target.value);
   history.replaceState(null, "", url);
   clear();
-  told = "";
+  lastStatus = "";
   connect();
 });
 find("view").addEventListener("change", () => {
@@ -318,9 +319,9 @@ find("view").addEventListener("change", () => {
 });
 find("latest").addEventListener("change", () => {
   options.latest = find("latest").value || undefined;
-  // The same one once more, so that it goes on where it was.
-  serial.off("status", tell).close();
-  serial.on("status", tell).open();
+  // Reopen the same connection, so that it resumes where it was.
+  serial.off("status", showStatus).close();
+  serial.on("status", showStatus).open();
 });
 find("times").addEventListener("change", (event) => {
   find("rows").classList.toggle("with-times", event.target.checked);
@@ -333,15 +334,15 @@ find("download").addEventListener("click", () => save(new Blob([monitor.text(fin
 find("search").addEventListener("input", (event) => monitor.search(event.target.value));
 find("send").addEventListener("submit", send);
 find("text").addEventListener("keydown", recall);
-find("reset").addEventListener("click", () => ask(serial.reset()));
-find("release").addEventListener("click", () => ask(serial.release()));
-find("resume").addEventListener("click", () => ask(serial.resume()));
+find("reset").addEventListener("click", () => showError(serial.reset()));
+find("release").addEventListener("click", () => showError(serial.release()));
+find("resume").addEventListener("click", () => showError(serial.resume()));
 find("span").addEventListener("change", (event) => {
   plotter.span = Number(event.target.value);
 });
 find("plot-pause").addEventListener("click", () => {
   plotter.pause(!plotter.paused);
-  press(find("plot-pause"), plotter.paused);
+  setPressed(find("plot-pause"), plotter.paused);
 });
 find("plot-clear").addEventListener("click", clearPlot);
 find("plot-csv").addEventListener("click", () => save(new Blob([plotter.table.csv()], { type: "text/csv" }), "csv"));
@@ -349,14 +350,14 @@ find("plot-png").addEventListener("click", async () => {
   const picture = await plotter.png();
   if (picture) save(picture, "png");
 });
-// Nothing was drawn while the page was hidden or frozen, and a frame that was asked for may be lost.
+// Nothing is drawn while the page is hidden or frozen, and a requested frame may have been lost.
 for (const event of ["visibilitychange", "resume"]) {
   document.addEventListener(event, () => {
-    framing = false;
-    frame();
+    frameRequested = false;
+    requestFrame();
   });
 }
 
 find("address").textContent = location.origin.replace("http", "ws");
 connect();
-setInterval(read, 1000);
+setInterval(showStats, 1000);

@@ -1,25 +1,25 @@
-// What lines mean: numbers for the plotter, and characters that can be seen. Pure.
+// Turns lines into numbers for the plotter and into visible characters. Pure.
 
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
-const NO_NUMBER = /^[+-]?(?:nan|inf|infinity|ovf)$/i;
-/** `label:value` or `label=value`; a unit at the value is passed over, and so are times and what is hexadecimal. */
+const NOT_A_NUMBER = /^[+-]?(?:nan|inf|infinity|ovf)$/i;
+/** `label:value` or `label=value`. A unit after the value is ignored; times and hexadecimal numbers do not match. */
 const PAIR = /(?:^|[\s,;({])"?([\p{L}_][^:=,;\t"]*?)"?\s*[:=]\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|[+-]?inf)(?!\d|[.:]\d|x[\da-f])/giu;
-/** Longer lines are not looked at. */
-const LONGEST = 4096;
-/** Numbers of one line that are looked at. */
-const MOST = 128;
+/** Characters in a line; a longer line is not parsed. */
+const MAX_LENGTH = 4096;
+/** Numbers taken from one line; further ones are ignored. */
+const MAX_NUMBERS = 128;
 
-/** Finds series of numbers in lines; remembers a header line for the lines after it. */
+/** Finds named numbers in lines. Remembers a header line for the lines after it. */
 export class SeriesParser {
   /** @type {string[]} */
   #header = [];
 
   /**
    * @param {string} line
-   * @returns {Map<string, number> | undefined} the value of each series; NaN for "nan" and the like
+   * @returns {Map<string, number> | undefined} the value of each series; NaN for "nan", "inf" and the like
    */
   parse(line) {
-    if (line.length > LONGEST) return undefined;
+    if (line.length > MAX_LENGTH) return undefined;
     const text = line.trim();
     if (!text) return undefined;
     return (text[0] === "{" || text[0] === "[" ? json(text) : undefined)
@@ -34,7 +34,7 @@ export class SeriesParser {
       return named(numbers, this.#header.length === fields.length ? this.#header : []);
     }
     if (isHeader(text, fields)) this.#header = fields;
-    // A column of words among columns of numbers keeps its place.
+    // A text column among numbers keeps its position, so that the others keep their names.
     const found = numbers.filter((value) => value !== undefined).length;
     if (/[,;\t]/.test(text) && found * 2 >= fields.length && !/[:=]/.test(text)) {
       return named(numbers, this.#header.length === fields.length ? this.#header : []);
@@ -47,15 +47,15 @@ export class SeriesParser {
 function split(text) {
   const by = /[,;\t]/.test(text) ? /[,;\t]/ : /\s+/;
   const fields = text.split(by).map((field) => field.trim());
-  // A separator at the end is no field more.
+  // A trailing separator adds no field.
   if (fields.length > 1 && fields.at(-1) === "") fields.pop();
-  return fields.slice(0, MOST);
+  return fields.slice(0, MAX_NUMBERS);
 }
 
 /** @param {string} field */
 function number(field) {
   if (NUMBER.test(field)) return Number(field);
-  return NO_NUMBER.test(field) ? NaN : undefined;
+  return NOT_A_NUMBER.test(field) ? NaN : undefined;
 }
 
 /** @param {string} text @param {string[]} fields */
@@ -78,7 +78,7 @@ function named(numbers, names) {
 function pairs(text) {
   const values = new Map();
   for (const [, name, value] of text.matchAll(PAIR)) {
-    if (name.length < 40 && values.size < MOST) values.set(name.trim(), Number(value));
+    if (name.length < 40 && values.size < MAX_NUMBERS) values.set(name.trim(), Number(value));
   }
   return values.size > 0 ? values : undefined;
 }
@@ -98,7 +98,7 @@ function json(text) {
 
 /** @param {unknown} value @param {string} name @param {Map<string, number>} values @param {number} depth */
 function collect(value, name, values, depth) {
-  if (values.size >= MOST || depth > 3) return;
+  if (values.size >= MAX_NUMBERS || depth > 3) return;
   if (typeof value === "number") values.set(name || "value", value);
   else if (typeof value === "boolean") values.set(name || "value", Number(value));
   else if (Array.isArray(value)) {
@@ -110,16 +110,16 @@ function collect(value, name, values, depth) {
   }
 }
 
-/** What has no shape, or would change the shape of what is beside it. */
+/** Characters that are invisible or change how their neighbours are displayed. */
 // eslint-disable-next-line no-control-regex
 const HIDDEN = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
-/** Not as the signs of Unicode (␛), which many fonts do not have. */
+/** Names of the control characters. Many fonts lack the Unicode symbols (␛). */
 const NAMES = ("NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI "
   + "DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US").split(" ");
 
 /**
- * Text with every control character visible: `‹ESC›`, or `‹U+202E›` where it has no name.
+ * Makes every control character visible: `‹ESC›`, or `‹U+202E›` if it has no name.
  * @param {string} text
  */
 export function visible(text) {
@@ -131,27 +131,27 @@ export function visible(text) {
 }
 
 /**
- * Rows of a hex view: offset, bytes, and characters.
- * @param {Uint8Array} bytes @param {number} offset of the first byte in the stream
+ * Returns the rows of a hex dump: offset, bytes, and characters.
+ * @param {Uint8Array} bytes @param {number} offset position of the first byte in the stream
  */
 export function hex(bytes, offset) {
   const rows = [];
   for (let start = 0; start < bytes.length; start += 16) {
     const row = bytes.subarray(start, start + 16);
     const digits = Array.from(row, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
-    const signs = Array.from(row, (byte) => (byte > 0x1f && byte < 0x7f ? String.fromCharCode(byte) : "·"));
-    rows.push(`${(offset + start).toString(16).padStart(8, "0")}  ${digits.padEnd(47)}  ${signs.join("")}`);
+    const characters = Array.from(row, (byte) => (byte > 0x1f && byte < 0x7f ? String.fromCharCode(byte) : "·"));
+    rows.push(`${(offset + start).toString(16).padStart(8, "0")}  ${digits.padEnd(47)}  ${characters.join("")}`);
   }
   return rows;
 }
 
-/** From here on not every digit is exact, and fewer are shown. */
-const VAST = 1e15;
+/** From here on not every digit is exact, so fewer are shown. */
+const EXPONENTIAL_ABOVE = 1e15;
 
 /**
- * Ticks for an axis from `low` to `high`, 1, 2 or 5 times a power of ten apart, each with what is
- * written at it.
- * @param {number} low @param {number} high @param {number} about how many
+ * Returns the ticks for an axis from `low` to `high`, each with its label. They are 1, 2 or 5 times
+ * a power of ten apart.
+ * @param {number} low @param {number} high @param {number} about the approximate number of ticks
  * @returns {[number, string][]}
  */
 export function ticks(low, high, about) {
@@ -167,27 +167,27 @@ export function ticks(low, high, about) {
   return found;
 }
 
-/** A number with as many digits as tell it from those `step` away. @param {number} value @param {number} step */
+/** Formats a number with enough digits to tell it from one that is `step` away. @param {number} value @param {number} step */
 function label(value, step) {
-  // Of a step like 0.1 the logarithm may be a bit less than whole.
+  // The logarithm of a step such as 0.1 may fall just below the whole number.
   const power = Math.floor(Math.log10(step) + 1e-9);
-  if (Math.abs(value) < VAST && power >= -6) return value.toFixed(Math.max(-power, 0));
+  if (Math.abs(value) < EXPONENTIAL_ABOVE && power >= -6) return value.toFixed(Math.max(-power, 0));
   const digits = Math.floor(Math.log10(Math.abs(value) || step)) - power;
   return value.toExponential(Math.max(0, Math.min(digits, 15)));
 }
 
 /**
- * A value in the legend: whole numbers whole, others with nine digits.
+ * Formats a value for the legend: whole numbers in full, others with nine digits.
  * @param {number} value
  */
 export function short(value) {
   if (Number.isNaN(value)) return "–";
-  if (value !== 0 && (Math.abs(value) >= VAST || Math.abs(value) < 1e-4)) return value.toExponential(2);
+  if (value !== 0 && (Math.abs(value) >= EXPONENTIAL_ABOVE || Math.abs(value) < 1e-4)) return value.toExponential(2);
   return String(Number.isInteger(value) ? value : Number(value.toPrecision(9)));
 }
 
 /**
- * A field of a CSV file. One that a spreadsheet would take for a formula is marked as text.
+ * Escapes a field for CSV. A field that a spreadsheet would run as a formula is marked as text.
  * @param {string} text
  */
 export function csvField(text) {
@@ -195,7 +195,7 @@ export function csvField(text) {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-/** Seconds since 1970 as a time of the day with milliseconds. @param {number} t */
+/** Formats seconds since 1970 as a time of day with milliseconds. @param {number} t */
 export function clock(t) {
   const date = new Date(t * 1000);
   const two = (/** @type {number} */ value) => String(value).padStart(2, "0");

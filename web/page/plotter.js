@@ -1,75 +1,76 @@
-// Draws the newest samples on a canvas, with a legend whose values follow the pointer.
+// Draws the newest samples on a canvas. The values in the legend follow the pointer.
 
 import { clock, short, ticks } from "./parse.js";
-import { GAP, MOST_PASSED, MOST_SAMPLES, scale } from "./series.js";
+import { GAP, MAX_IGNORED, MAX_SAMPLES, scale } from "./series.js";
 
-/** Pixels around the plot: room for numbers at the left, at least, and the times below. */
+/** Margins in pixels. The left one, for the numbers, grows with their width. */
 const LEFT = 58, RIGHT = 10, TOP = 10, BOTTOM = 24;
-/** Colours that there are, as --series-1 and so on; with dashes there are twice as many lines. */
+/** The number of colours in the style sheet, --series-1 and so on. Series beyond it are dashed. */
 const COLOURS = 8;
-/** Steps between times on the axis, in seconds. */
+/** Possible steps between times on the axis, in seconds. */
 const TIME_STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300];
 
 export class Plotter {
-  /** Seconds that the clock of the bridge is behind ours, as far as we know. */
-  behind = 0;
-  /** Whether new samples can come. */
+  /** Estimated seconds that the clock of serial-ws is behind this page's clock. */
+  clockOffset = 0;
+  /** True while new samples can arrive. */
   live = false;
-  /** Seconds that are shown. */
+  /** Seconds shown. */
   #span = 10;
-  /** The time at which the picture stands still, or undefined. @type {number | undefined} */
-  #still;
-  /** Where the pointer is, or undefined. @type {number | undefined} */
+  /** The time at the right edge while paused, or undefined. @type {number | undefined} */
+  #pausedAt;
+  /** The x coordinate of the pointer, or undefined. @type {number | undefined} */
   #pointer;
   /** The row whose values are shown, if it is not the newest one. @type {number | undefined} */
   #row;
-  /** @type {Set<string>} */
-  #off = new Set();
+  /** Names of hidden series. @type {Set<string>} */
+  #hidden = new Set();
   /** @type {{low: number, high: number} | undefined} */
   #scale;
   /** @type {Map<string, {item: HTMLElement, value: HTMLElement}>} */
   #legend = new Map();
   /** @type {Record<string, string>} */
   #colours = {};
-  /** Where the plot begins: beside the widest number at its axis. */
+  /** The x coordinate where the plot begins, to the right of the widest axis number. */
   #left = LEFT;
   /** @type {[number, string][]} */
   #ticks = [];
-  /** Whether a picture that stands still has to be drawn again. */
+  /** True if a paused plot needs redrawing. */
   #stale = true;
-  #said = 0;
+  /** The time of the last announcement to screen readers, in milliseconds. */
+  #announcedAt = 0;
 
   /**
    * @param {import("./series.js").Table} table
-   * @param {{canvas: HTMLCanvasElement, legend: HTMLElement, more: HTMLElement, empty: HTMLElement}} places
-   * @param {() => void} changed asks for a frame
+   * @param {{canvas: HTMLCanvasElement, legend: HTMLElement, more: HTMLElement, empty: HTMLElement}} elements
+   * @param {() => void} requestFrame
    */
-  constructor(table, places, changed) {
-    /** What comes, and what is shown of it: a copy while the picture stands still. */
-    this.coming = this.table = table;
-    this.places = places;
-    this.changed = changed;
-    const { canvas } = places;
+  constructor(table, elements, requestFrame) {
+    /** The table that samples are added to, and the one that is shown: a copy while paused. */
+    this.liveTable = this.table = table;
+    this.elements = elements;
+    this.requestFrame = requestFrame;
+    const { canvas } = elements;
     const dark = matchMedia("(prefers-color-scheme: dark)");
-    dark.addEventListener("change", () => this.#again(true));
-    this.#again(true);
-    new ResizeObserver(() => this.#again()).observe(canvas);
+    dark.addEventListener("change", () => this.#reloadColours());
+    this.#reloadColours();
+    new ResizeObserver(() => this.#redraw()).observe(canvas);
     canvas.addEventListener("pointermove", (event) => this.#point(event.offsetX));
     canvas.addEventListener("pointerdown", (event) => this.#point(event.offsetX));
     canvas.addEventListener("pointerleave", () => this.#point());
     canvas.addEventListener("blur", () => this.#point());
-    canvas.addEventListener("keydown", (event) => this.#key(event));
+    canvas.addEventListener("keydown", (event) => this.#onKey(event));
   }
 
   get paused() {
-    return this.#still !== undefined;
+    return this.#pausedAt !== undefined;
   }
 
   /** @param {boolean} paused */
   pause(paused) {
-    this.#still = paused ? this.#now() : undefined;
-    this.table = paused ? this.coming.copy() : this.coming;
-    this.#again();
+    this.#pausedAt = paused ? this.#now() : undefined;
+    this.table = paused ? this.liveTable.copy() : this.liveTable;
+    this.#redraw();
   }
 
   get span() {
@@ -78,45 +79,45 @@ export class Plotter {
 
   set span(seconds) {
     this.#span = seconds;
-    this.#again();
+    this.#redraw();
   }
 
-  /** Forgets everything, and goes on. */
+  /** Removes all samples and resumes. */
   clear() {
-    this.coming.clear();
+    this.liveTable.clear();
     this.pause(false);
     this.#scale = this.#row = undefined;
     this.#legend.clear();
-    this.#off.clear();
-    this.places.legend.replaceChildren(this.places.more);
-    this.places.more.hidden = true;
+    this.#hidden.clear();
+    this.elements.legend.replaceChildren(this.elements.more);
+    this.elements.more.hidden = true;
   }
 
-  /** Whether the picture changes by itself. */
+  /** True while the plot scrolls. */
   get moving() {
     return this.live && !this.paused && this.table.end > 0;
   }
 
-  /** Draws, at most once per frame. */
+  /** Draws the plot and the legend. Called at most once per frame. */
   draw() {
-    const { table, places } = this;
-    places.empty.hidden = table.end > 0;
+    const { table, elements } = this;
+    elements.empty.hidden = table.end > 0;
     if (this.paused && !this.#stale) return;
     this.#stale = false;
     let view = this.#view();
-    const context = places.canvas.getContext("2d");
+    const context = elements.canvas.getContext("2d");
     if (!context || view.width <= 0 || view.height <= 0) return;
     const ratio = devicePixelRatio || 1;
     const [width, height] = [Math.round(view.full * ratio), Math.round(view.tall * ratio)];
-    if (places.canvas.width !== width || places.canvas.height !== height) {
-      Object.assign(places.canvas, { width, height });
+    if (elements.canvas.width !== width || elements.canvas.height !== height) {
+      Object.assign(elements.canvas, { width, height });
     }
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.fillStyle = this.#colours.panel;
     context.fillRect(0, 0, view.full, view.tall);
     if (table.end === 0) return;
 
-    const names = [...table.series.keys()].filter((name) => !this.#off.has(name));
+    const names = [...table.series.keys()].filter((name) => !this.#hidden.has(name));
     const range = table.range(names, view.first, view.last);
     if (range) this.#scale = scale(this.paused ? undefined : this.#scale, range);
     this.#measure(context, view);
@@ -127,19 +128,19 @@ export class Plotter {
     context.rect(this.#left, 0, view.width, view.tall - BOTTOM);
     context.clip();
     [...table.series.keys()].forEach((name, index) => {
-      if (!this.#off.has(name)) this.#curve(context, view, name, index);
+      if (!this.#hidden.has(name)) this.#curve(context, view, name, index);
     });
     context.restore();
     this.#row = this.#chosen(view);
-    this.#cross(context, view);
-    this.#tell(this.#row ?? view.last - 1);
+    this.#cursor(context, view);
+    this.#showValues(this.#row ?? view.last - 1);
   }
 
-  /** The picture with what its lines mean, as a PNG. @returns {Promise<Blob | null>} */
+  /** Returns the plot with a legend below it, as a PNG. @returns {Promise<Blob | null>} */
   async png() {
-    this.#again();
+    this.#redraw();
     this.draw();
-    const { canvas } = this.places;
+    const { canvas } = this.elements;
     const ratio = devicePixelRatio || 1;
     const copy = document.createElement("canvas");
     copy.width = canvas.width;
@@ -153,7 +154,7 @@ export class Plotter {
     context.font = "13px system-ui, sans-serif";
     let x = LEFT;
     [...this.table.series.keys()].forEach((name, index) => {
-      if (this.#off.has(name)) return;
+      if (this.#hidden.has(name)) return;
       this.#pen(context, index);
       context.lineWidth = 5;
       context.beginPath();
@@ -167,18 +168,18 @@ export class Plotter {
     return new Promise((resolve) => copy.toBlob(resolve));
   }
 
-  /** The time at the right edge, on the clock of the bridge. */
+  /** Returns the time at the right edge, on the clock of serial-ws. */
   #now() {
     const newest = this.table.end > 0 ? this.table.time(this.table.end - 1) : 0;
-    const now = Date.now() / 1000 - this.behind;
+    const now = Date.now() / 1000 - this.clockOffset;
     return this.live ? Math.max(now, newest) : newest;
   }
 
   #view() {
-    const { clientWidth: full, clientHeight: tall } = this.places.canvas;
-    const end = this.#still ?? this.#now();
+    const { clientWidth: full, clientHeight: tall } = this.elements.canvas;
+    const end = this.#pausedAt ?? this.#now();
     const start = end - this.span;
-    // One row more on the left, so that a line comes in from outside.
+    // Includes one more row on the left, so that curves enter from outside the plot.
     const first = Math.max(this.table.start, this.table.at(start) - 1);
     const last = this.table.at(end + 1e-6);
     return { full, tall, width: full - this.#left - RIGHT, height: tall - TOP - BOTTOM, start, end, first, last };
@@ -229,13 +230,13 @@ export class Plotter {
     context.stroke();
   }
 
-  /** Makes lines look like those of the series with this index. */
+  /** Sets the colour and dashes of the series with this index. */
   #pen(context, index) {
     context.strokeStyle = this.#colours[`series-${index % COLOURS + 1}`];
     context.setLineDash(index < COLOURS ? [] : [7, 2]);
   }
 
-  /** Draws one series; where pixels hold many samples, their least and greatest. */
+  /** Draws one series. Where a pixel covers many samples, it draws their lowest and highest. */
   #curve(context, view, name, index) {
     const column = this.table.series.get(name);
     if (!column) return;
@@ -254,7 +255,7 @@ export class Plotter {
       context.lineTo(pixel, this.#y(view, value));
     };
     for (let row = view.first; row < view.last; row++) {
-      const at = row % MOST_SAMPLES;
+      const at = row % MAX_SAMPLES;
       const next = column[at];
       if (Number.isNaN(next)) continue;
       if (next === GAP) {
@@ -284,17 +285,18 @@ export class Plotter {
     context.stroke();
   }
 
-  /** The row under the pointer, or the one that was reached by keys, while it is in the picture. */
+  /** Returns the row under the pointer, or the one chosen by keys while it is in view. */
   #chosen(view) {
     if (this.#pointer === undefined) return (this.#row ?? -1) >= this.table.at(view.start) ? this.#row : undefined;
     const t = view.start + (this.#pointer - this.#left) / view.width * this.span;
     const row = this.table.at(t);
-    // The nearer one of the two.
+    // Choose the nearer of the two rows beside the pointer.
     const before = row > view.first && t - this.table.time(row - 1) < this.table.time(row) - t;
     return Math.min(before ? row - 1 : row, view.last - 1);
   }
 
-  #cross(context, view) {
+  /** Draws a vertical line at the chosen row, with its time. */
+  #cursor(context, view) {
     const row = this.#row;
     if (row === undefined) return;
     const t = this.table.time(row);
@@ -308,7 +310,7 @@ export class Plotter {
     context.stroke();
     [...this.table.series.keys()].forEach((name, index) => {
       const value = this.table.value(name, row);
-      if (this.#off.has(name) || Number.isNaN(value)) return;
+      if (this.#hidden.has(name) || Number.isNaN(value)) return;
       context.fillStyle = this.#colours[`series-${index % COLOURS + 1}`];
       context.beginPath();
       context.arc(x, this.#y(view, value), 4, 0, 7);
@@ -325,28 +327,28 @@ export class Plotter {
     context.fillText(text, left + 6, view.tall - BOTTOM + 7);
   }
 
-  /** Values of the legend, how many have no room there, and what a screen reader says of the picture. */
-  #tell(row) {
+  /** Updates the values in the legend, the number of ignored series, and the label for screen readers. */
+  #showValues(row) {
     [...this.table.series.keys()].forEach((name, index) => {
       const { value } = this.#legend.get(name) ?? this.#item(name, index);
-      write(value, short(this.table.value(name, row)));
+      setText(value, short(this.table.value(name, row)));
     });
-    const { size } = this.table.passed;
-    this.places.more.hidden = size === 0;
-    write(this.places.more, `and ${size}${size < MOST_PASSED ? "" : "+"} more`);
-    // At once for the keys only: under a pointer they change with each frame.
-    const reached = this.#row !== undefined && this.#pointer === undefined;
-    if (Date.now() - this.#said < 2000 && !reached) return;
-    this.#said = Date.now();
+    const { size } = this.table.ignored;
+    this.elements.more.hidden = size === 0;
+    setText(this.elements.more, `and ${size}${size < MAX_IGNORED ? "" : "+"} more`);
+    // Announce at once only for the keys: under a pointer the values change with each frame.
+    const byKeys = this.#row !== undefined && this.#pointer === undefined;
+    if (Date.now() - this.#announcedAt < 2000 && !byKeys) return;
+    this.#announcedAt = Date.now();
     const values = [...this.table.series.keys()].map((name) => `${name} ${short(this.table.value(name, row))}`);
-    this.places.canvas.setAttribute("aria-label", `Plot of ${values.join(", ")}`);
+    this.elements.canvas.setAttribute("aria-label", `Plot of ${values.join(", ")}`);
   }
 
   #item(name, index) {
     const item = document.createElement("li");
     const button = document.createElement("button");
     button.type = "button";
-    button.title = "Show or hide";
+    button.title = "Show or hide this series";
     button.setAttribute("aria-pressed", "true");
     const part = (kind, text) => {
       const span = document.createElement("span");
@@ -357,28 +359,28 @@ export class Plotter {
     const value = part("value", "");
     button.append(part(`swatch s${index % COLOURS + 1}${index < COLOURS ? "" : " dashed"}`, ""), part("name", name), value);
     button.addEventListener("click", () => {
-      const off = this.#off.has(name);
-      if (off) this.#off.delete(name);
-      else this.#off.add(name);
-      button.setAttribute("aria-pressed", String(off));
+      const wasHidden = this.#hidden.has(name);
+      if (wasHidden) this.#hidden.delete(name);
+      else this.#hidden.add(name);
+      button.setAttribute("aria-pressed", String(wasHidden));
       this.#scale = undefined;
-      this.#again();
+      this.#redraw();
     });
     item.append(button);
-    this.places.more.before(item);
+    this.elements.more.before(item);
     const parts = { item, value };
     this.#legend.set(name, parts);
     return parts;
   }
 
-  /** @param {number} [x] nothing where the pointer has left */
+  /** @param {number} [x] undefined if the pointer has left */
   #point(x) {
     this.#pointer = x;
     this.#row = undefined;
-    this.#again();
+    this.#redraw();
   }
 
-  #key(event) {
+  #onKey(event) {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (step) {
       const view = this.#view();
@@ -393,21 +395,23 @@ export class Plotter {
       return;
     }
     event.preventDefault();
-    this.#again();
+    this.#redraw();
   }
 
-  #again(colours = false) {
-    if (colours) {
-      const style = getComputedStyle(document.documentElement);
-      const names = ["panel", "ink", "quiet", "grid", ...Array.from({ length: COLOURS }, (_, index) => `series-${index + 1}`)];
-      for (const name of names) this.#colours[name] = style.getPropertyValue(`--${name}`).trim();
-    }
+  #reloadColours() {
+    const style = getComputedStyle(document.documentElement);
+    const names = ["panel", "ink", "quiet", "grid", ...Array.from({ length: COLOURS }, (_, index) => `series-${index + 1}`)];
+    for (const name of names) this.#colours[name] = style.getPropertyValue(`--${name}`).trim();
+    this.#redraw();
+  }
+
+  #redraw() {
     this.#stale = true;
-    this.changed();
+    this.requestFrame();
   }
 }
 
-/** @param {HTMLElement} element @param {string} text */
-function write(element, text) {
+/** Sets the text only if it differs, to avoid needless layout. @param {HTMLElement} element @param {string} text */
+function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

@@ -1,34 +1,34 @@
-// What the plotter knows: the newest samples of a few series, in bounded memory. Pure.
+// The data of the plotter: the newest samples of a few series, in bounded memory. Pure.
 
 import { csvField } from "./parse.js";
 
-/** Samples that are kept; the oldest go first. */
-export const MOST_SAMPLES = 1 << 15;
-/** Series that are kept; more are passed over, and so many of them counted. */
-export const MOST_SERIES = 16, MOST_PASSED = 100;
+/** Samples to keep; the oldest are overwritten. */
+export const MAX_SAMPLES = 1 << 15;
+/** Series to keep. Others are ignored, and up to `MAX_IGNORED` of them are counted. */
+export const MAX_SERIES = 16, MAX_IGNORED = 100;
 
-/** Where a series is interrupted. NaN is where it has no value, as when each line has another label. */
+/** Marks an interruption of a series. NaN marks a row without a value, as when labels alternate between lines. */
 export const GAP = Infinity;
 
-/** Rows of numbers by time, the oldest of which are overwritten. */
+/** A ring buffer of rows of numbers, ordered by time. */
 export class Table {
-  /** Rows ever added; row `n` lies at `n % MOST_SAMPLES`. */
+  /** The number of rows ever added. Row `n` is stored at `n % MAX_SAMPLES`. */
   end = 0;
-  times = new Float64Array(MOST_SAMPLES);
+  times = new Float64Array(MAX_SAMPLES);
   /** @type {Map<string, Float64Array>} */
   series = new Map();
-  /** Names that had no room. @type {Set<string>} */
-  passed = new Set();
+  /** Names of series that were ignored. @type {Set<string>} */
+  ignored = new Set();
 
   /** The first row that is still kept. */
   get start() {
-    return Math.max(0, this.end - MOST_SAMPLES);
+    return Math.max(0, this.end - MAX_SAMPLES);
   }
 
   /** @param {number} t in seconds @param {Map<string, number>} values */
   add(t, values) {
-    const at = this.end % MOST_SAMPLES;
-    // Times never go back, or the search below would fail.
+    const at = this.end % MAX_SAMPLES;
+    // Times must never go back, since at() is a binary search.
     this.times[at] = this.end > 0 ? Math.max(t, this.time(this.end - 1)) : t;
     for (const column of this.series.values()) column[at] = NaN;
     for (const [name, value] of values) {
@@ -40,16 +40,16 @@ export class Table {
 
   /** @param {string} name */
   #column(name) {
-    if (this.series.size >= MOST_SERIES) {
-      if (this.passed.size < MOST_PASSED) this.passed.add(name);
+    if (this.series.size >= MAX_SERIES) {
+      if (this.ignored.size < MAX_IGNORED) this.ignored.add(name);
       return undefined;
     }
-    const column = new Float64Array(MOST_SAMPLES).fill(NaN);
+    const column = new Float64Array(MAX_SAMPLES).fill(NaN);
     this.series.set(name, column);
     return column;
   }
 
-  /** Interrupts all series, where samples were missed. */
+  /** Interrupts all series, because samples were missed. */
   gap() {
     if (this.end === 0) return;
     const gaps = new Map(Array.from(this.series.keys(), (name) => [name, GAP]));
@@ -59,25 +59,25 @@ export class Table {
   clear() {
     this.end = 0;
     this.series.clear();
-    this.passed.clear();
+    this.ignored.clear();
   }
 
-  /** The same, which stays as it is. */
+  /** Returns an independent copy. */
   copy() {
     const copy = new Table();
     copy.end = this.end;
     copy.times = this.times.slice();
     for (const [name, column] of this.series) copy.series.set(name, column.slice());
-    copy.passed = new Set(this.passed);
+    copy.ignored = new Set(this.ignored);
     return copy;
   }
 
   /** @param {number} row */
   time(row) {
-    return this.times[row % MOST_SAMPLES];
+    return this.times[row % MAX_SAMPLES];
   }
 
-  /** The first row at or after a time. @param {number} t */
+  /** Returns the first row at or after time `t`. @param {number} t */
   at(t) {
     let [low, high] = [this.start, this.end];
     while (low < high) {
@@ -88,11 +88,11 @@ export class Table {
     return low;
   }
 
-  /** The value of a series at a row, or the one before it. @param {string} name @param {number} row */
+  /** Returns the value of a series at a row, or else the value before it. @param {string} name @param {number} row */
   value(name, row) {
     const column = this.series.get(name);
     for (let at = Math.min(row, this.end - 1), left = 1000; column && at >= this.start && left > 0; at--, left--) {
-      const value = column[at % MOST_SAMPLES];
+      const value = column[at % MAX_SAMPLES];
       if (value === GAP) return NaN;
       if (!Number.isNaN(value)) return value;
     }
@@ -100,7 +100,7 @@ export class Table {
   }
 
   /**
-   * The least and greatest value from one row to another.
+   * Returns the lowest and highest value in a range of rows.
    * @param {Iterable<string>} names @param {number} from @param {number} to
    */
   range(names, from, to) {
@@ -108,7 +108,7 @@ export class Table {
     for (const name of names) {
       const column = this.series.get(name);
       for (let row = from; column && row < to; row++) {
-        const value = column[row % MOST_SAMPLES];
+        const value = column[row % MAX_SAMPLES];
         if (value < low && Number.isFinite(value)) low = value;
         if (value > high && Number.isFinite(value)) high = value;
       }
@@ -116,13 +116,13 @@ export class Table {
     return low <= high ? { low, high } : undefined;
   }
 
-  /** All that is kept, as CSV; times in seconds since 1970. */
+  /** Returns all samples as CSV, with times in seconds since 1970. */
   csv() {
     const names = [...this.series.keys()];
     const rows = [["time", ...names.map(csvField)].join(",")];
     for (let row = this.start; row < this.end; row++) {
       const values = names.map((name) => {
-        const value = this.series.get(name)?.[row % MOST_SAMPLES] ?? NaN;
+        const value = this.series.get(name)?.[row % MAX_SAMPLES] ?? NaN;
         return Number.isFinite(value) ? String(value) : "";
       });
       if (values.some((value) => value !== "")) rows.push([this.time(row).toFixed(6), ...values].join(","));
@@ -132,14 +132,14 @@ export class Table {
 }
 
 /**
- * A scale that takes in every value at once, and shrinks slowly, so that it does not tremble.
+ * Returns a scale that includes every value. It grows at once but shrinks slowly, to avoid jitter.
  * @param {{low: number, high: number} | undefined} before
  * @param {{low: number, high: number}} range
  */
 export function scale(before, range) {
   const span = range.high - range.low || Math.abs(range.high) || 1;
   const wanted = { low: range.low - span * 0.06, high: range.high + span * 0.06 };
-  // Not where that would take seconds, as after a single 1e9, or would never end, as after 1e308.
+  // Jump where easing would take seconds, as after a single 1e9, or never end, as after 1e308.
   if (!before || !(before.high - before.low < 100 * (wanted.high - wanted.low))) return wanted;
   const ease = (/** @type {number} */ from, /** @type {number} */ to) => from + (to - from) * 0.06;
   return {

@@ -2,18 +2,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Lines, Log, MOST_CHARACTERS, MOST_ROWS } from "../../../web/page/log.js";
-import { MOST_SAMPLES, MOST_SERIES, Table, scale } from "../../../web/page/series.js";
+import { Lines, Log, MAX_CHARACTERS, MAX_ROWS } from "../../../web/page/log.js";
+import { MAX_SAMPLES, MAX_SERIES, Table, scale } from "../../../web/page/series.js";
 
 const line = (text) => ({ kind: "line", text, t: 0 });
 const sample = (object) => new Map(Object.entries(object));
 
 test("a log keeps the newest rows only", () => {
   const log = new Log();
-  for (let index = 0; index < MOST_ROWS * 3; index++) log.add(line(String(index)));
-  assert.equal(log.end, MOST_ROWS * 3);
-  assert.ok(log.length <= MOST_ROWS * 1.2);
-  assert.equal(log.slice(log.end - 1)[0].text, String(MOST_ROWS * 3 - 1));
+  for (let index = 0; index < MAX_ROWS * 3; index++) log.add(line(String(index)));
+  assert.equal(log.end, MAX_ROWS * 3);
+  assert.ok(log.length <= MAX_ROWS * 1.2);
+  assert.equal(log.slice(log.end - 1)[0].text, String(MAX_ROWS * 3 - 1));
   assert.equal(log.slice(log.start)[0].text, String(log.start));
 });
 
@@ -24,7 +24,7 @@ test("a log of long lines is bounded by their characters", () => {
     log.add(line("x".repeat(16384)));
     most = Math.max(most, log.length * 16384);
   }
-  assert.ok(most <= MOST_CHARACTERS * 1.2 + 16384, String(most));
+  assert.ok(most <= MAX_CHARACTERS * 1.2 + 16384, String(most));
   assert.ok(log.length > 100);
 });
 
@@ -45,18 +45,18 @@ test("the rest of a line is not taken for one", () => {
 
 test("a table overwrites the oldest samples", () => {
   const table = new Table();
-  for (let index = 0; index < MOST_SAMPLES + 10; index++) table.add(index, sample({ a: index }));
+  for (let index = 0; index < MAX_SAMPLES + 10; index++) table.add(index, sample({ a: index }));
   assert.equal(table.start, 10);
   assert.equal(table.time(table.start), 10);
   assert.equal(table.at(500.5), 501);
   assert.equal(table.at(0), 10);
-  assert.deepEqual(table.range(["a"], table.start, table.end), { low: 10, high: MOST_SAMPLES + 9 });
+  assert.deepEqual(table.range(["a"], table.start, table.end), { low: 10, high: MAX_SAMPLES + 9 });
 });
 
 test("a table passes over more series than it has room for", () => {
   const table = new Table();
   for (let index = 0; index < 1000; index++) table.add(index, sample({ [`s${index}`]: 1 }));
-  assert.equal(table.series.size, MOST_SERIES);
+  assert.equal(table.series.size, MAX_SERIES);
 });
 
 test("series that take turns have their last value, and none after a gap", () => {
