@@ -3,25 +3,25 @@
   The canvas lights up while the button is pressed.
 
   board: firmware/Button
-  bridge: serial-ws
+  run: serial-ws
 */
 
-// serial-ws is where this page came from, if that has port 8080, or else on this computer:
+// connect to the server of this page if its port is 8080, otherwise to this computer:
 const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
 
 let socket;         // the connection to serial-ws
-let pressed = "0";  // what the board said last: 1 or 0
+let pressed = "0";  // the latest line from the board: 1 or 0
 
 function setup() {
   createCanvas(400, 400);
   connect();
 }
 
-// history=1 asks for the last line, since the button may not change for long:
 function connect() {
+  // history=1 asks for the latest line, since the next change may be far off:
   socket = new WebSocket(address + "/?history=1");
   socket.onmessage = readLine;
-  // when the connection ends, try again a second later:
+  // when the connection closes, try again after a second:
   socket.onclose = reconnect;
 }
 

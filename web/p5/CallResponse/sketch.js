@@ -1,25 +1,25 @@
 /*
   Call and response
-  The board prints a line for each byte that it gets, so this sketch sets the pace.
-  Several pages can be open: one of them asks, and all get the answers.
+  The board prints a line for each byte it receives, so this sketch sets the pace.
+  Several pages can be open at once: one of them asks, and all get the replies.
 
   board: firmware/CallResponse
-  bridge: serial-ws
+  run: serial-ws
   without a board: serial-ws --port sim:call
 
   works from serial-ws --web, from a local web server, and in the p5 web editor
-  (start serial-ws with --allow-origin https://preview.p5js.org for that one)
+  (for the editor, start serial-ws with --allow-origin https://preview.p5js.org)
 */
 
-// serial-ws is where this page came from, if that has port 8080, or else on this computer:
+// connect to the server of this page if its port is 8080, otherwise to this computer:
 const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
 
 let socket;                    // the connection to serial-ws
-let message = "connecting";    // what to say as long as there is nothing to draw
+let message = "connecting";    // shown while there is nothing to draw
 let readings = [];             // the numbers of the latest line
-let answers = 0;               // how many lines came
-let asked = 0;                 // when this page asked last, in milliseconds
-let timer;                     // when it is to ask next
+let replies = 0;               // the number of lines received
+let asked = 0;                 // when this page last asked, in milliseconds
+let timer;                     // the timer for the next question
 
 function setup() {
   createCanvas(windowWidth, windowHeight);
@@ -31,7 +31,7 @@ function connect() {
   socket = new WebSocket(address);
   socket.onopen = ask;
   socket.onmessage = readLine;
-  // when the connection ends, try again a second later:
+  // when the connection closes, try again after a second:
   socket.onclose = tryAgain;
 }
 
@@ -39,7 +39,7 @@ function ask() {
   // any byte will do:
   socket.send("x");
   asked = millis();
-  // an answer can be lost, so ask again if none comes within a second:
+  // a reply can get lost, so ask again if none arrives within a second:
   askIn(1000);
 }
 
@@ -49,16 +49,16 @@ function askIn(wait) {
 }
 
 function readLine(event) {
-  // a board that has just started says hello until it is asked:
+  // a board that has just started says hello until it gets a byte:
   if (event.data === "hello") {
     askIn(random(50));
     return;
   }
   readings = event.data.split(",").map(Number);
-  answers++;
+  replies++;
   message = "";
-  // ask for the next line after as long as the answer took, but a second at most. who has not
-  // asked for long waits longest, and so only one page asks:
+  // wait for the time since this page last asked, at most a second. the page that asked last
+  // waits the shortest, so only one page asks:
   askIn(min(millis() - asked, 1000) + random(50));
 }
 
@@ -68,12 +68,12 @@ function draw() {
   fill(60);
   text(message, 20, 40);
   if (readings.length === 0) return;
-  text(answers + " answers: " + readings.join("  "), 20, 40);
+  text(replies + " replies: " + readings.join("  "), 20, 40);
   // a bar for each number:
   fill(0, 100, 200);
   for (let i = 0; i < readings.length; i++) {
-    const long = map(readings[i], 0, 1023, 1, width - 40);
-    rect(20, 80 + i * 60, long, 40);
+    const length = map(readings[i], 0, 1023, 1, width - 40);
+    rect(20, 80 + i * 60, length, 40);
   }
 }
 

@@ -1,23 +1,23 @@
 /*
   Call and response, binary
-  Asks for a reading, which is two bytes, and asks again when it has come.
+  Asks for a reading of two bytes, and asks again when it has arrived.
 
   board: firmware/CallResponseBinary
-  bridge: serial-ws
+  run: serial-ws
 */
 
-// serial-ws is where this page came from, if that has port 8080, or else on this computer:
+// connect to the server of this page if its port is 8080, otherwise to this computer:
 const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
 
 let socket;            // the connection to serial-ws
-let bytes = [];        // what came of the response so far
+let bytes = [];        // the bytes of the response so far
 let reading = 0;       // the latest reading, 0 to 1023
-let answered = false;  // whether a reading has come since the last call
+let answered = false;  // true if a reading has arrived since the last call
 let lastCall = 0;      // when this page last asked, in milliseconds
 
 function setup() {
   createCanvas(400, 400);
-  // every page that is open calls as often as this:
+  // call at most 20 times a second:
   frameRate(20);
   connect();
 }
@@ -26,7 +26,7 @@ function connect() {
   socket = new WebSocket(address + "/?view=raw");
   socket.binaryType = "arraybuffer";
   socket.onmessage = readBytes;
-  // when the connection ends, try again a second later:
+  // when the connection closes, try again after a second:
   socket.onclose = reconnect;
 }
 
@@ -36,7 +36,7 @@ function reconnect() {
 
 function readBytes(event) {
   for (const byte of new Uint8Array(event.data)) {
-    // the high byte comes first; of 1023 it is 3, so what is more is a low one without its first half:
+    // the high byte comes first and is at most 3, so skip a low byte whose high byte got lost:
     if (bytes.length > 0 || byte <= 3) bytes.push(byte);
     if (bytes.length === 2) {
       reading = bytes[0] * 256 + bytes[1];
@@ -53,7 +53,7 @@ function call() {
 }
 
 function draw() {
-  // a response may be lost, so begin anew after a second:
+  // a response may get lost, so start over after a second:
   if (millis() - lastCall > 1000) {
     bytes = [];
     answered = true;
@@ -70,6 +70,6 @@ function draw() {
 }
 
 function send(message) {
-  // only an open connection can send:
+  // send only while the connection is open:
   if (socket.readyState === WebSocket.OPEN) socket.send(message);
 }

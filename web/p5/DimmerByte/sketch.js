@@ -1,18 +1,18 @@
 /*
   Dimmer by byte
-  A slider sends its value as one byte, the brightness of an LED.
+  A slider sets the brightness of an LED. Its value is sent as one byte.
 
   board: firmware/DimmerByte
-  bridge: serial-ws
+  run: serial-ws
 */
 
-// serial-ws is where this page came from, if that has port 8080, or else on this computer:
+// connect to the server of this page if its port is 8080, otherwise to this computer:
 const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
 
 let socket;            // the connection to serial-ws
-let slider;            // the brightness that this page wants
-let brightness = "?";  // the brightness that the board told
-let sent = 0;          // what was sent last
+let slider;            // sets the brightness, 0 to 255
+let brightness = "?";  // the brightness that the board reported
+let sent = 0;          // the value that was sent last
 
 function setup() {
   createCanvas(400, 100);
@@ -25,7 +25,7 @@ function setup() {
 function connect() {
   socket = new WebSocket(address);
   socket.onmessage = readLine;
-  // when the connection ends, try again a second later:
+  // when the connection closes, try again after a second:
   socket.onclose = reconnect;
 }
 
@@ -50,6 +50,6 @@ function draw() {
 }
 
 function send(message) {
-  // only an open connection can send:
+  // send only while the connection is open:
   if (socket.readyState === WebSocket.OPEN) socket.send(message);
 }

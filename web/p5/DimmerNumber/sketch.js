@@ -1,22 +1,22 @@
 /*
   Dimmer by number
-  A slider dims an LED: its value goes to the board as a line, and the board tells it back.
+  A slider sets the brightness of an LED. Its value is sent as a line, and the board reports it back.
 
   board: firmware/DimmerNumber
-  bridge: serial-ws
+  run: serial-ws
   without a board: serial-ws --port sim:led
 
   works from serial-ws --web, from a local web server, and in the p5 web editor
-  (start serial-ws with --allow-origin https://preview.p5js.org for that one)
+  (for the editor, start serial-ws with --allow-origin https://preview.p5js.org)
 */
 
-// serial-ws is where this page came from, if that has port 8080, or else on this computer:
+// connect to the server of this page if its port is 8080, otherwise to this computer:
 const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
 
 let socket;                    // the connection to serial-ws
-let message = "connecting";    // what to say as long as there is nothing to draw
-let slider;                    // 0 to 255
-let heard = "";                // what the board told back
+let message = "connecting";    // shown while there is nothing to draw
+let slider;                    // sets the brightness, 0 to 255
+let heard = "";                // the latest line from the board
 let sent = -1;                 // the value that was sent last
 
 function setup() {
@@ -33,13 +33,13 @@ function connect() {
   socket = new WebSocket(address);
   socket.onopen = opened;
   socket.onmessage = readLine;
-  // when the connection ends, try again a second later:
+  // when the connection closes, try again after a second:
   socket.onclose = tryAgain;
 }
 
 function opened() {
   message = "move the slider";
-  // the board may have been restarted, so tell it again:
+  // the board may have restarted, so send the value again:
   sent = -1;
 }
 
@@ -50,18 +50,18 @@ function readLine(event) {
 function draw() {
   const brightness = slider.value();
   background(brightness);
-  // dark text on light ground, and light text on dark ground:
+  // dark text on a light background, light text on a dark one:
   fill(brightness > 127 ? 0 : 255);
   text(message, 20, 40);
   text("the board says: " + heard, 20, 120);
-  // send what has changed, at most 20 times a second:
+  // send a change, at most 20 times a second:
   if (brightness !== sent && frameCount % 3 === 0) send(brightness);
 }
 
 function send(brightness) {
-  // only an open connection can send:
+  // do nothing without a connection:
   if (socket.readyState !== WebSocket.OPEN) return;
-  // the line end says that the number is complete:
+  // the line ending tells the board that the number is complete:
   socket.send(brightness + "\n");
   sent = brightness;
 }

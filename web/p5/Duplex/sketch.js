@@ -1,22 +1,22 @@
 /*
   Duplex
-  The mouse in the left or right half lights the left or right LED; the sensor moves the circle.
+  The mouse switches on the LED of its half, left or right. The sensor moves the circle.
 
   board: firmware/Duplex
-  bridge: serial-ws
+  run: serial-ws
 */
 
-// serial-ws is where this page came from, if that has port 8080, or else on this computer:
+// connect to the server of this page if its port is 8080, otherwise to this computer:
 const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
 
 let socket;            // the connection to serial-ws
 let reading = 0;       // the latest reading of the sensor, 0 to 1023
-let answered = false;  // whether a line has come since this page last wrote
-let lastSent = 0;      // when that was, in milliseconds
+let answered = false;  // true if a line has arrived since this page last sent one
+let lastSent = 0;      // when this page last sent a line, in milliseconds
 
 function setup() {
   createCanvas(400, 400);
-  // every page that is open writes as often as this:
+  // send at most 20 times a second:
   frameRate(20);
   connect();
 }
@@ -24,7 +24,7 @@ function setup() {
 function connect() {
   socket = new WebSocket(address);
   socket.onmessage = readLine;
-  // when the connection ends, try again a second later:
+  // when the connection closes, try again after a second:
   socket.onclose = reconnect;
 }
 
@@ -46,7 +46,7 @@ function sendMouse() {
 }
 
 function draw() {
-  // the board answers each line; an answer may be lost, so begin again after a second:
+  // the board answers each line. an answer may get lost, so start over after a second:
   if (answered || millis() - lastSent > 1000) sendMouse();
   background(240);
   fill(mouseX < width / 2 ? "tomato" : "teal");
@@ -59,6 +59,6 @@ function draw() {
 }
 
 function send(message) {
-  // only an open connection can send:
+  // send only while the connection is open:
   if (socket.readyState === WebSocket.OPEN) socket.send(message);
 }

@@ -3,21 +3,21 @@
   Sends what you type, and shows what the board sends back.
 
   board: firmware/Echo
-  bridge: serial-ws
+  run: serial-ws
 */
 
-// serial-ws is where this page came from, if that has port 8080, or else on this computer:
+// connect to the server of this page if its port is 8080, otherwise to this computer:
 const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
 
 let socket;      // the connection to serial-ws
-let input;       // where you type
+let input;       // the field to type into
 let lines = [];  // the latest lines from the board
 
 function setup() {
   createCanvas(400, 300);
   input = createInput();
-  input.attribute("aria-label", "a line for the board");
-  // changed() is when Enter was pressed:
+  input.attribute("aria-label", "line to send");
+  // send the line when Enter is pressed:
   input.changed(sendLine);
   connect();
 }
@@ -25,7 +25,7 @@ function setup() {
 function connect() {
   socket = new WebSocket(address);
   socket.onmessage = readLine;
-  // when the connection ends, try again a second later:
+  // when the connection closes, try again after a second:
   socket.onclose = reconnect;
 }
 
@@ -35,7 +35,7 @@ function reconnect() {
 
 function readLine(event) {
   lines.push(event.data);
-  // ten lines fit:
+  // keep the latest ten, as many as fit on the canvas:
   lines = lines.slice(-10);
 }
 
@@ -52,6 +52,6 @@ function draw() {
 }
 
 function send(message) {
-  // only an open connection can send:
+  // send only while the connection is open:
   if (socket.readyState === WebSocket.OPEN) socket.send(message);
 }

@@ -1,12 +1,12 @@
 /*
   JSON lines
-  Shows the values that the board sends as an object.
+  Shows the values of the JSON objects that the board sends.
 
   board: firmware/JsonLines
-  bridge: serial-ws
+  run: serial-ws
 */
 
-// serial-ws is where this page came from, if that has port 8080, or else on this computer:
+// connect to the server of this page if its port is 8080, otherwise to this computer:
 const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
 
 let socket;       // the connection to serial-ws
@@ -21,7 +21,7 @@ function setup() {
 function connect() {
   socket = new WebSocket(address);
   socket.onmessage = readLine;
-  // when the connection ends, try again a second later:
+  // when the connection closes, try again after a second:
   socket.onclose = reconnect;
 }
 
@@ -33,14 +33,14 @@ function readLine(event) {
   try {
     values = JSON.parse(event.data);
   } catch (error) {
-    // a line that is no object tells what is wrong:
+    // show a line that is not JSON in the console:
     console.log("not JSON: " + event.data);
   }
 }
 
 function draw() {
   background(values.button === 1 ? "gold" : 240);
-  // a line for each name and its value:
+  // write a line for each name and its value:
   let y = 40;
   for (const name in values) {
     text(name + ": " + values[name], 20, y);

@@ -1,16 +1,16 @@
 /*
   Labelled values
-  Shows a bar for each value that the board names.
+  Draws a bar for each labelled value that the board sends.
 
   board: firmware/LabelledValues
-  bridge: serial-ws
+  run: serial-ws
 */
 
-// serial-ws is where this page came from, if that has port 8080, or else on this computer:
+// connect to the server of this page if its port is 8080, otherwise to this computer:
 const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
 
 let socket;       // the connection to serial-ws
-let values = {};  // the latest value of each name
+let values = {};  // the latest value for each label
 
 function setup() {
   createCanvas(400, 200);
@@ -21,7 +21,7 @@ function setup() {
 function connect() {
   socket = new WebSocket(address);
   socket.onmessage = readLine;
-  // when the connection ends, try again a second later:
+  // when the connection closes, try again after a second:
   socket.onclose = reconnect;
 }
 
@@ -30,7 +30,7 @@ function reconnect() {
 }
 
 function readLine(event) {
-  // pairs have a tab between them, and a colon inside:
+  // tabs separate the pairs, and a colon separates label and value:
   for (const pair of event.data.split("\t")) {
     const [label, value] = pair.split(":");
     values[label] = Number(value);

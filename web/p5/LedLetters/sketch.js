@@ -1,16 +1,16 @@
 /*
   LED by letters
-  The LED is on while the mouse, or a finger, is down.
+  The LED is on while a mouse button or a finger is down.
 
   board: firmware/LedLetters
-  bridge: serial-ws
+  run: serial-ws
 */
 
-// serial-ws is where this page came from, if that has port 8080, or else on this computer:
+// connect to the server of this page if its port is 8080, otherwise to this computer:
 const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
 
 let socket;         // the connection to serial-ws
-let state = "off";  // what the board said about its LED
+let state = "off";  // the latest state of the LED, on or off
 
 function setup() {
   createCanvas(400, 400);
@@ -18,11 +18,11 @@ function setup() {
   connect();
 }
 
-// history=1 asks for the last line, since nobody may switch it for long:
 function connect() {
+  // history=1 asks for the latest line, since the next change may be far off:
   socket = new WebSocket(address + "/?history=1");
   socket.onmessage = readLine;
-  // when the connection ends, try again a second later:
+  // when the connection closes, try again after a second:
   socket.onclose = reconnect;
 }
 
@@ -50,6 +50,6 @@ function draw() {
 }
 
 function send(message) {
-  // only an open connection can send:
+  // send only while the connection is open:
   if (socket.readyState === WebSocket.OPEN) socket.send(message);
 }

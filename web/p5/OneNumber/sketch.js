@@ -1,20 +1,20 @@
 /*
   One number
-  Draws a graph of a sensor: one number per line.
+  Draws a graph of a sensor that sends one number per line.
 
   board: firmware/OneNumber
-  bridge: serial-ws
+  run: serial-ws
   without a board: serial-ws --port sim
 
   works from serial-ws --web, from a local web server, and in the p5 web editor
-  (start serial-ws with --allow-origin https://preview.p5js.org for that one)
+  (for the editor, start serial-ws with --allow-origin https://preview.p5js.org)
 */
 
-// serial-ws is where this page came from, if that has port 8080, or else on this computer:
+// connect to the server of this page if its port is 8080, otherwise to this computer:
 const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
 
 let socket;                    // the connection to serial-ws
-let message = "connecting";    // what to say as long as there is nothing to draw
+let message = "connecting";    // shown while there is nothing to draw
 let readings = [];             // the latest readings, one per pixel
 
 function setup() {
@@ -27,7 +27,7 @@ function connect() {
   socket = new WebSocket(address);
   socket.onopen = opened;
   socket.onmessage = readLine;
-  // when the connection ends, try again a second later:
+  // when the connection closes, try again after a second:
   socket.onclose = tryAgain;
 }
 
@@ -38,11 +38,11 @@ function opened() {
 function readLine(event) {
   // take the number at the beginning of the line:
   const reading = parseInt(event.data);
-  // lines without one are passed over:
+  // skip lines without one:
   if (isNaN(reading)) return;
   message = "";
   readings.push(reading);
-  // keep as many as fit on the canvas:
+  // keep only as many as fit on the canvas:
   if (readings.length > width) readings.shift();
 }
 
@@ -54,7 +54,7 @@ function draw() {
   if (readings.length === 0) return;
   // the latest reading as a number:
   text(readings[readings.length - 1], 20, 40);
-  // and all of them as a line, the latest at the right:
+  // all readings as a curve, with the latest on the right:
   noFill();
   stroke(0, 100, 200);
   strokeWeight(2);

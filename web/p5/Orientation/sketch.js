@@ -1,19 +1,19 @@
 /*
   Orientation
-  A box that turns as the sensor does.
+  Turns a box the way the sensor turns.
 
   board: firmware/Orientation, or --port sim:imu
-  bridge: serial-ws
+  run: serial-ws
 */
 
-// serial-ws is where this page came from, if that has port 8080, or else on this computer:
+// connect to the server of this page if its port is 8080, otherwise to this computer:
 const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
 
 let socket;       // the connection to serial-ws
-let heading = 0;  // turned on the spot, in degrees
-let pitch = 0;    // nose up or down
-let roll = 0;     // leaning to a side
-let message;      // a line below the canvas, since in 3D text needs a font
+let heading = 0;  // the direction it faces, in degrees
+let pitch = 0;    // nose up or down, in degrees
+let roll = 0;     // leaning to one side, in degrees
+let message;      // a line below the canvas, since text in 3D needs a font
 
 function setup() {
   createCanvas(400, 400, WEBGL);
@@ -25,7 +25,7 @@ function setup() {
 function connect() {
   socket = new WebSocket(address);
   socket.onmessage = readLine;
-  // when the connection ends, try again a second later:
+  // when the connection closes, try again after a second:
   socket.onclose = reconnect;
 }
 
@@ -35,7 +35,7 @@ function reconnect() {
 
 function readLine(event) {
   const angles = event.data.split(",").map(Number);
-  // a whole line has three numbers:
+  // skip lines that do not have three numbers:
   if (angles.length === 3) {
     [heading, pitch, roll] = angles;
   }

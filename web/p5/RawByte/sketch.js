@@ -1,16 +1,16 @@
 /*
   Raw byte
-  Draws each byte that the board sends as a point of a graph.
+  Draws a graph of the bytes that the board sends.
 
   board: firmware/RawByte
-  bridge: serial-ws
+  run: serial-ws
 */
 
-// serial-ws is where this page came from, if that has port 8080, or else on this computer:
+// connect to the server of this page if its port is 8080, otherwise to this computer:
 const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
 
 let socket;         // the connection to serial-ws
-let readings = [];  // the latest bytes, as many as fit
+let readings = [];  // the latest bytes, one per pixel
 
 function setup() {
   createCanvas(400, 256);
@@ -21,7 +21,7 @@ function connect() {
   socket = new WebSocket(address + "/?view=raw");
   socket.binaryType = "arraybuffer";
   socket.onmessage = readBytes;
-  // when the connection ends, try again a second later:
+  // when the connection closes, try again after a second:
   socket.onclose = reconnect;
 }
 
@@ -30,11 +30,11 @@ function reconnect() {
 }
 
 function readBytes(event) {
-  // a message may hold one byte or many:
+  // one message may hold one byte or many:
   for (const reading of new Uint8Array(event.data)) {
     readings.push(reading);
   }
-  // the canvas has one column for each:
+  // keep only as many as the canvas has columns:
   readings = readings.slice(-width);
 }
 

@@ -1,23 +1,24 @@
 /*
   Several sensors
-  A knob and a light sensor move a circle, and a button fills it: 512,300,1
+  A knob moves a circle, a light sensor sets its size, and a button fills it.
+  Each line holds three numbers, such as 512,300,1.
 
   board: firmware/SeveralSensors
-  bridge: serial-ws
+  run: serial-ws
   without a board: serial-ws --port sim
 
   works from serial-ws --web, from a local web server, and in the p5 web editor
-  (start serial-ws with --allow-origin https://preview.p5js.org for that one)
+  (for the editor, start serial-ws with --allow-origin https://preview.p5js.org)
 */
 
-// serial-ws is where this page came from, if that has port 8080, or else on this computer:
+// connect to the server of this page if its port is 8080, otherwise to this computer:
 const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
 
 let socket;                    // the connection to serial-ws
-let message = "connecting";    // what to say as long as there is nothing to draw
+let message = "connecting";    // shown while there is nothing to draw
 let knob = 0;                  // the first reading, 0 to 1023
 let light = 0;                 // the second reading, 0 to 1023
-let button = 0;                // the third one, 1 while the button is pressed
+let button = 0;                // the third reading, 1 while the button is pressed
 
 function setup() {
   createCanvas(windowWidth, windowHeight);
@@ -29,7 +30,7 @@ function connect() {
   socket = new WebSocket(address);
   socket.onopen = opened;
   socket.onmessage = readLine;
-  // when the connection ends, try again a second later:
+  // when the connection closes, try again after a second:
   socket.onclose = tryAgain;
 }
 
@@ -38,9 +39,9 @@ function opened() {
 }
 
 function readLine(event) {
-  // cut the line at its commas, and make numbers of the parts:
+  // split the line at its commas and convert the parts to numbers:
   const readings = event.data.split(",").map(Number);
-  // lines with more or less than three numbers are passed over:
+  // skip lines that do not have three numbers:
   if (readings.length !== 3 || readings.some(isNaN)) return;
   message = "";
   knob = readings[0];
@@ -55,7 +56,7 @@ function draw() {
   text(message, 20, 40);
   if (message !== "") return;
   text("knob " + knob + "   light " + light + "   button " + button, 20, 40);
-  // the knob is the place, the light is the size:
+  // the knob sets the position, the light sets the size:
   const x = map(knob, 0, 1023, 60, width - 60);
   const size = map(light, 0, 1023, 20, min(width, height) - 120);
   stroke(0, 100, 200);

@@ -1,18 +1,18 @@
 /*
   Two boards
-  The knob of each board dims the LED of the other.
+  The knob of each board dims the LED of the other board.
 
-  board: firmware/TwoBoards, on both
-  bridge: serial-ws --port left=/dev/ttyACM0 --port right=/dev/ttyACM1
+  board: firmware/TwoBoards, on both boards
+  run: serial-ws --port left=/dev/ttyACM0 --port right=/dev/ttyACM1
 */
 
-// serial-ws is where this page came from, if that has port 8080, or else on this computer:
+// connect to the server of this page if its port is 8080, otherwise to this computer:
 const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
 
-let left;          // the connections to the two ports
-let right;
-let leftKnob = 0;  // the latest readings of the knobs, 0 to 255
-let rightKnob = 0;
+let left;           // the connection to the left port
+let right;          // the connection to the right port
+let leftKnob = 0;   // the latest reading of the left knob, 0 to 255
+let rightKnob = 0;  // the latest reading of the right knob
 
 function setup() {
   createCanvas(400, 200);
@@ -23,14 +23,23 @@ function setup() {
 function connectLeft() {
   left = new WebSocket(address + "/ports/left");
   left.onmessage = readLeft;
-  // when the connection ends, try again a second later:
-  left.onclose = () => setTimeout(connectLeft, 1000);
+  // when the connection closes, try again after a second:
+  left.onclose = reconnectLeft;
+}
+
+function reconnectLeft() {
+  setTimeout(connectLeft, 1000);
 }
 
 function connectRight() {
   right = new WebSocket(address + "/ports/right");
   right.onmessage = readRight;
-  right.onclose = () => setTimeout(connectRight, 1000);
+  // when the connection closes, try again after a second:
+  right.onclose = reconnectRight;
+}
+
+function reconnectRight() {
+  setTimeout(connectRight, 1000);
 }
 
 function readLeft(event) {
@@ -44,7 +53,7 @@ function readRight(event) {
 }
 
 function send(socket, number) {
-  // only an open connection can send:
+  // send only while the connection is open:
   if (socket.readyState === WebSocket.OPEN) socket.send(number + "\n");
 }
 

@@ -1,31 +1,31 @@
 /*
   WiFi client
-  Boards and pages in one room, with no wire: the slider sends a number, and the circle shows the
-  number that came last, whoever sent it.
+  Boards and pages share one room over WiFi: the slider sends a number, and the circle shows the
+  latest number, whoever sent it.
 
-  board: firmware/WiFiClient, or none: open this page twice
-  bridge: serial-ws --port room=loop,lines,append=lf
+  board: firmware/WiFiClient; without a board, open this page twice
+  run: serial-ws --port room=loop,lines,append=lf
 */
 
-// serial-ws is where this page came from, if that has port 8080, or else on this computer:
+// connect to the server of this page if its port is 8080, otherwise to this computer:
 const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
 
 let socket;      // the connection to serial-ws
-let slider;      // the number that this page sends
-let sent = 0;    // what was sent last
-let number = 0;  // what came last, 0 to 255
+let slider;      // sets the number to send, 0 to 255
+let sent = 0;    // the number that was sent last
+let number = 0;  // the latest number received, 0 to 255
 
 function setup() {
   createCanvas(400, 300);
   slider = createSlider(0, 255, 0);
-  slider.attribute("aria-label", "a number for the room");
+  slider.attribute("aria-label", "number to send");
   connect();
 }
 
 function connect() {
   socket = new WebSocket(address);
   socket.onmessage = readLine;
-  // when the connection ends, try again a second later:
+  // when the connection closes, try again after a second:
   socket.onclose = reconnect;
 }
 
@@ -34,8 +34,8 @@ function reconnect() {
 }
 
 function readLine(event) {
-  const heard = parseInt(event.data);
-  if (!isNaN(heard)) number = heard;
+  const received = parseInt(event.data);
+  if (!isNaN(received)) number = received;
 }
 
 function draw() {
@@ -55,6 +55,6 @@ function draw() {
 }
 
 function send(message) {
-  // only an open connection can send:
+  // send only while the connection is open:
   if (socket.readyState === WebSocket.OPEN) socket.send(message);
 }
