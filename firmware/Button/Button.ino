@@ -1,20 +1,20 @@
 /*
   Button
-  Prints 1 when a button is pressed and 0 when it is let go, and nothing in between.
+  Prints 1 when a button is pressed and 0 when it is released.
 
   circuit:
   - a button between pin 2 and ground
 
-  bridge: serial-ws
+  run: serial-ws
   page: web/p5/Button
 
   created 20 Nov 2026
 */
 
 const int buttonPin = 2;      // reads LOW while the button is pressed
-const int debounceDelay = 5;  // milliseconds until the contacts have come to rest
+const int debounceDelay = 5;  // milliseconds until the contacts have settled
 
-int lastState = HIGH;         // the state of the button when last looked at
+int lastState = HIGH;         // the state of the button at the last check
 
 void setup() {
   Serial.begin(9600);
@@ -24,7 +24,7 @@ void setup() {
 void loop() {
   int state = digitalRead(buttonPin);
   if (state != lastState) {
-    // the contacts bounce; look again when they are at rest:
+    // the contacts bounce, so check again when they have settled:
     delay(debounceDelay);
     state = digitalRead(buttonPin);
   }

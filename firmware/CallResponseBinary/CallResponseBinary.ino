@@ -1,11 +1,11 @@
 /*
   Call and response, binary
-  Answers each byte with a reading as two bytes, the high one first: high * 256 + low.
+  Answers each byte with a reading of two bytes, the high byte first: high * 256 + low.
 
   circuit:
-  - a potentiometer: its middle pin to A0, the others to 5V and ground
+  - a potentiometer: its middle pin to A0, the outer ones to 5V and ground
 
-  bridge: serial-ws --raw
+  run: serial-ws --raw
   page: web/p5/CallResponseBinary
 
   created 20 Nov 2026
@@ -20,7 +20,7 @@ void setup() {
 void loop() {
   if (Serial.available() > 0) {
     Serial.read();
-    // a reading is 0 to 1023, too much for one byte:
+    // a reading is 0 to 1023, too large for one byte:
     int reading = analogRead(sensorPin);
     Serial.write(highByte(reading));
     Serial.write(lowByte(reading));

@@ -1,11 +1,11 @@
 /*
   Dimmer by byte
-  Each byte that comes, 0 to 255, is the brightness of an LED. It is told back as a line.
+  Sets the brightness of an LED to each byte it receives, 0 to 255, and prints it as a line.
 
   circuit:
   - an LED from pin 9 through a 220 ohm resistor to ground
 
-  bridge: serial-ws
+  run: serial-ws
   page: web/p5/DimmerByte
 
   created 20 Nov 2026

@@ -1,13 +1,13 @@
 /*
   Duplex
-  For each line with two numbers, such as 1,0, it switches two LEDs and answers with a reading.
-  Until the first line comes it prints 0, so that the page has something to answer.
+  For each line with two numbers, such as 1,0, switches two LEDs and answers with a reading.
+  Prints 0 until the first line arrives, so that the page has something to answer.
 
   circuit:
-  - a potentiometer: its middle pin to A0, the others to 5V and ground
-  - two LEDs, from pins 2 and 5, each through a 220 ohm resistor to ground
+  - a potentiometer: its middle pin to A0, the outer ones to 5V and ground
+  - two LEDs from pins 2 and 5, each through a 220 ohm resistor to ground
 
-  bridge: serial-ws
+  run: serial-ws
   page: web/p5/Duplex
 
   created 20 Nov 2026
@@ -19,13 +19,13 @@ const int rightLedPin = 5;  // the LED of the second
 
 void setup() {
   Serial.begin(9600);
-  // parseInt() waits so many milliseconds for a digit:
+  // parseInt() waits at most this many milliseconds for a digit:
   Serial.setTimeout(10);
   pinMode(leftLedPin, OUTPUT);
   pinMode(rightLedPin, OUTPUT);
   while (Serial.available() == 0) {
     Serial.println(0);
-    // not longer, or what comes meanwhile overflows the 64 bytes that wait to be read:
+    // keep this short, or incoming bytes overflow the 64-byte receive buffer:
     delay(100);
   }
 }
@@ -34,7 +34,7 @@ void loop() {
   if (Serial.available() > 0) {
     int left = Serial.parseInt();
     int right = Serial.parseInt();
-    // both have come when the line ends:
+    // both numbers are complete when the line ends:
     if (Serial.read() == '\n') {
       digitalWrite(leftLedPin, left > 0);
       digitalWrite(rightLedPin, right > 0);

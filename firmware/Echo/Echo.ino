@@ -1,12 +1,12 @@
 /*
   Echo
-  Sends back each line that it receives. Every ten seconds it also prints how long it has been
-  running: {"seconds":10}
+  Sends back each line it receives. Every ten seconds it also prints how long it has been running:
+  {"seconds":10}
 
   circuit:
-  - nothing but the board
+  - only the board
 
-  bridge: serial-ws --append lf
+  run: serial-ws --append lf
   page: web/p5/Echo
 
   created 20 Nov 2026
@@ -14,14 +14,14 @@
 
 const unsigned long interval = 10000;  // milliseconds between reports
 
-unsigned long lastReport = 0;          // when the last one was, in milliseconds
+unsigned long lastReport = 0;          // when the last report was due, in milliseconds
 
 void setup() {
   Serial.begin(9600);
 }
 
 void loop() {
-  // byte by byte, so that a line may be of any length:
+  // echo byte by byte, so that a line can have any length:
   if (Serial.available() > 0) {
     Serial.write(Serial.read());
   }

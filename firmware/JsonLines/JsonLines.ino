@@ -1,12 +1,12 @@
 /*
   JSON lines
-  Prints a JSON object per line: {"count":7,"potentiometer":512,"button":0}
+  Prints one JSON object per line: {"count":7,"potentiometer":512,"button":0}
 
   circuit:
-  - a potentiometer: its middle pin to A0, the others to 5V and ground
+  - a potentiometer: its middle pin to A0, the outer ones to 5V and ground
   - a button between pin 2 and ground
 
-  bridge: serial-ws
+  run: serial-ws
   page: web/p5/JsonLines
 
   created 20 Nov 2026
@@ -16,7 +16,7 @@ const int knobPin = A0;   // the middle pin of the potentiometer
 const int buttonPin = 2;  // reads LOW while the button is pressed
 const int pause = 100;    // milliseconds between lines
 
-long count = 0;           // how many lines there were before
+long count = 0;           // the number of lines printed so far
 
 void setup() {
   Serial.begin(9600);

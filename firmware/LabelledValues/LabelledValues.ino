@@ -1,19 +1,19 @@
 /*
   Labelled values
-  Prints each value with its name, as serial plotters read them, with a tab between the pairs.
+  Prints each value with its label, the format of serial plotters, with a tab between the pairs.
 
   circuit:
-  - a potentiometer: its middle pin to A0, the others to 5V and ground
+  - a potentiometer: its middle pin to A0, the outer ones to 5V and ground
   - a light sensor from A1 to 5V, and a 10 kilohm resistor from A1 to ground
 
-  bridge: serial-ws
+  run: serial-ws
   page: web/p5/LabelledValues
 
   created 20 Nov 2026
 */
 
 const int knobPin = A0;   // the middle pin of the potentiometer
-const int lightPin = A1;  // where the light sensor and its resistor meet
+const int lightPin = A1;  // the point between the light sensor and its resistor
 const int pause = 50;     // milliseconds between lines
 
 void setup() {

@@ -1,11 +1,11 @@
 /*
   LED by letters
-  H switches the LED on, L switches it off. Every other byte, such as a line end, is passed over.
+  H switches the LED on, L switches it off. Every other byte, such as a line ending, is ignored.
 
   circuit:
   - the LED on the board, or one from pin 13 through a 220 ohm resistor to ground
 
-  bridge: serial-ws
+  run: serial-ws
   page: web/p5/LedLetters
 
   created 20 Nov 2026
@@ -23,7 +23,7 @@ void loop() {
     char letter = Serial.read();
     if (letter == 'H') {
       digitalWrite(ledPin, HIGH);
-      // tell everyone, since any page may have switched it:
+      // tell every page, since any of them may have switched it:
       Serial.println("on");
     }
     if (letter == 'L') {

@@ -1,11 +1,11 @@
 /*
   One number
-  Prints the reading of a sensor, one number per line.
+  Prints the readings of a sensor, one number per line.
 
   circuit:
-  - a potentiometer: its middle pin to A0, the others to 5V and ground
+  - a potentiometer: its middle pin to A0, the outer ones to 5V and ground
 
-  bridge: serial-ws
+  run: serial-ws
   page: web/p5/OneNumber
 
   created 20 Nov 2026

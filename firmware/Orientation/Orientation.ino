@@ -1,32 +1,32 @@
 /*
   Orientation
-  Prints heading,pitch,roll in degrees, as sketches for boards with a motion sensor do: 90.0,12.5,-3.0
+  Prints heading,pitch,roll in degrees, as sketches for motion sensors do: 90.0,12.5,-3.0
 
-  An accelerometer feels which way is down, so it knows pitch and roll. It cannot feel a turn on
-  the spot; a potentiometer gives the heading here.
+  An accelerometer senses which way is down, which gives pitch and roll. It cannot sense a turn on
+  the spot, so here a potentiometer gives the heading.
 
   circuit:
   - an analog accelerometer (ADXL335): x, y, z to A0, A1, A2, its power to 3.3V and ground
   - a wire from 3.3V to AREF
-  - a potentiometer: its middle pin to A3, the others to 3.3V and ground
+  - a potentiometer: its middle pin to A3, the outer ones to 3.3V and ground
 
-  bridge: serial-ws
+  run: serial-ws
   page: web/p5/Orientation
 
   created 20 Nov 2026
 */
 
-const int xPin = A0;              // the three directions of the accelerometer
-const int yPin = A1;
-const int zPin = A2;
+const int xPin = A0;              // the x output of the accelerometer
+const int yPin = A1;              // the y output
+const int zPin = A2;              // the z output
 const int headingPin = A3;        // the middle pin of the potentiometer
-const int middle = 512;           // what a direction reads when nothing pulls it
-const float degrees = 57.29578;   // in one radian
+const int middle = 512;           // the reading of an axis without acceleration
+const float degrees = 57.29578;   // degrees in one radian
 const int pause = 20;             // milliseconds between lines
 
 void setup() {
   Serial.begin(9600);
-  // readings are parts of the voltage at AREF, which is 3.3V:
+  // measure relative to the voltage at AREF, which is 3.3V:
   analogReference(EXTERNAL);
 }
 

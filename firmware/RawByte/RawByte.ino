@@ -1,11 +1,11 @@
 /*
   Raw byte
-  Sends each reading of a sensor as one byte, 0 to 255, with no line end.
+  Sends each reading of a sensor as one byte, 0 to 255, without line endings.
 
   circuit:
-  - a potentiometer: its middle pin to A0, the others to 5V and ground
+  - a potentiometer: its middle pin to A0, the outer ones to 5V and ground
 
-  bridge: serial-ws --raw
+  run: serial-ws --raw
   page: web/p5/RawByte
 
   created 20 Nov 2026

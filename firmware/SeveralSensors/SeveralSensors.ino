@@ -1,26 +1,26 @@
 /*
   Several sensors
-  Prints two readings and the state of a button as a line with commas: 512,300,1
+  Prints two readings and the state of a button, separated by commas: 512,300,1
 
   circuit:
-  - a potentiometer: its middle pin to A0, the others to 5V and ground
+  - a potentiometer: its middle pin to A0, the outer ones to 5V and ground
   - a light sensor from A1 to 5V, and a 10 kilohm resistor from A1 to ground
   - a button between pin 2 and ground
 
-  bridge: serial-ws
+  run: serial-ws
   page: web/p5/SeveralSensors
 
   created 20 Nov 2026
 */
 
 const int knobPin = A0;   // the middle pin of the potentiometer
-const int lightPin = A1;  // where the light sensor and its resistor meet
+const int lightPin = A1;  // the point between the light sensor and its resistor
 const int buttonPin = 2;  // reads LOW while the button is pressed
 const int pause = 20;     // milliseconds between lines
 
 void setup() {
   Serial.begin(9600);
-  // the pin is HIGH by itself, and LOW when the button connects it to ground:
+  // the pin reads HIGH, or LOW when the button connects it to ground:
   pinMode(buttonPin, INPUT_PULLUP);
 }
 
@@ -29,7 +29,7 @@ void loop() {
   Serial.print(",");
   Serial.print(analogRead(lightPin));
   Serial.print(",");
-  // 1 when pressed, 0 when not; println() ends the line:
+  // print 1 if pressed and 0 if not; println() ends the line:
   Serial.println(digitalRead(buttonPin) == LOW);
   delay(pause);
 }

@@ -1,13 +1,13 @@
 /*
   Two boards
-  Prints the reading of its knob when that changes, and dims its LED by the number on each line
-  that comes. Put it on two boards: the page sends each one's knob to the other one's LED.
+  Prints the reading of its knob when it changes, and sets its LED to the number in each line it
+  receives. Upload it to two boards: the page sends the knob of each to the LED of the other.
 
   circuit, on each board:
-  - a potentiometer: its middle pin to A0, the others to 5V and ground
+  - a potentiometer: its middle pin to A0, the outer ones to 5V and ground
   - an LED from pin 9 through a 220 ohm resistor to ground
 
-  bridge: serial-ws --port left=/dev/ttyACM0 --port right=/dev/ttyACM1
+  run: serial-ws --port left=/dev/ttyACM0 --port right=/dev/ttyACM1
   page: web/p5/TwoBoards
 
   created 20 Nov 2026
@@ -18,17 +18,17 @@ const int ledPin = 9;     // a pin that can be dimmed; many boards mark these wi
 const int threshold = 1;  // smaller changes are noise
 const int pause = 20;     // milliseconds between readings
 
-int lastKnob = -100;      // the reading that was sent last; none was
+int lastKnob = -100;      // the reading that was sent last; none so far
 
 void setup() {
   Serial.begin(9600);
-  // parseInt() waits so many milliseconds for a digit:
+  // parseInt() waits at most this many milliseconds for a digit:
   Serial.setTimeout(10);
   pinMode(ledPin, OUTPUT);
 }
 
 void loop() {
-  // 0 to 255, as an LED takes it:
+  // scale the reading to 0 to 255, the range of the LED:
   int knob = analogRead(knobPin) / 4;
   if (abs(knob - lastKnob) > threshold) {
     Serial.println(knob);
@@ -36,7 +36,7 @@ void loop() {
   }
   while (Serial.available() > 0) {
     int brightness = Serial.parseInt();
-    // a number counts when its line ends, not before:
+    // use the number only when its line is complete:
     if (Serial.read() == '\n') {
       analogWrite(ledPin, constrain(brightness, 0, 255));
     }

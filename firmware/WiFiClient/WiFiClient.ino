@@ -1,22 +1,22 @@
 /*
   WiFi client
   The board itself is a client of serial-ws, with no wire to the computer. It sends the reading of
-  its knob as a line when that changes, and dims its LED by the numbers that others send.
+  its knob as a line when it changes, and sets its LED to the numbers that others send.
 
-  Fill in arduino_secrets.h first. It needs the library ArduinoHttpClient, and for boards with a
-  NINA module (Nano 33 IoT, MKR WiFi 1010, Uno WiFi Rev2) the library WiFiNINA.
+  Fill in arduino_secrets.h first. The sketch needs the library ArduinoHttpClient, and on boards
+  with a NINA module (Nano 33 IoT, MKR WiFi 1010, Uno WiFi Rev2) also the library WiFiNINA.
 
   circuit:
-  - a potentiometer: its middle pin to A0, the others to 3.3V and ground
+  - a potentiometer: its middle pin to A0, the outer ones to 3.3V and ground
   - an LED from pin 9 through a 220 ohm resistor to ground
 
-  bridge: serial-ws --port room=loop,lines,append=lf --lan
+  run: serial-ws --port room=loop,lines,append=lf --lan
   page: web/p5/WiFiClient
 
   created 20 Nov 2026
 */
 
-// for boards with WiFi of their own (ESP32, Pico W), the name is WiFi.h; for the Uno R4 WiFi, WiFiS3.h:
+// on boards with built-in WiFi (ESP32, Pico W) include WiFi.h instead, on the Uno R4 WiFi WiFiS3.h:
 #include <WiFiNINA.h>
 #include <ArduinoHttpClient.h>
 #include "arduino_secrets.h"
@@ -25,16 +25,16 @@ const int knobPin = A0;            // the middle pin of the potentiometer
 const int ledPin = 9;              // a pin that can be dimmed
 const int threshold = 2;           // smaller changes are noise
 const unsigned long pause = 50;    // milliseconds between readings
-const unsigned long again = 2000;  // milliseconds until the next try to connect
+const unsigned long retry = 2000;  // milliseconds until the next attempt to connect
 
 WiFiClient wifi;
 WebSocketClient socket = WebSocketClient(wifi, SECRET_SERVER, SECRET_SERVER_PORT);
-int lastKnob = -100;               // the reading that was sent last; none was
-unsigned long lastReading = 0;     // when it was looked at, in milliseconds
+int lastKnob = -100;               // the reading that was sent last; none so far
+unsigned long lastReading = 0;     // when the knob was last read, in milliseconds
 
 void setup() {
   Serial.begin(9600);
-  // on a board with native USB, a moment for the Serial Monitor:
+  // give the Serial Monitor a moment to connect on a board with native USB:
   if (!Serial) delay(3000);
   pinMode(ledPin, OUTPUT);
 }
@@ -54,29 +54,29 @@ void joinNetwork() {
   Serial.print("joining ");
   Serial.println(SECRET_SSID);
   WiFi.begin(SECRET_SSID, SECRET_PASS);
-  delay(again);
+  delay(retry);
 }
 
 void connectToBridge() {
-  // the token lets the board in from the network:
+  // the token admits the board from the network:
   String path = "/?token=";
   path += SECRET_TOKEN;
-  Serial.println("connecting to the bridge");
+  Serial.println("connecting to serial-ws");
   socket.begin(path);
-  // others have not heard this board's knob yet:
+  // the others do not know the reading of this knob yet, so send it again:
   lastKnob = -100;
   if (!socket.connected()) {
-    delay(again);
+    delay(retry);
   }
 }
 
 void listen() {
-  // this also answers the bridge when it asks whether the board is still there:
+  // this also answers the keepalive pings of serial-ws:
   int length = socket.parseMessage();
   if (length > 0) {
     String message = socket.readString();
     Serial.println(message);
-    // what all boards send comes back to all, also to this one:
+    // every board receives what any board sends, including its own messages:
     analogWrite(ledPin, constrain(message.toInt(), 0, 255));
   }
 }
