@@ -1,4 +1,4 @@
-//! What the framer and the views cost for each chunk, without any I/O.
+//! Measures the framer and the views per chunk, without any I/O.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use serial_ws::view::{Part, View};
 /// The default of `--max-line`.
 const MAX_LINE: usize = 16 << 10;
 
-/// As much as a tty on Linux hands out at once.
+/// The most that a tty on Linux returns from one read.
 const CHUNK: usize = 4 << 10;
 
 fn main() {
     divan::main();
 }
 
-/// A chunk of whole lines of 32 bytes, with their ends.
+/// Returns a chunk of whole lines of 32 bytes, including the line endings.
 fn lines() -> Bytes {
     b"0000000001 0123456789 abcdefghi\n"
         .repeat(CHUNK / 32)
@@ -83,7 +83,7 @@ fn encode_json_chunks(bencher: Bencher<'_, '_>) {
     encode(bencher, View::Json(Unit::Bytes));
 }
 
-/// One line from the framer through the hub to so many subscribers, as frames ready to be sent.
+/// Takes one line from the framer through the hub to all subscribers, encoded for sending.
 #[divan::bench(args = [1, 10, 100])]
 fn publish_and_take(bencher: Bencher<'_, '_>, subscribers: usize) {
     let (hub, first) = subscribed();

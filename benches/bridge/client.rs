@@ -1,4 +1,4 @@
-//! The least of a WebSocket client: the handshake, the frames of a server, masked frames.
+//! A minimal WebSocket client: the handshake, parsing a server's frames, sending masked frames.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// Connects and shakes hands; returns what came after the answer, too.
+/// Connects and performs the handshake; also returns the bytes received after the response.
 pub fn connect(address: SocketAddr, path: &str) -> Result<(TcpStream, Vec<u8>)> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
@@ -14,32 +14,32 @@ pub fn connect(address: SocketAddr, path: &str) -> Result<(TcpStream, Vec<u8>)> 
         "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
-    // At once, since the simplest of servers read it at once.
+    // In one write, since the simplest servers expect the request in one read.
     stream.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
+    let mut response = Vec::new();
     let end = loop {
         let mut buffer = [0; 1024];
         let count = stream.read(&mut buffer)?;
-        answer.extend_from_slice(&buffer[..count]);
-        if let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") {
+        response.extend_from_slice(&buffer[..count]);
+        if let Some(end) = response.windows(4).position(|four| four == b"\r\n\r\n") {
             break end + 4;
         }
         if count == 0 {
-            bail!("no answer to the handshake");
+            bail!("no response to the handshake");
         }
     };
-    if !answer.starts_with(b"HTTP/1.1 101") {
-        bail!("refused: {}", String::from_utf8_lossy(&answer));
+    if !response.starts_with(b"HTTP/1.1 101") {
+        bail!("rejected: {}", String::from_utf8_lossy(&response));
     }
-    Ok((stream, answer.split_off(end)))
+    Ok((stream, response.split_off(end)))
 }
 
-/// Connects as soon as somebody accepts.
-pub fn connect_soon(address: SocketAddr, path: &str) -> Result<(TcpStream, Vec<u8>)> {
+/// Connects as soon as the address accepts connections.
+pub fn connect_when_ready(address: SocketAddr, path: &str) -> Result<(TcpStream, Vec<u8>)> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         match connect(address, path) {
-            Err(error) if Instant::now() < deadline && is_early(&error) => {
+            Err(error) if Instant::now() < deadline && is_not_listening(&error) => {
                 std::thread::sleep(Duration::from_micros(200));
             }
             connected => return connected.context("cannot connect"),
@@ -47,23 +47,21 @@ pub fn connect_soon(address: SocketAddr, path: &str) -> Result<(TcpStream, Vec<u
     }
 }
 
-fn is_early(error: &anyhow::Error) -> bool {
+fn is_not_listening(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<io::Error>();
     error.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
-/// One frame of a server at the beginning of `bytes`.
+/// One frame from a server.
 pub struct Frame<'a> {
-    /// What kind of frame it is.
     pub opcode: u8,
-    /// What it carries.
     pub payload: &'a [u8],
-    /// Bytes of the whole frame.
+    /// The length of the whole frame, with its header.
     pub len: usize,
 }
 
 impl<'a> Frame<'a> {
-    /// None while it is incomplete.
+    /// Parses the frame at the start of `bytes`. Returns None while it is incomplete.
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let &[first, second, ..] = bytes else {
@@ -88,12 +86,12 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Appends a short text message as a client sends it; a mask of zeros changes nothing.
+/// Appends a short text message as a client frame. Its mask is zero, so the payload is unchanged.
 pub fn push_text(text: &[u8], out: &mut Vec<u8>) {
     assert!(text.len() < 126, "a longer message needs a longer header");
     out.extend_from_slice(&[0x81, 0x80 | text.len() as u8, 0, 0, 0, 0]);
     out.extend_from_slice(text);
 }
 
-/// The answer to a ping.
+/// The reply to a ping.
 pub const PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];

@@ -1,4 +1,4 @@
-//! Counts allocations: serial-ws runs inside this executable, whose allocator keeps count.
+//! Counts allocations: serial-ws runs inside this executable, which has a counting allocator.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{BufRead, BufReader, Write};
@@ -18,31 +18,31 @@ use crate::table::{Table, Target};
 #[global_allocator]
 static COUNTING: Counting = Counting(AtomicU64::new(0));
 
-/// The system's allocator, counting.
+/// The system allocator with a counter.
 struct Counting(AtomicU64);
 
-// SAFETY: everything is passed on to the system's allocator unchanged.
+// SAFETY: every call is passed on to the system allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         self.0.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc`.
+        // SAFETY: the caller upholds the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`.
+        // SAFETY: the caller upholds the contract of `dealloc`.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         self.0.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `realloc`.
+        // SAFETY: the caller upholds the contract of `realloc`.
         unsafe { System.realloc(pointer, layout, size) }
     }
 }
 
-/// The role: serial-ws with these arguments, which answers each line on stdin with the number of
-/// allocations so far.
+/// Runs the role `--counted`: serial-ws with these arguments. It answers each line on stdin with the
+/// number of allocations so far.
 pub fn run(arguments: &[String]) -> Result<()> {
     let name = std::iter::once("serial-ws");
     let arguments = name.chain(arguments.iter().map(String::as_str));
@@ -57,7 +57,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// What one more client adds to the allocations for each message.
+/// Measures how many allocations one more client adds per message.
 pub fn allocations(effort: Effort, _: &[Kind], table: &mut Table) -> Result<()> {
     const MORE: u64 = 100;
     let (one, many) = (per_line(1, effort)?, per_line(1 + MORE, effort)?);
@@ -67,7 +67,7 @@ pub fn allocations(effort: Effort, _: &[Kind], table: &mut Table) -> Result<()> 
         (
             "per message for each further client",
             (many - one) / MORE as f64,
-            Target::Most(0.01),
+            Target::AtMost(0.01),
         ),
     ];
     for (figure, count, target) in rows {
@@ -99,9 +99,9 @@ fn per_line(clients: u64, effort: Effort) -> Result<f64> {
     };
     let mut rig = Rig::with(device, subject, clients)?;
     rig.device.pace(1000, effort.time / 2)?;
-    rig.arrived()?;
+    rig.wait_for_arrival()?;
     let before = count()?;
     let lines = rig.device.pace(1000, effort.time)?;
-    rig.arrived()?;
+    rig.wait_for_arrival()?;
     Ok((count()? - before) as f64 / lines as f64)
 }

@@ -1,4 +1,4 @@
-//! The device: the far end of a pty, which speaks numbered lines with the time in them.
+//! The device: the far end of a pty, which sends numbered lines that contain the time.
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
@@ -14,24 +14,24 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
-/// Bytes of a line without its end: eleven digits of number, a space, twenty digits of time.
+/// The length of a line without its ending: eleven digits of number, a space, twenty digits of time.
 pub const LINE: usize = 32;
 
-/// How long nobody may read the device before the measurement is given up.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the device waits for a reader or writer before the measurement fails.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A device that is there until it is dropped.
+/// A device that exists until it is dropped.
 pub struct Device {
     wire: File,
     path: PathBuf,
-    /// Claims so that the pty outlives the programs that open it.
+    /// Kept open so that the pty outlives the programs that open it.
     _tty: File,
-    /// How many lines it has spoken; lines are numbered from 1.
-    pub spoken: u64,
+    /// The number of lines sent so far. Lines are numbered from 1.
+    pub sent: u64,
 }
 
 impl Device {
-    /// A new one, silent.
+    /// Creates a silent device.
     pub fn new() -> Result<Self> {
         let wire = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
         grantpt(&wire)?;
@@ -43,49 +43,49 @@ impl Device {
             wire: wire.into(),
             path,
             _tty: tty,
-            spoken: 0,
+            sent: 0,
         })
     }
 
-    /// What programs open.
+    /// Returns the path that programs open.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Speaks one line.
-    pub fn speak(&mut self) -> Result<()> {
-        self.speak_lines(1)
+    /// Sends one line.
+    pub fn send(&mut self) -> Result<()> {
+        self.send_lines(1)
     }
 
-    /// Speaks so many lines in a second, evenly, for a time; returns how many in all.
+    /// Sends `rate` lines per second, evenly, for this time; returns their number.
     pub fn pace(&mut self, rate: u32, time: Duration) -> Result<u64> {
         let lines = u64::from(rate) * time.as_millis() as u64 / 1000;
         let start = Instant::now();
         for line in 0..lines {
             let due = start + Duration::from_secs(1).mul_f64(line as f64 / f64::from(rate));
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
-            self.speak()?;
+            self.send()?;
         }
         Ok(lines)
     }
 
-    /// Speaks at least so many lines as fast as the tty takes them; returns how many.
+    /// Sends at least this many lines, as fast as the tty accepts them; returns their number.
     pub fn flood(&mut self, lines: u64) -> Result<u64> {
-        /// As many whole lines as a tty takes at once.
-        const AT_ONCE: u64 = 4096 / (LINE as u64 + 1);
-        for _ in 0..lines.div_ceil(AT_ONCE) {
-            self.speak_lines(AT_ONCE)?;
+        /// The whole lines that fit into one write to a tty.
+        const PER_WRITE: u64 = 4096 / (LINE as u64 + 1);
+        for _ in 0..lines.div_ceil(PER_WRITE) {
+            self.send_lines(PER_WRITE)?;
         }
-        Ok(lines.div_ceil(AT_ONCE) * AT_ONCE)
+        Ok(lines.div_ceil(PER_WRITE) * PER_WRITE)
     }
 
-    fn speak_lines(&mut self, count: u64) -> Result<()> {
+    fn send_lines(&mut self, count: u64) -> Result<()> {
         let mut lines = [0; 4096];
         let now = now();
         let (lines, _) = lines.split_at_mut(count as usize * (LINE + 1));
         for line in lines.chunks_exact_mut(LINE + 1) {
-            self.spoken += 1;
-            digits(self.spoken, &mut line[..11]);
+            self.sent += 1;
+            digits(self.sent, &mut line[..11]);
             line[11] = b' ';
             digits(now, &mut line[12..LINE]);
             line[LINE] = b'\n';
@@ -104,7 +104,7 @@ impl Device {
         Ok(())
     }
 
-    /// Reads what was written to the device.
+    /// Reads what programs write to the device.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         loop {
             match self.wire.read(buffer) {
@@ -115,9 +115,9 @@ impl Device {
     }
 
     fn wait(&self, what: PollFlags) -> Result<()> {
-        let timeout = Timespec::try_from(PATIENCE)?;
+        let timeout = Timespec::try_from(IDLE_TIMEOUT)?;
         if poll(&mut [PollFd::new(&self.wire, what)], Some(&timeout))? == 0 {
-            bail!("nobody reads or writes the device");
+            bail!("no program reads or writes the device");
         }
         Ok(())
     }
@@ -132,7 +132,7 @@ pub fn open_raw(path: &Path) -> Result<File> {
     Ok(File::from(OwnedFd::from(tty)))
 }
 
-/// Nanoseconds of a clock that all processes share.
+/// Returns the nanoseconds of a clock that all processes share.
 pub fn now() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
@@ -145,7 +145,7 @@ fn digits(mut number: u64, out: &mut [u8]) {
     }
 }
 
-/// The number that these digits mean, if they are digits.
+/// Parses decimal digits; returns None if they are anything else.
 pub fn number(digits: &[u8]) -> Option<u64> {
     digits.iter().try_fold(0_u64, |number, digit| {
         let digit = digit.wrapping_sub(b'0');

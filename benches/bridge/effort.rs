@@ -1,14 +1,14 @@
-//! How much is measured.
+//! The length of a measurement.
 
 use std::time::Duration;
 
-/// How much to measure.
+/// The number and length of the measurements in each scenario.
 #[derive(Clone, Copy)]
 pub struct Effort {
-    /// How often each subject is measured; medians are taken over these.
+    /// The number of measurements of each subject, over which medians are taken.
     pub rounds: usize,
-    /// How long lines flow in one measurement.
+    /// The time for which lines flow in one measurement.
     pub time: Duration,
-    /// Whether the whole is to take about a minute.
+    /// True if all scenarios together should take about a minute.
     pub is_short: bool,
 }

@@ -1,4 +1,4 @@
-//! Lines at a steady rate: what each delivered message costs, and how old it is on arrival.
+//! Lines at a steady rate: the cost of each delivered message, and its age on arrival.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ struct Paced {
     /// Microseconds from the device's write to the client's read.
     median: f64,
     p99: f64,
-    /// Lines that did not come, or not as they should.
+    /// Lines that did not arrive, or not correctly.
     lost: f64,
-    /// MiB.
+    /// Peak memory in MiB.
     peak: f64,
 }
 
-/// Many clients.
+/// Measures the cost of a message with many clients.
 pub fn fanout(
     clients: u64,
     rate: u32,
@@ -30,7 +30,7 @@ pub fn fanout(
     table: &mut Table,
 ) -> Result<()> {
     let measured = measure(effort, kinds, |kind| pace(kind, clients, rate, effort.time))?;
-    let target = Target::RatioMost(1.3);
+    let target = Target::RatioAtMost(1.3);
     table.add("CPU per message, µs", &measured, |paced| paced.cpu, target);
     table.add(
         "latency, median, µs",
@@ -42,27 +42,27 @@ pub fn fanout(
     Ok(())
 }
 
-/// One client: what its messages cost.
+/// Measures the cost of a message with one client.
 pub fn single(effort: Effort, kinds: &[Kind], table: &mut Table) -> Result<()> {
     let measured = measure(effort, kinds, |kind| pace(kind, 1, 1000, effort.time))?;
-    let target = Target::RatioMost(1.5);
+    let target = Target::RatioAtMost(1.5);
     table.add("CPU per message, µs", &measured, |paced| paced.cpu, target);
     add_lost(&measured, table);
     Ok(())
 }
 
-/// One client: how old its messages are.
+/// Measures the latency with one client.
 pub fn latency(effort: Effort, kinds: &[Kind], table: &mut Table) -> Result<()> {
     let measured = measure(effort, kinds, |kind| pace(kind, 1, 1000, effort.time))?;
-    let target = Target::RatioMost(1.5);
+    let target = Target::RatioAtMost(1.5);
     table.add("median, µs", &measured, |paced| paced.median, target);
-    let target = Target::RatioMost(3.0);
+    let target = Target::RatioAtMost(3.0);
     table.add("99th percentile, µs", &measured, |paced| paced.p99, target);
     add_lost(&measured, table);
     Ok(())
 }
 
-/// As many clients and lines as a small machine can take.
+/// Measures as many clients and lines as a small machine can handle.
 pub fn crowd(effort: Effort, kinds: &[Kind], table: &mut Table) -> Result<()> {
     let time = Duration::from_secs(if effort.is_short { 3 } else { 20 });
     let effort = Effort {
@@ -75,7 +75,7 @@ pub fn crowd(effort: Effort, kinds: &[Kind], table: &mut Table) -> Result<()> {
         "peak memory, MiB",
         &measured,
         |paced| paced.peak,
-        Target::Most(32.0),
+        Target::AtMost(32.0),
     );
     table.add(
         "CPU per message, µs",
@@ -97,19 +97,19 @@ fn add_lost(measured: &Measured<Paced>, table: &mut Table) {
         "lines lost",
         measured,
         |paced| paced.lost,
-        Target::Most(0.0),
+        Target::AtMost(0.0),
     );
 }
 
 fn pace(kind: Kind, clients: u64, rate: u32, time: Duration) -> Result<Paced> {
     let mut rig = Rig::new(kind, clients)?;
-    // Caches fill, and the history of recent lines.
+    // Fills the caches and the history first.
     rig.device.pace(rate, time / 4)?;
-    rig.arrived()?;
+    rig.wait_for_arrival()?;
     rig.load.ask("reset")?;
     let before = rig.subject.cpu()?;
     rig.device.pace(rate, time)?;
-    let report = rig.arrived()?;
+    let report = rig.wait_for_arrival()?;
     let cpu = rig.subject.cpu()? - before;
     Ok(Paced {
         cpu: cpu.as_secs_f64() * 1e6 / report.lines as f64,

@@ -1,6 +1,6 @@
-//! The floor: the least that a bridge could do. One thread, poll(2), each line encoded once, one
-//! send per client and wake-up; no checks, no limits, no history, no writing to the device. When a
-//! client takes no more, the device waits.
+//! The floor: the least that any bridge could do. One thread, poll(2), each line encoded once, one
+//! send per client and wake-up; no checks, no limits, no history, no writing to the device. When one
+//! client stalls, the device waits.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -13,10 +13,10 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::device::open_raw;
 
-/// The role: `TTY PORT`.
+/// Runs the role `--floor TTY PORT`.
 pub fn run(arguments: &[String]) -> Result<()> {
     let [tty, port] = arguments else {
-        bail!("a floor has a tty and a port");
+        bail!("--floor takes a tty and a TCP port");
     };
     let mut floor = Floor {
         tty: open_raw(Path::new(tty))?,
@@ -26,7 +26,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
         frames: Vec::new(),
     };
     loop {
-        floor.turn()?;
+        floor.poll_once()?;
     }
 }
 
@@ -34,7 +34,7 @@ struct Floor {
     tty: File,
     listener: TcpListener,
     clients: Vec<Client>,
-    /// The beginning of a line.
+    /// The beginning of an incomplete line.
     line: Vec<u8>,
     /// The frames of one wake-up.
     frames: Vec<u8>,
@@ -42,15 +42,15 @@ struct Floor {
 
 struct Client {
     stream: TcpStream,
-    /// What the socket has not taken yet.
+    /// Bytes that the socket has not accepted yet.
     unsent: Vec<u8>,
     is_gone: bool,
 }
 
 impl Floor {
-    fn turn(&mut self) -> Result<()> {
-        let is_held = self.clients.iter().any(|client| !client.unsent.is_empty());
-        let tty = if is_held {
+    fn poll_once(&mut self) -> Result<()> {
+        let is_blocked = self.clients.iter().any(|client| !client.unsent.is_empty());
+        let tty = if is_blocked {
             PollFlags::empty()
         } else {
             PollFlags::IN
@@ -66,14 +66,14 @@ impl Floor {
         poll(&mut fds, None)?;
         let ready: Vec<PollFlags> = fds.iter().map(PollFd::revents).collect();
         for (client, ready) in self.clients.iter_mut().zip(&ready[2..]) {
-            client.turn(*ready);
+            client.handle(*ready);
         }
         if ready[0].contains(PollFlags::IN) {
             self.read_tty()?;
         }
         if ready[1].contains(PollFlags::IN) {
             let (stream, _) = self.listener.accept()?;
-            self.clients.extend(Client::greet(stream));
+            self.clients.extend(Client::accept(stream));
         }
         self.clients.retain(|client| !client.is_gone);
         Ok(())
@@ -102,7 +102,7 @@ impl Floor {
 }
 
 impl Client {
-    fn greet(mut stream: TcpStream) -> Option<Self> {
+    fn accept(mut stream: TcpStream) -> Option<Self> {
         stream.set_nodelay(true).ok()?;
         let mut request = [0; 4096];
         let count = stream.read(&mut request).ok()?;
@@ -113,11 +113,11 @@ impl Client {
             .split("\r\n")
             .next()?;
         let accept = derive_accept_key(key.as_bytes());
-        let answer = format!(
+        let response = format!(
             "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Accept: {accept}\r\n\r\n"
         );
-        stream.write_all(answer.as_bytes()).ok()?;
+        stream.write_all(response.as_bytes()).ok()?;
         stream.set_nonblocking(true).ok()?;
         Some(Self {
             stream,
@@ -126,7 +126,7 @@ impl Client {
         })
     }
 
-    fn turn(&mut self, ready: PollFlags) {
+    fn handle(&mut self, ready: PollFlags) {
         if ready.contains(PollFlags::OUT) {
             let unsent = std::mem::take(&mut self.unsent);
             self.send(&unsent);

@@ -1,5 +1,5 @@
 //! All clients of a measurement, in one process that waits with epoll: parses frames, checks the
-//! numbers of lines, and notes how old they are. It is told what to do by lines on stdin.
+//! line numbers, and records the age of lines. Takes commands as lines on stdin.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,36 +13,36 @@ use serde::{Deserialize, Serialize};
 use crate::client::{self, Frame, PONG};
 use crate::device::{LINE, now, number};
 
-/// What clients have seen since the last `reset`.
+/// The results of all clients since the last `reset`.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Report {
-    /// Lines that came, of all clients.
+    /// Lines received by all clients together.
     pub lines: u64,
-    /// Lines between others that did not come.
+    /// Lines missing between received ones.
     pub gaps: u64,
-    /// Messages that are no line, come twice, or out of order.
+    /// Messages that are not lines, are duplicates, or are out of order.
     pub wrong: u64,
     /// Clients whose connection ended.
     pub closed: u64,
-    /// The number of the last line that every client has.
-    pub everyone_has: u64,
-    /// Half of the lines took at most so many microseconds.
+    /// The number of the last line that every client has received.
+    pub received_by_all: u64,
+    /// The median latency in microseconds.
     pub median: f64,
-    /// All but a hundredth of the lines took at most so many microseconds.
+    /// The 99th percentile of the latency in microseconds.
     pub p99: f64,
 }
 
-/// The argument of the event that stdin has something.
+/// The epoll data that marks an event on stdin.
 const STDIN: u64 = u64::MAX;
 
-/// The role: `ADDRESS PATH CLIENTS`.
+/// Runs the role `--load ADDRESS PATH CLIENTS`.
 pub fn run(arguments: &[String]) -> Result<()> {
     let [address, path, clients] = arguments else {
-        bail!("a load has an address, a path and a number of clients");
+        bail!("--load takes an address, a path and a number of clients");
     };
     let mut load = Load::connect(address.parse()?, path, clients.parse()?)?;
     println!("connected");
-    load.work()
+    load.run()
 }
 
 struct Load {
@@ -55,13 +55,15 @@ struct Load {
 
 struct Client {
     stream: TcpStream,
-    /// The beginning of a frame whose rest has not come.
-    begun: Vec<u8>,
+    /// The beginning of an incomplete frame.
+    incomplete: Vec<u8>,
+    /// The number of the last line received.
     last: u64,
-    /// Messages that are still to be sent, and how many were.
+    /// The number of messages still to be sent.
     to_send: u64,
     sent: u64,
-    sending: Vec<u8>,
+    /// Bytes that the socket has not accepted yet.
+    unsent: Vec<u8>,
 }
 
 impl Load {
@@ -75,16 +77,16 @@ impl Load {
         )?;
         let mut clients = Vec::new();
         for index in 0..count {
-            let (stream, begun) = client::connect_soon(address, path)?;
+            let (stream, incomplete) = client::connect_when_ready(address, path)?;
             stream.set_nonblocking(true)?;
             epoll::add(&epoll, &stream, EventData::new_u64(index), EventFlags::IN)?;
             clients.push(Client {
                 stream,
-                begun,
+                incomplete,
                 last: 0,
                 to_send: 0,
                 sent: 0,
-                sending: Vec::new(),
+                unsent: Vec::new(),
             });
         }
         Ok(Self {
@@ -96,7 +98,7 @@ impl Load {
         })
     }
 
-    fn work(&mut self) -> Result<()> {
+    fn run(&mut self) -> Result<()> {
         let mut commands = BufReader::new(std::io::stdin());
         let mut events = Vec::with_capacity(1024);
         loop {
@@ -111,7 +113,7 @@ impl Load {
                     if commands.read_line(&mut command)? == 0 {
                         return Ok(());
                     }
-                    self.obey(command.trim())?;
+                    self.execute(command.trim())?;
                 } else if flags.contains(EventFlags::OUT) {
                     self.send(data.u64() as usize)?;
                 } else {
@@ -121,8 +123,8 @@ impl Load {
         }
     }
 
-    /// Each command is answered by one line.
-    fn obey(&mut self, command: &str) -> Result<()> {
+    /// Executes a command and answers it with one line.
+    fn execute(&mut self, command: &str) -> Result<()> {
         match command.split_once(' ') {
             None if command == "reset" => {
                 self.report = Report::default();
@@ -138,16 +140,16 @@ impl Load {
         }
         self.report.median = self.ages.quantile(0.5);
         self.report.p99 = self.ages.quantile(0.99);
-        let has = self.clients.iter().map(|client| client.last);
-        self.report.everyone_has = has.min().unwrap_or(0);
+        let last = self.clients.iter().map(|client| client.last);
+        self.report.received_by_all = last.min().unwrap_or(0);
         println!("{}", serde_json::to_string(&self.report)?);
         Ok(())
     }
 
     fn receive(&mut self, index: usize) -> Result<()> {
         let client = &mut self.clients[index];
-        let known = client.begun.len();
-        self.buffer[..known].copy_from_slice(&client.begun);
+        let known = client.incomplete.len();
+        self.buffer[..known].copy_from_slice(&client.incomplete);
         let count = match client.stream.read(&mut self.buffer[known..]) {
             Ok(0) => return self.close(index),
             Ok(count) => count,
@@ -161,9 +163,9 @@ impl Load {
                 1 | 2 => {
                     let lines = frame.payload.split(|&byte| byte == b'\n');
                     for line in lines.filter(|line| !line.is_empty()) {
-                        let age = self.report.note(&mut client.last, line);
+                        let written = self.report.check(&mut client.last, line);
                         if std::mem::take(&mut is_oldest) {
-                            self.ages.note(age);
+                            self.ages.record(written);
                         }
                     }
                 }
@@ -172,8 +174,8 @@ impl Load {
             }
             bytes = &bytes[frame.len..];
         }
-        client.begun.clear();
-        client.begun.extend_from_slice(bytes);
+        client.incomplete.clear();
+        client.incomplete.extend_from_slice(bytes);
         Ok(())
     }
 
@@ -183,28 +185,28 @@ impl Load {
         Ok(())
     }
 
-    /// Sends what the socket takes of a client's messages.
+    /// Sends as many of a client's messages as the socket accepts.
     fn send(&mut self, index: usize) -> Result<()> {
-        /// Messages that are handed to the socket at once.
-        const AT_ONCE: u64 = 64;
+        /// Messages in one write to the socket.
+        const PER_WRITE: u64 = 64;
         let client = &mut self.clients[index];
-        while client.to_send > 0 || !client.sending.is_empty() {
-            if client.sending.is_empty() {
-                for _ in 0..client.to_send.min(AT_ONCE) {
+        while client.to_send > 0 || !client.unsent.is_empty() {
+            if client.unsent.is_empty() {
+                for _ in 0..client.to_send.min(PER_WRITE) {
                     client.sent += 1;
                     client.to_send -= 1;
                     let line = format!("{index:011} {:020}\n", client.sent);
-                    client::push_text(line.as_bytes(), &mut client.sending);
+                    client::push_text(line.as_bytes(), &mut client.unsent);
                 }
             }
-            match client.stream.write(&client.sending) {
-                Ok(count) => drop(client.sending.drain(..count)),
+            match client.stream.write(&client.unsent) {
+                Ok(count) => drop(client.unsent.drain(..count)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error.into()),
             }
         }
         let mut flags = EventFlags::IN;
-        flags.set(EventFlags::OUT, !client.sending.is_empty());
+        flags.set(EventFlags::OUT, !client.unsent.is_empty());
         epoll::modify(
             &self.epoll,
             &client.stream,
@@ -216,13 +218,13 @@ impl Load {
 }
 
 impl Report {
-    /// Checks a line against the one before it, and returns when it was written.
-    fn note(&mut self, last: &mut u64, line: &[u8]) -> u64 {
+    /// Checks a line against the one before it, and returns the time at which it was written.
+    fn check(&mut self, last: &mut u64, line: &[u8]) -> u64 {
         let read = (line.len() == LINE).then(|| (number(&line[..11]), number(&line[12..])));
         match read {
             Some((Some(this), Some(written))) if this > *last => {
                 self.lines += 1;
-                // A client's first line may be any.
+                // A client's first line may have any number.
                 self.gaps += if *last == 0 { 0 } else { this - *last - 1 };
                 *last = this;
                 written
@@ -235,7 +237,7 @@ impl Report {
     }
 }
 
-/// How old lines were, in classes an 128th wide.
+/// A histogram of the ages of lines, in classes of 1/128 of their value.
 struct Ages {
     counts: Vec<u64>,
 }
@@ -251,14 +253,14 @@ impl Default for Ages {
 impl Ages {
     const BITS: u32 = 7;
 
-    fn note(&mut self, written: u64) {
+    fn record(&mut self, written: u64) {
         let age = now().saturating_sub(written).max(1 << Self::BITS);
         let octave = age.ilog2() - Self::BITS;
         let class = (u64::from(octave) << Self::BITS) + (age >> octave) - (1 << Self::BITS);
         self.counts[class as usize] += 1;
     }
 
-    /// In microseconds.
+    /// Returns a quantile of the ages, in microseconds.
     fn quantile(&self, part: f64) -> f64 {
         let all: u64 = self.counts.iter().sum();
         let wanted = (all as f64 * part).ceil() as u64;

@@ -1,13 +1,13 @@
 //! Measures the real program on a pty, side by side with the least that any program would need
-//! (the floor) and with the peers that are installed; prints one table. What each scenario does
-//! and what the figures mean is in `benches/README.md`.
+//! (the floor) and with the peers that are installed, and prints one table. `benches/README.md`
+//! describes the scenarios and the figures.
 //!
 //! ```text
 //!  this process ──lines──▶ pty ──▶ program or floor or peer ──WebSocket──▶ load
 //! ```
 //!
-//! Each box is a process of its own, so that only the middle one is counted. The floor and the
-//! load are this executable, started again with a role as its first argument.
+//! Each box is a process of its own, so that only the middle one is measured. The floor and the
+//! load are this executable, started again with a role as the first argument.
 
 #[cfg(target_os = "linux")]
 mod client;

@@ -1,4 +1,4 @@
-//! One measurement: a device, a subject that shares it, and clients.
+//! The setup of a measurement: a device, a subject that shares it, and clients.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -11,10 +11,10 @@ use crate::device::Device;
 use crate::load::Report;
 use crate::subject::{Kind, Subject};
 
-/// How long lines may take from the device to the last client.
-const ARRIVE_WITHIN: Duration = Duration::from_secs(20);
+/// The longest time for a first line to reach all clients.
+const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A device, a subject that shares it, and clients that have all had a line from it.
+/// A device, a subject that shares it, and clients that have all received a line from it.
 pub struct Rig {
     pub device: Device,
     pub subject: Subject,
@@ -22,23 +22,23 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// Starts everything, and ends when lines flow.
+    /// Starts everything, and returns when lines flow.
     pub fn new(kind: Kind, clients: u64) -> Result<Self> {
         let device = Device::new()?;
         let subject = Subject::start(kind, &device)?;
         Self::with(device, subject, clients)
     }
 
-    /// The same with a subject that runs already.
+    /// Does the same with a subject that is running already.
     pub fn with(mut device: Device, subject: Subject, clients: u64) -> Result<Self> {
         let mut load = Load::connect(subject.address, "/", clients)?;
-        let deadline = Instant::now() + ARRIVE_WITHIN;
-        // The subject may open its tty only after it listens, and discard what came before.
-        while load.ask("report")?.everyone_has == 0 {
+        let deadline = Instant::now() + ARRIVAL_TIMEOUT;
+        // The subject may open its tty only after it listens, and then discards earlier input.
+        while load.ask("report")?.received_by_all == 0 {
             if Instant::now() > deadline {
-                bail!("no line reaches every client");
+                bail!("no line reached every client");
             }
-            device.speak()?;
+            device.send()?;
             std::thread::sleep(Duration::from_millis(100));
         }
         let mut rig = Self {
@@ -46,24 +46,24 @@ impl Rig {
             subject,
             load,
         };
-        rig.arrived()?;
+        rig.wait_for_arrival()?;
         rig.load.ask("reset")?;
         Ok(rig)
     }
 
-    /// Waits until all lines spoken have reached every client, or none comes any more; returns
-    /// what clients have seen since the last reset. What never came counts as gaps.
-    pub fn arrived(&mut self) -> Result<Report> {
+    /// Waits until every line sent has reached every client, or no more lines arrive. Returns the
+    /// results since the last reset, in which lines that never arrived count as gaps.
+    pub fn wait_for_arrival(&mut self) -> Result<Report> {
         let (mut before, mut since) = (0, Instant::now());
         loop {
             let mut report = self.load.ask("report")?;
-            if report.everyone_has == self.device.spoken {
+            if report.received_by_all == self.device.sent {
                 return Ok(report);
             }
             if report.lines > before {
                 (before, since) = (report.lines, Instant::now());
             } else if since.elapsed() > Duration::from_secs(3) {
-                report.gaps += self.device.spoken - report.everyone_has;
+                report.gaps += self.device.sent - report.received_by_all;
                 return Ok(report);
             }
             std::thread::sleep(Duration::from_millis(1));
@@ -71,7 +71,7 @@ impl Rig {
     }
 }
 
-/// The process with all clients; it ends when dropped.
+/// The process with all clients. It is killed when dropped.
 pub struct Load {
     child: Child,
     commands: ChildStdin,
@@ -79,7 +79,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// Starts it, and waits until all clients are connected.
+    /// Starts the process, and waits until all clients are connected.
     pub fn connect(address: SocketAddr, path: &str, clients: u64) -> Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(["--load", &address.to_string(), path, &clients.to_string()])
@@ -100,7 +100,7 @@ impl Load {
         })
     }
 
-    /// Tells it what to do, and returns what clients have seen.
+    /// Sends a command, and returns the results of the clients.
     pub fn ask(&mut self, command: &str) -> Result<Report> {
         writeln!(self.commands, "{command}")?;
         let mut answer = String::new();

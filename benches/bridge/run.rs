@@ -1,4 +1,4 @@
-//! What was asked for: a role, or some scenarios and how long they may take.
+//! Parses the arguments: a role, or the scenarios to run and their length.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -51,10 +51,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: &[String]) -> Result<()> {
-    // Cargo says so when it benches; a test run of all targets does not.
+    // Cargo passes --bench when it benches, but not when it tests all targets.
     if !arguments.iter().any(|argument| argument == "--bench") {
         println!(
-            "cargo bench --bench bridge [-- SCENARIO... --short]; there are:{}",
+            "usage: cargo bench --bench bridge [-- SCENARIO... --short]; scenarios:{}",
             names()
         );
         return Ok(());
@@ -63,7 +63,10 @@ fn run(arguments: &[String]) -> Result<()> {
     let mut chosen: Vec<_> = SCENARIOS.iter().filter(|(name, _)| wanted(name)).collect();
     let known = chosen.len() + usize::from(wanted("--short")) + 1;
     if known != arguments.len() {
-        bail!("arguments are --short and scenarios:{}", names());
+        bail!(
+            "unknown argument; expected --short or scenarios:{}",
+            names()
+        );
     }
     if chosen.is_empty() {
         chosen = SCENARIOS.iter().collect();

@@ -1,4 +1,4 @@
-//! Ten clients that read, beside one that does not, and then reads again.
+//! Ten clients that read, beside one that stops reading and later reads again.
 
 use std::io::Read;
 use std::net::TcpStream;
@@ -14,33 +14,34 @@ use crate::rig::Rig;
 use crate::subject::Kind;
 use crate::table::{Table, Target, measure};
 
-/// Lines that are more than the sockets, and what is kept for the slow, can hold together.
-const TOO_MANY: u64 = 60_000;
+/// More lines than the sockets and the buffers for slow clients can hold together.
+const OVERFLOW: u64 = 60_000;
 
 /// Lines per second while the latency is measured.
 const RATE: u32 = 1000;
 
 struct Stalled {
-    /// Microseconds of the others' median latency beside the stalled client, and without it.
+    /// The others' median latency beside the stalled client, in microseconds.
     beside: f64,
+    /// The others' median latency without it, in microseconds.
     without: f64,
     /// Lines that the others lost.
     lost: f64,
-    /// KiB.
+    /// Memory growth in KiB.
     growth: f64,
-    /// Lines by which what it was told that it missed is wrong.
-    inexact: f64,
+    /// The difference between the reported and the real number of missed lines.
+    error: f64,
     missed: f64,
 }
 
-/// A client that never reads concerns nobody but itself.
+/// Measures that a client that does not read affects only itself.
 pub fn stalled(effort: Effort, _: &[Kind], table: &mut Table) -> Result<()> {
     let measured = measure(effort, &[Kind::SerialWs], |kind| stall(kind, effort.time))?;
     table.add(
         "lines lost by the others",
         &measured,
         |it| it.lost,
-        Target::Most(0.0),
+        Target::AtMost(0.0),
     );
     table.add(
         "latency of the others without it, µs",
@@ -49,12 +50,12 @@ pub fn stalled(effort: Effort, _: &[Kind], table: &mut Table) -> Result<()> {
         Target::None,
     );
     table.add(
-        "the same beside it, µs",
+        "latency of the others beside it, µs",
         &measured,
         |it| it.beside,
         Target::None,
     );
-    let target = Target::Most(1.1);
+    let target = Target::AtMost(1.1);
     table.add(
         "ratio of the two",
         &measured,
@@ -65,67 +66,67 @@ pub fn stalled(effort: Effort, _: &[Kind], table: &mut Table) -> Result<()> {
         "memory growth, KiB",
         &measured,
         |it| it.growth,
-        Target::Most(1024.0),
+        Target::AtMost(1024.0),
     );
     table.add(
-        "lines that it missed",
+        "lines missed by the stalled client",
         &measured,
         |it| it.missed,
         Target::None,
     );
     table.add(
-        "lines by which it is told wrong",
+        "error in its reported missed lines",
         &measured,
-        |it| it.inexact,
-        Target::Most(0.0),
+        |it| it.error,
+        Target::AtMost(0.0),
     );
     Ok(())
 }
 
 fn stall(kind: Kind, time: Duration) -> Result<Stalled> {
     let mut rig = Rig::new(kind, 10)?;
-    // What is kept of the stream fills up, so that it does not count as growth.
-    rig.device.flood(TOO_MANY)?;
+    // Fills the history first, so that it does not count as growth.
+    rig.device.flood(OVERFLOW)?;
     let without = phase(&mut rig, time)?;
     let before = rig.subject.memory()?;
     let (stream, early) = client::connect(rig.subject.address, "/?view=json")?;
-    rig.device.flood(TOO_MANY)?;
+    rig.device.flood(OVERFLOW)?;
     let beside = phase(&mut rig, time)?;
     let growth = rig.subject.memory()? - before;
-    rig.device.flood(TOO_MANY)?;
-    let flood = rig.arrived()?;
-    let told = resume(stream, early, rig.device.spoken)?;
+    rig.device.flood(OVERFLOW)?;
+    let flood = rig.wait_for_arrival()?;
+    let received = resume(stream, early, rig.device.sent)?;
     Ok(Stalled {
         beside: beside.0,
         without: without.0,
         lost: without.1 + beside.1 + (flood.gaps + flood.wrong) as f64,
         growth,
-        inexact: told.expected.abs_diff(told.received + told.missed) as f64,
-        missed: told.missed as f64,
+        error: received.expected.abs_diff(received.lines + received.missed) as f64,
+        missed: received.missed as f64,
     })
 }
 
-/// The median latency and the lines lost, since the last phase too.
+/// Returns the median latency of this phase, and the lines lost in it and since the last phase.
 fn phase(rig: &mut Rig, time: Duration) -> Result<(f64, f64)> {
-    let flood = rig.arrived()?;
+    let flood = rig.wait_for_arrival()?;
     rig.load.ask("reset")?;
     rig.device.pace(RATE, time)?;
-    let report = rig.arrived()?;
+    let report = rig.wait_for_arrival()?;
     let lost = flood.gaps + flood.wrong + report.gaps + report.wrong + report.closed;
     Ok((report.median, lost as f64))
 }
 
-struct Told {
-    /// Lines from the first received to the last one spoken, by the device's own numbers.
+struct Received {
+    /// Lines from the first received to the last one sent, by the device's own numbers.
     expected: u64,
-    received: u64,
+    lines: u64,
     missed: u64,
 }
 
-/// Reads what there is for the client, up to the last line.
-fn resume(mut stream: TcpStream, mut bytes: Vec<u8>, last: u64) -> Result<Told> {
+/// Reads everything for the client, up to the last line.
+fn resume(mut stream: TcpStream, mut bytes: Vec<u8>, last: u64) -> Result<Received> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    let (mut first, mut received, mut missed) = (None, 0, 0);
+    let (mut first, mut lines, mut missed) = (None, 0, 0);
     loop {
         while let Some(frame) = Frame::parse(&bytes) {
             let len = frame.len;
@@ -133,14 +134,14 @@ fn resume(mut stream: TcpStream, mut bytes: Vec<u8>, last: u64) -> Result<Told> 
             match object["type"].as_str() {
                 Some("line") => {
                     let text = object["text"].as_str().context("a line has text")?;
-                    let spoken = number(&text.as_bytes()[..11]).context("a line has a number")?;
-                    let first = *first.get_or_insert(spoken);
-                    received += 1;
-                    if spoken == last {
+                    let sent = number(&text.as_bytes()[..11]).context("a line has a number")?;
+                    let first = *first.get_or_insert(sent);
+                    lines += 1;
+                    if sent == last {
                         let expected = last - first + 1;
-                        return Ok(Told {
+                        return Ok(Received {
                             expected,
-                            received,
+                            lines,
                             missed,
                         });
                     }
@@ -153,7 +154,7 @@ fn resume(mut stream: TcpStream, mut bytes: Vec<u8>, last: u64) -> Result<Told> 
         let mut buffer = [0; 64 << 10];
         let count = stream
             .read(&mut buffer)
-            .context("the stalled client hears nothing")?;
+            .context("the stalled client receives nothing")?;
         ensure!(count > 0, "the stalled client was disconnected");
         bytes.extend_from_slice(&buffer[..count]);
     }

@@ -1,4 +1,4 @@
-//! What is measured: a program that shares a tty over WebSocket, as a process of its own.
+//! The program under test: shares a tty over WebSocket, in a process of its own.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -10,16 +10,16 @@ use anyhow::{Context, Result};
 
 use crate::device::Device;
 
-/// Which program.
+/// The programs that can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The one that this repository is about.
+    /// The program of this repository.
     SerialWs,
-    /// The least that a bridge could do.
+    /// The least that any bridge could do.
     Floor,
-    /// `websocat` with its `broadcast:`, where it is on the path.
+    /// `websocat` with its `broadcast:`, if it is on the path.
     Websocat,
-    /// A server on node with the packages `ws` and `serialport`, where they are installed.
+    /// A Node server with the packages `ws` and `serialport`, if they are installed.
     Node,
 }
 
@@ -35,7 +35,7 @@ impl fmt::Display for Kind {
 }
 
 impl Kind {
-    /// What is there to be measured, serial-ws and the floor first.
+    /// Returns the programs that are installed, serial-ws and the floor first.
     pub fn installed() -> Vec<Self> {
         let has_websocat = Command::new("websocat")
             .arg("--version")
@@ -79,13 +79,13 @@ impl Kind {
     }
 }
 
-/// The program under test: what `SERIAL_WS_BENCH_BIN` names, or cargo's own build.
+/// Returns the path of serial-ws: `SERIAL_WS_BENCH_BIN`, or cargo's own build.
 pub fn serial_ws() -> PathBuf {
     let cargos = || env!("CARGO_BIN_EXE_serial-ws").into();
     std::env::var_os("SERIAL_WS_BENCH_BIN").map_or_else(cargos, PathBuf::from)
 }
 
-/// How serial-ws is told to share this tty with any number of clients.
+/// Returns the arguments for serial-ws to share this tty with any number of clients.
 pub fn bridge_arguments(tty: &str, address: SocketAddr) -> Vec<String> {
     let listen = address.to_string();
     [
@@ -105,21 +105,21 @@ fn node() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/node")
 }
 
-/// A running program; it ends when dropped.
+/// A running program. It is killed when dropped.
 pub struct Subject {
     pub child: Child,
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: SocketAddr,
 }
 
 impl Subject {
-    /// Starts it. It may not listen yet.
+    /// Starts the program. It may not be listening yet on return.
     pub fn start(kind: Kind, device: &Device) -> Result<Self> {
         let address = free_address()?;
         Self::spawn(kind.command(device.path(), address)?, address)
     }
 
-    /// Starts what is to listen at `address`.
+    /// Starts a command that will listen on `address`.
     pub fn spawn(mut command: Command, address: SocketAddr) -> Result<Self> {
         let child = command
             .stdin(Stdio::piped())
@@ -130,14 +130,14 @@ impl Subject {
         Ok(Self { child, address })
     }
 
-    /// The processor time that it has used.
+    /// Returns the processor time used so far.
     pub fn cpu(&self) -> Result<Duration> {
         let mut clock = 0;
         let mut time = libc::timespec {
             tv_sec: 0,
             tv_nsec: 0,
         };
-        // SAFETY: both calls write one value to the place they are given, and keep nothing.
+        // SAFETY: both calls write one value through the pointer, and do not keep it.
         let failed = unsafe {
             libc::clock_getcpuclockid(self.child.id() as libc::pid_t, &mut clock) != 0
                 || libc::clock_gettime(clock, &mut time) != 0
@@ -146,12 +146,12 @@ impl Subject {
         Ok(Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
     }
 
-    /// The memory that is resident, in KiB.
+    /// Returns the resident memory, in KiB.
     pub fn memory(&self) -> Result<f64> {
         self.proc("smaps_rollup", "Rss:")
     }
 
-    /// The most memory that was ever resident, in KiB.
+    /// Returns the peak of the resident memory, in KiB.
     pub fn peak_memory(&self) -> Result<f64> {
         self.proc("status", "VmHWM:")
     }
@@ -171,7 +171,7 @@ impl Drop for Subject {
     }
 }
 
-/// An address that nobody listens on.
+/// Returns a free address on loopback.
 pub fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }

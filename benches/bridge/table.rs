@@ -1,4 +1,4 @@
-//! What was measured, as one table: medians, ratios, and whether the targets are met.
+//! The results as one table: medians, ratios, and whether the targets are met.
 
 use std::fmt::Write;
 
@@ -7,23 +7,23 @@ use anyhow::Result;
 use crate::effort::Effort;
 use crate::subject::{Kind, serial_ws};
 
-/// What a figure is to be.
+/// The target of a figure.
 #[derive(Clone, Copy)]
 pub enum Target {
-    /// At most this.
-    Most(f64),
-    /// At most so many times the floor's.
-    RatioMost(f64),
-    /// At least so many times the floor's.
-    RatioLeast(f64),
-    /// It is only told.
+    /// At most this value.
+    AtMost(f64),
+    /// At most this multiple of the floor.
+    RatioAtMost(f64),
+    /// At least this multiple of the floor.
+    RatioAtLeast(f64),
+    /// No target; the figure is only reported.
     None,
 }
 
-/// The measurements of each kind, one for each round.
+/// The measurements of each program, one per round.
 pub type Measured<T> = Vec<(Kind, Vec<T>)>;
 
-/// All rows, in the order of measuring.
+/// All rows, in the order of their measurement.
 #[derive(Default)]
 pub struct Table {
     scenario: String,
@@ -38,8 +38,8 @@ struct Row {
     target: Target,
 }
 
-/// Measures serial-ws and the floor in turn, as often as `effort` says, and each peer once. A peer
-/// that cannot do it is left out.
+/// Measures serial-ws and the floor in turn, once per round, and each peer once. A peer that fails
+/// is left out.
 pub fn measure<T>(
     effort: Effort,
     kinds: &[Kind],
@@ -64,12 +64,12 @@ pub fn measure<T>(
 }
 
 impl Table {
-    /// The rows that follow belong to this scenario.
+    /// Starts a scenario, to which the following rows belong.
     pub fn begin(&mut self, scenario: &str) {
         self.scenario = scenario.into();
     }
 
-    /// A row of medians; its ratio is the median of the rounds' ratios.
+    /// Adds a row of medians. Its ratio is the median of the rounds' ratios.
     pub fn add<T>(
         &mut self,
         figure: &'static str,
@@ -100,7 +100,7 @@ impl Table {
         });
     }
 
-    /// Prints it in Markdown.
+    /// Prints the table in Markdown.
     pub fn print(&self, kinds: &[Kind]) {
         let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = cpu.lines().find_map(|line| line.strip_prefix("model name"));
@@ -138,9 +138,9 @@ impl Row {
         };
         let ratio = self.ratio.map_or("–".into(), |ratio| format!("{ratio:.2}"));
         let target = match self.target {
-            Target::Most(most) => format!("≤ {}", short(most)),
-            Target::RatioMost(most) => format!("≤ {most} × floor"),
-            Target::RatioLeast(least) => format!("≥ {least} × floor"),
+            Target::AtMost(most) => format!("≤ {}", short(most)),
+            Target::RatioAtMost(most) => format!("≤ {most} × floor"),
+            Target::RatioAtLeast(least) => format!("≥ {least} × floor"),
             Target::None => String::new(),
         };
         let met = self
@@ -165,9 +165,9 @@ impl Row {
             .iter()
             .find(|(kind, _)| *kind == Kind::SerialWs);
         match self.target {
-            Target::Most(most) => ours.map(|(_, value)| *value <= most),
-            Target::RatioMost(most) => self.ratio.map(|ratio| ratio <= most),
-            Target::RatioLeast(least) => self.ratio.map(|ratio| ratio >= least),
+            Target::AtMost(most) => ours.map(|(_, value)| *value <= most),
+            Target::RatioAtMost(most) => self.ratio.map(|ratio| ratio <= most),
+            Target::RatioAtLeast(least) => self.ratio.map(|ratio| ratio >= least),
             Target::None => None,
         }
     }
@@ -183,7 +183,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// Three digits are all that such measurements are worth.
+/// Formats a value with three digits, which is as exact as these measurements are.
 fn short(value: f64) -> String {
     match value.abs() {
         1e6.. => format!("{:.2} M", value / 1e6),

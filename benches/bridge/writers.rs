@@ -16,13 +16,14 @@ const WRITERS: u64 = 50;
 struct Written {
     /// Messages per second.
     rate: f64,
-    /// Messages that were not whole, or not in their client's order.
+    /// Messages that were broken, or out of their client's order.
     broken: f64,
     /// Microseconds of processor time for each message.
     cpu: f64,
 }
 
-/// In the place of the floor stands a bare writer: one write(2) after another to the same tty.
+/// Measures many writing clients. A bare writer takes the place of the floor: one write(2) after
+/// another to the same tty.
 pub fn writers(effort: Effort, kinds: &[Kind], table: &mut Table) -> Result<()> {
     let each = if effort.is_short { 200 } else { 1000 };
     let measured = measure(effort, &kinds[..2], |kind| match kind {
@@ -30,10 +31,10 @@ pub fn writers(effort: Effort, kinds: &[Kind], table: &mut Table) -> Result<()> 
         kind => write(kind, each),
     })?;
     table.add(
-        "messages not whole or in order",
+        "messages broken or out of order",
         &measured,
         |it| it.broken,
-        Target::Most(0.0),
+        Target::AtMost(0.0),
     );
     table.add("messages per second", &measured, |it| it.rate, Target::None);
     let ours: Vec<_> = measured.into_iter().take(1).collect();
@@ -74,7 +75,7 @@ fn bare(messages: u64) -> Result<Written> {
     })
 }
 
-/// Reads so many messages at the device; returns how many are not as they should be.
+/// Reads this many messages at the device; returns the number of wrong ones.
 fn check(device: &mut Device, messages: u64) -> Result<u64> {
     let mut last = vec![0; WRITERS as usize];
     let (mut seen, mut broken) = (0, 0);

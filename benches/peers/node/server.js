@@ -1,5 +1,5 @@
-// A bridge as people write it on node: each line of the serial port goes to every client,
-// and what clients send goes to the port. Usage: node server.js TTY PORT
+// A typical Node bridge: sends each line of the serial port to every client, and writes
+// what clients send to the port. Usage: node server.js TTY PORT
 
 import { ReadlineParser, SerialPort } from "serialport";
 import { WebSocketServer } from "ws";
