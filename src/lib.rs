@@ -22,7 +22,6 @@ mod log;
 mod platform;
 mod port;
 mod server;
-mod settings;
 mod terminal;
 pub mod view;
 
@@ -38,10 +37,11 @@ pub use config::Config;
 pub use port::Closed;
 pub use port::framing::lines::Framer;
 
+use config::SharedPort;
 use hub::{Hub, State, Status};
 use port::Claims;
-use server::Port;
 pub use server::Server;
+use server::{LineFacts, Port};
 
 /// Why --open opens nothing where all need a token.
 const LEFT_TO_YOU: &str = "--open leaves the browser to you: others on this computer could read the \
@@ -67,8 +67,9 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<Closed> {
         server.run().await;
         Ok(Closed::Free)
     });
-    let held = Claims::new(port::claims(&config.ports).into());
-    for (port, hub) in config.ports.into_iter().zip(hubs) {
+    let ports = config.port_configs();
+    let held = Claims::new(port::claims(&ports).into());
+    for (port, hub) in ports.into_iter().zip(hubs) {
         tasks.spawn(port::run(port, hub, held.clone(), stop.clone()));
     }
     let mut outcome = Ok(Closed::Free);
@@ -97,9 +98,16 @@ pub fn bind(config: &Config, stop: CancellationToken) -> Result<(Server, Vec<Arc
         .iter()
         .map(|_| Hub::new(config.limits, status()))
         .collect();
-    let shared = config.ports.iter().zip(&hubs).map(|(port, hub)| Port {
+    let ports = config.ports.iter().zip(&hubs);
+    let shared = ports.map(|(SharedPort { port, clients }, hub)| Port {
         name: port.name.clone(),
-        settings: port.settings,
+        line: LineFacts {
+            json: port.line.to_json(),
+            baud: port.line.baud,
+            bits_per_byte: port.line.bits_per_byte(),
+            max_line: port.max_line,
+        },
+        clients: *clients,
         hub: Arc::clone(hub),
     });
     let server = Server::bind(config.server.clone(), shared.collect(), stop)?;

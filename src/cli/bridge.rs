@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
 
+use super::choice::{FLOW_CONTROL, LINE_ENDING, MODEM_LINE, PARITY, choice};
 use crate::duration;
-use crate::settings::{FlowControl, ModemLine, Parity};
+use crate::port::{FlowControl, ModemLine, Parity};
 use crate::view::{LineEnding, View};
 
 /// The TCP port that is listened on unless another one is named.
@@ -165,20 +166,20 @@ pub(crate) struct PortArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(5..=8))]
     pub(crate) data_bits: Option<u8>,
     /// Parity [default: none]
-    #[arg(long, value_name = "PARITY")]
+    #[arg(long, value_name = "PARITY", value_parser = choice(PARITY, Parity::name))]
     pub(crate) parity: Option<Parity>,
     /// Stop bits: 1 or 2 [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=2))]
     pub(crate) stop_bits: Option<u8>,
     /// Flow control [default: none]
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", value_parser = choice(FLOW_CONTROL, FlowControl::name))]
     pub(crate) flow_control: Option<FlowControl>,
 
     /// Data Terminal Ready after opening [default: on]
-    #[arg(long, value_name = "STATE")]
+    #[arg(long, value_name = "STATE", value_parser = choice(MODEM_LINE, ModemLine::name))]
     pub(crate) dtr: Option<ModemLine>,
     /// Request To Send after opening [default: on]
-    #[arg(long, value_name = "STATE")]
+    #[arg(long, value_name = "STATE", value_parser = choice(MODEM_LINE, ModemLine::name))]
     pub(crate) rts: Option<ModemLine>,
     /// Leave boards running when the port is opened: keep the modem lines asserted after closing.
     /// The first opening after plugging in restarts them all the same
@@ -193,7 +194,7 @@ pub(crate) struct PortArgs {
     pub(crate) settle: Option<u64>,
 
     /// Ending to add to text messages that lack one [default: none]
-    #[arg(long, value_name = "ENDING")]
+    #[arg(long, value_name = "ENDING", value_parser = choice(LINE_ENDING, LineEnding::name))]
     pub(crate) append: Option<LineEnding>,
     /// Bytes of a line beyond which it is delivered in pieces [default: 16384]
     #[arg(long, value_name = "BYTES")]

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use clap_complete::Shell;
 
 use super::BridgeArgs;
+use super::choice::{LINE_ENDING, choice};
 use crate::commands::{connect, lease, list};
 use crate::duration;
 use crate::fingerprint::Fingerprint;
@@ -55,7 +56,7 @@ pub(crate) struct ConnectArgs {
     )]
     pub(crate) url: String,
     /// Ending that the bridge adds to each line sent
-    #[arg(long, value_name = "ENDING")]
+    #[arg(long, value_name = "ENDING", value_parser = choice(LINE_ENDING, LineEnding::name))]
     pub(crate) append: Option<LineEnding>,
     /// Time to go on printing after the end of the input, such as 2s, or forever
     /// [default: 0; forever with --count]
@@ -207,7 +208,7 @@ impl From<ConnectArgs> for connect::Options {
             raw,
             access: AccessArgs { token, fingerprint },
         } = args;
-        let append = append.map(|ending| ending.to_string());
+        let append = append.map(|ending| ending.name().to_owned());
         let terminal = std::io::stdout().is_terminal();
         Self {
             url,

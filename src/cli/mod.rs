@@ -1,6 +1,7 @@
 //! What was typed: flags and commands with their help texts. What they mean is in `config`.
 
 mod bridge;
+pub(crate) mod choice;
 mod commands;
 mod dispatch;
 

@@ -21,7 +21,7 @@ use crate::cli::{BridgeArgs, Cli};
 use crate::hub::Limits;
 use crate::log;
 use crate::port::PortConfig;
-use crate::server::ServerConfig;
+use crate::server::{ClientDefaults, ServerConfig};
 
 pub(crate) use server::TOKEN_VARIABLE;
 pub(crate) use told::Told;
@@ -30,14 +30,31 @@ pub(crate) use told::Told;
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The serial ports, the first of which is at `/`.
-    pub(crate) ports: Vec<PortConfig>,
+    pub(crate) ports: Vec<SharedPort>,
     /// How clients reach them.
     pub(crate) server: ServerConfig,
     /// What each port's hub keeps.
     pub(crate) limits: Limits,
 }
 
+/// A port, and what its clients get that do not ask for anything else.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedPort {
+    /// The port itself.
+    pub(crate) port: PortConfig,
+    /// What its clients get.
+    pub(crate) clients: ClientDefaults,
+}
+
 impl Config {
+    /// Returns the ports alone, in order.
+    pub(crate) fn port_configs(&self) -> Vec<PortConfig> {
+        self.ports
+            .iter()
+            .map(|shared| shared.port.clone())
+            .collect()
+    }
+
     /// Reads a command line on its own, without environment variables' or files' share of it.
     ///
     /// # Errors
@@ -52,15 +69,15 @@ impl Config {
         let mut names = HashSet::new();
         let mut ports = Vec::new();
         for typed in &args.ports {
-            let port = port::read(typed, &args.settings, args.no_wait)
+            let shared = port::read(typed, &args.settings, args.no_wait)
                 .with_context(|| format!("--port {typed}"))?;
             ensure!(
-                names.insert(port.name.clone()),
+                names.insert(shared.port.name.clone()),
                 "two ports are called {name}. Give them names of their own: --port a={spec} --port b=…",
-                name = port.name,
-                spec = port.spec,
+                name = shared.port.name,
+                spec = shared.port.spec,
             );
-            ports.push(port);
+            ports.push(shared);
         }
         let limits = Limits {
             history: args.serve.history,
@@ -96,10 +113,9 @@ mod tests {
 
     #[track_caller]
     fn check_port(args: &str, name: &str, spec: &str, baud: u32, view: View) {
-        let port = config(args).unwrap().ports.remove(0);
-        let settings = port.settings;
+        let SharedPort { port, clients } = config(args).unwrap().ports.remove(0);
         assert_eq!((&*port.name, &*port.spec.to_string()), (name, spec));
-        assert_eq!((settings.baud, settings.view), (baud, view));
+        assert_eq!((port.line.baud, clients.view), (baud, view));
     }
 
     #[track_caller]

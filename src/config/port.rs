@@ -6,15 +6,19 @@ use anyhow::{Result, anyhow, ensure};
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, FromArgMatches};
 
+use super::SharedPort;
 use crate::cli::PortArgs;
 use crate::port::source::sim::Pattern;
 use crate::port::source::spec::Spec;
-use crate::port::{PortConfig, is_name};
-use crate::settings::Settings;
+use crate::port::{LineSettings, PortConfig, is_name};
+use crate::server::ClientDefaults;
 use crate::view::View;
 
+/// Bytes of a line beyond which it comes in pieces, unless another limit is given.
+const MAX_LINE: u32 = 16 << 10;
+
 /// Reads `[NAME=]SPEC[,SETTING…]`; what its settings leave open is taken from `common`.
-pub(crate) fn read(typed: &str, common: &PortArgs, no_wait: bool) -> Result<PortConfig> {
+pub(crate) fn read(typed: &str, common: &PortArgs, no_wait: bool) -> Result<SharedPort> {
     let (name, rest) = match typed.split_once('=') {
         Some((name, rest)) if is_name(name) => (Some(name), rest),
         _ => (None, typed),
@@ -24,14 +28,18 @@ pub(crate) fn read(typed: &str, common: &PortArgs, no_wait: bool) -> Result<Port
     if let Spec::Sim(pattern) = &spec {
         pattern.parse::<Pattern>().map_err(anyhow::Error::msg)?;
     }
-    let settings = settings(&port_args(parts)?, common)?;
+    let own = port_args(parts)?;
+    let clients = client_defaults(&own, common);
     let name = name.map_or_else(|| spec.default_name(), str::to_owned);
-    Ok(PortConfig {
+    let port = PortConfig {
         name,
         spec,
-        settings,
+        line: line_settings(&own, common)?,
+        max_line: own.max_line.or(common.max_line).unwrap_or(MAX_LINE) as usize,
+        expects_lines: clients.view == View::Lines,
         no_wait,
-    })
+    };
+    Ok(SharedPort { port, clients })
 }
 
 /// Reads settings such as `baud=115200` and `raw` by the definitions of the flags.
@@ -70,27 +78,42 @@ fn setting_names() -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-fn settings(own: &PortArgs, common: &PortArgs) -> Result<Settings> {
+fn line_settings(own: &PortArgs, common: &PortArgs) -> Result<LineSettings> {
+    let default = LineSettings::default();
     let settle = own.settle.or(common.settle);
-    let baud = own.baud.or(common.baud).unwrap_or(9600);
+    let baud = own.baud.or(common.baud).unwrap_or(default.baud);
     ensure!(
         baud > 0,
         "a rate of 0 baud cannot carry anything. Arduino's examples use 9600"
     );
-    Ok(Settings {
+    Ok(LineSettings {
         baud,
-        data_bits: own.data_bits.or(common.data_bits).unwrap_or(8),
-        parity: own.parity.or(common.parity).unwrap_or_default(),
-        stop_bits: own.stop_bits.or(common.stop_bits).unwrap_or(1),
-        flow_control: own.flow_control.or(common.flow_control).unwrap_or_default(),
-        dtr: own.dtr.or(common.dtr).unwrap_or_default(),
-        rts: own.rts.or(common.rts).unwrap_or_default(),
+        data_bits: own
+            .data_bits
+            .or(common.data_bits)
+            .unwrap_or(default.data_bits),
+        parity: own.parity.or(common.parity).unwrap_or(default.parity),
+        stop_bits: own
+            .stop_bits
+            .or(common.stop_bits)
+            .unwrap_or(default.stop_bits),
+        flow_control: own
+            .flow_control
+            .or(common.flow_control)
+            .unwrap_or(default.flow_control),
+        dtr: own.dtr.or(common.dtr).unwrap_or(default.dtr),
+        rts: own.rts.or(common.rts).unwrap_or(default.rts),
         no_reset: own.no_reset || common.no_reset,
         low_latency: !(own.no_low_latency || common.no_low_latency),
         settle: settle.map(Duration::from_millis),
-        view: own.view().or(common.view()).unwrap_or(View::Lines),
-        append: own.append.or(common.append).unwrap_or_default(),
-        max_line: own.max_line.or(common.max_line).unwrap_or(16 << 10) as usize,
-        read_only: own.read_only || common.read_only,
     })
+}
+
+fn client_defaults(own: &PortArgs, common: &PortArgs) -> ClientDefaults {
+    let default = ClientDefaults::default();
+    ClientDefaults {
+        view: own.view().or(common.view()).unwrap_or(default.view),
+        append: own.append.or(common.append).unwrap_or(default.append),
+        read_only: own.read_only || common.read_only,
+    }
 }

@@ -1,7 +1,7 @@
 //! What a port is told.
 
+use super::settings::LineSettings;
 use super::source::spec::Spec;
-use crate::settings::Settings;
 
 /// One serial port.
 #[derive(Clone, Debug)]
@@ -10,8 +10,12 @@ pub(crate) struct PortConfig {
     pub(crate) name: String,
     /// Which device it is.
     pub(crate) spec: Spec,
-    /// How to open and show it.
-    pub(crate) settings: Settings,
+    /// How to open it.
+    pub(crate) line: LineSettings,
+    /// Bytes of a line beyond which it is cut into pieces.
+    pub(crate) max_line: usize,
+    /// Whether most clients will see lines, so that a device that sends none deserves a hint.
+    pub(crate) expects_lines: bool,
     /// Whether to give up, instead of waiting, when it cannot be opened.
     pub(crate) no_wait: bool,
 }

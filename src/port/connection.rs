@@ -17,12 +17,11 @@ use super::device::Device;
 use super::diagnostics::Hints;
 use super::framing::lines::Framer;
 use super::modem_lines::{self, Script, Signalling};
+use super::settings::LineSettings;
 use super::source::serial::os;
 use super::until;
 use crate::hub::LineErrors;
 use crate::hub::{Action, Data, Hub, Kind, Lease, Request, RequestError, Timestamp};
-use crate::settings::Settings;
-use crate::view::View;
 
 /// Bytes that are read at once. A tty hands out at most 4 KiB on Linux, other systems more.
 const READ_BUFFER: usize = 64 << 10;
@@ -62,7 +61,7 @@ pub(crate) struct Link<'a> {
     writing: Option<Writing>,
     signalling: Option<Signalling>,
     settle: Duration,
-    settings: &'a Settings,
+    settings: &'a LineSettings,
     faults: Option<Faults>,
 }
 
@@ -134,7 +133,7 @@ impl<'a> Link<'a> {
             device,
             hub,
             framer,
-            hints: Hints::new(config.settings.baud, config.settings.view == View::Lines),
+            hints: Hints::new(config.line.baud, config.expects_lines),
             name: &config.name,
             buffer: vec![0; READ_BUFFER].into(),
             silence: Silence::From(opened),
@@ -143,7 +142,7 @@ impl<'a> Link<'a> {
             writing: None,
             signalling: None,
             settle,
-            settings: &config.settings,
+            settings: &config.line,
             faults,
         }
     }

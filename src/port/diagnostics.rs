@@ -28,12 +28,12 @@ pub(crate) fn of_settings(
     if matches!(config.spec, Spec::Sim(_) | Spec::Loop) {
         return Vec::new();
     }
-    let at_rate = match config.settings.baud {
+    let at_rate = match config.line.baud {
         1200 => Some("--baud 1200 makes many boards start their bootloader instead of the sketch"),
         134 => Some("--baud 134 makes a Teensy start its bootloader instead of the sketch"),
         _ => None,
     };
-    let of_reset = cannot_keep_lines.filter(|_| config.settings.no_reset);
+    let of_reset = cannot_keep_lines.filter(|_| config.line.no_reset);
     at_rate.into_iter().chain(of_reset).collect()
 }
 
@@ -110,10 +110,8 @@ fn is_text(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use clap::Parser;
 
     use super::*;
-    use crate::cli::Cli;
     use crate::config::Config;
     use crate::port::framing::lines::Framer;
 
@@ -168,9 +166,8 @@ mod tests {
 
     #[track_caller]
     fn check_settings(arguments: &[&str], parts: &[&str]) {
-        let cli = Cli::parse_from([&["serial-ws", "--port"], arguments].concat());
-        let config = Config::new(&cli.bridge).unwrap();
-        let hints = of_settings(&config.ports[0], Some("on this system"));
+        let config = Config::from_args([&["serial-ws", "--port"], arguments].concat()).unwrap();
+        let hints = of_settings(&config.ports[0].port, Some("on this system"));
         assert_eq!(hints.len(), parts.len(), "{hints:?}");
         let pairs = hints.iter().zip(parts);
         assert!(pairs.into_iter().all(|(hint, part)| hint.contains(part)));

@@ -9,7 +9,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use clap::Parser;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::CancellationToken;
@@ -17,7 +16,6 @@ use tokio_util::sync::CancellationToken;
 use super::source::serial::open::Failure;
 use super::source::serial::selector::{Opened, StandIn, Wanted};
 use super::*;
-use crate::cli::Cli;
 use crate::config::Config;
 use crate::hub::{DeviceInfo, Limits, Outcome, RequestSender, Start, SubscriberKind, Subscription};
 
@@ -361,7 +359,7 @@ fn start(config: &PortConfig, shared: &Shared, fault: Fault, at: usize) -> Bench
     let mut wanted = Wanted::new(config, Claims::default());
     wanted.instead = Some(opener(shared, fault, at));
     let port = Port {
-        framer: Framer::new(config.settings.max_line),
+        framer: Framer::new(config.max_line),
         config: config.clone(),
         hub: Arc::clone(&hub),
         wanted,
@@ -469,8 +467,8 @@ fn check_events(world: &World, listener: &mut Subscription, has_lost: bool) {
 
 fn config() -> PortConfig {
     let arguments = ["serial-ws", "--port", "/dev/faulty"];
-    let config = Config::new(&Cli::parse_from(arguments).bridge).unwrap();
-    config.ports.into_iter().next().unwrap()
+    let config = Config::from_args(arguments).unwrap();
+    config.ports.into_iter().next().unwrap().port
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,6 +11,7 @@ mod faults;
 pub(crate) mod framing;
 mod lease;
 mod modem_lines;
+mod settings;
 pub(crate) mod source;
 
 use std::convert::Infallible;
@@ -36,6 +37,7 @@ use source::serial::selector::{Opened, Wanted};
 use source::spec::Spec;
 
 pub(crate) use config::{PortConfig, is_name};
+pub(crate) use settings::{FlowControl, LineSettings, ModemLine, Parity};
 pub(crate) use source::serial::open::{denied, in_use};
 
 /// How long to wait before looking again for a device that is not there or cannot be opened.
@@ -116,7 +118,7 @@ pub(crate) async fn run(
     for hint in diagnostics::of_settings(&config, os::cannot_keep_lines()) {
         tracing::warn!(port = config.name, "{hint}");
     }
-    let framer = Framer::new(config.settings.max_line);
+    let framer = Framer::new(config.max_line);
     let wanted = Wanted::new(&config, held);
     Port {
         config,
@@ -209,7 +211,7 @@ impl Port {
                 refuse(hub, request);
             }
         }
-        let detail = opened.sentence(&config.settings);
+        let detail = opened.sentence(&config.line);
         let info = Some(Arc::new(opened.info));
         tracing::info!(port = config.name, "{detail}");
         // A device whose driver counts what goes wrong begins with none of it.
@@ -278,7 +280,7 @@ impl Port {
     /// Closes a device on a thread of its own: the system may keep the caller waiting for output
     /// that the device does not take.
     async fn close(&mut self, mut device: Box<dyn Device>) {
-        let script = modem_lines::closing(&self.config.settings);
+        let script = modem_lines::closing(&self.config.line);
         let (done, mut closed) = oneshot::channel();
         tokio::task::spawn_blocking(move || {
             // A device that has gone or has no modem lines has nothing to release.

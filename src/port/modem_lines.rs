@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::device::Device;
+use super::settings::{LineSettings, ModemLine};
 use crate::hub::{Request, RequestError};
-use crate::settings::{ModemLine, Settings};
 
 /// How long the lines are held to restart a board. Its reset input needs far less, but USB
 /// adapters pass on changes only every few milliseconds.
@@ -114,13 +114,13 @@ pub(crate) fn set(dtr: Option<bool>, rts: Option<bool>) -> Script {
 }
 
 /// The lines as the user wants them after opening.
-pub(crate) fn opening(settings: &Settings) -> Script {
+pub(crate) fn opening(settings: &LineSettings) -> Script {
     set(wish(settings.dtr), wish(settings.rts))
 }
 
 /// Releases the lines before closing, RTS first for the same reason; asserting them again would
 /// restart many boards.
-pub(crate) fn closing(settings: &Settings) -> Script {
+pub(crate) fn closing(settings: &LineSettings) -> Script {
     if settings.no_reset {
         return Script::new();
     }
@@ -145,7 +145,7 @@ pub(crate) fn hold_break(time: Duration) -> Script {
 /// An Arduino restarts when DTR is asserted. An ESP32 with the usual circuit is held in reset by
 /// RTS without DTR and starts its sketch when both are released; DTR without RTS would select its
 /// bootloader, so DTR is asserted only when the chip has looked (esptool's `reset.py`).
-pub(crate) fn reset(settings: &Settings) -> Script {
+pub(crate) fn reset(settings: &LineSettings) -> Script {
     let mut script = Script::from([
         (Duration::ZERO, Act::Rts(true)),
         (Duration::ZERO, Act::Dtr(false)),

@@ -3,8 +3,45 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use serde_json::{Map, Value};
+
 use super::access::Rights;
 use super::access::token::Token;
+use crate::view::{LineEnding, View};
+
+/// The line settings of a port, as far as clients are told of them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LineFacts {
+    /// The settings that clients are shown.
+    pub(crate) json: Map<String, Value>,
+    /// Bits per second on the wire.
+    pub(crate) baud: u32,
+    /// Bits that one byte takes on the wire.
+    pub(crate) bits_per_byte: u32,
+    /// Bytes of a line beyond which it is cut into pieces.
+    pub(crate) max_line: usize,
+}
+
+/// What clients of a port get that do not ask for anything else.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClientDefaults {
+    /// The view.
+    pub(crate) view: View,
+    /// The ending that is added to text messages that lack one.
+    pub(crate) append: LineEnding,
+    /// Refuses all that clients send.
+    pub(crate) read_only: bool,
+}
+
+impl Default for ClientDefaults {
+    fn default() -> Self {
+        Self {
+            view: View::Lines,
+            append: LineEnding::None,
+            read_only: false,
+        }
+    }
+}
 
 /// How clients reach the ports.
 #[derive(Clone, Debug)]

@@ -17,6 +17,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use axum::Router;
+use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -25,7 +26,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::hub::{Hub, MAX_WAITING};
 use crate::platform;
-use crate::settings::Settings;
 
 use access::consent::{MOST_QUESTIONS, Operator};
 use access::rate_limit::Guesses;
@@ -37,15 +37,17 @@ pub(crate) use access::Rights;
 pub(crate) use access::check::{Admission, admission, is_here};
 pub(crate) use access::origin::{as_browsers_write, host_name};
 pub(crate) use access::token::Token;
-pub(crate) use config::{ServerConfig, TlsConfig};
+pub(crate) use config::{ClientDefaults, LineFacts, ServerConfig, TlsConfig};
 pub(crate) use listen::may_listen;
 
 /// A serial port as clients reach it.
 pub(crate) struct Port {
     /// What users call it.
     pub(crate) name: String,
-    /// How it is opened and shown.
-    pub(crate) settings: Settings,
+    /// How it is opened.
+    pub(crate) line: LineFacts,
+    /// What clients get that do not ask for anything else.
+    pub(crate) clients: ClientDefaults,
     /// Where its events come from and requests go to.
     pub(crate) hub: Arc<Hub>,
 }
@@ -131,17 +133,28 @@ impl App {
 impl Port {
     /// Why a client with these rights may not write, if so.
     fn why_read_only(&self, rights: Rights) -> Option<&'static str> {
-        if self.settings.read_only {
+        if self.clients.read_only {
             return Some("clients may not write here: it runs with --read-only");
         }
         (rights == Rights::ReadOnly).then_some("this client was let in to read only")
     }
 
+    /// Returns the settings as a client with these rights is shown them.
+    fn settings(&self, rights: Rights) -> Value {
+        let mut settings = self.line.json.clone();
+        let is_read_only = self.clients.read_only || rights == Rights::ReadOnly;
+        settings.insert("view".to_owned(), json!(self.clients.view.name()));
+        settings.insert("append".to_owned(), json!(self.clients.append.name()));
+        settings.insert("maxLine".to_owned(), json!(self.line.max_line));
+        settings.insert("readOnly".to_owned(), json!(is_read_only));
+        Value::Object(settings)
+    }
+
     /// Says that a write of `size` bytes has no room beside the `waiting` ones.
     pub(crate) fn too_much(&self, size: usize, waiting: usize) -> String {
-        let bits = size as u64 * u64::from(self.settings.bits_per_byte());
-        let seconds = bits / u64::from(self.settings.baud);
-        let baud = self.settings.baud;
+        let bits = size as u64 * u64::from(self.line.bits_per_byte);
+        let seconds = bits / u64::from(self.line.baud);
+        let baud = self.line.baud;
         if size > MAX_WAITING {
             format!("{size} bytes need {seconds} s at {baud} baud; {MAX_WAITING} may wait")
         } else {

@@ -40,16 +40,15 @@ pub enum Part {
 }
 
 /// The ending that is added to a text message which lacks one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineEnding {
-    /// Nothing is added
-    #[default]
+    /// Nothing is added.
     None,
-    /// A line feed
+    /// A line feed.
     Lf,
-    /// A carriage return and a line feed
+    /// A carriage return and a line feed.
     Crlf,
-    /// A carriage return
+    /// A carriage return.
     Cr,
 }
 
@@ -174,6 +173,16 @@ impl fmt::Display for View {
 }
 
 impl LineEnding {
+    /// Returns its name in queries and flags.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Lf => "lf",
+            Self::Crlf => "crlf",
+            Self::Cr => "cr",
+        }
+    }
+
     /// `text` with this ending, if it lacks a line end.
     pub fn complete(self, text: Bytes) -> Bytes {
         let ending: &[u8] = match self {
@@ -189,23 +198,17 @@ impl LineEnding {
     }
 }
 
-impl fmt::Display for LineEnding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "none",
-            Self::Lf => "lf",
-            Self::Crlf => "crlf",
-            Self::Cr => "cr",
-        })
-    }
-}
-
 impl FromStr for LineEnding {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        clap::ValueEnum::from_str(name, false)
-            .map_err(|_| "append is none, lf, crlf or cr".to_owned())
+        match name {
+            "none" => Ok(Self::None),
+            "lf" => Ok(Self::Lf),
+            "crlf" => Ok(Self::Crlf),
+            "cr" => Ok(Self::Cr),
+            _ => Err("append is none, lf, crlf or cr".to_owned()),
+        }
     }
 }
 

@@ -94,7 +94,7 @@ impl fmt::Display for Finding {
 pub(crate) async fn run(config: &Config, page: Option<&str>, out: &mut dyn Write) -> Result<bool> {
     let page = page.map(|address| Page::new(address, &config.server));
     let page = page.transpose()?;
-    let mut findings = ports::look(&config.ports);
+    let mut findings = ports::look(&config.port_configs());
     let tcp = tcp::look(&config.server, page.as_ref()).await;
     findings.extend(tcp.findings);
     if let Some(page) = page {

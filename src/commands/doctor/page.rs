@@ -140,15 +140,13 @@ fn by_us(origin: &str, admission: &Admission, running: Running) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
 
     use super::*;
-    use crate::cli::Cli;
     use crate::config::Config;
 
     fn config(flags: &str) -> ServerConfig {
         let flags = ["serial-ws"].into_iter().chain(flags.split_whitespace());
-        Config::new(&Cli::parse_from(flags).bridge).unwrap().server
+        Config::from_args(flags).unwrap().server
     }
 
     #[track_caller]

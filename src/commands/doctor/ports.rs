@@ -45,7 +45,7 @@ pub(crate) fn look(ports: &[PortConfig]) -> Vec<Finding> {
             } else {
                 finding
             });
-            let remarks = os::remarks_on_port(&facts.path, port.settings.low_latency);
+            let remarks = os::remarks_on_port(&facts.path, port.line.low_latency);
             findings.extend(remarks.into_iter().map(Finding::from));
         }
         is_missing |= missing.is_some();

@@ -91,7 +91,7 @@ impl Flags {
 /// The paths of ports, which have to be whole.
 fn ports(config: &Config) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
-    for port in &config.ports {
+    for port in config.port_configs() {
         let Spec::Path(path) = &port.spec else {
             continue;
         };

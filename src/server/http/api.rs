@@ -331,7 +331,7 @@ fn describe(port: &Port) -> Value {
     if let (Some(device), Some(object)) = (&status.device, object.as_object_mut()) {
         object.extend(json!(**device).as_object().cloned().unwrap_or_default());
     }
-    object["settings"] = port.settings.to_json();
+    object["settings"] = port.settings(Rights::ReadWrite);
     object["status"] = json!(status);
     object
 }

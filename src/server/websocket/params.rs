@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::hub::{Start, Unit};
+use crate::server::ClientDefaults;
 use crate::server::access::Purpose;
-use crate::settings::Settings;
 use crate::terminal::shown;
 use crate::view::{LineEnding, View};
 
@@ -118,7 +118,7 @@ pub(crate) fn subprotocol<'a>(offered: &[&'a str]) -> Option<&'a str> {
     ours.or(offered.first()).copied()
 }
 
-/// Reads the query and the confirmed subprotocol; `settings` hold what they leave open, and `run`
+/// Reads the query and the confirmed subprotocol; `defaults` hold what they leave open, and `run`
 /// is this run of the program.
 ///
 /// # Errors
@@ -126,15 +126,15 @@ pub(crate) fn subprotocol<'a>(offered: &[&'a str]) -> Option<&'a str> {
 pub(crate) fn wishes(
     query: &[(String, String)],
     subprotocol: Option<&str>,
-    settings: &Settings,
+    defaults: &ClientDefaults,
     run: &str,
 ) -> Result<Wishes, Mistake> {
     let mut wishes = Wishes {
-        view: view(query, subprotocol, settings.view)?,
+        view: view(query, subprotocol, defaults.view)?,
         start: Start::Live,
         from_other_run: false,
         latest: None,
-        append: settings.append,
+        append: defaults.append,
     };
     for (key, value) in query {
         match key.as_str() {

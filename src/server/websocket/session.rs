@@ -350,30 +350,29 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
-    use clap::Parser;
     use tokio::io::{AsyncReadExt, DuplexStream};
     use tokio_tungstenite::tungstenite::protocol::Role;
 
     use super::*;
-    use crate::cli::Cli;
     use crate::config::Config;
     use crate::hub::{Hub, MAX_WAITING, State, Status, SubscriberKind};
+    use crate::server::LineFacts;
     use crate::server::access::Answers;
     use crate::server::websocket::params;
 
     /// The session of a client that has written more than the port, which takes nothing, has room
     /// for.
     async fn held(socket: DuplexStream) -> Session<DuplexStream> {
-        let cli = Cli::parse_from(["serial-ws", "--port", "sim"]);
-        let config = Config::new(&cli.bridge).unwrap();
-        let settings = config.ports[0].settings;
+        let config = Config::from_args(["serial-ws", "--port", "sim"]).unwrap();
+        let clients = config.ports[0].clients;
         let hub = Hub::new(config.limits, Status::new(State::Open, ""));
-        let wishes = params::wishes(&[], None, &settings, "").unwrap();
+        let wishes = params::wishes(&[], None, &clients, "").unwrap();
         let subscription = hub.subscribe(SubscriberKind::Client, wishes.start);
         let name = "sim".to_owned();
         let port = Arc::new(Port {
             name,
-            settings,
+            line: LineFacts::default(),
+            clients,
             hub,
         });
         let outbox = Outbox::new(socket, &[], MAX_WAITING);

@@ -125,7 +125,7 @@ impl Admission {
                 let port = Arc::clone(&app.ports[index]);
                 let query = Query::<Vec<(String, String)>>::try_from_uri(request.uri());
                 let query = query.map(|Query(query)| query).unwrap_or_default();
-                let wishes = params::wishes(&query, subprotocol, &port.settings, &app.run)?;
+                let wishes = params::wishes(&query, subprotocol, &port.clients, &app.run)?;
                 // Subscribed before the answer, so that a client that is connected misses nothing.
                 let subscription = port.hub.subscribe(SubscriberKind::Client, wishes.start);
                 let greeting = app.greeting(&port, rights, &wishes, &subscription);
@@ -200,8 +200,6 @@ impl App {
         };
         let status = subscription.status();
         let Position { line, offset } = subscription.position();
-        let mut settings = port.settings;
-        settings.read_only |= rights == Rights::ReadOnly;
         Some(view::hello(&view::Hello {
             run: &self.run,
             seq: line,
@@ -209,7 +207,7 @@ impl App {
             port: view::ConnectedPort {
                 name: &port.name,
                 device: status.device.as_deref(),
-                settings: &settings.to_json(),
+                settings: &port.settings(rights),
             },
             ports: &self.names,
             status: &status,

@@ -11,9 +11,9 @@ use super::enumerate;
 use super::os::{self, Access};
 use crate::hub::{State, Status};
 use crate::platform::Process;
+use crate::port::settings::{FlowControl, LineSettings, Parity};
 use crate::port::source::spec::{Spec, choose};
 use crate::port::{TRY_AGAIN, modem_lines};
-use crate::settings::{FlowControl, Parity, Settings};
 use crate::terminal::shown;
 
 /// What to do about something that is no serial port.
@@ -68,7 +68,7 @@ impl Failure {
 ///
 /// # Errors
 /// Why it cannot be opened now.
-pub(crate) fn open(path: &str, settings: Settings) -> Result<SerialStream, Failure> {
+pub(crate) fn open(path: &str, settings: LineSettings) -> Result<SerialStream, Failure> {
     let builder = tokio_serial::new(path, os::rate(path, settings.baud))
         .data_bits(match settings.data_bits {
             5 => serialport::DataBits::Five,
@@ -125,7 +125,7 @@ fn patiently<T>(
 }
 
 /// Why a port could not be opened, and what to do about it.
-fn explain(error: &serialport::Error, path: &str, settings: Settings) -> Failure {
+fn explain(error: &serialport::Error, path: &str, settings: LineSettings) -> Failure {
     let shown_path = shown(path);
     match error.kind() {
         ErrorKind::Io(io::ErrorKind::PermissionDenied) => {

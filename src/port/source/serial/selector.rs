@@ -12,10 +12,10 @@ use super::os;
 use crate::hub::DeviceInfo;
 use crate::port::config::PortConfig;
 use crate::port::device::Device;
+use crate::port::settings::LineSettings;
 use crate::port::source::sim;
 use crate::port::source::spec::Spec;
 use crate::port::{Claims, with_claims};
-use crate::settings::Settings;
 use crate::terminal::shown;
 
 /// How long a board with a USB serial chip, which restarts when it is opened, may take until its
@@ -38,7 +38,7 @@ pub(crate) struct Opened {
 
 impl Opened {
     /// One sentence about it.
-    pub(crate) fn sentence(&self, settings: &Settings) -> String {
+    pub(crate) fn sentence(&self, settings: &LineSettings) -> String {
         let DeviceInfo { path, board, .. } = &self.info;
         match (self.is_simulated, board) {
             (true, _) => format!("{path} is open (simulated)"),
@@ -55,7 +55,7 @@ pub(crate) type StandIn = Box<dyn FnMut() -> Result<Opened, Failure> + Send + Sy
 /// Which device a port wants, and what is known of it.
 pub(crate) struct Wanted {
     spec: Spec,
-    settings: Settings,
+    settings: LineSettings,
     /// The name of the port, by which its claim is known among all.
     port: String,
     held: Claims,
@@ -72,7 +72,7 @@ pub(crate) struct Wanted {
 impl Wanted {
     /// Nothing is known yet but what the user typed.
     pub(crate) fn new(config: &PortConfig, held: Claims) -> Self {
-        let (spec, settings) = (config.spec.clone(), config.settings);
+        let (spec, settings) = (config.spec.clone(), config.line);
         Self {
             spec,
             settings,

@@ -1,0 +1,137 @@
+//! The line settings of a serial port: what opening its device needs to know.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+/// How to open a serial device.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LineSettings {
+    /// Bits per second on the wire.
+    pub(crate) baud: u32,
+    /// Data bits per character, from 5 to 8.
+    pub(crate) data_bits: u8,
+    /// The parity bit of each character.
+    pub(crate) parity: Parity,
+    /// Stop bits per character, 1 or 2.
+    pub(crate) stop_bits: u8,
+    /// The way in which both sides keep each other from sending too much.
+    pub(crate) flow_control: FlowControl,
+    /// Data Terminal Ready after opening.
+    pub(crate) dtr: ModemLine,
+    /// Request To Send after opening.
+    pub(crate) rts: ModemLine,
+    /// Lets boards run on when the port is closed and opened again.
+    pub(crate) no_reset: bool,
+    /// Asks the driver to hand over at once what it receives.
+    pub(crate) low_latency: bool,
+    /// The time for which writes are held after opening; if absent, it depends on the device.
+    pub(crate) settle: Option<Duration>,
+}
+
+impl Default for LineSettings {
+    /// The settings that Arduino's examples and serial monitor use.
+    fn default() -> Self {
+        Self {
+            baud: 9600,
+            data_bits: 8,
+            parity: Parity::None,
+            stop_bits: 1,
+            flow_control: FlowControl::None,
+            dtr: ModemLine::On,
+            rts: ModemLine::On,
+            no_reset: false,
+            low_latency: true,
+            settle: None,
+        }
+    }
+}
+
+impl LineSettings {
+    /// Returns the bits that one byte takes on the wire, with its start, parity and stop bits.
+    pub(crate) fn bits_per_byte(&self) -> u32 {
+        let parity = u32::from(self.parity != Parity::None);
+        1 + u32::from(self.data_bits) + parity + u32::from(self.stop_bits)
+    }
+
+    /// Returns the members of the settings that clients are shown, in their order.
+    pub(crate) fn to_json(self) -> Map<String, Value> {
+        let members = [
+            ("baud", json!(self.baud)),
+            ("dataBits", json!(self.data_bits)),
+            ("parity", json!(self.parity.name())),
+            ("stopBits", json!(self.stop_bits)),
+            ("flowControl", json!(self.flow_control.name())),
+        ];
+        members
+            .map(|(name, value)| (name.to_owned(), value))
+            .into_iter()
+            .collect()
+    }
+}
+
+/// The parity bit of each character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parity {
+    /// No parity bit.
+    None,
+    /// An odd number of ones.
+    Odd,
+    /// An even number of ones.
+    Even,
+}
+
+/// The way in which both sides keep each other from sending too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FlowControl {
+    /// No flow control.
+    None,
+    /// XON and XOFF characters.
+    Software,
+    /// The modem lines RTS and CTS.
+    Hardware,
+}
+
+/// The state to give to a modem line after opening.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ModemLine {
+    /// Asserted.
+    On,
+    /// Released.
+    Off,
+    /// Left as the system sets it.
+    Keep,
+}
+
+impl Parity {
+    /// Returns its name in flags and in what clients are shown.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Odd => "odd",
+            Self::Even => "even",
+        }
+    }
+}
+
+impl FlowControl {
+    /// Returns its name in flags and in what clients are shown.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Software => "software",
+            Self::Hardware => "hardware",
+        }
+    }
+}
+
+impl ModemLine {
+    /// Returns its name in flags and in what clients are shown.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+            Self::Keep => "keep",
+        }
+    }
+}
