@@ -55,5 +55,8 @@ mod service;
 mod stop;
 mod terminal; // what is typed, `list`, `connect`
 
+// The sources themselves.
+mod rules; // imports, names, sizes
+
 // Minutes long, each ignored: tests/run --long.
 mod floods;

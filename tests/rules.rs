@@ -1,0 +1,134 @@
+//! Rules that the sources keep, each with the reason for it: what may import what, one meaning for
+//! each name, the words of the field, and files of a size that can be read.
+
+mod source;
+
+use std::{collections::BTreeSet, sync::LazyLock};
+
+use source::{Named, Source, crate_sources};
+
+/// The map of the crate can be taken in at a glance.
+const MAX_MODULES: usize = 14;
+
+/// All sources of the crate.
+static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(crate_sources);
+
+/// Words that nobody would search for, with the word of the field. They are in no identifier and in
+/// no file name.
+const PRIVATE_WORDS: &[(&str, &str)] = &[("forecast", "check"), ("neighbours", "interference")];
+
+/// The same, for names that are made of words that mean something elsewhere.
+const PRIVATE_NAMES: &[(&str, &str)] = &[
+    ("CROWDED", "HIGH_WATER_MARK"),
+    ("Ending", "LineEnding"),
+    ("Held", "Claims"),
+    ("Split", "IncompleteUtf8"),
+    ("is_passing", "is_transient"),
+];
+
+#[test]
+fn ports_and_the_server_know_nothing_of_each_other() {
+    // What clients ask for reaches a port through the hub alone, so each can be tested and changed
+    // without the other.
+    check_imports("port", &["server"]);
+    check_imports("server", &["port"]);
+}
+
+#[test]
+fn the_hub_and_the_views_know_no_port_no_server_and_no_system() {
+    // They are pure: what they do depends on their arguments alone.
+    check_imports("hub", &["port", "server", "platform"]);
+    check_imports("view", &["port", "server", "platform"]);
+}
+
+#[test]
+fn commands_are_known_to_the_command_line_alone() {
+    // A command can be removed with its folder and its line of the list.
+    let others = modules().into_iter();
+    for module in others.filter(|module| !matches!(*module, "commands" | "cli" | "main")) {
+        check_imports(module, &["commands"]);
+    }
+}
+
+#[test]
+fn the_map_of_the_crate_is_short() {
+    let map = SOURCES.iter().find(|source| source.path == "src/lib.rs");
+    let count = map.expect("the crate is a library").children.len();
+    assert!(count <= MAX_MODULES, "lib.rs has {count} modules");
+}
+
+#[test]
+fn every_file_begins_with_what_it_is_for() {
+    check_none(SOURCES.iter().filter_map(|source| {
+        let begins = source.text.starts_with("//! ");
+        (!begins).then(|| source.path.clone())
+    }));
+}
+
+#[test]
+fn names_are_the_words_of_the_field() {
+    check_none(SOURCES.iter().flat_map(|source| {
+        let identifiers = source.identifiers.iter().filter_map(|found| {
+            let better = better_name(&found.name)?;
+            Some(format!(
+                "{}: {}: {better}",
+                place(source, found),
+                found.name
+            ))
+        });
+        identifiers.collect::<Vec<_>>()
+    }));
+}
+
+/// The name of the field for a private one.
+fn better_name(name: &str) -> Option<&'static str> {
+    let is_private = |&&(private, _): &&(&str, &str)| words(name).any(|word| word == private);
+    let name = PRIVATE_NAMES.iter().find(|(private, _)| *private == name);
+    let word = PRIVATE_WORDS.iter().find(is_private);
+    name.or(word).map(|(_, better)| *better)
+}
+
+/// The words of an identifier, in lower case: of `LaneKey` and `lane_key`, `lane` and `key`.
+fn words(name: &str) -> impl Iterator<Item = String> {
+    let mut text = String::new();
+    let mut was_lower = false;
+    for character in name.chars() {
+        if character.is_uppercase() && was_lower {
+            text.push('_');
+        }
+        was_lower = character.is_lowercase();
+        text.extend(character.to_lowercase());
+    }
+    let words: Vec<_> = text.split('_').map(str::to_owned).collect();
+    words.into_iter()
+}
+
+/// The modules of the crate's root, and the root itself.
+fn modules() -> BTreeSet<&'static str> {
+    SOURCES.iter().map(Source::top).collect()
+}
+
+/// Checks that nothing in `module` names one of the `forbidden` modules. Unit tests are no exception,
+/// except that they may cut bytes into frames as a port does: framing is pure too.
+#[track_caller]
+fn check_imports(module: &str, forbidden: &[&str]) {
+    let own = SOURCES.iter().filter(|source| source.top() == module);
+    check_none(own.flat_map(|source| {
+        let paths = source.paths.iter().filter(|path| {
+            let top = path.name.split("::").next().unwrap_or_default();
+            let is_framing = path.is_test && path.name.starts_with("port::framing::");
+            (top == "*" || forbidden.contains(&top)) && !is_framing
+        });
+        paths.map(|path| format!("{}: {}", place(source, path), path.name))
+    }));
+}
+
+fn place(source: &Source, named: &Named) -> String {
+    format!("{}:{}", source.path, named.line)
+}
+
+#[track_caller]
+fn check_none(found: impl Iterator<Item = String>) {
+    let found: Vec<_> = found.collect();
+    assert!(found.is_empty(), "{found:#?}");
+}
