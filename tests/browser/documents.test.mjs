@@ -1,0 +1,58 @@
+// The pages and programs that the documents show, as a reader would paste them.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, test } from "node:test";
+
+import { open, quit, root, serve, start, until } from "./support.mjs";
+
+after(quit);
+
+/** The block of a document that has this language and contains `part`, for a bridge on another port. */
+function example(path, language, part, bridge) {
+  const document = readFileSync(join(root, path), "utf8");
+  const blocks = [...document.matchAll(new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``, "g"))].map(([, text]) => text);
+  const found = blocks.find((text) => text.includes(part));
+  assert.ok(found, `${path} has an example with ${part}`);
+  return found.replaceAll("localhost:8080", `127.0.0.1:${bridge.port}`);
+}
+
+/** A page of another web server on this computer. */
+async function pageWith(t, content) {
+  const page = await open(t, `${await serve(t, root)}/LICENSE-MIT`);
+  await page.setContent(`<!doctype html><body>${content}`);
+  return page;
+}
+
+test("the page of the README shows readings", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  const page = await pageWith(t, example("README.md", "html", "new WebSocket", bridge));
+  await until("a reading", async () => /^\d+,\d+,\d$/.test(await page.textContent("#reading")));
+});
+
+test("the sketch of the README draws what the board says, and sends when the mouse is pressed", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  const sketch = example("README.md", "js", "createCanvas", bridge);
+  const p5 = "/tests/browser/node_modules/p5/lib/p5.min.js";
+  const page = await pageWith(t, `<script src="${p5}"></script><script>${sketch}</script>`);
+  await until("a reading", () => page.evaluate("reading > 0"));
+  const written = async () => {
+    const status = await (await fetch(`${bridge.url}/api/status`)).json();
+    return status.ports[0].counters.written_bytes;
+  };
+  await page.mouse.click(200, 200);
+  await until("H and L to be written", async () => await written() === 2);
+});
+
+test("the client for Node prints lines", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  // Older versions of Node have no WebSocket of their own without this flag.
+  const flags = typeof WebSocket === "undefined" ? ["--experimental-websocket"] : [];
+  const program = example("docs/other-languages.md", "js", "console.log", bridge);
+  const node = spawn(process.execPath, [...flags, "--eval", program], { stdio: ["ignore", "pipe", "inherit"] });
+  t.after(() => node.kill());
+  let printed = "";
+  node.stdout.on("data", (data) => { printed += data; });
+  await until("a line", () => /^\d+,\d+,\d$/m.test(printed));
+});
