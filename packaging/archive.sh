@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # Builds the program for TARGET and packs it with its documents: packaging/archive.sh TARGET
 #
-# Needs target/documents (packaging/documents.sh) and, for Linux, cargo-zigbuild with zig, which link
-# against a C library that is old enough for every system in use. The result is
+# Needs target/documents (packaging/documents.sh) and, for Linux, cargo-zigbuild with zig, which links
+# against an old C library, so that the program runs on every system in use. The result is
 # target/packages/serial-ws-TARGET.tar.gz, or .zip for Windows.
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 target=${1:?usage: packaging/archive.sh TARGET}
 
-# Debian 10, Ubuntu 20.04, Raspberry Pi OS 10, Red Hat 8; Cargo.toml tells the .deb the same.
+# For Debian 10, Ubuntu 20.04, Raspberry Pi OS 10 and Red Hat 8; `depends` in Cargo.toml is the same.
 glibc=2.28
-# The first macOS for Apple's own processors.
+# The first macOS that runs on Apple silicon.
 export MACOSX_DEPLOYMENT_TARGET=11.0
-# Windows comes without the C library that Microsoft's compiler links against.
+# Windows does not include the C library that Microsoft's compiler links against.
 export CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_RUSTFLAGS="-C target-feature=+crt-static"
 export CARGO_TARGET_AARCH64_PC_WINDOWS_MSVC_RUSTFLAGS="-C target-feature=+crt-static"
 

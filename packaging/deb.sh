@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the Debian package of what packaging/archive.sh TARGET has built: packaging/deb.sh TARGET
+# Makes the Debian package of the program that packaging/archive.sh TARGET built: packaging/deb.sh TARGET
 #
 # Needs cargo-deb. The result is target/packages/serial-ws_VERSION-1_ARCHITECTURE.deb.
 set -eu

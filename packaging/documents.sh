@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Writes what goes with the program into target/documents: packaging/documents.sh
+# Makes the documents that go with the program, in target/documents: packaging/documents.sh
 #
-#   man/, completions/      as the program itself prints them
-#   THIRD-PARTY.txt         the licences of all that is linked in, by cargo-about
+#   man/, completions/      as the program prints them
+#   THIRD-PARTY.txt         the licences of all libraries in the program, by cargo-about
 #   debian/changelog        in Debian's format: one entry that points to CHANGELOG.md
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -27,7 +27,7 @@ maintainer=$(sed -n 's/^maintainer = "\(.*\)"/\1/p' Cargo.toml)
 cat >$out/debian/changelog <<TEXT
 serial-ws ($version-1) unstable; urgency=medium
 
-  * What changed is in changelog.gz, beside this file.
+  * The changes are in changelog.gz, beside this file.
 
  -- $maintainer  $(git log -1 --format=%aD)
 TEXT

@@ -1,6 +1,6 @@
-# Installs serial-ws for you alone, on Windows: downloads the release for this computer, compares it
-# with its published checksum, puts the program where Windows keeps those of one user, and adds that
-# folder to your Path.
+# Installs serial-ws for the current user, on Windows: downloads the release for this computer,
+# compares it with its published checksum, puts the program where Windows keeps programs of one user,
+# and adds that folder to your Path.
 #
 #   irm https://github.com/serial-ws/serial-ws/releases/latest/download/install.ps1 | iex
 #

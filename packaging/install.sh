@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs serial-ws for you alone, on Linux or macOS: downloads the release for this computer,
-# compares it with its published checksum, and puts the one program into ~/.local/bin.
+# Installs serial-ws for the current user, on Linux or macOS: downloads the release for this computer,
+# compares it with its published checksum, and puts the program into ~/.local/bin.
 #
 #   curl -fsSL https://github.com/serial-ws/serial-ws/releases/latest/download/install.sh | sh
 #
@@ -60,7 +60,7 @@ target() {
   if [ "$system" = Linux ] && [ "$machine" = aarch64 ] && [ "$(getconf LONG_BIT)" = 32 ]; then
     machine=armv7l
   fi
-  # A shell that was translated for an Intel Mac says x86_64 on Apple's own processors.
+  # Under Rosetta, a shell reports x86_64 on Apple silicon.
   if [ "$system" = Darwin ] && [ "$(sysctl -n hw.optional.arm64 2>/dev/null)" = 1 ]; then
     machine=arm64
   fi

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints what CHANGELOG.md says of VERSION, which must be that of Cargo.toml: packaging/notes.sh VERSION
+# Prints the changelog of VERSION, which must be the version in Cargo.toml: packaging/notes.sh VERSION
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 version=${1:?usage: packaging/notes.sh VERSION}

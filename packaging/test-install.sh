@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tries install.sh as a user would, against a server on this computer with releases made here, and
-# sees to it that all installers name the repository of Cargo.toml: packaging/test-install.sh
+# Runs install.sh as a user would, against a server on this computer with releases made here, and
+# checks that all installers name the repository of Cargo.toml: packaging/test-install.sh
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")"
 installer=$PWD/install.sh
@@ -12,7 +12,7 @@ release=$work/release
 home=$work/home
 mkdir -p "$release" "$home" "$work/tools"
 
-# release TARGET: an archive whose program tells its target instead of a version, and the checksums.
+# release TARGET: makes an archive whose program prints its target instead of a version, and the checksums.
 release() {
   mkdir -p "$work/serial-ws-$1"
   printf '#!/bin/sh\necho "a program for %s"\n' "$1" >"$work/serial-ws-$1/serial-ws"
@@ -21,7 +21,7 @@ release() {
   (cd "$release" && sha256sum ./*.tar.gz | sed 's| \./| |' >SHA256SUMS)
 }
 
-# computer SYSTEM MACHINE BITS: what the installer is to take this computer for.
+# computer SYSTEM MACHINE BITS: pretends to the installer that this is such a computer.
 computer() {
   # shellcheck disable=SC2016 # the script expands them
   printf '#!/bin/sh\n[ "$1" = -s ] && echo %s || echo %s\n' "$1" "$2" >"$work/tools/uname"
@@ -30,7 +30,7 @@ computer() {
   chmod +x "$work/tools"/*
 }
 
-# run: the installer; what it says is in $work/said.
+# run: runs the installer, and keeps its output in $work/said.
 run() {
   HOME=$home PATH=$work/tools:$PATH SERIAL_WS_DOWNLOAD=$url sh "$installer" >"$work/said" 2>&1
 }

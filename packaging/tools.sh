@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what packages are made and checked with, in the versions that were tried:
+# Installs the tools that make and check packages, in the versions that were tested:
 # packaging/tools.sh about|deb|deny|zig…
 set -eu
 
@@ -9,7 +9,7 @@ for tool; do
     deb) cargo install --locked cargo-deb@3.8.0 ;;
     deny) cargo install --locked cargo-deny@0.20.2 ;;
     zig)
-      # zig is the C compiler and linker; cargo-zigbuild finds it by way of this python3.
+      # zig is the C compiler and linker; cargo-zigbuild finds it through this python3.
       python3 -m venv "$HOME/.local/zig"
       "$HOME/.local/zig/bin/pip" install -q cargo-zigbuild==0.24.0 ziglang==0.17.0
       if [ -n "${GITHUB_PATH-}" ]; then
@@ -18,6 +18,6 @@ for tool; do
         echo "now: PATH=$HOME/.local/zig/bin:\$PATH"
       fi
       ;;
-    *) echo "tools.sh: what is $tool?" >&2 && exit 2 ;;
+    *) echo "tools.sh: unknown tool $tool" >&2 && exit 2 ;;
   esac
 done
