@@ -12,7 +12,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use serial_ws::Config;
 use serial_ws::Framer;
-use serial_ws::Server;
+use serial_ws::Program;
 use serial_ws::hub::{
     Action, Hub, Kind, Lease, Limits, Start, State, Status, SubscriberKind, Timestamp, Unit,
 };
@@ -325,8 +325,8 @@ fn is_this_computer(name: &str) -> bool {
 /// Two bridges, one that asks for a token, in a time that passes when nothing else happens.
 struct Doors {
     time: tokio::runtime::Runtime,
-    open: Server,
-    guarded: Server,
+    open: Program,
+    guarded: Program,
     /// How many heads were answered.
     count: Cell<u32>,
 }
@@ -352,8 +352,8 @@ impl Doors {
             ];
             let arguments = arguments.into_iter().chain(token.as_deref());
             let config = Config::from_args(arguments).expect("they mean something");
-            let bound = time.block_on(async { serial_ws::bind(&config, Default::default()) });
-            bound.expect("there is an address to listen on").0
+            let bound = time.block_on(async { Program::bind(config, Default::default()) });
+            bound.expect("there is an address to listen on")
         });
         // It has been read.
         let _ = std::fs::remove_file(file);
@@ -368,7 +368,7 @@ impl Doors {
 
     /// What is answered to `head`.
     fn answer(&self, head: &[u8], is_from_here: bool, has_token: bool) -> Vec<u8> {
-        let server = if has_token { &self.guarded } else { &self.open };
+        let program = if has_token { &self.guarded } else { &self.open };
         // Nobody has guessed before.
         let [_, b, c, d] = self.count.replace(self.count.get() + 1).to_be_bytes();
         let network = if is_from_here { 127 } else { 10 };
@@ -382,7 +382,7 @@ impl Doors {
                 let _ = near.write_all(head).await;
                 let _ = near.read_to_end(&mut answer).await;
             };
-            tokio::join!(server.serve(far, remote, local), talk);
+            tokio::join!(program.server().serve(far, remote, local), talk);
         });
         answer
     }

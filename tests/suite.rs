@@ -20,6 +20,7 @@ mod lend; // release, resume and upload
 #[cfg(unix)] // a pty can be unplugged
 mod loss; // the device goes and comes back, or does not read
 mod ports;
+mod registry; // ports that come and go
 mod simulated;
 #[cfg(unix)] // where wine is
 mod windows; // what only a program for Windows shows

@@ -13,7 +13,7 @@ use clap::{ArgAction, Args, ValueEnum};
 
 use super::choice::{FLOW_CONTROL, LINE_ENDING, MODEM_LINE, PARITY, choice};
 use crate::duration;
-use crate::port::{FlowControl, ModemLine, Parity};
+use crate::hub::{FlowControl, ModemLine, Parity};
 use crate::view::{LineEnding, View};
 
 /// The TCP port that is listened on unless another one is named.

@@ -2,7 +2,7 @@
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use crate::port::{FlowControl, ModemLine, Parity};
+use crate::hub::{FlowControl, ModemLine, Parity};
 use crate::view::LineEnding;
 
 pub(crate) const PARITY: &[(Parity, &str)] = &[

@@ -8,9 +8,10 @@ use clap::{Args, FromArgMatches};
 
 use super::SharedPort;
 use crate::cli::PortArgs;
+use crate::hub::LineSettings;
 use crate::port::source::sim::Pattern;
 use crate::port::source::spec::Spec;
-use crate::port::{LineSettings, PortConfig, is_name};
+use crate::port::{PortConfig, is_name};
 use crate::server::ClientDefaults;
 use crate::view::View;
 

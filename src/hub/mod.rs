@@ -10,6 +10,7 @@ mod event;
 mod history;
 mod metrics;
 mod requests;
+mod settings;
 mod status;
 mod subscribers;
 mod subscription;
@@ -26,6 +27,7 @@ pub use metrics::{BUCKETS, Counters, Delays};
 pub use requests::{
     Action, Lease, MAX_WAITING, Outcome, Permit, Request, RequestError, RequestQueue, RequestSender,
 };
+pub use settings::{FlowControl, LineSettings, ModemLine, Parity};
 pub use status::{DeviceInfo, LineErrors, State, Status};
 pub use subscribers::SubscriberKind;
 pub use subscription::{Subscription, Taken};

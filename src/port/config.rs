@@ -1,7 +1,7 @@
 //! What a port is told.
 
-use super::settings::LineSettings;
 use super::source::spec::Spec;
+use crate::hub::LineSettings;
 
 /// One serial port.
 #[derive(Clone, Debug)]

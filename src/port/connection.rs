@@ -17,10 +17,10 @@ use super::device::Device;
 use super::diagnostics::Hints;
 use super::framing::lines::Framer;
 use super::modem_lines::{self, Script, Signalling};
-use super::settings::LineSettings;
 use super::source::serial::os;
 use super::until;
 use crate::hub::LineErrors;
+use crate::hub::LineSettings;
 use crate::hub::{Action, Data, Hub, Kind, Lease, Request, RequestError, Timestamp};
 
 /// Bytes that are read at once. A tty hands out at most 4 KiB on Linux, other systems more.

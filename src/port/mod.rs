@@ -11,7 +11,6 @@ mod faults;
 pub(crate) mod framing;
 mod lease;
 mod modem_lines;
-mod settings;
 pub(crate) mod source;
 
 use std::convert::Infallible;
@@ -37,7 +36,6 @@ use source::serial::selector::{Opened, Wanted};
 use source::spec::Spec;
 
 pub(crate) use config::{PortConfig, is_name};
-pub(crate) use settings::{FlowControl, LineSettings, ModemLine, Parity};
 pub(crate) use source::serial::open::{denied, in_use};
 
 /// How long to wait before looking again for a device that is not there or cannot be opened.
@@ -83,16 +81,30 @@ pub(crate) struct Claim {
     identity: Option<Identity>,
 }
 
-/// What these ports wait for before any is opened. All must be known then, so that none opens what
-/// another one names.
-pub(crate) fn claims(ports: &[PortConfig]) -> Vec<Claim> {
-    let claim = |port: &PortConfig| Claim {
-        port: port.name.clone(),
-        spec: port.spec.clone(),
-        path: None,
-        identity: None,
-    };
-    ports.iter().map(claim).collect()
+/// The claims of these ports before any is opened.
+fn claims(ports: &[PortConfig]) -> Vec<Claim> {
+    ports.iter().map(Claim::new).collect()
+}
+
+impl Claim {
+    fn new(port: &PortConfig) -> Self {
+        Self {
+            port: port.name.clone(),
+            spec: port.spec.clone(),
+            path: None,
+            identity: None,
+        }
+    }
+}
+
+/// Claims the device of a port before it is opened.
+pub(crate) fn claim(claims: &Claims, port: &PortConfig) {
+    with_claims(claims, |claims| claims.push(Claim::new(port)));
+}
+
+/// Gives up the claim of the port called `name`.
+pub(crate) fn unclaim(claims: &Claims, name: &str) {
+    with_claims(claims, |claims| claims.retain(|claim| claim.port != name));
 }
 
 /// Whether a port that was to be closed is closed.

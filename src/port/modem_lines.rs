@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::device::Device;
-use super::settings::{LineSettings, ModemLine};
+use crate::hub::{LineSettings, ModemLine};
 use crate::hub::{Request, RequestError};
 
 /// How long the lines are held to restart a board. Its reset input needs far less, but USB

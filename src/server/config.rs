@@ -3,24 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use serde_json::{Map, Value};
-
 use super::access::Rights;
 use super::access::token::Token;
 use crate::view::{LineEnding, View};
-
-/// The line settings of a port, as far as clients are told of them.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct LineFacts {
-    /// The settings that clients are shown.
-    pub(crate) json: Map<String, Value>,
-    /// Bits per second on the wire.
-    pub(crate) baud: u32,
-    /// Bits that one byte takes on the wire.
-    pub(crate) bits_per_byte: u32,
-    /// Bytes of a line beyond which it is cut into pieces.
-    pub(crate) max_line: usize,
-}
 
 /// What clients of a port get that do not ask for anything else.
 #[derive(Clone, Copy, Debug)]

@@ -6,6 +6,7 @@ mod config;
 mod http;
 mod limits;
 mod listen;
+mod ports;
 mod stream;
 #[cfg(feature = "tls")]
 mod tls;
@@ -17,14 +18,12 @@ use std::time::Instant;
 
 use anyhow::Result;
 use axum::Router;
-use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::hub::{Hub, MAX_WAITING};
 use crate::platform;
 
 use access::consent::{MOST_QUESTIONS, Operator};
@@ -37,25 +36,13 @@ pub(crate) use access::Rights;
 pub(crate) use access::check::{Admission, admission, is_here};
 pub(crate) use access::origin::{as_browsers_write, host_name};
 pub(crate) use access::token::Token;
-pub(crate) use config::{ClientDefaults, LineFacts, ServerConfig, TlsConfig};
+pub(crate) use config::{ClientDefaults, ServerConfig, TlsConfig};
 pub(crate) use listen::may_listen;
-
-/// A serial port as clients reach it.
-pub(crate) struct Port {
-    /// What users call it.
-    pub(crate) name: String,
-    /// How it is opened.
-    pub(crate) line: LineFacts,
-    /// What clients get that do not ask for anything else.
-    pub(crate) clients: ClientDefaults,
-    /// Where its events come from and requests go to.
-    pub(crate) hub: Arc<Hub>,
-}
+pub(crate) use ports::{Port, Ports};
 
 /// What every connection shares.
 pub(crate) struct App {
-    ports: Vec<Arc<Port>>,
-    names: Vec<String>,
+    ports: Arc<Ports>,
     config: ServerConfig,
     policy: Policy,
     operator: Arc<Operator>,
@@ -71,7 +58,7 @@ pub(crate) struct App {
     stop: CancellationToken,
 }
 
-/// Listens for clients of `ports`.
+/// Listens for clients of the registered ports.
 pub struct Server {
     app: Arc<App>,
     /// What answers requests.
@@ -130,39 +117,6 @@ impl App {
     }
 }
 
-impl Port {
-    /// Why a client with these rights may not write, if so.
-    fn why_read_only(&self, rights: Rights) -> Option<&'static str> {
-        if self.clients.read_only {
-            return Some("clients may not write here: it runs with --read-only");
-        }
-        (rights == Rights::ReadOnly).then_some("this client was let in to read only")
-    }
-
-    /// Returns the settings as a client with these rights is shown them.
-    fn settings(&self, rights: Rights) -> Value {
-        let mut settings = self.line.json.clone();
-        let is_read_only = self.clients.read_only || rights == Rights::ReadOnly;
-        settings.insert("view".to_owned(), json!(self.clients.view.name()));
-        settings.insert("append".to_owned(), json!(self.clients.append.name()));
-        settings.insert("maxLine".to_owned(), json!(self.line.max_line));
-        settings.insert("readOnly".to_owned(), json!(is_read_only));
-        Value::Object(settings)
-    }
-
-    /// Says that a write of `size` bytes has no room beside the `waiting` ones.
-    pub(crate) fn too_much(&self, size: usize, waiting: usize) -> String {
-        let bits = size as u64 * u64::from(self.line.bits_per_byte);
-        let seconds = bits / u64::from(self.line.baud);
-        let baud = self.line.baud;
-        if size > MAX_WAITING {
-            format!("{size} bytes need {seconds} s at {baud} baud; {MAX_WAITING} may wait")
-        } else {
-            format!("{waiting} bytes of yours wait for the device already; {MAX_WAITING} may wait")
-        }
-    }
-}
-
 impl Server {
     /// Opens the listeners.
     ///
@@ -171,7 +125,7 @@ impl Server {
     /// lacks.
     pub(crate) fn bind(
         config: ServerConfig,
-        ports: Vec<Port>,
+        ports: Arc<Ports>,
         stop: CancellationToken,
     ) -> Result<Self> {
         if let Some(web) = &config.web {
@@ -192,9 +146,8 @@ impl Server {
             (None, None)
         };
         let app = Arc::new(App {
-            names: ports.iter().map(|port| port.name.clone()).collect(),
-            ports: ports.into_iter().map(Arc::new).collect(),
             limits: Limits::new(config.max_clients),
+            ports,
             config,
             policy,
             operator: Arc::new(Operator::new(prompt::remembered(), questions)),
@@ -215,7 +168,7 @@ impl Server {
     }
 
     /// The addresses that are listened on.
-    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+    pub fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners
             .iter()
             .filter_map(|listener| listener.local_addr().ok())
@@ -266,7 +219,7 @@ impl Server {
     pub(crate) async fn run(self) {
         let app = self.app;
         if let Some(asked) = self.asked {
-            let (operator, ports) = (Arc::clone(&app.operator), app.names.join(", "));
+            let (operator, ports) = (Arc::clone(&app.operator), Arc::clone(&app.ports));
             app.tasks
                 .spawn(prompt::run(asked, operator, ports, app.stop.clone()));
         }

@@ -14,6 +14,7 @@ use super::origin;
 use super::{Answers, Rights};
 use crate::log::Stderr;
 use crate::platform;
+use crate::server::Ports;
 use crate::terminal::shown;
 
 /// The file, in the folder where the system keeps configuration.
@@ -28,12 +29,11 @@ enum Answer {
     No,
 }
 
-/// Answers the questions that come, until the program stops. `ports` are the names of what is
-/// asked for.
+/// Puts the questions that come to the operator, until the program stops. They name the `ports`.
 pub(crate) async fn run(
     mut questions: mpsc::Receiver<String>,
     operator: Arc<Operator>,
-    ports: String,
+    ports: Arc<Ports>,
     stop: CancellationToken,
 ) {
     loop {
@@ -42,7 +42,7 @@ pub(crate) async fn run(
             Some(origin) = questions.recv() => origin,
             else => return,
         };
-        let question = question(&origin, &ports);
+        let question = question(&origin, &ports.names().join(", "));
         let may_always = may_always(&origin);
         // The thread may wait for a line that never comes; it ends with the program.
         let asked = tokio::task::spawn_blocking(move || ask(&question, may_always));

@@ -238,15 +238,16 @@ async fn hello(State(app): State<Arc<App>>, request: Request) -> Json<Value> {
 /// The media type is that of version 0.0.4 of the format.
 async fn metrics(State(app): State<Arc<App>>) -> Response {
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    (kind, metrics::text(app.ports.iter().map(Arc::as_ref))).into_response()
+    (kind, metrics::text(app.ports.all().iter().map(Arc::as_ref))).into_response()
 }
 
 async fn ports(State(app): State<Arc<App>>) -> Json<Value> {
-    Json(app.ports.iter().map(|port| describe(port)).collect())
+    Json(app.ports.all().iter().map(|port| describe(port)).collect())
 }
 
 async fn status(State(app): State<Arc<App>>) -> Json<Value> {
-    let ports = app.ports.iter().map(|port| {
+    let ports = app.ports.all();
+    let ports = ports.iter().map(|port| {
         let mut object = describe(port);
         let end = port.hub.end();
         object["clients"] = port.hub.clients().into();
@@ -302,8 +303,8 @@ async fn reset(
 
 /// Asks a port for something, and answers when it is done.
 async fn ask(app: &App, rights: Rights, name: &str, action: Action) -> Response {
-    let Some(port) = app.ports.iter().find(|port| port.name == name) else {
-        let known = app.names.join(", ");
+    let Some(port) = app.ports.by_name(name) else {
+        let known = app.ports.names().join(", ");
         return (
             StatusCode::NOT_FOUND,
             format!("no port of that name. Here are: {known}\n"),
@@ -314,11 +315,17 @@ async fn ask(app: &App, rights: Rights, name: &str, action: Action) -> Response 
         return (StatusCode::FORBIDDEN, format!("{reason}\n")).into_response();
     }
     let (mut sender, mut replies) = port.hub.queue.register();
-    let asked = sender.try_send(action);
-    match (asked, replies.recv().await) {
-        (Ok(_), Ok((_, Ok(_)))) => Json(describe(port)).into_response(),
-        (Ok(_), Ok((_, Err(refusal)))) => {
-            (StatusCode::CONFLICT, refusal.reason + "\n").into_response()
+    let sent = sender.try_send(action);
+    let outcome = tokio::select! {
+        biased;
+        reply = replies.recv() => reply.ok(),
+        // A port that was removed answers nothing.
+        () = port.stop.cancelled() => None,
+    };
+    match (sent, outcome) {
+        (Ok(_), Some((_, Ok(_)))) => Json(describe(&port)).into_response(),
+        (Ok(_), Some((_, Err(error)))) => {
+            (StatusCode::CONFLICT, error.reason + "\n").into_response()
         }
         _ => (StatusCode::SERVICE_UNAVAILABLE, "serial-ws is stopping\n").into_response(),
     }

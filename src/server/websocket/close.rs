@@ -27,6 +27,8 @@ const LONGEST_REASON: usize = 123;
 pub(crate) enum Farewell {
     /// The program ends.
     Stopping,
+    /// The port was removed.
+    PortRemoved,
     /// The client closed it; its Close frame has been answered.
     Answered,
     /// The socket has failed: there is nobody to say anything to.
@@ -81,6 +83,7 @@ impl Farewell {
     fn frame(self) -> Option<CloseFrame> {
         let (code, reason) = match self {
             Self::Stopping => (1001, "serial-ws is stopping".to_owned()),
+            Self::PortRemoved => (4404, "this port was removed".to_owned()),
             Self::Silent => (1008, "no answer to a ping".to_owned()),
             Self::Mistake(code, reason) => (code, reason),
             Self::Answered | Self::Gone => return None,

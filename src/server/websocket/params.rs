@@ -81,7 +81,7 @@ impl Mistake {
 /// # Errors
 /// Code 4404, naming the ports that there are.
 pub(crate) fn target(path: &str, ports: &[String]) -> Result<Target, Mistake> {
-    if path == "/" {
+    if path == "/" && !ports.is_empty() {
         return Ok(Target::Port(0));
     }
     if path == "/echo" {

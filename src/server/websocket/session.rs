@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+use tokio_util::sync::WaitForCancellationFuture;
 
 use super::close::{self, Farewell};
 use super::keepalive::Pulse;
@@ -109,19 +109,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// Serves the client until it or the program ends.
-    pub(crate) async fn run(&mut self, greeting: Option<String>, stop: CancellationToken) {
+    /// Serves the client until it, its port or the program ends.
+    pub(crate) async fn run(&mut self, greeting: Option<String>) {
         if let Some(greeting) = greeting {
             self.send(&greeting);
         }
-        let farewell = self.serve(stop).await;
+        let farewell = self.serve().await;
         tracing::debug!(?farewell, "client leaves");
         // A port that was lent to the client need not wait for the goodbye.
         self.requests.return_lease();
         close::say(&mut self.ws, farewell).await;
     }
 
-    async fn serve(&mut self, stop: CancellationToken) -> Farewell {
+    async fn serve(&mut self) -> Farewell {
+        let stop = self.port.stop.clone();
         let mut stopped = std::pin::pin!(stop.cancelled());
         loop {
             if self.ws.get_ref().is_empty() {
@@ -139,6 +140,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 continue;
             };
             match woken {
+                Woken::Stop if self.port.is_removed() => return Farewell::PortRemoved,
                 Woken::Stop => return Farewell::Stopping,
                 Woken::Reply(number, outcome) => self.reply(number, outcome),
                 Woken::Io(Io::Sent) | Woken::Newest => {}
@@ -355,8 +357,9 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::hub::{Hub, MAX_WAITING, State, Status, SubscriberKind};
-    use crate::server::LineFacts;
+    use tokio_util::sync::CancellationToken;
+
+    use crate::hub::{Hub, LineSettings, MAX_WAITING, State, Status, SubscriberKind};
     use crate::server::access::Answers;
     use crate::server::websocket::params;
 
@@ -369,12 +372,14 @@ mod tests {
         let wishes = params::wishes(&[], None, &clients, "").unwrap();
         let subscription = hub.subscribe(SubscriberKind::Client, wishes.start);
         let name = "sim".to_owned();
-        let port = Arc::new(Port {
+        let port = Arc::new(Port::new(
             name,
-            line: LineFacts::default(),
+            LineSettings::default(),
+            16 << 10,
             clients,
             hub,
-        });
+            CancellationToken::new(),
+        ));
         let outbox = Outbox::new(socket, &[], MAX_WAITING);
         let ws = WebSocketStream::from_raw_socket(outbox, Role::Server, None).await;
         let (operator, rights) = (Operator::new(Answers::new(), None), Rights::ReadWrite);
@@ -399,7 +404,7 @@ mod tests {
         let mut session = held(server).await;
         drop(client);
         let minute = Duration::from_secs(60);
-        let end = tokio::time::timeout(minute, session.run(None, CancellationToken::new()));
+        let end = tokio::time::timeout(minute, session.run(None));
         assert!(end.await.is_ok());
     }
 
@@ -408,8 +413,7 @@ mod tests {
         const PONG: [u8; 2] = [0x8a, 0];
         let (mut client, server) = tokio::io::duplex(64);
         let mut session = held(server).await;
-        let _session =
-            tokio::spawn(async move { session.run(None, CancellationToken::new()).await });
+        let _session = tokio::spawn(async move { session.run(None).await });
         for _ in 0..100 {
             let mut frame = [0; 2];
             client.read_exact(&mut frame).await.unwrap();

@@ -118,17 +118,19 @@ impl Admission {
         subprotocol: Option<&str>,
         rights: Rights,
     ) -> Result<Self, Mistake> {
-        let target = params::target(request.uri().path(), &app.names)?;
+        let ports = app.ports.all();
+        let names: Vec<String> = ports.iter().map(|port| port.name.clone()).collect();
+        let target = params::target(request.uri().path(), &names)?;
         let kind = match target {
             Target::Echo => Admitted::Echo,
             Target::Port(index) => {
-                let port = Arc::clone(&app.ports[index]);
+                let port = Arc::clone(&ports[index]);
                 let query = Query::<Vec<(String, String)>>::try_from_uri(request.uri());
                 let query = query.map(|Query(query)| query).unwrap_or_default();
                 let wishes = params::wishes(&query, subprotocol, &port.clients, &app.run)?;
                 // Subscribed before the answer, so that a client that is connected misses nothing.
                 let subscription = port.hub.subscribe(SubscriberKind::Client, wishes.start);
-                let greeting = app.greeting(&port, rights, &wishes, &subscription);
+                let greeting = app.greeting(&port, &names, rights, &wishes, &subscription);
                 Admitted::Port {
                     port,
                     rights,
@@ -179,7 +181,7 @@ impl Admission {
                     );
                     // On the heap, so that the task is no larger than what it waits for.
                     let mut session = Box::new(session);
-                    session.run(greeting, stop).instrument(span).await;
+                    session.run(greeting).instrument(span).await;
                 }
             }
         });
@@ -191,6 +193,7 @@ impl App {
     fn greeting(
         &self,
         port: &Port,
+        names: &[String],
         rights: Rights,
         wishes: &Wishes,
         subscription: &Subscription,
@@ -209,7 +212,7 @@ impl App {
                 device: status.device.as_deref(),
                 settings: &port.settings(rights),
             },
-            ports: &self.names,
+            ports: names,
             status: &status,
         }))
     }

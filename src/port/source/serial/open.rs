@@ -9,9 +9,9 @@ use tokio_serial::{SerialPortBuilderExt, SerialStream};
 
 use super::enumerate;
 use super::os::{self, Access};
+use crate::hub::{FlowControl, LineSettings, Parity};
 use crate::hub::{State, Status};
 use crate::platform::Process;
-use crate::port::settings::{FlowControl, LineSettings, Parity};
 use crate::port::source::spec::{Spec, choose};
 use crate::port::{TRY_AGAIN, modem_lines};
 use crate::terminal::shown;

@@ -6,27 +6,27 @@ use serde_json::{Map, Value, json};
 
 /// How to open a serial device.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct LineSettings {
+pub struct LineSettings {
     /// Bits per second on the wire.
-    pub(crate) baud: u32,
+    pub baud: u32,
     /// Data bits per character, from 5 to 8.
-    pub(crate) data_bits: u8,
+    pub data_bits: u8,
     /// The parity bit of each character.
-    pub(crate) parity: Parity,
+    pub parity: Parity,
     /// Stop bits per character, 1 or 2.
-    pub(crate) stop_bits: u8,
+    pub stop_bits: u8,
     /// The way in which both sides keep each other from sending too much.
-    pub(crate) flow_control: FlowControl,
+    pub flow_control: FlowControl,
     /// Data Terminal Ready after opening.
-    pub(crate) dtr: ModemLine,
+    pub dtr: ModemLine,
     /// Request To Send after opening.
-    pub(crate) rts: ModemLine,
+    pub rts: ModemLine,
     /// Lets boards run on when the port is closed and opened again.
-    pub(crate) no_reset: bool,
+    pub no_reset: bool,
     /// Asks the driver to hand over at once what it receives.
-    pub(crate) low_latency: bool,
+    pub low_latency: bool,
     /// The time for which writes are held after opening; if absent, it depends on the device.
-    pub(crate) settle: Option<Duration>,
+    pub settle: Option<Duration>,
 }
 
 impl Default for LineSettings {
@@ -49,13 +49,13 @@ impl Default for LineSettings {
 
 impl LineSettings {
     /// Returns the bits that one byte takes on the wire, with its start, parity and stop bits.
-    pub(crate) fn bits_per_byte(&self) -> u32 {
+    pub fn bits_per_byte(&self) -> u32 {
         let parity = u32::from(self.parity != Parity::None);
         1 + u32::from(self.data_bits) + parity + u32::from(self.stop_bits)
     }
 
     /// Returns the members of the settings that clients are shown, in their order.
-    pub(crate) fn to_json(self) -> Map<String, Value> {
+    pub fn to_json(self) -> Map<String, Value> {
         let members = [
             ("baud", json!(self.baud)),
             ("dataBits", json!(self.data_bits)),
@@ -72,7 +72,7 @@ impl LineSettings {
 
 /// The parity bit of each character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Parity {
+pub enum Parity {
     /// No parity bit.
     None,
     /// An odd number of ones.
@@ -83,7 +83,7 @@ pub(crate) enum Parity {
 
 /// The way in which both sides keep each other from sending too much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FlowControl {
+pub enum FlowControl {
     /// No flow control.
     None,
     /// XON and XOFF characters.
@@ -94,7 +94,7 @@ pub(crate) enum FlowControl {
 
 /// The state to give to a modem line after opening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ModemLine {
+pub enum ModemLine {
     /// Asserted.
     On,
     /// Released.
@@ -105,7 +105,7 @@ pub(crate) enum ModemLine {
 
 impl Parity {
     /// Returns its name in flags and in what clients are shown.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Odd => "odd",
@@ -116,7 +116,7 @@ impl Parity {
 
 impl FlowControl {
     /// Returns its name in flags and in what clients are shown.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Software => "software",
@@ -127,7 +127,7 @@ impl FlowControl {
 
 impl ModemLine {
     /// Returns its name in flags and in what clients are shown.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::On => "on",
             Self::Off => "off",

@@ -1,0 +1,210 @@
+//! The running program: the server, and a task for each port. Ports come and go while it runs.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Result, ensure};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, SharedPort};
+use crate::hub::{Hub, Limits, State, Status};
+use crate::platform;
+use crate::port::{self, Claims, Closed, PortConfig};
+use crate::server::{Port, Ports, Server};
+
+/// The answer to `--open` where everyone needs a token.
+const OPEN_NEEDS_TOKEN: &str = "--open leaves the browser to you: others on this computer could \
+    read the token in what it is started with. Open the page's address with ?token= and your token";
+
+/// Runs serial-ws until `stop` is cancelled. By then clients have had their Close, and ports are
+/// closed as far as the system lets them.
+///
+/// # Errors
+/// When an address cannot be listened on, or a port of `config` can never be opened.
+pub async fn serve(config: Config, stop: CancellationToken) -> Result<Closed> {
+    Program::bind(config, stop)?.run().await
+}
+
+/// A program that listens for clients, and has opened no port yet.
+pub struct Program {
+    server: Server,
+    ports: PortTasks,
+    registered: Vec<Registered>,
+    opens_page: bool,
+}
+
+impl Program {
+    /// Listens at the addresses of `config`.
+    ///
+    /// # Errors
+    /// When an address cannot be listened on.
+    pub fn bind(config: Config, stop: CancellationToken) -> Result<Self> {
+        let registry = Arc::<Ports>::default();
+        let opens_page = config.server.open;
+        let server = Server::bind(config.server, Arc::clone(&registry), stop.clone())?;
+        let ports = PortTasks {
+            registry,
+            claims: Claims::default(),
+            limits: config.limits,
+            tasks: Arc::default(),
+            stop,
+        };
+        // All are claimed before the first is opened, so that none opens what another one names.
+        let registered = config.ports.into_iter().map(|port| ports.register(port));
+        Ok(Self {
+            server,
+            registered: registered.collect::<Result<_>>()?,
+            ports,
+            opens_page,
+        })
+    }
+
+    /// The server.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// The ports, to add and remove some while the program runs.
+    pub fn ports(&self) -> PortTasks {
+        self.ports.clone()
+    }
+
+    /// Serves clients and keeps the ports open until the program stops.
+    ///
+    /// # Errors
+    /// When a port that the program was started with can never be opened.
+    pub async fn run(self) -> Result<Closed> {
+        self.server.announce();
+        platform::notify_service_manager("READY=1");
+        match self.server.page() {
+            Some(page) if self.opens_page => open_page(&page),
+            None if self.opens_page => tracing::warn!("{OPEN_NEEDS_TOKEN}"),
+            _ => {}
+        }
+        let ports = self.ports;
+        let server = self.server;
+        ports.tasks().spawn(async {
+            server.run().await;
+            Ok(Closed::Free)
+        });
+        for port in self.registered {
+            ports.start(port, OnFailure::EndProgram);
+        }
+        ports.wait().await
+    }
+}
+
+/// Starts and stops ports while the program runs.
+#[derive(Clone)]
+pub struct PortTasks {
+    registry: Arc<Ports>,
+    claims: Claims,
+    limits: Limits,
+    /// The tasks of the server and of the ports.
+    tasks: Arc<Mutex<JoinSet<Result<Closed>>>>,
+    stop: CancellationToken,
+}
+
+/// A port that clients reach, and that is not opened yet.
+struct Registered {
+    config: PortConfig,
+    port: Arc<Port>,
+}
+
+/// The consequence when a port can never be opened.
+#[derive(Clone, Copy)]
+enum OnFailure {
+    EndProgram,
+    RemovePort,
+}
+
+impl PortTasks {
+    /// Adds the ports of `config` and opens them. One that can never be opened is removed again,
+    /// with a warning.
+    ///
+    /// # Errors
+    /// When there is a port of the same name.
+    pub fn add(&self, config: Config) -> Result<()> {
+        for config in config.ports {
+            let port = self.register(config)?;
+            self.start(port, OnFailure::RemovePort);
+        }
+        Ok(())
+    }
+
+    /// Removes a port: closes its device and disconnects its clients. Returns false where there is
+    /// no port of that name.
+    pub fn remove(&self, name: &str) -> bool {
+        self.registry.remove(name)
+    }
+
+    /// Lets clients reach a port, and claims its device.
+    fn register(
+        &self,
+        SharedPort {
+            port: config,
+            clients,
+        }: SharedPort,
+    ) -> Result<Registered> {
+        let status = Status::new(State::Waiting, "not open yet");
+        let hub = Hub::new(self.limits, status);
+        let stop = self.stop.child_token();
+        let name = config.name.clone();
+        let port = Port::new(name, config.line, config.max_line, clients, hub, stop);
+        let port = Arc::new(port);
+        let is_new = self.registry.add(Arc::clone(&port));
+        ensure!(is_new, "there is a port called {} already", port.name);
+        port::claim(&self.claims, &config);
+        Ok(Registered { config, port })
+    }
+
+    /// Spawns the task that keeps a port open.
+    fn start(&self, Registered { config, port }: Registered, on_failure: OnFailure) {
+        let (hub, stop) = (Arc::clone(&port.hub), port.stop.clone());
+        let task = port::run(config, hub, self.claims.clone(), stop);
+        let this = self.clone();
+        self.tasks().spawn(async move {
+            let outcome = task.await;
+            port::unclaim(&this.claims, &port.name);
+            match (outcome, on_failure) {
+                (Err(error), OnFailure::RemovePort) => {
+                    tracing::warn!(port = port.name, "removed: {error:#}");
+                    this.registry.remove(&port.name);
+                    Ok(Closed::Free)
+                }
+                (outcome, _) => outcome,
+            }
+        });
+    }
+
+    /// Waits for all tasks to end. The first that fails stops the others.
+    async fn wait(&self) -> Result<Closed> {
+        let mut outcome = Ok(Closed::Free);
+        while let Some(ended) = poll_fn(|cx| self.tasks().poll_join_next(cx)).await {
+            match ended? {
+                Ok(Closed::Free) => {}
+                Ok(Closed::Stuck) => outcome = outcome.map(|_| Closed::Stuck),
+                Err(error) => {
+                    outcome = Err(error);
+                    self.stop.cancel();
+                }
+            }
+        }
+        outcome
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, JoinSet<Result<Closed>>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Opens a page in the browser, on a thread of its own, since the program for that may stay.
+fn open_page(url: &str) {
+    let url = url.to_owned();
+    std::thread::spawn(move || {
+        if let Err(error) = platform::open_in_browser(&url) {
+            tracing::warn!("cannot open a browser: {error}. Look at {url}");
+        }
+    });
+}

@@ -1,0 +1,139 @@
+//! The registry of ports: what clients reach by name, in order. Ports come and go while the server
+//! runs.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::access::Rights;
+use super::config::ClientDefaults;
+use crate::hub::{Hub, LineSettings, MAX_WAITING};
+
+/// A serial port as clients reach it.
+pub(crate) struct Port {
+    /// Its name in addresses.
+    pub(crate) name: String,
+    /// The line settings that its device is opened with.
+    pub(crate) line: LineSettings,
+    /// The length in bytes beyond which a line is cut into pieces.
+    pub(crate) max_line: usize,
+    /// The defaults for clients that ask for nothing else.
+    pub(crate) clients: ClientDefaults,
+    /// Where its events come from and requests go to.
+    pub(crate) hub: Arc<Hub>,
+    /// Cancelled when the port is removed or the program stops: its task closes the device, and its
+    /// clients are disconnected.
+    pub(crate) stop: CancellationToken,
+    is_removed: AtomicBool,
+}
+
+impl Port {
+    /// A port that is not registered yet.
+    pub(crate) fn new(
+        name: String,
+        line: LineSettings,
+        max_line: usize,
+        clients: ClientDefaults,
+        hub: Arc<Hub>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            name,
+            line,
+            max_line,
+            clients,
+            hub,
+            stop,
+            is_removed: AtomicBool::new(false),
+        }
+    }
+
+    /// Returns true once the port was removed, and did not just stop with the program.
+    pub(crate) fn is_removed(&self) -> bool {
+        self.is_removed.load(Ordering::SeqCst)
+    }
+
+    /// The reason why a client with these rights may not write, if there is one.
+    pub(crate) fn why_read_only(&self, rights: Rights) -> Option<&'static str> {
+        if self.clients.read_only {
+            return Some("clients may not write here: it runs with --read-only");
+        }
+        (rights == Rights::ReadOnly).then_some("this client was let in to read only")
+    }
+
+    /// The settings as a client with these rights is shown them.
+    pub(crate) fn settings(&self, rights: Rights) -> Value {
+        let mut settings = self.line.to_json();
+        let is_read_only = self.clients.read_only || rights == Rights::ReadOnly;
+        settings.insert("view".to_owned(), json!(self.clients.view.name()));
+        settings.insert("append".to_owned(), json!(self.clients.append.name()));
+        settings.insert("maxLine".to_owned(), json!(self.max_line));
+        settings.insert("readOnly".to_owned(), json!(is_read_only));
+        Value::Object(settings)
+    }
+
+    /// Says that a write of `size` bytes has no room beside the `waiting` ones.
+    pub(crate) fn too_much(&self, size: usize, waiting: usize) -> String {
+        let bits = size as u64 * u64::from(self.line.bits_per_byte());
+        let seconds = bits / u64::from(self.line.baud);
+        let baud = self.line.baud;
+        if size > MAX_WAITING {
+            format!("{size} bytes need {seconds} s at {baud} baud; {MAX_WAITING} may wait")
+        } else {
+            format!("{waiting} bytes of yours wait for the device already; {MAX_WAITING} may wait")
+        }
+    }
+}
+
+/// All ports, the first of which is at `/`.
+#[derive(Default)]
+pub(crate) struct Ports {
+    /// Replaced as a whole at each change, so that readers hold no lock while they use it.
+    list: RwLock<Arc<[Arc<Port>]>>,
+}
+
+impl Ports {
+    /// Adds a port at the end. Returns false, and adds nothing, where its name is taken.
+    pub(crate) fn add(&self, port: Arc<Port>) -> bool {
+        let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
+        let is_new = list.iter().all(|other| other.name != port.name);
+        if is_new {
+            *list = list.iter().cloned().chain([port]).collect();
+        }
+        is_new
+    }
+
+    /// Removes the port called `name`: stops it, and disconnects its clients. Returns false where
+    /// there is none.
+    pub(crate) fn remove(&self, name: &str) -> bool {
+        let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(removed) = list.iter().find(|port| port.name == name).cloned() else {
+            return false;
+        };
+        *list = list
+            .iter()
+            .filter(|port| port.name != name)
+            .cloned()
+            .collect();
+        removed.is_removed.store(true, Ordering::SeqCst);
+        removed.stop.cancel();
+        true
+    }
+
+    /// The ports as they are now, in order.
+    pub(crate) fn all(&self) -> Arc<[Arc<Port>]> {
+        Arc::clone(&self.list.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The port called `name`.
+    pub(crate) fn by_name(&self, name: &str) -> Option<Arc<Port>> {
+        self.all().iter().find(|port| port.name == name).cloned()
+    }
+
+    /// The names of all ports, in order.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.all().iter().map(|port| port.name.clone()).collect()
+    }
+}
