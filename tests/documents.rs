@@ -1,4 +1,4 @@
-//! Everything that the documents paste is what the program prints and what the repository holds.
+//! The documents paste what the program prints and what the files hold, and link to what exists.
 //!
 //! `UPDATE_DOCS=1 cargo test --test suite documents::` rewrites the pasted blocks.
 
@@ -118,7 +118,7 @@ fn the_readme_names_the_rust_that_it_takes() {
     assert!(readme.contains(&format!("[Rust](https://rustup.rs) {version} or newer")));
 }
 
-/// What a block copies, as it is now; None for a block that copies nothing.
+/// Returns the text that a block copies, as it is now; None for a block that copies nothing.
 async fn original(pasted: &str, above: &str) -> Option<String> {
     if let Some(path) = above.strip_prefix("<!-- excerpt of ") {
         let path = path.trim_end_matches(" -->");
@@ -130,9 +130,10 @@ async fn original(pasted: &str, above: &str) -> Option<String> {
     }
     let command = pasted.lines().next()?.strip_prefix("$ serial-ws ")?;
     let words: Vec<_> = command.split(' ').collect();
-    let printed = match words.last()? {
-        _ if command == "--port sim" => started(&words).await,
-        &"--help" => Program::run(&words).await.stdout,
+    let printed = match words[..] {
+        ["--port", "sim"] => started(&words).await,
+        ["doctor", ..] => diagnosed(&words).await,
+        [.., "--help"] => Program::run(&words).await.stdout,
         _ => return None,
     };
     let lines = printed.lines().map(|line| format!("{}\n", line.trim_end()));
@@ -142,7 +143,7 @@ async fn original(pasted: &str, above: &str) -> Option<String> {
     ))
 }
 
-/// The lines of `file` from the first line of `pasted` to its last one.
+/// Returns the lines of `file` from the first line of `pasted` to its last one.
 fn excerpt(file: &str, pasted: &str) -> String {
     let first = pasted.lines().next().unwrap_or_default();
     let last = pasted.lines().last().unwrap_or_default();
@@ -163,8 +164,8 @@ fn excerpt(file: &str, pasted: &str) -> String {
         .collect()
 }
 
-/// What the program says when it starts, as if TCP port 8080 were free. It listens on both loopback
-/// addresses; here on one, and the line of the other differs in the address.
+/// Starts the program as if TCP port 8080 were free. It listens on both loopback addresses; here on
+/// one, and the line of the other differs in the address.
 async fn started(arguments: &[&str]) -> String {
     let bridge = Bridge::start(arguments).await;
     bridge.program.said("is open").await;
@@ -176,6 +177,13 @@ async fn started(arguments: &[&str]) -> String {
         std::iter::once(line).chain(other)
     });
     lines.map(|line| line + "\n").collect()
+}
+
+/// Diagnoses with `arguments` as if TCP port 8080 were free.
+async fn diagnosed(arguments: &[&str]) -> String {
+    let arguments = [arguments, &["--listen", "127.0.0.1:0"]].concat();
+    let printed = Program::run(&arguments).await.stdout;
+    printed.replace("TCP port 0 ", "TCP port 8080 ")
 }
 
 /// Asserts that the flags among `arguments` are those of the command that they begin with.
@@ -203,7 +211,7 @@ fn check(name: &str, arguments: &str, helps: &BTreeMap<String, BTreeSet<String>>
     }
 }
 
-/// The long flags of each command, by its name, which is empty for the program itself.
+/// Returns the long flags of each command by its name, which is empty for the program itself.
 async fn helps() -> BTreeMap<String, BTreeSet<String>> {
     let mut helps = BTreeMap::new();
     let mut names = vec![String::new()];
@@ -260,7 +268,7 @@ impl Document {
         blocks
     }
 
-    /// The document without its blocks.
+    /// Returns the document without its blocks.
     fn prose(&self) -> String {
         let mut prose = self.text.clone();
         for block in self.blocks().into_iter().rev() {
@@ -269,7 +277,7 @@ impl Document {
         prose
     }
 
-    /// Code within the prose, and the lines of the blocks that hold commands, without a prompt.
+    /// Returns the code within the prose and the lines of blocks with commands, without a prompt.
     fn typed(&self) -> Vec<String> {
         let prose = self.prose().replace("```", "");
         let spans = prose.split('`').skip(1).step_by(2);
@@ -285,7 +293,7 @@ impl Document {
         spans.chain(blocks).collect()
     }
 
-    /// The links that lead to files.
+    /// Returns the links to files.
     fn links(&self) -> Vec<String> {
         let prose = self.prose();
         let links = prose.split("](").skip(1);
@@ -294,7 +302,7 @@ impl Document {
         links.map(str::to_owned).collect()
     }
 
-    /// The anchors that GitHub gives the headings.
+    /// Returns the anchors that GitHub gives the headings.
     fn anchors(&self) -> Vec<String> {
         let prose = self.prose();
         let headings = prose.lines().filter(|line| line.starts_with('#'));
@@ -309,7 +317,7 @@ impl Document {
     }
 }
 
-/// Every document that users and developers read.
+/// Reads all documents of the repository.
 fn documents() -> Vec<Document> {
     let folders = [
         ".",
@@ -334,11 +342,11 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
-/// The whole repository; None, with a word, in a package, which leaves out what a crate needs not.
+/// Returns the root of the repository; None in a package, which lacks some files that the documents name.
 fn repository() -> Option<PathBuf> {
     let whole = root().join("firmware").exists().then(root);
     if whole.is_none() {
-        skip("a package does not have all that its documents speak of");
+        skip("a package lacks some files that its documents name");
     }
     whole
 }

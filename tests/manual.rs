@@ -1,4 +1,4 @@
-//! What is printed for other programs to show: manual pages and completions of shells.
+//! Output for other programs: manual pages, and completion scripts for shells.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,14 +11,14 @@ use crate::support::{Program, network::home};
 
 const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
 
-/// What the program prints, with nothing on stderr.
+/// Returns what the program prints, and asserts that it has nothing to say on stderr.
 async fn printed(arguments: &[&str]) -> String {
     let ended = Program::run(arguments).await;
     ended.with(0, "");
     ended.stdout
 }
 
-/// The long flags of the help.
+/// Returns the long flags in the help.
 async fn flags() -> BTreeSet<String> {
     let help = printed(&["--help"]).await;
     let words = help.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
@@ -26,7 +26,7 @@ async fn flags() -> BTreeSet<String> {
     flags.map(str::to_owned).collect()
 }
 
-/// The commands of the help.
+/// Returns the commands in the help.
 async fn commands() -> Vec<String> {
     let help = printed(&["--help"]).await;
     let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
@@ -41,7 +41,10 @@ async fn commands() -> Vec<String> {
 async fn the_manual_page_names_every_flag() {
     let page = printed(&["man"]).await.replace(r"\-", "-");
     for flag in flags().await {
-        assert!(page.contains(&format!("{flag}\\fR")), "{flag} is not in it");
+        assert!(
+            page.contains(&format!("{flag}\\fR")),
+            "the page lacks {flag}"
+        );
     }
 }
 
@@ -65,12 +68,12 @@ async fn every_command_has_a_manual_page() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn those_who_read_manual_pages_find_no_mistake_in_them() {
+async fn mandoc_finds_no_mistake_in_the_manual_pages() {
     let folder = home("lint");
     printed(&["man", "--dir", folder.to_str().expect("the folder is text")]).await;
     for page in fs::read_dir(&folder).expect("it was written") {
         let page = page.expect("it can be listed").path();
-        // It would like a date, which says nothing, and shorter lines.
+        // Errors only: it also warns about long lines, and about a date, which would say nothing.
         let mut lint = Command::new("mandoc");
         let lint = lint.args(["-Tlint", "-Werror"]).arg(&page);
         let Some(lint) = run_if_there("mandoc", lint.output()) else {
@@ -82,22 +85,25 @@ async fn those_who_read_manual_pages_find_no_mistake_in_them() {
 }
 
 #[tokio::test]
-async fn every_shell_is_told_every_flag() {
+async fn every_completion_script_has_every_flag() {
     for shell in SHELLS {
         let script = printed(&["completions", shell]).await;
         for flag in flags().await {
             let flag = flag.trim_start_matches('-');
-            assert!(script.contains(flag), "{shell} is not told --{flag}");
+            assert!(
+                script.contains(flag),
+                "the script for {shell} lacks --{flag}"
+            );
         }
     }
 }
 
-/// Loads the completions of `$1`, and completes `$2`.
+/// Loads the completion script `$1`, and completes `$2`.
 #[cfg(unix)]
 const COMPLETE_IN_BASH: &str = r#"
 set -e
 source "$1"
-compopt() { :; } # what only a shell with a prompt has
+compopt() { :; } # exists only in an interactive shell
 complete=$(complete -p serial-ws)
 COMP_WORDS=(serial-ws "$2") COMP_CWORD=1
 $(sed 's/.*-F \([^ ]*\) .*/\1/' <<<"$complete") serial-ws "$2" serial-ws
@@ -111,7 +117,7 @@ async fn bash_completes_flags_and_commands() {
     fs::create_dir_all(&folder).expect("a folder can be made");
     let script = folder.join("serial-ws");
     fs::write(&script, printed(&["completions", "bash"]).await).expect("it can be written");
-    for (begun, whole) in [
+    for (typed, completed) in [
         ("--po", "--port\n"),
         ("--max-b", "--max-behind\n"),
         ("upl", "upload\n"),
@@ -120,18 +126,18 @@ async fn bash_completes_flags_and_commands() {
         let bash = bash
             .args(["-c", COMPLETE_IN_BASH, "bash"])
             .arg(&script)
-            .arg(begun);
+            .arg(typed);
         let Some(bash) = run_if_there("bash", bash.output()) else {
             break;
         };
-        assert_eq!(String::from_utf8_lossy(&bash.stdout), whole, "{bash:?}");
+        assert_eq!(String::from_utf8_lossy(&bash.stdout), completed, "{bash:?}");
     }
     fs::remove_dir_all(folder).expect("it is ours");
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn other_shells_understand_their_completions() {
+async fn zsh_and_fish_accept_their_completion_scripts() {
     let folder = home("shells");
     fs::create_dir_all(&folder).expect("a folder can be made");
     for shell in ["zsh", "fish"] {
@@ -149,13 +155,13 @@ async fn other_shells_understand_their_completions() {
     fs::remove_dir_all(folder).expect("it is ours");
 }
 
-/// What a program of the system said, where there is such a program.
+/// Returns the output of a program of the system; None, with a word, where it is not installed.
 #[cfg(unix)]
 fn run_if_there(program: &str, output: std::io::Result<Output>) -> Option<Output> {
     match output {
         Ok(output) => Some(output),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            skip(&format!("there is no {program} here"));
+            skip(&format!("{program} is not installed"));
             None
         }
         Err(error) => panic!("{program}: {error}"),

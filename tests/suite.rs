@@ -48,7 +48,7 @@ mod doctor;
 mod documents; // what they paste is what the program prints
 #[cfg(unix)] // a terminal of our own
 mod log; // what stops taking or reading it
-mod manual; // pages and completions for other programs
+mod manual; // manual pages and completion scripts
 mod memory;
 #[cfg(target_os = "linux")] // where systemd is
 mod service;
