@@ -174,7 +174,7 @@ async fn a_request_that_takes_too_long_is_refused_with_the_arithmetic() {
         .send_json(json!({"type": "write", "text": text, "id": 1}))
         .await;
     let refused = client.json_of("error").await;
-    let reason = "1048576 bytes need 1092 s at 9600 baud; 65536 may wait";
+    let reason = "1048576 bytes take 1092 s at 9600 baud; at most 65536 may wait";
     assert_eq!(refused, json!({"type": "error", "error": reason, "id": 1}));
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::text;
 use crate::cli::{DEFAULT_TCP_PORT, ServeArgs, Tls};
-use crate::server::{Rights, ServerConfig, TlsConfig, Token, as_browsers_write, host_name};
+use crate::server::{Rights, ServerConfig, TlsConfig, Token, host_name, normalize_origin};
 
 /// The variable with the operator's own secret.
 pub(crate) const TOKEN_VARIABLE: &str = "SERIAL_WS_TOKEN";
@@ -124,7 +124,7 @@ fn origin(typed: &str) -> Result<(String, Rights)> {
         Some((origin, "read-only")) => (origin, Rights::ReadOnly),
         Some((origin, _)) => bail!("--allow-origin {typed}: write {origin} or {origin},read-only"),
     };
-    let written = as_browsers_write(origin).with_context(|| {
+    let written = normalize_origin(origin).with_context(|| {
         format!("--allow-origin {typed}: an origin is like https://example.org, one at a time")
     })?;
     Ok((written, rights))

@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use super::App;
-use super::access::{Peer, Refusal};
+use super::access::{Peer, Rejection};
 use super::limits::ConnectionId;
 
 /// How long a connection has to send its request head; at the limit it is closed.
@@ -53,7 +53,7 @@ pub(crate) async fn run(listener: TcpListener, router: Router, app: Arc<App>) {
                 };
                 let peer = Peer::new(remote, local);
                 let (app, router) = (Arc::clone(&app), router.clone());
-                let (permit, evicted) = app.limits.pending.acquire(peer.computer()).await;
+                let (permit, evicted) = app.limits.pending.acquire(peer.limit_address()).await;
                 app.clone().tasks.spawn(async move {
                     tokio::select! {
                         () = app.stop.cancelled() => {}
@@ -95,12 +95,12 @@ async fn greet(stream: TcpStream, mut peer: Peer, id: ConnectionId, router: Rout
                 }
             }
         }
-        (true, false) => app.operator.hear(&Refusal::malformed(
+        (true, false) => app.log.rejected(&Rejection::malformed(
             "somebody tried https:// or wss://, and here is http:// and ws://",
         )),
         // What stays on this computer need not be encrypted.
         (false, true) if !peer.is_loopback() => {
-            app.operator.hear(&Refusal::malformed(
+            app.log.rejected(&Rejection::malformed(
                 "another computer tried http:// or ws://, and for them here is https:// and wss://",
             ));
             let mut stream = stream;

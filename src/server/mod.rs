@@ -1,13 +1,14 @@
-//! Above the hub: accepts connections, admits or refuses them, and serves HTTP and WebSocket.
+//! The server above the hub: accepts connections, decides on access, and serves HTTP and WebSocket.
 
 mod accept;
-mod access;
+pub(crate) mod access;
 mod config;
 mod http;
 mod limits;
 mod listen;
 mod ports;
 mod stream;
+mod throttled_log;
 #[cfg(feature = "tls")]
 mod tls;
 mod websocket;
@@ -26,31 +27,32 @@ use tokio_util::task::TaskTracker;
 
 use crate::platform;
 
-use access::consent::{MOST_QUESTIONS, Operator};
-use access::rate_limit::Guesses;
-use access::{Caller, Peer, Policy, Verdict, announce, origin, prompt};
-use http::{api, warn_of_hidden};
+use access::consent::{Consent, MAX_QUESTIONS};
+use access::rate_limit::RateLimit;
+use access::{Caller, Denial, Peer, Policy, Rejection, announce, origin, prompt};
+use http::warn_of_hidden;
 use limits::Limits;
+use throttled_log::ThrottledLog;
 
 pub(crate) use access::Rights;
-pub(crate) use access::check::{Admission, admission, is_here};
-pub(crate) use access::origin::{as_browsers_write, host_name};
+pub(crate) use access::origin::{host_name, normalize_origin};
 pub(crate) use access::token::Token;
 pub(crate) use config::{ClientDefaults, ServerConfig, TlsConfig};
 pub(crate) use listen::may_listen;
 pub(crate) use ports::{Port, Ports};
 
-/// What every connection shares.
+/// The state that all connections share.
 pub(crate) struct App {
     ports: Arc<Ports>,
     config: ServerConfig,
     policy: Policy,
-    operator: Arc<Operator>,
-    guesses: Guesses,
-    /// What encrypts connections from other computers.
+    consent: Arc<Consent>,
+    rate_limit: RateLimit,
+    log: Arc<ThrottledLog>,
+    /// Encrypts connections from other computers; None where --tls was not given.
     #[cfg(feature = "tls")]
     tls: Option<tokio_rustls::TlsAcceptor>,
-    /// Random for each start of the program.
+    /// The random name of this run of the program, by which clients notice a restart.
     run: String,
     started: Instant,
     limits: Limits,
@@ -58,62 +60,62 @@ pub(crate) struct App {
     stop: CancellationToken,
 }
 
-/// Listens for clients of the registered ports.
+/// The listeners, bound but not yet serving.
 pub struct Server {
     app: Arc<App>,
-    /// What answers requests.
+    /// Answers HTTP requests.
     router: Router,
     listeners: Vec<TcpListener>,
-    /// Origins that the operator is to be asked about, if there is one at a terminal.
-    asked: Option<mpsc::Receiver<String>>,
+    /// Receives origins that the operator must be asked about; None where there is no terminal.
+    questions: Option<mpsc::Receiver<String>>,
 }
 
 impl App {
-    /// Whether other computers must encrypt.
+    /// Returns true if other computers must encrypt.
     fn is_encrypted(&self) -> bool {
         self.config.tls.is_some()
     }
 
-    /// The address of the page at this listener as it is reached from this computer, with the
-    /// secret where it is needed.
+    /// Returns the address of the page at a listener, for a browser of this computer, with the
+    /// token where it needs one.
     fn page(&self, listener: SocketAddr, token: Option<&Token>) -> String {
         let ip = listener.ip().to_canonical();
         let is_local = ip.is_unspecified() || origin::is_loopback(&ip.to_string());
-        let place = if is_local {
+        let host = if is_local {
             format!("localhost:{}", listener.port())
         } else {
             listener.to_string()
         };
         let token = token.filter(|_| self.policy.token_for_all || !is_local);
-        self.url(&place, is_local, token)
+        self.url(&host, is_local, token)
     }
 
-    /// The address of the page at `place`, a name with its port.
-    fn url(&self, place: &str, is_local: bool, token: Option<&Token>) -> String {
+    /// Returns the address of the page at `host`, a name or address with its TCP port.
+    fn url(&self, host: &str, is_local: bool, token: Option<&Token>) -> String {
         let scheme = if self.is_encrypted() && !is_local {
             "https"
         } else {
             "http"
         };
         let query = token.map(|token| format!("?token={}", token.in_address()));
-        format!("{scheme}://{place}/{}", query.unwrap_or_default())
+        format!("{scheme}://{host}/{}", query.unwrap_or_default())
     }
 
-    /// Decides on a request.
-    fn decide(&self, caller: Caller<'_>) -> Verdict {
-        let (computer, now) = (caller.peer.computer(), Instant::now());
-        let secret = self.policy.shown_secret(caller);
-        if secret.is_some() && self.guesses.are_over(computer, now) {
-            return Verdict::Refuse(access::too_many_guesses());
+    /// Decides on a request by the access policy, the operator's answers, and the rate limit.
+    fn decide(&self, caller: Caller<'_>) -> Result<Rights, Denial> {
+        let (address, now) = (caller.peer.limit_address(), Instant::now());
+        let token = self.policy.attempted_token(caller);
+        if token.is_some() && self.rate_limit.is_limited(address, now) {
+            return Err(Rejection::rate_limited().into());
         }
-        let answers = |answers: &_| self.policy.decide(caller, answers);
-        let verdict = self.operator.with_answers(answers);
-        if let (Verdict::Refuse(refusal), Some(secret)) = (&verdict, secret)
-            && refusal.is_guess
+        let decide = |answers: &_| self.policy.decide(caller, answers);
+        let decision = self.consent.with_answers(decide);
+        if let (Err(Denial::Reject(rejection)), Some(token)) = (&decision, token)
+            && rejection.is_wrong_token
         {
-            self.guesses.count(computer, &secret, now);
+            self.rate_limit.record_failure(address, &token, now);
         }
-        verdict
+        decision
     }
 }
 
@@ -121,8 +123,8 @@ impl Server {
     /// Opens the listeners.
     ///
     /// # Errors
-    /// When an address cannot be listened on, unless it is one of several whose family the system
-    /// lacks.
+    /// When an address cannot be listened on, unless another one can and the system lacks the
+    /// address family of this one.
     pub(crate) fn bind(
         config: ServerConfig,
         ports: Arc<Ports>,
@@ -134,14 +136,14 @@ impl Server {
         let listeners = listen::all(&config)?;
         let token = match (&config.token, config.lan) {
             (Some(own), _) => Some(own.clone()),
-            (None, Some(_)) => Some(announce::kept_token()?),
+            (None, Some(_)) => Some(announce::load_or_create_token()?),
             (None, None) => None,
         };
         let policy = Policy::new(&config, token);
         #[cfg(feature = "tls")]
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
-        let (questions, asked) = if platform::can_ask() {
-            Some(mpsc::channel(MOST_QUESTIONS)).unzip()
+        let (ask, questions) = if platform::can_ask() {
+            Some(mpsc::channel(MAX_QUESTIONS)).unzip()
         } else {
             (None, None)
         };
@@ -150,24 +152,25 @@ impl Server {
             ports,
             config,
             policy,
-            operator: Arc::new(Operator::new(prompt::remembered(), questions)),
-            guesses: Guesses::default(),
+            consent: Arc::new(Consent::new(prompt::remembered(), ask)),
+            rate_limit: RateLimit::default(),
+            log: Arc::default(),
             #[cfg(feature = "tls")]
             tls,
-            run: random_name(),
+            run: random_run(),
             started: Instant::now(),
             tasks: TaskTracker::new(),
             stop,
         });
         Ok(Self {
-            router: api::router(Arc::clone(&app)),
+            router: http::router(Arc::clone(&app)),
             app,
             listeners,
-            asked,
+            questions,
         })
     }
 
-    /// The addresses that are listened on.
+    /// Returns the addresses that the server listens on.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners
             .iter()
@@ -175,7 +178,7 @@ impl Server {
             .collect()
     }
 
-    /// Says where it listens; at a terminal, also the address with the secret.
+    /// Logs where the server listens; in a terminal, shows also the address with the token.
     pub(crate) fn announce(&self) {
         let addresses = self.addresses();
         for address in &addresses {
@@ -188,15 +191,15 @@ impl Server {
         };
         match policy.lan {
             Some(_) => {
-                let place = announce::reachable(&addresses);
-                announce::show(&self.app.url(&place, false, Some(token)), true);
+                let host = announce::reachable_address(&addresses);
+                announce::show_address(&self.app.url(&host, false, Some(token)), true);
             }
-            None => announce::show(&self.app.page(*first, Some(token)), false),
+            None => announce::show_address(&self.app.page(*first, Some(token)), false),
         }
     }
 
-    /// The address of the page, for a browser of this computer. None where it would have the
-    /// operator's own secret: everybody here can read what programs are started with.
+    /// Returns the address of the page for a browser of this computer. Returns `None` where it would
+    /// have the operator's own token: all users of this computer can read the arguments of programs.
     pub(crate) fn page(&self) -> Option<String> {
         let policy = &self.app.policy;
         let first = self.addresses().first().copied();
@@ -204,24 +207,24 @@ impl Server {
         Some(self.app.page(first, policy.token.as_ref()))
     }
 
-    /// Serves one connection between two addresses that came by no listener. Unless it is TCP, it
-    /// can be a WebSocket no longer than its handshake.
+    /// Serves one connection that came by no listener, as if it were between these addresses. Unless
+    /// it is TCP, it ends when it becomes a WebSocket.
     pub async fn serve<S>(&self, stream: S, remote: SocketAddr, local: SocketAddr)
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let peer = Peer::new(remote, local);
-        let (permit, _) = self.app.limits.pending.acquire(peer.computer()).await;
+        let (permit, _) = self.app.limits.pending.acquire(peer.limit_address()).await;
         accept::serve(stream, peer, permit.id(), self.router.clone()).await;
     }
 
-    /// Serves until the program stops; returns when all clients have had their Close.
+    /// Serves until the program stops. Returns when all clients have been sent a Close frame.
     pub(crate) async fn run(self) {
         let app = self.app;
-        if let Some(asked) = self.asked {
-            let (operator, ports) = (Arc::clone(&app.operator), Arc::clone(&app.ports));
+        if let Some(questions) = self.questions {
+            let (consent, ports) = (Arc::clone(&app.consent), Arc::clone(&app.ports));
             app.tasks
-                .spawn(prompt::run(asked, operator, ports, app.stop.clone()));
+                .spawn(prompt::run(questions, consent, ports, app.stop.clone()));
         }
         for listener in self.listeners {
             let serve = accept::run(listener, self.router.clone(), Arc::clone(&app));
@@ -232,8 +235,8 @@ impl Server {
     }
 }
 
-/// A name for this run of the program that no other run has.
-fn random_name() -> String {
+/// Returns a random name for this run of the program.
+fn random_run() -> String {
     use std::hash::{BuildHasher, RandomState};
     format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }

@@ -55,15 +55,15 @@ impl Port {
         self.is_removed.load(Ordering::SeqCst)
     }
 
-    /// The reason why a client with these rights may not write, if there is one.
+    /// Returns the reason why a client with these rights may not write, or None if it may.
     pub(crate) fn why_read_only(&self, rights: Rights) -> Option<&'static str> {
         if self.clients.read_only {
-            return Some("clients may not write here: it runs with --read-only");
+            return Some("this port is read-only (--read-only)");
         }
-        (rights == Rights::ReadOnly).then_some("this client was let in to read only")
+        (rights == Rights::ReadOnly).then_some("this client is allowed to read only")
     }
 
-    /// The settings as a client with these rights is shown them.
+    /// Returns the settings as a client with these rights is shown them.
     pub(crate) fn settings(&self, rights: Rights) -> Value {
         let mut settings = self.line.to_json();
         let is_read_only = self.clients.read_only || rights == Rights::ReadOnly;
@@ -74,15 +74,17 @@ impl Port {
         Value::Object(settings)
     }
 
-    /// Says that a write of `size` bytes has no room beside the `waiting` ones.
-    pub(crate) fn too_much(&self, size: usize, waiting: usize) -> String {
+    /// Returns the reason why a write of `size` bytes has no room beside the `waiting` ones.
+    pub(crate) fn no_room_reason(&self, size: usize, waiting: usize) -> String {
         let bits = size as u64 * u64::from(self.line.bits_per_byte());
         let seconds = bits / u64::from(self.line.baud);
         let baud = self.line.baud;
         if size > MAX_WAITING {
-            format!("{size} bytes need {seconds} s at {baud} baud; {MAX_WAITING} may wait")
+            format!("{size} bytes take {seconds} s at {baud} baud; at most {MAX_WAITING} may wait")
         } else {
-            format!("{waiting} bytes of yours wait for the device already; {MAX_WAITING} may wait")
+            format!(
+                "{waiting} bytes of yours already wait for the device; at most {MAX_WAITING} may wait"
+            )
         }
     }
 }

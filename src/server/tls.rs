@@ -110,6 +110,6 @@ fn names() -> Vec<String> {
         names.push(format!("{name}.local"));
         names.push(name);
     }
-    names.extend(announce::own_address().map(|address| address.to_string()));
+    names.extend(announce::outbound_address().map(|address| address.to_string()));
     names
 }

@@ -15,7 +15,7 @@ use anyhow::Result;
 
 use crate::config::Config;
 use crate::port::source::serial::os::Remark;
-use crate::server;
+use crate::server::access;
 use crate::terminal::print;
 use page::Page;
 
@@ -98,8 +98,8 @@ pub(crate) async fn run(config: &Config, page: Option<&str>, out: &mut dyn Write
     let tcp = tcp::look(&config.server, page.as_ref()).await;
     findings.extend(tcp.findings);
     if let Some(page) = page {
-        let admission = server::admission(&config.server, &page.origin);
-        findings.extend(page::check(&page, &admission, tcp.running));
+        let decision = access::check(&config.server, &page.origin);
+        findings.extend(page::check(&page, &decision, tcp.running));
     }
     let lines = findings.iter().map(|finding| format!("{finding}\n"));
     print(out, lines.collect::<String>())?;

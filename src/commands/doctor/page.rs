@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
 
-use crate::server::{self, Admission, Rights, ServerConfig};
+use crate::server::access::{self, Denial};
+use crate::server::{self, Rights, ServerConfig};
 use crate::terminal::shown;
 
 use super::Finding;
@@ -38,7 +39,7 @@ impl Page {
             let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
             match scheme {
                 "file" => Some("null".to_owned()),
-                _ => server::as_browsers_write(&format!("{scheme}://{host}")),
+                _ => server::normalize_origin(&format!("{scheme}://{host}")),
             }
         });
         let origin = origin.with_context(|| {
@@ -57,9 +58,13 @@ impl Page {
     }
 }
 
-/// Whether the page can connect. `admission` is what our flags say to it.
-pub(crate) fn check(page: &Page, admission: &Admission, running: Running) -> Vec<Finding> {
-    if page.is_own && !server::is_here(&page.origin) {
+/// Whether the page can connect. `decision` is the one that our flags make.
+pub(crate) fn check(
+    page: &Page,
+    decision: &Result<Rights, Denial>,
+    running: Running,
+) -> Vec<Finding> {
+    if page.is_own && !access::is_local(&page.origin) {
         return vec![Finding::right(format!(
             "pages that serial-ws itself serves at {} connect, once they were opened by the \
              address with the token that it shows when it starts",
@@ -74,13 +79,13 @@ pub(crate) fn check(page: &Page, admission: &Admission, running: Running) -> Vec
         )));
     }
     findings.extend(by_browsers(&page.origin));
-    findings.push(by_us(&page.origin, admission, running));
+    findings.push(by_us(&page.origin, decision, running));
     findings
 }
 
 /// What browsers do before a page's connection reaches anyone.
 fn by_browsers(origin: &str) -> Vec<Finding> {
-    if server::is_here(origin) {
+    if access::is_local(origin) {
         let text = "browsers let pages of this computer connect to ws://localhost unasked";
         return vec![Finding::right(text)];
     }
@@ -106,32 +111,32 @@ fn by_browsers(origin: &str) -> Vec<Finding> {
 }
 
 /// What serial-ws does.
-fn by_us(origin: &str, admission: &Admission, running: Running) -> Finding {
+fn by_us(origin: &str, decision: &Result<Rights, Denial>, running: Running) -> Finding {
     let page = match origin {
         "null" => "pages opened from disk".to_owned(),
         _ => format!("pages from {}", shown(origin)),
     };
-    let admission = match (admission, running) {
-        (_, Some(Ok(rights))) => &Admission::Allowed(rights),
-        (Admission::Allowed(_), Some(Err(remedy))) => {
+    let decision = match (decision, running) {
+        (_, Some(Ok(rights))) => &Ok(rights),
+        (Ok(_), Some(Err(remedy))) => {
             return Finding::to_do(format!(
                 "the serial-ws that runs does not let in {page}; {remedy}"
             ));
         }
-        (admission, _) => admission,
+        (decision, _) => decision,
     };
-    match admission {
-        Admission::Allowed(Rights::ReadWrite) => {
-            Finding::right(format!("serial-ws lets in {page}"))
-        }
-        Admission::Allowed(Rights::ReadOnly) => Finding::note(format!(
+    match decision {
+        Ok(Rights::ReadWrite) => Finding::right(format!("serial-ws lets in {page}")),
+        Ok(Rights::ReadOnly) => Finding::note(format!(
             "serial-ws lets in {page} to read only: what they send is dropped"
         )),
-        Admission::Asked { remedy } => Finding::note(format!(
+        Err(denial @ Denial::Ask(_)) => Finding::note(format!(
             "serial-ws asks about {page} in its terminal: answer y, and the page gets in when it \
-             tries again. Where there is no terminal, {remedy}"
+             tries again. Where there is no terminal, {}",
+            denial.clone().into_rejection().remedy
         )),
-        Admission::Refused { reason, remedy } => {
+        Err(Denial::Reject(rejection)) => {
+            let (reason, remedy) = (&rejection.reason, &rejection.remedy);
             let mark = if remedy.is_empty() { "" } else { "; " };
             Finding::to_do(format!("serial-ws refuses this: {reason}{mark}{remedy}"))
         }
@@ -170,8 +175,8 @@ mod tests {
     fn check_page(flags: &str, address: &str, running: Running, expected: &[&str]) {
         let config = config(flags);
         let page = Page::new(address, &config).unwrap();
-        let admission = server::admission(&config, &page.origin);
-        let findings = check(&page, &admission, running);
+        let decision = access::check(&config, &page.origin);
+        let findings = check(&page, &decision, running);
         let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
         assert_eq!(lines.len(), expected.len(), "{lines:#?}");
         let mut pairs = lines.iter().zip(expected);

@@ -1,70 +1,40 @@
-//! What the door would say to a page, before it knocks: for who wants to know why it cannot.
+//! Tells in advance whether a page may connect, for users who want to know why it cannot.
+
+use std::net::Ipv4Addr;
 
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 
-use super::{
-    Caller, Peer, Policy, Purpose, Refusal, Rights, Verdict, origin, prompt, refused_page,
-};
+use super::rejection::rejected_page;
+use super::{Caller, Denial, Peer, Policy, RequestClass, Rights, origin, prompt};
 use crate::server::ServerConfig;
 
-/// What happens to a page that connects from this computer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Admission {
-    /// It is let in.
-    Allowed(Rights),
-    /// It is refused at first, and the operator is asked, where there is a terminal.
-    Asked {
-        /// How to permit it elsewhere.
-        remedy: String,
-    },
-    /// It is refused.
-    Refused {
-        /// What is refused, in words.
-        reason: String,
-        /// How to permit it.
-        remedy: String,
-    },
-}
-
-/// What a bridge with this configuration does with a page of `origin`.
-pub(crate) fn admission(config: &ServerConfig, origin: &str) -> Admission {
-    let Some(local) = config.listen.first().copied() else {
-        return refused(refused_page(origin));
-    };
-    let value = |text: &str| HeaderValue::from_str(text);
-    let host = value(&format!("localhost:{}", local.port()));
-    let (Ok(host), Ok(from)) = (host, value(origin)) else {
-        return refused(refused_page(origin));
-    };
-    let headers = HeaderMap::from_iter([(header::HOST, host), (header::ORIGIN, from)]);
+/// Decides on a page of `origin` in a browser of this computer, as a server with this
+/// configuration would.
+///
+/// # Errors
+/// When the page may not connect, or not yet.
+pub(crate) fn check(config: &ServerConfig, origin: &str) -> Result<Rights, Denial> {
+    let rejected = || Denial::Reject(rejected_page(origin));
+    let local = config.listen.first().copied().ok_or_else(rejected)?;
+    let value = |text: &str| HeaderValue::from_str(text).map_err(|_| rejected());
+    let host = value(&format!("localhost:{}", local.port()))?;
+    let headers = HeaderMap::from_iter([(header::HOST, host), (header::ORIGIN, value(origin)?)]);
     let caller = Caller {
         method: &Method::GET,
         uri: &Uri::from_static("/"),
         headers: &headers,
-        purpose: Purpose::Socket,
+        class: RequestClass::WebSocket,
         peer: Peer {
-            remote: std::net::Ipv4Addr::LOCALHOST.into(),
+            remote: Ipv4Addr::LOCALHOST.into(),
             local,
             is_encrypted: false,
         },
     };
-    let policy = Policy::new(config, config.token.clone());
-    match policy.decide(caller, &prompt::remembered()) {
-        Verdict::Allow(rights) => Admission::Allowed(rights),
-        Verdict::Ask(origin) => Admission::Asked {
-            remedy: refused_page(&origin).remedy,
-        },
-        Verdict::Refuse(refusal) => refused(refusal),
-    }
+    Policy::new(config, config.token.clone()).decide(caller, &prompt::remembered())
 }
 
-fn refused(refusal: Refusal) -> Admission {
-    let Refusal { reason, remedy, .. } = refusal;
-    Admission::Refused { reason, remedy }
-}
-
-/// Whether pages of this origin are on this computer, as browsers see it: from a web server on it,
-/// or from a file.
-pub(crate) fn is_here(origin: &str) -> bool {
+/// Returns true if browsers consider pages of this origin to be on this computer: they come from a
+/// web server on it, or from a file.
+pub(crate) fn is_local(origin: &str) -> bool {
     origin == "null" || origin::Origin::new(origin).is_loopback()
 }

@@ -1,9 +1,9 @@
-//! The door: who may connect, decided by the request and the address it came from, and by what
-//! the operator answers.
+//! Access: decides who may connect, from the request, the address that it came from, and the
+//! operator's answers.
 //!
-//! A page on any web site can open `ws://localhost`, and a name that its owner points at this
-//! computer reaches it too (DNS rebinding). So the name that was asked for must be one of this
-//! computer's, and a page must come from this computer, unless the operator says otherwise. Other
+//! A page of any web site can open `ws://localhost`, and a host name that its owner points at this
+//! computer reaches it too (DNS rebinding). Therefore the host of a request must be a name of this
+//! computer, and a page must come from this computer, unless the operator allows others. Other
 //! computers, where they may connect at all, need a token.
 
 mod policy;
@@ -18,9 +18,10 @@ pub(crate) mod prompt;
 pub(crate) mod rate_limit;
 pub(crate) mod token;
 
-pub(crate) use policy::{Answers, Policy, Rights, Verdict};
-pub(crate) use rejection::{Refusal, asked_page, refused_page, too_many_answers, too_many_guesses};
-pub(crate) use request::{Caller, Peer, Purpose};
+pub(crate) use check::{check, is_local};
+pub(crate) use policy::{Answers, Denial, Policy, Rights};
+pub(crate) use rejection::{Rejection, pending_page};
+pub(crate) use request::{Caller, Peer, RequestClass};
 
 #[cfg(test)]
 mod policy_table;

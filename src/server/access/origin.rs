@@ -1,8 +1,8 @@
-//! Names of computers and of pages, as they stand in Host and Origin headers. Pure.
+//! Host and Origin headers: names of computers, and origins of pages (RFC 6454). Pure.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Origins whose pages are written by many people: to admit one is to admit them all.
+/// Origins whose pages are written by many people: allowing one page allows them all.
 const SHARED: [&str; 4] = [
     "https://preview.p5js.org",
     "https://editor.p5js.org",
@@ -10,7 +10,7 @@ const SHARED: [&str; 4] = [
     "https://fiddle.jshell.net",
 ];
 
-/// The name in `name`, `name:port`, `[v6]` or `[v6]:port`.
+/// Returns the name in a Host header: `name`, `name:port`, `[v6]` or `[v6]:port`.
 pub(crate) fn host_name(host: &str) -> Option<&str> {
     let (name, port) = match host.strip_prefix('[') {
         Some(rest) => {
@@ -36,7 +36,7 @@ pub(crate) fn host_name(host: &str) -> Option<&str> {
     (is_name && port.is_none_or(is_port)).then_some(name)
 }
 
-/// Whether a host name always means this computer.
+/// Returns true if a host name always means this computer.
 pub(crate) fn is_loopback(name: &str) -> bool {
     match name.parse::<IpAddr>() {
         Ok(IpAddr::V4(address)) => address == Ipv4Addr::LOCALHOST,
@@ -48,37 +48,37 @@ pub(crate) fn is_loopback(name: &str) -> bool {
     }
 }
 
-/// Whether `name` is in the domain `suffix`, which begins with a dot.
+/// Returns true if `name` is in the domain `suffix`, which begins with a dot.
 pub(crate) fn is_below(name: &str, suffix: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let first = name.strip_suffix(suffix);
     first.is_some_and(|first| !first.is_empty() && !first.ends_with('.'))
 }
 
-/// What an Origin header says about a page.
+/// The origin of a page, as an Origin header names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin<'a> {
-    /// A page from a web server: whether by TLS, and `name`, `name:port` and so on.
+    /// A page from a web server.
     Web {
-        /// By https.
+        /// True for https.
         is_secure: bool,
-        /// Name and port as in a Host header.
+        /// Name and TCP port, as in a Host header.
         host: &'a str,
     },
-    /// A browser's extension.
+    /// An extension of a browser.
     Extension,
     /// A page from disk, or in a sandboxed frame of any site: the browser does not say which.
     Null,
-    /// Nothing that a browser sends.
-    Odd,
+    /// No origin that a browser sends.
+    Invalid,
 }
 
 impl<'a> Origin<'a> {
-    /// Understands an Origin header, which browsers write in one way only.
+    /// Parses an Origin header, which browsers write in one way only.
     pub(crate) fn new(origin: &'a str) -> Self {
         let web = |host, is_secure| match host_name(host) {
             Some(_) => Self::Web { is_secure, host },
-            None => Self::Odd,
+            None => Self::Invalid,
         };
         match origin.split_once("://") {
             Some(("http", host)) => web(host, false),
@@ -87,16 +87,16 @@ impl<'a> Origin<'a> {
                 Self::Extension
             }
             _ if origin == "null" => Self::Null,
-            _ => Self::Odd,
+            _ => Self::Invalid,
         }
     }
 
-    /// Whether the page is served by this computer.
+    /// Returns true if the page is served by this computer.
     pub(crate) fn is_loopback(self) -> bool {
         matches!(self, Self::Web { host, .. } if host_name(host).is_some_and(is_loopback))
     }
 
-    /// Whether the page was served under the same name and port as `host`.
+    /// Returns true if the page was served under the same name and TCP port as `host`.
     pub(crate) fn is_of(self, host: &str) -> bool {
         let Self::Web {
             is_secure,
@@ -105,31 +105,33 @@ impl<'a> Origin<'a> {
         else {
             return false;
         };
-        let usual = if is_secure { ":443" } else { ":80" };
-        let host = host.strip_suffix(usual).unwrap_or(host);
+        let default_port = if is_secure { ":443" } else { ":80" };
+        let host = host.strip_suffix(default_port).unwrap_or(host);
         own.eq_ignore_ascii_case(host)
     }
 }
 
-/// The origin as browsers write it: lower case, without the usual port or a slash at the end.
-/// None for what is no origin.
-pub(crate) fn as_browsers_write(origin: &str) -> Option<String> {
+/// Returns the origin as browsers write it: in lower case, without the default TCP port and without
+/// a slash at the end. Returns `None` for a text that is no origin.
+pub(crate) fn normalize_origin(origin: &str) -> Option<String> {
     let origin = origin.strip_suffix('/').unwrap_or(origin);
     let mut origin = origin.to_ascii_lowercase();
-    let usual = match Origin::new(&origin) {
-        Origin::Odd => return None,
+    let default_port = match Origin::new(&origin) {
+        Origin::Invalid => return None,
         Origin::Web {
             is_secure: true, ..
         } => ":443",
         Origin::Web { .. } => ":80",
         Origin::Extension | Origin::Null => "",
     };
-    let length = origin.strip_suffix(usual).map_or(origin.len(), str::len);
+    let length = origin
+        .strip_suffix(default_port)
+        .map_or(origin.len(), str::len);
     origin.truncate(length);
     Some(origin)
 }
 
-/// Whether strangers share this origin, so that it should not be admitted for good.
+/// Returns true if strangers share this origin, so that it must not be allowed for good.
 pub(crate) fn is_shared(origin: &str) -> bool {
     origin == "null" || SHARED.contains(&origin)
 }
@@ -140,18 +142,18 @@ mod tests {
 
     #[track_caller]
     fn check(typed: &str, written: Option<&str>) {
-        assert_eq!(as_browsers_write(typed).as_deref(), written, "{typed}");
+        assert_eq!(normalize_origin(typed).as_deref(), written, "{typed}");
     }
 
     #[test]
-    fn origins_are_understood_as_people_type_them() {
+    fn origins_are_normalized_as_browsers_write_them() {
         check("https://Example.org/", Some("https://example.org"));
         check("https://example.org:443", Some("https://example.org"));
         check("http://example.org:443", Some("http://example.org:443"));
         check("http://[fd00::1]:80", Some("http://[fd00::1]"));
         check("null", Some("null"));
         check("chrome-extension://abc", Some("chrome-extension://abc"));
-        for odd in [
+        for invalid in [
             "",
             "*",
             "example.org",
@@ -160,7 +162,7 @@ mod tests {
             "https://a/b",
             "file://",
         ] {
-            check(odd, None);
+            check(invalid, None);
         }
     }
 

@@ -1,34 +1,35 @@
-//! The rules of the door. Pure: no I/O, no clock.
+//! The access policy: decides whether a request is allowed, and what its client may do. Pure: no
+//! I/O, no clock. `policy_table` lists what it decides.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use axum::http::{StatusCode, header};
+use axum::http::header;
 
 use super::origin::{self, Origin};
-use super::rejection::{Refusal, forbidden, malformed, refused_page, wrong_token};
-use super::request::{Caller, Purpose, only};
+use super::rejection::{Rejection, rejected_page};
+use super::request::{Caller, RequestClass, single_header};
 use super::token::Token;
 use crate::platform;
 use crate::server::ServerConfig;
 use crate::terminal::shown;
 
-/// What the operator permits beside this computer's own names and pages.
+/// What the operator allows beside this computer's own names and pages.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Policy {
-    /// Host names, without ports.
+    /// Host names, without TCP ports.
     pub(crate) hosts: Vec<String>,
     /// Origins, exactly as browsers send them, and what their pages may do.
     pub(crate) origins: HashMap<String, Rights>,
-    /// How other computers are let in, if they are at all.
+    /// How other computers may connect; None where they may not.
     pub(crate) lan: Option<Lan>,
-    /// The secret that some must know.
+    /// The token that some requests need.
     pub(crate) token: Option<Token>,
-    /// Whether programs and pages of this computer must know it too.
+    /// True if programs and pages of this computer need the token too.
     pub(crate) token_for_all: bool,
 }
 
-/// How other computers are let in. They need the token.
+/// How other computers may connect. They need the token.
 #[derive(Clone, Debug)]
 pub(crate) struct Lan {
     /// What they may do.
@@ -40,28 +41,47 @@ pub(crate) struct Lan {
 /// What a client may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rights {
-    /// Hear the device, write to it and lend it.
+    /// Read from the device, write to it, and release it to another program.
     ReadWrite,
-    /// Hear the device.
+    /// Read from the device.
     ReadOnly,
 }
 
-/// What is decided on a request.
+/// The reason why a request is not allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It is let in.
-    Allow(Rights),
-    /// A page from this origin is refused now, and the operator may decide on its next attempt.
+pub(crate) enum Denial {
+    /// A page of this origin is rejected now; the operator may allow its next attempt.
     Ask(String),
-    /// It is refused.
-    Refuse(Refusal),
+    /// The request is rejected.
+    Reject(Rejection),
 }
 
-/// What the operator said about origins when asked: what their pages may do, None for "no".
+/// The operator's answers by origin: what its pages may do, or None for "no".
 pub(crate) type Answers = HashMap<String, Option<Rights>>;
 
+/// The host that a request names.
+struct Host<'a> {
+    /// The host with its TCP port, as in the header.
+    text: &'a str,
+    /// True if it needs no token: it is a loopback name, or the operator allowed it.
+    is_local: bool,
+}
+
+/// The token that a request carries.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Credential {
+    /// None that counts.
+    Missing,
+    /// A wrong token in the cookie of our own page. It does not matter where none is needed, since
+    /// browsers send cookies unasked.
+    StaleCookie,
+    /// The right token: in the address, in the Authorization header, or in the cookie of our own
+    /// page.
+    Valid,
+}
+
 impl Policy {
-    /// What the operator configured; `token` is the secret that some must know.
+    /// Returns the policy that the operator configured, with the token that some requests need.
     pub(crate) fn new(config: &ServerConfig, token: Option<Token>) -> Self {
         Self {
             hosts: config.allow_host.clone(),
@@ -75,104 +95,82 @@ impl Policy {
         }
     }
 
-    /// Decides on a request; `answers` are what the operator has said so far.
-    pub(crate) fn decide(&self, caller: Caller<'_>, answers: &Answers) -> Verdict {
-        self.rights(caller, answers)
-            .unwrap_or_else(|verdict| verdict)
+    /// Decides on a request, given the operator's answers so far.
+    ///
+    /// # Errors
+    /// When the request is not allowed.
+    pub(crate) fn decide(&self, caller: Caller<'_>, answers: &Answers) -> Result<Rights, Denial> {
+        if caller.uri.authority().is_some() {
+            return Err(
+                Rejection::malformed("a request with a whole address, as for a proxy").into(),
+            );
+        }
+        let host = self.host(caller)?;
+        let origin = single_header(caller.headers, header::ORIGIN)?;
+        if caller.class == RequestClass::Public {
+            return Ok(Rights::ReadOnly);
+        }
+        let is_local = host.is_local && caller.is_direct();
+        let credential = self.credential(caller, host.text, origin)?;
+        if credential == Credential::Valid {
+            // The token gives a page no more rights than its origin was given.
+            let configured = origin.and_then(|origin| self.configured_rights(origin, answers));
+            let read_only = configured.filter(|rights| *rights == Rights::ReadOnly);
+            return Ok(read_only.unwrap_or_else(|| self.token_rights(is_local)));
+        }
+        if self.token_for_all || !is_local {
+            return Err(Denial::Reject(match credential {
+                Credential::StaleCookie => Rejection::wrong_token(),
+                _ => self.token_needed(caller),
+            }));
+        }
+        match origin {
+            Some(origin) => self.page_rights(origin, host.text, answers),
+            None => {
+                caller.check_fetch_metadata()?;
+                Ok(Rights::ReadWrite)
+            }
+        }
     }
 
-    /// The secret that the request shows, right or wrong, where one counts for anything.
-    pub(crate) fn shown_secret(&self, caller: Caller<'_>) -> Option<String> {
-        if self.token.is_none() || caller.purpose == Purpose::Public {
+    /// Returns the token that a request carries, right or wrong, where tokens matter.
+    pub(crate) fn attempted_token(&self, caller: Caller<'_>) -> Option<String> {
+        if self.token.is_none() || caller.class == RequestClass::Public {
             return None;
         }
-        let shown = caller.shown_token().ok().flatten();
-        shown.or_else(|| caller.cookie().map(str::to_owned))
+        let explicit = caller.explicit_token().ok().flatten();
+        explicit.or_else(|| caller.cookie().map(str::to_owned))
     }
 
-    /// Whether a page's address holds the right secret, which belongs into a cookie. For requests
-    /// that have been let in.
-    pub(crate) fn token_to_keep(&self, caller: Caller<'_>) -> Option<&Token> {
+    /// Returns the token that must move from a page's address to a cookie, if the address has one.
+    /// Meant for requests that are allowed.
+    pub(crate) fn token_for_cookie(&self, caller: Caller<'_>) -> Option<&Token> {
         let in_query = caller.uri.query().is_some_and(|query| {
             let mut pairs = query.split('&').map(|pair| pair.split('=').next());
             pairs.any(|key| key == Some("token"))
         });
-        let is_wanted = in_query && caller.purpose == Purpose::Page && caller.is_reading();
+        let is_wanted = in_query && caller.class == RequestClass::Page && caller.is_reading();
         self.token.as_ref().filter(|_| is_wanted)
     }
 
-    /// The same, with every reason to stop as an error.
-    fn rights(&self, caller: Caller<'_>, answers: &Answers) -> Result<Verdict, Verdict> {
-        if caller.uri.authority().is_some() {
-            return Err(malformed("a whole address as in a request to a proxy"));
-        }
-        let host = self.host(caller)?;
-        let origin = only(caller.headers, header::ORIGIN)?;
-        if caller.purpose == Purpose::Public {
-            return Ok(Verdict::Allow(Rights::ReadOnly));
-        }
-        let rights = if host.is_local && caller.is_direct() {
-            Rights::ReadWrite
-        } else {
-            self.lan
-                .as_ref()
-                .map_or(Rights::ReadWrite, |lan| lan.rights)
-        };
-        let key = self.key(caller, host.text, origin)?;
-        if key == Key::Right {
-            // Nobody's page can do more with the secret than was said of it.
-            let said = origin.and_then(|origin| self.said(origin, answers));
-            let rights = said
-                .filter(|said| *said == Rights::ReadOnly)
-                .unwrap_or(rights);
-            return Ok(Verdict::Allow(rights));
-        }
-        if self.token_for_all || !host.is_local || !caller.is_direct() {
-            return Err(match key {
-                Key::OldCookie => wrong_token(),
-                _ => self.token_needed(caller),
-            });
-        }
-        match origin {
-            Some(origin) => self.page(origin, host.text, answers),
-            None => caller.without_origin().map(|()| Verdict::Allow(rights)),
-        }
-    }
-
-    /// Decides whether the request was meant for this computer.
-    fn host<'a>(&self, caller: Caller<'a>) -> Result<Host<'a>, Verdict> {
-        let Some(text) = only(caller.headers, header::HOST)? else {
-            return Err(malformed("a request without a Host header"));
+    /// Checks that the request was meant for this computer.
+    fn host<'a>(&self, caller: Caller<'a>) -> Result<Host<'a>, Rejection> {
+        let Some(text) = single_header(caller.headers, header::HOST)? else {
+            return Err(Rejection::malformed("a request without a Host header"));
         };
         let Some(name) = origin::host_name(text) else {
-            return Err(malformed(&format!("{} is not a host", shown(text))));
+            let reason = format!("{} is not a host", shown(text));
+            return Err(Rejection::malformed(&reason));
         };
         let is_listed = self
             .hosts
             .iter()
             .any(|host| host.eq_ignore_ascii_case(name));
-        if origin::is_loopback(name) || is_listed {
-            return Ok(Host {
-                text,
-                is_local: true,
-            });
+        let is_local = origin::is_loopback(name) || is_listed;
+        if is_local || self.is_lan_name(caller, name) {
+            return Ok(Host { text, is_local });
         }
-        let ours = self.lan.as_ref().is_some_and(|lan| {
-            let address = name.parse::<IpAddr>();
-            address.is_ok_and(|address| address == caller.peer.local.ip())
-                || origin::is_below(name, ".local")
-                || lan
-                    .name
-                    .as_ref()
-                    .is_some_and(|ours| ours.eq_ignore_ascii_case(name))
-        });
-        if ours {
-            return Ok(Host {
-                text,
-                is_local: false,
-            });
-        }
-        Err(forbidden(
+        Err(Rejection::forbidden(
             format!(
                 "request for host {}, which is not a name of this computer (possibly DNS rebinding)",
                 shown(text)
@@ -184,41 +182,67 @@ impl Policy {
         ))
     }
 
-    /// Looks for the secret in a request from a page of `origin`, which asked for `host`.
-    fn key(&self, caller: Caller<'_>, host: &str, origin: Option<&str>) -> Result<Key, Verdict> {
-        let Some(token) = &self.token else {
-            return Ok(Key::None);
-        };
-        if let Some(guess) = caller.shown_token()? {
-            return if token.is(&guess) {
-                Ok(Key::Right)
-            } else {
-                Err(wrong_token())
-            };
-        }
-        let is_own = match origin {
-            Some(origin) => Origin::new(origin).is_of(host),
-            // Browsers name the origin of all that acts, and of WebSockets.
-            None => {
-                caller.is_reading()
-                    && caller.purpose != Purpose::Socket
-                    && caller.without_origin().is_ok()
-            }
-        };
-        Ok(match caller.cookie() {
-            Some(guess) if is_own && token.is(guess) => Key::Right,
-            Some(_) if is_own => Key::OldCookie,
-            _ => Key::None,
+    /// Returns true if other computers may know this one by `name`.
+    fn is_lan_name(&self, caller: Caller<'_>, name: &str) -> bool {
+        self.lan.as_ref().is_some_and(|lan| {
+            let address = name.parse::<IpAddr>();
+            address.is_ok_and(|address| address == caller.peer.local.ip())
+                || origin::is_below(name, ".local")
+                || lan
+                    .name
+                    .as_ref()
+                    .is_some_and(|ours| ours.eq_ignore_ascii_case(name))
         })
     }
 
-    /// What the operator said that pages of this origin may do, if they may do anything.
-    fn said(&self, origin: &str, answers: &Answers) -> Option<Rights> {
+    /// Finds the token in a request to `host` from a page of `origin`.
+    fn credential(
+        &self,
+        caller: Caller<'_>,
+        host: &str,
+        origin: Option<&str>,
+    ) -> Result<Credential, Rejection> {
+        let Some(token) = &self.token else {
+            return Ok(Credential::Missing);
+        };
+        if let Some(attempt) = caller.explicit_token()? {
+            return if token.matches(&attempt) {
+                Ok(Credential::Valid)
+            } else {
+                Err(Rejection::wrong_token())
+            };
+        }
+        let is_own_page = match origin {
+            Some(origin) => Origin::new(origin).is_of(host),
+            // Browsers name the origin of all requests that act, and of WebSockets.
+            None => {
+                caller.is_reading()
+                    && caller.class != RequestClass::WebSocket
+                    && caller.check_fetch_metadata().is_ok()
+            }
+        };
+        Ok(match caller.cookie() {
+            Some(attempt) if is_own_page && token.matches(attempt) => Credential::Valid,
+            Some(_) if is_own_page => Credential::StaleCookie,
+            _ => Credential::Missing,
+        })
+    }
+
+    /// Returns what the token allows.
+    fn token_rights(&self, is_local: bool) -> Rights {
+        match &self.lan {
+            Some(lan) if !is_local => lan.rights,
+            _ => Rights::ReadWrite,
+        }
+    }
+
+    /// Returns what the operator allowed pages of this origin to do.
+    fn configured_rights(&self, origin: &str, answers: &Answers) -> Option<Rights> {
         let answered = || answers.get(origin).copied().flatten();
         self.origins.get(origin).copied().or_else(answered)
     }
 
-    fn token_needed(&self, caller: Caller<'_>) -> Verdict {
+    fn token_needed(&self, caller: Caller<'_>) -> Rejection {
         let reason = if caller.is_direct() {
             "a request without the token"
         } else if !caller.peer.is_loopback() {
@@ -226,34 +250,23 @@ impl Policy {
         } else {
             "a request that a proxy passed on, without the token"
         };
-        let (status, remedy) = match self.token {
-            Some(_) => (
-                StatusCode::UNAUTHORIZED,
-                "use the full address that was printed where serial-ws runs: it has ?token=…",
-            ),
-            None => (
-                StatusCode::FORBIDDEN,
-                "to allow it, give serial-ws a secret: --token FILE",
-            ),
-        };
-        Verdict::Refuse(Refusal {
-            status,
-            reason: reason.to_owned(),
-            remedy: remedy.to_owned(),
-            is_guess: false,
-        })
+        if self.token.is_none() {
+            let remedy = "to allow it, start serial-ws with a token: --token FILE";
+            return Rejection::forbidden(reason.to_owned(), remedy.to_owned());
+        }
+        Rejection::unauthorized(reason)
     }
 
-    /// Decides on a page that came without the secret to `host`, a name of this computer.
-    fn page(&self, text: &str, host: &str, answers: &Answers) -> Result<Verdict, Verdict> {
+    /// Decides on a page without the token, which asks this computer by its name `host`.
+    fn page_rights(&self, text: &str, host: &str, answers: &Answers) -> Result<Rights, Denial> {
         let origin = Origin::new(text);
         if let Some(rights) = self.origins.get(text) {
-            return Ok(Verdict::Allow(*rights));
+            return Ok(*rights);
         }
         if origin.is_loopback() || origin.is_of(host) {
-            return Ok(Verdict::Allow(Rights::ReadWrite));
+            return Ok(Rights::ReadWrite);
         }
-        let may_be_asked = matches!(
+        let can_ask = matches!(
             origin,
             Origin::Web {
                 is_secure: true,
@@ -262,29 +275,25 @@ impl Policy {
                 | Origin::Null
         );
         match answers.get(text) {
-            Some(Some(rights)) if may_be_asked => Ok(Verdict::Allow(*rights)),
-            None if may_be_asked => Err(Verdict::Ask(text.to_owned())),
-            _ => Err(Verdict::Refuse(refused_page(text))),
+            Some(Some(rights)) if can_ask => Ok(*rights),
+            None if can_ask => Err(Denial::Ask(text.to_owned())),
+            _ => Err(Denial::Reject(rejected_page(text))),
         }
     }
 }
 
-/// The name that was asked for.
-struct Host<'a> {
-    /// With its port.
-    text: &'a str,
-    /// Whether it needs no token: it means this computer to this computer, or was allowed.
-    is_local: bool,
+impl Denial {
+    /// Returns the rejection where the operator is not asked.
+    pub(crate) fn into_rejection(self) -> Rejection {
+        match self {
+            Self::Ask(origin) => rejected_page(&origin),
+            Self::Reject(rejection) => rejection,
+        }
+    }
 }
 
-/// What a request showed of the secret.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Key {
-    /// Nothing that counts.
-    None,
-    /// A wrong one in the cookie of our own page, which does not matter where none is needed: the
-    /// browser sends it unasked.
-    OldCookie,
-    /// The right one: in its address, in its Authorization, or in the cookie of our own page.
-    Right,
+impl From<Rejection> for Denial {
+    fn from(rejection: Rejection) -> Self {
+        Self::Reject(rejection)
+    }
 }

@@ -1,14 +1,14 @@
-//! Who may connect, as a table: each line is a request, and what becomes of it.
+//! The access policy as a table: each line is a request, and the decision on it.
 
-use super::tests::{TOKEN, verdict_after};
+use super::tests::{TOKEN, decision_after};
 use std::collections::HashMap;
 
 use super::policy::Lan;
 use super::token::Token;
 use super::*;
 
-/// Who | what the bridge was told | where they are | what they ask for | what becomes of it | what
-/// they say. It becomes read and write, read only, a question, or an HTTP status.
+/// Client | configuration | place | request | decision | headers. The decision is read and write,
+/// read-only, a question, or an HTTP status.
 const TABLE: &str = "
 our own page                           | -     | here | PAGE /                  | rw  | Host: localhost:8080
 our own page                           | -     | here | PAGE /                  | rw  | Host: localhost:8080, Sec-Fetch-Site: none
@@ -117,8 +117,8 @@ shared machine                         | token | here | WS /?token=TOKEN        
 shared machine                         | token | here | HELLO /hello            | ro  | Host: localhost:8080
 ";
 
-/// A bridge that was told something beside `--port`, at the name of `pi` in the network.
-fn policy(told: &str) -> Policy {
+/// Returns the policy of a configuration, on a computer that the network knows as `pi`.
+fn policy(configuration: &str) -> Policy {
     let lan = |rights| Policy {
         lan: Some(Lan {
             rights,
@@ -127,7 +127,7 @@ fn policy(told: &str) -> Policy {
         token: Some(Token::new(TOKEN)),
         ..Policy::default()
     };
-    match told {
+    match configuration {
         "lan" => lan(Rights::ReadWrite),
         "look" => lan(Rights::ReadOnly),
         "list" => Policy {
@@ -151,7 +151,7 @@ fn policy(told: &str) -> Policy {
 }
 
 #[test]
-fn who_may_connect() {
+fn the_policy_decides_as_the_table_says() {
     let mut answers = Answers::from([
         ("https://yes.example".to_owned(), Some(Rights::ReadWrite)),
         ("https://look.example".to_owned(), Some(Rights::ReadOnly)),
@@ -160,20 +160,20 @@ fn who_may_connect() {
     for row in TABLE.lines().filter(|row| !row.is_empty()) {
         let row = row.replace("TOKEN", TOKEN);
         let cells: Vec<_> = row.split('|').map(str::trim).collect();
-        let [_, told, place, request, expected, says] = cells[..] else {
+        let [_, configuration, place, request, expected, headers] = cells[..] else {
             panic!("{row}");
         };
-        if told == "null" {
+        if configuration == "null" {
             answers.insert("null".to_owned(), Some(Rights::ReadWrite));
         }
         let remote = match place {
             "here" => "127.0.0.1",
             _ => "192.168.1.9",
         };
-        let fields = says.split(", ").map(|field| field.split_once(": "));
+        let fields = headers.split(", ").map(|field| field.split_once(": "));
         let fields: Vec<_> = fields.map(|field| field.expect(&row)).collect();
-        let verdict = verdict_after(&answers, &policy(told), remote, request, &fields);
-        assert_eq!(verdict, expected, "{row}");
+        let decision = decision_after(&answers, &policy(configuration), remote, request, &fields);
+        assert_eq!(decision, expected, "{row}");
         answers.remove("null");
     }
 }

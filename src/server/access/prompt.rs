@@ -1,5 +1,5 @@
-//! Asks the person at the terminal about pages, one question at a time, and keeps what is to hold
-//! for good in a file.
+//! Prompts the operator in the terminal about pages, one question at a time, and keeps the answers
+//! that hold for good in a file.
 
 use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::consent::Operator;
+use super::consent::Consent;
 use super::origin;
 use super::{Answers, Rights};
 use crate::log::Stderr;
@@ -17,10 +17,10 @@ use crate::platform;
 use crate::server::Ports;
 use crate::terminal::shown;
 
-/// The file, in the folder where the system keeps configuration.
-const FILE: &str = "allowed-origins";
+/// The file with the origins that are always allowed, in the folder for configuration.
+const ORIGINS_FILE: &str = "allowed-origins";
 
-/// What was answered.
+/// The operator's answer to a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
     UntilQuit,
@@ -29,10 +29,11 @@ enum Answer {
     No,
 }
 
-/// Puts the questions that come to the operator, until the program stops. They name the `ports`.
+/// Asks about each origin that is received, and records the answer, until the program stops.
+/// Each question names the `ports`.
 pub(crate) async fn run(
     mut questions: mpsc::Receiver<String>,
-    operator: Arc<Operator>,
+    consent: Arc<Consent>,
     ports: Arc<Ports>,
     stop: CancellationToken,
 ) {
@@ -44,8 +45,8 @@ pub(crate) async fn run(
         };
         let question = question(&origin, &ports.names().join(", "));
         let may_always = may_always(&origin);
-        // The thread may wait for a line that never comes; it ends with the program.
-        let asked = tokio::task::spawn_blocking(move || ask(&question, may_always));
+        // The thread may wait for a line that never comes. It ends with the program.
+        let asked = tokio::task::spawn_blocking(move || prompt(&question, may_always));
         let answer = tokio::select! {
             () = stop.cancelled() => return,
             answer = asked => answer.ok().flatten(),
@@ -58,17 +59,18 @@ pub(crate) async fn run(
         if answer == Some(Answer::Always)
             && let Err(error) = remember(&origin)
         {
-            tracing::warn!("allowed until you quit only: {error:#}");
+            tracing::warn!("this page is allowed only until you quit: {error:#}");
         }
-        operator.answer(&origin, rights);
+        consent.record(&origin, rights);
     }
 }
 
+/// Returns true if an origin may be allowed for good.
 fn may_always(origin: &str) -> bool {
     !origin::is_shared(origin) && platform::config_folder().is_some()
 }
 
-/// What is asked about a page.
+/// Returns the question about a page.
 fn question(origin: &str, ports: &str) -> String {
     let who = match origin {
         "null" => "A page with no address".to_owned(),
@@ -76,11 +78,11 @@ fn question(origin: &str, ports: &str) -> String {
     };
     let note = match origin {
         "null" => {
-            "Note: it was opened from disk, or it is in a frame of any web site; the browser does \
+            "Note: it was opened from disk, or it is in a frame of any web site. The browser does \
              not say which.\n"
         }
         origin if origin::is_shared(origin) => {
-            "Note: the pages of all people who use that site have this address.\n"
+            "Note: all people who use that site share this address.\n"
         }
         _ => "",
     };
@@ -95,9 +97,9 @@ fn question(origin: &str, ports: &str) -> String {
     )
 }
 
-/// Asks until there is an answer; None when nobody can answer any more.
-fn ask(question: &str, may_always: bool) -> Option<Answer> {
-    // What was typed before the question is no answer to it.
+/// Asks until there is an answer. Returns `None` when the terminal is closed.
+fn prompt(question: &str, may_always: bool) -> Option<Answer> {
+    // Text typed before the question is no answer to it.
     platform::forget_typed();
     let (mut input, mut output) = (io::stdin().lock(), Stderr);
     loop {
@@ -106,13 +108,13 @@ fn ask(question: &str, may_always: bool) -> Option<Answer> {
         if input.read_line(&mut line).ok()? == 0 {
             return None;
         }
-        if let Some(answer) = understand(&line, may_always) {
+        if let Some(answer) = parse_answer(&line, may_always) {
             return Some(answer);
         }
     }
 }
 
-fn understand(line: &str, may_always: bool) -> Option<Answer> {
+fn parse_answer(line: &str, may_always: bool) -> Option<Answer> {
     match line.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Some(Answer::UntilQuit),
         "a" | "always" if may_always => Some(Answer::Always),
@@ -122,13 +124,13 @@ fn understand(line: &str, may_always: bool) -> Option<Answer> {
     }
 }
 
-/// What was answered with "always" in earlier runs.
+/// Returns the origins that were allowed for good in earlier runs.
 pub(crate) fn remembered() -> Answers {
-    let Some(path) = file() else {
+    let Some(path) = origins_file() else {
         return Answers::new();
     };
     match platform::read_private(&path) {
-        Ok(text) => parse(&text),
+        Ok(text) => parse_origins(&text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Answers::new(),
         Err(error) => {
             tracing::warn!("{} is not used: {error}", path.display());
@@ -137,15 +139,15 @@ pub(crate) fn remembered() -> Answers {
     }
 }
 
-fn parse(text: &str) -> Answers {
-    let origins = text.lines().filter_map(origin::as_browsers_write);
+fn parse_origins(text: &str) -> Answers {
+    let origins = text.lines().filter_map(origin::normalize_origin);
     let own = origins.filter(|origin| !origin::is_shared(origin));
     own.map(|origin| (origin, Some(Rights::ReadWrite)))
         .collect()
 }
 
 fn remember(origin: &str) -> Result<()> {
-    let path = file().context("this system has no place for configuration")?;
+    let path = origins_file().context("this system has no folder for configuration")?;
     let add = |path: &Path| {
         let mut text = match platform::read_private(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
@@ -158,8 +160,8 @@ fn remember(origin: &str) -> Result<()> {
     add(&path).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn file() -> Option<PathBuf> {
-    Some(platform::config_folder()?.join(FILE))
+fn origins_file() -> Option<PathBuf> {
+    Some(platform::config_folder()?.join(ORIGINS_FILE))
 }
 
 #[cfg(test)]
@@ -176,17 +178,17 @@ mod tests {
             ("", None),
             ("yn", None),
         ] {
-            assert_eq!(understand(line, true), answer, "{line:?}");
+            assert_eq!(parse_answer(line, true), answer, "{line:?}");
         }
-        assert_eq!(understand("a", false), None);
+        assert_eq!(parse_answer("a", false), None);
     }
 
     #[test]
-    fn what_strangers_share_is_never_allowed_for_good() {
+    fn a_shared_origin_is_never_allowed_for_good() {
         assert!(!question("https://preview.p5js.org", "uno").contains("[a]"));
         assert!(!question("null", "uno").contains("[a]"));
         let text = "https://preview.p5js.org\nnull\nhttps://a.example\nnonsense\n";
-        let origins = parse(text);
+        let origins = parse_origins(text);
         assert_eq!(origins.keys().collect::<Vec<_>>(), ["https://a.example"]);
     }
 }

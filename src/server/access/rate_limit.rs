@@ -1,5 +1,5 @@
-//! Wrong secrets, slowed down: so many a minute from each computer. One that comes again, as with a
-//! page that nobody has closed, is no new guess.
+//! The rate limit on failed token attempts, per address. The same wrong token counts once, since a
+//! page that was left open repeats it.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -7,59 +7,61 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long wrong secrets count.
-const WITHIN: Duration = Duration::from_secs(60);
+/// Time for which failed attempts count, from the first one on.
+const FAILURE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Different wrong secrets of one computer within that time; after them no secret of it is looked at.
-const MOST: usize = 5;
+/// Different wrong tokens of one address within that time. At the limit, no token from the address
+/// is looked at until the time is over.
+const MAX_FAILURES: usize = 5;
 
-/// Computers that are remembered; of more, the oldest are forgotten.
-const MOST_COMPUTERS: usize = 1024;
+/// Addresses that are remembered. At the limit, the one whose first attempt is the oldest is
+/// forgotten.
+const MAX_ADDRESSES: usize = 1024;
 
-/// Who guessed what.
+/// Limits failed token attempts per address.
 #[derive(Default)]
-pub(crate) struct Guesses {
-    by_computer: Mutex<HashMap<IpAddr, Wrong>>,
-    /// Random for each start of the program.
+pub(crate) struct RateLimit {
+    by_address: Mutex<HashMap<IpAddr, Failures>>,
+    /// Seeded at random for each run of the program, so that no hash reveals a token.
     hashes: RandomState,
 }
 
-/// When the first came, and the hashes of all.
-type Wrong = (Instant, Vec<u64>);
+/// The time of an address's first failed attempt, and the hashes of its wrong tokens.
+type Failures = (Instant, Vec<u64>);
 
-impl Guesses {
-    /// Whether this computer has guessed too often.
-    pub(crate) fn are_over(&self, computer: IpAddr, now: Instant) -> bool {
-        let guesses = self.lock();
-        guesses.get(&computer).is_some_and(|(since, wrong)| {
-            wrong.len() >= MOST && now.duration_since(*since) < WITHIN
+impl RateLimit {
+    /// Returns true if this address has failed too often.
+    pub(crate) fn is_limited(&self, address: IpAddr, now: Instant) -> bool {
+        let failures = self.lock();
+        failures.get(&address).is_some_and(|(since, tokens)| {
+            tokens.len() >= MAX_FAILURES && now.duration_since(*since) < FAILURE_INTERVAL
         })
     }
 
-    /// Counts a wrong secret, unless it was counted before.
-    pub(crate) fn count(&self, computer: IpAddr, secret: &str, now: Instant) {
-        let mut guesses = self.lock();
-        if guesses.len() >= MOST_COMPUTERS {
-            guesses.retain(|_, (since, _)| now.duration_since(*since) < WITHIN);
+    /// Counts a wrong token, unless it was counted before.
+    pub(crate) fn record_failure(&self, address: IpAddr, token: &str, now: Instant) {
+        let mut failures = self.lock();
+        if failures.len() >= MAX_ADDRESSES {
+            failures.retain(|_, (since, _)| now.duration_since(*since) < FAILURE_INTERVAL);
         }
-        if guesses.len() >= MOST_COMPUTERS {
-            let oldest = guesses.iter().min_by_key(|(_, (since, _))| *since);
-            let oldest = oldest.map(|(computer, _)| *computer);
-            oldest.and_then(|oldest| guesses.remove(&oldest));
+        if failures.len() >= MAX_ADDRESSES {
+            let oldest = failures.iter().min_by_key(|(_, (since, _))| *since);
+            let oldest = oldest.map(|(address, _)| *address);
+            oldest.and_then(|oldest| failures.remove(&oldest));
         }
         let new = || (now, Vec::new());
-        let (since, wrong) = guesses.entry(computer).or_insert_with(new);
-        if now.duration_since(*since) >= WITHIN {
-            (*since, *wrong) = new();
+        let (since, tokens) = failures.entry(address).or_insert_with(new);
+        if now.duration_since(*since) >= FAILURE_INTERVAL {
+            (*since, *tokens) = new();
         }
-        let hash = self.hashes.hash_one(secret);
-        if !wrong.contains(&hash) {
-            wrong.push(hash);
+        let hash = self.hashes.hash_one(token);
+        if !tokens.contains(&hash) {
+            tokens.push(hash);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Wrong>> {
-        self.by_computer
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Failures>> {
+        self.by_address
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -70,36 +72,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn five_wrong_secrets_a_minute_are_looked_at() {
-        let guesses = Guesses::default();
+    fn an_address_has_five_failed_attempts_a_minute() {
+        let limit = RateLimit::default();
         let (start, one) = (Instant::now(), "10.0.0.1".parse().unwrap());
-        for n in 0..MOST {
-            assert!(!guesses.are_over(one, start));
-            guesses.count(one, &n.to_string(), start);
+        for n in 0..MAX_FAILURES {
+            assert!(!limit.is_limited(one, start));
+            limit.record_failure(one, &n.to_string(), start);
         }
-        assert!(guesses.are_over(one, start + WITHIN / 2));
-        assert!(!guesses.are_over("10.0.0.2".parse().unwrap(), start));
-        assert!(!guesses.are_over(one, start + WITHIN));
-        guesses.count(one, "6", start + WITHIN);
-        assert!(!guesses.are_over(one, start + WITHIN));
+        assert!(limit.is_limited(one, start + FAILURE_INTERVAL / 2));
+        assert!(!limit.is_limited("10.0.0.2".parse().unwrap(), start));
+        assert!(!limit.is_limited(one, start + FAILURE_INTERVAL));
+        limit.record_failure(one, "6", start + FAILURE_INTERVAL);
+        assert!(!limit.is_limited(one, start + FAILURE_INTERVAL));
     }
 
     #[test]
-    fn the_same_wrong_secret_counts_once() {
-        let guesses = Guesses::default();
+    fn the_same_wrong_token_counts_once() {
+        let limit = RateLimit::default();
         let (now, one) = (Instant::now(), "10.0.0.1".parse().unwrap());
-        for _ in 0..2 * MOST {
-            guesses.count(one, "old", now);
+        for _ in 0..2 * MAX_FAILURES {
+            limit.record_failure(one, "old", now);
         }
-        assert!(!guesses.are_over(one, now));
+        assert!(!limit.is_limited(one, now));
     }
 
     #[test]
-    fn many_computers_cost_little_memory() {
-        let guesses = Guesses::default();
-        for n in 0..3 * MOST_COMPUTERS as u32 {
-            guesses.count(std::net::Ipv4Addr::from(n).into(), "wrong", Instant::now());
+    fn many_addresses_cost_little_memory() {
+        let limit = RateLimit::default();
+        for n in 0..3 * MAX_ADDRESSES as u32 {
+            limit.record_failure(std::net::Ipv4Addr::from(n).into(), "wrong", Instant::now());
         }
-        assert!(guesses.lock().len() <= MOST_COMPUTERS);
+        assert!(limit.lock().len() <= MAX_ADDRESSES);
     }
 }

@@ -1,26 +1,30 @@
-//! What is refused, in words, and how it can be permitted.
+//! The answers to requests that are not allowed: the reason, and what the operator can do to allow
+//! them.
 
 use axum::http::StatusCode;
 
-use super::Verdict;
 use super::origin::Origin;
 use crate::terminal::shown;
 
-/// A request that is not permitted.
+/// The remedy of those who lack the token or have a wrong one.
+const USE_PRINTED_ADDRESS: &str =
+    "use the full address that was printed where serial-ws runs: it has ?token=…";
+
+/// An HTTP request that is not allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    /// The HTTP status to answer with.
+pub(crate) struct Rejection {
+    /// The HTTP status of the answer.
     pub(crate) status: StatusCode,
-    /// What was refused, in words.
+    /// The rejected request, in words.
     pub(crate) reason: String,
-    /// How it can be permitted; empty where it cannot.
+    /// A way to allow it; empty where there is none.
     pub(crate) remedy: String,
-    /// Whether it came with a secret that is not the right one.
-    pub(crate) is_guess: bool,
+    /// True if the request carried a wrong token, which counts against the rate limit.
+    pub(crate) is_wrong_token: bool,
 }
 
-/// Why a page is refused, and the flag that admits it.
-pub(crate) fn refused_page(origin: &str) -> Refusal {
+/// Rejects a page, and names the flag that allows it.
+pub(crate) fn rejected_page(origin: &str) -> Rejection {
     let (reason, remedy) = match Origin::new(origin) {
         Origin::Null => (
             "a page with no address (opened from disk, or in a sandboxed frame of any web site; \
@@ -29,7 +33,7 @@ pub(crate) fn refused_page(origin: &str) -> Refusal {
             "open the page from a web server on this computer instead, or: --allow-origin null"
                 .to_owned(),
         ),
-        Origin::Odd => (
+        Origin::Invalid => (
             format!("page from {}, which no browser sends", shown(origin)),
             String::new(),
         ),
@@ -38,75 +42,63 @@ pub(crate) fn refused_page(origin: &str) -> Refusal {
             format!("to allow it: serial-ws --allow-origin {}", shown(origin)),
         ),
     };
-    Refusal {
-        status: StatusCode::FORBIDDEN,
-        reason,
-        remedy,
-        is_guess: false,
-    }
+    Rejection::forbidden(reason, remedy)
 }
 
-/// Why a page is refused about which the operator is being asked.
-pub(crate) fn asked_page(origin: &str) -> Refusal {
-    let remedy = "answer the question in the terminal where serial-ws runs, and try again";
-    Refusal {
+/// Rejects a page while the operator is being asked about it.
+pub(crate) fn pending_page(origin: &str) -> Rejection {
+    let remedy = "answer the question in the terminal where serial-ws runs, then try again";
+    Rejection {
         remedy: remedy.to_owned(),
-        ..refused_page(origin)
+        ..rejected_page(origin)
     }
 }
 
-/// Why an address is not listened to that showed many wrong secrets.
-pub(crate) fn too_many_guesses() -> Refusal {
-    Refusal {
-        status: StatusCode::TOO_MANY_REQUESTS,
-        reason: "too many wrong tokens from one address".to_owned(),
-        remedy: "wait a minute, and use the full address that was printed where serial-ws runs"
-            .to_owned(),
-        is_guess: false,
-    }
-}
-
-/// Why a request is not answered that would be if fewer were.
-pub(crate) fn too_many_answers() -> Refusal {
-    Refusal {
-        status: StatusCode::SERVICE_UNAVAILABLE,
-        reason: "a request beside too many that are being answered".to_owned(),
-        remedy: "try again in a moment".to_owned(),
-        is_guess: false,
-    }
-}
-
-impl Refusal {
-    /// Makes no sense, whoever sent it.
+impl Rejection {
+    /// Rejects a request that makes no sense, whoever sent it.
     pub(crate) fn malformed(reason: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, reason, "")
+    }
+
+    /// Rejects an address that has sent too many wrong tokens.
+    pub(crate) fn rate_limited() -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many wrong tokens from one address",
+            "wait a minute, then use the full address that was printed where serial-ws runs",
+        )
+    }
+
+    /// Rejects a request that would be answered if fewer others were being answered.
+    pub(crate) fn overloaded() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "a request while too many others are being answered",
+            "try again in a moment",
+        )
+    }
+
+    pub(super) fn unauthorized(reason: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, reason, USE_PRINTED_ADDRESS)
+    }
+
+    pub(super) fn wrong_token() -> Self {
         Self {
-            status: StatusCode::BAD_REQUEST,
-            reason: reason.to_owned(),
-            remedy: String::new(),
-            is_guess: false,
+            is_wrong_token: true,
+            ..Self::unauthorized("a wrong token")
         }
     }
-}
 
-pub(super) fn wrong_token() -> Verdict {
-    Verdict::Refuse(Refusal {
-        status: StatusCode::UNAUTHORIZED,
-        reason: "a wrong token".to_owned(),
-        remedy: "use the full address that was printed where serial-ws runs: it has ?token=…"
-            .to_owned(),
-        is_guess: true,
-    })
-}
+    pub(super) fn forbidden(reason: String, remedy: String) -> Self {
+        Self::new(StatusCode::FORBIDDEN, reason, remedy)
+    }
 
-pub(super) fn malformed(reason: &str) -> Verdict {
-    Verdict::Refuse(Refusal::malformed(reason))
-}
-
-pub(super) fn forbidden(reason: String, remedy: String) -> Verdict {
-    Verdict::Refuse(Refusal {
-        status: StatusCode::FORBIDDEN,
-        reason,
-        remedy,
-        is_guess: false,
-    })
+    fn new(status: StatusCode, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            status,
+            reason: reason.into(),
+            remedy: remedy.into(),
+            is_wrong_token: false,
+        }
+    }
 }

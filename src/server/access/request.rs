@@ -1,14 +1,13 @@
-//! A request, as far as it matters who may connect.
+//! The parts of a request that matter for access.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::extract::Query;
 use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
 
-use super::Verdict;
-use super::rejection::{forbidden, malformed};
+use super::Rejection;
 
-/// Headers by which a proxy says that somebody else is behind it.
+/// Headers by which a proxy tells that it passes a request on.
 const FORWARDED: [&str; 6] = [
     "forwarded",
     "x-forwarded-for",
@@ -18,47 +17,47 @@ const FORWARDED: [&str; 6] = [
     "via",
 ];
 
-/// Between which addresses a connection is.
+/// The two ends of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer {
-    /// Theirs.
+    /// The client's address.
     pub(crate) remote: IpAddr,
-    /// Ours.
+    /// Our address.
     pub(crate) local: SocketAddr,
-    /// Whether it is encrypted.
+    /// True if the connection is encrypted.
     pub(crate) is_encrypted: bool,
 }
 
-/// What a request is for, as far as it matters who asks.
+/// The kind of resource that a request asks for, each with access rules of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// What every page may load: nothing of the device is in it.
+pub(crate) enum RequestClass {
+    /// A resource that every page may load: it tells nothing about the device.
     Public,
     /// A page or a part of one: links of other sites may lead to it.
     Page,
-    /// What the device said and how it is, and what acts on it.
+    /// Data about the device, or a call that acts on it.
     Data,
     /// A WebSocket.
-    Socket,
+    WebSocket,
 }
 
-/// A request, as far as it matters who may connect.
+/// A request, as far as access depends on it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller<'a> {
-    /// GET and so on.
+    /// The HTTP method.
     pub(crate) method: &'a Method,
-    /// What is asked for.
+    /// The requested address.
     pub(crate) uri: &'a Uri,
-    /// All of its headers.
+    /// All headers.
     pub(crate) headers: &'a HeaderMap,
-    /// What it is for.
-    pub(crate) purpose: Purpose,
-    /// Where it comes from.
+    /// The kind of the requested resource.
+    pub(crate) class: RequestClass,
+    /// The connection that the request came by.
     pub(crate) peer: Peer,
 }
 
 impl Peer {
-    /// Of a connection between these addresses that is not encrypted.
+    /// Returns the ends of an unencrypted connection, with IPv4 addresses written as such.
     pub(crate) fn new(remote: SocketAddr, local: SocketAddr) -> Self {
         Self {
             remote: remote.ip().to_canonical(),
@@ -67,10 +66,10 @@ impl Peer {
         }
     }
 
-    /// What stands for the computer at the other end: its address. Of a computer in another network
-    /// it is that network, where it may have as many IPv6 addresses as it likes; our own network is
-    /// one for the whole room.
-    pub(crate) fn computer(&self) -> IpAddr {
+    /// Returns the address by which limits count. For a computer in another IPv6 network it is that
+    /// network, where a computer may have as many addresses as it likes; in our own network, it
+    /// would be one address for the whole room.
+    pub(crate) fn limit_address(&self) -> IpAddr {
         let network = |address: Ipv6Addr| u128::from(address) >> 64 << 64;
         match (self.remote, self.local.ip()) {
             (IpAddr::V6(remote), IpAddr::V6(local)) if network(remote) != network(local) => {
@@ -80,19 +79,33 @@ impl Peer {
         }
     }
 
-    /// Whether it is on this computer.
+    /// Returns true if the client is on this computer.
     pub(crate) fn is_loopback(&self) -> bool {
         self.remote.to_canonical().is_loopback()
     }
 
-    /// The cookie in which a browser keeps the secret: cookies of all ports are in one heap.
+    /// Returns the name of the cookie for the token. It has our TCP port, since browsers keep the
+    /// cookies of all TCP ports of a host together.
     pub(crate) fn cookie_name(&self) -> String {
         format!("serial-ws-{}", self.local.port())
     }
 }
 
+impl RequestClass {
+    /// Returns the class of a request for `path`.
+    pub(crate) fn new(path: &str, wants_upgrade: bool) -> Self {
+        match path {
+            _ if wants_upgrade => Self::WebSocket,
+            "/hello" | "/serial-ws.js" | "/serial-ws.mjs" | "/serial-ws-p5.js" => Self::Public,
+            "/metrics" => Self::Data,
+            path if path.starts_with("/api/") => Self::Data,
+            _ => Self::Page,
+        }
+    }
+}
+
 impl Caller<'_> {
-    /// Whether it comes from this computer itself, and not from someone behind a proxy on it.
+    /// Returns true if the request comes from this computer itself, and not through a proxy on it.
     pub(super) fn is_direct(&self) -> bool {
         self.peer.is_loopback()
             && !FORWARDED
@@ -104,36 +117,36 @@ impl Caller<'_> {
         matches!(*self.method, Method::GET | Method::HEAD)
     }
 
-    /// Decides on a request that names no origin: a program's, or a page's plain GET. The latter
-    /// tells in newer browsers where it comes from.
-    pub(super) fn without_origin(&self) -> Result<(), Verdict> {
-        let site = only(self.headers, HeaderName::from_static("sec-fetch-site"))?;
+    /// Rejects requests of another site's page by Fetch Metadata (`Sec-Fetch-Site`). It is for
+    /// requests without an Origin header, which come from programs and from plain GETs of pages.
+    pub(super) fn check_fetch_metadata(&self) -> Result<(), Rejection> {
+        let site = single_header(self.headers, HeaderName::from_static("sec-fetch-site"))?;
         let is = |name: &'static str, value: &str| {
             self.headers.get(name).is_some_and(|found| found == value)
         };
         let is_link = is("sec-fetch-mode", "navigate") && is("sec-fetch-dest", "document");
         match site {
             None | Some("same-origin" | "none") => Ok(()),
-            Some(_) if self.purpose == Purpose::Page && is_link => Ok(()),
-            Some(_) => Err(forbidden(
+            Some(_) if self.class == RequestClass::Page && is_link => Ok(()),
+            Some(_) => Err(Rejection::forbidden(
                 "a request that a page of another site made".to_owned(),
-                "pages of this computer may ask; see /hello".to_owned(),
+                "only pages of this computer may send it; see /hello".to_owned(),
             )),
         }
     }
 
-    /// The secret that the request shows openly: in its address, or as programs do.
-    pub(super) fn shown_token(&self) -> Result<Option<String>, Verdict> {
+    /// Returns the token in the address or the Authorization header.
+    pub(super) fn explicit_token(&self) -> Result<Option<String>, Rejection> {
         let query = Query::<Vec<(String, String)>>::try_from_uri(self.uri);
         let query = query.map(|Query(query)| query).unwrap_or_default();
         let mut in_query = query.into_iter().filter(|(key, _)| key == "token");
         if let Some((_, token)) = in_query.next() {
             return match in_query.next() {
                 None => Ok(Some(token)),
-                Some(_) => Err(malformed("an address with two tokens")),
+                Some(_) => Err(Rejection::malformed("an address with two tokens")),
             };
         }
-        let Some(value) = only(self.headers, header::AUTHORIZATION)? else {
+        let Some(value) = single_header(self.headers, header::AUTHORIZATION)? else {
             return Ok(None);
         };
         let bearer = value
@@ -142,6 +155,7 @@ impl Caller<'_> {
         Ok(bearer.map(|(_, token)| token.trim().to_owned()))
     }
 
+    /// Returns the token in the cookie.
     pub(super) fn cookie(&self) -> Option<&str> {
         let name = self.peer.cookie_name();
         let values = self.headers.get_all(header::COOKIE).iter();
@@ -153,16 +167,19 @@ impl Caller<'_> {
     }
 }
 
-/// The value of a header that may come once.
-pub(super) fn only(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Verdict> {
+/// Returns the value of a header that may occur only once.
+pub(super) fn single_header(
+    headers: &HeaderMap,
+    name: HeaderName,
+) -> Result<Option<&str>, Rejection> {
     let mut values = headers.get_all(&name).iter();
     let Some(first) = values.next() else {
         return Ok(None);
     };
     if values.next().is_some() {
-        return Err(malformed(&format!("a request with two {name} headers")));
+        let reason = format!("a request with two {name} headers");
+        return Err(Rejection::malformed(&reason));
     }
-    let text = first.to_str();
-    text.map(Some)
-        .map_err(|_| malformed(&format!("a {name} header that is not text")))
+    let text = first.to_str().map(Some);
+    text.map_err(|_| Rejection::malformed(&format!("a {name} header that is not text")))
 }

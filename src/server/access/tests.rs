@@ -1,4 +1,4 @@
-//! What the policy decides, rule by rule; the table of who may connect is in `table`.
+//! The access policy, rule by rule. `policy_table` has all of it as a table.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,19 +12,19 @@ use super::*;
 pub(crate) const TOKEN: &str = "K7QDXXYZ12345678";
 const P5: &str = "https://preview.p5js.org";
 
-/// What became of a request, in short: the rights, `ask`, or the status of the refusal.
-fn verdict(policy: &Policy, remote: &str, target: &str, fields: &[(&str, &str)]) -> String {
+/// Returns a decision in short: the rights, `ask`, or the status of the rejection.
+fn decision(policy: &Policy, remote: &str, target: &str, fields: &[(&str, &str)]) -> String {
     let answers = Answers::from([
         ("https://yes.example".to_owned(), Some(Rights::ReadWrite)),
         ("https://look.example".to_owned(), Some(Rights::ReadOnly)),
         ("https://no.example".to_owned(), None),
         ("http://plain.example".to_owned(), Some(Rights::ReadWrite)),
     ]);
-    verdict_after(&answers, policy, remote, target, fields)
+    decision_after(&answers, policy, remote, target, fields)
 }
 
-/// The same, when the operator has given these answers.
-pub(crate) fn verdict_after(
+/// The same, after these answers of the operator.
+pub(crate) fn decision_after(
     answers: &Answers,
     policy: &Policy,
     remote: &str,
@@ -38,18 +38,18 @@ pub(crate) fn verdict_after(
     }
     let (word, target) = target.split_once(' ').unwrap();
     let uri = target.parse().unwrap();
-    let (purpose, method) = match word {
-        "WS" => (Purpose::Socket, Method::GET),
-        "PAGE" => (Purpose::Page, Method::GET),
-        "HELLO" => (Purpose::Public, Method::GET),
-        "POST" => (Purpose::Data, Method::POST),
-        _ => (Purpose::Data, Method::GET),
+    let (class, method) = match word {
+        "WS" => (RequestClass::WebSocket, Method::GET),
+        "PAGE" => (RequestClass::Page, Method::GET),
+        "HELLO" => (RequestClass::Public, Method::GET),
+        "POST" => (RequestClass::Data, Method::POST),
+        _ => (RequestClass::Data, Method::GET),
     };
     let caller = Caller {
         method: &method,
         uri: &uri,
         headers: &headers,
-        purpose,
+        class,
         peer: Peer {
             remote: remote.parse().unwrap(),
             local: "192.168.1.50:8080".parse().unwrap(),
@@ -57,14 +57,14 @@ pub(crate) fn verdict_after(
         },
     };
     match policy.decide(caller, answers) {
-        Verdict::Allow(Rights::ReadWrite) => "rw".into(),
-        Verdict::Allow(Rights::ReadOnly) => "ro".into(),
-        Verdict::Ask(_) => "ask".into(),
-        Verdict::Refuse(refusal) => refusal.status.as_str().into(),
+        Ok(Rights::ReadWrite) => "rw".into(),
+        Ok(Rights::ReadOnly) => "ro".into(),
+        Err(Denial::Ask(_)) => "ask".into(),
+        Err(Denial::Reject(rejection)) => rejection.status.as_str().into(),
     }
 }
 
-/// On this computer, with nothing allowed but a name and two origins.
+/// Checks a request of this computer, where only one host name and two origins are allowed.
 #[track_caller]
 fn check(target: &str, fields: &[(&'static str, &str)], expected: &str) {
     let policy = Policy {
@@ -75,8 +75,8 @@ fn check(target: &str, fields: &[(&'static str, &str)], expected: &str) {
         ]),
         ..Policy::default()
     };
-    let verdict = verdict(&policy, "127.0.0.1", target, fields);
-    assert_eq!(verdict, expected, "{target} {fields:?}");
+    let decision = decision(&policy, "127.0.0.1", target, fields);
+    assert_eq!(decision, expected, "{target} {fields:?}");
 }
 
 fn lan(rights: Rights) -> Policy {
@@ -88,11 +88,11 @@ fn lan(rights: Rights) -> Policy {
     }
 }
 
-/// From another computer or, where it says so, this one, with --lan.
+/// Checks a request with --lan, by default of another computer.
 #[track_caller]
 fn check_lan(remote: &str, target: &str, fields: &[(&'static str, &str)], expected: &str) {
-    let verdict = verdict(&lan(Rights::ReadWrite), remote, target, fields);
-    assert_eq!(verdict, expected, "{remote} {target} {fields:?}");
+    let decision = decision(&lan(Rights::ReadWrite), remote, target, fields);
+    assert_eq!(decision, expected, "{remote} {target} {fields:?}");
 }
 
 #[track_caller]
@@ -100,7 +100,7 @@ fn check_host(host: &str, expected: &str) {
     check("WS /", &[("host", host)], expected);
 }
 
-/// A WebSocket and a call of a page at `origin`.
+/// Checks a WebSocket and two calls of a page at `origin`.
 #[track_caller]
 fn check_origin(origin: &str, expected: &str) {
     for target in ["WS /", "GET /api/status", "POST /api/ports/a/reset"] {
@@ -113,7 +113,7 @@ fn check_origin(origin: &str, expected: &str) {
 }
 
 #[test]
-fn names_of_this_computer_are_admitted_whatever_the_port() {
+fn names_of_this_computer_are_allowed_with_any_tcp_port() {
     check_host("localhost", "rw");
     check_host("localhost:8080", "rw");
     check_host("LOCALHOST:1", "rw");
@@ -126,7 +126,7 @@ fn names_of_this_computer_are_admitted_whatever_the_port() {
 }
 
 #[test]
-fn foreign_names_are_refused() {
+fn foreign_names_are_rejected() {
     check_host("evil.example:8080", "403");
     check_host("0.0.0.0:8080", "403");
     check_host("127.0.0.1.evil.example", "403");
@@ -147,7 +147,7 @@ fn foreign_names_are_refused() {
 }
 
 #[test]
-fn malformed_hosts_are_refused() {
+fn malformed_hosts_are_rejected() {
     for host in [
         "",
         "localhost:",
@@ -179,14 +179,14 @@ fn malformed_hosts_are_refused() {
 }
 
 #[test]
-fn programs_are_admitted() {
+fn programs_are_allowed() {
     check("WS /", &[("host", "localhost")], "rw");
     check("GET /api/status", &[("host", "localhost")], "rw");
     check("POST /api/ports/a/reset", &[("host", "localhost")], "rw");
 }
 
 #[test]
-fn pages_of_this_computer_are_admitted() {
+fn pages_of_this_computer_are_allowed() {
     check_origin("http://localhost:8080", "rw");
     check_origin("http://localhost:5500", "rw");
     check_origin("https://localhost", "rw");
@@ -212,7 +212,7 @@ fn pages_of_this_computer_are_admitted() {
 }
 
 #[test]
-fn listed_pages_have_the_rights_that_were_listed() {
+fn listed_pages_have_their_listed_rights() {
     check_origin("https://listed.example", "rw");
     check_origin("https://screen.example", "ro");
 }
@@ -237,7 +237,7 @@ fn an_answer_holds() {
 }
 
 #[test]
-fn other_pages_are_refused_always() {
+fn other_pages_are_always_rejected() {
     for origin in [
         "",
         "http://evil.example",
@@ -271,7 +271,7 @@ fn other_pages_are_refused_always() {
 }
 
 #[test]
-fn a_rebound_name_is_refused_though_page_and_host_agree() {
+fn a_rebound_name_is_rejected_though_page_and_host_agree() {
     let host = ("host", "evil.example:8080");
     check(
         "WS /",
@@ -405,11 +405,11 @@ fn other_computers_need_the_token() {
     let read_only = lan(Rights::ReadOnly);
     let target = format!("WS /?token={TOKEN}");
     assert_eq!(
-        verdict(&read_only, "192.168.1.9", &target, &[("host", "pi")]),
+        decision(&read_only, "192.168.1.9", &target, &[("host", "pi")]),
         "ro"
     );
     assert_eq!(
-        verdict(&read_only, "127.0.0.1", "WS /", &[("host", "localhost")]),
+        decision(&read_only, "127.0.0.1", "WS /", &[("host", "localhost")]),
         "rw"
     );
 }
@@ -492,7 +492,7 @@ fn a_cookie_counts_from_our_own_page_only() {
 }
 
 #[test]
-fn a_token_for_all_is_for_all() {
+fn a_token_for_all_is_needed_by_all() {
     let policy = Policy {
         token: Some(Token::new(TOKEN)),
         token_for_all: true,
@@ -501,39 +501,45 @@ fn a_token_for_all_is_for_all() {
     let host = ("host", "localhost");
     let own = ("origin", "http://localhost");
     let target = format!("WS /?token={TOKEN}");
-    assert_eq!(verdict(&policy, "127.0.0.1", "WS /", &[host]), "401");
-    assert_eq!(verdict(&policy, "127.0.0.1", "WS /", &[host, own]), "401");
-    assert_eq!(verdict(&policy, "127.0.0.1", &target, &[host]), "rw");
-    assert_eq!(verdict(&policy, "127.0.0.1", "HELLO /hello", &[host]), "ro");
+    assert_eq!(decision(&policy, "127.0.0.1", "WS /", &[host]), "401");
+    assert_eq!(decision(&policy, "127.0.0.1", "WS /", &[host, own]), "401");
+    assert_eq!(decision(&policy, "127.0.0.1", &target, &[host]), "rw");
+    assert_eq!(
+        decision(&policy, "127.0.0.1", "HELLO /hello", &[host]),
+        "ro"
+    );
 }
 
 #[track_caller]
-fn check_computer(remote: &str, local: &str, expected: &str) {
+fn check_limit_address(remote: &str, local: &str, expected: &str) {
     let [remote, local] = [remote, local].map(|ip| (ip.parse::<IpAddr>().unwrap(), 8080).into());
-    assert_eq!(Peer::new(remote, local).computer().to_string(), expected);
+    assert_eq!(
+        Peer::new(remote, local).limit_address().to_string(),
+        expected
+    );
 }
 
 #[test]
-fn every_computer_of_the_room_is_one_and_so_is_a_network_elsewhere() {
-    check_computer("192.168.1.9", "192.168.1.50", "192.168.1.9");
-    check_computer("203.0.113.9", "192.168.1.50", "203.0.113.9");
-    check_computer("::ffff:192.168.1.9", "::ffff:192.168.1.50", "192.168.1.9");
-    check_computer("fd00::9", "fd00::50", "fd00::9");
-    check_computer("fe80::9", "fe80::50", "fe80::9");
-    check_computer("2001:db8::9", "fd00::50", "2001:db8::");
-    check_computer("2001:db8:0:1:2::9", "2001:db8::50", "2001:db8:0:1::");
+fn limits_count_computers_of_our_network_and_other_networks_as_a_whole() {
+    check_limit_address("192.168.1.9", "192.168.1.50", "192.168.1.9");
+    check_limit_address("203.0.113.9", "192.168.1.50", "203.0.113.9");
+    check_limit_address("::ffff:192.168.1.9", "::ffff:192.168.1.50", "192.168.1.9");
+    check_limit_address("fd00::9", "fd00::50", "fd00::9");
+    check_limit_address("fe80::9", "fe80::50", "fe80::9");
+    check_limit_address("2001:db8::9", "fd00::50", "2001:db8::");
+    check_limit_address("2001:db8:0:1:2::9", "2001:db8::50", "2001:db8:0:1::");
 }
 
-/// Pieces of which look-alikes are made.
+/// Pieces that make up look-alikes of valid headers.
 const PIECES: &str = r"(localhost|127\.0\.0\.1|\[::1\]|evil\.example|bench\.lan|listed\.example|null|https?://|://|:80|:|\.|@|,|/|%6c|[ -~]){0,5}";
 
 proptest::proptest! {
     #[test]
-    fn nobody_gets_in_by_a_strange_host_or_origin(host in PIECES, origin in PIECES, site in PIECES) {
+    fn no_strange_host_or_origin_is_allowed(host in PIECES, origin in PIECES, site in PIECES) {
         let policy = Policy::default();
         let fields = [("host", &*host), ("origin", &origin), ("sec-fetch-site", &site)];
         for fields in [&fields[..1], &fields[..2], &fields] {
-            if verdict(&policy, "127.0.0.1", "WS /", fields) != "rw" {
+            if decision(&policy, "127.0.0.1", "WS /", fields) != "rw" {
                 continue;
             }
             let name = origin::host_name(&host).unwrap();
@@ -547,10 +553,10 @@ proptest::proptest! {
     }
 
     #[test]
-    fn no_guess_gets_in(guess in "[ -~]{0,40}", cookie in "[ -~]{0,60}") {
-        let bearer = format!("Bearer {guess}");
+    fn no_wrong_token_is_allowed(attempt in "[ -~]{0,40}", cookie in "[ -~]{0,60}") {
+        let bearer = format!("Bearer {attempt}");
         let fields = [("host", "pi"), ("authorization", &*bearer), ("cookie", &*cookie)];
-        let verdict = verdict(&lan(Rights::ReadWrite), "10.0.0.9", "WS /", &fields);
-        assert!(verdict != "rw" || guess.trim() == TOKEN, "{guess} {cookie}");
+        let decision = decision(&lan(Rights::ReadWrite), "10.0.0.9", "WS /", &fields);
+        assert!(decision != "rw" || attempt.trim() == TOKEN, "{attempt} {cookie}");
     }
 }

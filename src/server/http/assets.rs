@@ -28,11 +28,12 @@ const FILES: &[(&str, &[u8])] = embed![
 ];
 
 /// Whose pages may load something without reading it.
-pub(crate) const OPEN_TO: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+pub(crate) const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
 
 /// What our own pages may do: use what lies beside them, and talk to the bridge. The user's folder
 /// has no such rules, since sketches have scripts in their pages and libraries from elsewhere.
-const RULES: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data: blob:; connect-src 'self' ws: wss:; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";
 
@@ -43,11 +44,11 @@ pub(crate) fn file(path: &str) -> Response {
     };
     let headers = [
         (header::CONTENT_TYPE, media_type(path).as_str()),
-        (header::CONTENT_SECURITY_POLICY, RULES),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (OPEN_TO, "same-origin"),
+        (CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
     ]
     .map(|(name, value)| (name, value.to_owned()));
     (headers, content).into_response()

@@ -1,9 +1,12 @@
-//! What is served by HTTP: pages, calls, metrics, and the way to a WebSocket.
+//! HTTP: pages, the JSON API, metrics, and the access layer in front of all, which also hands
+//! WebSockets over.
 
+mod access_layer;
+mod api;
 mod assets;
 mod metrics;
+mod router;
 mod static_files;
 
-pub(crate) mod api;
-
+pub(crate) use router::router;
 pub(crate) use static_files::warn_of_hidden;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::hub::{Start, Unit};
 use crate::server::ClientDefaults;
-use crate::server::access::Purpose;
 use crate::terminal::shown;
 use crate::view::{LineEnding, View};
 
@@ -21,17 +20,6 @@ const FASTEST: f64 = 1000.0;
 
 /// The longest time between two messages of `?latest=`.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// What a request for `path` is for.
-pub(crate) fn purpose(path: &str, wants_upgrade: bool) -> Purpose {
-    match path {
-        _ if wants_upgrade => Purpose::Socket,
-        "/hello" | "/serial-ws.js" | "/serial-ws.mjs" | "/serial-ws-p5.js" => Purpose::Public,
-        "/metrics" => Purpose::Data,
-        path if path.starts_with("/api/") => Purpose::Data,
-        _ => Purpose::Page,
-    }
-}
 
 /// Where a WebSocket goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

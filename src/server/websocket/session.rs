@@ -20,7 +20,7 @@ use super::wake_flag::Bell;
 use crate::hub::{Action, Event, Outcome, Permit, Position, RequestSender, Subscription, Taken};
 use crate::server::Port;
 use crate::server::access::Rights;
-use crate::server::access::consent::Operator;
+use crate::server::throttled_log::ThrottledLog;
 use crate::view::{self, Id, Input, Part, View};
 
 /// A client's connection to one port.
@@ -28,7 +28,7 @@ pub(crate) struct Session<S> {
     ws: WebSocketStream<Outbox<S>>,
     port: Arc<Port>,
     /// Hears what is dropped where the client cannot be told.
-    operator: Arc<Operator>,
+    log: Arc<ThrottledLog>,
     rights: Rights,
     wishes: Wishes,
     subscription: Subscription,
@@ -76,7 +76,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     pub(crate) fn new(
         ws: WebSocketStream<Outbox<S>>,
         port: Arc<Port>,
-        operator: Arc<Operator>,
+        log: Arc<ThrottledLog>,
         rights: Rights,
         wishes: Wishes,
         subscription: Subscription,
@@ -87,7 +87,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         Self {
             ws,
             port,
-            operator,
+            log,
             rights,
             wishes,
             subscription,
@@ -288,7 +288,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         match self.requests.try_send(action) {
             Ok(number) => self.ids.extend(id.map(|id| (number, id))),
             Err(waiting) => {
-                let reason = self.port.too_much(size, waiting);
+                let reason = self.port.no_room_reason(size, waiting);
                 self.refuse(id.as_ref(), &reason, 0);
             }
         }
@@ -308,12 +308,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// Says that something was not done: to the client if its view can, else to the operator.
+    /// Says that something was not done: to the client if its view can, else in the log.
     fn refuse(&mut self, id: Option<&Id>, reason: &str, written: usize) {
         if self.is_json() {
             self.send(&view::error(id, reason, written));
         } else {
-            self.operator.note_dropped(&self.port.name, reason);
+            self.log.dropped(&self.port.name, reason);
         }
         self.port
             .hub
@@ -360,7 +360,6 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use crate::hub::{Hub, LineSettings, MAX_WAITING, State, Status, SubscriberKind};
-    use crate::server::access::Answers;
     use crate::server::websocket::params;
 
     /// The session of a client that has written more than the port, which takes nothing, has room
@@ -382,12 +381,11 @@ mod tests {
         ));
         let outbox = Outbox::new(socket, &[], MAX_WAITING);
         let ws = WebSocketStream::from_raw_socket(outbox, Role::Server, None).await;
-        let (operator, rights) = (Operator::new(Answers::new(), None), Rights::ReadWrite);
         let mut session = Session::new(
             ws,
             port,
-            operator.into(),
-            rights,
+            Arc::default(),
+            Rights::ReadWrite,
             wishes,
             subscription,
             MAX_WAITING,

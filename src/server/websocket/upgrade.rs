@@ -142,7 +142,10 @@ impl Admission {
         };
         let peer = request.extensions().get::<Peer>();
         let remote = peer.filter(|peer| !peer.is_loopback());
-        let permit = app.limits.clients.try_acquire(remote.map(Peer::computer));
+        let permit = app
+            .limits
+            .clients
+            .try_acquire(remote.map(Peer::limit_address));
         let permit = permit.map_err(|limit| Mistake {
             code: 1013,
             reason: limit.to_string(),
@@ -154,7 +157,7 @@ impl Admission {
         let Self { permit, kind } = self;
         let (config, stop) = (ws_config(app), app.stop.clone());
         let max_message = app.config.max_message;
-        let operator = Arc::clone(&app.operator);
+        let log = Arc::clone(&app.log);
         app.tasks.spawn(async move {
             let _permit = permit;
             let Some(ws) = upgraded(on_upgrade, config).await else {
@@ -170,15 +173,8 @@ impl Admission {
                     greeting,
                 } => {
                     let span = tracing::debug_span!("client", port = port.name);
-                    let session = Session::new(
-                        ws,
-                        port,
-                        operator,
-                        rights,
-                        wishes,
-                        subscription,
-                        max_message,
-                    );
+                    let session =
+                        Session::new(ws, port, log, rights, wishes, subscription, max_message);
                     // On the heap, so that the task is no larger than what it waits for.
                     let mut session = Box::new(session);
                     session.run(greeting).instrument(span).await;
