@@ -8,7 +8,7 @@ use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use serial_ws::Framer;
 use serial_ws::hub::{
-    Hub, Kind, Limits, Start, State, Status, SubscriberKind, Subscription, Timestamp, Unit,
+    Hub, HubConfig, Kind, Start, State, Status, SubscriberKind, Subscription, Timestamp, Unit,
 };
 use serial_ws::view::{Part, View};
 
@@ -106,7 +106,7 @@ fn publish_and_take(bencher: Bencher<'_, '_>, subscribers: usize) {
 }
 
 fn subscribed() -> (Arc<Hub>, Subscription) {
-    let limits = Limits {
+    let limits = HubConfig {
         history: 1 << 20,
         max_behind: Duration::from_secs(10),
     };

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, SharedPort};
-use crate::hub::{Hub, Limits, State, Status};
+use crate::hub::{Hub, HubConfig, State, Status};
 use crate::platform;
 use crate::port::{self, Claims, Closed, PortConfig};
 use crate::server::{Port, Ports, Server};
@@ -100,7 +100,7 @@ impl Program {
 pub struct PortTasks {
     registry: Arc<Ports>,
     claims: Claims,
-    limits: Limits,
+    limits: HubConfig,
     /// The tasks of the server and of the ports.
     tasks: Arc<Mutex<JoinSet<Result<Closed>>>>,
     stop: CancellationToken,

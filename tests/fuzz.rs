@@ -14,7 +14,7 @@ use serial_ws::Config;
 use serial_ws::Framer;
 use serial_ws::Program;
 use serial_ws::hub::{
-    Action, Hub, Kind, Lease, Limits, Start, State, Status, SubscriberKind, Timestamp, Unit,
+    Action, Hub, HubConfig, Kind, Lease, Start, State, Status, SubscriberKind, Timestamp, Unit,
 };
 use serial_ws::view::{Input, LineEnding, View};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -232,7 +232,7 @@ fn line(object: &[u8]) -> (Vec<u8>, bool) {
 }
 
 fn hub() -> Arc<Hub> {
-    let limits = Limits {
+    let limits = HubConfig {
         history: 1 << 20,
         max_behind: Duration::from_secs(10),
     };

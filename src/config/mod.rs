@@ -18,7 +18,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 use crate::cli::{BridgeArgs, Cli};
-use crate::hub::Limits;
+use crate::hub::HubConfig;
 use crate::log;
 use crate::port::PortConfig;
 use crate::server::{ClientDefaults, ServerConfig};
@@ -34,7 +34,7 @@ pub struct Config {
     /// How clients reach them.
     pub(crate) server: ServerConfig,
     /// What each port's hub keeps.
-    pub(crate) limits: Limits,
+    pub(crate) limits: HubConfig,
 }
 
 /// A port, and what its clients get that do not ask for anything else.
@@ -79,7 +79,7 @@ impl Config {
             );
             ports.push(shared);
         }
-        let limits = Limits {
+        let limits = HubConfig {
             history: args.serve.history,
             max_behind: args.serve.max_behind,
         };

@@ -29,7 +29,7 @@ pub(super) const MAX_PAUSE: Duration = Duration::from_millis(50);
 /// and again takes at most a twentieth of the others' time.
 const SLOW_TIME: Duration = Duration::from_secs(1);
 
-/// What the hub knows about the progress of all its subscribers together.
+/// The progress of all subscribers together.
 pub(super) struct Backpressure {
     /// The offset that the subscriber furthest ahead has delivered.
     delivered: AtomicU64,
@@ -87,7 +87,7 @@ impl Backpressure {
 pub(super) struct Progress {
     /// The offset up to which it had everything when it last waited for more.
     caught_up: u64,
-    /// When it was found to be slow.
+    /// The moment at which it was counted as slow.
     slow_since: Option<Instant>,
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::event::{Event, Kind, Position, Timestamp};
-use super::{Limits, Start, Status};
+use super::{HubConfig, Start, Status};
 
 /// Bytes of memory that are kept for clients that are a little behind, whatever `--history` is. At
 /// the limit the oldest event goes; a subscriber that had not taken it has missed it.
@@ -30,7 +30,7 @@ pub(super) struct History {
     memory: usize,
     /// The memory that all encodings alive take.
     encoded: Arc<AtomicUsize>,
-    limits: Limits,
+    limits: HubConfig,
 }
 
 /// The place of a subscriber.
@@ -44,7 +44,7 @@ pub(super) struct Cursor {
 }
 
 impl History {
-    pub(super) fn new(limits: Limits, status: Status) -> Self {
+    pub(super) fn new(limits: HubConfig, status: Status) -> Self {
         Self {
             events: VecDeque::new(),
             first: 0,

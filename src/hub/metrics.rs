@@ -1,14 +1,14 @@
-//! What has happened at a port since the start of the program, in numbers.
+//! The numbers of a port since the start of the program: totals, and a histogram of delays.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-/// Numbers that only ever grow.
+/// Totals, which only ever grow.
 #[derive(Debug, Default, Serialize)]
 pub struct Counters {
-    /// Reads of the device that gave something.
+    /// Reads of the device that returned bytes.
     #[serde(serialize_with = "value")]
     pub chunks: AtomicU64,
     /// Bytes that the operating system took for the device.
@@ -17,7 +17,7 @@ pub struct Counters {
     /// Lines that were not valid UTF-8.
     #[serde(serialize_with = "value")]
     pub invalid_lines: AtomicU64,
-    /// Requests of clients that were not carried out.
+    /// Requests of clients that were refused.
     #[serde(serialize_with = "value")]
     pub refused: AtomicU64,
     /// Lines that clients missed because they were too slow.
@@ -38,41 +38,41 @@ fn value<S: Serializer>(counter: &AtomicU64, serializer: S) -> Result<S::Ok, S::
     serializer.serialize_u64(counter.load(Ordering::Relaxed))
 }
 
-/// The upper ends of the steps in microseconds: from what a quiet computer takes to the default of
-/// `--max-behind`, after which a client skips ahead.
+/// The upper bounds of the buckets in microseconds: from what a quiet computer takes to the default
+/// of `--max-behind`, after which a client skips ahead.
 pub const BUCKETS: [u64; 17] = [
     50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
     1_000_000, 2_500_000, 5_000_000, 10_000_000,
 ];
 
-/// Delays that were recorded. Recording is two additions, and neither waits nor allocates.
+/// A histogram of delays. Recording is two additions, and neither waits nor allocates.
 #[derive(Debug, Default)]
 pub struct Delays {
-    /// How many fell into each step; the last place is for those beyond all steps.
+    /// The number of delays in each bucket; the last one is for those beyond all bounds.
     counts: [AtomicU64; BUCKETS.len() + 1],
-    /// Microseconds of all together.
+    /// The sum of all delays in microseconds.
     sum: AtomicU64,
 }
 
 impl Delays {
-    /// Adds one.
+    /// Adds one delay.
     pub fn record(&self, delay: Duration) {
         let micros = delay.as_micros() as u64;
-        let step = BUCKETS.partition_point(|&end| end < micros);
-        self.counts[step].fetch_add(1, Ordering::Relaxed);
+        let bucket = BUCKETS.partition_point(|&end| end < micros);
+        self.counts[bucket].fetch_add(1, Ordering::Relaxed);
         self.sum.fetch_add(micros, Ordering::Relaxed);
     }
 
-    /// How many there were up to the end of each step, then all of them.
+    /// The number of delays up to each bound, and then of all of them.
     pub fn totals(&self) -> [u64; BUCKETS.len() + 1] {
         let mut total = 0;
-        std::array::from_fn(|step| {
-            total += self.counts[step].load(Ordering::Relaxed);
+        std::array::from_fn(|bucket| {
+            total += self.counts[bucket].load(Ordering::Relaxed);
             total
         })
     }
 
-    /// All together.
+    /// The sum of all delays.
     pub fn sum(&self) -> Duration {
         Duration::from_micros(self.sum.load(Ordering::Relaxed))
     }
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_delay_counts_in_every_step_that_it_is_not_above() {
+    fn a_delay_counts_in_every_bucket_whose_bound_it_is_not_above() {
         let delays = Delays::default();
         for micros in [0, 50, 51, 10_000_000, 10_000_001] {
             delays.record(Duration::from_micros(micros));

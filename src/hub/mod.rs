@@ -31,15 +31,15 @@ pub use settings::{FlowControl, LineSettings, ModemLine, Parity};
 pub use status::{DeviceInfo, LineErrors, State, Status};
 pub use subscribers::SubscriberKind;
 pub use subscription::{Subscription, Taken};
-pub use utf8::{IncompleteUtf8, unfinished};
+pub use utf8::{IncompleteUtf8, incomplete_suffix};
 
 use backpressure::{Backpressure, MAX_PAUSE, MAX_STALL_PAUSE};
 use history::History;
 use subscribers::Subscribers;
 
-/// The bounds of what a hub keeps.
+/// The bounds on what a hub keeps.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct HubConfig {
     /// Memory in bytes that is kept for late joiners.
     pub history: usize,
     /// The age of the oldest event that a client may still have to take. At the limit it skips
@@ -77,7 +77,7 @@ pub struct Hub {
 
 impl Hub {
     /// A hub without events whose port has `status`.
-    pub fn new(limits: Limits, status: Status) -> Arc<Self> {
+    pub fn new(limits: HubConfig, status: Status) -> Arc<Self> {
         Arc::new(Self {
             history: Mutex::new(History::new(limits, status)),
             head: AtomicU64::new(0),
@@ -135,8 +135,8 @@ impl Hub {
         Subscription::new(self, kind, start)
     }
 
-    /// How long reading the device may pause now for the sake of its subscribers; None where it
-    /// goes on at once.
+    /// The longest time for which reading the device may pause now for the sake of its subscribers;
+    /// None where it goes on at once.
     pub fn read_pause(&self) -> Option<Duration> {
         let end = self.end().offset;
         let is_stalled = self.backpressure.is_stalled(end);

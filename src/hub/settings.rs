@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-/// How to open a serial device.
+/// The settings with which a serial device is opened.
 #[derive(Clone, Copy, Debug)]
 pub struct LineSettings {
     /// Bits per second on the wire.

@@ -1,4 +1,4 @@
-//! What is known about a port at one moment, in words for people and programs.
+//! The status of a port at one moment, in words for people and programs.
 
 use std::sync::Arc;
 
@@ -7,14 +7,14 @@ use serde::Serialize;
 /// The state of a port, with what to say about it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
-    /// Whether bytes can flow, and if not, why.
+    /// The state, for programs.
     pub state: State,
-    /// One sentence about it, such as `cannot open /dev/ttyACM0: permission denied`.
+    /// A sentence about it, such as `cannot open /dev/ttyACM0: permission denied`.
     pub detail: String,
-    /// What to do about it; empty where there is nothing to do.
+    /// The next step for the user; empty where there is nothing to do.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub hint: String,
-    /// What went wrong on the line since the device was opened, where its driver counts it.
+    /// The line errors since the device was opened, where its driver counts them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<LineErrors>,
     /// The device that is or was last behind the port.
@@ -22,7 +22,7 @@ pub struct Status {
     pub device: Option<Arc<DeviceInfo>>,
 }
 
-/// Whether bytes can flow, and if not, why.
+/// The states of a port: open, or the reason why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
@@ -32,7 +32,7 @@ pub enum State {
     Waiting,
     /// The device was there and has gone.
     Lost,
-    /// The port was lent to another program.
+    /// The port is leased to another program.
     Released,
     /// The system does not permit opening the device.
     Denied,
@@ -41,7 +41,7 @@ pub enum State {
 }
 
 impl State {
-    /// All that there are.
+    /// All states.
     pub const ALL: [Self; 6] = [
         Self::Open,
         Self::Waiting,
@@ -51,7 +51,7 @@ impl State {
         Self::Busy,
     ];
 
-    /// The word for it on the wire.
+    /// The word for this state in the protocol.
     pub fn word(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -64,10 +64,10 @@ impl State {
     }
 }
 
-/// Which device is behind a port.
+/// The device behind a port.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct DeviceInfo {
-    /// What the system calls it, such as `/dev/ttyACM0` or `COM3`.
+    /// The system's name for it, such as `/dev/ttyACM0` or `COM3`.
     pub path: String,
     /// The name of the board, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,7 +75,7 @@ pub struct DeviceInfo {
     /// Its USB identity in the form that `--port` takes: `usb:2341:0043:SERIAL`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usb: Option<String>,
-    /// Whether its driver hands over at once what it receives, instead of gathering it.
+    /// True if its driver hands over at once what it receives, instead of gathering it.
     #[serde(rename = "lowLatency", skip_serializing_if = "is_false")]
     pub low_latency: bool,
 }
@@ -96,7 +96,7 @@ impl Status {
         }
     }
 
-    /// The same with what to do about it.
+    /// The same status with the next step for the user.
     pub fn with_hint(self, hint: impl Into<String>) -> Self {
         Self {
             hint: hint.into(),
@@ -104,17 +104,17 @@ impl Status {
         }
     }
 
-    /// The same about `device`.
+    /// The same status about `device`.
     pub fn with_device(self, device: Option<Arc<DeviceInfo>>) -> Self {
         Self { device, ..self }
     }
 
-    /// The same with what went wrong on the line.
+    /// The same status with line errors.
     pub fn with_errors(self, errors: Option<LineErrors>) -> Self {
         Self { errors, ..self }
     }
 
-    /// What happened, and what to do about it.
+    /// The detail and the hint in one text.
     pub fn sentence(&self) -> String {
         if self.hint.is_empty() {
             return self.detail.clone();
@@ -122,26 +122,26 @@ impl Status {
         format!("{}. {}", self.detail, self.hint)
     }
 
-    /// Whether a reader would learn nothing new from `other`.
+    /// Returns true if a reader would learn nothing new from `other`.
     pub fn says_the_same(&self, other: &Self) -> bool {
         let what = |status: &Self| (status.state, status.errors);
         what(self) == what(other) && self.detail == other.detail && self.hint == other.hint
     }
 }
 
-/// Characters that a driver received with a fault, or could not keep.
+/// The number of characters that a driver received with an error, or lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LineErrors {
-    /// Without a stop bit where one was due: most often the rate is wrong.
+    /// Characters without a stop bit where one was due: most often the rate is wrong.
     pub framing: u32,
-    /// With the wrong parity bit.
+    /// Characters with the wrong parity bit.
     pub parity: u32,
-    /// Lost, because the chip or the driver had no room for them.
+    /// Characters lost because the chip or the driver had no room for them.
     pub overrun: u32,
 }
 
 impl LineErrors {
-    /// Those that came after `earlier`.
+    /// The errors that came after `earlier`.
     pub fn since(self, earlier: Self) -> Self {
         Self {
             framing: self.framing.wrapping_sub(earlier.framing),

@@ -13,7 +13,7 @@ pub enum SubscriberKind {
     Client,
     /// An output, such as a recorder or a broker: it is not counted as a client.
     Output {
-        /// Whether reading the device pauses for it as it does for a client.
+        /// True if reading the device pauses for it as it does for a client.
         backpressure: bool,
     },
 }

@@ -8,12 +8,12 @@ use bytes::Bytes;
 use super::*;
 use crate::port::framing::lines::Framer;
 
-const LIMITS: Limits = Limits {
+const LIMITS: HubConfig = HubConfig {
     history: 1 << 20,
     max_behind: Duration::from_secs(3600),
 };
 
-fn hub(limits: Limits) -> Arc<Hub> {
+fn hub(limits: HubConfig) -> Arc<Hub> {
     Hub::new(limits, Status::new(State::Waiting, "not open yet"))
 }
 
@@ -22,7 +22,7 @@ fn publish(hub: &Hub, framer: &mut Framer, chunk: impl Into<Bytes>) {
 }
 
 /// A hub that has published one line per number.
-fn counted(limits: Limits, numbers: std::ops::Range<u64>) -> (Arc<Hub>, Framer) {
+fn counted(limits: HubConfig, numbers: std::ops::Range<u64>) -> (Arc<Hub>, Framer) {
     let (hub, mut framer) = (hub(limits), Framer::new(999));
     for number in numbers {
         publish(&hub, &mut framer, format!("{number}\n"));
@@ -91,7 +91,7 @@ fn a_start_may_lie_inside_a_chunk() {
 
 #[test]
 fn received_and_missed_make_up_what_was_published() {
-    let limits = Limits {
+    let limits = HubConfig {
         history: 0,
         ..LIMITS
     };
@@ -111,7 +111,7 @@ fn received_and_missed_make_up_what_was_published() {
 
 #[test]
 fn a_subscriber_that_is_too_late_still_gets_the_newest() {
-    let limits = Limits {
+    let limits = HubConfig {
         max_behind: Duration::ZERO,
         ..LIMITS
     };
@@ -127,7 +127,7 @@ fn a_subscriber_that_is_too_late_still_gets_the_newest() {
 
 #[test]
 fn a_subscriber_that_is_too_late_for_nothing_but_a_status_is_told_as_well() {
-    let limits = Limits {
+    let limits = HubConfig {
         max_behind: Duration::ZERO,
         ..LIMITS
     };
@@ -143,7 +143,7 @@ fn a_subscriber_that_is_too_late_for_nothing_but_a_status_is_told_as_well() {
 
 #[test]
 fn history_is_exempt_from_the_limits_for_the_slow() {
-    let limits = Limits {
+    let limits = HubConfig {
         max_behind: Duration::ZERO,
         ..LIMITS
     };
@@ -154,7 +154,7 @@ fn history_is_exempt_from_the_limits_for_the_slow() {
 
 #[test]
 fn without_history_a_late_joiner_gets_none_and_one_that_returns_is_told() {
-    let limits = Limits {
+    let limits = HubConfig {
         history: 0,
         ..LIMITS
     };
@@ -175,7 +175,7 @@ fn without_history_a_late_joiner_gets_none_and_one_that_returns_is_told() {
 
 #[test]
 fn history_is_bounded_in_memory_even_byte_by_byte() {
-    let limits = Limits {
+    let limits = HubConfig {
         history: 100 << 10,
         ..LIMITS
     };

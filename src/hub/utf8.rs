@@ -1,4 +1,4 @@
-//! Characters that are cut in two by the borders of chunks. Pure.
+//! UTF-8 characters that the borders of chunks cut in two. Pure.
 
 /// The first one to three bytes of a UTF-8 character whose rest has not come yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub struct IncompleteUtf8 {
 }
 
 impl IncompleteUtf8 {
-    /// What is unfinished at the end of `chunk`, when this was unfinished before it.
+    /// The incomplete character at the end of `chunk`, which comes after this one.
     pub fn after(self, chunk: &[u8]) -> Self {
         let mut tail = [0; 6];
         let known = self.as_bytes().len();
@@ -16,13 +16,13 @@ impl IncompleteUtf8 {
         let new = &chunk[chunk.len().saturating_sub(3)..];
         let end = known + new.len();
         tail[known..end].copy_from_slice(new);
-        // Where more than three bytes came, those before them cannot be part of an unfinished one.
+        // After more than three bytes, those before them cannot be part of an incomplete character.
         let tail = if chunk.len() > 3 {
             &tail[known..end]
         } else {
             &tail[..end]
         };
-        let len = unfinished(tail);
+        let len = incomplete_suffix(tail);
         let mut bytes = [0; 3];
         bytes[..len].copy_from_slice(&tail[tail.len() - len..]);
         Self {
@@ -31,19 +31,19 @@ impl IncompleteUtf8 {
         }
     }
 
-    /// The bytes.
+    /// The bytes of the character so far.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
     }
 
-    /// Whether no character is unfinished.
+    /// Returns true if no character is incomplete.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 }
 
-/// How many bytes at the end of `text` begin a UTF-8 character without completing it.
-pub fn unfinished(text: &[u8]) -> usize {
+/// The number of bytes at the end of `text` that begin a UTF-8 character without completing it.
+pub fn incomplete_suffix(text: &[u8]) -> usize {
     (1..=text.len().min(3))
         .find(|&len| {
             let tail = &text[text.len() - len..];
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check_split(chunks: &[&[u8]], expected: &[u8]) {
+    fn check(chunks: &[&[u8]], expected: &[u8]) {
         let split = chunks
             .iter()
             .fold(IncompleteUtf8::default(), |split, chunk| split.after(chunk));
@@ -66,20 +66,20 @@ mod tests {
     }
 
     #[test]
-    fn an_unfinished_character_is_kept_until_it_is_whole() {
-        check_split(&[b"abc"], b"");
-        check_split(&[b"caf\xc3"], b"\xc3");
-        check_split(&[b"\xf0\x9f", b"\x98"], b"\xf0\x9f\x98");
-        check_split(&[b"\xf0\x9f", b"\x98", b"\x80"], b"");
-        check_split(&[b"\xf0\x9f", b"x\xc3"], b"\xc3");
-        check_split(&[b"\xe2", b"\x82\xac\xe2\x82"], b"\xe2\x82");
+    fn an_incomplete_character_is_kept_until_it_is_whole() {
+        check(&[b"abc"], b"");
+        check(&[b"caf\xc3"], b"\xc3");
+        check(&[b"\xf0\x9f", b"\x98"], b"\xf0\x9f\x98");
+        check(&[b"\xf0\x9f", b"\x98", b"\x80"], b"");
+        check(&[b"\xf0\x9f", b"x\xc3"], b"\xc3");
+        check(&[b"\xe2", b"\x82\xac\xe2\x82"], b"\xe2\x82");
     }
 
     #[test]
     fn what_can_never_become_a_character_is_not_waited_for() {
-        check_split(&[b"\xff"], b"");
-        check_split(&[b"\xc3", b"\xc3"], b"\xc3");
-        check_split(&[b"\x80\x80\x80"], b"");
-        check_split(&[b"\xed\xa0"], b"");
+        check(&[b"\xff"], b"");
+        check(&[b"\xc3", b"\xc3"], b"\xc3");
+        check(&[b"\x80\x80\x80"], b"");
+        check(&[b"\xed\xa0"], b"");
     }
 }

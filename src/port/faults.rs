@@ -17,7 +17,9 @@ use super::source::serial::open::Failure;
 use super::source::serial::selector::{Opened, StandIn, Wanted};
 use super::*;
 use crate::config::Config;
-use crate::hub::{DeviceInfo, Limits, Outcome, RequestSender, Start, SubscriberKind, Subscription};
+use crate::hub::{
+    DeviceInfo, HubConfig, Outcome, RequestSender, Start, SubscriberKind, Subscription,
+};
 
 /// The device sends a line so often.
 const LINE_EVERY: Duration = Duration::from_millis(7);
@@ -351,7 +353,7 @@ struct Bench {
 }
 
 fn start(config: &PortConfig, shared: &Shared, fault: Fault, at: usize) -> Bench {
-    let limits = Limits {
+    let limits = HubConfig {
         history: 1 << 20,
         max_behind: Duration::from_secs(3600),
     };

@@ -1,7 +1,7 @@
 //! The `text` view: the bytes as text messages, with no character split between two of them.
 
 use super::{Part, wire};
-use crate::hub::{Data, unfinished};
+use crate::hub::{Data, incomplete_suffix};
 
 /// Appends the characters that `data` completes. A character that it only begins comes with the
 /// next chunk; one that the end of the stream cut short becomes U+FFFD, as all invalid bytes do.
@@ -21,7 +21,7 @@ pub(crate) fn encode(data: &Data, part: Part, out: &mut Vec<u8>) {
     };
     let mut text = [begun, &chunk[orphans..]].concat();
     if !data.chunk.is_empty() {
-        text.truncate(text.len() - unfinished(&text));
+        text.truncate(text.len() - incomplete_suffix(&text));
     }
     if !text.is_empty() {
         wire::text(&*String::from_utf8_lossy(&text), out);

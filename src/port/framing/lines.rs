@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use memchr::memchr_iter;
 
-use crate::hub::{Data, Extent, Frames, IncompleteUtf8, Piece, unfinished};
+use crate::hub::{Data, Extent, Frames, IncompleteUtf8, Piece, incomplete_suffix};
 
 /// Turns chunks into [`Data`]: each chunk with the lines that end in it.
 ///
@@ -123,7 +123,7 @@ impl Framer {
                 self.reach = Reach::Continued;
             }
             let full = &text[start..start + self.max_line];
-            let cut = start + full.len() - unfinished(full);
+            let cut = start + full.len() - incomplete_suffix(full);
             pieces.push(self.piece(text, start, cut));
             start = cut;
         }

@@ -26,7 +26,7 @@ use macos as system;
 #[cfg(windows)]
 use windows as system;
 
-/// Limits how long the system may refuse a port that was closed just now.
+/// HubConfig how long the system may refuse a port that was closed just now.
 pub(crate) const REOPEN_TIMEOUT: Duration = system::REOPEN_TIMEOUT;
 
 /// Permission to open a port.
