@@ -76,7 +76,7 @@ impl Program {
     /// When a port that the program was started with can never be opened.
     pub async fn run(self) -> Result<Closed> {
         self.server.announce();
-        platform::notify_service_manager("READY=1");
+        platform::notify_ready();
         match self.server.page() {
             Some(page) if self.opens_page => open_page(&page),
             None if self.opens_page => tracing::warn!("{OPEN_NEEDS_TOKEN}"),
@@ -203,8 +203,9 @@ impl PortTasks {
 fn open_page(url: &str) {
     let url = url.to_owned();
     std::thread::spawn(move || {
-        if let Err(error) = platform::open_in_browser(&url) {
-            tracing::warn!("cannot open a browser: {error}. Look at {url}");
+        if let Err(error) = open::that(&url) {
+            tracing::warn!("cannot open a browser. Open {url} yourself");
+            tracing::debug!(%error, "cannot open a browser");
         }
     });
 }

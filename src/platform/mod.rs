@@ -2,7 +2,6 @@
 //! interface. Serial ports have their own in [`crate::port::source::serial::os`]; all `unsafe` of
 //! the program is in these two places.
 
-mod browser;
 mod computer;
 mod private_file;
 mod process;
@@ -11,7 +10,6 @@ pub(crate) mod signal;
 mod tcp_listener;
 mod terminal;
 
-pub(crate) use browser::open_in_browser;
 pub(crate) use computer::{computer_name, config_folder};
 pub(crate) use private_file::{read_private, write_private};
 pub(crate) use process::Process;
@@ -19,7 +17,7 @@ pub(crate) use process::Process;
 pub(crate) use process::find_by_lsof;
 #[cfg(target_os = "linux")]
 pub(crate) use process::find_by_open_file;
-pub(crate) use service_manager::{ServiceManager, notify_service_manager, service_manager};
+pub(crate) use service_manager::{ServiceManager, notify_ready, service_manager};
 pub(crate) use signal::{StopSignal, end_by_signal};
 pub(crate) use tcp_listener::tcp_listener;
 pub(crate) use terminal::{can_ask, forget_typed, is_reader_gone, shows_colours};

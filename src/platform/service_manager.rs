@@ -42,23 +42,25 @@ pub(crate) fn service_manager() -> (ServiceManager, Option<PathBuf>) {
     (ServiceManager::StartupFolder, folder)
 }
 
-/// Tells the service manager that started us, if one wants to know, how we are: `READY=1` or
-/// `STOPPING=1` (sd_notify(3)).
-pub(crate) fn notify_service_manager(state: &str) {
-    #[cfg(target_os = "linux")]
+/// Tells the service manager that started us, if it wants to know, that clients can connect now
+/// (sd_notify(3)).
+#[cfg(target_os = "linux")]
+pub(crate) fn notify_ready() {
     if let Some(socket) = std::env::var_os("NOTIFY_SOCKET")
-        && let Err(error) = notify(&socket, state)
+        && let Err(error) = notify(&socket, b"READY=1")
     {
         tracing::debug!(%error, "cannot notify the service manager");
     }
-    // No other system has it.
-    #[cfg(not(target_os = "linux"))]
-    let _ = state;
 }
 
-/// A name that begins with @ is in no folder but in the kernel's own list.
+/// No other system has a service manager that wants to know.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn notify_ready() {}
+
+/// Sends one message. A name that begins with @ is in no folder but in the kernel's own list, which
+/// the crate `sd-notify` does not know.
 #[cfg(target_os = "linux")]
-fn notify(socket: &std::ffi::OsStr, state: &str) -> std::io::Result<()> {
+fn notify(socket: &std::ffi::OsStr, state: &[u8]) -> std::io::Result<()> {
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::ffi::OsStrExt;
     use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -67,6 +69,6 @@ fn notify(socket: &std::ffi::OsStr, state: &str) -> std::io::Result<()> {
         Some(name) => SocketAddr::from_abstract_name(name)?,
         None => SocketAddr::from_pathname(socket)?,
     };
-    let sent = UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address);
+    let sent = UnixDatagram::unbound()?.send_to_addr(state, &address);
     sent.map(drop)
 }
