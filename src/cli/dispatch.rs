@@ -4,11 +4,11 @@ use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{BridgeArgs, Command, ConnectArgs, DoctorArgs, ManArgs, ServiceAction};
+use super::{BridgeArgs, Command};
 use crate::commands::{completions, connect, doctor, lease, list, man, service};
 use crate::config::{self, Config, Told};
 use crate::platform::StopSignal;
-use crate::platform::signal::{self, Signals};
+use crate::platform::signal::Signals;
 use crate::port::Closed;
 use crate::terminal::print;
 use crate::{log, platform};
@@ -56,55 +56,26 @@ async fn command(told: Told) -> Result<ExitCode> {
             bridge(&told.cli.bridge).await?;
         }
         Some(Command::Config(ref args)) => print(&mut stdout(), told.show(&checked(args)))?,
-        Some(Command::List(args)) => list::run(&mut stdout(), args.into())?,
-        Some(Command::Connect(args)) => connect(args).await?,
-        Some(Command::Release(args)) => {
-            lease::release(args.lend.into(), args.time, stdout()).await?;
-        }
-        Some(Command::Resume(args)) => lease::resume(args.into(), stdout()).await?,
-        Some(Command::Upload(args)) => {
-            let code = lease::upload(args.lend.into(), &args.command).await?;
-            return Ok(code.into());
-        }
-        Some(Command::Doctor(args)) => return doctor(*args).await,
-        Some(Command::Man(ManArgs { dir: Some(dir), .. })) => man::write_to(&dir)?,
-        Some(Command::Man(args)) => print(&mut stdout(), man::page(&args.command)?)?,
-        Some(Command::Completions(args)) => {
-            print(&mut stdout(), completions::script(args.shell))?;
-        }
-        Some(Command::Service(args)) => return service(args.action),
+        Some(Command::List(args)) => list::run(&args, &mut stdout())?,
+        Some(Command::Connect(args)) => connect::run(args).await?,
+        Some(Command::Release(args)) => lease::release(args, &mut stdout()).await?,
+        Some(Command::Resume(args)) => lease::resume(args, &mut stdout()).await?,
+        Some(Command::Upload(args)) => return Ok(lease::upload(args).await?.into()),
+        Some(Command::Doctor(args)) => return Ok(code(doctor::run(&args, &mut stdout()).await?)),
+        Some(Command::Man(args)) => man::run(&args, &mut stdout())?,
+        Some(Command::Completions(args)) => completions::run(&args, &mut stdout())?,
+        Some(Command::Service(args)) => return Ok(code(service::run(&args, &mut stdout())?)),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn doctor(args: DoctorArgs) -> Result<ExitCode> {
-    let config = checked(&args.bridge);
-    let is_well = doctor::run(&config, args.page.as_deref(), &mut stdout()).await?;
-    Ok(match is_well {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    })
-}
-
-fn service(action: ServiceAction) -> Result<ExitCode> {
-    let out = &mut stdout();
-    match action {
-        ServiceAction::Install(args) => service::install(args.scope.into(), &args.flags, out)?,
-        ServiceAction::Remove(args) => service::remove(args.into(), out)?,
-        ServiceAction::Status if service::status(out)? => {}
-        ServiceAction::Status => return Ok(ExitCode::FAILURE),
+/// The exit code of a command whose answer may be no.
+fn code(is_well: bool) -> ExitCode {
+    if is_well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn connect(args: ConnectArgs) -> Result<()> {
-    let stop = async {
-        // Without signals, Ctrl-C ends the program as it does any other.
-        if signal::signal().await.is_err() {
-            std::future::pending().await
-        }
-    };
-    connect::run(args.into(), connect::stdin(), tokio::io::stdout(), stop).await
 }
 
 fn checked(args: &BridgeArgs) -> Config {

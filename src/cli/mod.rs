@@ -2,17 +2,20 @@
 
 mod bridge;
 pub(crate) mod choice;
-mod commands;
 mod dispatch;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use bridge::{BridgeArgs, DEFAULT_TCP_PORT, PortArgs, ServeArgs, Tls};
-pub(crate) use commands::{
-    CompletionsArgs, ConnectArgs, DoctorArgs, LendArgs, ListArgs, ManArgs, ReleaseArgs, ScopeArgs,
-    ServiceAction, ServiceArgs, UploadArgs,
-};
 pub use dispatch::main;
+
+use crate::commands::completions::CompletionsArgs;
+use crate::commands::connect::ConnectArgs;
+use crate::commands::doctor::DoctorArgs;
+use crate::commands::lease::{LeaseArgs, ReleaseArgs, UploadArgs};
+use crate::commands::list::ListArgs;
+use crate::commands::man::ManArgs;
+use crate::commands::service::ServiceArgs;
 
 /// Share a serial port with any number of web pages and programs over WebSocket
 ///
@@ -55,7 +58,7 @@ pub(crate) enum Command {
     /// Free the port of a running bridge for another program, for a time
     Release(ReleaseArgs),
     /// Take a port back before its time
-    Resume(LendArgs),
+    Resume(LeaseArgs),
     /// Run a command that needs the port, such as an upload, and take the port back after it
     ///
     /// Frees the port of the running bridge, runs the command with SERIAL_WS_DEVICE set to the

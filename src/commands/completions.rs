@@ -1,14 +1,28 @@
-//! `serial-ws completions`: what a shell needs to complete our flags, by the definitions of
+//! `serial-ws completions`: a script with which a shell completes our flags, by the definitions of
 //! `--help`.
 
-use clap::CommandFactory;
+use std::io::Write;
+
+use anyhow::Result;
+use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
 use crate::cli::Cli;
+use crate::terminal::print;
 
-/// The script for a shell.
-pub(crate) fn script(shell: Shell) -> Vec<u8> {
+/// Arguments of `serial-ws completions`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    shell: Shell,
+}
+
+/// Prints the script.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn run(args: &CompletionsArgs, out: &mut dyn Write) -> Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "serial-ws", &mut script);
-    script
+    clap_complete::generate(args.shell, &mut Cli::command(), "serial-ws", &mut script);
+    print(out, script)
 }

@@ -4,6 +4,7 @@
 use std::io::Write;
 
 use anyhow::Result;
+use clap::Args;
 use serde_json::{Value, json};
 
 use crate::platform::Process;
@@ -14,33 +15,34 @@ use crate::terminal::{shown, shown_json};
 
 const HEADINGS: [&str; 6] = ["PORT", "BOARD", "USB", "SERIAL NUMBER", "MAKER", "STATE"];
 
-/// What to list and how.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Options {
-    /// An array of objects instead of a table.
-    pub(crate) json: bool,
-    /// Also the entries with no hardware behind them.
-    pub(crate) all: bool,
+/// Arguments of `serial-ws list`.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Print a JSON array instead of a table
+    #[arg(long)]
+    json: bool,
+    /// Include ports with nothing behind them, Bluetooth, and twins of the same device
+    #[arg(long)]
+    all: bool,
 }
 
 /// Writes the list.
 ///
 /// # Errors
-///
 /// When ports cannot be listed, or the output cannot be written; a reader that leaves early is no
 /// error.
-pub(crate) fn run(out: &mut dyn Write, options: Options) -> Result<()> {
+pub(crate) fn run(args: &ListArgs, out: &mut dyn Write) -> Result<()> {
     let mut ports = ports()?;
-    if !options.all {
+    if !args.all {
         ports.retain(|port| !port.is_ghost());
     }
     let ports: Vec<_> = ports
         .into_iter()
         .map(|port| (State::of(&port), port))
         .collect();
-    let text = match (options.json, ports.is_empty()) {
+    let text = match (args.json, ports.is_empty()) {
         (true, _) => to_json(&ports)?,
-        (false, true) => nothing(options.all),
+        (false, true) => nothing(args.all),
         (false, false) => to_table(&ports),
     };
     print(out, text)

@@ -1,24 +1,44 @@
 //! `serial-ws man`: manual pages in roff, by the definitions of `--help`.
 
 use std::fs;
-use std::io;
-use std::path::Path;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use clap::{Command, CommandFactory};
+use clap::{Args, Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
 use crate::cli::Cli;
+use crate::terminal::print;
 
 /// An empty argument: the same program gives the same page on any day.
 const NO_DATE: &str = r#""""#;
 
-/// The page of the program, or that of the command which is called by `words`.
+/// Arguments of `serial-ws man`.
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Command to print the page of [default: serial-ws itself]
+    #[arg(value_name = "COMMAND")]
+    command: Vec<String>,
+    /// Folder to write all pages to, instead of printing one
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    dir: Option<PathBuf>,
+}
+
+/// Prints a page, or writes all of them into a folder.
 ///
 /// # Errors
-/// When there is no such command.
-pub(crate) fn page(words: &[String]) -> Result<Vec<u8>> {
+/// When there is no such command, or nothing can be written.
+pub(crate) fn run(args: &ManArgs, out: &mut dyn Write) -> Result<()> {
+    match &args.dir {
+        Some(folder) => write_to(folder),
+        None => print(out, page(&args.command)?),
+    }
+}
+
+/// The page of the program, or that of the command which is called by `words`.
+fn page(words: &[String]) -> Result<Vec<u8>> {
     let mut command = &all();
     for word in words {
         let names = || {
@@ -38,10 +58,7 @@ pub(crate) fn page(words: &[String]) -> Result<Vec<u8>> {
 }
 
 /// Writes every page into a folder, which is made where it is missing.
-///
-/// # Errors
-/// When it cannot be written.
-pub(crate) fn write_to(folder: &Path) -> Result<()> {
+fn write_to(folder: &Path) -> Result<()> {
     let shown = folder.display();
     fs::create_dir_all(folder)
         .and_then(|()| write_pages(&all(), folder))

@@ -183,14 +183,19 @@ impl LineEnding {
         }
     }
 
-    /// `text` with this ending, if it lacks a line end.
-    pub fn complete(self, text: Bytes) -> Bytes {
-        let ending: &[u8] = match self {
-            Self::None => return text,
+    /// The bytes to add.
+    pub(crate) fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::None => b"",
             Self::Lf => b"\n",
             Self::Crlf => b"\r\n",
             Self::Cr => b"\r",
-        };
+        }
+    }
+
+    /// `text` with this ending, if it lacks a line end.
+    pub fn complete(self, text: Bytes) -> Bytes {
+        let ending = self.bytes();
         if text.ends_with(ending) || (self != Self::Cr && text.ends_with(b"\n")) {
             return text;
         }

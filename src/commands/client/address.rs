@@ -8,6 +8,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::Uri;
 
+use super::AccessArgs;
 use crate::fingerprint::Fingerprint;
 use crate::terminal;
 
@@ -55,7 +56,7 @@ impl Address {
         url: &str,
         port: Option<&str>,
         parameters: &[String],
-        token: Option<&str>,
+        access: &AccessArgs,
     ) -> Result<Address> {
         let (scheme, default_port, rest) = match url.split_once("://") {
             Some((scheme, rest)) if scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
@@ -81,7 +82,7 @@ impl Address {
         let mut request = uri
             .into_client_request()
             .map_err(|_| not_an_address(rest))?;
-        if let Some(token) = token {
+        if let Some(token) = &access.token {
             let value = format!("Bearer {token}").parse();
             let value = value.context("the token has characters that cannot be sent")?;
             request.headers_mut().insert("authorization", value);
@@ -91,16 +92,8 @@ impl Address {
             scheme,
             host,
             port,
-            fingerprint: None,
+            fingerprint: access.fingerprint,
         })
-    }
-
-    /// The same, of a bridge whose certificate has this fingerprint, if it is known.
-    pub(crate) fn with_fingerprint(self, fingerprint: Option<Fingerprint>) -> Self {
-        Self {
-            fingerprint,
-            ..self
-        }
     }
 
     /// The view that the address asks for.
@@ -184,7 +177,7 @@ mod tests {
     use super::*;
 
     fn address(url: &str) -> Result<Address> {
-        Address::new(url, None, &[], None)
+        Address::new(url, None, &[], &AccessArgs::default())
     }
 
     #[track_caller]
@@ -246,12 +239,17 @@ mod tests {
     fn parameters_are_added() {
         let wanted = ["view=raw".to_owned(), "append=lf".to_owned()];
         check(
-            Address::new("localhost", None, &wanted[1..], None),
+            Address::new("localhost", None, &wanted[1..], &AccessArgs::default()),
             "ws://localhost:8080",
             "/?append=lf",
         );
         check(
-            Address::new("localhost/ports/a?history=5", None, &wanted, None),
+            Address::new(
+                "localhost/ports/a?history=5",
+                None,
+                &wanted,
+                &AccessArgs::default(),
+            ),
             "ws://localhost:8080",
             "/ports/a?history=5&view=raw&append=lf",
         );
@@ -265,7 +263,7 @@ mod tests {
             "localhost/ports/b?token=x",
         ] {
             check(
-                Address::new(url, Some("a"), &[], None),
+                Address::new(url, Some("a"), &[], &AccessArgs::default()),
                 "ws://localhost:8080",
                 "/ports/a?token=x",
             );
@@ -301,7 +299,11 @@ mod tests {
 
     #[test]
     fn a_token_is_sent_and_never_shown() {
-        let with_token = Address::new("localhost", None, &[], Some("correct horse")).unwrap();
+        let access = AccessArgs {
+            token: Some("correct horse".to_owned()),
+            fingerprint: None,
+        };
+        let with_token = Address::new("localhost", None, &[], &access).unwrap();
         assert_eq!(
             with_token.request.headers()["authorization"],
             "Bearer correct horse"

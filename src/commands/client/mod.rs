@@ -12,6 +12,7 @@ use std::time::Duration;
 #[cfg(feature = "tls")]
 use anyhow::Context;
 use anyhow::{Result, anyhow, bail};
+use clap::Args;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -23,6 +24,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 pub(crate) use address::Address;
 
+use crate::fingerprint::Fingerprint;
 use crate::terminal;
 
 /// How long a connection, and then the answer to the handshake, may take. After it the client
@@ -34,6 +36,24 @@ const BODY_TIME: Duration = Duration::from_secs(1);
 const BODY_LIMIT: usize = 4096;
 /// A longer message from a bridge ends the connection.
 const MAX_MESSAGE: usize = 1024 * 1024;
+
+/// Arguments that let a client into a running bridge.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct AccessArgs {
+    /// Secret of a bridge that asks for one
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "SERIAL_WS_TOKEN",
+        hide_env_values = true
+    )]
+    pub(crate) token: Option<String>,
+    /// SHA-256 fingerprint of the certificate of a bridge with --tls self-signed, for wss:// and
+    /// https://
+    #[arg(long, value_name = "SHA256", env = "SERIAL_WS_FINGERPRINT")]
+    #[arg(hide_env_values = true)]
+    pub(crate) fingerprint: Option<Fingerprint>,
+}
 
 /// A connection to a bridge, plain or encrypted.
 pub(crate) type Stream = Box<dyn Socket>;

@@ -8,7 +8,8 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufRead
 use tokio::runtime::Handle;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{Options, note};
+use super::note;
+use crate::view::LineEnding;
 
 /// A longer line ends the client with an error; bridges take far less in one message.
 const MAX_LINE: usize = 1024 * 1024;
@@ -26,17 +27,11 @@ pub(crate) struct Input<R> {
 
 impl<R: AsyncRead + Unpin> Input<R> {
     /// Lines, or bytes where the address or the options say `raw`.
-    pub(crate) fn new(reader: R, options: &Options, view: Option<&str>) -> Input<R> {
-        let ending: &[u8] = match options.append.as_deref() {
-            Some("lf") => b"\n",
-            Some("crlf") => b"\r\n",
-            Some("cr") => b"\r",
-            _ => b"",
-        };
+    pub(crate) fn new(reader: R, append: Option<LineEnding>, view: Option<&str>) -> Input<R> {
         Input {
             reader: BufReader::with_capacity(BUFFER, reader),
             raw: view == Some("raw"),
-            ending,
+            ending: append.map_or(b"", LineEnding::bytes),
         }
     }
 
@@ -151,8 +146,12 @@ fn is_null_device() -> bool {
 mod tests {
     use super::*;
 
-    async fn messages(input: &[u8], options: Options, view: Option<&str>) -> Vec<Message> {
-        let mut input = Input::new(input, &options, view);
+    async fn messages(
+        input: &[u8],
+        append: Option<LineEnding>,
+        view: Option<&str>,
+    ) -> Vec<Message> {
+        let mut input = Input::new(input, append, view);
         let mut messages = Vec::new();
         while let Some(message) = input.next().await.unwrap() {
             messages.push(message);
@@ -162,17 +161,13 @@ mod tests {
 
     #[tokio::test]
     async fn each_line_is_a_message_without_its_end() {
-        let sent = messages(b"one\ntwo\r\n\nlast", Options::default(), None).await;
+        let sent = messages(b"one\ntwo\r\n\nlast", None, None).await;
         assert_eq!(sent, ["one", "two", "", "last"].map(Message::text));
     }
 
     #[tokio::test]
     async fn a_line_that_is_not_text_goes_out_as_bytes_with_its_ending() {
-        let options = Options {
-            append: Some("crlf".to_owned()),
-            ..Options::default()
-        };
-        let sent = messages(b"caf\xe9\ncafe\n", options, None).await;
+        let sent = messages(b"caf\xe9\ncafe\n", Some(LineEnding::Crlf), None).await;
         assert_eq!(
             sent,
             [
@@ -185,7 +180,7 @@ mod tests {
     #[tokio::test]
     async fn a_raw_input_stays_as_it_is() {
         let bytes: Vec<u8> = (0..100_000_u32).map(|n| n as u8).collect();
-        let sent = messages(&bytes, Options::default(), Some("raw")).await;
+        let sent = messages(&bytes, None, Some("raw")).await;
         assert!(
             sent.iter()
                 .all(|message| message.is_binary() && message.len() <= BUFFER)
@@ -196,7 +191,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_without_end_is_an_error_and_not_a_growing_program() {
-        let mut input = Input::new(tokio::io::repeat(b'x'), &Options::default(), None);
+        let mut input = Input::new(tokio::io::repeat(b'x'), None, None);
         let error = input.next().await.unwrap_err();
         assert_eq!(
             format!("{error:#}"),

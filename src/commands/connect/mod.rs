@@ -6,10 +6,11 @@ mod printer;
 mod text;
 
 use std::future::pending;
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use anyhow::Result;
+use clap::Args;
 use futures::stream::SplitSink;
 use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -19,39 +20,46 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::client::{Address, Stream, verdict};
-use crate::fingerprint::Fingerprint;
-use input::Input;
-pub(crate) use input::stdin;
+use super::client::{AccessArgs, Address, Stream, verdict};
+use crate::cli::choice::{LINE_ENDING, choice};
+use crate::platform::signal;
+use crate::view::LineEnding;
+use input::{Input, stdin};
 use printer::{Outcome, Printer};
 
 /// How long a bridge may take to answer a Close. After it, a client that has nothing on the way
 /// leaves without the answer, and one that has says that it is waiting.
 const CLOSE_TIME: Duration = Duration::from_secs(2);
 
-/// What was asked of `serial-ws connect`.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Options {
+/// Arguments of `serial-ws connect`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ConnectArgs {
     /// Address of the bridge or of one of its ports, such as ws://localhost:8080/ports/NAME
-    pub(crate) url: String,
-    /// Ending that the bridge adds to each line sent: lf, crlf or cr
-    pub(crate) append: Option<String>,
-    /// Time to go on printing after the end of the input, such as 2s, or forever (0; forever with
-    /// --count)
-    pub(crate) wait: Option<Duration>,
+    #[arg(
+        default_value = "ws://localhost:8080",
+        env = "SERIAL_WS_URL",
+        hide_env_values = true
+    )]
+    url: String,
+    /// Ending that the bridge adds to each line sent
+    #[arg(long, value_name = "ENDING", value_parser = choice(LINE_ENDING, LineEnding::name))]
+    append: Option<LineEnding>,
+    /// Time to go on printing after the end of the input, such as 2s, or forever
+    /// [default: 0; forever with --count]
+    #[arg(long, value_name = "TIME", value_parser = parse_wait)]
+    wait: Option<Duration>,
     /// Number of messages to print before ending
-    pub(crate) count: Option<u64>,
+    #[arg(long, value_name = "N")]
+    count: Option<u64>,
     /// Exchange bytes exactly as they are, instead of lines
-    pub(crate) raw: bool,
-    /// Secret of a bridge that asks for one (also SERIAL_WS_TOKEN)
-    pub(crate) token: Option<String>,
-    /// Fingerprint of the bridge's certificate, where this computer does not trust it by itself
-    pub(crate) fingerprint: Option<Fingerprint>,
-    /// Whether the output is a terminal, which is shown no control characters.
-    pub(crate) terminal: bool,
+    #[arg(long)]
+    raw: bool,
+    /// The token and the fingerprint.
+    #[command(flatten)]
+    access: AccessArgs,
 }
 
-impl Options {
+impl ConnectArgs {
     /// A number of messages to come is worth waiting for; without one, sending was the purpose.
     fn wait(&self) -> Duration {
         let default = if self.count.is_some() {
@@ -62,17 +70,33 @@ impl Options {
         self.wait.unwrap_or(default)
     }
 
-    /// What the options ask of the bridge.
+    /// The parameters of the address that ask for the view and the line ending.
     fn parameters(&self) -> Vec<String> {
         let view = self.raw.then_some("view=raw".to_owned());
-        let append = self.append.as_ref();
-        let append = append.map(|append| format!("append={append}"));
+        let append = self
+            .append
+            .map(|append| format!("append={}", append.name()));
         view.into_iter().chain(append).collect()
     }
 }
 
+/// Connects standard input and output with the bridge.
+///
+/// # Errors
+/// Why there is no connection, or why the bridge ended it.
+pub(crate) async fn run(args: ConnectArgs) -> Result<()> {
+    let stop = async {
+        // Without signals, Ctrl-C ends the program as it does any other.
+        if signal::signal().await.is_err() {
+            pending().await
+        }
+    };
+    let is_terminal = io::stdout().is_terminal();
+    exchange(args, is_terminal, stdin(), tokio::io::stdout(), stop).await
+}
+
 /// Reads the value of `--wait`: a time, or `forever`.
-pub(crate) fn parse_wait(text: &str) -> Result<Duration, String> {
+fn parse_wait(text: &str) -> Result<Duration, String> {
     match text {
         "forever" => Ok(Duration::MAX),
         time => crate::duration::parse(time),
@@ -83,17 +107,19 @@ pub(crate) fn parse_wait(text: &str) -> Result<Duration, String> {
 /// bridge closes, the input has ended, the messages are counted, nobody reads the output any more,
 /// or `stop` is ready (Ctrl-C). What was sent has then been read by the bridge.
 ///
-/// The error says why there is no connection, or why the bridge ended it.
-pub(crate) async fn run(
-    options: Options,
+/// A terminal is shown no control characters.
+///
+/// # Errors
+/// Why there is no connection, or why the bridge ended it.
+async fn exchange(
+    args: ConnectArgs,
+    is_terminal: bool,
     input: impl AsyncRead + Unpin,
     output: impl AsyncWrite + Unpin,
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
     tokio::pin!(stop);
-    let parameters = options.parameters();
-    let address = Address::new(&options.url, None, &parameters, options.token.as_deref())?;
-    let address = address.with_fingerprint(options.fingerprint);
+    let address = Address::new(&args.url, None, &args.parameters(), &args.access)?;
     let mut stream = tokio::select! {
         () = &mut stop => return Ok(()),
         stream = async { address.secure(address.dial().await?).await } => stream?,
@@ -106,7 +132,7 @@ pub(crate) async fn run(
         Ok(socket) => socket,
         Err(error) => return Err(address.refusal(error, &mut stream).await),
     };
-    if options.terminal {
+    if is_terminal {
         note(&format!(
             "connected to {address}: each line you type is sent, Ctrl-C ends"
         ));
@@ -114,12 +140,12 @@ pub(crate) async fn run(
     let (sink, messages) = socket.split();
     let mut conversation = Conversation {
         sink,
-        printer: Printer::new(messages, output, &options, address.view()),
+        printer: Printer::new(messages, output, args.count, is_terminal, address.view()),
         sent: 0,
     };
-    let input = Input::new(input, &options, address.view());
+    let input = Input::new(input, args.append, address.view());
     let ending = tokio::select! {
-        ending = conversation.go_on(input, options.wait()) => ending?,
+        ending = conversation.go_on(input, args.wait()) => ending?,
         () = &mut stop => Outcome::Stopped,
     };
     conversation.end(ending, stop).await
@@ -253,7 +279,7 @@ fn note_close(frame: Option<&CloseFrame>) {
 /// A line for the person at the terminal. Results go to the output, this does not.
 fn note(text: &str) {
     // Nobody may be there to read it.
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{self, Message, protocol::CloseFrame};
 
-use super::{Options, text};
+use super::text;
 use crate::commands::client::{Stream, lost};
 use crate::platform;
 
@@ -56,17 +56,18 @@ impl<'a, W: AsyncWrite + Unpin> Printer<'a, W> {
     pub(crate) fn new(
         messages: SplitStream<WebSocketStream<&'a mut Stream>>,
         output: W,
-        options: &Options,
+        count: Option<u64>,
+        terminal: bool,
         view: Option<&str>,
     ) -> Self {
         Printer {
             messages: messages.ready_chunks(BATCH),
             output,
             style: Style {
-                terminal: options.terminal,
+                terminal,
                 pieces: view == Some("text"),
             },
-            left: options.count,
+            left: count,
         }
     }
 

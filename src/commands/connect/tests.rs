@@ -44,14 +44,14 @@ struct Client {
 }
 
 impl Client {
-    fn start(options: Options) -> Client {
+    fn start(args: ConnectArgs) -> Client {
         let (input, client_input) = duplex(64);
         let (output, client_output) = duplex(64);
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async {
             let _ = stopped.await;
         };
-        let result = tokio::spawn(run(options, client_input, client_output, stopped));
+        let result = tokio::spawn(exchange(args, false, client_input, client_output, stopped));
         Client {
             input,
             output,
@@ -96,10 +96,10 @@ impl Client {
     }
 }
 
-fn to(url: &str) -> Options {
-    Options {
+fn to(url: &str) -> ConnectArgs {
+    ConnectArgs {
         url: url.to_owned(),
-        ..Options::default()
+        ..ConnectArgs::default()
     }
 }
 
@@ -222,11 +222,11 @@ async fn answer_late(mut server: Server) {
 #[tokio::test]
 async fn with_wait_the_end_of_the_input_waits_for_answers() {
     let (url, _) = bridge(answer_late).await;
-    let options = Options {
+    let args = ConnectArgs {
         wait: Some(Duration::from_secs(2)),
         ..to(&url)
     };
-    let (printed, result) = Client::start(options).pipe("a question\n").await;
+    let (printed, result) = Client::start(args).pipe("a question\n").await;
     result.unwrap();
     assert_eq!(printed, "answer to a question\n");
 }
@@ -234,11 +234,11 @@ async fn with_wait_the_end_of_the_input_waits_for_answers() {
 #[tokio::test]
 async fn with_count_the_client_waits_for_so_many_answers_and_ends() {
     let (url, _) = bridge(answer_late).await;
-    let options = Options {
+    let args = ConnectArgs {
         count: Some(2),
         ..to(&url)
     };
-    let (printed, result) = Client::start(options).pipe("1\n2\n3\n4\n").await;
+    let (printed, result) = Client::start(args).pipe("1\n2\n3\n4\n").await;
     result.unwrap();
     assert_eq!(printed, "answer to 1\nanswer to 2\n");
 }
@@ -267,7 +267,7 @@ async fn flood(mut server: Server, left: oneshot::Sender<bool>) {
 async fn a_count_ends_an_endless_stream_exactly() {
     let (left, was_left) = oneshot::channel();
     let (url, _) = bridge(|server| flood(server, left)).await;
-    let mut client = Client::start(Options {
+    let mut client = Client::start(ConnectArgs {
         count: Some(3),
         ..to(&url)
     });

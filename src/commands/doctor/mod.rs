@@ -12,8 +12,10 @@ use std::fmt;
 use std::io::Write;
 
 use anyhow::Result;
+use clap::Args;
 
-use crate::config::Config;
+use crate::cli::BridgeArgs;
+use crate::config::{Config, exit_with_usage};
 use crate::port::source::serial::os::Remark;
 use crate::server::access;
 use crate::terminal::print;
@@ -86,12 +88,24 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Looks at what the bridge would meet that is started with `config`, and at the page with this
-/// address. Returns whether there is nothing to do.
+/// Arguments of `serial-ws doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Address of a page that should connect, as the browser shows it
+    page: Option<String>,
+    /// The flags of the bridge.
+    #[command(flatten)]
+    pub(crate) bridge: BridgeArgs,
+}
+
+/// Looks at what a bridge with these flags would meet, and at the page. Returns whether there is
+/// nothing to do.
 ///
 /// # Errors
 /// When the address of the page is none, or nothing can be written.
-pub(crate) async fn run(config: &Config, page: Option<&str>, out: &mut dyn Write) -> Result<bool> {
+pub(crate) async fn run(args: &DoctorArgs, out: &mut dyn Write) -> Result<bool> {
+    let config = Config::new(&args.bridge).unwrap_or_else(|error| exit_with_usage(&error));
+    let page = args.page.as_deref();
     let page = page.map(|address| Page::new(address, &config.server));
     let page = page.transpose()?;
     let mut findings = ports::look(&config.port_configs());

@@ -10,12 +10,14 @@ use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use clap::Args;
 use serde_json::json;
 use tokio::net::TcpStream;
 
-use super::client::Address;
-use crate::fingerprint::Fingerprint;
+use super::client::{AccessArgs, Address};
+use crate::duration;
 use crate::platform::signal::Signals;
+use crate::port::is_name;
 use crate::terminal::print;
 use talk::Talk;
 
@@ -30,47 +32,79 @@ const BACK_WITHIN: Duration = Duration::from_secs(12);
 /// does one end the wait for the board.
 const ECHO: Duration = Duration::from_secs(1);
 
-/// Which port of which bridge is meant.
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    /// Address of the bridge, such as http://localhost:8080
-    pub(crate) url: String,
-    /// Name of the port; the one of the address, or the first one, where there is none
-    pub(crate) port: Option<String>,
-    /// Secret of a bridge that asks for one
-    pub(crate) token: Option<String>,
-    /// Fingerprint of the bridge's certificate, where this computer does not trust it by itself
-    pub(crate) fingerprint: Option<Fingerprint>,
+/// Arguments that name a port of a running bridge.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LeaseArgs {
+    /// Address of the running bridge
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "http://localhost:8080",
+        env = "SERIAL_WS_URL",
+        hide_env_values = true
+    )]
+    url: String,
+    /// Name of the port [default: the first one]
+    #[arg(long, value_name = "NAME", value_parser = port_name)]
+    port: Option<String>,
+    /// The token and the fingerprint.
+    #[command(flatten)]
+    access: AccessArgs,
 }
 
-impl Options {
+/// Arguments of `serial-ws release`.
+#[derive(Debug, Args)]
+pub(crate) struct ReleaseArgs {
+    /// Time after which the bridge takes the port back by itself
+    #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
+    time: Duration,
+    /// The port.
+    #[command(flatten)]
+    lease: LeaseArgs,
+}
+
+/// Arguments of `serial-ws upload`.
+#[derive(Debug, Args)]
+pub(crate) struct UploadArgs {
+    /// The port.
+    #[command(flatten)]
+    lease: LeaseArgs,
+    /// Command to run, after two dashes, with its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+impl LeaseArgs {
     fn address(&self) -> Result<Address> {
         // Of the lines, which are not wanted here, one a second is the least that there is.
         let parameters = ["view=json".to_owned(), "latest=1".to_owned()];
-        let (port, token) = (self.port.as_deref(), self.token.as_deref());
-        let address = Address::new(&self.url, port, &parameters, token)?;
-        Ok(address.with_fingerprint(self.fingerprint))
+        Address::new(&self.url, self.port.as_deref(), &parameters, &self.access)
     }
 }
 
-/// Frees the port for so long, and says so on `output` when it is free.
+/// Reads the name of a port.
+fn port_name(text: &str) -> Result<String, &'static str> {
+    if is_name(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("the name of a port has letters, digits, - and _ only, such as ttyACM0")
+    }
+}
+
+/// Frees the port for some time, and says so on `output` when it is free.
 ///
 /// # Errors
 /// Why it is not.
-pub(crate) async fn release(
-    options: Options,
-    time: Duration,
-    mut output: impl Write,
-) -> Result<()> {
-    let address = options.address()?;
+pub(crate) async fn release(args: ReleaseArgs, output: &mut dyn Write) -> Result<()> {
+    let address = args.lease.address()?;
     let stream = address.dial().await?;
-    let seconds = time.as_secs_f64();
+    let seconds = args.time.as_secs_f64();
     talk(&address, stream, async |mut talk| {
         talk.ask(json!({ "type": "release", "seconds": seconds }))
             .await?;
         let port = talk.port();
         say(
-            &mut output,
+            output,
             &format!("{port} is free for {seconds} s. serial-ws resume takes it back"),
         )?;
         talk.end().await;
@@ -83,15 +117,15 @@ pub(crate) async fn release(
 ///
 /// # Errors
 /// What keeps it from being open.
-pub(crate) async fn resume(options: Options, mut output: impl Write) -> Result<()> {
-    let address = options.address()?;
+pub(crate) async fn resume(args: LeaseArgs, output: &mut dyn Write) -> Result<()> {
+    let address = args.address()?;
     let stream = address.dial().await?;
     talk(&address, stream, async |mut talk| {
         talk.ask(json!({ "type": "resume" })).await?;
         if !talk.wait_for("open", OPEN_WITHIN).await? {
             bail!("{}", talk.status());
         }
-        say(&mut output, &talk.status())?;
+        say(output, &talk.status())?;
         talk.end().await;
         Ok(())
     })
@@ -103,8 +137,8 @@ pub(crate) async fn resume(options: Options, mut output: impl Write) -> Result<(
 ///
 /// # Errors
 /// Why the port cannot be had; the command did not run then.
-pub(crate) async fn upload(options: Options, command: &[OsString]) -> Result<u8> {
-    let address = options.address()?;
+pub(crate) async fn upload(args: UploadArgs) -> Result<u8> {
+    let (address, command) = (args.lease.address()?, &args.command);
     let Ok(stream) = address.dial().await else {
         note(&format!(
             "no bridge answers at {address}: running the command all the same"
@@ -173,7 +207,7 @@ async fn talk<T>(
 }
 
 /// Prints a result.
-fn say(output: &mut impl Write, sentence: &str) -> Result<()> {
+fn say(output: &mut dyn Write, sentence: &str) -> Result<()> {
     print(output, format!("{sentence}\n"))
 }
 

@@ -21,7 +21,7 @@ const RELEASED: &str = r#"{"type":"status","state":"released","detail":"lent"}"#
 const OPEN: &str = r#"{"type":"status","state":"open","detail":"/dev/ttyACM7 is open"}"#;
 
 /// A bridge for one client, which behaves as `behave` does, and its end.
-async fn bridge<F>(behave: impl FnOnce(Server) -> F + Send + 'static) -> (Options, JoinHandle<()>)
+async fn bridge<F>(behave: impl FnOnce(Server) -> F + Send + 'static) -> (LeaseArgs, JoinHandle<()>)
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -31,13 +31,12 @@ where
         let (stream, _) = listener.accept().await.unwrap();
         behave(accept_async(stream).await.unwrap()).await;
     });
-    let options = Options {
+    let lease = LeaseArgs {
         url,
         port: None,
-        token: None,
-        fingerprint: None,
+        access: AccessArgs::default(),
     };
-    (options, bridge)
+    (lease, bridge)
 }
 
 /// Greets, and lends the port.
@@ -51,11 +50,11 @@ async fn lend(server: &mut Server) {
 }
 
 /// Runs a command that goes on until `file` is there, and ends with 7.
-async fn upload_until(file: &std::path::Path, options: Options) -> u8 {
+async fn upload_until(file: &std::path::Path, lease: LeaseArgs) -> u8 {
     let wait = r#"until [ -e "$0" ]; do sleep 0.01; done; exit 7"#;
     let words = ["sh", "-c", wait].map(OsString::from);
     let command: Vec<_> = words.into_iter().chain([file.into()]).collect();
-    let uploaded = tokio::time::timeout(SOON, upload(options, &command)).await;
+    let uploaded = tokio::time::timeout(SOON, upload(UploadArgs { lease, command })).await;
     uploaded.expect("the command ends").unwrap()
 }
 
@@ -70,7 +69,7 @@ fn file(name: &str) -> PathBuf {
 async fn pings_are_answered_while_the_command_runs() {
     let done = file("pings");
     let then = done.clone();
-    let (options, bridge) = bridge(async move |mut server: Server| {
+    let (lease, bridge) = bridge(async move |mut server: Server| {
         lend(&mut server).await;
         for number in 0..3 {
             server
@@ -85,7 +84,7 @@ async fn pings_are_answered_while_the_command_runs() {
         assert!(asked.contains("resume"), "{asked}");
     })
     .await;
-    assert_eq!(upload_until(&done, options).await, 7);
+    assert_eq!(upload_until(&done, lease).await, 7);
     bridge.await.unwrap();
     std::fs::remove_file(done).unwrap();
 }
@@ -94,13 +93,13 @@ async fn pings_are_answered_while_the_command_runs() {
 async fn the_command_goes_on_when_the_bridge_goes() {
     let done = file("goes");
     let then = done.clone();
-    let (options, bridge) = bridge(async move |mut server: Server| {
+    let (lease, bridge) = bridge(async move |mut server: Server| {
         lend(&mut server).await;
         drop(server);
         std::fs::write(&then, "").unwrap();
     })
     .await;
-    assert_eq!(upload_until(&done, options).await, 7);
+    assert_eq!(upload_until(&done, lease).await, 7);
     bridge.await.unwrap();
     std::fs::remove_file(done).unwrap();
 }
@@ -109,7 +108,7 @@ async fn the_command_goes_on_when_the_bridge_goes() {
 async fn a_port_that_was_taken_back_before_is_not_asked_for() {
     let done = file("taken");
     let then = done.clone();
-    let (options, bridge) = bridge(async move |mut server: Server| {
+    let (lease, bridge) = bridge(async move |mut server: Server| {
         lend(&mut server).await;
         server.send(Message::text(OPEN)).await.unwrap();
         server.send(Message::Ping("".into())).await.unwrap();
@@ -120,7 +119,7 @@ async fn a_port_that_was_taken_back_before_is_not_asked_for() {
         assert!(last.is_close(), "{last}");
     })
     .await;
-    assert_eq!(upload_until(&done, options).await, 7);
+    assert_eq!(upload_until(&done, lease).await, 7);
     bridge.await.unwrap();
     std::fs::remove_file(done).unwrap();
 }
@@ -128,7 +127,7 @@ async fn a_port_that_was_taken_back_before_is_not_asked_for() {
 #[tokio::test]
 async fn a_command_does_not_run_unless_the_port_is_free() {
     let done = file("refused");
-    let (options, bridge) = bridge(async move |mut server: Server| {
+    let (lease, bridge) = bridge(async move |mut server: Server| {
         server.send(Message::text(HELLO)).await.unwrap();
         server.next().await.unwrap().unwrap();
         let error = r#"{"type":"error","id":1,"error":"no\u001b[2J. Unplug it"}"#;
@@ -136,8 +135,8 @@ async fn a_command_does_not_run_unless_the_port_is_free() {
         while let Some(Ok(_)) = server.next().await {}
     })
     .await;
-    let command = [OsString::from("touch"), done.clone().into()];
-    let error = upload(options, &command).await.unwrap_err();
+    let command = vec![OsString::from("touch"), done.clone().into()];
+    let error = upload(UploadArgs { lease, command }).await.unwrap_err();
     bridge.await.unwrap();
     assert_eq!(error.to_string(), "no\\u{1b}[2J. Unplug it");
     assert!(!done.exists(), "the command ran");
@@ -145,12 +144,12 @@ async fn a_command_does_not_run_unless_the_port_is_free() {
 
 #[tokio::test]
 async fn what_does_not_greet_as_a_bridge_is_none() {
-    let (options, bridge) = bridge(async move |mut server: Server| {
+    let (lease, bridge) = bridge(async move |mut server: Server| {
         server.send(Message::text("hello there")).await.unwrap();
         while let Some(Ok(_)) = server.next().await {}
     })
     .await;
-    let error = resume(options, std::io::sink()).await.unwrap_err();
+    let error = resume(lease, &mut std::io::sink()).await.unwrap_err();
     bridge.await.unwrap();
     assert!(
         error.to_string().contains("cannot understand the bridge"),

@@ -12,8 +12,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::{Args, Subcommand};
 
-use crate::cli::ScopeArgs;
 use crate::platform::{self, ServiceManager};
 
 /// Who starts it, and for whom.
@@ -25,32 +25,85 @@ pub(crate) enum Scope {
     System,
 }
 
-/// Where and whether to act.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Options {
-    /// For whom.
-    pub(crate) scope: Scope,
-    /// Whether to say only what would be done.
-    pub(crate) dry_run: bool,
+/// Arguments of `serial-ws service`.
+#[derive(Debug, Args)]
+pub(crate) struct ServiceArgs {
+    /// The action.
+    #[command(subcommand)]
+    action: ServiceAction,
 }
 
-impl From<ScopeArgs> for Options {
-    fn from(ScopeArgs { system, dry_run }: ScopeArgs) -> Self {
-        let scope = if system { Scope::System } else { Scope::User };
-        Self { scope, dry_run }
+/// An action on the service.
+#[derive(Debug, Subcommand)]
+enum ServiceAction {
+    /// Start the bridge now and whenever you log in, or with the computer
+    ///
+    /// Says each file that it writes and each command that it runs. With systemd only; on macOS and
+    /// Windows it shows what to do. Run it again to change the flags.
+    #[command(after_long_help = INSTALL_EXAMPLE)]
+    Install(InstallArgs),
+    /// Stop it, and undo what install did
+    Remove(ScopeArgs),
+    /// Say whether it is installed and runs; exits with 1 where it does not run
+    Status,
+}
+
+const INSTALL_EXAMPLE: &str = "\
+Example:
+  serial-ws service install -- --port /dev/ttyACM0 --baud 115200";
+
+/// Arguments of `serial-ws service install`.
+#[derive(Debug, Args)]
+struct InstallArgs {
+    /// The scope.
+    #[command(flatten)]
+    scope: ScopeArgs,
+    /// Flags of the bridge, after two dashes
+    #[arg(last = true)]
+    flags: Vec<OsString>,
+}
+
+/// Arguments that say where and whether to act.
+#[derive(Args, Clone, Copy, Debug)]
+struct ScopeArgs {
+    /// For the whole computer, from its start on, as a user with few rights; needs sudo
+    #[arg(long)]
+    system: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl ScopeArgs {
+    fn scope(self) -> Scope {
+        if self.system {
+            Scope::System
+        } else {
+            Scope::User
+        }
     }
 }
 
-/// Lets the system start the bridge with `flags` from now on.
+/// Installs or removes the service, or says how it is. Returns false where it does not run.
 ///
 /// # Errors
-/// What is wrong with the flags, in the way, or not permitted.
-pub(crate) fn install(options: Options, flags: &[OsString], out: &mut dyn Write) -> Result<()> {
-    let flags = flags::Flags::check(flags)?;
+/// When something is wrong with the flags, in the way, or not permitted, or nothing can be said.
+pub(crate) fn run(args: &ServiceArgs, out: &mut dyn Write) -> Result<bool> {
+    match &args.action {
+        ServiceAction::Install(args) => install(args, out)?,
+        ServiceAction::Remove(args) => remove(*args, out)?,
+        ServiceAction::Status => return status(out),
+    }
+    Ok(true)
+}
+
+/// Lets the system start the bridge from now on.
+fn install(args: &InstallArgs, out: &mut dyn Write) -> Result<()> {
+    let flags = flags::Flags::check(&args.flags)?;
     let program = std::env::current_exe().context("cannot find this program")?;
-    match manager(options.scope)? {
+    match manager(args.scope.scope())? {
         (ServiceManager::Systemd, folder) => {
-            systemd::install(options, &folder, &program, &flags, out)
+            systemd::install(args.scope, &folder, &program, &flags, out)
         }
         (ServiceManager::Launchd, folder) => by_hand::launchd(&folder, &program, &flags)?.show(out),
         (ServiceManager::StartupFolder, folder) => {
@@ -59,22 +112,16 @@ pub(crate) fn install(options: Options, flags: &[OsString], out: &mut dyn Write)
     }
 }
 
-/// Undoes what [`install`] did.
-///
-/// # Errors
-/// Also where there is nothing to undo.
-pub(crate) fn remove(options: Options, out: &mut dyn Write) -> Result<()> {
-    match manager(options.scope)? {
-        (ServiceManager::Systemd, folder) => systemd::remove(options, &folder, out),
+/// Undoes what [`install`] did, and fails where there is nothing to undo.
+fn remove(args: ScopeArgs, out: &mut dyn Write) -> Result<()> {
+    match manager(args.scope())? {
+        (ServiceManager::Systemd, folder) => systemd::remove(args, &folder, out),
         (manager, folder) => by_hand::tell_removal(manager, &folder, out),
     }
 }
 
-/// Says whether the bridge is installed and runs; returns whether it runs, where that is known.
-///
-/// # Errors
-/// Where nothing can be said.
-pub(crate) fn status(out: &mut dyn Write) -> Result<bool> {
+/// Says whether the bridge is installed and runs. Returns whether it runs, where that is known.
+fn status(out: &mut dyn Write) -> Result<bool> {
     match manager(Scope::User)? {
         (ServiceManager::Systemd, _) => systemd::status(out),
         (manager, folder) => by_hand::tell_status(manager, &folder, out),

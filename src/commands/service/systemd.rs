@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::flags::Flags;
-use super::{Options, Scope, say, unit};
+use super::{Scope, ScopeArgs, say, unit};
 use crate::port::source::serial::os;
 use crate::terminal::shown;
 
@@ -50,13 +50,13 @@ impl Scope {
 
 /// Writes the unit, and has it started now and from now on.
 pub(crate) fn install(
-    options: Options,
+    args: ScopeArgs,
     folder: &Path,
     program: &Path,
     flags: &Flags,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let scope = options.scope;
+    let scope = args.scope();
     let path = folder.join(UNIT);
     let group = os::serial_group().unwrap_or_else(|| USUAL_GROUP.to_owned());
     let text = unit::text(scope, program, flags, &group)?;
@@ -68,7 +68,7 @@ pub(crate) fn install(
         );
     }
     let is_new = !path.exists();
-    let mut steps = Steps { options, out };
+    let mut steps = Steps { args, out };
     steps.write(&path, &text)?;
     if let Err(error) = steps.run(&["systemctl", "daemon-reload"]) {
         if is_new {
@@ -92,7 +92,7 @@ pub(crate) fn install(
                 "it is installed, but does not start. Why, tells: {log}"
             ))
         })?;
-    if !options.dry_run {
+    if !args.dry_run {
         say(steps.out, after(scope));
     }
     Ok(())
@@ -133,7 +133,7 @@ fn check_free(scope: Scope, path: &Path) -> Result<()> {
 }
 
 /// Stops the service and deletes its unit.
-pub(crate) fn remove(options: Options, folder: &Path, out: &mut dyn Write) -> Result<()> {
+pub(crate) fn remove(args: ScopeArgs, folder: &Path, out: &mut dyn Write) -> Result<()> {
     let path = folder.join(UNIT);
     let shown_path = path.display();
     match fs::read_to_string(&path) {
@@ -142,7 +142,7 @@ pub(crate) fn remove(options: Options, folder: &Path, out: &mut dyn Write) -> Re
             "{shown_path} stays: serial-ws service install did not write it"
         ),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let other = match options.scope {
+            let other = match args.scope() {
                 Scope::User => "add --system for the one of the whole computer",
                 Scope::System => "leave out --system for your own",
             };
@@ -150,11 +150,11 @@ pub(crate) fn remove(options: Options, folder: &Path, out: &mut dyn Write) -> Re
         }
         Err(error) => return Err(error).with_context(|| format!("cannot read {shown_path}")),
     }
-    let mut steps = Steps { options, out };
+    let mut steps = Steps { args, out };
     steps.run(&["systemctl", "disable", "--now", UNIT])?;
     steps.delete(&path)?;
     steps.run(&["systemctl", "daemon-reload"])?;
-    if !options.dry_run {
+    if !args.dry_run {
         say(steps.out, "serial-ws is no service any more");
     }
     Ok(())
@@ -162,7 +162,7 @@ pub(crate) fn remove(options: Options, folder: &Path, out: &mut dyn Write) -> Re
 
 /// What is done, or only said.
 struct Steps<'a> {
-    options: Options,
+    args: ScopeArgs,
     out: &'a mut dyn Write,
 }
 
@@ -174,7 +174,7 @@ impl Steps<'_> {
         for line in text.lines() {
             say(self.out, format!("    {line}").trim_end());
         }
-        if !self.options.dry_run {
+        if !self.args.dry_run {
             let folders = path.parent().map_or(Ok(()), fs::create_dir_all);
             let written = folders.and_then(|()| fs::write(path, text));
             written.map_err(|error| self.not_permitted(error, "write", path))?;
@@ -184,7 +184,7 @@ impl Steps<'_> {
 
     fn delete(&mut self, path: &Path) -> Result<()> {
         say(self.out, &format!("delete {}", path.display()));
-        if !self.options.dry_run {
+        if !self.args.dry_run {
             let deleted = fs::remove_file(path);
             deleted.map_err(|error| self.not_permitted(error, "delete", path))?;
         }
@@ -194,17 +194,17 @@ impl Steps<'_> {
     fn not_permitted(&self, error: io::Error, what: &str, path: &Path) -> anyhow::Error {
         let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
         let error = anyhow!("cannot {what} {}: {error}", path.display());
-        match self.options.scope {
+        match self.args.scope() {
             Scope::System if is_denied => anyhow!("{error}. Run it with sudo"),
             _ => error,
         }
     }
 
     fn run(&mut self, words: &[&'static str]) -> Result<()> {
-        let words = self.options.scope.command(words);
+        let words = self.args.scope().command(words);
         let line = words.join(" ");
         say(self.out, &format!("run {line}"));
-        if self.options.dry_run {
+        if self.args.dry_run {
             return Ok(());
         }
         // What it says belongs before us saying more.
