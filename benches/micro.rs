@@ -6,11 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use serial_ws::Framer;
 use serial_ws::hub::{
     Hub, HubConfig, Kind, Start, State, Status, SubscriberKind, Subscription, Timestamp, Unit,
 };
 use serial_ws::view::{Part, View};
+use serial_ws::{Framer, LineFramer};
 
 /// The default of `--max-line`.
 const MAX_LINE: usize = 16 << 10;
@@ -31,7 +31,7 @@ fn lines() -> Bytes {
 
 fn frame(bencher: Bencher<'_, '_>, chunks: &[Bytes]) {
     let bytes = chunks.iter().map(Bytes::len).sum::<usize>();
-    let mut framer = Framer::new(MAX_LINE);
+    let mut framer = LineFramer::new(MAX_LINE);
     bencher.counter(BytesCount::new(bytes)).bench_local(|| {
         for chunk in chunks {
             black_box(framer.push(chunk.clone()));
@@ -68,7 +68,7 @@ fn frame_without_line_ends(bencher: Bencher<'_, '_>) {
 #[divan::bench(args = [View::Lines, View::Raw, View::Text, View::Json(Unit::Lines)])]
 fn encode(bencher: Bencher<'_, '_>, view: View) {
     let (hub, mut subscription) = subscribed();
-    let data = Framer::new(MAX_LINE).push(lines());
+    let data = LineFramer::new(MAX_LINE).push(lines());
     hub.publish(Timestamp::now(), Kind::Data(data));
     let mut taken = Vec::new();
     subscription.take(&mut taken);
@@ -91,7 +91,7 @@ fn publish_and_take(bencher: Bencher<'_, '_>, subscribers: usize) {
     subscriptions.resize_with(subscribers, || {
         hub.subscribe(SubscriberKind::Client, Start::Live)
     });
-    let mut framer = Framer::new(MAX_LINE);
+    let mut framer = LineFramer::new(MAX_LINE);
     let line = lines().slice(..32);
     let mut taken = Vec::new();
     bencher.bench_local(|| {

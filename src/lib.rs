@@ -29,6 +29,6 @@ pub mod view;
 pub use cli::main;
 pub use config::Config;
 pub use port::Closed;
-pub use port::framing::lines::Framer;
+pub use port::framing::{Framer, lines::LineFramer};
 pub use program::{PortTasks, Program, serve};
 pub use server::Server;

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, SharedPort};
 use crate::hub::{Hub, HubConfig, State, Status};
 use crate::platform;
-use crate::port::{self, Claims, Closed, PortConfig};
+use crate::port::{Claims, Closed, Supervisor};
 use crate::server::{Port, Ports, Server};
 
 /// The answer to `--open` where everyone needs a token.
@@ -108,7 +108,7 @@ pub struct PortTasks {
 
 /// A port that clients reach, and that is not opened yet.
 struct Registered {
-    config: PortConfig,
+    supervisor: Supervisor,
     port: Arc<Port>,
 }
 
@@ -155,18 +155,16 @@ impl PortTasks {
         let port = Arc::new(port);
         let is_new = self.registry.add(Arc::clone(&port));
         ensure!(is_new, "there is a port called {} already", port.name);
-        port::claim(&self.claims, &config);
-        Ok(Registered { config, port })
+        let supervisor = Supervisor::new(config, Arc::clone(&port.hub), &self.claims);
+        Ok(Registered { supervisor, port })
     }
 
     /// Spawns the task that keeps a port open.
-    fn start(&self, Registered { config, port }: Registered, on_failure: OnFailure) {
-        let (hub, stop) = (Arc::clone(&port.hub), port.stop.clone());
-        let task = port::run(config, hub, self.claims.clone(), stop);
+    fn start(&self, Registered { supervisor, port }: Registered, on_failure: OnFailure) {
+        let task = supervisor.run(port.stop.clone());
         let this = self.clone();
         self.tasks().spawn(async move {
             let outcome = task.await;
-            port::unclaim(&this.claims, &port.name);
             match (outcome, on_failure) {
                 (Err(error), OnFailure::RemovePort) => {
                     tracing::warn!(port = port.name, "removed: {error:#}");

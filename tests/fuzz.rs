@@ -11,12 +11,12 @@ use std::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use serial_ws::Config;
-use serial_ws::Framer;
 use serial_ws::Program;
 use serial_ws::hub::{
     Action, Hub, HubConfig, Kind, Lease, Start, State, Status, SubscriberKind, Timestamp, Unit,
 };
 use serial_ws::view::{Input, LineEnding, View};
+use serial_ws::{Framer, LineFramer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -188,7 +188,7 @@ fn lines(input: &[u8], max_line: usize) -> Vec<(Vec<u8>, bool)> {
 fn shown(view: View, input: &[u8], max_line: usize, sizes: [usize; 3]) -> Vec<Vec<u8>> {
     let hub = hub();
     let mut subscription = hub.subscribe(SubscriberKind::Client, Start::Live);
-    let mut framer = Framer::new(max_line);
+    let mut framer = LineFramer::new(max_line);
     let (mut rest, mut sizes) = (Bytes::copy_from_slice(input), sizes.into_iter().cycle());
     while let (false, Some(size)) = (rest.is_empty(), sizes.next()) {
         let chunk = rest.split_to(size.min(rest.len()));

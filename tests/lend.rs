@@ -113,7 +113,7 @@ async fn what_is_written_while_the_port_is_lent_is_refused_with_the_reason() {
     let error = writer.json_of("error").await;
     assert_eq!(error["id"], 1, "{error}");
     let reason = error["error"].as_str().expect("the reason is text");
-    assert!(reason.contains("lent to another program"), "{reason}");
+    assert!(reason.contains("released to another program"), "{reason}");
     run(&bridge, &["resume"]).await.with(0, "");
     // What was refused is not written later.
     writer
@@ -133,7 +133,7 @@ async fn a_device_that_does_not_read_does_not_keep_its_port() {
         let answer = answer(writer).await;
         if answer["type"] == "error" {
             let reason = answer["error"].as_str().expect("the reason is text");
-            assert!(reason.contains("lent to another program"), "{reason}");
+            assert!(reason.contains("released to another program"), "{reason}");
             cut += usize::from(reason.contains(" after "));
         }
     }
@@ -279,7 +279,7 @@ async fn the_port_is_lent_while_the_command_runs_and_to_no_other_program() {
     bridge.state("board", "released").await;
     for second in [&["release"][..], &["upload", "--", "echo", "it ran"]] {
         let refused = run(&bridge, second).await;
-        refused.with(1, "lent to another program");
+        refused.with(1, "released to another program");
         assert_eq!(refused.stdout, "");
     }
     bridge.state("board", "released").await;

@@ -354,7 +354,7 @@ async fn a_wrong_baud_rate_is_suspected_when_lines_are_not_text() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &["--lines"]).await;
     pair.device.write(b"\xfe\x80\xf8\xe0\n".repeat(200)).await;
-    let hint = bridge.program.said("most of this is not text").await;
+    let hint = bridge.program.said("most of the data is not text").await;
     assert!(hint.contains("--baud 9600"), "{hint}");
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct ListArgs {
 pub(crate) fn run(args: &ListArgs, out: &mut dyn Write) -> Result<()> {
     let mut ports = ports()?;
     if !args.all {
-        ports.retain(|port| !port.is_ghost());
+        ports.retain(|port| !port.is_placeholder());
     }
     let ports: Vec<_> = ports
         .into_iter()
@@ -59,7 +59,7 @@ enum State {
 
 impl State {
     fn of(port: &PortInfo) -> State {
-        if port.is_ghost() {
+        if port.is_placeholder() {
             return State::NoHardware;
         }
         match (os::holder(&port.path), os::access(&port.path)) {

@@ -9,7 +9,6 @@ use clap::{Args, FromArgMatches};
 use super::SharedPort;
 use crate::cli::PortArgs;
 use crate::hub::LineSettings;
-use crate::port::source::sim::Pattern;
 use crate::port::source::spec::Spec;
 use crate::port::{PortConfig, is_name};
 use crate::server::ClientDefaults;
@@ -26,9 +25,6 @@ pub(crate) fn read(typed: &str, common: &PortArgs, no_wait: bool) -> Result<Shar
     };
     let mut parts = rest.split(',');
     let spec: Spec = parts.next().unwrap_or_default().parse()?;
-    if let Spec::Sim(pattern) = &spec {
-        pattern.parse::<Pattern>().map_err(anyhow::Error::msg)?;
-    }
     let own = port_args(parts)?;
     let clients = client_defaults(&own, common);
     let name = name.map_or_else(|| spec.default_name(), str::to_owned);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::*;
-use crate::port::framing::lines::Framer;
+use crate::port::framing::{Framer, lines::LineFramer};
 
 const LIMITS: HubConfig = HubConfig {
     history: 1 << 20,
@@ -17,13 +17,13 @@ fn hub(limits: HubConfig) -> Arc<Hub> {
     Hub::new(limits, Status::new(State::Waiting, "not open yet"))
 }
 
-fn publish(hub: &Hub, framer: &mut Framer, chunk: impl Into<Bytes>) {
+fn publish(hub: &Hub, framer: &mut LineFramer, chunk: impl Into<Bytes>) {
     hub.publish(Timestamp::now(), Kind::Data(framer.push(chunk.into())));
 }
 
 /// A hub that has published one line per number.
-fn counted(limits: HubConfig, numbers: std::ops::Range<u64>) -> (Arc<Hub>, Framer) {
-    let (hub, mut framer) = (hub(limits), Framer::new(999));
+fn counted(limits: HubConfig, numbers: std::ops::Range<u64>) -> (Arc<Hub>, LineFramer) {
+    let (hub, mut framer) = (hub(limits), LineFramer::new(999));
     for number in numbers {
         publish(&hub, &mut framer, format!("{number}\n"));
     }
@@ -79,7 +79,7 @@ fn a_subscriber_begins_where_it_asks_to() {
 
 #[test]
 fn a_start_may_lie_inside_a_chunk() {
-    let (hub, mut framer) = (hub(LIMITS), Framer::new(999));
+    let (hub, mut framer) = (hub(LIMITS), LineFramer::new(999));
     publish(&hub, &mut framer, "a\nb\nc\n");
     let mut subscription = hub.subscribe(SubscriberKind::Client, Start::After(Unit::Lines, 2));
     assert_eq!(take(&mut subscription).1, ["c"]);

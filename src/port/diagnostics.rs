@@ -1,31 +1,31 @@
-//! Guesses from the settings and the bytes alone what a newcomer may have set wrong. Pure: it is
-//! told the time.
+//! Hints about settings that do not seem to fit the board: a wrong baud rate, a view for lines where
+//! no line ends. Judges by settings and bytes alone. Pure: it is told the time.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use memchr::memrchr;
+use tokio::time::Instant;
 
 use super::config::PortConfig;
-use super::source::spec::Spec;
 use crate::hub::Data;
 
-/// Bytes without a line end after which one may be missing.
-const MANY_BYTES: usize = 256;
+/// Bytes without a line end before a hint says so.
+const MIN_BYTES: usize = 256;
 
-/// Time without a line end after which one may be missing.
-const LONG: Duration = Duration::from_secs(2);
+/// Time without a line end before a hint says so.
+const NO_LINE_END_DELAY: Duration = Duration::from_secs(2);
 
-/// Lines to have seen before judging them.
-const ENOUGH_LINES: usize = 8;
+/// Lines to see before their encoding is judged.
+const MIN_LINES: usize = 8;
 
-/// What the settings of a port do that its user may not expect.
+/// Returns what the settings of a port do that its user may not expect.
 ///
-/// `cannot_keep_lines` says what of `--no-reset` this system cannot do.
+/// `cannot_keep_lines` is what `--no-reset` cannot prevent on this system.
 pub(crate) fn of_settings(
     config: &PortConfig,
     cannot_keep_lines: Option<&'static str>,
 ) -> Vec<&'static str> {
-    if matches!(config.spec, Spec::Sim(_) | Spec::Loop) {
+    if !config.spec.is_physical() {
         return Vec::new();
     }
     let at_rate = match config.line.baud {
@@ -37,21 +37,21 @@ pub(crate) fn of_settings(
     at_rate.into_iter().chain(of_reset).collect()
 }
 
-/// What has been seen so far; each hint is given once.
+/// The lines and bytes seen so far. Each hint is given once.
 pub(crate) struct Hints {
     baud: u32,
-    /// Whether lines are what clients get who do not ask for something else.
+    /// True if clients get lines by default.
     wants_lines: bool,
     since_line_end: Option<(Instant, usize)>,
     lines: usize,
     invalid: usize,
     has_seen_line_end: bool,
-    has_told_line_end: bool,
-    has_told_baud: bool,
+    has_hinted_line_end: bool,
+    has_hinted_baud: bool,
 }
 
 impl Hints {
-    /// Nothing seen yet, of a port at `baud`.
+    /// Starts with a device that was just opened at `baud`.
     pub(crate) fn new(baud: u32, wants_lines: bool) -> Self {
         Self {
             baud,
@@ -60,20 +60,23 @@ impl Hints {
             lines: 0,
             invalid: 0,
             has_seen_line_end: false,
-            has_told_line_end: false,
-            has_told_baud: false,
+            has_hinted_line_end: false,
+            has_hinted_baud: false,
         }
     }
 
-    /// Looks at what was read, and returns what to tell the user.
+    /// Looks at what was read, and returns a hint for the user.
     pub(crate) fn look(&mut self, data: &Data, now: Instant) -> Option<String> {
         self.lines += data.frames.len();
         self.invalid += data.frames.iter().filter(|frame| !frame.utf8).count();
-        if !self.has_told_baud && self.lines >= ENOUGH_LINES && self.invalid * 2 > self.lines {
-            self.has_told_baud = true;
-            return Some(format!("most of this is not text: {}", self.rate()));
+        if !self.has_hinted_baud && self.lines >= MIN_LINES && self.invalid * 2 > self.lines {
+            self.has_hinted_baud = true;
+            return Some(format!(
+                "most of the data is not text: {}",
+                self.ask_about_rate()
+            ));
         }
-        if self.has_told_line_end || !self.wants_lines {
+        if self.has_hinted_line_end || !self.wants_lines {
             return None;
         }
         let rest = memrchr(b'\n', &data.chunk).map_or(&data.chunk[..], |end| {
@@ -83,22 +86,22 @@ impl Hints {
         });
         let (since, bytes) = self.since_line_end.get_or_insert((now, 0));
         *bytes += rest.len();
-        let is_long = *bytes >= MANY_BYTES || now.duration_since(*since) >= LONG;
-        // A long line among others is no mistake, unless it is no text.
-        self.has_told_line_end = is_long && (!self.has_seen_line_end || !is_text(rest));
+        let is_long = *bytes >= MIN_BYTES || now.duration_since(*since) >= NO_LINE_END_DELAY;
+        // A long line among others is no mistake, unless it is not text.
+        self.has_hinted_line_end = is_long && (!self.has_seen_line_end || !is_text(rest));
         let hint = "no line ends seen: does the sketch use Serial.write? Try --raw";
-        if self.has_told_line_end && !is_text(rest) && !self.has_told_baud {
-            // A sketch that is slower than the rate sounds like this as well.
-            self.has_told_baud = true;
-            return Some(format!("{hint}. Or {}", self.rate()));
+        if self.has_hinted_line_end && !is_text(rest) && !self.has_hinted_baud {
+            // A sketch that sends at a slower rate looks like this as well.
+            self.has_hinted_baud = true;
+            return Some(format!("{hint}. Or {}", self.ask_about_rate()));
         }
-        self.has_told_line_end.then(|| hint.into())
+        self.has_hinted_line_end.then(|| hint.into())
     }
 
-    /// The question whether the rate is right, with another one to try.
-    fn rate(&self) -> String {
+    /// Asks about the baud rate, and suggests another one.
+    fn ask_about_rate(&self) -> String {
         let likely = if self.baud == 115_200 { 9600 } else { 115_200 };
-        format!("is --baud {} right? Try {likely}", self.baud)
+        format!("is --baud {} right? Try --baud {likely}", self.baud)
     }
 }
 
@@ -113,10 +116,10 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::port::framing::lines::Framer;
+    use crate::port::framing::{Framer, lines::LineFramer};
 
     fn hints(chunks: &[&[u8]], apart: Duration) -> Vec<String> {
-        let mut framer = Framer::new(999);
+        let mut framer = LineFramer::new(999);
         let mut hints = Hints::new(9600, true);
         let start = Instant::now();
         let times = (0..).map(|count| start + apart * count);
@@ -156,12 +159,19 @@ mod tests {
 
     #[test]
     fn long_lines_of_text_are_no_mistake() {
-        assert_eq!(hints(&[b"a\n", &[b'x'; 300], b"\n"], LONG), [""; 0]);
+        assert_eq!(
+            hints(&[b"a\n", &[b'x'; 300], b"\n"], NO_LINE_END_DELAY),
+            [""; 0]
+        );
     }
 
     #[test]
     fn lines_that_are_no_text_hint_at_the_rate_once() {
-        check(&[&b"\xff\xfe\n"[..]; 30], Duration::ZERO, "Try 115200");
+        check(
+            &[&b"\xff\xfe\n"[..]; 30],
+            Duration::ZERO,
+            "Try --baud 115200",
+        );
     }
 
     #[track_caller]
@@ -184,6 +194,6 @@ mod tests {
 
     #[test]
     fn ordinary_lines_give_no_hint() {
-        assert_eq!(hints(&[&b"300,12\r\n"[..]; 99], LONG), [""; 0]);
+        assert_eq!(hints(&[&b"300,12\r\n"[..]; 99], NO_LINE_END_DELAY), [""; 0]);
     }
 }

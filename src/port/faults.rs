@@ -2,23 +2,26 @@
 //! write and listen: what reached it and what came of it must agree with what clients were told.
 
 use std::collections::BTreeMap;
+use std::future::ready;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, ready};
+use std::task::{self, Context, Poll};
 use std::time::Duration;
 
+use anyhow::Result;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::source::serial::open::Failure;
-use super::source::serial::selector::{Opened, StandIn, Wanted};
-use super::*;
+use super::device::Device;
+use super::source::{OpenFailure, OpenedDevice, Opening, Source};
+use super::{Closed, PortConfig, Supervisor};
 use crate::config::Config;
 use crate::hub::{
-    DeviceInfo, HubConfig, Outcome, RequestSender, Start, SubscriberKind, Subscription,
+    Action, DeviceInfo, Hub, HubConfig, Kind, Lease, LineErrors, Outcome, RequestError,
+    RequestSender, Start, State, Status, SubscriberKind, Subscription,
 };
 
 /// The device sends a line so often.
@@ -169,7 +172,7 @@ impl AsyncRead for Faulty {
             return Poll::Ready(Ok(()));
         };
         if self.saying.is_empty() {
-            ready!(self.speaks.as_mut().poll(cx));
+            task::ready!(self.speaks.as_mut().poll(cx));
             self.speaks.as_mut().reset(Instant::now() + LINE_EVERY);
             let number = world(&self.world).sent.len();
             self.saying = format!("at {number}\n").into();
@@ -194,7 +197,7 @@ impl AsyncWrite for Faulty {
         let Some(most) = self.transfer()? else {
             return Poll::Ready(Ok(0));
         };
-        ready!(self.takes.as_mut().poll(cx));
+        task::ready!(self.takes.as_mut().poll(cx));
         let count = buf.len().min(most).min(TAKES);
         world(&self.world).taken.extend(&buf[..count]);
         self.takes.as_mut().reset(Instant::now() + TAKES_EVERY);
@@ -242,15 +245,20 @@ impl Device for Faulty {
 }
 
 /// Opens the device; after a loss only when it was absent and then denied for a while.
-fn opener(shared: &Shared, fault: Fault, at: usize) -> StandIn {
-    let shared = Arc::clone(shared);
-    Box::new(move || {
-        let mut world = world(&shared);
+struct FaultySource {
+    world: Shared,
+    fault: Fault,
+    at: usize,
+}
+
+impl FaultySource {
+    fn open_now(&self) -> Result<OpenedDevice, OpenFailure> {
+        let mut world = world(&self.world);
         world.attempts += 1;
         let fail = |state, is_absent| {
-            Err(Failure {
+            Err(OpenFailure {
                 status: Status::new(state, "not now"),
-                is_final: false,
+                is_permanent: false,
                 is_absent,
             })
         };
@@ -259,14 +267,20 @@ fn opener(shared: &Shared, fault: Fault, at: usize) -> StandIn {
             3 => return fail(State::Denied, false),
             _ => world.openings += 1,
         }
-        Ok(Opened {
-            device: Box::new(Faulty::new(&shared, fault, at)),
+        Ok(OpenedDevice {
+            device: Box::new(Faulty::new(&self.world, self.fault, self.at)),
             info: DeviceInfo::default(),
-            is_simulated: true,
+            detail: "open".to_owned(),
             starts_whole: true,
             settle: Duration::from_millis(20),
         })
-    })
+    }
+}
+
+impl Source for FaultySource {
+    fn open(&mut self) -> Opening<'_> {
+        Box::pin(ready(self.open_now()))
+    }
 }
 
 /// A client that writes distinct letters, several at a time, and goes on when the port is open
@@ -358,23 +372,21 @@ fn start(config: &PortConfig, shared: &Shared, fault: Fault, at: usize) -> Bench
         max_behind: Duration::from_secs(3600),
     };
     let hub = Hub::new(limits, Status::new(State::Waiting, "not open yet"));
-    let mut wanted = Wanted::new(config, Claims::default());
-    wanted.instead = Some(opener(shared, fault, at));
-    let port = Port {
-        framer: Framer::new(config.max_line),
-        config: config.clone(),
-        hub: Arc::clone(&hub),
-        wanted,
-        closing: None,
-        trouble: None,
-    };
+    let source = Box::new(FaultySource {
+        world: Arc::clone(shared),
+        fault,
+        at,
+    });
+    let port = Supervisor::with_source(config.clone(), Arc::clone(&hub), source);
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     Bench {
-        listener: hub.subscribe(SubscriberKind::Client, Start::Live),
+        listener: hub
+            .subscribe(SubscriberKind::Client, Start::Live)
+            .with_written(),
         hub,
         stop,
-        port: tokio::spawn(async move { port.keep_open(&stopped).await }),
+        port: tokio::spawn(port.run(stopped)),
     }
 }
 
@@ -439,9 +451,11 @@ fn check_writes(world: &World, outcomes: &BTreeMap<u8, Outcome>) {
     assert_eq!(taken, BTreeMap::new(), "nobody wrote that");
 }
 
-/// Everything that was read was published, once and in order, and statuses tell what happened.
+/// Everything that was read or written was published, once and in order, and statuses tell what
+/// happened.
 fn check_events(world: &World, listener: &mut Subscription, has_lost: bool) {
-    let (mut bytes, mut states, mut taken) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut bytes, mut written) = (Vec::new(), Vec::new());
+    let (mut states, mut taken) = (Vec::new(), Vec::new());
     while !listener.is_up_to_date() {
         assert_eq!(listener.take(&mut taken), None, "nothing is missed");
     }
@@ -449,11 +463,12 @@ fn check_events(world: &World, listener: &mut Subscription, has_lost: bool) {
         match &taken.event.kind {
             Kind::Data(data) => bytes.extend_from_slice(&data.chunk),
             Kind::Status(status) => states.push(status.state),
-            Kind::Written(_) => {}
+            Kind::Written(part) => written.extend_from_slice(&part.bytes),
         }
     }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert_eq!(text(&bytes), text(&world.sent));
+    assert_eq!(text(&written), text(&world.taken));
     // A loss while the port is being closed may be noticed or not.
     if world.has_lost && !has_lost {
         states.truncate(1);

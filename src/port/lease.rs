@@ -1,54 +1,52 @@
-//! Lending a port: it is closed, so that another program can use it, and then taken back.
+//! The lease of a port to another program: the port is closed for it, and then opened again.
 
 use tokio::time::Instant;
 
-use super::{Closed, Idle, Port};
+use super::closing::Closed;
+use super::supervisor::{Next, Supervisor};
 use crate::hub::{Lease, Outcome, Request, RequestError, State, Status};
 
-/// What a client hears that asks for a port while another one is using it.
-pub(super) const TAKEN: &str = "the port is lent to another program, which has not ended yet. To \
-                                take it from there: serial-ws resume";
+/// The error for a client that asks for a port while another program still uses it.
+pub(super) const TAKEN: &str = "the port is released to another program that is still running. \
+                                To take it back: serial-ws resume";
 
-impl Port {
-    /// Leaves the port to others until the lease ends. The client that asked for it hears that it
-    /// is free when all clients could know.
-    pub(super) async fn lend(&mut self, mut lease: Lease, mut request: Request) {
-        loop {
-            let (detail, end, borrower) = match lease {
-                Lease::For(time) => (
-                    format!("lent to another program for {} s", time.as_secs_f64()),
-                    Some(Instant::now() + time),
-                    None,
-                ),
-                Lease::WhileConnected => (
-                    "lent to another program".to_owned(),
-                    None,
-                    Some(request.client),
-                ),
-            };
-            let device = self.hub.status().device;
-            let status = Status::new(State::Released, detail)
-                .with_hint("serial-ws resume takes it back")
-                .with_device(device);
-            tracing::info!(port = self.config.name, "{}", status.sentence());
-            self.hub.publish_status(status);
-            request.end(self.freed());
-            match self.idle(end, borrower).await {
-                Idle::Over => break,
-                Idle::Lent(next, from) => (lease, request) = (next, from),
-            }
+impl Supervisor {
+    /// Leaves the port to another program until the lease ends, or the next one begins. The client
+    /// that asked for it hears that it is free after all clients could know.
+    pub(super) async fn lease(&mut self, lease: Lease, request: Request) -> Next {
+        let (detail, end, borrower) = match lease {
+            Lease::For(time) => (
+                format!("released to another program for {} s", time.as_secs_f64()),
+                Some(Instant::now() + time),
+                None,
+            ),
+            Lease::WhileConnected => (
+                "released to another program".to_owned(),
+                None,
+                Some(request.client),
+            ),
+        };
+        let status = Status::new(State::Released, detail)
+            .with_hint("To take it back: serial-ws resume")
+            .with_device(self.status.device.clone());
+        tracing::info!(port = self.config.name, "{}", status.sentence());
+        self.publish_status(status);
+        request.end(self.freed());
+        let next = self.wait_closed(end, borrower).await;
+        if matches!(next, Next::Open) {
+            // Only now may the device be another one, or another port's.
+            self.source.release(false);
         }
-        // Only now may the device be another one, or another port's.
-        self.wanted.let_go(false);
+        next
     }
 
-    /// What the client hears that asked for the port.
+    /// Returns the reply to the client that asked for the port.
     fn freed(&mut self) -> Outcome {
-        match self.closed() {
+        match self.closing.state() {
             Closed::Free => Ok(0),
             Closed::Stuck => Err(RequestError::new(
-                "the port is released, but the system still holds it for output that the device \
-                 does not take. Unplug the device, or wait up to 30 s",
+                "the port is released, but the system still holds it, because the device does not \
+                 accept its output. Unplug the device, or wait up to 30 s",
             )),
         }
     }

@@ -1,4 +1,5 @@
-//! What is done with a device's modem lines, step by step while reading goes on.
+//! Sequences of changes to a device's modem lines (DTR, RTS, break), such as the one that resets a
+//! board. They run step by step while reading goes on.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,16 +11,16 @@ use super::device::Device;
 use crate::hub::{LineSettings, ModemLine};
 use crate::hub::{Request, RequestError};
 
-/// How long the lines are held to restart a board. Its reset input needs far less, but USB
-/// adapters pass on changes only every few milliseconds.
-const PULSE: Duration = Duration::from_millis(100);
+/// The time for which lines are held to reset a board. Its reset input needs far less, but USB adapters
+/// pass on changes only every few milliseconds.
+const RESET_DELAY: Duration = Duration::from_millis(100);
 
-/// How long a restarted chip takes to look at the pin that would select its bootloader.
-const STRAP: Duration = Duration::from_millis(50);
+/// The time that a chip takes after a reset to read the pin that would select its bootloader.
+const BOOT_PIN_DELAY: Duration = Duration::from_millis(50);
 
-/// One thing to do, after a pause.
+/// One change of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Act {
+pub(crate) enum LineChange {
     /// Set Data Terminal Ready.
     Dtr(bool),
     /// Set Request To Send.
@@ -28,58 +29,64 @@ pub(crate) enum Act {
     Break(bool),
 }
 
-/// Things to do one after another, each after its pause.
-pub(crate) type Script = VecDeque<(Duration, Act)>;
+/// Changes to make one after another, each after its pause.
+pub(crate) type Sequence = VecDeque<(Duration, LineChange)>;
 
-/// Does one of them.
+/// Makes one change.
 ///
 /// # Errors
-/// Where the device has no such line, or has gone.
-pub(crate) fn act(device: &mut dyn Device, act: Act) -> io::Result<()> {
-    match act {
-        Act::Dtr(on) => device.set_dtr(on),
-        Act::Rts(on) => device.set_rts(on),
-        Act::Break(on) => device.set_break(on),
+/// If the device has no such line, or has gone.
+pub(crate) fn apply(device: &mut dyn Device, change: LineChange) -> io::Result<()> {
+    match change {
+        LineChange::Dtr(on) => device.set_dtr(on),
+        LineChange::Rts(on) => device.set_rts(on),
+        LineChange::Break(on) => device.set_break(on),
     }
 }
 
-/// A request that works the modem lines, at some point of its script.
+/// A request whose sequence has begun.
 pub(crate) struct Signalling {
     request: Request,
-    script: Script,
-    /// When the first act of the script is due.
+    /// The changes still to make.
+    rest: Sequence,
+    /// The time at which the first of them is due.
     due: Instant,
 }
 
 impl Signalling {
-    /// Begins at once.
-    pub(crate) fn new(request: Request, script: Script) -> Self {
-        let due = Instant::now();
-        Self {
+    /// Makes the first changes of `sequence` at once. Returns None if it is over: because it has no
+    /// pauses, or because the device refuses it. The client hears of both.
+    pub(crate) fn begin(
+        request: Request,
+        sequence: Sequence,
+        device: &mut dyn Device,
+    ) -> Option<Self> {
+        let signalling = Self {
             request,
-            script,
-            due,
-        }
+            rest: sequence,
+            due: Instant::now(),
+        };
+        signalling.go_on(device)
     }
 
-    /// When to go on.
+    /// Returns when to go on.
     pub(crate) fn due(&self) -> Instant {
         self.due
     }
 
-    /// Does what is due, and what need not wait after it; what remains, if anything.
+    /// Makes the changes that are due. Returns None if the sequence is over.
     pub(crate) fn go_on(mut self, device: &mut dyn Device) -> Option<Self> {
-        while let Some((_, next)) = self.script.pop_front() {
-            if let Err(error) = act(device, next) {
-                let what = match next {
-                    Act::Dtr(_) | Act::Rts(_) => "does not let its modem lines be set",
-                    Act::Break(_) => "sends no break",
+        while let Some((_, change)) = self.rest.pop_front() {
+            if let Err(error) = apply(device, change) {
+                let what = match change {
+                    LineChange::Dtr(_) | LineChange::Rts(_) => "set the modem lines of",
+                    LineChange::Break(_) => "send a break to",
                 };
-                self.give_up(device, &format!("this device {what}: {error}"));
+                self.give_up(device, &format!("cannot {what} this device: {error}"));
                 return None;
             }
             let pause = self
-                .script
+                .rest
                 .front()
                 .map_or(Duration::ZERO, |(pause, _)| *pause);
             if pause > Duration::ZERO {
@@ -93,10 +100,10 @@ impl Signalling {
 
     /// Ends a break that was begun, and tells the client that the rest is not done.
     pub(crate) fn give_up(self, device: &mut dyn Device, reason: &str) {
-        let end = Act::Break(false);
-        if self.script.iter().any(|(_, next)| *next == end) {
-            // Of a device that has gone or knows no break there is none to end.
-            let _ = act(device, end);
+        let end = LineChange::Break(false);
+        if self.rest.iter().any(|(_, change)| *change == end) {
+            // A device that has gone or knows no break has none to end.
+            let _ = apply(device, end);
         }
         self.request.end(Err(RequestError::new(reason)));
     }
@@ -104,65 +111,66 @@ impl Signalling {
 
 /// Sets the lines that are given. DTR is asserted first and released last: RTS alone holds some
 /// boards in reset.
-pub(crate) fn set(dtr: Option<bool>, rts: Option<bool>) -> Script {
-    let acts = match dtr {
-        Some(true) => [dtr.map(Act::Dtr), rts.map(Act::Rts)],
-        _ => [rts.map(Act::Rts), dtr.map(Act::Dtr)],
+pub(crate) fn set(dtr: Option<bool>, rts: Option<bool>) -> Sequence {
+    let changes = match dtr {
+        Some(true) => [dtr.map(LineChange::Dtr), rts.map(LineChange::Rts)],
+        _ => [rts.map(LineChange::Rts), dtr.map(LineChange::Dtr)],
     };
-    let acts = acts.into_iter().flatten();
-    acts.map(|act| (Duration::ZERO, act)).collect()
+    let changes = changes.into_iter().flatten();
+    changes.map(|change| (Duration::ZERO, change)).collect()
 }
 
-/// The lines as the user wants them after opening.
-pub(crate) fn opening(settings: &LineSettings) -> Script {
-    set(wish(settings.dtr), wish(settings.rts))
+/// Sets the lines as the user wants them after opening.
+pub(crate) fn opening(settings: &LineSettings) -> Sequence {
+    set(initial_state(settings.dtr), initial_state(settings.rts))
 }
 
 /// Releases the lines before closing, RTS first for the same reason; asserting them again would
 /// restart many boards.
-pub(crate) fn closing(settings: &LineSettings) -> Script {
+pub(crate) fn closing(settings: &LineSettings) -> Sequence {
     if settings.no_reset {
-        return Script::new();
+        return Sequence::new();
     }
-    let release = |line, act| (line != ModemLine::Keep).then_some((Duration::ZERO, act));
-    let rts = release(settings.rts, Act::Rts(false));
+    let release = |line, change| (line != ModemLine::Keep).then_some((Duration::ZERO, change));
+    let rts = release(settings.rts, LineChange::Rts(false));
     rts.into_iter()
-        .chain(release(settings.dtr, Act::Dtr(false)))
+        .chain(release(settings.dtr, LineChange::Dtr(false)))
         .collect()
 }
 
 /// Holds the line in the break condition.
-pub(crate) fn hold_break(time: Duration) -> Script {
+pub(crate) fn hold_break(time: Duration) -> Sequence {
     [
-        (Duration::ZERO, Act::Break(true)),
-        (time, Act::Break(false)),
+        (Duration::ZERO, LineChange::Break(true)),
+        (time, LineChange::Break(false)),
     ]
     .into()
 }
 
-/// Restarts the board, whichever way its lines are wired, and leaves them as they were set.
+/// Resets the board, whichever way its lines are wired, and leaves them in their initial state.
 ///
 /// An Arduino restarts when DTR is asserted. An ESP32 with the usual circuit is held in reset by
 /// RTS without DTR and starts its sketch when both are released; DTR without RTS would select its
-/// bootloader, so DTR is asserted only when the chip has looked (esptool's `reset.py`).
-pub(crate) fn reset(settings: &LineSettings) -> Script {
-    let mut script = Script::from([
-        (Duration::ZERO, Act::Rts(true)),
-        (Duration::ZERO, Act::Dtr(false)),
-        (PULSE, Act::Rts(false)),
-        (STRAP, Act::Dtr(true)),
-        (Duration::ZERO, Act::Rts(true)),
+/// bootloader, so DTR is asserted only after the chip has read its pins (esptool's `reset.py`).
+pub(crate) fn reset(settings: &LineSettings) -> Sequence {
+    let mut sequence = Sequence::from([
+        (Duration::ZERO, LineChange::Rts(true)),
+        (Duration::ZERO, LineChange::Dtr(false)),
+        (RESET_DELAY, LineChange::Rts(false)),
+        (BOOT_PIN_DELAY, LineChange::Dtr(true)),
+        (Duration::ZERO, LineChange::Rts(true)),
     ]);
-    if wish(settings.rts) == Some(false) {
-        script.push_back((Duration::ZERO, Act::Rts(false)));
+    if initial_state(settings.rts) == Some(false) {
+        sequence.push_back((Duration::ZERO, LineChange::Rts(false)));
     }
-    if wish(settings.dtr) == Some(false) {
-        script.push_back((PULSE, Act::Dtr(false)));
+    if initial_state(settings.dtr) == Some(false) {
+        sequence.push_back((RESET_DELAY, LineChange::Dtr(false)));
     }
-    script
+    sequence
 }
 
-fn wish(line: ModemLine) -> Option<bool> {
+/// Returns the level of a line after opening; None where the system decides.
+fn initial_state(line: ModemLine) -> Option<bool> {
     match line {
         ModemLine::On => Some(true),
         ModemLine::Off => Some(false),
@@ -175,18 +183,18 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(dtr: Option<bool>, rts: Option<bool>, expected: &[Act]) {
-        let acts: Vec<Act> = set(dtr, rts).into_iter().map(|(_, act)| act).collect();
-        assert_eq!(acts, expected);
+    fn check(dtr: Option<bool>, rts: Option<bool>, expected: &[LineChange]) {
+        let changes: Vec<LineChange> = set(dtr, rts).into_iter().map(|(_, it)| it).collect();
+        assert_eq!(changes, expected);
     }
 
     #[test]
     fn rts_is_never_asserted_alone_on_the_way() {
         let (on, off) = (Some(true), Some(false));
-        check(on, on, &[Act::Dtr(true), Act::Rts(true)]);
-        check(off, off, &[Act::Rts(false), Act::Dtr(false)]);
-        check(on, off, &[Act::Dtr(true), Act::Rts(false)]);
-        check(None, off, &[Act::Rts(false)]);
+        check(on, on, &[LineChange::Dtr(true), LineChange::Rts(true)]);
+        check(off, off, &[LineChange::Rts(false), LineChange::Dtr(false)]);
+        check(on, off, &[LineChange::Dtr(true), LineChange::Rts(false)]);
+        check(None, off, &[LineChange::Rts(false)]);
         check(None, None, &[]);
     }
 }

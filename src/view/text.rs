@@ -39,12 +39,12 @@ mod tests {
 
     use super::*;
     use crate::hub::Position;
-    use crate::port::framing::lines::Framer;
+    use crate::port::framing::{Framer, lines::LineFramer};
 
     /// The payloads of what `chunks` become; each is shorter than 126 bytes.
     #[track_caller]
     fn check(chunks: &[&[u8]], expected: &[&str]) {
-        let mut framer = Framer::new(999);
+        let mut framer = LineFramer::new(999);
         let data = chunks
             .iter()
             .map(|chunk| framer.push(Bytes::copy_from_slice(chunk)));
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_client_that_begins_inside_a_character_gets_the_next_one() {
-        let mut framer = Framer::new(999);
+        let mut framer = LineFramer::new(999);
         let data = framer.push(Bytes::from_static("aéb".as_bytes()));
         let mut out = Vec::new();
         encode(

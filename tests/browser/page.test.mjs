@@ -319,7 +319,7 @@ test("the port is lent and taken back", async (t) => {
   const { uno, page } = await onBoard(t);
   await page.click("#release");
   await until("released", async () => (await state(page)) === "released");
-  assert.match(await text(page, "#state-text"), /lent/);
+  assert.match(await text(page, "#state-text"), /released to another program/);
   await page.click("#resume");
   await isOpen(page);
   await uno.say("\nback\n");

@@ -31,7 +31,7 @@ pub(crate) fn look(ports: &[PortConfig]) -> Vec<Finding> {
     let mut is_missing = false;
     let listed = enumerate::ports().unwrap_or_default();
     for port in ports {
-        if matches!(port.spec, Spec::Sim(_) | Spec::Loop) {
+        if !port.spec.is_physical() {
             findings.push(Finding::right(format!("{} needs no board", port.spec)));
             continue;
         }
@@ -64,7 +64,7 @@ fn meant(
 ) -> (Vec<String>, Option<Status>) {
     match (&port.spec, port::find(port, ports)) {
         (Spec::Auto, found) => {
-            let real = listed.iter().filter(|port| !port.is_ghost());
+            let real = listed.iter().filter(|port| !port.is_placeholder());
             (real.map(|port| port.path.clone()).collect(), found.err())
         }
         (_, Ok(path)) => (vec![path], None),

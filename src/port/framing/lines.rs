@@ -1,54 +1,43 @@
-//! Cuts a byte stream into lines, the same way however its bytes arrive. It does no I/O.
+//! Cuts a byte stream into lines, the same lines however its bytes arrive.
 
 use bytes::Bytes;
 use memchr::memchr_iter;
 
+use super::Framer;
 use crate::hub::{Data, Extent, Frames, IncompleteUtf8, Piece, incomplete_suffix};
 
-/// Turns chunks into [`Data`]: each chunk with the lines that end in it.
+/// Cuts at line ends.
 ///
 /// A line ends with `\n` or `\r\n`; neither belongs to it. A line longer than the limit is cut
 /// into pieces, so that a device that never ends a line costs bounded memory.
-pub struct Framer {
+pub struct LineFramer {
     max_line: usize,
     line: Vec<u8>,
     reach: Reach,
     split: IncompleteUtf8,
 }
 
-/// What is known about the beginning of the line that is being collected.
+/// Tells how much of the line that is being collected was seen.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reach {
-    /// It was seen.
+    /// All of it, from its beginning.
     Beginning,
-    /// It was seen, and earlier pieces of this line have been delivered.
+    /// All of it, but its first pieces have been delivered already.
     Continued,
-    /// It was missed.
+    /// Not its beginning.
     Missed,
 }
 
-impl Framer {
-    /// Lines longer than `max_line` bytes are delivered in pieces.
-    pub fn new(max_line: usize) -> Self {
-        Self {
-            max_line,
-            line: Vec::new(),
-            reach: Reach::Beginning,
-            split: IncompleteUtf8::default(),
-        }
-    }
-
-    /// Says that a stream begins, and whether it begins at the beginning of a line.
-    pub fn begin(&mut self, whole: bool) {
-        self.reach = if whole {
+impl Framer for LineFramer {
+    fn begin(&mut self, starts_whole: bool) {
+        self.reach = if starts_whole {
             Reach::Beginning
         } else {
             Reach::Missed
         };
     }
 
-    /// Takes what was read, which is not nothing, and returns it with the lines that it completed.
-    pub fn push(&mut self, chunk: Bytes) -> Data {
+    fn push(&mut self, chunk: Bytes) -> Data {
         let split = self.split;
         self.split = split.after(&chunk);
         let known = self.line.len();
@@ -76,8 +65,7 @@ impl Framer {
         }
     }
 
-    /// Says that the stream ended: returns what it left unfinished, if anything.
-    pub fn cut(&mut self) -> Option<Data> {
+    fn cut(&mut self) -> Option<Data> {
         let line = std::mem::take(&mut self.line);
         let split = std::mem::take(&mut self.split);
         if line.is_empty() && split.is_empty() {
@@ -94,6 +82,18 @@ impl Framer {
             frames,
             split,
         })
+    }
+}
+
+impl LineFramer {
+    /// Delivers lines longer than `max_line` bytes in pieces.
+    pub fn new(max_line: usize) -> Self {
+        Self {
+            max_line,
+            line: Vec::new(),
+            reach: Reach::Beginning,
+            split: IncompleteUtf8::default(),
+        }
     }
 
     /// Appends what `text` completes to `pieces`; no line ends before `known`. Returns where the
@@ -168,7 +168,7 @@ mod tests {
     type Line = (Vec<u8>, Extent);
 
     fn frame(max_line: usize, chunks: &[&[u8]]) -> Vec<Line> {
-        let mut framer = Framer::new(max_line);
+        let mut framer = LineFramer::new(max_line);
         let mut data: Vec<Data> = chunks
             .iter()
             .map(|chunk| framer.push(Bytes::copy_from_slice(chunk)))
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_line_whose_beginning_was_missed_is_a_fragment() {
-        let mut framer = Framer::new(99);
+        let mut framer = LineFramer::new(99);
         framer.begin(false);
         let data = framer.push(Bytes::from_static(b"ello\nhello\n"));
         let extents: Vec<_> = data.frames.iter().map(|frame| frame.extent).collect();
@@ -269,7 +269,7 @@ mod tests {
             let chunks: Vec<&[u8]> = ends.windows(2).map(|pair| &input[pair[0]..pair[1]]).collect();
             prop_assert_eq!(frame(max_line, &chunks), frame(max_line, &[&input]));
 
-            let mut framer = Framer::new(max_line);
+            let mut framer = LineFramer::new(max_line);
             let seen: Vec<u8> = chunks
                 .iter()
                 .flat_map(|chunk| framer.push(Bytes::copy_from_slice(chunk)).chunk)

@@ -1,5 +1,116 @@
 //! The kinds of device that a port can be opened from.
+//!
+//! A new kind is a file here that implements [`Source`], a variant of [`Spec`], and an arm of
+//! [`source`].
 
+pub(crate) mod echo;
 pub(crate) mod serial;
 pub(crate) mod sim;
 pub(crate) mod spec;
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use super::claims::Claims;
+use super::config::PortConfig;
+use super::device::Device;
+use crate::hub::{DeviceInfo, State, Status};
+use spec::Spec;
+
+/// The delay before looking again for a device that is not there or cannot be opened.
+const RETRY_DELAY: Duration = Duration::from_millis(200);
+
+/// Opens the device of a port, as often as it has to be opened again.
+pub(crate) trait Source: Send + Sync {
+    /// Opens the device.
+    fn open(&mut self) -> Opening<'_>;
+
+    /// Notes that the device is closed, and whether it has gone. Until then it is kept for this
+    /// port, also while another program uses it.
+    fn release(&mut self, has_gone: bool) {
+        let _ = has_gone;
+    }
+
+    /// Returns how long to wait before the next attempt to open.
+    fn retry_delay(&self) -> Duration {
+        RETRY_DELAY
+    }
+
+    /// Returns what the user can do when the device was lost; empty if nothing.
+    fn lost_hint(&self) -> &'static str {
+        ""
+    }
+}
+
+/// The outcome of [`Source::open`], or why the device cannot be opened now.
+pub(crate) type Opening<'a> =
+    Pin<Box<dyn Future<Output = Result<OpenedDevice, OpenFailure>> + Send + 'a>>;
+
+/// Returns the source that a port's SPEC names, and claims its device.
+pub(crate) fn source(config: &PortConfig, claims: &Claims) -> Box<dyn Source> {
+    match &config.spec {
+        Spec::Path(_) | Spec::Usb { .. } | Spec::Auto => {
+            Box::new(serial::DeviceSelector::new(config, claims))
+        }
+        Spec::Sim(pattern) => Box::new(sim::source(*pattern)),
+        Spec::Loop => Box::new(echo::source()),
+    }
+}
+
+/// A device that was just opened.
+pub(crate) struct OpenedDevice {
+    /// The device.
+    pub(crate) device: Box<dyn Device>,
+    /// Its path, board and identity.
+    pub(crate) info: DeviceInfo,
+    /// One sentence about it for people, such as `/dev/ttyACM0 is open (Arduino Uno, 9600 baud)`.
+    pub(crate) detail: String,
+    /// True if its first byte begins a line.
+    pub(crate) starts_whole: bool,
+    /// The longest time to hold writes until the device speaks, unless the user sets another.
+    pub(crate) settle: Duration,
+}
+
+/// The reason why a device could not be opened.
+#[derive(Debug)]
+pub(crate) struct OpenFailure {
+    /// The status for clients and the user.
+    pub(crate) status: Status,
+    /// True if trying again is pointless.
+    pub(crate) is_permanent: bool,
+    /// True if no device is there, so that one that comes starts anew.
+    pub(crate) is_absent: bool,
+}
+
+impl From<Status> for OpenFailure {
+    fn from(status: Status) -> Self {
+        Self {
+            status,
+            is_permanent: false,
+            is_absent: false,
+        }
+    }
+}
+
+impl OpenFailure {
+    /// A failure that may pass.
+    pub(crate) fn waiting(detail: impl Into<String>) -> Self {
+        Status::new(State::Waiting, detail).into()
+    }
+
+    /// A device that is not there.
+    pub(crate) fn absent(detail: impl Into<String>) -> Self {
+        Self {
+            is_absent: true,
+            ..Self::waiting(detail)
+        }
+    }
+
+    /// A failure that will not pass.
+    pub(crate) fn permanent(detail: String, hint: &str) -> Self {
+        Self {
+            is_permanent: true,
+            ..Status::new(State::Waiting, detail).with_hint(hint).into()
+        }
+    }
+}

@@ -1,19 +1,17 @@
-//! What the user asked for (SPEC) and which of the listed ports that is. Pure: the list of ports
-//! comes from `enumerate`. Knowing a board again after a loss is in `identity`.
+//! Parses the SPEC of `--port`, which names a kind of device and the device. Pure. To select the
+//! serial port that a SPEC means is the business of `serial::select`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{Result, bail};
 
-use super::serial::enumerate::{PortInfo, Usb};
+use super::serial::enumerate::Usb;
+use super::sim::Pattern;
 use crate::terminal::shown;
 
-/// What comes before the name of a device in Windows' own notation, and may be left out.
+/// The prefix of a device's name in Windows' own notation, which may be left out.
 const DEVICE_PREFIX: &str = r"\\.\";
-
-const ADVICE: &str = "Plug a board in, with a cable that carries data (some only charge), \
-                      or try without one: --port sim";
 
 /// The port that the user wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,29 +29,11 @@ pub(crate) enum Spec {
     },
     /// The only USB board.
     Auto,
-    /// A simulated device, by the name of its pattern; empty for the first one.
-    Sim(String),
+    /// A simulated board that runs a pattern.
+    Sim(Pattern),
     /// A device that sends back what it is sent.
     Loop,
 }
-
-/// Why no port was chosen, in words for the user.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Undecided {
-    /// No port is what was asked for; one may come.
-    Absent(String),
-    /// More than one is.
-    Several(String),
-}
-
-impl fmt::Display for Undecided {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Undecided::Absent(text) | Undecided::Several(text)) = self;
-        f.write_str(text)
-    }
-}
-
-impl std::error::Error for Undecided {}
 
 impl FromStr for Spec {
     type Err = anyhow::Error;
@@ -65,21 +45,22 @@ impl FromStr for Spec {
             None => (text, None),
         };
         match (word, rest) {
-            ("", _) => bail!("no port is named. For example: --port auto"),
+            ("", _) => bail!("no port given. For example: --port auto"),
             ("auto", None) => Ok(Spec::Auto),
             ("loop", None) => Ok(Spec::Loop),
-            ("sim", name) => Ok(Spec::Sim(name.unwrap_or_default().to_owned())),
+            ("sim", name) => Ok(Spec::Sim(name.unwrap_or_default().parse()?)),
             ("usb", rest) => match rest.and_then(parse_usb) {
                 Some(spec) => Ok(spec),
                 None => bail!(
-                    "{} is not usb:VID:PID[:SERIAL], VID and PID in hex. For example: --port usb:2341:0043",
+                    "{} is not of the form usb:VID:PID[:SERIAL] with VID and PID in hex. \
+                     For example: --port usb:2341:0043",
                     shown(text)
                 ),
             },
             // `mode` and old manuals write `COM3:`.
             (word, None | Some("")) if is_com_port(word) => Ok(Spec::Path(word.to_uppercase())),
             (word, Some(_)) if !word.contains(['/', '\\', '.']) && word.len() > 1 => bail!(
-                "{} is no kind of port. Use a path, usb:VID:PID, auto, sim[:NAME] or loop",
+                "unknown kind of port {}: use a path, usb:VID:PID, auto, sim[:NAME] or loop",
                 shown(text)
             ),
             _ => Ok(Spec::Path(text.to_owned())),
@@ -121,16 +102,15 @@ impl fmt::Display for Spec {
                 }
             }
             Spec::Auto => f.write_str("auto"),
-            Spec::Sim(name) if name.is_empty() => f.write_str("sim"),
-            Spec::Sim(name) => write!(f, "sim:{name}"),
+            Spec::Sim(pattern) => write!(f, "{pattern}"),
             Spec::Loop => f.write_str("loop"),
         }
     }
 }
 
 impl Spec {
-    /// What to call the port when the user gave it no name: the last part of a path, or the whole
-    /// SPEC, with `-` in place of what a name may not have.
+    /// Returns the name of a port that the user gave none: the last part of a path, or the whole
+    /// SPEC, with `-` in place of what a name must not contain.
     pub(crate) fn default_name(&self) -> String {
         let text = self.to_string();
         let last = match self {
@@ -146,9 +126,14 @@ impl Spec {
         if name.is_empty() { "port".into() } else { name }
     }
 
-    /// How exactly it tells which device is meant: of two ports that could have the same one, it is
-    /// for the one that tells more.
-    pub(crate) fn precision(&self) -> u8 {
+    /// Returns whether the device is hardware, and not a part of this program.
+    pub(crate) fn is_physical(&self) -> bool {
+        matches!(self, Spec::Path(_) | Spec::Usb { .. } | Spec::Auto)
+    }
+
+    /// Ranks how exactly the device is named. Of two ports that could have the same device, the one
+    /// that names it more exactly gets it.
+    pub(crate) fn specificity(&self) -> u8 {
         match self {
             Spec::Auto => 0,
             Spec::Usb { serial: None, .. } => 1,
@@ -156,8 +141,8 @@ impl Spec {
         }
     }
 
-    /// Whether a device with this USB identity could be meant.
-    pub(crate) fn fits(&self, usb: &Usb) -> bool {
+    /// Returns whether a device with this USB identity could be meant.
+    pub(crate) fn matches(&self, usb: &Usb) -> bool {
         match self {
             Spec::Usb { vid, pid, serial } => {
                 (*vid, *pid) == (usb.vid, usb.pid) && (serial.is_none() || *serial == usb.serial)
@@ -165,132 +150,6 @@ impl Spec {
             Spec::Auto => true,
             _ => false,
         }
-    }
-}
-
-/// The listed port that is meant.
-///
-/// # Errors
-///
-/// A sentence that names what is here and what to type instead.
-pub(crate) fn choose<'a>(spec: &Spec, ports: &'a [PortInfo]) -> Result<&'a PortInfo, Undecided> {
-    let boards = boards(ports);
-    let fitting: Vec<_> = boards
-        .iter()
-        .filter(|board| board.usb().is_some_and(|usb| spec.fits(usb)))
-        .copied()
-        .collect();
-    match (spec, fitting.as_slice()) {
-        (Spec::Path(path), _) => ports
-            .iter()
-            .find(|port| port.is_called(path))
-            .ok_or_else(|| Undecided::Absent(absent(&format!("port {path}"), ports))),
-        (_, [board]) => Ok(board),
-        (_, []) => Err(Undecided::Absent(match spec {
-            Spec::Auto => no_board(ports),
-            _ => absent(&format!("board {spec}"), ports),
-        })),
-        (_, several) => {
-            let count = several.len();
-            let what = match spec {
-                Spec::Auto => format!("{count} boards found, --port auto needs one"),
-                _ => format!("{count} boards are {spec}, name one"),
-            };
-            let flags: Vec<_> = several.iter().map(|board| flag(board, &boards)).collect();
-            let text = format!("{}: {}", shown(&what), flags.join(", "));
-            Err(Undecided::Several(text))
-        }
-    }
-}
-
-/// One port of each USB board: of those that belong to one device, the lowest interface.
-fn boards(ports: &[PortInfo]) -> Vec<&PortInfo> {
-    let mut boards: Vec<Vec<(&PortInfo, &Usb)>> = Vec::new();
-    for port in ports.iter().filter(|port| !port.is_ghost()) {
-        let Some(usb) = port.usb() else { continue };
-        let same = boards
-            .iter_mut()
-            .find(|board| board.iter().all(|(_, other)| is_other_side(usb, other)));
-        match same {
-            Some(board) => board.push((port, usb)),
-            None => boards.push(vec![(port, usb)]),
-        }
-    }
-    boards
-        .iter()
-        .filter_map(|board| board.iter().min_by_key(|(_, usb)| usb.interface))
-        .map(|(port, _)| *port)
-        .collect()
-}
-
-/// Whether both are ports of one device. Twins in systems that do not tell the socket are told
-/// apart by having the same interface.
-fn is_other_side(usb: &Usb, other: &Usb) -> bool {
-    usb.is_equal_board(other)
-        && usb.location == other.location
-        && usb.interface.is_some()
-        && usb.interface != other.interface
-}
-
-/// What to type for this board and no other, with what it is.
-fn flag(board: &PortInfo, boards: &[&PortInfo]) -> String {
-    let is_unique = |spec: &String| {
-        spec.parse::<Spec>().is_ok_and(|spec| {
-            let fitting = boards.iter().filter_map(|board| board.usb());
-            fitting.filter(|usb| spec.fits(usb)).count() == 1
-        })
-    };
-    let by_place = || {
-        let mut aliases = board.aliases.iter();
-        aliases.find(|alias| alias.contains("/by-path/")).cloned()
-    };
-    let spec = board.usb_spec().filter(is_unique).or_else(by_place);
-    let spec = spec.unwrap_or_else(|| board.path.clone());
-    let name = board.board().unwrap_or_else(|| "unknown board".into());
-    if spec == board.path {
-        return format!("--port {} ({})", shown(&spec), shown(&name));
-    }
-    let path = shown(&board.path);
-    format!("--port {} ({}, {path})", shown(&spec), shown(&name))
-}
-
-fn no_board(ports: &[PortInfo]) -> String {
-    let others: Vec<_> = ports
-        .iter()
-        .filter(|port| !port.is_ghost())
-        .map(|port| format!("--port {}", shown(&port.path)))
-        .collect();
-    if others.is_empty() {
-        format!("no board found. {ADVICE}")
-    } else {
-        format!(
-            "no USB board found. {ADVICE}. Other ports: {}",
-            others.join(", ")
-        )
-    }
-}
-
-fn absent(what: &str, ports: &[PortInfo]) -> String {
-    let what = shown(what);
-    let here: Vec<_> = ports
-        .iter()
-        .filter(|port| !port.is_ghost())
-        .map(summary)
-        .collect();
-    if here.is_empty() {
-        format!("no {what}, and no other is here. {ADVICE}")
-    } else {
-        format!("no {what}. Here are: {}", here.join(", "))
-    }
-}
-
-/// `/dev/ttyACM0 (Arduino Uno, usb:2341:0043)`
-fn summary(port: &PortInfo) -> String {
-    let path = shown(&port.path);
-    match (port.usb(), port.board()) {
-        (Some(usb), Some(board)) => format!("{path} ({}, {})", shown(&board), usb.id()),
-        (Some(usb), None) => format!("{path} ({})", usb.id()),
-        _ => path,
     }
 }
 
@@ -343,8 +202,8 @@ mod tests {
             "usb-303a-1001-B4-3A",
         );
         check("auto", Spec::Auto, "auto");
-        check("sim", Spec::Sim("".into()), "sim");
-        check("sim:raw", Spec::Sim("raw".into()), "sim-raw");
+        check("sim", Spec::Sim(Pattern::Sensors), "sim");
+        check("sim:raw", Spec::Sim(Pattern::Raw), "sim-raw");
         check("loop", Spec::Loop, "loop");
     }
 
@@ -357,128 +216,17 @@ mod tests {
     #[test]
     fn wrong_specs_say_what_is_right() {
         check_wrong("", "--port auto");
-        check_wrong("usb", "usb is not usb:VID:PID[:SERIAL]");
+        check_wrong("usb", "usb is not of the form usb:VID:PID[:SERIAL]");
         check_wrong(
             "usb:2341",
-            "usb:2341 is not usb:VID:PID[:SERIAL], VID and PID in hex. For example: --port usb:2341:0043",
+            "usb:2341 is not of the form usb:VID:PID[:SERIAL] with VID and PID in hex. For example: --port usb:2341:0043",
         );
         check_wrong("usb:2341:uno", "usb:2341:uno is not");
         check_wrong("usb:+341:0043", "is not");
         check_wrong("usb:12345:0043", "is not");
         check_wrong("usb:2341:0043:", "is not");
-        check_wrong("simm:raw", "simm:raw is no kind of port");
-        check_wrong("loop:x", "loop:x is no kind of port");
-    }
-
-    const UNO: &str = "2341:0043";
-
-    #[track_caller]
-    fn check_choice(spec: &str, ports: &[PortInfo], expected: &str) {
-        let chosen = choose(&spec.parse().unwrap(), ports);
-        assert_eq!(chosen.map(|port| port.path.as_str()), Ok(expected));
-    }
-
-    #[test]
-    fn the_port_that_is_meant_is_chosen() {
-        let ports = [
-            PortInfo::fake_usb("/dev/ttyACM0", "2341:0043:A"),
-            PortInfo::fake_usb("/dev/ttyACM1", "2341:0043:B"),
-            PortInfo::fake_usb("/dev/ttyACM3", "239a:80f4:C@1-2/2"),
-            PortInfo::fake_usb("/dev/ttyACM2", "239a:80f4:C@1-2/0"),
-            PortInfo::fake("/dev/ttyAMA0"),
-        ];
-        check_choice("usb:2341:0043:B", &ports, "/dev/ttyACM1");
-        check_choice("usb:239A:80F4", &ports, "/dev/ttyACM2");
-        check_choice("auto", &ports[2..], "/dev/ttyACM2");
-        check_choice("auto", &ports[1..2], "/dev/ttyACM1");
-        check_choice("/dev/ttyAMA0", &ports, "/dev/ttyAMA0");
-    }
-
-    #[track_caller]
-    fn check_absent(spec: &str, ports: &[PortInfo], expected: &str) {
-        let chosen = choose(&spec.parse().unwrap(), ports);
-        assert_eq!(chosen, Err(Undecided::Absent(expected.into())));
-    }
-
-    #[test]
-    fn an_absent_port_names_those_that_are_here() {
-        let ports = [
-            PortInfo::fake_usb("/dev/ttyACM0", UNO),
-            PortInfo::fake("/dev/ttyAMA0"),
-        ];
-        check_absent(
-            "/dev/ttyACM1",
-            &ports,
-            "no port /dev/ttyACM1. Here are: /dev/ttyACM0 (Arduino Uno, usb:2341:0043), /dev/ttyAMA0",
-        );
-        check_absent(
-            "usb:2341:0042",
-            &ports[..1],
-            "no board usb:2341:0042. Here are: /dev/ttyACM0 (Arduino Uno, usb:2341:0043)",
-        );
-        check_absent(
-            "usb:2341:0043:x",
-            &ports[..1],
-            "no board usb:2341:0043:x. Here are: /dev/ttyACM0 (Arduino Uno, usb:2341:0043)",
-        );
-        check_absent("auto", &[], &format!("no board found. {ADVICE}"));
-        check_absent(
-            "auto",
-            &ports[1..],
-            &format!("no USB board found. {ADVICE}. Other ports: --port /dev/ttyAMA0"),
-        );
-        check_absent(
-            "COM9",
-            &[],
-            &format!("no port COM9, and no other is here. {ADVICE}"),
-        );
-    }
-
-    #[track_caller]
-    fn check_several(spec: &str, ports: &[PortInfo], expected: &str) {
-        let chosen = choose(&spec.parse().unwrap(), ports);
-        assert_eq!(chosen, Err(Undecided::Several(expected.into())));
-    }
-
-    #[test]
-    fn of_several_boards_each_is_listed_with_what_to_type() {
-        let mut twins = [
-            PortInfo::fake_usb("/dev/ttyUSB0", "0403:6001:X@1-1/0"),
-            PortInfo::fake_usb("/dev/ttyUSB1", "0403:6001:X@1-2/0"),
-        ];
-        twins[0].aliases = vec![
-            "/dev/serial/by-id/x".into(),
-            "/dev/serial/by-path/1-1".into(),
-        ];
-        check_several(
-            "usb:0403:6001",
-            &twins,
-            "2 boards are usb:0403:6001, name one: --port /dev/serial/by-path/1-1 \
-             (FTDI USB serial, /dev/ttyUSB0), --port /dev/ttyUSB1 (FTDI USB serial)",
-        );
-        let boards = [
-            PortInfo::fake_usb("COM3", "2341:0043:A"),
-            PortInfo::fake_usb("COM4", "2341:0043:$(reboot)"),
-            PortInfo::fake_usb("COM5", "1a86:7523"),
-        ];
-        check_several(
-            "auto",
-            &boards,
-            "3 boards found, --port auto needs one: --port usb:2341:0043:A (Arduino Uno, COM3), \
-             --port COM4 (Arduino Uno), --port usb:1a86:7523 (CH340 USB serial, COM5)",
-        );
-    }
-
-    #[test]
-    fn twins_of_two_ports_each_are_two_boards() {
-        let ports = [
-            PortInfo::fake_usb("COM3", "239a:80f4/0"),
-            PortInfo::fake_usb("COM4", "239a:80f4/2"),
-            PortInfo::fake_usb("COM5", "239a:80f4/0"),
-            PortInfo::fake_usb("COM6", "239a:80f4/2"),
-        ];
-        let paths: Vec<_> = boards(&ports).iter().map(|port| &port.path).collect();
-        assert_eq!(paths, ["COM3", "COM5"]);
+        check_wrong("simm:raw", "unknown kind of port simm:raw");
+        check_wrong("loop:x", "unknown kind of port loop:x");
     }
 
     proptest! {

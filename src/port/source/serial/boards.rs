@@ -1,4 +1,4 @@
-//! Which boards and USB serial chips are behind which USB numbers. The numbers of boards are those
+//! The names of boards and USB serial chips by their USB numbers. The numbers of boards are those
 //! in the `boards.txt` files that come with each maker's Arduino support.
 
 /// The bit that tells an Arduino's sketch from its bootloader (2341:8036 and 2341:0036).
@@ -7,7 +7,7 @@ const SKETCH_BIT: u16 = 0x8000;
 /// Arduino sold under two vendor numbers, with the same product numbers.
 const ARDUINO: [u16; 2] = [0x2341, 0x2a03];
 
-/// The name of a board, or of a chip whose own product string says nothing ("USB Serial").
+/// Returns the name of a board, or of a chip whose own product string says nothing ("USB Serial").
 pub(crate) fn name(vid: u16, pid: u16) -> Option<&'static str> {
     if ARDUINO.contains(&vid) {
         return arduino(pid);
@@ -32,7 +32,7 @@ pub(crate) fn name(vid: u16, pid: u16) -> Option<&'static str> {
     })
 }
 
-/// What to call a device by its vendor number alone, when it has no product string either.
+/// Returns a name by the vendor number alone, for a device that has no product string either.
 pub(crate) fn family(vid: u16) -> Option<&'static str> {
     Some(match vid {
         0x0403 => "FTDI USB serial",
@@ -49,8 +49,8 @@ pub(crate) fn family(vid: u16) -> Option<&'static str> {
     })
 }
 
-/// Whether a chip of its own stands between USB and the board's serial line. Such a board is reset
-/// when its port is opened, and its baud rate matters.
+/// Returns whether a separate chip stands between USB and the board's serial line. Such a board is
+/// reset when its port is opened, and its baud rate matters.
 pub(crate) fn is_bridge(vid: u16, pid: u16) -> bool {
     const CHIP_MAKERS: [u16; 4] = [0x0403, 0x067b, 0x10c4, 0x1a86];
     let has_16u2 = matches!(

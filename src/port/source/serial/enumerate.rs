@@ -1,5 +1,5 @@
-//! The serial ports of this machine and what is known of each. Lists; never opens a port, and
-//! chooses none.
+//! Lists the serial ports of this machine with what is known of each. Opens no port, and chooses
+//! none.
 
 use anyhow::{Context, Result, bail};
 use serialport::{SerialPortInfo, SerialPortType, UsbPortInfo};
@@ -10,18 +10,18 @@ use super::os;
 /// A serial port of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PortInfo {
-    /// What to open: `/dev/ttyACM0`, `COM3`.
+    /// The path that the system opens: `/dev/ttyACM0`, `COM3`.
     pub(crate) path: String,
-    /// What it is attached by.
-    pub(crate) kind: Kind,
+    /// The way in which it is attached.
+    pub(crate) kind: PortKind,
     /// Other names, such as `/dev/serial/by-id/…`.
     pub(crate) aliases: Vec<String>,
 }
 
-/// What a port is attached by.
+/// The way in which a port is attached.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// USB, which says what is there.
+pub(crate) enum PortKind {
+    /// USB, which describes the device.
     Usb(Usb),
     /// A paired Bluetooth device.
     Bluetooth,
@@ -31,7 +31,7 @@ pub(crate) enum Kind {
     Other,
 }
 
-/// How a USB device names itself. The texts are whatever the device says: escape them before
+/// The description that a USB device gives of itself. Its texts are untrusted: escape them before
 /// showing them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Usb {
@@ -41,11 +41,11 @@ pub(crate) struct Usb {
     pub(crate) pid: u16,
     /// Tells equal boards apart, though some makers give all of theirs the same.
     pub(crate) serial: Option<String>,
-    /// Who made it.
+    /// The name of its maker.
     pub(crate) manufacturer: Option<String>,
-    /// What it is.
+    /// The name of the product.
     pub(crate) product: Option<String>,
-    /// Which function of the device this port is, where one device has several ports.
+    /// The function of the device that this port is, where one device has several ports.
     pub(crate) interface: Option<u8>,
     /// The socket that it is plugged into, such as `1-1.2`; only on Linux.
     pub(crate) location: Option<String>,
@@ -54,20 +54,19 @@ pub(crate) struct Usb {
 /// All ports, USB first, then by name with numbers in their order (COM2 before COM12).
 ///
 /// # Errors
-///
-/// When the system cannot list ports at all; having none is no error.
+/// If the system cannot list ports at all; having none is no error.
 pub(crate) fn ports() -> Result<Vec<PortInfo>> {
     if let Some(reason) = os::cannot_list() {
         bail!("cannot list serial ports: {reason}");
     }
     let listed = serialport::available_ports().context("cannot list serial ports")?;
-    let mut ports: Vec<_> = listed.into_iter().map(found).collect();
+    let mut ports: Vec<_> = listed.into_iter().map(describe).collect();
     ports.sort_by_cached_key(order);
     Ok(ports)
 }
 
 impl PortInfo {
-    /// What the board is called: a known board's name, else what it says of itself.
+    /// Returns the name of the board: that of a known board, else its own description.
     pub(crate) fn board(&self) -> Option<String> {
         let usb = self.usb()?;
         boards::name(usb.vid, usb.pid)
@@ -76,21 +75,21 @@ impl PortInfo {
             .or_else(|| boards::family(usb.vid).map(str::to_owned))
     }
 
-    /// What USB says of it.
+    /// Returns the description that USB gives of it.
     pub(crate) fn usb(&self) -> Option<&Usb> {
         match &self.kind {
-            Kind::Usb(usb) => Some(usb),
+            PortKind::Usb(usb) => Some(usb),
             _ => None,
         }
     }
 
-    /// Whether nothing that anyone would want to open is behind this entry.
-    pub(crate) fn is_ghost(&self) -> bool {
+    /// Returns true for an entry without any device behind it.
+    pub(crate) fn is_placeholder(&self) -> bool {
         !os::has_hardware(&self.path)
     }
 
-    /// The device as a SPEC, `usb:2341:0043`, with the serial number where it has one that can be
-    /// typed in any shell.
+    /// Returns the device as a SPEC, `usb:2341:0043`, with its serial number if that can be typed in
+    /// any shell.
     pub(crate) fn usb_spec(&self) -> Option<String> {
         let usb = self.usb()?;
         let serial = usb.serial.as_deref().filter(|serial| is_typeable(serial));
@@ -100,14 +99,14 @@ impl PortInfo {
         })
     }
 
-    /// Whether the board speaks USB itself. A board with a USB serial chip (false) restarts when
-    /// its port is opened. None for a port that is not USB.
+    /// Returns whether the board speaks USB itself. A board with a USB serial chip (false) restarts
+    /// when its port is opened. None for a port that is not USB.
     pub(crate) fn is_native_usb(&self) -> Option<bool> {
         let usb = self.usb()?;
         Some(!boards::is_bridge(usb.vid, usb.pid))
     }
 
-    /// Whether `name` is this port's path or one of its aliases.
+    /// Returns whether `name` is this port's path or one of its aliases.
     pub(crate) fn is_called(&self, name: &str) -> bool {
         let is_com = !self.path.starts_with('/');
         self.path == name
@@ -117,31 +116,31 @@ impl PortInfo {
 }
 
 impl Usb {
-    /// Vendor and product as a SPEC, `usb:2341:0043`.
+    /// Returns vendor and product as a SPEC, `usb:2341:0043`.
     pub(crate) fn id(&self) -> String {
         format!("usb:{:04x}:{:04x}", self.vid, self.pid)
     }
 
-    /// Whether both are the same board as far as it says itself. All boards without a serial
-    /// number are equal to others of their type.
+    /// Returns whether both describe themselves as the same board. Boards of one type without serial
+    /// numbers are all equal.
     pub(crate) fn is_equal_board(&self, other: &Usb) -> bool {
         (self.vid, self.pid) == (other.vid, other.pid) && self.serial == other.serial
     }
 }
 
-/// Serial numbers are proposed as part of a command, and a device may say what it likes.
+/// Keeps serial numbers out of suggested commands that a shell could misread: they are untrusted.
 fn is_typeable(serial: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':' | '+');
     serial.chars().all(is_plain) && serial.len() <= 64
 }
 
-fn found(port: SerialPortInfo) -> PortInfo {
+fn describe(port: SerialPortInfo) -> PortInfo {
     let path = port.port_name;
     let kind = match port.port_type {
-        SerialPortType::UsbPort(info) => Kind::Usb(usb(info, &path)),
-        SerialPortType::BluetoothPort => Kind::Bluetooth,
-        SerialPortType::PciPort => Kind::Pci,
-        SerialPortType::Unknown => Kind::Other,
+        SerialPortType::UsbPort(info) => PortKind::Usb(usb(info, &path)),
+        SerialPortType::BluetoothPort => PortKind::Bluetooth,
+        SerialPortType::PciPort => PortKind::Pci,
+        SerialPortType::Unknown => PortKind::Other,
     };
     let aliases = os::aliases(&path);
     PortInfo {
@@ -168,13 +167,13 @@ fn text(text: Option<String>) -> Option<String> {
         .filter(|text| !text.is_empty())
 }
 
-/// For a device without a serial number Windows makes up `5&2c2d8f9&0&3`, of which one digit is
-/// left here.
+/// For a device without a serial number Windows makes up `5&2c2d8f9&0&3`, and only one digit of it
+/// arrives here.
 fn is_serial(serial: &str) -> bool {
     !cfg!(windows) || serial.len() > 1
 }
 
-/// Windows has the name of the port at the end of the product: `Arduino Uno (COM3)`.
+/// Windows appends the name of the port to the product: `Arduino Uno (COM3)`.
 fn without_port_name(product: String, path: &str) -> String {
     match product.strip_suffix(&format!(" ({path})")) {
         Some(product) => product.to_owned(),
@@ -182,29 +181,29 @@ fn without_port_name(product: String, path: &str) -> String {
     }
 }
 
-fn order(found: &PortInfo) -> (bool, Vec<Piece>) {
-    (found.usb().is_none(), pieces(&found.path))
+fn order(port: &PortInfo) -> (bool, Vec<NamePart>) {
+    (port.usb().is_none(), parts(&port.path))
 }
 
-/// A path as letters and whole numbers, so that sorting puts COM2 before COM12.
+/// A letter or a whole number of a path, so that sorting puts COM2 before COM12.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Piece {
+enum NamePart {
     Number(u64),
     Letter(char),
 }
 
-fn pieces(path: &str) -> Vec<Piece> {
-    let mut pieces = Vec::new();
+fn parts(path: &str) -> Vec<NamePart> {
+    let mut parts = Vec::new();
     for character in path.chars() {
-        match (pieces.last_mut(), character.to_digit(10)) {
-            (Some(Piece::Number(number)), Some(digit)) => {
+        match (parts.last_mut(), character.to_digit(10)) {
+            (Some(NamePart::Number(number)), Some(digit)) => {
                 *number = number.saturating_mul(10).saturating_add(digit.into());
             }
-            (_, Some(digit)) => pieces.push(Piece::Number(digit.into())),
-            (_, None) => pieces.push(Piece::Letter(character)),
+            (_, Some(digit)) => parts.push(NamePart::Number(digit.into())),
+            (_, None) => parts.push(NamePart::Letter(character)),
         }
     }
-    pieces
+    parts
 }
 
 #[cfg(test)]
@@ -213,7 +212,7 @@ impl PortInfo {
     pub(crate) fn fake(path: &str) -> PortInfo {
         PortInfo {
             path: path.into(),
-            kind: Kind::Other,
+            kind: PortKind::Other,
             aliases: Vec::new(),
         }
     }
@@ -240,7 +239,7 @@ impl PortInfo {
             location: location.map(str::to_owned),
         };
         PortInfo {
-            kind: Kind::Usb(usb),
+            kind: PortKind::Usb(usb),
             ..PortInfo::fake(path)
         }
     }
@@ -284,7 +283,7 @@ mod tests {
         assert_eq!(uno.is_native_usb(), Some(false));
         let mut other = PortInfo::fake_usb("COM3", "10c4:ea60");
         assert_eq!(other.board().as_deref(), Some("CP210x USB serial"));
-        if let Kind::Usb(usb) = &mut other.kind {
+        if let PortKind::Usb(usb) = &mut other.kind {
             usb.product = Some("Weather station".into());
         }
         assert_eq!(other.board().as_deref(), Some("Weather station"));

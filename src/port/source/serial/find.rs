@@ -1,27 +1,30 @@
-//! From what the user wants, and what was open before, to the port to open now.
+//! Finds the device to open: the board that was open before, under whatever name it came back, or
+//! the one that the user described.
 
 use std::slice;
 use std::time::{Duration, Instant};
 
 use super::enumerate::{self, PortInfo};
 use super::identity::{Identity, recognise};
-use super::open::{Failure, LIST};
+use super::open::LIST_HINT;
 use super::os::{self, PathKind};
+use super::select::{SelectError, select};
 use crate::hub::{State, Status};
-use crate::port::Claim;
-use crate::port::source::spec::{Spec, Undecided, choose};
+use crate::port::claims::ClaimedDevice;
+use crate::port::source::OpenFailure;
+use crate::port::source::spec::Spec;
 use crate::terminal::shown;
 
-/// How long `auto` waits for the board that it had before it takes another one.
-const FAITHFUL: Duration = Duration::from_secs(5);
+/// The time for which `auto` waits for the board that it had, before it takes another one.
+const BOARD_CHANGE_DELAY: Duration = Duration::from_secs(5);
 
-/// What to open.
-pub(crate) struct Target {
-    /// What the system calls it.
+/// The device to open.
+pub(crate) struct FoundDevice {
+    /// The path that the system opens.
     pub(crate) path: String,
-    /// What it is, where it is listed.
-    pub(crate) found: Option<PortInfo>,
-    /// By what to know it again, where it is listed.
+    /// Its entry in the list of ports, if it has one.
+    pub(crate) listed: Option<PortInfo>,
+    /// The identity by which to recognise it later, if it is listed.
     pub(crate) identity: Option<Identity>,
 }
 
@@ -29,133 +32,146 @@ pub(crate) struct Target {
 /// that the user described.
 ///
 /// # Errors
-/// Why there is none, or which of our ports has it.
+/// If there is none, or another port of this program has it.
 pub(crate) fn find(
     spec: &Spec,
     last: Option<&(Identity, Instant)>,
-    others: &[Claim],
-) -> Result<Target, Failure> {
+    others: &[ClaimedDevice],
+) -> Result<FoundDevice, OpenFailure> {
     let kind = match spec {
         Spec::Path(path) => os::describe_path(path),
         _ => PathKind::Missing,
     };
-    // Only now: what is there is listed, while what is listed may not have been there before.
-    let (ports, unlisted) = match enumerate::ports() {
-        Ok(ports) => (ports, None),
-        Err(error) => (Vec::new(), Some(error)),
-    };
-    let held: Vec<String> = others
-        .iter()
-        .filter_map(|claim| claim.path.clone())
-        .collect();
-    let known = last.and_then(|(identity, _)| recognise(identity, &ports, &held));
+    // Only now: a port at the path is listed then, while a listed one may not have been there.
+    let listed = enumerate::ports();
+    let ports = listed.as_deref().unwrap_or_default();
+    let open: Vec<String> = others.iter().filter_map(|it| it.path.clone()).collect();
+    let known = last.and_then(|(identity, _)| recognise(identity, ports, &open));
     match (spec, kind) {
         (Spec::Path(path), PathKind::NotAPort(what)) => {
-            let path = shown(path);
-            let detail = format!("cannot open {path}: it is {what}, not a serial port");
-            return Err(Failure::hopeless(detail, LIST));
+            let detail = format!(
+                "cannot open {}: it is {what}, not a serial port",
+                shown(path)
+            );
+            Err(OpenFailure::permanent(detail, LIST_HINT))
+        }
+        (Spec::Path(path), PathKind::Port) if known.is_none() => {
+            free_at_path(spec, path, ports, others)
         }
         // Another board may have come to the path while ours is under another name.
         (Spec::Path(path), PathKind::Port)
-            if known.is_none_or(|port| os::same_port(&port.path, path)) =>
+            if known.is_some_and(|port| os::same_port(&port.path, path)) =>
         {
-            if known.is_none()
-                && let Some(claim) = owner(spec, path, &ports, others)
-            {
-                let (path, port) = (shown(path), &claim.port);
-                let detail = format!("cannot open {path}: it is the device of port {port}");
-                return Err(Status::new(State::Busy, detail).into());
-            }
-            return Ok(Target::named(path, &ports));
+            Ok(FoundDevice::named(path, ports))
         }
-        _ => {}
-    }
-    if let Some(error) = unlisted {
-        return Err(Failure::waiting(format!("{error:#}")));
-    }
-    let may_change = last.is_none_or(|(_, since)| since.elapsed() >= FAITHFUL);
-    let chosen = match (known, spec) {
-        (Some(known), _) => known.clone(),
-        (None, Spec::Auto) if !may_change => {
-            return Err(Failure::absent(
-                "the board that was here has not come back yet",
-            ));
+        _ => {
+            listed.as_ref().map_err(cannot_list)?;
+            let since = last.map(|(_, since)| since.elapsed());
+            let chosen = match known {
+                Some(known) => known.clone(),
+                None => select_free(spec, since, ports, others)?,
+            };
+            Ok(FoundDevice::listed(&chosen, ports))
         }
-        (None, _) => choose_free(spec, &ports, others)?,
-    };
-    Ok(Target::found(&chosen, &ports))
+    }
 }
 
-/// The listed port that is meant, if it is not for another one of ours.
-fn choose_free(spec: &Spec, ports: &[PortInfo], others: &[Claim]) -> Result<PortInfo, Failure> {
+fn cannot_list(error: &anyhow::Error) -> OpenFailure {
+    OpenFailure::waiting(format!("{error:#}"))
+}
+
+/// Returns the port at the path that the user named, if it is not another port's.
+fn free_at_path(
+    spec: &Spec,
+    path: &str,
+    ports: &[PortInfo],
+    others: &[ClaimedDevice],
+) -> Result<FoundDevice, OpenFailure> {
+    if let Some(owner) = owner(spec, path, ports, others) {
+        let (path, port) = (shown(path), &owner.port);
+        let detail = format!("cannot open {path}: it belongs to port {port}");
+        return Err(Status::new(State::Busy, detail).into());
+    }
+    Ok(FoundDevice::named(path, ports))
+}
+
+/// Returns the listed port that is meant, if it is not another port's. `since` is the time since
+/// the board that was here before has gone.
+fn select_free(
+    spec: &Spec,
+    since: Option<Duration>,
+    ports: &[PortInfo],
+    others: &[ClaimedDevice],
+) -> Result<PortInfo, OpenFailure> {
+    if *spec == Spec::Auto && since.is_some_and(|time| time < BOARD_CHANGE_DELAY) {
+        let detail = "waiting for the board that was here before";
+        return Err(OpenFailure::absent(detail));
+    }
     let (mut free, mut taken) = (Vec::new(), Vec::new());
     for port in ports {
         match owner(spec, &port.path, ports, others) {
             None => free.push(port.clone()),
-            Some(claim) if choose(spec, slice::from_ref(port)).is_ok() => {
-                let path = shown(&port.path);
-                taken.push(format!("{path} is the device of port {}", claim.port));
+            Some(owner) if select(spec, slice::from_ref(port)).is_ok() => {
+                taken.push(format!(
+                    "{} belongs to port {}",
+                    shown(&port.path),
+                    owner.port
+                ));
             }
             Some(_) => {}
         }
     }
-    choose(spec, &free)
-        .cloned()
-        .map_err(|undecided| match undecided {
-            Undecided::Several(detail) => Failure::waiting(detail),
-            Undecided::Absent(detail) if taken.is_empty() => Failure::absent(detail),
-            Undecided::Absent(_) => {
-                Failure::absent(format!("no board for this port: {}", taken.join(", ")))
-            }
-        })
+    select(spec, &free).cloned().map_err(|error| match error {
+        SelectError::Several(detail) => OpenFailure::waiting(detail),
+        SelectError::Absent(detail) if taken.is_empty() => OpenFailure::absent(detail),
+        SelectError::Absent(_) => {
+            OpenFailure::absent(format!("no board for this port: {}", taken.join(", ")))
+        }
+    })
 }
 
-/// Which of our other ports has the device at `path`, waits for it, or tells more exactly than
-/// `spec` that it wants it.
+/// Returns which of our other ports has the device at `path`, waits for it, or names it more
+/// exactly than `spec` does.
 fn owner<'a>(
     spec: &Spec,
     path: &str,
     ports: &[PortInfo],
-    others: &'a [Claim],
-) -> Option<&'a Claim> {
+    others: &'a [ClaimedDevice],
+) -> Option<&'a ClaimedDevice> {
     let is_here = |port: &PortInfo| os::same_port(&port.path, path);
-    others.iter().find(|claim| {
-        if let Some(held) = &claim.path {
-            return os::same_port(held, path);
+    others.iter().find(|other| {
+        if let Some(open) = &other.path {
+            return os::same_port(open, path);
         }
-        let identity = claim.identity.as_ref();
+        let identity = other.identity.as_ref();
         let last = identity.and_then(|identity| recognise(identity, ports, &[]));
-        let is_named = || match &claim.spec {
+        let is_named = || match &other.spec {
             Spec::Path(named) => os::same_port(named, path),
             named => ports
                 .iter()
-                .any(|port| is_here(port) && port.usb().is_some_and(|usb| named.fits(usb))),
+                .any(|port| is_here(port) && port.usb().is_some_and(|usb| named.matches(usb))),
         };
-        last.is_some_and(is_here) || claim.spec.precision() > spec.precision() && is_named()
+        last.is_some_and(is_here) || other.spec.specificity() > spec.specificity() && is_named()
     })
 }
 
-impl Target {
-    fn found(found: &PortInfo, ports: &[PortInfo]) -> Self {
+impl FoundDevice {
+    fn listed(port: &PortInfo, ports: &[PortInfo]) -> Self {
         Self {
-            path: found.path.clone(),
-            found: Some(found.clone()),
-            identity: Some(Identity::of(found, ports)),
+            path: port.path.clone(),
+            listed: Some(port.clone()),
+            identity: Some(Identity::of(port, ports)),
         }
     }
 
     /// The port that the user named, whether or not it is listed.
     fn named(path: &str, ports: &[PortInfo]) -> Self {
-        match ports.iter().find(|port| os::same_port(&port.path, path)) {
-            Some(found) => Self {
-                path: path.to_owned(),
-                ..Self::found(found, ports)
-            },
-            None => Self {
-                path: path.to_owned(),
-                found: None,
-                identity: None,
-            },
+        let is_named = |port: &&PortInfo| os::same_port(&port.path, path);
+        let listed = ports.iter().find(is_named);
+        Self {
+            path: path.to_owned(),
+            listed: listed.cloned(),
+            identity: listed.map(|port| Identity::of(port, ports)),
         }
     }
 }
@@ -168,21 +184,18 @@ mod tests {
     const OTHER_UNO: (&str, &str) = ("/dev/ttyACM1", "2341:0043:B1@1-2/0");
     const PICO: (&str, &str) = ("/dev/ttyACM2", "2e8a:000a:C1@1-3/0");
 
-    /// What `spec` gets while the ports `others`, named p0 and so on, have not opened theirs yet.
+    /// Checks what `spec` gets while the ports `others`, named p0 and so on, have not opened theirs yet.
     #[track_caller]
     fn check(spec: &str, others: &[&str], here: &[(&str, &str)], expected: Result<&str, &str>) {
         let ports: Vec<PortInfo> = here
             .iter()
             .map(|(path, spec)| PortInfo::fake_usb(path, spec))
             .collect();
-        let claim = |(number, spec): (usize, &&str)| Claim {
-            port: format!("p{number}"),
-            spec: spec.parse().unwrap(),
-            path: None,
-            identity: None,
+        let claim = |(number, spec): (usize, &&str)| {
+            ClaimedDevice::new(&format!("p{number}"), &spec.parse().unwrap())
         };
-        let others: Vec<Claim> = others.iter().enumerate().map(claim).collect();
-        let chosen = choose_free(&spec.parse().unwrap(), &ports, &others);
+        let others: Vec<ClaimedDevice> = others.iter().enumerate().map(claim).collect();
+        let chosen = select_free(&spec.parse().unwrap(), None, &ports, &others);
         let chosen = chosen.map(|port| port.path).map_err(|f| f.status.detail);
         assert_eq!(chosen, expected.map(str::to_owned).map_err(str::to_owned));
     }
@@ -200,7 +213,7 @@ mod tests {
             &unos,
             Ok(OTHER_UNO.0),
         );
-        // Who tells more is not kept from it by who tells less.
+        // A port that names a board exactly is not kept from it by one that does not.
         check(
             "usb:2341:0043:A1",
             &["usb:2341:0043", "auto"],
@@ -216,10 +229,8 @@ mod tests {
             "auto",
             &["usb:2341:0043:A1", "/dev/ttyACM2"],
             &[UNO, PICO],
-            Err(
-                "no board for this port: /dev/ttyACM0 is the device of port p0, \
-                 /dev/ttyACM2 is the device of port p1",
-            ),
+            Err("no board for this port: /dev/ttyACM0 belongs to port p0, \
+                 /dev/ttyACM2 belongs to port p1"),
         );
     }
 }

@@ -1,41 +1,42 @@
-//! Knowing a board again after it was unplugged, under whatever name it comes back. Pure.
+//! Recognises a board that was unplugged and comes back, under whatever name: a Leonardo that
+//! returns as ttyACM1, or as its bootloader, is found again here. Pure.
 
 use super::enumerate::{PortInfo, Usb};
 
 /// Serial numbers that a chip leaves its factory with, and that whole shelves of boards share.
 const FACTORY_SERIALS: [&str; 4] = ["0001", "0", "123456", "1234567890"];
 
-/// Which device a port was, taken when it was opened.
+/// The identity of a device, taken when it was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
-    /// What was opened.
+    /// The path that was opened.
     pub(crate) path: String,
-    /// What USB said of it; None for a port that is not USB.
+    /// Its description by USB; None for a port that is not USB.
     pub(crate) usb: Option<Usb>,
-    /// Whether vendor, product and serial number meant this board and no other that was here.
+    /// True if no other board that was here had the same vendor, product and serial number.
     pub(crate) is_unique: bool,
 }
 
 impl Identity {
-    /// The identity of a port among all that are listed with it.
-    pub(crate) fn of(found: &PortInfo, ports: &[PortInfo]) -> Identity {
-        let usb = found.usb().cloned();
+    /// Returns the identity of a port among all that are listed with it.
+    pub(crate) fn of(port: &PortInfo, ports: &[PortInfo]) -> Identity {
+        let usb = port.usb().cloned();
         let is_unique = usb.as_ref().is_some_and(|usb| {
             let twins = candidates(usb, ports).filter(|(_, other)| other.is_equal_board(usb));
             let serial = usb.serial.as_deref();
             serial.is_some_and(|serial| !FACTORY_SERIALS.contains(&serial)) && twins.count() <= 1
         });
         Identity {
-            path: found.path.clone(),
+            path: port.path.clone(),
             usb,
             is_unique,
         }
     }
 }
 
-/// The listed port that is the same board as before, if it is certain: the only one with its
-/// vendor, product and serial number, or the one in the same USB socket. Never a port in `taken`,
-/// which are the names of those that are held already.
+/// Returns the listed port that is certainly the same board as before: the only one with its
+/// vendor, product and serial number, or the one in the same USB socket. Never returns a port in
+/// `taken`, the names of those that are open already.
 ///
 /// A board in the same socket that shows another serial number is another board. One that shows
 /// another product number may be the same, in its bootloader or with new firmware.
@@ -57,7 +58,7 @@ pub(crate) fn recognise<'a>(
         return Some(*port).filter(is_free);
     }
     if usb.location.is_none() {
-        // Where the system does not tell the socket, it names ports by it.
+        // A system that does not report the socket names ports by it.
         let same_name = equal
             .into_iter()
             .find(|port| port.is_called(&identity.path));
@@ -67,18 +68,18 @@ pub(crate) fn recognise<'a>(
         .filter(|(_, other)| is_at_socket(usb, other))
         .map(|(port, _)| port)
         .filter(is_free);
-    // An adapter with several ports on one interface leaves it open which is meant.
+    // An adapter with several ports on one interface is ambiguous.
     at_socket.next().filter(|_| at_socket.next().is_none())
 }
 
-/// The USB ports that are the same function of their device.
+/// Returns the USB ports that are the same function of their device.
 fn candidates<'a>(
     usb: &Usb,
     ports: &'a [PortInfo],
 ) -> impl Iterator<Item = (&'a PortInfo, &'a Usb)> {
     ports
         .iter()
-        .filter(|port| !port.is_ghost())
+        .filter(|port| !port.is_placeholder())
         .filter_map(|port| Some((port, port.usb()?)))
         .filter(move |(_, other)| other.interface == usb.interface)
 }
@@ -91,7 +92,7 @@ fn is_at_socket(usb: &Usb, other: &Usb) -> bool {
     usb.location == other.location && usb.vid == other.vid && !contradicts
 }
 
-/// A serial number without what bootloader and sketch may write differently (`B4:3A`, `b43a`).
+/// Returns a serial number without what bootloader and sketch may write differently (`B4:3A`, `b43a`).
 fn plain(serial: &str) -> String {
     let letters = serial.chars().filter(char::is_ascii_alphanumeric);
     letters.map(|c| c.to_ascii_lowercase()).collect()

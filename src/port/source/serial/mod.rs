@@ -1,9 +1,140 @@
-//! Serial ports of this computer: finds, recognises and opens them.
+//! Serial ports of this computer.
+//!
+//! `enumerate` lists the ports, and `boards` names the boards behind them. `find` finds the port to
+//! open: `select` by its SPEC, `identity` if it was open before and comes back under another name.
+//! `open` opens it with its baud rate and other settings. `os` has what differs between systems.
+//! [`DeviceSelector`] makes a source of them.
 
 pub(crate) mod boards;
+mod device;
 pub(crate) mod enumerate;
 pub(crate) mod find;
 pub(crate) mod identity;
 pub(crate) mod open;
 pub(crate) mod os;
-pub(crate) mod selector;
+pub(crate) mod select;
+
+use std::time::{Duration, Instant};
+
+use tokio_serial::SerialStream;
+
+use super::spec::Spec;
+use super::{OpenFailure, OpenedDevice, Opening, Source};
+use crate::hub::DeviceInfo;
+use crate::hub::LineSettings;
+use crate::port::claims::{ClaimGuard, Claims};
+use crate::port::config::PortConfig;
+use crate::terminal::shown;
+use enumerate::PortInfo;
+use find::{FoundDevice, find};
+use identity::Identity;
+use open::open;
+
+/// The time that a board with a USB serial chip, which restarts when it is opened, may take until
+/// its sketch listens: the bootloader comes first.
+const BOOTLOADER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The device that a port wants, and what is known of it.
+pub(crate) struct DeviceSelector {
+    spec: Spec,
+    settings: LineSettings,
+    claim: ClaimGuard,
+    /// The device that was open last, and since when it has not been.
+    last: Option<(Identity, Instant)>,
+    /// True if the device has gone, or was looked for and not there, so that it starts anew when it
+    /// comes.
+    was_absent: bool,
+}
+
+impl DeviceSelector {
+    /// Knows only what the user typed, and claims it.
+    pub(crate) fn new(config: &PortConfig, claims: &Claims) -> Self {
+        Self {
+            spec: config.spec.clone(),
+            settings: config.line,
+            claim: claims.add(&config.name, &config.spec),
+            last: None,
+            was_absent: false,
+        }
+    }
+
+    async fn find_and_open(&mut self) -> Result<OpenedDevice, OpenFailure> {
+        let (spec, settings, last) = (self.spec.clone(), self.settings, self.last.clone());
+        let others = self.claim.others();
+        // Looking for devices and opening them may block.
+        let opening = tokio::task::spawn_blocking(move || {
+            let found = find(&spec, last.as_ref(), &others)?;
+            let device = open(&found.path, settings)?;
+            Ok((found, device))
+        });
+        match opening.await {
+            Ok(Ok((found, device))) => Ok(self.opened(found, device).await),
+            Ok(Err(failure)) => {
+                let failure: OpenFailure = failure;
+                self.was_absent |= failure.is_absent;
+                Err(failure)
+            }
+            Err(panic) => Err(OpenFailure::waiting(format!(
+                "cannot open {}: {panic}",
+                self.spec
+            ))),
+        }
+    }
+
+    async fn opened(&mut self, found: FoundDevice, mut device: SerialStream) -> OpenedDevice {
+        if !self.was_absent {
+            // What waited in the system from before would pass for news.
+            os::discard_input(&mut device).await;
+        }
+        self.claim
+            .update(Some(found.path.clone()), found.identity.clone());
+        let starts_whole = std::mem::take(&mut self.was_absent);
+        let listed = found.listed.as_ref();
+        let restarts = listed.and_then(PortInfo::is_native_usb) == Some(false);
+        let info = DeviceInfo {
+            path: found.path,
+            board: listed.and_then(PortInfo::board).map(|board| shown(&board)),
+            usb: listed.and_then(PortInfo::usb_spec),
+            low_latency: self.settings.low_latency && os::set_low_latency(&device),
+        };
+        self.last = found.identity.map(|identity| (identity, Instant::now()));
+        OpenedDevice {
+            device: Box::new(device),
+            detail: detail(&info, self.settings.baud),
+            info,
+            starts_whole,
+            settle: if restarts {
+                BOOTLOADER_TIMEOUT
+            } else {
+                Duration::ZERO
+            },
+        }
+    }
+}
+
+impl Source for DeviceSelector {
+    fn open(&mut self) -> Opening<'_> {
+        Box::pin(self.find_and_open())
+    }
+
+    fn release(&mut self, has_gone: bool) {
+        self.was_absent |= has_gone;
+        if let Some((_, since)) = &mut self.last {
+            *since = Instant::now();
+        }
+        let identity = self.last.as_ref().map(|(identity, _)| identity.clone());
+        self.claim.update(None, identity);
+    }
+
+    fn lost_hint(&self) -> &'static str {
+        "Plug it in again"
+    }
+}
+
+fn detail(info: &DeviceInfo, baud: u32) -> String {
+    let DeviceInfo { path, board, .. } = info;
+    match board {
+        Some(board) => format!("{path} is open ({board}, {baud} baud)"),
+        None => format!("{path} is open ({baud} baud)"),
+    }
+}

@@ -1,5 +1,5 @@
-//! What runs on the simulated boards. Each function is a sketch: it ends when nobody holds the
-//! other end of the line any more, and it goes on taking in bytes while its own are not being read.
+//! The sketches of the simulated boards. Each ends when the other end of the line is gone, and goes
+//! on reading while nobody reads what it sends.
 
 use std::io;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -22,14 +22,14 @@ const SENSOR_PERIOD: Duration = Duration::from_millis(20);
 const PLOT_PERIOD: Duration = Duration::from_millis(50);
 /// 100 bytes a second; `delay(1)`, as some sketches have it, only fills buffers.
 const RAW_PERIOD: Duration = Duration::from_millis(10);
-/// How often the button is looked at; a press is never shorter than several of these.
+/// The time between two looks at the button; a press lasts several of these.
 const BUTTON_PERIOD: Duration = Duration::from_millis(10);
 /// The pause between two calls of a board that waits to be answered.
 const HELLO_PERIOD: Duration = Duration::from_millis(300);
-/// What a byte takes at 9600 baud. It keeps a page that asks again after every answer at the pace
-/// of a real board.
+/// The time that a byte takes at 9600 baud. It keeps a page that asks again after every answer at
+/// the pace of a real board.
 const BYTE_TIME: Duration = Duration::from_micros(1_042);
-/// How long `parseInt` waits for another digit, after `Serial.setTimeout(10)`.
+/// The time for which `parseInt` waits for another digit, after `Serial.setTimeout(10)`.
 const DIGIT_TIME: Duration = Duration::from_millis(10);
 
 /// Runs `pattern` until the other end of `line` is gone.
@@ -49,14 +49,6 @@ pub(crate) async fn run(pattern: Pattern, line: DuplexStream) {
         Pattern::Led => led(line).await,
         Pattern::Imu => tell(line, SENSOR_PERIOD, |t| println(orientation(t))).await,
     }
-}
-
-/// Sends back what comes, until the other end of `line` is gone. Here back-pressure is the right
-/// thing: who does not read his bytes cannot send more of them.
-pub(crate) async fn echo(line: DuplexStream) {
-    let (mut receiver, mut sender) = tokio::io::split(line);
-    // The only error is that the other end is gone, and that is how it ends.
-    let _ = tokio::io::copy(&mut receiver, &mut sender).await;
 }
 
 /// A sketch that only talks: what `reading` gives for the seconds since the start, at every tick.

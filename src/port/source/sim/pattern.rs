@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What a simulated board sends, and what it understands. Each is a pattern that classes teach.
+/// The behaviour of a simulated board. Each is a pattern that classes teach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) enum Pattern {
     /// Three sensors in a line, comma-separated.
@@ -17,7 +17,7 @@ pub(crate) enum Pattern {
     Labels,
     /// A JSON object per line.
     Json,
-    /// A button, told only when it changes.
+    /// A button, reported only when it changes.
     Button,
     /// An LED that is switched and dimmed.
     Led,
@@ -38,7 +38,7 @@ impl Pattern {
         Pattern::Imu,
     ];
 
-    /// What is typed after `sim:`; empty for the default.
+    /// Returns the name that is typed after `sim:`; empty for the default.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Pattern::Sensors => "",
@@ -52,7 +52,7 @@ impl Pattern {
         }
     }
 
-    /// Half a line for `--help` and error messages.
+    /// Returns half a line for `--help` and error messages.
     pub(crate) fn description(self) -> &'static str {
         match self {
             Pattern::Sensors => "potentiometer,light,button as a line, 50 times a second",
@@ -66,7 +66,7 @@ impl Pattern {
         }
     }
 
-    /// The list of all patterns, one per line and indented.
+    /// Returns the list of all patterns, one per line and indented.
     pub(crate) fn list() -> String {
         let line =
             |pattern: &Pattern| format!("  {:<10}  {}", pattern.to_string(), pattern.description());
@@ -100,7 +100,7 @@ impl FromStr for Pattern {
     }
 }
 
-/// There is no simulated device of this name. Its text lists those that there are.
+/// The error for an unknown name. Its text lists the known ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UnknownPattern(String);
 
@@ -109,7 +109,7 @@ impl fmt::Display for UnknownPattern {
         let name = self.0.escape_debug();
         write!(
             f,
-            "no simulated device sim:{name}. Here are:\n{}",
+            "unknown simulated device sim:{name}; available:\n{}",
             Pattern::list()
         )
     }

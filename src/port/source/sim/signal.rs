@@ -1,12 +1,12 @@
-//! What simulated sensors measure: pure functions of the time since the board was switched on, so
-//! that every run shows the same picture.
+//! The readings of simulated sensors: pure functions of the time since the board was switched on,
+//! so that every run shows the same picture.
 
 use std::f64::consts::TAU;
 
 /// The largest reading of an Arduino's `analogRead`.
 const ANALOG_MAX: f64 = 1023.0;
 
-/// When the button is down, in seconds of a cycle: as irregular as a person presses, short and long.
+/// The presses of the button, from and to, in seconds of a cycle: as irregular as a person's.
 const PRESSES: [(f64, f64); 5] = [(1.2, 1.5), (3.1, 3.25), (3.5, 3.7), (6.4, 7.6), (9.3, 9.45)];
 const PRESS_CYCLE: f64 = 11.0;
 
@@ -20,7 +20,7 @@ pub(crate) fn light(seconds: f64) -> u16 {
     analog(0.55 + 0.2 * wave(seconds, 13.0, 0.0) + 0.03 * noise(seconds))
 }
 
-/// Whether the button is held down.
+/// Returns whether the button is held down.
 pub(crate) fn button(seconds: f64) -> bool {
     let phase = seconds % PRESS_CYCLE;
     PRESSES

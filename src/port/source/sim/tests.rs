@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::time::{Instant, timeout};
 
-use super::{Pattern, Simulated, open, open_loop};
+use super::{Pattern, Simulated, open};
+use crate::port::source::echo;
 
 /// How much simulated time a test waits for something that must come.
 const SOON: Duration = Duration::from_secs(20);
@@ -206,7 +207,7 @@ async fn a_loop_sends_back_every_byte_in_order() {
     let sent: Vec<u8> = (0..1_000_000_u32)
         .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect();
-    let (mut reader, mut writer) = tokio::io::split(open_loop());
+    let (mut reader, mut writer) = tokio::io::split(echo::open());
     let mut received = vec![0; sent.len()];
     let (written, read) = tokio::join!(writer.write_all(&sent), reader.read_exact(&mut received));
     written.unwrap();
@@ -220,7 +221,7 @@ async fn a_loop_sends_back_every_byte_in_order() {
 
 #[tokio::test(start_paused = true)]
 async fn a_loop_that_nobody_reads_holds_its_writer_back() {
-    let mut device = open_loop();
+    let mut device = echo::open();
     let mut taken = 0;
     while let Ok(written) = timeout(A_WHILE, device.write(&[0; 1_000])).await {
         taken += written.unwrap();
@@ -260,7 +261,7 @@ fn a_pattern_is_found_by_what_is_shown_of_it() {
 fn a_wrong_name_lists_the_right_ones() {
     let error = "sim:imuu".parse::<Pattern>().unwrap_err().to_string();
     assert!(
-        error.starts_with("no simulated device sim:imuu. Here are:\n  sim  "),
+        error.starts_with("unknown simulated device sim:imuu; available:\n  sim  "),
         "{error}"
     );
     for pattern in Pattern::ALL {
