@@ -59,6 +59,10 @@ pub(crate) struct ServerConfig {
 #[derive(Clone, Debug)]
 pub(crate) enum TlsConfig {
     /// From files in PEM format.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(dead_code, reason = "a build without TLS refuses them")
+    )]
     Files {
         /// The certificate, and those that vouch for it.
         cert: PathBuf,
