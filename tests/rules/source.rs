@@ -11,7 +11,6 @@ pub struct Source {
     pub path: String,
     pub text: String,
     /// It is compiled for unit tests alone.
-    #[allow(dead_code)]
     pub is_test: bool,
     pub paths: Vec<Named>,
     pub types: Vec<Named>,
