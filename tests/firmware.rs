@@ -1,6 +1,6 @@
-//! The sketches of `firmware/`, compiled, on simulated boards: what pages get from them, and what
-//! they do at a page's word. All are ignored by a plain `cargo test`: `tests/run firmware` compiles
-//! the sketches and runs these.
+//! The sketches of `firmware/`, compiled, on simulated boards: the data that pages receive from
+//! them, and their reactions to what pages send. A plain `cargo test` ignores these tests;
+//! `tests/run firmware` compiles the sketches and runs them.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::support::{Board, Bridge, Client};
 
-// What the sketches send.
+// Data from the sketches.
 
 #[tokio::test]
 #[ignore = "tests/run firmware"]
@@ -31,12 +31,12 @@ async fn every_line_of_a_busy_sketch_arrives_in_order_and_at_the_rate_of_the_wir
     }
     let rate = bytes as f64 / start.elapsed().as_secs_f64();
     println!("{LINES} lines, {rate:.0} bytes per second");
-    // An Uno's 115200 baud is 117647 in truth. A busy machine slows the simulation down, by much.
+    // The 115200 baud of an Uno are really 117647. A busy machine slows the simulation a lot.
     assert!((3_000.0..12_500.0).contains(&rate), "{rate}");
     assert_eq!(
         board.figure("lost").await,
         lost,
-        "the wire was read in time"
+        "the serial line was read in time"
     );
 }
 
@@ -69,7 +69,7 @@ async fn raw_readings_are_the_bytes_that_the_sketch_wrote() {
     };
     let bridge = board.bridge(&["--raw"]).await;
     let mut page = bridge.client("/").await;
-    // 4.6 V would be 235 as a byte, which is no text; 13 and 10 are bytes like any other.
+    // 4.6 V reads as the byte 235, which is not valid text; 13 and 10 are ordinary bytes.
     for (millivolts, byte) in [(4600, 235), (260, 13), (200, 10), (5000, 255), (0, 0)] {
         board.tell(&format!("adc 0 {millivolts}"));
         while *page.bytes().await.last().expect("no message is empty") != byte {}
@@ -106,7 +106,7 @@ async fn each_sketch_prints_the_lines_that_its_page_reads() {
 
 #[tokio::test]
 #[ignore = "tests/run firmware"]
-async fn a_button_tells_its_changes_and_a_late_page_hears_the_last_one() {
+async fn a_button_sends_its_changes_and_a_late_page_receives_the_last_one() {
     let Some(mut board) = Board::start("Button", &[]).await else {
         return;
     };
@@ -123,8 +123,8 @@ async fn a_button_tells_its_changes_and_a_late_page_hears_the_last_one() {
 
 #[tokio::test]
 #[ignore = "tests/run firmware"]
-async fn a_turn_of_the_knob_is_at_the_page_within_50_ms() {
-    const BY_CONTRACT: Duration = Duration::from_millis(50);
+async fn a_turn_of_the_knob_reaches_the_page_within_50_ms() {
+    const MAX_LATENCY: Duration = Duration::from_millis(50);
     let Some(mut board) = Board::start("OneNumber-115200", &[]).await else {
         return;
     };
@@ -141,15 +141,15 @@ async fn a_turn_of_the_knob_is_at_the_page_within_50_ms() {
     }
     took.sort();
     println!("median {:?}, slowest {:?}", took[10], took[20]);
-    // A busy machine makes some slow, a slow program makes all slow: the quickest quarter tells.
-    assert!(took[5] < BY_CONTRACT, "{took:?}");
+    // A busy machine slows some, but a slow program slows all, so the fastest quarter counts.
+    assert!(took[5] < MAX_LATENCY, "{took:?}");
 }
 
-// What pages send.
+// Data from pages.
 
 #[tokio::test]
 #[ignore = "tests/run firmware"]
-async fn a_page_switches_the_led_and_every_page_hears_of_it() {
+async fn a_page_switches_the_led_and_every_page_is_notified() {
     let Some(mut board) = Board::start("LedLetters", &[]).await else {
         return;
     };
@@ -212,7 +212,7 @@ async fn every_byte_goes_to_the_board_and_back_untouched() {
 
 #[tokio::test]
 #[ignore = "tests/run firmware"]
-async fn several_pages_call_one_board_and_all_hear_every_response() {
+async fn several_pages_call_one_board_and_all_receive_every_response() {
     const CALLS: usize = 5;
     let Some(mut board) = Board::start("CallResponse", &[]).await else {
         return;
@@ -259,7 +259,7 @@ async fn a_binary_response_is_two_bytes_for_each_call() {
 
 #[tokio::test]
 #[ignore = "tests/run firmware"]
-async fn a_page_that_writes_with_every_frame_gets_a_reading_for_every_line() {
+async fn a_page_that_writes_in_every_frame_gets_a_reading_for_every_line() {
     const FRAMES: usize = 60;
     let Some(mut board) = Board::start("Duplex", &[]).await else {
         return;
@@ -271,7 +271,7 @@ async fn a_page_that_writes_with_every_frame_gets_a_reading_for_every_line() {
     page.send("0,0\n").await;
     while page.text().await != "511" {}
     let mut frames = interval(Duration::from_secs(1) / FRAMES as u32);
-    // As in a browser, frames that were missed are not made up for.
+    // Like a browser, does not make up for missed frames.
     frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for frame in 0..FRAMES {
         frames.tick().await;
@@ -316,18 +316,18 @@ async fn the_knob_of_one_board_dims_the_led_of_another() {
     }
 }
 
-// What goes wrong.
+// Failures.
 
 #[tokio::test]
 #[ignore = "tests/run firmware"]
-async fn the_wrong_rate_is_told_with_what_to_do() {
+async fn a_wrong_rate_is_reported_with_a_remedy() {
     for (sketch, rate) in [("OneNumber", "115200"), ("OneNumber-115200", "9600")] {
         let Some(mut board) = Board::start(sketch, &[]).await else {
             return;
         };
         board.tell("sine 0 1");
         let bridge = board.bridge(&["--baud", rate]).await;
-        // The board may look between the opening and the setting of the rate.
+        // The board may report a rate between the opening and the setting of the rate.
         board.hears(&format!("baud {rate} ")).await;
         bridge
             .program
@@ -338,7 +338,7 @@ async fn the_wrong_rate_is_told_with_what_to_do() {
 
 #[tokio::test]
 #[ignore = "tests/run firmware"]
-async fn a_board_that_is_unplugged_starts_anew_and_its_pages_go_on() {
+async fn an_unplugged_board_starts_anew_and_its_pages_continue() {
     let Some(mut board) = Board::start("Count", &["--auto-reset", "--boot-ms", "200"]).await else {
         return;
     };
@@ -351,7 +351,7 @@ async fn a_board_that_is_unplugged_starts_anew_and_its_pages_go_on() {
         bridge.state("board", "lost").await;
         board.tell("plug");
         bridge.open("board").await;
-        // No line is glued from the end of one life and the beginning of the next.
+        // No line is joined from before and after the restart.
         let mut last = number::<u32>(&page.text().await);
         while last != 0 {
             let next = number::<u32>(&page.text().await);
@@ -368,7 +368,7 @@ async fn the_first_command_is_not_lost_in_the_bootloader_of_a_board_that_restart
     let Some(mut board) = Board::start("LedLetters", &LIKE_AN_UNO).await else {
         return;
     };
-    // A silent sketch: held for as long as --settle says.
+    // For a silent sketch, writes are held for as long as --settle says.
     let bridge = board.bridge(&["--settle", "2000"]).await;
     bridge.client("/").await.send("H").await;
     board.hears("reset").await;
@@ -376,7 +376,7 @@ async fn the_first_command_is_not_lost_in_the_bootloader_of_a_board_that_restart
     assert_eq!(board.figure("dropped").await, 0);
     drop(bridge);
 
-    // A sketch that speaks is spoken to at once.
+    // A sketch that sends something receives the write at once.
     let Some(mut board) = Board::start("CallResponse", &LIKE_AN_UNO).await else {
         return;
     };
@@ -388,7 +388,7 @@ async fn the_first_command_is_not_lost_in_the_bootloader_of_a_board_that_restart
     assert_eq!(board.figure("dropped").await, 0);
     drop(bridge);
 
-    // Without settling it is lost, or these boards would prove nothing.
+    // Without settling the write is lost; otherwise these boards would prove nothing.
     let Some(mut board) = Board::start("LedLetters", &LIKE_AN_UNO).await else {
         return;
     };
@@ -401,7 +401,7 @@ async fn the_first_command_is_not_lost_in_the_bootloader_of_a_board_that_restart
 
 #[tokio::test]
 #[ignore = "tests/run firmware"]
-async fn pages_that_come_and_go_do_not_restart_the_board() {
+async fn connecting_and_leaving_pages_do_not_restart_the_board() {
     let Some(mut board) = Board::start("JsonLines", &["--auto-reset"]).await else {
         return;
     };
@@ -429,5 +429,5 @@ async fn pages_that_come_and_go_do_not_restart_the_board() {
 #[track_caller]
 fn number<T: std::str::FromStr>(line: &str) -> T {
     let number = line.parse().ok();
-    number.unwrap_or_else(|| panic!("{line:?} is no number"))
+    number.unwrap_or_else(|| panic!("{line:?} is not a number"))
 }

@@ -1,8 +1,8 @@
-//! Looks for inputs that break the law `framer` of the suite.
+//! Searches for inputs that break the law `framer` of `tests/fuzz.rs`.
 #![no_main]
 
 #[path = "../../tests/fuzz.rs"]
-#[expect(dead_code, reason = "each target has one of the laws")]
+#[expect(dead_code, reason = "each target uses one of the laws")]
 mod laws;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| laws::framer(data));

@@ -1,4 +1,4 @@
-// Who may connect, seen from pages in a real browser.
+// The access policy, as seen by pages in a real browser.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -10,13 +10,13 @@ import { launch, open, PROGRAM, quit, root, serve, start, until } from "./suppor
 
 after(quit);
 
-/** A page from a server of its own on this computer. */
+/** Opens a page from another web server on this computer. */
 async function local(t) {
   const other = await serve(t, root);
   return open(t, `${other}/web/plain/chat.html`);
 }
 
-/** A page of a web site: of a name that is not this computer's, though it leads here. */
+/** Opens a page of a web site: its host name is foreign but resolves to this computer. */
 async function foreign(t, url) {
   const browser = await launch(["--host-resolver-rules=MAP *.example 127.0.0.1"]);
   t.after(() => browser.close());
@@ -25,24 +25,24 @@ async function foreign(t, url) {
   return page;
 }
 
-/** What becomes of a WebSocket in a page or frame: its first message, or how it was closed. */
+/** Opens a WebSocket in a page or frame. Returns its first message, or its close code. */
 const socket = (page, url) => page.evaluate((url) => new Promise((resolve) => {
   const socket = new WebSocket(url);
   socket.onmessage = ({ data }) => resolve(data);
   socket.onclose = ({ code }) => resolve(`closed ${code}`);
 }), url.replace("http", "ws"));
 
-/** What a page or frame can read of an address. */
+/** Fetches a URL in a page or frame. Returns the status and text, or the error. */
 const read = (page, url) => page.evaluate(async (url) => {
   try {
-    const answer = await fetch(url);
-    return `${answer.status} ${await answer.text()}`;
+    const response = await fetch(url);
+    return `${response.status} ${await response.text()}`;
   } catch (error) {
     return String(error);
   }
 }, url);
 
-/** The program at a terminal, where one can type. */
+/** Starts the program at a terminal, into which the test can type. */
 async function startAtTerminal(t) {
   const home = mkdtempSync(join(tmpdir(), "serial-ws-home-"));
   const terminal = ["-c", "import pty, sys; pty.spawn(sys.argv[1:])", PROGRAM];
@@ -58,11 +58,11 @@ async function startAtTerminal(t) {
     await ended;
     rmSync(home, { recursive: true, force: true });
   });
-  const [, port] = await until("the bridge to listen", () => shown.match(/ws:\/\/127\.0\.0\.1:(\d+)/));
+  const [, port] = await until("serial-ws to listen", () => shown.match(/ws:\/\/127\.0\.0\.1:(\d+)/));
   return { url: `http://127.0.0.1:${port}`, shown: () => shown, type: (text) => child.stdin.write(text) };
 }
 
-test("a page from another port of this computer works", async (t) => {
+test("a page from another web server on this computer works", async (t) => {
   const bridge = await start(t, ["--port", "sim"]);
   const page = await local(t);
   assert.match(await socket(page, bridge.url), /^\d+,\d+,[01]$/);
@@ -87,12 +87,12 @@ test("a sandboxed frame is refused, and works when the person at the terminal al
   await until("the frame to be let in", async () => /^\d+,/.test(await socket(frame, bridge.url)));
 });
 
-test("a page of a web site can read, load and do nothing, and learns why", async (t) => {
+test("a page of a web site can neither read, load nor do anything, and learns why", async (t) => {
   const bridge = await start(t, ["--port", "sim"]);
   const page = await foreign(t, `${await serve(t, root)}/web/plain/chat.html`);
   assert.equal(await socket(page, bridge.url), "closed 1006");
-  const calls = ["/", "/api/status", "/api/ports", "/metrics", "/healthz"];
-  for (const path of calls) assert.match(await read(page, bridge.url + path), /Failed to fetch/, path);
+  const paths = ["/", "/api/status", "/api/ports", "/metrics", "/healthz"];
+  for (const path of paths) assert.match(await read(page, bridge.url + path), /Failed to fetch/, path);
   const loaded = await page.evaluate(async (url) => {
     const load = (name, source) => new Promise((resolve) => {
       const element = Object.assign(document.createElement(name), { onload: () => resolve(true), onerror: () => resolve(false) });
@@ -105,7 +105,7 @@ test("a page of a web site can read, load and do nothing, and learns why", async
     ];
   }, bridge.url);
   assert.deepEqual(loaded, [false, false, false]);
-  // A form of its own, which no browser asks about before it is sent.
+  // A simple request, like that of a form, which browsers send without a preflight.
   await page.evaluate((url) => fetch(`${url}/api/ports/sim/release`, { method: "POST", mode: "no-cors" }).catch(() => {}), bridge.url);
   const status = await (await fetch(`${bridge.url}/api/status`)).json();
   assert.equal(status.ports[0].status.state, "open");
@@ -118,7 +118,7 @@ test("a page of a web site can read, load and do nothing, and learns why", async
   assert.match(bridge.log(), /refused: page from http:\/\/evil\.example/);
 });
 
-test("a name that was rebound to this computer reaches nothing", async (t) => {
+test("a host name that was rebound to this computer reaches nothing", async (t) => {
   const bridge = await start(t, ["--port", "sim"]);
   const page = await foreign(t, bridge.url);
   assert.match(await page.textContent("body"), /not a name of this computer/);
@@ -127,7 +127,7 @@ test("a name that was rebound to this computer reaches nothing", async (t) => {
   assert.equal(await socket(page, own), "closed 1006");
 });
 
-test("a link with the token leads to the page, also from another site", async (t) => {
+test("a link with the token opens the page, even from another site", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "serial-ws-token-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, "token");
@@ -136,9 +136,9 @@ test("a link with the token leads to the page, also from another site", async (t
   const url = `${bridge.url}/?token=correct-horse-battery`;
   const page = await foreign(t, `${await serve(t, root)}/web/plain/chat.html`);
   await page.evaluate((url) => {
-    document.body.append(Object.assign(document.createElement("a"), { href: url, id: "way", textContent: "way" }));
+    document.body.append(Object.assign(document.createElement("a"), { href: url, id: "link", textContent: "link" }));
   }, url);
-  await page.click("#way");
+  await page.click("#link");
   const isOpen = (page) => until("the port to be open", () => page.locator("#state[data-state=open]").count());
   await isOpen(page);
   assert.equal(page.url(), `${bridge.url}/`);

@@ -1,6 +1,6 @@
-"""A board on a pseudo-terminal, at the path that is given: says its input, prints what it hears.
+"""A board on a pseudo-terminal, at the given path: sends its stdin, prints what it receives.
 
-It is unplugged by ending it.
+End it to unplug the board.
 """
 import os
 import select
@@ -21,9 +21,9 @@ while True:
     if board in ready:
         os.write(sys.stdout.fileno(), os.read(board, 4096))
     if sys.stdin in ready:
-        said = os.read(sys.stdin.fileno(), 65536)
-        if not said:
+        data = os.read(sys.stdin.fileno(), 65536)
+        if not data:
             break
-        while said:
-            said = said[os.write(board, said):]
+        while data:
+            data = data[os.write(board, data):]
 os.unlink(path)

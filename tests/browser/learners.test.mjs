@@ -1,4 +1,4 @@
-// Every page for learners runs: from --web, and from another web server on this computer.
+// Every page for learners works: through --web, and from another web server on this computer.
 import assert from "node:assert/strict";
 import { copyFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,18 +6,18 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";
 
-import { board, launch, open, pixels, quit, redirect, root, serve, sleep, standIn, start, until } from "./support.mjs";
+import { board, launch, open, pixels, quit, redirect, root, serve, sleep, mockCdn, start, until } from "./support.mjs";
 
 after(quit);
 
-/** The simulated device for each p5 page, and what shows that it does its work. */
+/** The simulated device for each p5 page, and a check that the page works. */
 const sketches = {
   OneNumber: ["sim", moves],
   SeveralSensors: ["sim", moves],
   DimmerNumber: ["sim:led", dims],
   CallResponse: ["sim:call", moves],
   Button: ["sim:button", (page) => becomes(page, "pressed === '1'")],
-  // No simulated board answers in binary; that the page runs is all that is seen here.
+  // No simulated board answers in binary, so this checks only that the page runs.
   CallResponseBinary: ["sim:call", (page) => becomes(page, "socket.readyState === 1 && frameCount > 5")],
   DimmerByte: ["sim:led", (page) => becomes(page, "socket.readyState === 1 && frameCount > 5")],
   Duplex: ["sim", (page) => becomes(page, "reading > 0")],
@@ -41,7 +41,7 @@ const sketches = {
   RawByte: ["sim:raw", (page) => becomes(page, "readings.length > 10")],
   TwoBoards: [["left=loop", "right=loop"], async (page) => {
     await becomes(page, "left.readyState === 1 && right.readyState === 1");
-    // What the left board says goes to the right one, and here it says it back:
+    // The page sends the number of the left board to the right one, which echoes it here:
     await page.evaluate("send(left, 5)");
     await becomes(page, "leftKnob === 5 && rightKnob === 5");
   }],
@@ -52,27 +52,27 @@ const sketches = {
   }],
 };
 const plain = {
-  "lines.html": ["sim", (page) => says(page, "#reading", /^\d+,\d+,\d$/)],
+  "lines.html": ["sim", (page) => shows(page, "#reading", /^\d+,\d+,\d$/)],
   "graph.html": ["sim", async (page) => {
-    await says(page, "#message", /^\d+$/);
+    await shows(page, "#message", /^\d+$/);
     await moves(page, "#graph");
   }],
   "sensors.html": ["sim", (page) => until("the meter to move", () => page.evaluate(() => document.querySelector("#knob").value > 0))],
   "dimmer.html": ["sim:led", async (page) => {
-    await says(page, "#message", /move the slider/);
+    await shows(page, "#message", /move the slider/);
     await page.fill("#slider", "128");
-    await says(page, "#message", /the board says: led:128/);
+    await shows(page, "#message", /the board says: led:128/);
   }],
   "chat.html": ["room=loop,lines,append=lf", async (page) => {
-    await says(page, "#status", /^connected$/);
+    await shows(page, "#status", /^connected$/);
     await page.fill("#input", "<b>hello</b>");
     await page.keyboard.press("Enter");
-    await says(page, "#messages", /<b>hello<\/b>/);
+    await shows(page, "#messages", /<b>hello<\/b>/);
   }],
-  "call.html": ["sim:call", (page) => says(page, "#message", /^\d+,\d+,\d$/)],
+  "call.html": ["sim:call", (page) => shows(page, "#message", /^\d+,\d+,\d$/)],
 };
 
-const says = (page, selector, pattern) => until(`${pattern} in ${selector}`, async () => pattern.test(await page.locator(selector).textContent()));
+const shows = (page, selector, pattern) => until(`${pattern} in ${selector}`, async () => pattern.test(await page.locator(selector).textContent()));
 
 const becomes = (page, what) => until(what, () => page.evaluate(what));
 
@@ -80,13 +80,13 @@ async function moves(page, selector = "canvas") {
   await until("something to be drawn", async () => (await pixels(page, selector)).drawn > 200);
   const { sum } = await pixels(page, selector);
   await until("the drawing to move", async () => (await pixels(page, selector)).sum !== sum);
-  if (selector === "canvas") await until("the greeting to go", () => page.evaluate("message === ''"));
+  if (selector === "canvas") await until("the message to disappear", () => page.evaluate("message === ''"));
 }
 
 async function dims(page) {
   await until("the slider", () => page.evaluate("message === 'move the slider'"));
   await page.fill("input[type=range]", "200");
-  await until("the board to tell it back", () => page.evaluate("heard === 'led:200'"));
+  await until("the board to report it back", () => page.evaluate("heard === 'led:200'"));
 }
 
 const ports = (devices) => [devices].flat().flatMap((device) => ["--port", device]);
@@ -97,21 +97,21 @@ test("there is a test for every page", () => {
 });
 
 for (const [name, [device, works]] of Object.entries(sketches)) {
-  test(`p5/${name} from --web, with p5 from the net`, async (t) => {
+  test(`p5/${name} through --web, with p5 from the internet`, async (t) => {
     const bridge = await start(t, [...ports(device), "--web", join(root, "web/p5", name)]);
     const page = await open(t);
     await redirect(page, bridge.port);
-    const asked = await standIn(page);
+    const requested = await mockCdn(page);
     await page.goto(bridge.url);
     await works(page);
-    assert.equal(asked.length, 1, String(asked));
+    assert.equal(requested.length, 1, String(requested));
   });
 
   test(`p5/${name} from another web server`, async (t) => {
     const bridge = await start(t, ports(device));
     const page = await open(t);
     await redirect(page, bridge.port);
-    await standIn(page);
+    await mockCdn(page);
     await page.goto(`${await serve(t, join(root, "web/p5"))}/${name}/`);
     await works(page);
   });
@@ -128,17 +128,17 @@ for (const [name, [device, works]] of Object.entries(plain)) {
 }
 
 for (const [file, device, works] of [["p5/OneNumber/index.html", ...sketches.OneNumber], ["plain/lines.html", ...plain["lines.html"]]]) {
-  test(`${file} from disk, when that is allowed`, async (t) => {
+  test(`${file} from disk, if allowed`, async (t) => {
     const bridge = await start(t, [...ports(device), "--allow-origin", "null"]);
     const page = await open(t);
     await redirect(page, bridge.port);
-    await standIn(page);
+    await mockCdn(page);
     await page.goto(pathToFileURL(join(root, "web", file)).href);
     await works(page);
   });
 }
 
-test("p5 is taken from the folder when it is there", async (t) => {
+test("p5 is loaded from the folder if it is there", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "serial-ws-web-"));
   t.after(() => rmSync(folder, { recursive: true }));
   cpSync(join(root, "web/p5/OneNumber"), folder, { recursive: true });
@@ -146,13 +146,13 @@ test("p5 is taken from the folder when it is there", async (t) => {
   const bridge = await start(t, ["--port", "sim", "--web", folder]);
   const page = await open(t);
   await redirect(page, bridge.port);
-  const asked = await standIn(page);
+  const requested = await mockCdn(page);
   await page.goto(bridge.url);
   await moves(page);
-  assert.deepEqual(asked, []);
+  assert.deepEqual(requested, []);
 });
 
-test("a changed p5 is not run", async (t) => {
+test("a modified p5 is not run", async (t) => {
   const bridge = await start(t, ["--port", "sim", "--web", join(root, "web/p5/OneNumber")]);
   const page = await open(t);
   await page.route(/^https:/, (route) => route.fulfill({ body: "window.hacked = 1", contentType: "text/javascript", headers: { "Access-Control-Allow-Origin": "*" } }));
@@ -160,7 +160,7 @@ test("a changed p5 is not run", async (t) => {
   assert.equal(await page.evaluate(() => window.hacked), undefined);
 });
 
-test("a sketch runs as it is in the p5 editor, which has its own page", async (t) => {
+test("sketches need nothing from our pages, so they run unchanged in the p5 editor", async (t) => {
   for (const name of Object.keys(sketches)) {
     const sketch = readFileSync(join(root, "web/p5", name, "sketch.js"), "utf8");
     assert.match(sketch, /new WebSocket\(address/);
@@ -168,12 +168,12 @@ test("a sketch runs as it is in the p5 editor, which has its own page", async (t
   }
 });
 
-test("a sketch goes on when the bridge does", async (t) => {
+test("a sketch resumes after serial-ws restarts", async (t) => {
   const folder = join(root, "web/p5/OneNumber");
   const bridge = await start(t, ["--port", "sim"]);
   const page = await open(t);
   await redirect(page, bridge.port);
-  await standIn(page);
+  await mockCdn(page);
   await page.goto(`${await serve(t, folder)}/`);
   await moves(page);
   await bridge.stop();
@@ -182,13 +182,13 @@ test("a sketch goes on when the bridge does", async (t) => {
   await moves(page);
 });
 
-test("every page says when there is no bridge", async (t) => {
+test("every page says so if serial-ws is not running", async (t) => {
   const web = await serve(t, join(root, "web"));
   for (const path of [...Object.keys(sketches).map((name) => `p5/${name}/`), ...Object.keys(plain).map((name) => `plain/${name}`)]) {
     const page = await open(t);
-    // Nothing listens at the port of discard.
+    // Nothing listens on TCP port 9 (discard).
     await redirect(page, 9);
-    await standIn(page);
+    await mockCdn(page);
     await page.addInitScript(() => {
       window.written = new Set();
       const { fillText } = CanvasRenderingContext2D.prototype;
@@ -209,13 +209,13 @@ test("every page that serial-ws serves to a phone finds it there", async (t) => 
   for (const [folder, file, [device, works]] of folders) {
     const bridge = await start(t, [...ports(device), "--web", join(root, "web", folder), "--allow-host", "pi.local"], port);
     if (!phone) {
-      // It sees this computer under a name, and the bridge at its usual port.
+      // The phone knows this computer by a name, and serial-ws by its default TCP port.
       port = bridge.port;
       phone = await launch([`--host-resolver-rules=MAP pi.local:8080 127.0.0.1:${port}`]);
       t.after(() => phone.close());
     }
     const page = await phone.newPage();
-    await standIn(page);
+    await mockCdn(page);
     await page.goto(`http://pi.local:8080/${file}`);
     await works(page);
     await page.close();
@@ -224,14 +224,14 @@ test("every page that serial-ws serves to a phone finds it there", async (t) => 
 });
 
 for (const [folder, file, shown] of [["p5/CallResponse", "", "readings.join()"], ["plain", "call.html", "message.textContent"]]) {
-  test(`${folder}/${file} asks again when an answer is lost, and once when two pages are open`, async (t) => {
+  test(`${folder}/${file} asks again if a reply is lost, and only one of two open pages asks`, async (t) => {
     const uno = await board(t);
     const bridge = await start(t, ["--port", uno.path, "--web", join(root, "web", folder)]);
     const pages = [];
-    async function ask() {
+    async function openPage() {
       const page = await open(t);
       await redirect(page, bridge.port);
-      await standIn(page);
+      await mockCdn(page);
       await page.addInitScript(() => {
         window.questions = [];
         const { send } = WebSocket.prototype;
@@ -244,33 +244,33 @@ for (const [folder, file, shown] of [["p5/CallResponse", "", "readings.join()"],
       pages.push(page);
       return page;
     }
-    // Of a board that does not answer it asks again after a second, and not sooner.
-    const first = await ask();
-    await until("three questions", () => uno.heard.length >= 3);
+    // It asks a silent board again after a second, but not sooner.
+    const first = await openPage();
+    await until("three questions", () => uno.received.length >= 3);
     const times = await first.evaluate("questions");
     times.slice(1).forEach((time, index) => assert.ok(time - times[index] > 990, String(times)));
-    await ask();
+    await openPage();
 
-    // Answers each question in its turn, as slowly as a serial line does.
-    let answers = uno.heard.length, most = 0;
-    const answer = async (count) => {
-      for (const end = answers + count; answers < end;) {
-        await until("a question", () => uno.heard.length > answers);
-        most = Math.max(most, uno.heard.length - answers);
+    // Replies to each question in turn, as slowly as a serial line.
+    let replies = uno.received.length, max = 0;
+    const reply = async (count) => {
+      for (const end = replies + count; replies < end;) {
+        await until("a question", () => uno.received.length > replies);
+        max = Math.max(max, uno.received.length - replies);
         await sleep(10);
-        await uno.say(`${answers++},2,3\n`);
+        await uno.send(`${replies++},2,3\n`);
       }
     };
-    await uno.say("\n");
-    await answer(100);
-    assert.ok(most <= 6, `${most} questions at once`);
-    for (const page of pages) await becomes(page, `${shown} === "${answers - 1},2,3"`);
+    await uno.send("\n");
+    await reply(100);
+    assert.ok(max <= 6, `${max} questions at once`);
+    for (const page of pages) await becomes(page, `${shown} === "${replies - 1},2,3"`);
 
     // A board that restarts says hello until it is asked.
     await uno.unplug();
     await uno.plug();
-    answers = uno.heard.length;
-    await uno.say("hello\n");
-    await answer(5);
+    replies = uno.received.length;
+    await uno.send("hello\n");
+    await reply(5);
   });
 }

@@ -1,18 +1,18 @@
-// The client library in a real browser and in Node, through the real program.
+// The client library in a real browser, with the real program.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { gzipSync } from "node:zlib";
 
-import { board, cable, launch, open, quit, root, serve, start, until } from "./support.mjs";
+import { board, proxy, launch, open, quit, root, serve, start, until } from "./support.mjs";
 
 after(quit);
 
-/** A page of the bridge with nothing on it. A page that is routed would not count as one of this computer. */
+/** Opens an empty page of serial-ws. The browser would not treat a routed page as one of this computer. */
 const blank = (t, url) => open(t, `${url}/healthz`);
 
-/** A page with the library from the bridge, which writes down what happens. */
+/** Opens a page with the library from serial-ws, and records its events in `seen`. */
 async function withLibrary(t, url, args = "") {
   const page = await blank(t, url);
   await page.addScriptTag({ url: `${url}/serial-ws.js` });
@@ -33,7 +33,7 @@ async function onBoard(t, args) {
   const bridge = await start(t, ["--port", `uno=${uno.path}`]);
   const page = await withLibrary(t, bridge.url, args);
   await until("the port to be open", () => page.evaluate(() => window.serial.opened));
-  await uno.say("\n");
+  await uno.send("\n");
   return { uno, bridge, page };
 }
 
@@ -42,14 +42,14 @@ test("it is under 4 kB compressed", () => {
   assert.ok(size < 4096, `${size} bytes`);
 });
 
-test("lines, JSON, and the address from where the file came", async (t) => {
+test("lines and JSON arrive, from the address that the file was loaded from", async (t) => {
   const { uno, bridge, page } = await onBoard(t);
-  await uno.say('hello\n{"x":1}\n');
+  await uno.send('hello\n{"x":1}\n');
   await until("two lines", async () => (await seen(page, "line")).includes('{"x":1}'));
   assert.deepEqual(await seen(page, "json"), [{ x: 1 }]);
   assert.equal(await page.evaluate(() => window.serial.last), '{"x":1}');
   assert.equal(await page.evaluate(() => window.serial.url), `${bridge.url.replace("http", "ws")}/`);
-  // From a page that another server gives, it still finds the bridge that it was loaded from.
+  // On a page from another server, it still connects to the serial-ws that it was loaded from.
   const other = await serve(t, root);
   const elsewhere = await open(t, `${other}/web/plain/lines.html`);
   await elsewhere.addScriptTag({ url: `${bridge.url}/serial-ws.js` });
@@ -57,22 +57,22 @@ test("lines, JSON, and the address from where the file came", async (t) => {
   await until("the port to be open", () => elsewhere.evaluate(() => window.serial.opened));
 });
 
-test("what is sent is acknowledged, and what is refused says why", async (t) => {
+test("writes are acknowledged, and rejected ones give the reason", async (t) => {
   const { uno, page } = await onBoard(t);
   assert.deepEqual(await page.evaluate(() => window.serial.send("H\n")).then(({ bytes }) => bytes), 2);
   await page.evaluate(() => window.serial.write([0, 200, 255]));
-  await until("the board to hear", () => uno.heard === "H\n\0\xc8\xff");
+  await until("the board to hear", () => uno.received === "H\n\0\xc8\xff");
   await uno.unplug();
   await until("lost", async () => (await page.evaluate(() => window.serial.status.state)) === "lost");
-  const refusal = await page.evaluate(() => window.serial.send("H").catch((error) => error.message));
-  assert.match(refusal, /not open/);
-  // Nobody looks at this promise: no uncaught error, but an event.
+  const rejection = await page.evaluate(() => window.serial.send("H").catch((error) => error.message));
+  assert.match(rejection, /not open/);
+  // An ignored promise causes an event, not an uncaught error.
   await page.evaluate(() => { window.serial.send("H"); });
   await until("the event", async () => (await seen(page, "error")).length >= 2);
   assert.ok((await seen(page, "status")).some(({ state, hint }) => state === "lost" && hint === "Plug it in again"));
 });
 
-test("bytes are written in whatever form they are given", async (t) => {
+test("bytes can be written in any form", async (t) => {
   const { uno, page } = await onBoard(t);
   const acknowledged = await page.evaluate(async () => {
     const { buffer } = Uint8Array.of(0, 1, 2, 3);
@@ -82,31 +82,31 @@ test("bytes are written in whatever form they are given", async (t) => {
     return answers;
   });
   assert.deepEqual(acknowledged, [1, 1, 2, 4, 2, 2, 1]);
-  await until("the board to hear", () => uno.heard === "AHBC\0\x01\x02\x03\x01\x02EDF");
+  await until("the board to hear", () => uno.received === "AHBC\0\x01\x02\x03\x01\x02EDF");
 });
 
-test("it reconnects and goes on where it was; what was being written is rejected", async (t) => {
+test("it reconnects and resumes where it was; writes without a connection are rejected", async (t) => {
   const uno = await board(t);
   const bridge = await start(t, ["--port", `uno=${uno.path}`]);
-  const way = await cable(t, bridge.port);
-  const page = await withLibrary(t, way.url);
+  const link = await proxy(t, bridge.port);
+  const page = await withLibrary(t, link.url);
   await until("the port to be open", () => page.evaluate(() => window.serial.opened));
-  await uno.say("\n1\n");
+  await uno.send("\n1\n");
   await until("a line", async () => (await seen(page, "line")).includes("1"));
-  way.cut();
+  link.cut();
   await until("the close", async () => (await seen(page, "close")).length === 1);
-  const refusal = await page.evaluate(() => window.serial.send("H").catch((error) => error.message));
-  assert.match(refusal, /not sent/);
+  const rejection = await page.evaluate(() => window.serial.send("H").catch((error) => error.message));
+  assert.match(rejection, /not sent/);
   await until("the reason", async () => (await page.evaluate(() => window.serial.status.state)) === "stopped");
-  await uno.say("2\n3\n");
-  way.mend();
+  await uno.send("2\n3\n");
+  link.restore();
   await until("lines", async () => (await seen(page, "line")).includes("3"));
   assert.deepEqual((await seen(page, "line")).slice(-3), ["1", "2", "3"]);
   assert.deepEqual(await seen(page, "missed"), []);
   assert.equal((await seen(page, "open")).length, 2);
 });
 
-test("however often it is opened there is one connection, and none after close", async (t) => {
+test("opening it repeatedly makes one connection, and closing it leaves none", async (t) => {
   const bridge = await start(t, ["--port", "sim"]);
   const page = await blank(t, bridge.url);
   await page.addScriptTag({ url: `${bridge.url}/serial-ws.js` });
@@ -138,7 +138,7 @@ test("however often it is opened there is one connection, and none after close",
   assert.deepEqual(await states(), [3, 1]);
 });
 
-test("one that was closed can be forgotten", async (t) => {
+test("a closed connection can be garbage-collected", async (t) => {
   const bridge = await start(t, ["--port", "sim"]);
   const page = await blank(t, bridge.url);
   await page.addScriptTag({ url: `${bridge.url}/serial-ws.js` });
@@ -146,16 +146,16 @@ test("one that was closed can be forgotten", async (t) => {
     const serial = new SerialWs();
     await new Promise((resolve) => serial.on("open", resolve));
     serial.close();
-    window.forgotten = new WeakRef(serial);
+    window.reference = new WeakRef(serial);
   });
   const devtools = await page.context().newCDPSession(page);
-  await until("it to be forgotten", async () => {
+  await until("it to be collected", async () => {
     await devtools.send("HeapProfiler.collectGarbage");
-    return page.evaluate(() => window.forgotten.deref() === undefined);
+    return page.evaluate(() => window.reference.deref() === undefined);
   });
 });
 
-test("an address is understood as it is meant", async (t) => {
+test("an address can be written in several ways", async (t) => {
   const bridge = await start(t, ["--port", "sim"]);
   const page = await blank(t, bridge.url);
   await page.addScriptTag({ url: `${bridge.url}/serial-ws.js` });
@@ -168,14 +168,14 @@ test("an address is understood as it is meant", async (t) => {
   assert.deepEqual(urls, [`${here}/`, "ws://localhost:8080/", "ws://pi.local:8080/ports/uno", "wss://pi.local/", `${here}/ports/uno`]);
 });
 
-test("mistakes end it, with the reason", async (t) => {
+test("a mistake in the address ends it, with the reason", async (t) => {
   const bridge = await start(t, ["--port", "uno=sim"]);
   const page = await withLibrary(t, bridge.url, '{"port":"none"}');
   await until("the mistake", async () => (await page.evaluate(() => window.serial.status.state)) === "mistake");
   assert.match(await page.evaluate(() => window.serial.status.detail), /ports\/uno/);
 });
 
-/** A page at an address of the web, in a browser of its own. */
+/** Opens a page at a foreign address, in a browser of its own. */
 async function foreign(t, bridge, address, args = []) {
   const browser = await launch(args);
   t.after(() => browser.close());
@@ -187,9 +187,9 @@ async function foreign(t, bridge, address, args = []) {
   return page;
 }
 
-test("a page that the bridge refuses is told so, with the remedy, and let in when it is allowed", async (t) => {
+test("a page that serial-ws refuses learns the remedy, and connects once it is allowed", async (t) => {
   const bridge = await start(t, ["--port", "sim"]);
-  // To the browser it is on this computer, so that nothing but the bridge is in its way.
+  // To the browser the page is on this computer, so that only serial-ws can refuse it.
   const { port } = new URL(await serve(t, join(root, "web/plain")));
   const address = `http://sketch.example:${port}`;
   const page = await foreign(t, bridge, `${address}/lines.html`, ["--host-resolver-rules=MAP sketch.example 127.0.0.1"]);
@@ -201,19 +201,19 @@ test("a page that the bridge refuses is told so, with the remedy, and let in whe
   await until("the port to be open", () => page.evaluate(() => window.serial.opened));
 });
 
-test("a page that the browser blocks is told so, with the remedy", async (t) => {
+test("a page that the browser blocks learns the remedy", async (t) => {
   const bridge = await start(t, ["--port", "sim"]);
   const page = await foreign(t, bridge, "http://sketch.example/");
   const status = await until("the reason", async () => {
     const status = await page.evaluate(() => window.serial.status);
     return status.state !== "connecting" && status;
   });
-  // Browsers without this protection let it through to the bridge, which refuses it.
+  // Browsers without this protection let the page reach serial-ws, which refuses it.
   assert.ok(["blocked", "refused"].includes(status.state), JSON.stringify(status));
   assert.match(status.hint, /site settings|--allow-origin/);
 });
 
-test("bytes, and the calls of p5.webserial", async (t) => {
+test("the methods of p5.webserial read and write bytes", async (t) => {
   const { uno, bridge } = await onBoard(t);
   const page = await blank(t, bridge.url);
   await page.addScriptTag({ url: `${bridge.url}/serial-ws.js` });
@@ -223,7 +223,7 @@ test("bytes, and the calls of p5.webserial", async (t) => {
     if (usedSerialPorts().length > 0) window.port.open(usedSerialPorts()[0], 57600);
   });
   await until("the port to be open", () => page.evaluate(() => window.port.opened()));
-  await uno.say("12,34\r\n56");
+  await uno.send("12,34\r\n56");
   await until("bytes", async () => (await page.evaluate(() => window.port.available())) === 9);
   const read = await page.evaluate(() => [
     window.port.readUntil("\r\n"), window.port.readUntil("\n"), window.port.available(),
@@ -236,14 +236,14 @@ test("bytes, and the calls of p5.webserial", async (t) => {
     window.port.write([1, 2]);
     window.port.println(3);
   });
-  await until("the board to hear", () => uno.heard === "H\xff\x01\x023\r\n");
+  await until("the board to hear", () => uno.received === "H\xff\x01\x023\r\n");
   await page.evaluate(() => window.port.close());
   assert.equal(await page.evaluate(() => window.port.opened()), false);
   await page.evaluate(() => window.port.open());
   await until("the port to be open", () => page.evaluate(() => window.port.opened()));
 });
 
-test("it is imported as a module", async (t) => {
+test("it can be imported as a module", async (t) => {
   const bridge = await start(t, ["--port", "sim"]);
   const page = await open(t, `${bridge.url}/_serial-ws/`);
   const line = await page.evaluate(async () => {
@@ -251,7 +251,7 @@ test("it is imported as a module", async (t) => {
     return new Promise((resolve) => new SerialWs({ history: 1 }).on("line", resolve));
   });
   assert.match(line, /^\d+,\d+,\d$/);
-  // From a page that another server gives, it still finds the bridge that it was loaded from.
+  // On a page from another server, it still connects to the serial-ws that it was loaded from.
   const elsewhere = await open(t, `${await serve(t, root)}/web/plain/lines.html`);
   await elsewhere.evaluate(async (from) => {
     const { SerialWs } = await import(from);
@@ -261,7 +261,7 @@ test("it is imported as a module", async (t) => {
   await until("the port to be open", () => elsewhere.evaluate(() => window.serial.opened));
 });
 
-/** The first block of its kind in the library's documentation that contains `part`, with the address of the test. */
+/** Returns the first code block of this kind in web/README.md that contains `part`, with the address of the test. */
 function example(kind, part, bridge) {
   const readme = readFileSync(join(root, "web/README.md"), "utf8");
   const blocks = [...readme.matchAll(new RegExp(`\`\`\`${kind}\\n([^]*?)\`\`\``, "g"))].map(([, text]) => text);
@@ -280,7 +280,7 @@ test("the examples of its documentation run", async (t) => {
   await until("the answer of the board", async () => (await page.textContent("#reading")) === "led:255");
 });
 
-test("a sketch that was written for p5.webserial runs", async (t) => {
+test("a sketch written for p5.webserial runs", async (t) => {
   const bridge = await start(t, ["--port", "sim:imu"]);
   const other = await serve(t, root);
   const page = await open(t, `${other}/LICENSE-MIT`);

@@ -1,10 +1,10 @@
-// The built-in page in a real browser, through the real program.
+// The built-in page in a real browser, with the real program.
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 
-import { board, cable, open, pixels, quit, root, sleep, start, until } from "./support.mjs";
+import { board, proxy, open, pixels, quit, root, sleep, start, until } from "./support.mjs";
 
 after(quit);
 
@@ -13,14 +13,14 @@ const state = (page) => page.locator("#state").getAttribute("data-state");
 const text = (page, selector) => page.locator(selector).first().textContent();
 const isOpen = (page) => until("the port to be open", async () => (await state(page)) === "open");
 
-/** Where a picture of the page goes, for people to look at. */
+/** Returns the path of a screenshot, which is for people to look at. */
 function shot(name) {
   const folder = join(root, "target/browser");
   mkdirSync(folder, { recursive: true });
   return join(folder, `${name}.png`);
 }
 
-/** How many pixels of the plot have the colour of the first series. */
+/** Counts the pixels of the plot that have the colour of the first series. */
 function curve(page) {
   return page.evaluate(() => {
     const canvas = document.querySelector("#canvas");
@@ -32,24 +32,24 @@ function curve(page) {
   });
 }
 
-/** What a button gives as a file. */
+/** Clicks a button and returns the file that it saves. */
 async function saved(page, button) {
   const [download] = await Promise.all([page.waitForEvent("download"), page.click(button)]);
   return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
 }
 
-/** A page on a board that has said its first, partial line. */
+/** Opens a page on a board that has already sent its first, partial line. */
 async function onBoard(t, args = []) {
   const uno = await board(t);
   const bridge = await start(t, ["--port", `uno=${uno.path}`, ...args]);
   const page = await open(t, bridge.url);
   await isOpen(page);
-  await uno.say("\nready\n");
+  await uno.send("\nready\n");
   await until("the first line", async () => (await rows(page)).some((row) => row.endsWith("ready")));
   return { uno, bridge, page };
 }
 
-test("lines are shown and a plot moves without anyone doing anything", async (t) => {
+test("lines appear and a plot moves without any click", async (t) => {
   const page = await open(t);
   const before = Date.now();
   const bridge = await start(t, ["--port", "sim"]);
@@ -67,7 +67,7 @@ test("lines are shown and a plot moves without anyone doing anything", async (t)
   assert.equal(await page.locator("#missed-figure").isVisible(), false);
 });
 
-test("pause holds the plot and the monitor, and both go on", async (t) => {
+test("pause stops the plot and the monitor, and both resume", async (t) => {
   const bridge = await start(t, ["--port", "sim"]);
   const page = await open(t, bridge.url);
   await until("three series", async () => (await page.locator("#legend button").count()) === 3);
@@ -81,15 +81,15 @@ test("pause holds the plot and the monitor, and both go on", async (t) => {
   await until("the number of newer lines", async () => /\d+ newer/.test(await text(page, "#newest")));
   await page.click("#plot-pause");
   await page.click("#newest");
-  await until("both to go on", async () => (await pixels(page, "#canvas")).sum !== still.sum && (await rows(page)).at(-1) !== shown.at(-1));
+  await until("both to resume", async () => (await pixels(page, "#canvas")).sum !== still.sum && (await rows(page)).at(-1) !== shown.at(-1));
   assert.equal(await page.getAttribute("#pause", "aria-pressed"), "false");
 });
 
-test("a plot that is held stays, with its values and its table, whatever comes", async (t) => {
+test("a paused plot keeps its picture, values and table, whatever arrives", async (t) => {
   const { uno, page } = await onBoard(t);
-  await uno.say("a:1\n");
+  await uno.send("a:1\n");
   await sleep(100);
-  await uno.say("a:2\n");
+  await uno.send("a:2\n");
   await until("the value", async () => (await text(page, "#legend .value")) === "2");
   await page.click("#plot-pause");
   const table = (await saved(page, "#plot-csv")).bytes.toString();
@@ -98,9 +98,9 @@ test("a plot that is held stays, with its values and its table, whatever comes",
   await page.selectOption("#span", "60");
   await until("a longer time", async () => (await pixels(page, "#canvas")).sum !== still.sum);
   const longer = await pixels(page, "#canvas");
-  // More than is kept, of what comes.
-  for (let count = 0; count < 33; count++) await uno.say("a:5\n".repeat(1000));
-  await uno.say("end\n");
+  // More samples than the table keeps.
+  for (let count = 0; count < 33; count++) await uno.send("a:5\n".repeat(1000));
+  await uno.send("end\n");
   await until("the end", async () => (await rows(page)).at(-1)?.endsWith("end"));
   assert.deepEqual(await pixels(page, "#canvas"), longer);
   await page.selectOption("#span", "10");
@@ -113,7 +113,7 @@ test("a plot that is held stays, with its values and its table, whatever comes",
 });
 
 for (const seconds of [30, -30]) {
-  test(`the plot moves though the bridge's clock is ${-seconds} s off, as through a tunnel`, async (t) => {
+  test(`the plot moves even if the clock of serial-ws is ${-seconds} s off, as through a tunnel`, async (t) => {
     const bridge = await start(t, ["--port", "sim"]);
     const page = await open(t);
     await page.addInitScript((seconds) => {
@@ -129,11 +129,11 @@ for (const seconds of [30, -30]) {
   });
 }
 
-test("the values under the pointer and at the arrow keys", async (t) => {
+test("the legend shows the values under the pointer, and those chosen by arrow keys", async (t) => {
   const { uno, page } = await onBoard(t);
-  await uno.say("a:1\n");
+  await uno.send("a:1\n");
   await sleep(300);
-  await uno.say("a:500\n");
+  await uno.send("a:500\n");
   await until("the newest value", async () => (await text(page, "#legend .value")) === "500");
   await page.focus("#canvas");
   await page.keyboard.press("ArrowLeft");
@@ -147,7 +147,7 @@ test("the values under the pointer and at the arrow keys", async (t) => {
   assert.equal(await page.getAttribute("#legend button", "aria-pressed"), "false");
 });
 
-test("the values go on under a pointer that rests, and when the sample of the keys has left the picture", async (t) => {
+test("the values keep changing under a resting pointer, and after the chosen sample has scrolled away", async (t) => {
   const bridge = await start(t, ["--port", "sim"]);
   const page = await open(t, bridge.url);
   await page.selectOption("#span", "5");
@@ -163,18 +163,18 @@ test("the values go on under a pointer that rests, and when the sample of the ke
   await sleep(200);
   const chosen = await value();
   await sleep(1000);
-  assert.equal(await value(), chosen, "it stays on the sample as long as that is there");
+  assert.equal(await value(), chosen, "it stays on the sample while that is visible");
   await until("another value", async () => (await value()) !== chosen);
 });
 
-test("of more series than there is room for, it is said how many more there are", async (t) => {
+test("the legend says how many more series there are than fit", async (t) => {
   const { uno, page } = await onBoard(t);
   const forty = (line) => Array.from({ length: 40 }, (_, index) => Math.round(100 * Math.sin(line / 9 + index))).join();
   for (let line = 0; line < 30; line++) {
-    await uno.say(`${forty(line)}\n`);
+    await uno.send(`${forty(line)}\n`);
     await sleep(30);
   }
-  await until("what has no room", async () => (await text(page, "#more")) === "and 24 more");
+  await until("the number of further series", async () => (await text(page, "#more")) === "and 24 more");
   assert.equal(await page.locator("#legend button").count(), 16);
   await page.setViewportSize({ width: 1280, height: 480 });
   await sleep(200);
@@ -183,7 +183,7 @@ test("of more series than there is room for, it is said how many more there are"
   assert.ok(height > 150, `the plot is ${height} pixels high`);
 });
 
-test("large numbers can be read, at the axis and in the legend", async (t) => {
+test("large numbers are readable, on the axis and in the legend", async (t) => {
   const { uno, page } = await onBoard(t);
   await page.evaluate(() => {
     window.written = new Map();
@@ -193,10 +193,10 @@ test("large numbers can be read, at the axis and in the legend", async (t) => {
       fillText.call(this, text, x, y);
     };
   });
-  await uno.say("12345678901\n12345678930\n");
+  await uno.send("12345678901\n12345678930\n");
   await until("the value", async () => (await text(page, "#legend .value")) === "12345678930");
-  // The scale may have begun with the first number alone, and then shrinks slowly.
-  const written = await until("an axis from the one to the other", async () => {
+  // The scale may have started with the first number alone, and then shrinks slowly.
+  const written = await until("an axis from one number to the other", async () => {
     const written = await page.evaluate(() => {
       const written = [...window.written];
       window.written.clear();
@@ -208,17 +208,17 @@ test("large numbers can be read, at the axis and in the legend", async (t) => {
   await page.screenshot({ path: shot("large-numbers") });
 });
 
-test("what is sent reaches the board, and the page shows that it did", async (t) => {
+test("a sent text reaches the board, and the page shows that it did", async (t) => {
   const { uno, page } = await onBoard(t);
   await page.fill("#text", "H");
   await page.keyboard.press("Enter");
-  await until("the board to hear", () => uno.heard === "H\n");
+  await until("the board to hear", () => uno.received === "H\n");
   await until("the tick", async () => (await rows(page)).some((row) => row.includes("H‹LF›✓")));
   await page.selectOption("#ending", { label: "no line ending" });
   await page.keyboard.press("Tab");
   await page.fill("#text", "<b>");
   await page.click("#send button");
-  await until("the board to hear", () => uno.heard === "H\n<b>");
+  await until("the board to hear", () => uno.received === "H\n<b>");
   await page.focus("#text");
   await page.keyboard.press("ArrowUp");
   await page.keyboard.press("ArrowUp");
@@ -227,7 +227,7 @@ test("what is sent reaches the board, and the page shows that it did", async (t)
   assert.equal(await page.inputValue("#text"), "<b>");
 });
 
-test("a board that is unplugged is shown as lost, with what to do, and comes back", async (t) => {
+test("an unplugged board is shown as lost, with a hint, and comes back", async (t) => {
   const { uno, page } = await onBoard(t);
   await uno.unplug();
   await until("lost", async () => (await state(page)) === "lost");
@@ -235,55 +235,55 @@ test("a board that is unplugged is shown as lost, with what to do, and comes bac
   assert.match(await text(page, "#remedy"), /Plug it in again/);
   await page.fill("#text", "H");
   await page.keyboard.press("Enter");
-  await until("the refusal", async () => (await rows(page)).some((row) => /H‹LF›.*not open/.test(row)));
+  await until("the error", async () => (await rows(page)).some((row) => /H‹LF›.*not open/.test(row)));
   await uno.plug();
   await isOpen(page);
-  await uno.say("again\n");
+  await uno.send("again\n");
   await until("a line", async () => (await rows(page)).some((row) => row.endsWith("again")));
   assert.equal(await page.locator("#remedy").isVisible(), false);
   assert.ok((await rows(page)).some((row) => /was lost/.test(row)), "the log has a note");
-  assert.equal(uno.heard, "", "nothing is sent later");
+  assert.equal(uno.received, "", "nothing is written later");
 });
 
-test("a bridge that ends is shown as such, and the page goes on without a gap", async (t) => {
+test("the page says when serial-ws has stopped, and resumes when it is back", async (t) => {
   const uno = await board(t);
   const bridge = await start(t, ["--port", `uno=${uno.path}`]);
   const page = await open(t, bridge.url);
   await isOpen(page);
-  await uno.say("\nbefore\n");
+  await uno.send("\nbefore\n");
   await until("a line", async () => (await rows(page)).some((row) => row.endsWith("before")));
   await bridge.stop();
-  await until("the end", async () => (await state(page)) === "stopped");
+  await until("the message", async () => (await state(page)) === "stopped");
   assert.match(await text(page, "#state-text"), /does not answer/);
   assert.match(await text(page, "#remedy"), /running/);
   await start(t, ["--port", `uno=${uno.path}`], bridge.port);
   await isOpen(page);
-  await uno.say("\nafter\n");
+  await uno.send("\nafter\n");
   await until("a line", async () => (await rows(page)).some((row) => row.endsWith("after")));
   assert.ok((await rows(page)).some((row) => /missed/.test(row)), "another run is a gap");
 });
 
-test("a connection that breaks goes on exactly where it was", async (t) => {
+test("a broken connection resumes exactly where it was", async (t) => {
   const uno = await board(t);
   const bridge = await start(t, ["--port", `uno=${uno.path}`]);
-  const way = await cable(t, bridge.port);
-  const page = await open(t, way.url);
+  const link = await proxy(t, bridge.port);
+  const page = await open(t, link.url);
   await isOpen(page);
-  await uno.say("\n1\n2\n");
+  await uno.send("\n1\n2\n");
   await until("lines", async () => (await rows(page)).at(-1)?.endsWith("2"));
-  way.cut();
+  link.cut();
   await until("the break", async () => (await state(page)) === "stopped");
-  await uno.say("3\n4\n");
-  way.mend();
+  await uno.send("3\n4\n");
+  link.restore();
   await isOpen(page);
-  await uno.say("5\n");
+  await uno.send("5\n");
   await until("lines", async () => (await rows(page)).at(-1)?.endsWith("5"));
   const lines = (await page.locator("#rows .line > span").allTextContents()).slice(-5);
   assert.deepEqual(lines, ["1", "2", "3", "4", "5"]);
   assert.equal(await page.locator("#missed-figure").isVisible(), false);
 });
 
-test("only the newest lines are asked for where there are too many, and all again go on from there", async (t) => {
+test("the page can receive only the newest lines, and then all of them again without duplicates", async (t) => {
   const bridge = await start(t, ["--port", "sim"]);
   const page = await open(t, bridge.url);
   await page.selectOption("#latest", "5");
@@ -292,41 +292,41 @@ test("only the newest lines are asked for where there are too many, and all agai
   await until("the rate", async () => /^[45]\d lines\/s$/.test(await text(page, "#rate")));
   await page.check("#times");
   const lines = (await saved(page, "#download")).bytes.toString().trim().split("\n");
-  assert.equal(new Set(lines).size, lines.length, "no line comes twice");
+  assert.equal(new Set(lines).size, lines.length, "no line arrives twice");
   assert.deepEqual(lines.filter((line) => / # /.test(line)).map((line) => line.slice(13)), ["# sim is open (simulated)"]);
 });
 
-test("text view plots no number that was not sent", async (t) => {
+test("the text view plots only numbers that were sent", async (t) => {
   const { uno, page } = await onBoard(t);
-  // The last 2000 bytes begin with the end of a line.
-  await uno.say(`${"1000\n".repeat(500)}ok\n`);
+  // The last 2000 bytes start within a line.
+  await uno.send(`${"1000\n".repeat(500)}ok\n`);
   await until("all lines", async () => (await rows(page)).at(-1)?.endsWith("ok"));
   await page.selectOption("#view", "text");
   await until("the newest of them", async () => (await rows(page)).at(-1)?.endsWith("ok"));
-  await uno.say("10");
+  await uno.send("10");
   await until("the unfinished line", async () => (await rows(page)).at(-1)?.endsWith("10"));
   await uno.unplug();
   await until("lost", async () => (await state(page)) === "lost");
   await uno.plug();
   await isOpen(page);
-  await uno.say("2\n1002\n");
+  await uno.send("2\n1002\n");
   await until("the value", async () => (await text(page, "#legend .value")) === "1002");
   const csv = (await saved(page, "#plot-csv")).bytes.toString();
   assert.deepEqual([...new Set(csv.match(/(?<=\d,).+(?=\r)/g))], ["1000", "1002"]);
 });
 
-test("the port is lent and taken back", async (t) => {
+test("the port is released and resumed", async (t) => {
   const { uno, page } = await onBoard(t);
   await page.click("#release");
   await until("released", async () => (await state(page)) === "released");
   assert.match(await text(page, "#state-text"), /released to another program/);
   await page.click("#resume");
   await isOpen(page);
-  await uno.say("\nback\n");
+  await uno.send("\nback\n");
   await until("a line", async () => (await rows(page)).some((row) => row.endsWith("back")));
 });
 
-test("read-only is shown, and its buttons do nothing", async (t) => {
+test("read-only disables the controls that would change anything", async (t) => {
   const bridge = await start(t, ["--port", "sim", "--read-only"]);
   const page = await open(t, bridge.url);
   await isOpen(page);
@@ -334,7 +334,7 @@ test("read-only is shown, and its buttons do nothing", async (t) => {
   for (const button of ["#reset", "#release", "#text"]) assert.ok(await page.isDisabled(button), button);
 });
 
-test("what a hostile device says is text", async (t) => {
+test("the data of a hostile device is shown as text", async (t) => {
   const { uno, page } = await onBoard(t);
   const hostile = [
     "<script>window.hacked = 1</script>",
@@ -345,9 +345,9 @@ test("what a hostile device says is text", async (t) => {
     "{\"__proto__\":1,\"constructor\":2}",
     "x".repeat(16000),
   ];
-  for (const line of hostile) await uno.say(`${line}\n`);
-  await uno.say(Buffer.from([0xff, 0xfe, 0x80, 0x41, 0x0a]));
-  await uno.say("end\n");
+  for (const line of hostile) await uno.send(`${line}\n`);
+  await uno.send(Buffer.from([0xff, 0xfe, 0x80, 0x41, 0x0a]));
+  await uno.send("end\n");
   await until("the end", async () => (await rows(page)).at(-1)?.endsWith("end"));
   const shown = (await rows(page)).join("\n");
   assert.ok(shown.includes("<script>window.hacked = 1</script>"), shown.slice(0, 500));
@@ -361,39 +361,39 @@ test("what a hostile device says is text", async (t) => {
   await until("the search", async () => (await rows(page)).length === 1);
   assert.equal(await page.locator("#rows mark").textContent(), "<script");
   assert.equal(await text(page, "#found"), "1 found");
-  await until("a screen reader to say so", async () => (await text(page, "#announced")) === "1 found");
+  await until("the announcement for screen readers", async () => (await text(page, "#announced")) === "1 found");
 });
 
-test("text without line ends, and bytes, are shown", async (t) => {
+test("text without line endings is shown, and so are bytes", async (t) => {
   const { uno, page } = await onBoard(t);
   await page.selectOption("#view", "text");
   await isOpen(page);
   await sleep(200);
-  await uno.say("name? ");
+  await uno.send("name? ");
   await until("the question", async () => (await rows(page)).at(-1)?.endsWith("name? "));
-  await uno.say("and more\nnext");
+  await uno.send("and more\nnext");
   await until("the rest", async () => (await rows(page)).slice(-2).join("|").includes("name? and more|") && (await rows(page)).at(-1)?.endsWith("next"));
   await page.selectOption("#view", "hex");
   await sleep(300);
-  await uno.say(Buffer.from([0, 255, 65]));
+  await uno.send(Buffer.from([0, 255, 65]));
   await until("bytes", async () => (await rows(page)).join("\n").includes("00 ff 41"));
   assert.ok((await text(page, "#legend")).includes("byte"));
 });
 
-test("a board that says nothing is wondered about until it does", async (t) => {
+test("the page gives a hint about a silent board until it sends something", async (t) => {
   const uno = await board(t);
   const bridge = await start(t, ["--port", `uno=${uno.path}`]);
   const page = await open(t, bridge.url);
   await isOpen(page);
-  await until("the help", () => page.isVisible("#silence"));
+  await until("the hint", () => page.isVisible("#silence"));
   assert.match(await text(page, "#silence"), /println/);
   await page.screenshot({ path: shot("silence") });
-  await uno.say("\nready\n");
+  await uno.send("\nready\n");
   await until("the first line", async () => (await rows(page)).at(-1)?.endsWith("ready"));
   assert.equal(await page.isVisible("#silence"), false);
 });
 
-test("one of several ports is chosen, and stays chosen", async (t) => {
+test("one of several ports can be chosen, and stays chosen", async (t) => {
   const bridge = await start(t, ["--port", "a=sim", "--port", "b=sim:labels"]);
   const page = await open(t, bridge.url);
   await isOpen(page);
@@ -405,7 +405,7 @@ test("one of several ports is chosen, and stays chosen", async (t) => {
   assert.equal(await page.inputValue("#port"), "b");
 });
 
-test("from a port that does not exist a link leads to the first one", async (t) => {
+test("for a port that does not exist, a link leads to the first one", async (t) => {
   const bridge = await start(t, ["--port", "a=sim", "--port", "b=sim:labels"]);
   const page = await open(t, `${bridge.url}/?port=none`);
   await until("the mistake", async () => (await state(page)) === "mistake");
@@ -418,9 +418,9 @@ test("from a port that does not exist a link leads to the first one", async (t) 
   assert.equal(await page.isVisible("#first"), false);
 });
 
-test("what is kept is saved", async (t) => {
+test("the kept samples and lines can be saved", async (t) => {
   const { uno, page } = await onBoard(t);
-  await uno.say("a:1\nb:2\n");
+  await uno.send("a:1\nb:2\n");
   await until("two series", async () => (await page.locator("#legend button").count()) === 2);
   const csv = await saved(page, "#plot-csv");
   assert.match(csv.name, /^uno-.*\.csv$/);
@@ -440,9 +440,9 @@ const looks = {
 };
 
 for (const [name, look] of Object.entries(looks)) {
-  test(`nothing serious for people who see or move differently: ${name}`, async (t) => {
+  test(`no serious accessibility problem: ${name}`, async (t) => {
     const bridge = await start(t, ["--port", "plant=sim:labels", "--port", "uno=sim"]);
-    // axe is put into the page, which permits no script but its own.
+    // bypassCSP allows axe to be added to the page, which allows only its own scripts.
     const page = await open(t, bridge.url, { ...look, bypassCSP: true });
     await until("three series", async () => (await page.locator("#legend button").count()) === 3);
     await page.addScriptTag({ path: join(root, "tests/browser/node_modules/axe-core/axe.min.js") });
@@ -450,8 +450,8 @@ for (const [name, look] of Object.entries(looks)) {
     const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
     assert.deepEqual(serious.map(({ id, nodes }) => [id, nodes.map((node) => node.html)]), []);
     if (violations.length > 0) t.diagnostic(violations.map(({ id }) => id).join(", "));
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    assert.ok(wide <= 0, `the page is ${wide} pixels too wide`);
+    const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(excess <= 0, `the page is ${excess} pixels too wide`);
     const heights = await page.locator("#plotter .bar button").evaluateAll((buttons) => buttons.map((button) => button.offsetTop));
     assert.equal(new Set(heights).size, 1, "the buttons of the plot are in one row");
     await page.screenshot({ path: shot(name), fullPage: name.startsWith("phone") });

@@ -1,4 +1,4 @@
-// What the tests stand on: the program, a board, the system's browser, and waiting with a limit.
+// Support for the tests: the program, a board, the system's browser, and waiting with a timeout.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -13,23 +13,23 @@ import { chromium } from "playwright-core";
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 export const PROGRAM = process.env.SERIAL_WS_TEST_BIN ?? join(root, "target/debug/serial-ws");
 const BROWSER = process.env.SERIAL_WS_TEST_BROWSER ?? "/usr/bin/chromium";
-/** How long a test waits for what must happen, in milliseconds. */
-export const PATIENCE = 20000;
+/** How long a test waits for something that must happen, in milliseconds. */
+export const TIMEOUT = 20000;
 
 export const sleep = (time) => new Promise((resolve) => setTimeout(resolve, time));
 
-/** Looks until there is something to see, and gives it. */
-export async function until(what, look, patience = PATIENCE) {
-  const end = Date.now() + patience;
+/** Polls `look` until its result is truthy, and returns the result. */
+export async function until(what, look, timeout = TIMEOUT) {
+  const end = Date.now() + timeout;
   for (;;) {
-    const seen = await look();
-    if (seen) return seen;
-    if (Date.now() > end) assert.fail(`waited ${patience} ms for ${what}`);
+    const result = await look();
+    if (result) return result;
+    if (Date.now() > end) assert.fail(`waited ${timeout} ms for ${what}`);
     await sleep(30);
   }
 }
 
-/** The program as a bridge on a free port, or the one that is given. Ends with the test. */
+/** Starts the program on a free TCP port, or on the given one. It stops when the test ends. */
 export async function start(t, args, port = 0) {
   const child = spawn(PROGRAM, ["--listen", `127.0.0.1:${port}`, ...args], { stdio: ["ignore", "ignore", "pipe"] });
   const ended = new Promise((resolve) => child.on("exit", resolve));
@@ -40,24 +40,24 @@ export async function start(t, args, port = 0) {
     await ended;
   };
   t.after(stop);
-  const [, at] = await until("the bridge to listen", () => {
+  const [, listening] = await until("serial-ws to listen", () => {
     assert.equal(child.exitCode, null, log);
     return log.match(/ws:\/\/127\.0\.0\.1:(\d+)/);
   });
-  return { port: Number(at), url: `http://127.0.0.1:${at}`, stop, log: () => log };
+  return { port: Number(listening), url: `http://127.0.0.1:${listening}`, stop, log: () => log };
 }
 
-/** A board at a path of its own, that can be unplugged and come back there. */
+/** Creates a board at a path of its own, which can be unplugged and plugged in again. */
 export async function board(t) {
   const folder = mkdtempSync(join(tmpdir(), "serial-ws-board-"));
-  const it = { path: join(folder, "board"), heard: "", plug, unplug, say };
+  const it = { path: join(folder, "board"), received: "", plug, unplug, send };
   let child;
   async function plug() {
     child = spawn("python3", [join(root, "tests/browser/board.py"), it.path], { stdio: ["pipe", "pipe", "inherit"] });
     let ready = false;
     child.stdout.setEncoding("latin1").on("data", (data) => {
-      if (ready) it.heard += data;
-      else it.heard += data.replace("plugged in\n", "");
+      if (ready) it.received += data;
+      else it.received += data.replace("plugged in\n", "");
       ready = true;
     });
     await until("the board to be plugged in", () => ready);
@@ -67,7 +67,7 @@ export async function board(t) {
     child.stdin.end();
     await ended;
   }
-  function say(text) {
+  function send(text) {
     return new Promise((resolve) => child.stdin.write(text, resolve));
   }
   await plug();
@@ -78,23 +78,23 @@ export async function board(t) {
   return it;
 }
 
-/** Without the sandbox, since tests often run as root in a container. */
+/** Includes --no-sandbox, since tests often run as root in a container. */
 const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"];
 
 let browser;
 
-/** The system's browser, a new one. */
+/** Starts a new instance of the system's browser. */
 export function launch(args = []) {
   return chromium.launch({ executablePath: BROWSER, args: [...ARGUMENTS, ...args] });
 }
 
-/** A browser whose tabs can be hidden and frozen; the other pages here always pretend to be looked at. */
+/** Starts a browser whose tabs can be hidden and frozen. Other pages here always pretend to be visible. */
 export async function tabs(t) {
   const profile = mkdtempSync(join(tmpdir(), "serial-ws-profile-"));
   const child = spawn(BROWSER, [...ARGUMENTS, "--headless=new", "--remote-debugging-port=0", `--user-data-dir=${profile}`], { detached: true, stdio: ["ignore", "ignore", "pipe"] });
   const ended = new Promise((resolve) => child.on("exit", resolve));
   t.after(async () => {
-    // With its children, which would go on writing to the profile:
+    // Kill its children too, which would keep writing to the profile:
     process.kill(-child.pid, "SIGKILL");
     await ended;
     rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
@@ -106,7 +106,7 @@ export async function tabs(t) {
   return tabs.contexts()[0];
 }
 
-/** Hides a page of `tabs` behind another one while `work` goes on, and shows it again. */
+/** Hides a page of `tabs` behind another one during `work`, and shows it again. */
 export async function hide(page, work) {
   const other = await page.context().newPage();
   await other.bringToFront();
@@ -120,7 +120,7 @@ export async function quit() {
   await browser?.close();
 }
 
-/** A page on which every error fails the test. */
+/** Opens a page on which every error fails the test. */
 export async function open(t, url, options = {}) {
   browser ??= await launch();
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
@@ -135,7 +135,7 @@ export async function open(t, url, options = {}) {
   return page;
 }
 
-/** How many pixels of a canvas differ from its most frequent one, and a sum that tells pictures apart. */
+/** Counts the pixels of a canvas that differ from the most frequent one; `sum` distinguishes pictures. */
 export function pixels(page, selector) {
   return page.evaluate((selector) => {
     const canvas = document.querySelector(selector);
@@ -151,7 +151,7 @@ export function pixels(page, selector) {
   }, selector);
 }
 
-/** Sends what is for localhost:8080 to the port of the test. */
+/** Redirects connections to localhost:8080 to the TCP port of the test. */
 export async function redirect(page, port) {
   await page.addInitScript((port) => {
     const Native = WebSocket;
@@ -163,19 +163,19 @@ export async function redirect(page, port) {
   }, port);
 }
 
-/** Puts p5 from npm in the place of the CDN, with the same integrity check by the browser. */
-export async function standIn(page) {
-  const asked = [];
+/** Serves p5 from npm in place of the CDN; the browser still checks its integrity. Returns the requested URLs. */
+export async function mockCdn(page) {
+  const requested = [];
   await page.route(/^https:/, (route) => {
-    asked.push(route.request().url());
+    requested.push(route.request().url());
     if (!/\/p5@1\.11\.13\/lib\/p5\.min\.js$/.test(route.request().url())) return route.abort();
     const body = readFileSync(join(root, "tests/browser/node_modules/p5/lib/p5.min.js"));
     return route.fulfill({ body, contentType: "text/javascript", headers: { "Access-Control-Allow-Origin": "*" } });
   });
-  return asked;
+  return requested;
 }
 
-/** Any web server on this computer, as learners have one. */
+/** Starts a plain web server on this computer, as learners use one. */
 export async function serve(t, folder) {
   const types = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript" };
   const server = createServer((request, response) => {
@@ -193,12 +193,12 @@ export async function serve(t, folder) {
   return `http://127.0.0.1:${server.address().port}`;
 }
 
-/** A way to the bridge that can be cut. */
-export async function cable(t, port) {
+/** Starts a proxy to serial-ws, which can be cut and restored. */
+export async function proxy(t, port) {
   const sockets = new Set();
-  let whole = true;
+  let connected = true;
   const server = listen((near) => {
-    if (!whole) return near.destroy();
+    if (!connected) return near.destroy();
     const far = connect(port, "127.0.0.1");
     for (const [socket, other] of [[near, far], [far, near]]) {
       sockets.add(socket);
@@ -208,12 +208,12 @@ export async function cable(t, port) {
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const cut = () => {
-    whole = false;
+    connected = false;
     sockets.forEach((socket) => socket.destroy());
   };
   t.after(() => {
     cut();
     server.close();
   });
-  return { url: `http://127.0.0.1:${server.address().port}`, cut, mend: () => { whole = true; } };
+  return { url: `http://127.0.0.1:${server.address().port}`, cut, restore: () => { connected = true; } };
 }

@@ -5,8 +5,8 @@
 #   build-sketch.sh SKETCH-FOLDER OUTPUT-FOLDER [BAUD]
 #
 # makes OUTPUT-FOLDER/NAME.elf; with BAUD, the same sketch at that rate instead of 9600, as
-# OUTPUT-FOLDER/NAME-BAUD.elf. The core is compiled once per output folder. With HEADERS=FOLDER, the
-# syntax alone is checked, against the headers there: for sketches whose libraries are not here.
+# OUTPUT-FOLDER/NAME-BAUD.elf. The core is compiled once per output folder. With HEADERS=FOLDER, only
+# the syntax is checked, against those headers: for sketches whose libraries are not available.
 set -eu
 
 sketch=${1%/} out=$2 baud=${3-}
@@ -25,7 +25,7 @@ cpp_flags="$common -std=gnu++11 -fpermissive -fno-exceptions -fno-threadsafe-sta
 
 mkdir -p "$out"
 if [ -z "${HEADERS-}" ] && [ ! -e "$out/core.a" ]; then
-  # Under a name of its own until it is whole: builds may run side by side.
+  # Built under a temporary name until complete, since builds may run in parallel.
   objects=$(mktemp -d "$out/core.XXXXXX")
   for file in "$core"/*.c "$core"/*.cpp "$core"/*.S; do
     object=$objects/$(basename "$file").o
@@ -43,7 +43,7 @@ fi
 work=$(mktemp -d "$out/$name.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 if [ -n "$baud" ]; then
-  # The rate stands in one place of each sketch, so it can be changed in one.
+  # Each sketch sets the rate in one place, so replacing it there is enough.
   [ "$(grep -c 9600 "$source")" = 1 ] || { echo "$source: 9600 is not on exactly one line" >&2; exit 1; }
   sed "s/9600/$baud/" "$source" >"$work/source.ino"
 else
@@ -51,7 +51,7 @@ else
 fi
 {
   echo '#include <Arduino.h>'
-  # As the Arduino IDE does, declare the functions that a sketch uses before it defines them.
+  # Like the Arduino IDE, declares functions that a sketch uses before it defines them.
   sed -n 's/^\([A-Za-z_][A-Za-z_0-9 *]* [A-Za-z_0-9]*([^()]*)\) *{.*/\1;/p' "$work/source.ino"
   echo "#line 1 \"$source\""
   cat "$work/source.ino"

@@ -1,13 +1,14 @@
 // Opens every page of web/p5 in a real browser, with its sketch on a simulated board behind the
-// real program: turns the knob and looks whether the drawing moves, drags the slider and waits for
+// real program: turns the knob and checks that the drawing moves, drags the slider and waits for
 // the LED.
 //
 //   pages.mjs FOLDER PROGRAM P5
 //
-// FOLDER holds uno-sim and the compiled sketches, PROGRAM is serial-ws, P5 the p5.min.js that the
-// pages load from their address, so that no network is needed. CHROMIUM names another browser.
+// FOLDER holds uno-sim and the compiled sketches, PROGRAM is serial-ws, and P5 is the p5.min.js
+// that is served to the pages in place of the CDN, so that no network is needed. CHROMIUM names
+// another browser.
 //
-// It speaks the browser's own protocol over a pipe, and needs nothing but Node.
+// It drives the browser over a pipe with the DevTools protocol, and needs nothing but Node.
 
 import { spawn } from "node:child_process";
 import { createServer } from "node:http";
@@ -23,29 +24,29 @@ const web = join(dirname(fileURLToPath(import.meta.url)), "../../web");
 const chromium = process.env.CHROMIUM ?? "chromium";
 
 /** How long to wait for something that must happen. */
-const PATIENCE = 20_000;
+const TIMEOUT = 20_000;
 
-/** How often to look again at what cannot be awaited. */
-const LOOK_AGAIN = 50;
+/** Milliseconds between checks of something that sends no event. */
+const POLL_INTERVAL = 50;
 
-/** A knob that is turned moves the drawing until `shows` is true of the page. */
+/** Turns the knob, and waits until `shows` is true in the page and the drawing has moved. */
 const turn = (shows, ...commands) => async ({ board, page }) => {
   await page.until("it is connected", "socket.readyState === 1");
   const before = await page.drawing();
-  board.tell("adc 0 4000", ...commands);
+  board.send("adc 0 4000", ...commands);
   await page.until(shows, shows);
-  await page.otherDrawing(before);
+  await page.drawingChange(before);
 };
 
-/** A click in the middle of the slider dims the LED, and the page shows what the board told. */
-const dim = (told) => async ({ board, page }) => {
+/** Clicks the middle of the slider, and waits until the LED is dimmed and the page shows the reply. */
+const dim = (shown) => async ({ board, page }) => {
   await page.until("it is connected", "socket.readyState === 1");
   await page.click("input");
-  const event = await board.hears("pwm 9");
-  await page.until("the page shows it", `${told} === "${event.split(" ")[2]}"`);
+  const event = await board.waitFor("pwm 9");
+  await page.until("the page shows it", `${shown} === "${event.split(" ")[2]}"`);
 };
 
-/** Pages in a room: what one sends, the other hears. */
+/** Checks for pages in a room, where each page receives what the other sends. */
 const room = {
   "p5/WiFiClient/": async ({ page, another }) => {
     await page.until("it is connected", "socket.readyState === 1");
@@ -58,12 +59,12 @@ const room = {
     await another.until("the other is connected", "socket.readyState === 1");
     await page.click("input");
     await page.type("hé <b>llo");
-    await another.until("it was heard", 'messages.firstChild?.textContent === "hé <b>llo"');
+    await another.until("the message is there", 'messages.firstChild?.textContent === "hé <b>llo"');
   },
 };
 
-/** What to do with each page, and what must come of it. */
-const proofs = {
+/** What to do with each page, and the expected result. */
+const checks = {
   OneNumber: turn("readings.at(-1) === 818"),
   RawByte: turn("readings.at(-1) === 204"),
   SeveralSensors: turn("knob === 818 && light === 204 && button === 1", "adc 1 1000", "pin 2 0"),
@@ -79,19 +80,19 @@ const proofs = {
   async LedLetters({ board, page }) {
     await page.until("it is connected", "socket.readyState === 1");
     await page.mouse("mousePressed", 100, 100);
-    await board.hears("pin 13 1");
+    await board.waitFor("pin 13 1");
     await page.until("the page says on", 'state === "on"');
     await page.mouse("mouseReleased", 100, 100);
-    await board.hears("pin 13 0");
+    await board.waitFor("pin 13 0");
     await page.until("the page says off", 'state === "off"');
   },
 
   async Duplex({ board, page }) {
     await turn("reading === 818")({ board, page });
     await page.mouse("mouseMoved", 350, 100);
-    await board.hears("pin 5 1");
+    await board.waitFor("pin 5 1");
     await page.mouse("mouseMoved", 50, 100);
-    await board.hears("pin 2 1");
+    await board.waitFor("pin 2 1");
   },
 
   async Echo({ board, page }) {
@@ -103,10 +104,10 @@ const proofs = {
 
   async TwoBoards({ board, other, page }) {
     await page.until("both are connected", "left.readyState === 1 && right.readyState === 1");
-    board.tell("adc 0 4000");
-    await other.hears("pwm 9 204");
-    other.tell("adc 0 1000");
-    await board.hears("pwm 9 51");
+    board.send("adc 0 4000");
+    await other.waitFor("pwm 9 204");
+    other.send("adc 0 1000");
+    await board.waitFor("pwm 9 51");
     await page.until("the page knows both", "leftKnob === 204 && rightKnob === 51");
   },
 };
@@ -116,7 +117,7 @@ const sleep = (time) => new Promise((done) => setTimeout(done, time));
 async function within(what, promise) {
   let timer;
   const late = new Promise((_, fail) => {
-    timer = setTimeout(() => fail(new Error(`waited ${PATIENCE} ms: ${what}`)), PATIENCE);
+    timer = setTimeout(() => fail(new Error(`waited ${TIMEOUT} ms: ${what}`)), TIMEOUT);
   });
   try {
     return await Promise.race([promise, late]);
@@ -125,32 +126,32 @@ async function within(what, promise) {
   }
 }
 
-/** A program that tells things line by line. */
-class Teller {
+/** A program that takes commands and reports events, one per line. */
+class LineProgram {
   lines = [];
-  heard = 0;
-  waiting = () => {};
+  read = 0;
+  onLine = () => {};
 
   constructor(command, options, stream) {
     this.child = spawn(command, options, { stdio: ["pipe", "pipe", "pipe"] });
     createInterface({ input: this.child[stream] }).on("line", (line) => {
       this.lines.push(line);
-      this.waiting();
+      this.onLine();
     });
   }
 
-  tell(...commands) {
+  send(...commands) {
     for (const command of commands) this.child.stdin.write(`${command}\n`);
   }
 
-  async hears(part) {
+  async waitFor(part) {
     const find = async () => {
       for (;;) {
-        while (this.heard < this.lines.length) {
-          const line = this.lines[this.heard++];
+        while (this.read < this.lines.length) {
+          const line = this.lines[this.read++];
           if (line.includes(part)) return line;
         }
-        await new Promise((done) => (this.waiting = done));
+        await new Promise((done) => (this.onLine = done));
       }
     };
     return within(`${part} in ${JSON.stringify(this.lines)}`, find());
@@ -212,7 +213,7 @@ class Browser {
     return within(method, answer);
   }
 
-  /** Opens a page whose ws://localhost:8080 is the bridge at `address`. */
+  /** Opens a page in which ws://localhost:8080 leads to `address`. */
   async open(url, address) {
     const { targetId } = await this.give("Target.createTarget", { url: "about:blank" });
     const { sessionId } = await this.give("Target.attachToTarget", { targetId, flatten: true });
@@ -226,7 +227,7 @@ class Browser {
         constructor(url) { super(url.replace("localhost:8080", "${address}")); } }; }`,
     });
     await page.give("Page.navigate", { url });
-    await page.until("it is there", 'document.querySelector("canvas, form") !== null');
+    await page.until("the page has loaded", 'document.querySelector("canvas, form") !== null');
     return page;
   }
 }
@@ -254,10 +255,10 @@ class Page {
   }
 
   async until(what, expression) {
-    const end = Date.now() + PATIENCE;
+    const end = Date.now() + TIMEOUT;
     while ((await this.value(expression)) !== true) {
-      if (Date.now() > end) throw new Error(`waited ${PATIENCE} ms: ${what}; ${this.thrown}`);
-      await sleep(LOOK_AGAIN);
+      if (Date.now() > end) throw new Error(`waited ${TIMEOUT} ms: ${what}; ${this.thrown}`);
+      await sleep(POLL_INTERVAL);
     }
   }
 
@@ -265,11 +266,11 @@ class Page {
     return this.value('document.querySelector("canvas").toDataURL()');
   }
 
-  async otherDrawing(before) {
-    const end = Date.now() + PATIENCE;
+  async drawingChange(before) {
+    const end = Date.now() + TIMEOUT;
     while ((await this.drawing()) === before) {
       if (Date.now() > end) throw new Error("the drawing stands still");
-      await sleep(LOOK_AGAIN);
+      await sleep(POLL_INTERVAL);
     }
   }
 
@@ -311,22 +312,22 @@ await new Promise((done) => server.listen(0, "127.0.0.1", done));
 const browser = await Browser.start(join(scratch, "profile"));
 let failed = 0;
 
-/** Tries one proof on `count` pages at `path`, behind a bridge with these ports. */
-async function prove(name, path, count, boards, ports, proof) {
+/** Runs one check on `count` pages at `path`, with serial-ws on these ports. */
+async function runCheck(name, path, count, boards, ports, check) {
   const programs = [...boards];
   const open = [];
   try {
-    for (const board of boards) await board.hears("start");
-    const bridge = new Teller(program, [...ports, "--listen", "127.0.0.1:0"], "stderr");
+    for (const board of boards) await board.waitFor("start");
+    const bridge = new LineProgram(program, [...ports, "--listen", "127.0.0.1:0"], "stderr");
     programs.push(bridge);
-    const [, address] = (await bridge.hears("ws://")).match(/ws:\/\/([^/]+)/);
-    await bridge.hears("is open");
+    const [, address] = (await bridge.waitFor("ws://")).match(/ws:\/\/([^/]+)/);
+    await bridge.waitFor("is open");
     while (open.length < count) {
       open.push(await browser.open(`http://127.0.0.1:${server.address().port}/${path}`, address));
     }
-    // A page that is not in front does not draw.
+    // Only the page in front draws.
     await open[0].give("Page.bringToFront");
-    await proof({ board: boards[0], other: boards[1], page: open[0], another: open[1] });
+    await check({ board: boards[0], other: boards[1], page: open[0], another: open[1] });
     for (const page of open.splice(0)) await page.close();
     console.log(`page ${name} ... ok`);
   } catch (error) {
@@ -337,19 +338,19 @@ async function prove(name, path, count, boards, ports, proof) {
   programs.forEach((one) => one.stop());
 }
 
-for (const [name, proof] of Object.entries(proofs)) {
+for (const [name, check] of Object.entries(checks)) {
   const sides = name === "TwoBoards" ? ["left", "right"] : ["left"];
   const link = (side) => join(scratch, `${name}-${side}`);
   const elf = join(folder, `${name}.elf`);
-  const boards = sides.map((side) => new Teller(join(folder, "uno-sim"), ["--link", link(side), elf], "stdout"));
+  const boards = sides.map((side) => new LineProgram(join(folder, "uno-sim"), ["--link", link(side), elf], "stdout"));
   const ports = sides.flatMap((side) => ["--port", `${side}=${link(side)}`]);
-  await prove(name, `p5/${name}/`, 1, boards, ports, proof);
+  await runCheck(name, `p5/${name}/`, 1, boards, ports, check);
 }
-for (const [path, proof] of Object.entries(room)) {
-  await prove(path, path, 2, [], ["--port", "room=loop,lines,append=lf"], proof);
+for (const [path, check] of Object.entries(room)) {
+  await runCheck(path, path, 2, [], ["--port", "room=loop,lines,append=lf"], check);
 }
 await browser.give("Browser.close").catch(() => {});
 server.close();
 await rm(scratch, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
-console.log(failed === 0 ? "every page understands its sketch" : `${failed} pages FAILED`);
+console.log(failed === 0 ? "every page works with its sketch" : `${failed} pages FAILED`);
 process.exit(failed === 0 ? 0 : 1);

@@ -6,31 +6,31 @@
 
     --link PATH    keep a symbolic link to the pseudo-terminal at PATH
     --auto-reset   restart the sketch whenever the port is opened, as an Uno does
-    --boot-ms MS   start the sketch so long after a reset, as behind a bootloader; what
-                   is received meanwhile is lost
+    --boot-ms MS   start the sketch this long after a reset, like a bootloader; bytes received
+                   in that time are lost
 
-  Commands on stdin, one per line; its end ends the simulation:
+  Commands on stdin, one per line; the simulation ends with stdin:
     adc CH MV      voltage at an analog input, in millivolts
     sine CH HZ     a sine at an analog input, 0.1 to 4.9 V; 0 stops it
     pin N 0|1      level at a digital input: a button
     reset          press the reset button
-    unplug, plug   take the board away, and bring it back under another pty
-    stat           ask for figures
+    unplug, plug   remove the board, and bring it back under another pty
+    stat           print the counters
 
   Events on stdout, one per line:
-    pty PATH                 where the port is now
-    open, close              a program has opened the port, has closed it
+    pty PATH                 the current path of the port
+    open, close              a program has opened or closed the port
     baud PROGRAM SKETCH      the two rates, whenever either changes while the port is open
-    reset, start             the board was reset, and the sketch began
+    reset, start             the board was reset, the sketch has started
     pin N 0|1, pwm N 0-255   an output changed (seen once per millisecond)
     stat sent N lost N received N dropped N
 
-  Test-only. It links libsimavr, which is under the GNU General Public License, version 3 or
-  later; so is the program that this compiles to. It is never part of what serial-ws ships, and
-  Cargo.toml keeps it out of the package.
+  For tests only. It links libsimavr, which is under the GNU General Public License, version 3 or
+  later, and so is the compiled program. It is never shipped with serial-ws, and Cargo.toml keeps
+  it out of the package.
 
-  Not like a real board: there are no modem lines (a pty has none), times are right to a
-  millisecond, and the USB chip of an Uno is left out.
+  Differences from a real board: there are no modem lines (a pty has none), times are accurate to
+  a millisecond, and the USB chip of an Uno is not simulated.
 */
 #define _GNU_SOURCE
 #include <asm/termbits.h> /* struct termios2, for rates that POSIX has no name for */
@@ -56,14 +56,14 @@
 #define HERTZ 16000000u
 #define CYCLES_PER_SLICE (HERTZ / 1000)
 #define SLICE_NS 1000000
-/* On a machine that is too busy, be late rather than make up for it in a rush. */
+/* Beyond this delay on a busy machine, stay late instead of catching up in a rush. */
 #define MAX_LATE_NS 50000000
 #define ANALOG_INPUTS 6
 #define PINS 14
-/* A UART goes by the wrong bits when the two rates differ by more than this. */
+/* A UART reads wrong bits if the two rates differ by more than this. */
 #define TOLERANCE 0.04
-/* What the USB chip holds for the sketch; beyond that, the program's write waits. */
-#define HELD 64
+/* Bytes that the USB chip buffers for the sketch; beyond that, the program's write waits. */
+#define RECEIVE_BUFFER 64
 
 /* Registers of the ATmega328P, as data addresses. */
 enum { PINB = 0x23, PIND = 0x29, UCSR0A = 0xc0, UBRR0L = 0xc4, UBRR0H = 0xc5 };
@@ -87,14 +87,14 @@ static bool is_open;
 static int boot_left;   /* milliseconds until the sketch starts */
 static bool is_booting = true;
 
-static uint8_t out[4096], in[HELD];
+static uint8_t out[4096], in[RECEIVE_BUFFER];
 static size_t out_length, in_length;
 static bool is_delivering;
 static unsigned long sent, lost, received, dropped;
 
 static unsigned millivolts[ANALOG_INPUTS];
 static double sine_hz[ANALOG_INPUTS];
-static int level[PINS]; /* of an input, -1 where nothing is connected */
+static int level[PINS]; /* the level of an input, -1 if nothing is connected */
 static int shown[PINS], shown_dim[PINS];
 static unsigned shown_program, shown_sketch;
 
@@ -133,7 +133,7 @@ static unsigned program_baud(void) {
   return settings().c_ospeed;
 }
 
-/* What a receiver at one rate makes of a byte sent at another; returns how many bytes. */
+/* Computes what a receiver at one rate reads from a byte sent at another; returns the byte count. */
 static int garble(uint8_t byte, double from, double to, uint8_t result[16]) {
   if (from <= 0 || to <= 0 || fabs(from - to) / from < TOLERANCE) {
     result[0] = byte;
@@ -143,7 +143,7 @@ static int garble(uint8_t byte, double from, double to, uint8_t result[16]) {
   double ratio = from / to;              /* bits of the sender per bit of the receiver */
   int count = 0;
   for (double at = 0; at < 10 && count < 16; ) {
-    if (line >> (int)at & 1) { /* no start bit yet: on to where the next bit of the sender begins */
+    if (line >> (int)at & 1) { /* no start bit yet: skip to the next bit of the sender */
       at = floor(at) + 1;
       continue;
     }
@@ -164,7 +164,7 @@ static void on_sketch_sends(struct avr_irq_t *irq, uint32_t value, void *unused)
   (void)irq, (void)unused;
   sent++;
   if (!is_open) {
-    lost++; /* as on a wire with nobody at the other end */
+    lost++; /* like on a wire with nothing at the other end */
     return;
   }
   uint8_t bytes[16];
@@ -195,7 +195,7 @@ static void flush_out(void) {
     if (written <= 0) break;
     done += written;
   }
-  lost += out_length - done; /* nobody reads: the USB chip would run over as well */
+  lost += out_length - done; /* no program reads: a USB chip would overflow as well */
   out_length = 0;
 }
 
@@ -249,7 +249,7 @@ static void plug(void) {
   master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
   if (master < 0 || grantpt(master) || unlockpt(master)) die("uno-sim: a pty");
   const char *path = ptsname(master);
-  /* A port that was opened and closed once tells that it is closed. */
+  /* A pty reports that it is closed only after it was opened and closed once. */
   close(open(path, O_RDWR | O_NOCTTY | O_CLOEXEC));
   if (link_path && symlink(path, link_path)) die(link_path);
   event("pty %s", path);
@@ -273,7 +273,7 @@ static void watch_port(void) {
   if (master < 0) return;
   struct pollfd port = {.fd = master};
   poll(&port, 1, 0);
-  /* Until the program has made it raw, the terminal would echo what the board sends. */
+  /* Until the program sets raw mode, the terminal would echo what the board sends. */
   bool now = !(port.revents & POLLHUP) && (is_open || !(settings().c_lflag & ICANON));
   if (now != is_open) {
     is_open = now;
@@ -289,7 +289,7 @@ static void watch_port(void) {
 }
 
 static int output(int pin) {
-  int at = pin < 8 ? PIND : PINB, bit = pin % 8; /* then the direction, then the output register */
+  int at = pin < 8 ? PIND : PINB, bit = pin % 8; /* followed by the direction and output registers */
   return (avr->data[at + 1] & avr->data[at + 2]) >> bit & 1;
 }
 
@@ -321,7 +321,7 @@ static void run_slice(void) {
     set_inputs();
     event("start");
   }
-  /* simavr always counts a parity bit; without one a byte is ten bits. */
+  /* simavr always counts a parity bit, but without one a byte is ten bits. */
   uart->cycles_per_byte = 10 * cycles_per_bit();
   avr_cycle_count_t end = avr->cycle + CYCLES_PER_SLICE;
   while (avr->cycle < end) {
@@ -336,7 +336,7 @@ static void run_slice(void) {
 
 /* ---- commands ---- */
 
-static void obey(const char *line) {
+static void execute(const char *line) {
   int number, value;
   double hertz;
   if (sscanf(line, "adc %d %d", &number, &value) == 2 && number >= 0 && number < ANALOG_INPUTS) {
@@ -358,7 +358,7 @@ static void obey(const char *line) {
   } else if (!strcmp(line, "stat")) {
     event("stat sent %lu lost %lu received %lu dropped %lu", sent, lost, received, dropped);
   } else {
-    fprintf(stderr, "uno-sim: what is %s?\n", line);
+    fprintf(stderr, "uno-sim: unknown command %s\n", line);
   }
 }
 
@@ -372,7 +372,7 @@ static void read_commands(void) {
     if (byte == '\n') {
       line[length] = 0;
       length = 0;
-      obey(line);
+      execute(line);
     } else if (length < sizeof line - 1) {
       line[length++] = byte;
     }
@@ -400,7 +400,7 @@ static void set_up(const char *path) {
   avr_load_firmware(avr, &firmware);
   for (avr_io_t *io = avr->io_port; io; io = io->next)
     if (!strcmp(io->kind, "uart") && ((avr_uart_t *)io)->name == '0') uart = (avr_uart_t *)io;
-  uint32_t flags = 0; /* neither sleep when the sketch polls, nor print what it sends */
+  uint32_t flags = 0; /* no sleeping when the sketch polls, no printing of what it sends */
   avr_ioctl(avr, AVR_IOCTL_UART_SET_FLAGS('0'), &flags);
   avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_OUTPUT),
                           on_sketch_sends, NULL);
@@ -434,7 +434,7 @@ int main(int count, char **arguments) {
     }
   }
   if (!sketch) {
-    fprintf(stderr, "uno-sim: which sketch?\n");
+    fprintf(stderr, "uno-sim: no sketch given\n");
     return 2;
   }
   set_up(sketch);

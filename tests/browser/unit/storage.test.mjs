@@ -1,4 +1,4 @@
-// What the page keeps: bounded, and true about gaps.
+// The data that the page keeps: bounded memory, and correct gaps.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -8,7 +8,7 @@ import { MAX_SAMPLES, MAX_SERIES, Table, scale } from "../../../web/page/series.
 const line = (text) => ({ kind: "line", text, t: 0 });
 const sample = (object) => new Map(Object.entries(object));
 
-test("a log keeps the newest rows only", () => {
+test("a log keeps only the newest rows", () => {
   const log = new Log();
   for (let index = 0; index < MAX_ROWS * 3; index++) log.add(line(String(index)));
   assert.equal(log.end, MAX_ROWS * 3);
@@ -28,7 +28,7 @@ test("a log of long lines is bounded by their characters", () => {
   assert.ok(log.length > 100);
 });
 
-test("lines are put together from chunks", () => {
+test("chunks are split into lines", () => {
   const lines = new Lines(true);
   assert.deepEqual(lines.push("a\r"), []);
   assert.deepEqual(lines.push("\nb\nc"), ["a", "b"]);
@@ -37,7 +37,7 @@ test("lines are put together from chunks", () => {
   assert.ok(lines.push("\n")[0].length <= 16384);
 });
 
-test("the rest of a line is not taken for one", () => {
+test("the first line is dropped if it may be incomplete", () => {
   const lines = new Lines();
   assert.deepEqual(lines.push("00\r"), []);
   assert.deepEqual(lines.push("\n1000\n10"), ["1000"]);
@@ -53,13 +53,13 @@ test("a table overwrites the oldest samples", () => {
   assert.deepEqual(table.range(["a"], table.start, table.end), { low: 10, high: MAX_SAMPLES + 9 });
 });
 
-test("a table passes over more series than it has room for", () => {
+test("a table ignores series beyond its limit", () => {
   const table = new Table();
   for (let index = 0; index < 1000; index++) table.add(index, sample({ [`s${index}`]: 1 }));
   assert.equal(table.series.size, MAX_SERIES);
 });
 
-test("series that take turns have their last value, and none after a gap", () => {
+test("alternating series keep their last value, but not across a gap", () => {
   const table = new Table();
   table.add(1, sample({ a: 1 }));
   table.add(2, sample({ b: 2 }));
@@ -70,7 +70,7 @@ test("series that take turns have their last value, and none after a gap", () =>
   assert.equal(table.csv(), "time,a,b\r\n1.000000,1,\r\n2.000000,,2\r\n");
 });
 
-test("time never goes back in a table", () => {
+test("times in a table never go back", () => {
   const table = new Table();
   table.add(5, sample({ a: 1 }));
   table.add(4, sample({ a: 1 }));
@@ -84,7 +84,7 @@ test("a scale grows at once and shrinks slowly", () => {
   const after = scale(first, { low: 0, high: 10 });
   assert.ok(after.high < first.high && after.high > 90);
   assert.ok(scale(undefined, { low: 5, high: 5 }).high > 5);
-  // One that was far too large is given up at once.
+  // A scale that is far too large jumps back at once.
   for (const range of [{ low: 0, high: 1e9 }, { low: -1e308, high: 1e308 }]) {
     const far = scale(scale(first, range), range);
     assert.deepEqual(scale(far, { low: 0, high: 100 }), first);

@@ -1,9 +1,9 @@
 /*
   Count
-  Prints 0, 1, 2, … as fast as the line takes it, so that a test sees every gap.
+  Prints 0, 1, 2, … as fast as the serial line allows, so that a test notices every gap.
 
   circuit:
-  - nothing but the board
+  - only the board
 */
 
 unsigned long count = 0;
