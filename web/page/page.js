@@ -16,17 +16,20 @@ const MAX_ROW_LENGTH = 4096;
 /** States in which the page is not connected, so the state of the board is unknown. */
 const DISCONNECTED = ["stopped", "refused", "blocked", "closed", "mistake", "connecting"];
 
-/** @param {string} id @returns {any} */
-const find = (id) => document.getElementById(id);
+/** The elements of the page by their id, in camel case. @type {Record<string, any>} */
+const elements = {};
+for (const element of document.querySelectorAll("[id]")) {
+  elements[element.id.replace(/-(.)/g, (_, letter) => letter.toUpperCase())] = element;
+}
 
 let frameRequested = false;
 const log = new Log();
 const table = new Table();
-const monitor = new Monitor(log, { rows: find("rows"), newest: find("newest"), found: find("found"), announced: find("announced") }, (following) => {
-  setPressed(find("pause"), !following);
+const monitor = new Monitor(log, elements, (following) => {
+  setPressed(elements.pause, !following);
   requestFrame();
 });
-const plotter = new Plotter(table, { canvas: find("canvas"), legend: find("legend"), more: find("more"), empty: find("plot-empty") }, requestFrame);
+const plotter = new Plotter(table, elements, requestFrame);
 
 /** The connection, and the options it was opened with. @type {any} */
 let serial, options;
@@ -66,10 +69,10 @@ function connect() {
   // Closing the connection here needs no status message.
   serial?.off("status", showStatus).close();
   const port = new URLSearchParams(location.search).get("port") ?? undefined;
-  const view = find("view").value;
-  options = { port, history: view === "lines" ? 200 : 2000, latest: find("latest").value || undefined, data: view === "lines" ? undefined : "chunks" };
+  const view = elements.view.value;
+  options = { port, history: view === "lines" ? 200 : 2000, latest: elements.latest.value || undefined, data: view === "lines" ? undefined : "chunks" };
   [lines, parser, decoder, lastRow, unfinished, silent] = [new Lines(), new SeriesParser(), new TextDecoder(), [], false, true];
-  find("rows").classList.toggle("hex", view === "hex");
+  elements.rows.classList.toggle("hex", view === "hex");
   serial = new SerialWs(options).on("open", showPort).on("status", showStatus).on("missed", showMissed)
     .on("line", addLine).on("data", view === "hex" ? addBytes : addText);
   showStatus(serial.status);
@@ -78,13 +81,13 @@ function connect() {
 function showPort(hello) {
   const { name, board, path, settings } = hello.port;
   const place = [board, path === name ? undefined : path, `${settings.baud} baud`];
-  find("board").textContent = [hello.ports.length > 1 ? undefined : name, ...place].filter(Boolean).join(" · ");
+  elements.board.textContent = [hello.ports.length > 1 ? undefined : name, ...place].filter(Boolean).join(" · ");
   document.title = `${name} – serial-ws`;
-  find("port-choice").hidden = hello.ports.length < 2;
-  find("port").replaceChildren(...hello.ports.map((port) => new Option(port, port, false, port === name)));
-  find("address").textContent = serial.url.replace(/\/$/, "");
-  find("ending").disabled = settings.append !== "none";
-  find("ending").title = settings.append === "none" ? "Line ending to add" : `serial-ws adds the line ending (--append ${settings.append})`;
+  elements.portChoice.hidden = hello.ports.length < 2;
+  elements.port.replaceChildren(...hello.ports.map((port) => new Option(port, port, false, port === name)));
+  elements.address.textContent = serial.url.replace(/\/$/, "");
+  elements.ending.disabled = settings.append !== "none";
+  elements.ending.title = settings.append === "none" ? "Line ending to add" : `serial-ws adds the line ending (--append ${settings.append})`;
   stats.activeAt = stats.connectedAt = Date.now();
 }
 
@@ -92,20 +95,20 @@ let lastStatus = "";
 function showStatus({ state, detail, hint }) {
   const readOnly = serial.hello?.port.settings.readOnly;
   const open = state === "open";
-  find("state").dataset.state = state;
-  find("state-text").textContent = state === "open" ? "open" : detail || state;
-  find("state").title = detail ?? "";
+  elements.state.dataset.state = state;
+  elements.stateText.textContent = state === "open" ? "open" : detail || state;
+  elements.state.title = detail ?? "";
   const remedy = readOnly && open ? "" : hint ?? "";
-  find("remedy").textContent = remedy && `${remedy.replace(/[.]?$/, ".")}`;
-  find("remedy").hidden = open || !remedy;
-  find("first").hidden = state !== "mistake";
-  find("reset").disabled = !open || readOnly;
-  find("release").hidden = state === "released";
-  find("release").disabled = !serial.hello || readOnly || DISCONNECTED.includes(state);
-  find("resume").hidden = state !== "released";
-  find("resume").disabled = Boolean(readOnly);
-  find("text").disabled = Boolean(readOnly);
-  find("text").placeholder = readOnly ? "Sending is disabled (--read-only)" : "Send to the board";
+  elements.remedy.textContent = remedy && `${remedy.replace(/[.]?$/, ".")}`;
+  elements.remedy.hidden = open || !remedy;
+  elements.first.hidden = state !== "mistake";
+  elements.reset.disabled = !open || readOnly;
+  elements.release.hidden = state === "released";
+  elements.release.disabled = !serial.hello || readOnly || DISCONNECTED.includes(state);
+  elements.resume.hidden = state !== "released";
+  elements.resume.disabled = Boolean(readOnly);
+  elements.text.disabled = Boolean(readOnly);
+  elements.text.placeholder = readOnly ? "Sending is disabled (--read-only)" : "Send to the board";
   plotter.live = open;
   const status = `${state} ${detail}`;
   if (status !== lastStatus && lastStatus && state !== "connecting") {
@@ -121,8 +124,8 @@ function showStatus({ state, detail, hint }) {
 function showMissed({ lines, bytes }) {
   const what = lines ? `${lines.toLocaleString("en")} lines` : bytes ? `${bytes.toLocaleString("en")} bytes` : "some lines";
   stats.missed += lines ?? 0;
-  find("missed-figure").hidden = false;
-  find("missed").textContent = stats.missed > 0 ? stats.missed.toLocaleString("en") : "some";
+  elements.missedFigure.hidden = false;
+  elements.missed.textContent = stats.missed > 0 ? stats.missed.toLocaleString("en") : "some";
   addRow({ kind: "note", text: `${what} missed here`, t: now() });
   startAfterGap();
 }
@@ -195,7 +198,7 @@ function addRow(row) {
 function count(t) {
   stats.pieces++;
   silent = false;
-  find("silence").hidden = true;
+  elements.silence.hidden = true;
   stats.activeAt = Date.now();
   const delay = Date.now() / 1000 - t;
   if (Date.now() - stats.connectedAt > CATCH_UP_TIME) {
@@ -211,14 +214,14 @@ const now = () => Date.now() / 1000 - plotter.clockOffset;
 
 /** Updates the statistics and the hint about silence. Runs once a second. */
 function showStats() {
-  const unit = find("view").value === "lines" ? "lines/s" : "reads/s";
+  const unit = elements.view.value === "lines" ? "lines/s" : "reads/s";
   const open = serial.status.state === "open";
-  const thinned = find("latest").value ? " shown" : "";
-  find("rate").textContent = open ? `${stats.pieces.toLocaleString("en")} ${unit}${thinned}` : "–";
+  const thinned = elements.latest.value ? " shown" : "";
+  elements.rate.textContent = open ? `${stats.pieces.toLocaleString("en")} ${unit}${thinned}` : "–";
   const millis = Math.max(1, Math.round(stats.worst * 1000));
   const delay = millis > 999 ? `${(millis / 1000).toFixed(1)} s` : `${millis} ms`;
-  find("delay").textContent = open && stats.pieces > 0 ? delay : "–";
-  find("silence").hidden = !silent || !open || Date.now() - stats.activeAt < SILENCE_TIMEOUT;
+  elements.delay.textContent = open && stats.pieces > 0 ? delay : "–";
+  elements.silence.hidden = !silent || !open || Date.now() - stats.activeAt < SILENCE_TIMEOUT;
   [stats.pieces, stats.worst] = [0, 0];
 }
 
@@ -227,9 +230,9 @@ const sent = { texts: /** @type {string[]} */ ([]), at: 0 };
 
 async function send(event) {
   event.preventDefault();
-  const box = find("text");
+  const box = elements.text;
   const text = box.value;
-  const ending = find("ending").disabled ? "" : find("ending").value;
+  const ending = elements.ending.disabled ? "" : elements.ending.value;
   if (text + ending === "") return;
   if (text && sent.texts.at(-1) !== text) sent.texts.push(text);
   sent.texts.splice(0, sent.texts.length - MAX_SENT);
@@ -256,7 +259,7 @@ function recall(event) {
   if (!step) return;
   event.preventDefault();
   sent.at = Math.max(0, Math.min(sent.at + step, sent.texts.length));
-  find("text").value = sent.texts[sent.at] ?? "";
+  elements.text.value = sent.texts[sent.at] ?? "";
 }
 
 /** Waits for a request and shows its error, if any. */
@@ -284,7 +287,7 @@ function save(blob, ending) {
 
 function clearPlot() {
   plotter.clear();
-  setPressed(find("plot-pause"), false);
+  setPressed(elements.plotPause, false);
 }
 
 function clear() {
@@ -293,7 +296,7 @@ function clear() {
 }
 
 async function copy() {
-  const text = monitor.text(find("times").checked);
+  const text = monitor.text(elements.times.checked);
   let result = "Copied";
   try {
     await navigator.clipboard.writeText(text);
@@ -301,11 +304,11 @@ async function copy() {
     // Browsers allow clipboard access only over https and on localhost.
     result = "Not allowed";
   }
-  find("copy").textContent = result;
-  setTimeout(() => { find("copy").textContent = "Copy"; }, 1500);
+  elements.copy.textContent = result;
+  setTimeout(() => { elements.copy.textContent = "Copy"; }, 1500);
 }
 
-find("port").addEventListener("change", (event) => {
+elements.port.addEventListener("change", (event) => {
   const url = new URL(location.href);
   url.searchParams.set("port", event.target.value);
   history.replaceState(null, "", url);
@@ -313,40 +316,40 @@ find("port").addEventListener("change", (event) => {
   lastStatus = "";
   connect();
 });
-find("view").addEventListener("change", () => {
+elements.view.addEventListener("change", () => {
   clear();
   connect();
 });
-find("latest").addEventListener("change", () => {
-  options.latest = find("latest").value || undefined;
+elements.latest.addEventListener("change", () => {
+  options.latest = elements.latest.value || undefined;
   // Reopen the same connection, so that it resumes where it was.
   serial.off("status", showStatus).close();
   serial.on("status", showStatus).open();
 });
-find("times").addEventListener("change", (event) => {
-  find("rows").classList.toggle("with-times", event.target.checked);
-  if (monitor.following) find("rows").scrollTop = find("rows").scrollHeight;
+elements.times.addEventListener("change", (event) => {
+  elements.rows.classList.toggle("with-times", event.target.checked);
+  if (monitor.following) elements.rows.scrollTop = elements.rows.scrollHeight;
 });
-find("pause").addEventListener("click", () => monitor.follow(!monitor.following));
-find("clear").addEventListener("click", () => monitor.clear());
-find("copy").addEventListener("click", copy);
-find("download").addEventListener("click", () => save(new Blob([monitor.text(find("times").checked)], { type: "text/plain" }), "txt"));
-find("search").addEventListener("input", (event) => monitor.search(event.target.value));
-find("send").addEventListener("submit", send);
-find("text").addEventListener("keydown", recall);
-find("reset").addEventListener("click", () => showError(serial.reset()));
-find("release").addEventListener("click", () => showError(serial.release()));
-find("resume").addEventListener("click", () => showError(serial.resume()));
-find("span").addEventListener("change", (event) => {
+elements.pause.addEventListener("click", () => monitor.follow(!monitor.following));
+elements.clear.addEventListener("click", () => monitor.clear());
+elements.copy.addEventListener("click", copy);
+elements.download.addEventListener("click", () => save(new Blob([monitor.text(elements.times.checked)], { type: "text/plain" }), "txt"));
+elements.search.addEventListener("input", (event) => monitor.search(event.target.value));
+elements.send.addEventListener("submit", send);
+elements.text.addEventListener("keydown", recall);
+elements.reset.addEventListener("click", () => showError(serial.reset()));
+elements.release.addEventListener("click", () => showError(serial.release()));
+elements.resume.addEventListener("click", () => showError(serial.resume()));
+elements.span.addEventListener("change", (event) => {
   plotter.span = Number(event.target.value);
 });
-find("plot-pause").addEventListener("click", () => {
+elements.plotPause.addEventListener("click", () => {
   plotter.pause(!plotter.paused);
-  setPressed(find("plot-pause"), plotter.paused);
+  setPressed(elements.plotPause, plotter.paused);
 });
-find("plot-clear").addEventListener("click", clearPlot);
-find("plot-csv").addEventListener("click", () => save(new Blob([plotter.table.csv()], { type: "text/csv" }), "csv"));
-find("plot-png").addEventListener("click", async () => {
+elements.plotClear.addEventListener("click", clearPlot);
+elements.plotCsv.addEventListener("click", () => save(new Blob([plotter.table.csv()], { type: "text/csv" }), "csv"));
+elements.plotPng.addEventListener("click", async () => {
   const picture = await plotter.png();
   if (picture) save(picture, "png");
 });
@@ -358,6 +361,6 @@ for (const event of ["visibilitychange", "resume"]) {
   });
 }
 
-find("address").textContent = location.origin.replace("http", "ws");
+elements.address.textContent = location.origin.replace("http", "ws");
 connect();
 setInterval(showStats, 1000);

@@ -42,7 +42,7 @@ export class Plotter {
 
   /**
    * @param {import("./series.js").Table} table
-   * @param {{canvas: HTMLCanvasElement, legend: HTMLElement, more: HTMLElement, empty: HTMLElement}} elements
+   * @param {{canvas: HTMLCanvasElement, legend: HTMLElement, more: HTMLElement, plotEmpty: HTMLElement, plotPause: HTMLElement}} elements
    * @param {() => void} requestFrame
    */
   constructor(table, elements, requestFrame) {
@@ -101,7 +101,7 @@ export class Plotter {
   /** Draws the plot and the legend. Called at most once per frame. */
   draw() {
     const { table, elements } = this;
-    elements.empty.hidden = table.end > 0;
+    elements.plotEmpty.hidden = table.end > 0;
     if (this.paused && !this.#stale) return;
     this.#stale = false;
     let view = this.#view();
@@ -390,7 +390,7 @@ export class Plotter {
     } else if (event.key === "Escape") {
       this.#point();
     } else if (event.key === " ") {
-      document.getElementById("plot-pause")?.click();
+      this.elements.plotPause.click();
     } else {
       return;
     }
