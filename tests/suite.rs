@@ -56,8 +56,10 @@ mod service;
 mod stop;
 mod terminal; // what is typed, `list`, `connect`
 
-// The sources themselves.
+// The sources and the tests themselves.
 mod rules; // imports, names, sizes
+#[cfg(unix)] // where awk is
+mod tally; // how tests/run counts
 
 // Minutes long, each ignored: tests/run --long.
 mod floods;
