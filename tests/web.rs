@@ -1,9 +1,14 @@
 //! The folder of `--web`, and `--open`.
 
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
-use crate::support::{Bridge, Program, http, is_for_windows, skip};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::{Bridge, Program, Reply, http, is_for_windows, request, skip, within};
 #[cfg(unix)]
 use crate::support::{network, until};
 
@@ -73,7 +78,10 @@ async fn the_folder_is_served_live_with_the_right_types() {
     folder.write("sketch.js", "two");
     assert_eq!(bridge.get("/sketch.js").await.body, "two");
     let reply = bridge.get("/data").await;
+    assert_eq!(reply.status, 308, "{reply:?}");
     assert_eq!(reply.header("Location"), Some("/data/"), "{reply:?}");
+    let reply = bridge.get("/data?v=2").await;
+    assert_eq!(reply.header("Location"), Some("/data/?v=2"), "{reply:?}");
     let reply = http(bridge.address(), "POST", "/sketch.js", &[]).await;
     assert_eq!(reply.status, 405, "{reply:?}");
 }
@@ -132,9 +140,191 @@ async fn nothing_hidden_or_outside_is_served() {
         "/_serial-ws/..%2f..%2fCargo.toml",
         "/_serial-ws/%2e%2e%2f%2e%2e%2fCargo.toml",
     ] {
-        let reply = bridge.get(path).await;
-        assert_eq!(reply.status, 404, "{path}: {reply:?}");
-        assert!(!reply.body.contains("secret"), "{path}");
+        for (method, headers) in [
+            ("GET", &[][..]),
+            ("GET", &[("Range", "bytes=0-2")]),
+            ("HEAD", &[]),
+        ] {
+            let reply = http(bridge.address(), method, path, headers).await;
+            assert_eq!(reply.status, 404, "{path}: {reply:?}");
+            assert!(!reply.body.contains("sec"), "{path}");
+        }
+    }
+}
+
+/// Ten bytes, of which a part shows by itself where it is from.
+const DIGITS: &str = "0123456789";
+
+/// Asks for a part of `/digits.txt`, and checks the answer: its status, its Content-Range, its body.
+#[track_caller]
+fn check_range(reply: &Reply, status: u16, content_range: Option<&str>, body: &str) {
+    assert_eq!(reply.status, status, "{reply:?}");
+    assert_eq!(reply.header("Content-Range"), content_range, "{reply:?}");
+    assert_eq!(reply.body, body, "{reply:?}");
+    let length = body.len().to_string();
+    assert_eq!(reply.header("Content-Length"), Some(&*length), "{reply:?}");
+    if status != 416 {
+        assert_eq!(
+            reply.header("Content-Type"),
+            Some("text/plain; charset=utf-8")
+        );
+        assert_eq!(reply.header("Accept-Ranges"), Some("bytes"), "{reply:?}");
+    }
+    assert_eq!(reply.header("Cache-Control"), Some("no-cache"), "{reply:?}");
+}
+
+/// A bridge that serves `/digits.txt`.
+async fn with_digits(name: &str) -> (Folder, Bridge) {
+    let folder = Folder::new(name, &[("digits.txt", DIGITS)]);
+    let bridge = folder.serve().await;
+    (folder, bridge)
+}
+
+async fn digits(bridge: &Bridge, method: &str, headers: &[(&str, &str)]) -> Reply {
+    http(bridge.address(), method, "/digits.txt", headers).await
+}
+
+#[tokio::test]
+async fn a_part_of_a_file_is_served_as_players_of_video_ask_for_it() {
+    let (_folder, bridge) = with_digits("range").await;
+    for (range, content_range, body) in [
+        ("bytes=0-1", "bytes 0-1/10", "01"),
+        ("bytes=2-5", "bytes 2-5/10", "2345"),
+        ("bytes=9-9", "bytes 9-9/10", "9"),
+        ("bytes=7-", "bytes 7-9/10", "789"),
+        ("bytes=7-99", "bytes 7-9/10", "789"),
+        ("bytes=-3", "bytes 7-9/10", "789"),
+    ] {
+        let reply = digits(&bridge, "GET", &[("Range", range)]).await;
+        check_range(&reply, 206, Some(content_range), body);
+    }
+}
+
+#[tokio::test]
+async fn a_part_that_is_not_there_is_refused_with_the_length() {
+    let (_folder, bridge) = with_digits("no-range").await;
+    for range in ["bytes=10-", "bytes=10-12", "bytes=99-100", "bytes=-0"] {
+        let reply = digits(&bridge, "GET", &[("Range", range)]).await;
+        check_range(&reply, 416, Some("bytes */10"), "");
+    }
+}
+
+#[tokio::test]
+async fn several_parts_and_other_units_get_the_whole_file() {
+    let (_folder, bridge) = with_digits("ranges").await;
+    for range in ["bytes=0-1,4-5", "bytes=0-1, -1", "lines=1-2", "nonsense"] {
+        let reply = digits(&bridge, "GET", &[("Range", range)]).await;
+        check_range(&reply, 200, None, DIGITS);
+    }
+}
+
+#[tokio::test]
+async fn head_tells_of_a_file_without_its_content() {
+    let (_folder, bridge) = with_digits("head").await;
+    // A range is for GET only.
+    for headers in [&[][..], &[("Range", "bytes=2-5")]] {
+        let reply = digits(&bridge, "HEAD", headers).await;
+        assert_eq!((reply.status, reply.body.as_str()), (200, ""), "{reply:?}");
+        assert_eq!(reply.header("Content-Length"), Some("10"), "{reply:?}");
+        assert!(reply.header("Last-Modified").is_some(), "{reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_did_not_change_is_not_sent_again() {
+    let (_folder, bridge) = with_digits("unchanged").await;
+    let first = digits(&bridge, "GET", &[]).await;
+    let tag = first.header("ETag").expect("there is a tag");
+    let time = first.header("Last-Modified").expect("there is a time");
+    for header in [("If-None-Match", tag), ("If-Modified-Since", time)] {
+        let reply = digits(&bridge, "GET", &[header]).await;
+        assert_eq!((reply.status, reply.body.as_str()), (304, ""), "{reply:?}");
+        assert_eq!(reply.header("ETag"), Some(tag), "{reply:?}");
+        assert_eq!(reply.header("Cache-Control"), Some("no-cache"), "{reply:?}");
+    }
+    for header in [
+        ("If-None-Match", "\"other\""),
+        ("If-Modified-Since", "Thu, 01 Jan 1970 00:00:00 GMT"),
+    ] {
+        check_range(&digits(&bridge, "GET", &[header]).await, 200, None, DIGITS);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_changed_is_sent_whole_and_never_in_parts_of_two_versions() {
+    let (folder, bridge) = with_digits("changed").await;
+    let part = ("Range", "bytes=2-5");
+    let first = digits(&bridge, "GET", &[]).await;
+    let tag = first.header("ETag").expect("there is a tag");
+    let time = first.header("Last-Modified").expect("there is a time");
+    for version in [tag, time] {
+        let reply = digits(&bridge, "GET", &[part, ("If-Range", version)]).await;
+        check_range(&reply, 206, Some("bytes 2-5/10"), "2345");
+    }
+
+    folder.write("digits.txt", "abcdefghijkl");
+    let file = fs::File::options()
+        .write(true)
+        .open(folder.0.join("digits.txt"));
+    let later = SystemTime::now() + Duration::from_secs(10);
+    file.and_then(|file| file.set_modified(later))
+        .expect("files can have a time");
+    for version in [tag, time] {
+        for range in ["bytes=2-5", "bytes=99-"] {
+            let headers = [("Range", range), ("If-Range", version)];
+            let reply = digits(&bridge, "GET", &headers).await;
+            check_range(&reply, 200, None, "abcdefghijkl");
+        }
+    }
+    for header in [("If-None-Match", tag), ("If-Modified-Since", time)] {
+        let reply = digits(&bridge, "GET", &[header]).await;
+        check_range(&reply, 200, None, "abcdefghijkl");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_grows_meanwhile_keeps_the_length_that_was_told() {
+    const SIZE: usize = 4 << 20;
+    let folder = Folder::new("grows", &[]);
+    folder.write("log.txt", &"x".repeat(SIZE));
+    let bridge = folder.serve().await;
+    let mut stream = TcpStream::connect(bridge.address())
+        .await
+        .expect("it listens");
+    let request = request(bridge.address(), "GET", "/log.txt", &[]);
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("it is taken");
+    let mut answer = vec![0; 1000];
+    let read = within("the beginning", stream.read_exact(&mut answer)).await;
+    read.expect("it has begun");
+    let log = fs::File::options()
+        .append(true)
+        .open(folder.0.join("log.txt"));
+    log.and_then(|mut log| log.write_all(&[b'x'; 100_000]))
+        .expect("files can grow");
+    let read = within("the end", stream.read_to_end(&mut answer)).await;
+    read.expect("it ends");
+    let head = answer.windows(4).position(|end| end == b"\r\n\r\n");
+    let body = answer.len() - head.expect("there is a head") - 4;
+    assert_eq!(body, SIZE);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_pipe_in_the_folder_is_not_opened() {
+    if is_for_windows() {
+        return skip("Windows has no pipes in folders");
+    }
+    let (folder, bridge) = with_digits("pipe").await;
+    let made = std::process::Command::new("mkfifo")
+        .arg(folder.0.join("pipe"))
+        .status();
+    assert!(made.expect("mkfifo runs").success());
+    for method in ["GET", "HEAD"] {
+        let reply = http(bridge.address(), method, "/pipe", &[]).await;
+        assert_eq!(reply.status, 404, "{reply:?}");
     }
 }
 

@@ -16,6 +16,6 @@ pub mod wine;
 pub use board::Board;
 pub use bridge::{Bridge, Ended, Program, is_emulated, is_for_windows};
 pub use client::Client;
-pub use http::{RawSocket, ask_upgrade, bare, http, request, upgrade};
+pub use http::{RawSocket, Reply, ask_upgrade, bare, http, request, upgrade};
 pub use pair::Pair;
 pub use wait::{skip, until, within};

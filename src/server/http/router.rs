@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
-use axum::http::{Method, StatusCode, Uri};
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -40,9 +40,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 }
 
 /// Serves the index of the user's folder, or the built-in page where there is none.
-async fn index(State(app): State<Arc<App>>) -> Response {
+async fn index(State(app): State<Arc<App>>, request: Request) -> Response {
     match &app.config.web {
-        Some(web) => static_files::file(web, "/").await,
+        Some(web) => static_files::file(web, request).await,
         None => assets::file("index.html"),
     }
 }
@@ -53,12 +53,9 @@ async fn page_asset(Path(file): Path<String>) -> Response {
 }
 
 /// Serves all paths that are not ours: files of the user's folder.
-async fn fallback(State(app): State<Arc<App>>, method: Method, uri: Uri) -> Response {
+async fn fallback(State(app): State<Arc<App>>, request: Request) -> Response {
     match &app.config.web {
-        Some(_) if method != Method::GET && method != Method::HEAD => {
-            StatusCode::METHOD_NOT_ALLOWED.into_response()
-        }
-        Some(web) => static_files::file(web, uri.path()).await,
+        Some(web) => static_files::file(web, request).await,
         None => (StatusCode::NOT_FOUND, "not found\n").into_response(),
     }
 }

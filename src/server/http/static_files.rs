@@ -1,18 +1,29 @@
-//! The user's folder (`--web`): its files, live from disk, and nothing outside it.
+//! The user's folder (`--web`): serves its files as they are on disk at each request, and nothing
+//! outside it.
+//!
+//! `tower-http` answers the requests. Two guards of ours surround it: only paths that [`file_name`]
+//! accepts reach it, and it opens files only through [`Folder`].
 
+use std::borrow::Cow;
+use std::fs::Metadata;
+use std::future::Future;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 
 use axum::body::Body;
-use axum::http::{StatusCode, header};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use tokio::fs;
-use tokio::io::AsyncReadExt;
-use tokio_util::io::ReaderStream;
+use percent_encoding::percent_decode_str;
+use tokio::task::spawn_blocking;
+use tower_http::services::ServeDir;
+use tower_http::services::fs::{Backend, TokioBackend, TokioFile};
 
 use super::assets;
 
-/// What is ours before the folder is asked, as names in it.
-const OURS: [&str; 8] = [
+/// Names in the folder that are not served, since they are pages of our own.
+const OWN_PAGES: [&str; 8] = [
     "_serial-ws",
     "api",
     "healthz",
@@ -24,11 +35,14 @@ const OURS: [&str; 8] = [
 ];
 
 /// Names that Windows takes for devices in every folder: `GET /COM3` must not open a port.
-const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
+const WINDOWS_DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
 
-/// Says which files of the folder nobody will see.
+/// Bytes of a file that are read at once, which is the memory that a download needs.
+const CHUNK_BYTES: usize = 16 << 10;
+
+/// Warns about files of the folder that are not served because a page of our own has their name.
 pub(crate) fn warn_of_hidden(web: &Path) {
-    for name in OURS {
+    for name in OWN_PAGES {
         if web.join(name).exists() {
             tracing::warn!(
                 "/{name} is a page of serial-ws itself, so {name} in the folder is not served"
@@ -37,74 +51,120 @@ pub(crate) fn warn_of_hidden(web: &Path) {
     }
 }
 
-/// The file at a path of the address, or 404.
-pub(crate) async fn file(web: &Path, path: &str) -> Response {
-    let Some(name) = name(path) else {
-        return missing();
-    };
-    match open(web, &name).await {
-        Some(Found::File { file, size, kind }) => {
-            let headers = [
-                (header::CONTENT_TYPE, kind),
-                (header::CONTENT_LENGTH, size.to_string()),
-                // Who saves a sketch and reloads the page is to see what was saved.
-                (header::CACHE_CONTROL, "no-cache".to_owned()),
-            ];
-            // A file that grows meanwhile would not fit its length.
-            let body = Body::from_stream(ReaderStream::new(file.take(size)));
-            (headers, body).into_response()
-        }
-        Some(Found::Folder) => {
-            // Its own files are named from inside it.
-            let inside = format!("{}/", path.trim_end_matches('/'));
-            (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, inside)]).into_response()
-        }
-        None => missing(),
+/// Serves the file that the request asks for, whole or in part. Answers 404 where there is none.
+pub(super) async fn file(web: &Path, request: Request) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
+    let Some(name) = file_name(request.uri().path()) else {
+        return not_found();
+    };
+    let mut response = match answer(web, request).await {
+        Ok(response) if response.status() != StatusCode::NOT_FOUND => response,
+        _ => return not_found(),
+    };
+    if response.status() == StatusCode::TEMPORARY_REDIRECT {
+        // To the same folder with a slash, since its files are named relative to it.
+        *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+        return response;
+    }
+    let headers = response.headers_mut();
+    // Someone who saves a sketch and reloads the page must see what was saved.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if let Some(media_type) = headers.get_mut(header::CONTENT_TYPE)
+        && let Ok(with_charset) = assets::media_type(&name.to_string_lossy()).parse()
+    {
+        *media_type = with_charset;
+    }
+    response
 }
 
-fn missing() -> Response {
+/// Answers a request by `tower-http`, and does what it does not: obeys `If-Range` (RFC 9110
+/// §13.1.5), and ignores `Range` with HEAD or in units other than bytes (§14.2).
+async fn answer(web: &Path, request: Request) -> io::Result<Response> {
+    let (parts, _) = request.into_parts();
+    let mut request = Request::from_parts(parts, ());
+    let is_head = request.method() == Method::HEAD;
+    let headers = request.headers_mut();
+    let if_range = headers.remove(header::IF_RANGE);
+    let is_in_bytes = |range: &HeaderValue| range.as_bytes().starts_with(b"bytes=");
+    if is_head || !headers.get(header::RANGE).is_some_and(is_in_bytes) {
+        headers.remove(header::RANGE);
+    }
+    let mut service = ServeDir::with_backend(web, Folder(web.to_owned()))
+        .with_buf_chunk_size(CHUNK_BYTES)
+        .ignore_multi_range_requests(true);
+    let mut response = service.try_call(request.clone()).await?;
+    // Compared after the file was opened, so that no part of a newer version is served.
+    if if_range.is_some_and(|version| !is_version(response.headers(), &version)) {
+        request.headers_mut().remove(header::RANGE);
+        response = service.try_call(request).await?;
+    }
+    Ok(response.map(Body::new))
+}
+
+/// Returns true if the file of these headers is the version that `If-Range` names, by its tag or
+/// its time.
+fn is_version(headers: &HeaderMap, version: &HeaderValue) -> bool {
+    [header::ETAG, header::LAST_MODIFIED]
+        .iter()
+        .any(|name| headers.get(name) == Some(version))
+}
+
+fn not_found() -> Response {
     (StatusCode::NOT_FOUND, "not found\n").into_response()
 }
 
-enum Found {
-    File {
-        file: fs::File,
-        size: u64,
-        kind: String,
-    },
-    Folder,
+/// Opens the files of a folder. Links are followed as long as they stay inside. Pipes, sockets and
+/// devices are not opened: opening one waits, or has an effect.
+#[derive(Clone)]
+struct Folder(PathBuf);
+
+type BoxFuture<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
+
+impl Folder {
+    /// Returns the real path of a file or folder inside.
+    async fn resolve(self, path: PathBuf) -> io::Result<(PathBuf, Metadata)> {
+        let resolve = move || {
+            let path = path.canonicalize()?;
+            let metadata = path.metadata()?;
+            let is_inside = path.starts_with(self.0.canonicalize()?);
+            let is_served = is_inside && (metadata.is_file() || metadata.is_dir());
+            is_served
+                .then_some((path, metadata))
+                .ok_or_else(|| io::ErrorKind::NotFound.into())
+        };
+        spawn_blocking(resolve).await?
+    }
 }
 
-async fn open(web: &Path, name: &Path) -> Option<Found> {
-    // Links are followed as long as they stay inside.
-    let root = fs::canonicalize(web).await.ok()?;
-    let path = fs::canonicalize(root.join(name)).await.ok()?;
-    if !path.starts_with(&root) {
-        return None;
+impl Backend for Folder {
+    type File = TokioFile;
+    type Metadata = Metadata;
+    type OpenFuture = BoxFuture<TokioFile>;
+    type MetadataFuture = BoxFuture<Metadata>;
+
+    fn open(&self, path: PathBuf) -> Self::OpenFuture {
+        let resolve = self.clone().resolve(path);
+        Box::pin(async move {
+            let (path, metadata) = resolve.await?;
+            if metadata.is_dir() {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+            TokioBackend.open(path).await
+        })
     }
-    let facts = fs::metadata(&path).await.ok()?;
-    if facts.is_dir() {
-        return Some(Found::Folder);
+
+    fn metadata(&self, path: PathBuf) -> Self::MetadataFuture {
+        let resolve = self.clone().resolve(path);
+        Box::pin(async move { Ok(resolve.await?.1) })
     }
-    // No pipes, sockets or devices: opening them waits, or does something.
-    if !facts.is_file() {
-        return None;
-    }
-    let file = fs::File::open(&path).await.ok()?;
-    let kind = assets::media_type(&path.to_string_lossy());
-    Some(Found::File {
-        file,
-        size: facts.len(),
-        kind,
-    })
 }
 
-/// The file that a path of the address names, relative to the folder. None for what is not served
-/// whatever is on the disk. Pure.
-fn name(path: &str) -> Option<PathBuf> {
-    // Once: what is encoded twice names a file with a percent sign.
-    let path = decoded(path.strip_prefix('/')?)?;
+/// Returns the path of a file in the folder by the path of its address, or `None` for a path at
+/// which nothing is served, whatever is on the disk. Pure.
+fn file_name(path: &str) -> Option<PathBuf> {
+    let path = decode(path.strip_prefix('/')?)?;
     let mut name = PathBuf::new();
     let mut parts = path.split('/').peekable();
     while let Some(part) = parts.next() {
@@ -119,42 +179,38 @@ fn name(path: &str) -> Option<PathBuf> {
     Some(name)
 }
 
-/// Whether files may have this name, in an address for every system.
-fn is_served(part: &str) -> bool {
-    let odd = |c: char| c.is_control() || matches!(c, '\\' | ':');
-    // Windows passes over dots and blanks at the end.
-    let hidden = part.is_empty() || part.starts_with('.') || part.ends_with(['.', ' ']);
-    !hidden && !part.contains(odd) && !is_device(part)
+/// Decodes percent-encoding once: a path that is encoded twice names a file with a percent sign.
+fn decode(path: &str) -> Option<Cow<'_, str>> {
+    let is_escape = |after: &str| {
+        let mut digits = after.bytes().take(2);
+        after.len() >= 2 && digits.all(|digit| digit.is_ascii_hexdigit())
+    };
+    let is_whole = path.split('%').skip(1).all(is_escape);
+    let decoded = percent_decode_str(path).decode_utf8();
+    decoded.ok().filter(|_| is_whole)
 }
 
-fn is_device(part: &str) -> bool {
+/// Returns true if files may have this name, by rules that are the same on every system.
+fn is_served(part: &str) -> bool {
+    let is_invalid = |c: char| c.is_control() || matches!(c, '\\' | ':');
+    // Windows ignores dots and blanks at the end.
+    let is_hidden = part.is_empty() || part.starts_with('.') || part.ends_with(['.', ' ']);
+    !is_hidden && !part.contains(is_invalid) && !is_windows_device(part)
+}
+
+fn is_windows_device(part: &str) -> bool {
     let stem = part.split('.').next().unwrap_or_default();
     let stem = stem.trim_end().to_lowercase();
-    let numbered = ["com", "lpt"]
+    let is_numbered = ["com", "lpt"]
         .iter()
         .filter_map(|kind| stem.strip_prefix(kind))
         .any(|rest| rest.chars().count() == 1 && rest.contains(is_device_digit));
-    numbered || DEVICES.contains(&stem.as_str())
+    is_numbered || WINDOWS_DEVICES.contains(&stem.as_str())
 }
 
-/// The digits that Windows takes in `COM1`, the raised ones among them.
+/// Returns true for the digits that Windows accepts in `COM1`, the raised ones among them.
 fn is_device_digit(c: char) -> bool {
     c.is_ascii_digit() || matches!(c, '¹' | '²' | '³')
-}
-
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || char::from(rest.next()?).to_digit(16);
-        let value = digit()? << 4 | digit()?;
-        bytes.push(u8::try_from(value).ok()?);
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
@@ -163,7 +219,7 @@ mod tests {
 
     #[track_caller]
     fn check(path: &str, expected: Option<&str>) {
-        assert_eq!(name(path), expected.map(PathBuf::from), "{path}");
+        assert_eq!(file_name(path), expected.map(PathBuf::from), "{path}");
     }
 
     #[test]
@@ -181,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_outside_is_named() {
+    fn no_path_names_a_file_outside() {
         for path in [
             "/..",
             "/../etc/passwd",
@@ -209,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_encoded_twice_is_decoded_once() {
+    fn a_path_that_is_encoded_twice_is_decoded_once() {
         check("/%252e%252e/x", Some("%2e%2e/x"));
     }
 
