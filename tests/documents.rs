@@ -48,7 +48,7 @@ async fn pasted_blocks_are_what_the_program_prints_and_the_files_hold() {
             assert_eq!(pasted, real, "{name}: {HOW_TO_UPDATE}");
         }
         if is_updating {
-            fs::write(&document.path, document.text).expect("a document can be written");
+            document.write();
         }
     }
 }
@@ -236,6 +236,13 @@ impl Document {
         let text = fs::read_to_string(&path);
         let text = text.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         Self { path, text }
+    }
+
+    /// Replaces the file in one step, since other tests read it meanwhile.
+    fn write(&self) {
+        let new = self.path.with_extension("new");
+        fs::write(&new, &self.text).expect("a document can be written");
+        fs::rename(new, &self.path).expect("a document can be replaced");
     }
 
     fn blocks(&self) -> Vec<Block> {
