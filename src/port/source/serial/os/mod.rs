@@ -26,7 +26,7 @@ use macos as system;
 #[cfg(windows)]
 use windows as system;
 
-/// HubConfig how long the system may refuse a port that was closed just now.
+/// The time for which the system may refuse a port that was closed just now.
 pub(crate) const REOPEN_TIMEOUT: Duration = system::REOPEN_TIMEOUT;
 
 /// Permission to open a port.

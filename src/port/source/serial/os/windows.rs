@@ -21,7 +21,7 @@ const WRITE_CHUNK_BYTES: usize = 1024;
 /// Bytes that the library reads at once.
 const READ_AHEAD_BYTES: usize = 4096;
 
-/// HubConfig the wait for what a port has received before.
+/// Limits the wait for what a port has received before.
 const READ_TIMEOUT: Duration = Duration::from_millis(10);
 
 /// Reads that empty any driver; a device may go on sending meanwhile.
