@@ -147,11 +147,11 @@ impl PortTasks {
             clients,
         }: SharedPort,
     ) -> Result<Registered> {
-        let status = Status::new(State::Waiting, "not open yet");
+        let status = Status::new(State::Waiting, "not open yet").with_settings(config.line);
         let hub = Hub::new(self.limits, status);
         let stop = self.stop.child_token();
         let name = config.name.clone();
-        let port = Port::new(name, config.line, config.max_line, clients, hub, stop);
+        let port = Port::new(name, config.max_line, clients, hub, stop);
         let port = Arc::new(port);
         let is_new = self.registry.add(Arc::clone(&port));
         ensure!(is_new, "there is a port called {} already", port.name);

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::LineSettings;
+
 /// The state of a port, with what to say about it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
@@ -17,6 +19,9 @@ pub struct Status {
     /// The line errors since the device was opened, where its driver counts them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<LineErrors>,
+    /// The line settings in force, or to be used at the next opening.
+    #[serde(skip)]
+    pub settings: LineSettings,
     /// The device that is or was last behind the port.
     #[serde(skip)]
     pub device: Option<Arc<DeviceInfo>>,
@@ -92,6 +97,7 @@ impl Status {
             detail: detail.into(),
             hint: String::new(),
             errors: None,
+            settings: LineSettings::default(),
             device: None,
         }
     }
@@ -109,6 +115,11 @@ impl Status {
         Self { device, ..self }
     }
 
+    /// The same status with line settings.
+    pub fn with_settings(self, settings: LineSettings) -> Self {
+        Self { settings, ..self }
+    }
+
     /// The same status with line errors.
     pub fn with_errors(self, errors: Option<LineErrors>) -> Self {
         Self { errors, ..self }
@@ -124,7 +135,7 @@ impl Status {
 
     /// Returns true if a reader would learn nothing new from `other`.
     pub fn says_the_same(&self, other: &Self) -> bool {
-        let what = |status: &Self| (status.state, status.errors);
+        let what = |status: &Self| (status.state, status.errors, status.settings);
         what(self) == what(other) && self.detail == other.detail && self.hint == other.hint
     }
 }

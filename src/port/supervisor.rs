@@ -143,6 +143,7 @@ impl Supervisor {
     async fn serve_device(&mut self, opened: OpenedDevice, stop: &CancellationToken) -> Next {
         self.note_opening();
         let status = Status::new(State::Open, &opened.detail)
+            .with_settings(self.config.line)
             .with_device(Some(Arc::new(opened.info.clone())));
         tracing::info!(port = self.config.name, "{}", status.detail);
         self.status = status.clone();
@@ -251,6 +252,7 @@ impl Supervisor {
         let status = failure.status.with_device(last.device.clone());
         // That a device is absent is no news after it was lost.
         let is_news = !(failure.is_absent && last.state == State::Lost);
+        let status = status.with_settings(self.config.line);
         if is_news && !last.says_the_same(&status) {
             tracing::warn!(port = self.config.name, "{}", status.sentence());
             self.publish_status(status);
@@ -258,8 +260,8 @@ impl Supervisor {
     }
 
     pub(super) fn publish_status(&mut self, status: Status) {
-        self.status = status.clone();
-        self.hub.publish_status(status);
+        self.status = status.with_settings(self.config.line);
+        self.hub.publish_status(self.status.clone());
     }
 }
 

@@ -9,14 +9,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::access::Rights;
 use super::config::ClientDefaults;
-use crate::hub::{Hub, LineSettings, MAX_WAITING};
+use crate::hub::{Hub, MAX_WAITING};
 
 /// A serial port as clients reach it.
 pub(crate) struct Port {
     /// Its name in addresses.
     pub(crate) name: String,
-    /// The line settings that its device is opened with.
-    pub(crate) line: LineSettings,
     /// The length in bytes beyond which a line is cut into pieces.
     pub(crate) max_line: usize,
     /// The defaults for clients that ask for nothing else.
@@ -33,7 +31,6 @@ impl Port {
     /// A port that is not registered yet.
     pub(crate) fn new(
         name: String,
-        line: LineSettings,
         max_line: usize,
         clients: ClientDefaults,
         hub: Arc<Hub>,
@@ -41,7 +38,6 @@ impl Port {
     ) -> Self {
         Self {
             name,
-            line,
             max_line,
             clients,
             hub,
@@ -65,7 +61,7 @@ impl Port {
 
     /// Returns the settings as a client with these rights is shown them.
     pub(crate) fn settings(&self, rights: Rights) -> Value {
-        let mut settings = self.line.to_json();
+        let mut settings = self.hub.status().settings.to_json();
         let is_read_only = self.clients.read_only || rights == Rights::ReadOnly;
         settings.insert("view".to_owned(), json!(self.clients.view.name()));
         settings.insert("append".to_owned(), json!(self.clients.append.name()));
@@ -76,9 +72,9 @@ impl Port {
 
     /// Returns the reason why a write of `size` bytes has no room beside the `waiting` ones.
     pub(crate) fn no_room_reason(&self, size: usize, waiting: usize) -> String {
-        let bits = size as u64 * u64::from(self.line.bits_per_byte());
-        let seconds = bits / u64::from(self.line.baud);
-        let baud = self.line.baud;
+        let line = self.hub.status().settings;
+        let bits = size as u64 * u64::from(line.bits_per_byte());
+        let (baud, seconds) = (line.baud, bits / u64::from(line.baud));
         if size > MAX_WAITING {
             format!("{size} bytes take {seconds} s at {baud} baud; at most {MAX_WAITING} may wait")
         } else {

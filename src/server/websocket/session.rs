@@ -359,7 +359,7 @@ mod tests {
     use crate::config::Config;
     use tokio_util::sync::CancellationToken;
 
-    use crate::hub::{Hub, LineSettings, MAX_WAITING, State, Status, SubscriberKind};
+    use crate::hub::{Hub, MAX_WAITING, State, Status, SubscriberKind};
     use crate::server::websocket::params;
 
     /// The session of a client that has written more than the port, which takes nothing, has room
@@ -373,7 +373,6 @@ mod tests {
         let name = "sim".to_owned();
         let port = Arc::new(Port::new(
             name,
-            LineSettings::default(),
             16 << 10,
             clients,
             hub,
