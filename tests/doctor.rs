@@ -26,7 +26,7 @@ async fn where_all_is_well_there_is_nothing_to_do() {
     let well = doctor(&["http://localhost:5500/index.html"]).await;
     check(&well, 0, "ok", "sim needs no board");
     check(&well, 0, "ok", "free for serial-ws");
-    check(&well, 0, "ok", "lets in pages from http://localhost:5500");
+    check(&well, 0, "ok", "allows pages from http://localhost:5500");
 }
 
 #[tokio::test]
@@ -37,6 +37,21 @@ async fn a_page_that_cannot_connect_is_told_why() {
     let plain = doctor(&["http://example.org/"]).await;
     check(&plain, 1, "do", "--allow-origin http://example.org");
     doctor(&["example.org"]).await.with(1, "https://");
+}
+
+#[tokio::test]
+async fn a_site_on_our_tcp_port_is_not_a_page_of_our_own() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let listen = address.to_string();
+    let look = async |host: &str| {
+        let page = format!("http://{host}:{}/", address.port());
+        Program::run(&["doctor", "-p", "sim", "--lan", "-l", &listen, &page]).await
+    };
+    let site = look("example.org").await;
+    check(&site, 1, "do", "--allow-origin http://example.org:");
+    check(&look("pi.local").await, 0, "ok", "can connect once");
 }
 
 #[tokio::test]
@@ -87,7 +102,7 @@ async fn a_port_is_free_or_has_its_holder_named() {
     bridge.open("board").await;
     let held = look().await;
     let by = if cfg!(target_os = "linux") {
-        "a serial-ws (pid "
+        "in use by serial-ws (pid "
     } else {
         ""
     };

@@ -1,6 +1,7 @@
-//! Hints about settings that do not seem to fit the board: a wrong baud rate, a view for lines where
-//! no line ends. Judges by settings and bytes alone. Pure: it is told the time.
+//! Diagnostics, and hints about settings that do not seem to fit the board: a wrong baud rate, a view
+//! for lines where no line ends. Judges by settings and bytes alone. Pure: it is told the time.
 
+use std::fmt;
 use std::time::Duration;
 
 use memchr::memrchr;
@@ -17,6 +18,59 @@ const NO_LINE_END_DELAY: Duration = Duration::from_secs(2);
 
 /// Lines to see before their encoding is judged.
 const MIN_LINES: usize = 8;
+
+/// Something that the user should know, in one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Diagnostic {
+    /// What it asks of the user.
+    pub(crate) severity: Severity,
+    /// A sentence without its full stop, safe for a terminal.
+    pub(crate) text: String,
+}
+
+/// The urgency of a diagnostic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Severity {
+    /// All is as it should be.
+    Ok,
+    /// It is good to know.
+    Note,
+    /// There is something to do.
+    Action,
+}
+
+impl Diagnostic {
+    /// A diagnostic that all is well.
+    pub(crate) fn ok(text: impl Into<String>) -> Self {
+        Self::new(Severity::Ok, text)
+    }
+
+    /// A diagnostic that is good to know.
+    pub(crate) fn note(text: impl Into<String>) -> Self {
+        Self::new(Severity::Note, text)
+    }
+
+    /// A diagnostic that asks for action.
+    pub(crate) fn action(text: impl Into<String>) -> Self {
+        Self::new(Severity::Action, text)
+    }
+
+    fn new(severity: Severity, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { severity, text }
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Ok => "ok",
+            Severity::Note => "note",
+            Severity::Action => "do",
+        };
+        write!(f, "{severity:<4}  {}", self.text)
+    }
+}
 
 /// Returns what the settings of a port do that its user may not expect.
 ///

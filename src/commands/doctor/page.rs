@@ -1,39 +1,36 @@
-//! A page's address: what browsers let a page from there do, and whether serial-ws lets it in. The
-//! rules of browsers are those found by trying and reading in 2026.
-
-use std::net::SocketAddr;
+//! Checks a page by its address: what browsers let pages from there do, and whether serial-ws allows
+//! it. The rules of browsers are those found by trying and reading in 2026.
 
 use anyhow::{Context, Result};
 
+use crate::port::Diagnostic;
 use crate::server::access::{self, Denial};
 use crate::server::{self, Rights, ServerConfig};
 use crate::terminal::shown;
 
-use super::Finding;
-
-/// Where the p5 web editor is, and where it runs everybody's sketches.
+/// The p5 web editor, and the site on which it runs everybody's sketches.
 const P5_EDITOR: &str = "https://editor.p5js.org";
 const P5_PREVIEW: &str = "https://preview.p5js.org";
 
-/// A page.
+/// A page that should connect.
 #[derive(Debug)]
 pub(crate) struct Page {
     /// Its origin as browsers send it; that of the frame in which sketches run, where it has one.
     pub(crate) origin: String,
-    /// Whether it is a page of the p5 web editor.
+    /// True for a page of the p5 web editor.
     is_p5: bool,
-    /// Whether the bridge serves it itself to other computers.
+    /// True if serial-ws itself serves it, to other computers too.
     is_own: bool,
 }
 
-/// What a bridge that runs lets the page do, or how it would; None where none runs.
+/// The access that a running serial-ws gives the page, or how to get it; None if none runs.
 pub(crate) type Running = Option<Result<Rights, String>>;
 
 impl Page {
-    /// Understands an address as it stands in a browser's address bar.
+    /// Parses an address as a browser's address bar shows it.
     ///
     /// # Errors
-    /// Says what an address is like.
+    /// When it is not one, with an example.
     pub(crate) fn new(address: &str, config: &ServerConfig) -> Result<Self> {
         let origin = address.split_once("://").and_then(|(scheme, rest)| {
             let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -44,12 +41,11 @@ impl Page {
         });
         let origin = origin.with_context(|| {
             let address = shown(address);
-            format!("{address} is no address of a page. Copy it from the browser: https://…")
+            format!("{address} is not the address of a page. Copy it from the browser: https://…")
         })?;
         let is_p5 = [P5_EDITOR, P5_PREVIEW].contains(&origin.as_str());
         let origin = if is_p5 { P5_PREVIEW.to_owned() } else { origin };
-        let is_served = |at: &SocketAddr| origin.ends_with(&format!(":{}", at.port()));
-        let is_own = config.lan.is_some() && config.listen.iter().any(is_served);
+        let is_own = access::is_own_page(config, &origin);
         Ok(Self {
             origin,
             is_p5,
@@ -63,55 +59,54 @@ pub(crate) fn check(
     page: &Page,
     decision: &Result<Rights, Denial>,
     running: Running,
-) -> Vec<Finding> {
+) -> Vec<Diagnostic> {
     if page.is_own && !access::is_local(&page.origin) {
-        return vec![Finding::right(format!(
-            "pages that serial-ws itself serves at {} connect, once they were opened by the \
-             address with the token that it shows when it starts",
+        return vec![Diagnostic::ok(format!(
+            "pages that serial-ws itself serves at {} can connect once they are opened by the \
+             address with the token, which it shows when it starts",
             shown(&page.origin)
         ))];
     }
-    let mut findings = Vec::new();
+    let mut diagnostics = Vec::new();
     if page.is_p5 {
-        findings.push(Finding::note(format!(
-            "the p5 web editor runs the sketches of all people at {P5_PREVIEW}: let it in only \
-             while you use it"
+        diagnostics.push(Diagnostic::note(format!(
+            "the p5 web editor runs everybody's sketches at {P5_PREVIEW}: allow it only while you \
+             use it"
         )));
     }
-    findings.extend(by_browsers(&page.origin));
-    findings.push(by_us(&page.origin, decision, running));
-    findings
+    diagnostics.extend(by_browsers(&page.origin));
+    diagnostics.push(by_policy(&page.origin, decision, running));
+    diagnostics
 }
 
-/// What browsers do before a page's connection reaches anyone.
-fn by_browsers(origin: &str) -> Vec<Finding> {
+/// Tells what browsers do before a page's connection reaches serial-ws.
+fn by_browsers(origin: &str) -> Vec<Diagnostic> {
     if access::is_local(origin) {
-        let text = "browsers let pages of this computer connect to ws://localhost unasked";
-        return vec![Finding::right(text)];
+        let text = "browsers let pages on this computer connect to ws://localhost without asking";
+        return vec![Diagnostic::ok(text)];
     }
     if origin.starts_with("http://") {
-        return vec![Finding::to_do(format!(
-            "Chrome (from 147) lets no page of a site without https reach this computer, and does \
-             not ask: open {} by https, or serve the page from this computer: serial-ws --web \
-             FOLDER",
+        return vec![Diagnostic::action(format!(
+            "Chrome 147 and later block pages of sites without https from reaching this computer, \
+             and do not ask: open {} over https, or serve the page from this computer: serial-ws \
+             --web FOLDER",
             shown(origin)
         ))];
     }
     vec![
-        Finding::note(
-            "Chrome (from 147) and Firefox (from 154) ask whether the site may reach apps on this \
-             device: choose Allow. Who chose Block changes it in the site settings, to the left \
-             of the address",
+        Diagnostic::note(
+            "Chrome 147, Firefox 154 and later ask whether the site may access apps on this device: \
+             choose Allow. If you chose Block, change it in the site settings, left of the address",
         ),
-        Finding::note(
-            "Safari lets no https page open ws://localhost. There, serve the page from this \
-             computer: serial-ws --web FOLDER",
+        Diagnostic::note(
+            "Safari does not let https pages open ws://localhost: for Safari, serve the page from \
+             this computer: serial-ws --web FOLDER",
         ),
     ]
 }
 
-/// What serial-ws does.
-fn by_us(origin: &str, decision: &Result<Rights, Denial>, running: Running) -> Finding {
+/// Tells what serial-ws does.
+fn by_policy(origin: &str, decision: &Result<Rights, Denial>, running: Running) -> Diagnostic {
     let page = match origin {
         "null" => "pages opened from disk".to_owned(),
         _ => format!("pages from {}", shown(origin)),
@@ -119,26 +114,26 @@ fn by_us(origin: &str, decision: &Result<Rights, Denial>, running: Running) -> F
     let decision = match (decision, running) {
         (_, Some(Ok(rights))) => &Ok(rights),
         (Ok(_), Some(Err(remedy))) => {
-            return Finding::to_do(format!(
-                "the serial-ws that runs does not let in {page}; {remedy}"
+            return Diagnostic::action(format!(
+                "the running serial-ws does not allow {page}; {remedy}"
             ));
         }
         (decision, _) => decision,
     };
     match decision {
-        Ok(Rights::ReadWrite) => Finding::right(format!("serial-ws lets in {page}")),
-        Ok(Rights::ReadOnly) => Finding::note(format!(
-            "serial-ws lets in {page} to read only: what they send is dropped"
+        Ok(Rights::ReadWrite) => Diagnostic::ok(format!("serial-ws allows {page}")),
+        Ok(Rights::ReadOnly) => Diagnostic::note(format!(
+            "serial-ws allows {page} to read only: it drops what they send"
         )),
-        Err(denial @ Denial::Ask(_)) => Finding::note(format!(
-            "serial-ws asks about {page} in its terminal: answer y, and the page gets in when it \
-             tries again. Where there is no terminal, {}",
+        Err(denial @ Denial::Ask(_)) => Diagnostic::note(format!(
+            "serial-ws asks about {page} in its terminal: answer y, and the page connects when it \
+             tries again. Without a terminal, {}",
             denial.clone().into_rejection().remedy
         )),
         Err(Denial::Reject(rejection)) => {
             let (reason, remedy) = (&rejection.reason, &rejection.remedy);
             let mark = if remedy.is_empty() { "" } else { "; " };
-            Finding::to_do(format!("serial-ws refuses this: {reason}{mark}{remedy}"))
+            Diagnostic::action(format!("serial-ws rejects this: {reason}{mark}{remedy}"))
         }
     }
 }
@@ -170,14 +165,14 @@ mod tests {
         }
     }
 
-    /// What is said of a page for these flags: of each line, the mark and a part.
+    /// Checks what is said of a page for these flags: of each line, its severity and a part.
     #[track_caller]
     fn check_page(flags: &str, address: &str, running: Running, expected: &[&str]) {
         let config = config(flags);
         let page = Page::new(address, &config).unwrap();
         let decision = access::check(&config, &page.origin);
-        let findings = check(&page, &decision, running);
-        let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
+        let diagnostics = check(&page, &decision, running);
+        let lines: Vec<_> = diagnostics.iter().map(ToString::to_string).collect();
         assert_eq!(lines.len(), expected.len(), "{lines:#?}");
         let mut pairs = lines.iter().zip(expected);
         assert!(
@@ -197,23 +192,26 @@ mod tests {
 
     #[test]
     fn pages_of_this_computer_are_let_in() {
-        let expected = ["ok unasked", "ok lets in pages from http://localhost:5500"];
+        let expected = [
+            "ok without asking",
+            "ok allows pages from http://localhost:5500",
+        ];
         check_page("", "http://localhost:5500/", None, &expected);
-        let expected = ["ok unasked", "note pages opened from disk"];
+        let expected = ["ok without asking", "note pages opened from disk"];
         check_page("", "file:///a.html", None, &expected);
     }
 
     #[test]
     fn pages_of_the_p5_editor_are_asked_about_by_browsers_and_by_us() {
         let mut expected = [
-            "note all people",
+            "note everybody",
             "note choose Allow",
             "note Safari",
             "note answer y, and",
         ];
         check_page("", P5, None, &expected);
         check_page("", P5, refusing(), &expected);
-        expected[3] = "ok lets in pages from https://preview";
+        expected[3] = "ok allows pages from https://preview";
         check_page("", P5, Some(Ok(Rights::ReadWrite)), &expected);
         let flags = "--allow-origin https://preview.p5js.org";
         check_page(flags, P5, None, &expected);
@@ -221,7 +219,7 @@ mod tests {
 
     #[test]
     fn sites_without_https_are_refused_by_both() {
-        let expected = ["do by https, or", "do --allow-origin http://a.example"];
+        let expected = ["do over https, or", "do --allow-origin http://a.example"];
         check_page("", "http://a.example/", None, &expected);
     }
 
@@ -233,7 +231,7 @@ mod tests {
         let expected = [
             "note Allow",
             "note Safari",
-            "do let in pages from https://a.example; say",
+            "do does not allow pages from https://a.example; say",
         ];
         check_page(flags, "https://a.example", refusing(), &expected);
     }
@@ -241,8 +239,24 @@ mod tests {
     #[test]
     fn pages_of_the_bridge_itself_need_its_address_with_the_token() {
         let own = "http://pi.local:8080/";
-        check_page("--lan", own, None, &["ok with the token"]);
-        let expected = ["do by https", "do --allow-origin http://pi.local:8080"];
+        for own in [
+            own,
+            "http://PI.local:8080/sketch.html",
+            "http://pi.example:8080/",
+        ] {
+            let flags = "--lan --allow-host pi.example";
+            check_page(flags, own, None, &["ok with the token"]);
+        }
+        // The same TCP port of another computer is not ours, nor is another one of this computer.
+        for other in [
+            "http://a.example:8080",
+            "http://192.0.2.1:8080",
+            "http://pi.local",
+        ] {
+            let rejected = format!("do --allow-origin {other}");
+            check_page("--lan", other, None, &["do over https", &rejected]);
+        }
+        let expected = ["do over https", "do --allow-origin http://pi.local:8080"];
         check_page("", own, None, &expected);
     }
 
@@ -251,7 +265,10 @@ mod tests {
         let file = std::env::temp_dir().join(format!("serial-ws-doctor-{}", std::process::id()));
         std::fs::write(&file, "a-long-enough-token").unwrap();
         let flags = format!("--token {}", file.display());
-        let expected = ["ok unasked", "do without the token; use the full address"];
+        let expected = [
+            "ok without asking",
+            "do without the token; use the full address",
+        ];
         check_page(&flags, "http://localhost:5500/", None, &expected);
         std::fs::remove_file(&file).unwrap();
     }

@@ -1,63 +1,62 @@
-//! The serial ports: which one is meant, who may open it, who has it, and what else may touch it.
+//! Checks the serial ports: which one is selected, who may open it, who holds it, and what else may
+//! use it.
 
 use crate::hub::Status;
 use crate::platform::Process;
 use crate::port::source::serial::enumerate::{self, PortInfo};
 use crate::port::source::serial::os::{self, Access};
 use crate::port::source::spec::Spec;
-use crate::port::{self, PortConfig, denied, in_use};
+use crate::port::{self, Diagnostic, PortConfig, Severity, denied, in_use};
 use crate::terminal::shown;
 
-use super::Finding;
-
-/// What is observed of one port.
-struct Facts {
+/// Observations of one port.
+struct PortFacts {
     path: String,
-    /// What it is, where it is listed.
-    found: Option<PortInfo>,
+    /// Its entry in the list of ports, if it has one.
+    listed: Option<PortInfo>,
     access: Access,
     holder: Option<Process>,
 }
 
-impl Facts {
+impl PortFacts {
     fn is_usb(&self) -> bool {
-        self.found.as_ref().is_some_and(|port| port.usb().is_some())
+        self.listed
+            .as_ref()
+            .is_some_and(|port| port.usb().is_some())
     }
 }
 
-/// Looks at the ports that are meant, and at all others where any board would do.
-pub(crate) fn look(ports: &[PortConfig]) -> Vec<Finding> {
-    let mut findings = Vec::new();
+/// Diagnoses the selected ports, or all of them where any board would do.
+pub(crate) fn diagnose(ports: &[PortConfig]) -> Vec<Diagnostic> {
+    let mut diagnostics = Vec::new();
     let mut is_missing = false;
     let listed = enumerate::ports().unwrap_or_default();
     for port in ports {
         if !port.spec.is_physical() {
-            findings.push(Finding::right(format!("{} needs no board", port.spec)));
+            diagnostics.push(Diagnostic::ok(format!("{} needs no board", port.spec)));
             continue;
         }
-        let (paths, missing) = meant(port, ports, &listed);
+        let (paths, missing) = selected(port, ports, &listed);
         for path in paths {
             let facts = observe(path, &listed);
-            let finding = check(&facts);
-            // Only USB boards are taken unasked, so that nobody may want the others.
-            findings.push(if port.spec == Spec::Auto && !facts.is_usb() {
-                finding.by_the_way()
-            } else {
-                finding
-            });
-            let remarks = os::remarks_on_port(&facts.path, port.line.low_latency);
-            findings.extend(remarks.into_iter().map(Finding::from));
+            let mut diagnostic = check(&facts);
+            // `auto` only takes USB boards, so perhaps nobody wants the others.
+            if port.spec == Spec::Auto && !facts.is_usb() && diagnostic.severity == Severity::Action
+            {
+                diagnostic.severity = Severity::Note;
+            }
+            diagnostics.push(diagnostic);
+            diagnostics.extend(os::interference(&facts.path, port.line.low_latency));
         }
         is_missing |= missing.is_some();
-        findings.extend(missing.map(|status| Finding::to_do(status.sentence())));
+        diagnostics.extend(missing.map(|status| Diagnostic::action(status.sentence())));
     }
-    let remarks = os::remarks_on_missing_ports(is_missing);
-    findings.extend(remarks.into_iter().map(Finding::from));
-    findings
+    diagnostics.extend(os::missing_ports(is_missing));
+    diagnostics
 }
 
-/// The paths to look at, and why the port that is meant is not among them.
-fn meant(
+/// The paths to look at, and why the selected port is not among them.
+fn selected(
     port: &PortConfig,
     ports: &[PortConfig],
     listed: &[PortInfo],
@@ -72,9 +71,9 @@ fn meant(
     }
 }
 
-fn observe(path: String, listed: &[PortInfo]) -> Facts {
-    Facts {
-        found: listed
+fn observe(path: String, listed: &[PortInfo]) -> PortFacts {
+    PortFacts {
+        listed: listed
             .iter()
             .find(|port| os::same_port(&port.path, &path))
             .cloned(),
@@ -84,33 +83,37 @@ fn observe(path: String, listed: &[PortInfo]) -> Facts {
     }
 }
 
-/// Whether the bridge could open the port.
-fn check(facts: &Facts) -> Finding {
-    let Facts {
+/// Tells whether serial-ws could open the port.
+fn check(facts: &PortFacts) -> Diagnostic {
+    let PortFacts {
         path,
-        found,
+        listed,
         access,
         holder,
     } = facts;
-    let found = found.as_ref();
-    let name = match found.and_then(|port| Some((port.board()?, port.usb()?.id()))) {
+    let name = match listed
+        .as_ref()
+        .and_then(|port| Some((port.board()?, port.usb()?.id())))
+    {
         Some((board, id)) => format!("{} ({}, {id})", shown(path), shown(&board)),
         None => shown(path),
     };
     match (holder, access) {
         (Some(Process { name: holder, pid }), _) if holder == env!("CARGO_PKG_NAME") => {
-            Finding::right(format!(
-                "{name}: a serial-ws (pid {pid}) has it. For another program, it lends it by: \
+            Diagnostic::ok(format!(
+                "{name}: in use by serial-ws (pid {pid}). To free it for another program: \
                  serial-ws release"
             ))
         }
-        (Some(holder), _) => Finding::to_do(in_use(path, Some(holder)).sentence()),
-        (None, Access::Denied { hint }) => Finding::to_do(denied(path, hint.clone()).sentence()),
-        (None, Access::Granted) => Finding::right(format!(
-            "{name}: you may open it, and no other program is seen to have it"
+        (Some(holder), _) => Diagnostic::action(in_use(path, Some(holder)).sentence()),
+        (None, Access::Denied { hint }) => {
+            Diagnostic::action(denied(path, hint.clone()).sentence())
+        }
+        (None, Access::Granted) => Diagnostic::ok(format!(
+            "{name}: you may open it, and no other program seems to use it"
         )),
-        (None, Access::Unknown) => Finding::right(format!(
-            "{name} is there. Whether another program has it, only opening it can tell here"
+        (None, Access::Unknown) => Diagnostic::ok(format!(
+            "{name} is there. On this system, only opening it shows whether another program uses it"
         )),
     }
 }
@@ -125,9 +128,9 @@ mod tests {
             let name = name.to_owned();
             Process { name, pid }
         });
-        let facts = Facts {
+        let facts = PortFacts {
             path: "/dev/ttyACM0".to_owned(),
-            found: Some(PortInfo::fake_usb("/dev/ttyACM0", "2341:0043:A1")),
+            listed: Some(PortInfo::fake_usb("/dev/ttyACM0", "2341:0043:A1")),
             access,
             holder,
         };
@@ -140,7 +143,7 @@ mod tests {
             Access::Granted,
             None,
             "ok    /dev/ttyACM0 (Arduino Uno, usb:2341:0043): you may open it, and no other \
-             program is seen to have it",
+             program seems to use it",
         );
         let hint =
             Some("It belongs to group dialout, which you have joined: log out and in".into());
@@ -159,14 +162,14 @@ mod tests {
         check_port(
             Access::Denied { hint: None },
             Some(("serial-ws", 4711)),
-            "ok    /dev/ttyACM0 (Arduino Uno, usb:2341:0043): a serial-ws (pid 4711) has it. For \
-             another program, it lends it by: serial-ws release",
+            "ok    /dev/ttyACM0 (Arduino Uno, usb:2341:0043): in use by serial-ws (pid 4711). \
+             To free it for another program: serial-ws release",
         );
         check_port(
             Access::Unknown,
             None,
-            "ok    /dev/ttyACM0 (Arduino Uno, usb:2341:0043) is there. Whether another program \
-             has it, only opening it can tell here",
+            "ok    /dev/ttyACM0 (Arduino Uno, usb:2341:0043) is there. On this system, only \
+             opening it shows whether another program uses it",
         );
     }
 }

@@ -1,5 +1,5 @@
-//! The TCP ports that the bridge listens on: free, or who has them. A bridge that runs there
-//! already tells its version, and whether it would let the page in.
+//! Checks the TCP ports to listen on: free, or who has them. A serial-ws that runs there already
+//! tells its version, and whether it allows the page.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -11,35 +11,35 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::platform::{self, Process};
+use crate::port::Diagnostic;
 use crate::server::ServerConfig;
 use crate::server::{self, Rights};
 use crate::terminal::{excerpt, shown};
 
-use super::Finding;
 use super::page::{Page, Running};
 
-/// How long whoever listens there may take to answer. After it, it is another program.
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// Limits the wait for an answer from whoever listens there. After it, it is another program.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Bytes of an answer that are read.
-const LONGEST_ANSWER: u64 = 8 << 10;
+/// Limits how much of an answer is read.
+const MAX_ANSWER_BYTES: u64 = 8 << 10;
 
-/// What was found.
-pub(crate) struct Found {
-    /// In sentences.
-    pub(crate) findings: Vec<Finding>,
-    /// What a bridge that runs there does with the page.
+/// The state of all TCP ports to listen on.
+pub(crate) struct TcpReport {
+    /// The same in sentences.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    /// The access that a running serial-ws gives the page.
     pub(crate) running: Running,
 }
 
-/// What is at an address.
+/// The program that listens at an address.
 #[derive(Debug)]
-enum There {
-    /// Nobody, so that the bridge may listen.
+enum Occupant {
+    /// None, so that serial-ws may listen.
     Nobody,
-    /// A bridge.
+    /// Another serial-ws.
     Bridge(Hello),
-    /// Somebody else, where that is known, and why the bridge may not listen.
+    /// Another program, where it is known, and why serial-ws may not listen.
     Other(Option<Process>, String),
 }
 
@@ -54,55 +54,56 @@ struct Hello {
     remedy: Option<String>,
 }
 
-/// Looks at each address that the bridge would listen on.
-pub(crate) async fn look(config: &ServerConfig, page: Option<&Page>) -> Found {
+/// Diagnoses each address that serial-ws would listen on.
+pub(crate) async fn diagnose(config: &ServerConfig, page: Option<&Page>) -> TcpReport {
     let mut found = Vec::new();
     for (address, listened) in server::may_listen(config) {
         let there = match listened {
-            Ok(()) => There::Nobody,
+            Ok(()) => Occupant::Nobody,
             Err(error) => occupant(address, page, &error).await,
         };
         found.push((address.port(), there));
     }
     let bridge = found.iter().find_map(|(_, there)| match there {
-        There::Bridge(hello) => Some(hello),
+        Occupant::Bridge(hello) => Some(hello),
         _ => None,
     });
-    Found {
+    TcpReport {
         running: bridge.map(Hello::rights),
-        findings: say(&found),
+        diagnostics: summarize(&found),
     }
 }
 
-/// A port is of two address families most often, of which both tell the same, or one tells more.
-fn say(found: &[(u16, There)]) -> Vec<Finding> {
+/// Describes each TCP port once: usually it has two addresses, IPv4 and IPv6, and either both say
+/// the same or one says more.
+fn summarize(found: &[(u16, Occupant)]) -> Vec<Diagnostic> {
     let is_busy = |port: u16| {
         let mut others = found.iter().filter(|(other, _)| *other == port);
-        others.any(|(_, there)| !matches!(there, There::Nobody))
+        others.any(|(_, there)| !matches!(there, Occupant::Nobody))
     };
-    let mut findings = Vec::new();
+    let mut diagnostics = Vec::new();
     for (port, there) in found {
-        let finding = check(*port, there);
-        let says_less = matches!(there, There::Nobody) && is_busy(*port);
-        if !says_less && !findings.contains(&finding) {
-            findings.push(finding);
+        let diagnostic = check(*port, there);
+        let says_less = matches!(there, Occupant::Nobody) && is_busy(*port);
+        if !says_less && !diagnostics.contains(&diagnostic) {
+            diagnostics.push(diagnostic);
         }
     }
-    findings
+    diagnostics
 }
 
-/// Who is at an address that could not be listened on because of `error`.
-async fn occupant(address: SocketAddr, page: Option<&Page>, error: &anyhow::Error) -> There {
+/// Finds out who is at an address that could not be listened on because of `error`.
+async fn occupant(address: SocketAddr, page: Option<&Page>, error: &anyhow::Error) -> Occupant {
     let origin = page.map(|page| page.origin.as_str());
-    match timeout(ANSWER_WITHIN, hello(address, origin)).await {
-        Ok(Ok(hello)) => return There::Bridge(hello),
+    match timeout(ANSWER_TIMEOUT, hello(address, origin)).await {
+        Ok(Ok(hello)) => return Occupant::Bridge(hello),
         Ok(Err(error)) => tracing::debug!(%address, "no serial-ws: {error:#}"),
         Err(_) => tracing::debug!(%address, "no answer"),
     }
-    There::Other(platform::tcp_listener(address), format!("{error:#}"))
+    Occupant::Other(platform::tcp_listener(address), format!("{error:#}"))
 }
 
-/// Asks a bridge who it is, as a page of this origin would.
+/// Asks a serial-ws who it is, as a page of this origin would.
 async fn hello(address: SocketAddr, origin: Option<&str>) -> anyhow::Result<Hello> {
     let ip = match address.ip() {
         ip if !ip.is_unspecified() => ip,
@@ -116,7 +117,7 @@ async fn hello(address: SocketAddr, origin: Option<&str>) -> anyhow::Result<Hell
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream
-        .take(LONGEST_ANSWER)
+        .take(MAX_ANSWER_BYTES)
         .read_to_string(&mut answer)
         .await?;
     let (_, body) = answer.split_once("\r\n\r\n").context("no HTTP")?;
@@ -136,24 +137,24 @@ impl Hello {
     }
 }
 
-fn check(port: u16, there: &There) -> Finding {
+fn check(port: u16, there: &Occupant) -> Diagnostic {
     match there {
-        There::Nobody => Finding::right(format!("TCP port {port} is free for serial-ws")),
-        There::Bridge(Hello { version, .. }) => {
+        Occupant::Nobody => Diagnostic::ok(format!("TCP port {port} is free for serial-ws")),
+        Occupant::Bridge(Hello { version, .. }) => {
             let (version, own) = (shown(version), env!("CARGO_PKG_VERSION"));
             let other = if version == own {
                 String::new()
             } else {
                 format!(" (this is {own})")
             };
-            Finding::right(format!(
+            Diagnostic::ok(format!(
                 "serial-ws {version}{other} runs at http://localhost:{port}/"
             ))
         }
-        There::Other(Some(Process { name, pid }), why) => {
-            Finding::to_do(format!("{why}. It is used by {} (pid {pid})", shown(name)))
+        Occupant::Other(Some(Process { name, pid }), why) => {
+            Diagnostic::action(format!("{why}. It is used by {} (pid {pid})", shown(name)))
         }
-        There::Other(None, why) => Finding::to_do(why),
+        Occupant::Other(None, why) => Diagnostic::action(why),
     }
 }
 
@@ -162,32 +163,38 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check_there(there: There, expected: &str) {
-        let both = [(8080, There::Nobody), (8080, there), (8080, There::Nobody)];
-        let findings = say(&both);
-        let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
+    fn check_there(there: Occupant, expected: &str) {
+        let both = [
+            (8080, Occupant::Nobody),
+            (8080, there),
+            (8080, Occupant::Nobody),
+        ];
+        let lines: Vec<_> = summarize(&both).iter().map(ToString::to_string).collect();
         assert_eq!(lines, [expected]);
     }
 
     #[test]
     fn the_tcp_port_is_free_ours_or_taken() {
-        check_there(There::Nobody, "ok    TCP port 8080 is free for serial-ws");
+        check_there(
+            Occupant::Nobody,
+            "ok    TCP port 8080 is free for serial-ws",
+        );
         let hello = r#"{"name":"serial-ws","version":"0.0.9","allowed":true,"readOnly":false}"#;
         let hello = serde_json::from_str(hello).unwrap();
         let own = env!("CARGO_PKG_VERSION");
         check_there(
-            There::Bridge(hello),
+            Occupant::Bridge(hello),
             &format!("ok    serial-ws 0.0.9 (this is {own}) runs at http://localhost:8080/"),
         );
         let why = || "port 8080 is in use. Choose another: --listen 127.0.0.1:8081".to_owned();
         let name = "node".to_owned();
         check_there(
-            There::Other(Some(Process { name, pid: 17 }), why()),
+            Occupant::Other(Some(Process { name, pid: 17 }), why()),
             "do    port 8080 is in use. Choose another: --listen 127.0.0.1:8081. It is used by \
              node (pid 17)",
         );
         check_there(
-            There::Other(None, why()),
+            Occupant::Other(None, why()),
             "do    port 8080 is in use. Choose another: --listen 127.0.0.1:8081",
         );
     }

@@ -1,6 +1,6 @@
 //! Tells in advance whether a page may connect, for users who want to know why it cannot.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 
@@ -31,6 +31,31 @@ pub(crate) fn check(config: &ServerConfig, origin: &str) -> Result<Rights, Denia
         },
     };
     Policy::new(config, config.token.clone()).decide(caller, &prompt::remembered())
+}
+
+/// Returns true if a server with this configuration serves pages of `origin` to other computers: at
+/// one of its TCP ports, under a name or an address of this computer.
+pub(crate) fn is_own_page(config: &ServerConfig, origin: &str) -> bool {
+    let origin::Origin::Web { is_secure, host } = origin::Origin::new(origin) else {
+        return false;
+    };
+    let Some(name) = origin::host_name(host) else {
+        return false;
+    };
+    let default_port = if is_secure { 443 } else { 80 };
+    let after_name = host.trim_start_matches('[').strip_prefix(name);
+    let port = after_name.and_then(|rest| rest.rsplit(':').next()?.parse().ok());
+    let port = port.unwrap_or(default_port);
+    let address = name.parse().ok().filter(is_own_address);
+    config.lan.is_some()
+        && config.listen.iter().any(|listener| listener.port() == port)
+        && Policy::new(config, None)
+            .is_own_name(address.unwrap_or(Ipv4Addr::UNSPECIFIED.into()), name)
+}
+
+/// Returns true if an interface of this computer has the address.
+fn is_own_address(address: &IpAddr) -> bool {
+    UdpSocket::bind((*address, 0)).is_ok()
 }
 
 /// Returns true if browsers consider pages of this origin to be on this computer: they come from a

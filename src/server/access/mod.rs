@@ -18,7 +18,7 @@ pub(crate) mod prompt;
 pub(crate) mod rate_limit;
 pub(crate) mod token;
 
-pub(crate) use check::{check, is_local};
+pub(crate) use check::{check, is_local, is_own_page};
 pub(crate) use policy::{Answers, Denial, Policy, Rights};
 pub(crate) use rejection::{Rejection, pending_page};
 pub(crate) use request::{Caller, Peer, RequestClass};

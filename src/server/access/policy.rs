@@ -162,12 +162,8 @@ impl Policy {
             let reason = format!("{} is not a host", shown(text));
             return Err(Rejection::malformed(&reason));
         };
-        let is_listed = self
-            .hosts
-            .iter()
-            .any(|host| host.eq_ignore_ascii_case(name));
-        let is_local = origin::is_loopback(name) || is_listed;
-        if is_local || self.is_lan_name(caller, name) {
+        let is_local = origin::is_loopback(name) || self.is_listed(name);
+        if is_local || self.is_lan_name(caller.peer.local.ip(), name) {
             return Ok(Host { text, is_local });
         }
         Err(Rejection::forbidden(
@@ -182,11 +178,22 @@ impl Policy {
         ))
     }
 
-    /// Returns true if other computers may know this one by `name`.
-    fn is_lan_name(&self, caller: Caller<'_>, name: &str) -> bool {
+    /// Returns true if pages that this computer serves at `name` are its own. `address` is where it
+    /// is asked.
+    pub(crate) fn is_own_name(&self, address: IpAddr, name: &str) -> bool {
+        self.is_listed(name) || self.is_lan_name(address, name)
+    }
+
+    fn is_listed(&self, name: &str) -> bool {
+        let mut hosts = self.hosts.iter();
+        hosts.any(|host| host.eq_ignore_ascii_case(name))
+    }
+
+    /// Returns true if other computers may know this one, which they ask at `own`, by `name`.
+    fn is_lan_name(&self, own: IpAddr, name: &str) -> bool {
         self.lan.as_ref().is_some_and(|lan| {
             let address = name.parse::<IpAddr>();
-            address.is_ok_and(|address| address == caller.peer.local.ip())
+            address.is_ok_and(|address| address == own)
                 || origin::is_below(name, ".local")
                 || lan
                     .name

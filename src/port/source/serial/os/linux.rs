@@ -21,7 +21,7 @@ pub(crate) use super::unix::{
     REOPEN_TIMEOUT, describe_path, discard_input, discard_output, is_missing, is_terminal,
     is_transient, keep_lines_on_close, same_port, write_chunk,
 };
-pub(crate) use interference::{remarks_on_missing_ports, remarks_on_port};
+pub(crate) use interference::{interference, missing_ports};
 
 /// `ASYNC_LOW_LATENCY` of linux/tty_flags.h, one of the flags that every user may change.
 const LOW_LATENCY: c_int = 1 << 13;

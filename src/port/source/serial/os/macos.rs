@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use tokio_serial::SerialStream;
 
-use super::{Access, Remark, unix};
+use super::{Access, unix};
 use crate::hub::LineErrors;
 use crate::platform::{Process, find_by_lsof};
+use crate::port::Diagnostic;
 
 pub(crate) use super::unix::{
     REOPEN_TIMEOUT, describe_path, discard_input, discard_output, is_missing, is_terminal,
@@ -33,15 +34,14 @@ pub(crate) fn holder(path: &str) -> Option<Process> {
     find_by_lsof(["--", path].into_iter().chain(twin.as_deref()))
 }
 
-pub(crate) fn remarks_on_port(_path: &str, _low_latency: bool) -> Vec<Remark> {
+pub(crate) fn interference(_path: &str, _low_latency: bool) -> Vec<Diagnostic> {
     Vec::new()
 }
 
-pub(crate) fn remarks_on_missing_ports(is_missing: bool) -> Vec<Remark> {
+pub(crate) fn missing_ports(is_missing: bool) -> Vec<Diagnostic> {
     let text = "a board that is listed under USB in System Information, but has no port, lacks its \
                 driver: get it from the maker of its chip";
-    let remark = is_missing.then(|| Remark::Note(text.to_owned()));
-    Vec::from_iter(remark)
+    Vec::from_iter(is_missing.then(|| Diagnostic::note(text)))
 }
 
 pub(crate) fn access(path: &str) -> Access {

@@ -9,6 +9,7 @@ use tokio_serial::SerialStream;
 
 use crate::hub::LineErrors;
 use crate::platform::Process;
+use crate::port::Diagnostic;
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -54,17 +55,6 @@ pub(crate) enum PathKind {
     NotAPort(&'static str),
 }
 
-/// Something to know about ports, as a sentence for the user.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Remark {
-    /// It is as it should be.
-    Right(String),
-    /// It is good to know.
-    Note(String),
-    /// There is something to do.
-    Do(String),
-}
-
 /// The other process that holds this port; None when there is none, or when it cannot be known
 /// (it belongs to another user, or the system does not tell).
 pub(crate) fn holder(path: &str) -> Option<Process> {
@@ -96,15 +86,15 @@ pub(crate) fn same_port(a: &str, b: &str) -> bool {
     system::same_port(a, b)
 }
 
-/// Remarks on what this system does with a port besides letting it be opened. `low_latency` says
-/// whether we would ask for it. Opens nothing.
-pub(crate) fn remarks_on_port(path: &str, low_latency: bool) -> Vec<Remark> {
-    system::remarks_on_port(path, low_latency)
+/// Describes what else on this system affects a port. `low_latency` says whether we would ask for
+/// it. Opens nothing.
+pub(crate) fn interference(path: &str, low_latency: bool) -> Vec<Diagnostic> {
+    system::interference(path, low_latency)
 }
 
-/// Remarks on what keeps boards from having a port here. `is_missing` says whether one is missed.
-pub(crate) fn remarks_on_missing_ports(is_missing: bool) -> Vec<Remark> {
-    system::remarks_on_missing_ports(is_missing)
+/// Describes what keeps boards from having a port here. `is_missing` says whether one is missed.
+pub(crate) fn missing_ports(is_missing: bool) -> Vec<Diagnostic> {
+    system::missing_ports(is_missing)
 }
 
 /// Tells what a path names. Never opens it.

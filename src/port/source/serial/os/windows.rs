@@ -8,9 +8,10 @@ use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 use tokio_serial::SerialStream;
 
-use super::{Access, PathKind, Remark};
+use super::{Access, PathKind};
 use crate::hub::LineErrors;
 use crate::platform::Process;
+use crate::port::Diagnostic;
 
 /// `ERROR_TIMEOUT` of winerror.h.
 const ERROR_TIMEOUT: i32 = 1460;
@@ -63,15 +64,14 @@ pub(crate) fn holder(_path: &str) -> Option<Process> {
     None
 }
 
-pub(crate) fn remarks_on_port(_path: &str, _low_latency: bool) -> Vec<Remark> {
+pub(crate) fn interference(_path: &str, _low_latency: bool) -> Vec<Diagnostic> {
     Vec::new()
 }
 
-pub(crate) fn remarks_on_missing_ports(is_missing: bool) -> Vec<Remark> {
+pub(crate) fn missing_ports(is_missing: bool) -> Vec<Diagnostic> {
     let text = "a board that the Device Manager lists under Other devices lacks its driver: get it \
                 from the maker of its chip";
-    let remark = is_missing.then(|| Remark::Note(text.to_owned()));
-    Vec::from_iter(remark)
+    Vec::from_iter(is_missing.then(|| Diagnostic::note(text)))
 }
 
 pub(crate) fn access(_path: &str) -> Access {

@@ -1,12 +1,12 @@
-//! What else on Linux touches serial ports, or keeps them away: ModemManager, brltty, an adapter
-//! that gathers what it receives, a driver that is not loaded, WSL and containers. What is observed
-//! is in facts, and pure functions say what it means.
+//! Finds what else on Linux uses serial ports or keeps them away: ModemManager, brltty, an adapter
+//! that gathers what it receives, a driver that is not loaded, WSL and containers. Observations are
+//! kept in structs, and pure functions say what they mean.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::super::Remark;
 use super::class_folder;
+use crate::port::Diagnostic;
 use crate::terminal::shown;
 
 /// Where the kernel shows USB devices and their interfaces.
@@ -15,7 +15,7 @@ const USB_DEVICES: &str = "/sys/bus/usb/devices";
 /// Where udev keeps what its rules say about devices.
 const UDEV_DATA: &str = "/run/udev/data";
 
-/// What udev's rules say of ports that ModemManager leaves alone.
+/// Properties that udev's rules give to ports which ModemManager leaves alone.
 const IGNORED: [&str; 2] = ["ID_MM_DEVICE_IGNORE", "ID_MM_PORT_IGNORE"];
 
 /// Where packages put udev's rules.
@@ -26,9 +26,9 @@ const RULES: [&str; 2] = ["/usr/lib/udev/rules.d", "/lib/udev/rules.d"];
 const MODEM_CLASS: &str = "02";
 const AT_PROTOCOLS: std::ops::RangeInclusive<u8> = 1..=6;
 
-/// What is observed of one port.
+/// Observations of one port.
 #[derive(Default)]
-struct Port {
+struct PortUse {
     path: String,
     /// Vendor and product, in hex.
     usb: Option<(String, String)>,
@@ -54,15 +54,15 @@ struct Portless {
     has_brltty: bool,
 }
 
-/// What touches this port; `low_latency` is whether we would ask for it.
-pub(crate) fn remarks_on_port(path: &str, low_latency: bool) -> Vec<Remark> {
+/// Describes what else uses this port. `low_latency` says whether we would ask for it.
+pub(crate) fn interference(path: &str, low_latency: bool) -> Vec<Diagnostic> {
     let Some(port) = observe(path) else {
         return Vec::new();
     };
-    say_of_port(&port, low_latency)
+    describe_use(&port, low_latency)
 }
 
-fn observe(path: &str) -> Option<Port> {
+fn observe(path: &str) -> Option<PortUse> {
     let class = class_folder(path)?;
     let device = fs::canonicalize(class.join("device")).ok()?;
     let usb = device
@@ -71,7 +71,7 @@ fn observe(path: &str) -> Option<Port> {
     let protocol = read(&device.join("bInterfaceProtocol"));
     let protocol = protocol.and_then(|hex| u8::from_str_radix(&hex, 16).ok());
     let folders = [Some(class.as_path()), usb].into_iter().flatten();
-    Some(Port {
+    Some(PortUse {
         path: path.to_owned(),
         usb: usb.and_then(usb_id),
         latency: read(&device.join("latency_timer")).and_then(|text| text.parse().ok()),
@@ -81,49 +81,49 @@ fn observe(path: &str) -> Option<Port> {
     })
 }
 
-fn say_of_port(port: &Port, low_latency: bool) -> Vec<Remark> {
+fn describe_use(port: &PortUse, low_latency: bool) -> Vec<Diagnostic> {
     let path = shown(&port.path);
-    let mut remarks = Vec::new();
+    let mut diagnostics = Vec::new();
     if let (true, true, false, Some((vendor, product))) = (
         port.has_modem_manager,
         port.is_like_modem,
         port.is_ignored,
         &port.usb,
     ) {
-        remarks.push(Remark::Note(format!(
-            "ModemManager may take {path} for a modem, and talk to it for some 10 s after it is \
-             plugged in; serial-ws waits. To keep it off: echo 'ATTRS{{idVendor}}==\"{vendor}\", \
+        diagnostics.push(Diagnostic::note(format!(
+            "ModemManager may take {path} for a modem and talk to it for about 10 s after it is \
+             plugged in; serial-ws waits. To prevent this: echo 'ATTRS{{idVendor}}==\"{vendor}\", \
              ATTRS{{idProduct}}==\"{product}\", ENV{{ID_MM_DEVICE_IGNORE}}=\"1\"' | sudo tee \
              /etc/udev/rules.d/70-no-modem-{vendor}-{product}.rules && sudo udevadm control \
              --reload, then plug it in again"
         )));
     }
     match port.latency {
-        Some(latency) if latency > 1 && low_latency => remarks.push(Remark::Right(format!(
-            "the adapter of {path} gathers what it receives for {latency} ms; serial-ws asks it \
-             not to when it opens it"
+        Some(latency) if latency > 1 && low_latency => diagnostics.push(Diagnostic::ok(format!(
+            "the adapter of {path} gathers what it receives for {latency} ms; serial-ws turns this \
+             off when it opens the port"
         ))),
-        Some(latency) if latency > 1 => remarks.push(Remark::Note(format!(
+        Some(latency) if latency > 1 => diagnostics.push(Diagnostic::note(format!(
             "the adapter of {path} gathers what it receives for {latency} ms, and \
-             --no-low-latency leaves it so"
+             --no-low-latency leaves it that way"
         ))),
         _ => {}
     }
-    remarks
+    diagnostics
 }
 
-/// What keeps ports from being there; `is_missing` is whether one is missed.
-pub(crate) fn remarks_on_missing_ports(is_missing: bool) -> Vec<Remark> {
-    let mut remarks: Vec<_> = portless().iter().map(say_of_portless).collect();
-    if is_missing && remarks.is_empty() {
-        remarks.extend(say_of_place(
+/// Describes what keeps ports from being there. `is_missing` says whether one is missed.
+pub(crate) fn missing_ports(is_missing: bool) -> Vec<Diagnostic> {
+    let mut diagnostics: Vec<_> = portless().iter().map(describe_portless).collect();
+    if is_missing && diagnostics.is_empty() {
+        diagnostics.extend(describe_environment(
             &fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default(),
             ["/.dockerenv", "/run/.containerenv"]
                 .iter()
                 .any(|file| Path::new(file).exists()),
         ));
     }
-    remarks
+    diagnostics
 }
 
 fn portless() -> Vec<Portless> {
@@ -172,7 +172,7 @@ fn driver_for(vendor: &str, product: &str) -> Option<&'static str> {
     })
 }
 
-fn say_of_portless(device: &Portless) -> Remark {
+fn describe_portless(device: &Portless) -> Diagnostic {
     let Portless {
         usb: (vendor, product),
         wanted,
@@ -180,40 +180,38 @@ fn say_of_portless(device: &Portless) -> Remark {
         has_brltty,
     } = device;
     let what = format!("a serial device (usb:{vendor}:{product}) is plugged in, but has no port");
-    Remark::Do(match driver {
+    Diagnostic::action(match driver {
         // Programs that take a device for themselves do so by this driver.
         Some(driver) if driver == "usbfs" && *has_brltty => format!(
-            "{what}: brltty, for Braille displays, has taken it. If you have none: sudo apt \
-             remove brltty, then plug it in again"
+            "{what}: brltty, which is for Braille displays, has taken it. If you have none: sudo \
+             apt remove brltty, then plug it in again"
         ),
         Some(driver) => format!(
-            "{what}: the driver {} has it. Close the program that uses it by USB, then plug it in \
-             again",
+            "{what}: the driver {} has it. Close the program that uses it over USB, then plug it \
+             in again",
             shown(driver)
         ),
         None if *has_brltty => format!(
-            "{what}. Most often brltty, for Braille displays, has taken it. If you have none: sudo \
-             apt remove brltty, then plug it in again. Else: sudo modprobe {wanted}"
+            "{what}. Usually brltty, which is for Braille displays, has taken it. If you have none: \
+             sudo apt remove brltty, then plug it in again. Otherwise: sudo modprobe {wanted}"
         ),
         None => format!("{what}: its driver is not loaded: sudo modprobe {wanted}"),
     })
 }
 
-/// What the place in which we run means for ports that are not there.
-fn say_of_place(release: &str, is_container: bool) -> Option<Remark> {
+/// Tells why there are no ports in WSL or in a container, if we run in one.
+fn describe_environment(release: &str, is_container: bool) -> Option<Diagnostic> {
     if release.to_lowercase().contains("microsoft") {
-        return Some(Remark::Do(
-            "this is WSL, which sees no USB by itself. Run serial-ws in Windows; or there, as \
-             administrator: usbipd list, usbipd bind --busid ID, and then usbipd attach --wsl \
-             --busid ID"
-                .to_owned(),
+        return Some(Diagnostic::action(
+            "this is WSL, which has no access to USB by itself. Run serial-ws on Windows, or run \
+             there as administrator: usbipd list, usbipd bind --busid ID, and then usbipd attach \
+             --wsl --busid ID",
         ));
     }
     is_container.then(|| {
-        Remark::Do(
-            "this is a container, which sees the devices that it was given: start it with \
-             --device=/dev/ttyACM0"
-                .to_owned(),
+        Diagnostic::action(
+            "this is a container, which sees only the devices that it is given: start it with \
+             --device=/dev/ttyACM0",
         )
     })
 }
@@ -232,7 +230,7 @@ fn usb_id(folder: &Path) -> Option<(String, String)> {
     ))
 }
 
-/// What udev keeps about the device with this folder.
+/// The text that udev keeps about the device with this folder.
 fn udev_data(folder: &Path) -> Option<String> {
     let number = read(&folder.join("dev"))?;
     fs::read_to_string(format!("{UDEV_DATA}/c{number}")).ok()
@@ -245,14 +243,14 @@ fn is_ignored(data: &str) -> bool {
     properties.any(|(name, value)| IGNORED.contains(&name) && value == "1")
 }
 
-/// Whether a program of this name runs.
+/// Tells whether a program of this name runs.
 fn is_running(name: &str) -> bool {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut names = processes.filter_map(|entry| read(&entry.path().join("comm")));
     names.any(|comm| comm == name)
 }
 
-/// Whether a package has brought udev rules of this name, not counting empty ones.
+/// Tells whether a package has brought udev rules of this name, not counting empty ones.
 fn has_rules_of(name: &str) -> bool {
     let folders = RULES.iter().filter_map(|folder| fs::read_dir(folder).ok());
     let files = folders.flatten().flatten().map(|entry| entry.path());
@@ -266,71 +264,67 @@ fn has_rules_of(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn words(remark: &Remark) -> (&'static str, &str) {
-        match remark {
-            Remark::Right(text) => ("ok", text),
-            Remark::Note(text) => ("note", text),
-            Remark::Do(text) => ("do", text),
-        }
-    }
+    use crate::port::Severity;
 
     #[track_caller]
-    fn check(remarks: &[Remark], expected: &[(&str, &str)]) {
-        let words: Vec<_> = remarks.iter().map(words).collect();
-        let mut pairs = words.iter().zip(expected);
-        let fit =
-            pairs.all(|((mark, text), (expected, part))| mark == expected && text.contains(part));
-        assert!(fit && words.len() == expected.len(), "{words:?}");
+    fn check(diagnostics: &[Diagnostic], expected: &[(Severity, &str)]) {
+        let mut pairs = diagnostics.iter().zip(expected);
+        let fit = pairs.all(|(found, (severity, part))| {
+            found.severity == *severity && found.text.contains(part)
+        });
+        assert!(
+            fit && diagnostics.len() == expected.len(),
+            "{diagnostics:?}"
+        );
     }
 
-    fn uno() -> Port {
-        Port {
+    fn uno() -> PortUse {
+        PortUse {
             path: "/dev/ttyACM0".to_owned(),
             usb: Some(("2341".to_owned(), "0043".to_owned())),
             is_like_modem: true,
             has_modem_manager: true,
-            ..Port::default()
+            ..PortUse::default()
         }
     }
 
     #[test]
-    fn modem_manager_is_told_of_where_it_would_come() {
+    fn modem_manager_is_noted_where_it_would_interfere() {
         let rule =
             "ATTRS{idVendor}==\"2341\", ATTRS{idProduct}==\"0043\", ENV{ID_MM_DEVICE_IGNORE}";
-        check(&say_of_port(&uno(), true), &[("note", rule)]);
-        let ignored = Port {
+        check(&describe_use(&uno(), true), &[(Severity::Note, rule)]);
+        let ignored = PortUse {
             is_ignored: true,
             ..uno()
         };
-        check(&say_of_port(&ignored, true), &[]);
-        let silent = Port {
+        check(&describe_use(&ignored, true), &[]);
+        let silent = PortUse {
             is_like_modem: false,
             ..uno()
         };
-        check(&say_of_port(&silent, true), &[]);
-        let absent = Port {
+        check(&describe_use(&silent, true), &[]);
+        let absent = PortUse {
             has_modem_manager: false,
             ..uno()
         };
-        check(&say_of_port(&absent, true), &[]);
+        check(&describe_use(&absent, true), &[]);
     }
 
     #[test]
-    fn an_adapter_that_gathers_is_told_of() {
-        let ftdi = |latency| Port {
+    fn an_adapter_that_gathers_is_noted() {
+        let ftdi = |latency| PortUse {
             latency: Some(latency),
-            ..Port::default()
+            ..PortUse::default()
         };
         check(
-            &say_of_port(&ftdi(16), true),
-            &[("ok", "16 ms; serial-ws asks")],
+            &describe_use(&ftdi(16), true),
+            &[(Severity::Ok, "16 ms; serial-ws turns this off")],
         );
         check(
-            &say_of_port(&ftdi(16), false),
-            &[("note", "--no-low-latency")],
+            &describe_use(&ftdi(16), false),
+            &[(Severity::Note, "--no-low-latency")],
         );
-        check(&say_of_port(&ftdi(1), false), &[]);
+        check(&describe_use(&ftdi(1), false), &[]);
     }
 
     #[track_caller]
@@ -341,7 +335,7 @@ mod tests {
             driver: driver.map(str::to_owned),
             has_brltty,
         };
-        check(&[say_of_portless(&device)], &[("do", part)]);
+        check(&[describe_portless(&device)], &[(Severity::Action, part)]);
     }
 
     #[test]
@@ -349,7 +343,7 @@ mod tests {
         check_portless(
             Some("usbfs"),
             true,
-            "brltty, for Braille displays, has taken it",
+            "brltty, which is for Braille displays, has taken it",
         );
         check_portless(Some("usbfs"), false, "the driver usbfs has it");
         check_portless(
@@ -357,20 +351,26 @@ mod tests {
             false,
             "usb:1a86:7523) is plugged in, but has no port: its driver is not loaded: sudo modprobe ch341",
         );
-        check_portless(None, true, "Most often brltty");
+        check_portless(None, true, "Usually brltty");
     }
 
     #[test]
-    fn the_place_is_told_of() {
-        let wsl = say_of_place("5.15.90.1-microsoft-standard-WSL2", false);
-        check(&Vec::from_iter(wsl), &[("do", "usbipd attach --wsl")]);
-        let container = say_of_place("6.1.0", true);
-        check(&Vec::from_iter(container), &[("do", "--device=")]);
-        check(&Vec::from_iter(say_of_place("6.1.0", false)), &[]);
+    fn wsl_and_containers_are_recognised() {
+        let wsl = describe_environment("5.15.90.1-microsoft-standard-WSL2", false);
+        check(
+            &Vec::from_iter(wsl),
+            &[(Severity::Action, "usbipd attach --wsl")],
+        );
+        let container = describe_environment("6.1.0", true);
+        check(
+            &Vec::from_iter(container),
+            &[(Severity::Action, "--device=")],
+        );
+        check(&Vec::from_iter(describe_environment("6.1.0", false)), &[]);
     }
 
     #[test]
-    fn what_udev_knows_is_read() {
+    fn udev_data_is_read() {
         assert!(is_ignored("S:serial/by-id/x\nE:ID_MM_DEVICE_IGNORE=1\n"));
         assert!(!is_ignored(
             "E:ID_MM_DEVICE_IGNORE=0\nE:ID_MM_CANDIDATE=1\n"
