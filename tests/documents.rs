@@ -112,8 +112,9 @@ async fn the_metrics_in_the_documents_are_those_of_the_program() {
 }
 
 #[test]
-fn the_readme_names_the_rust_that_it_takes() {
+fn the_readme_is_short_and_names_the_rust_that_it_takes() {
     let readme = Document::read(root().join("README.md")).text;
+    assert!(readme.lines().count() <= 250);
     let version = env!("CARGO_PKG_RUST_VERSION");
     assert!(readme.contains(&format!("[Rust](https://rustup.rs) {version} or newer")));
 }
