@@ -1,5 +1,5 @@
-//! Laws that hold for every input. `fuzz/` looks for inputs that break them; here its seeds, and
-//! what it once found, are tried.
+//! Laws that hold for every input. `fuzz/` searches for inputs that break them; the tests here try
+//! its seeds and its past findings.
 
 use std::{
     cell::{Cell, LazyCell},
@@ -20,13 +20,13 @@ use serial_ws::{Framer, LineFramer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Message;
 
-/// What all must know at one of the two doors.
+/// The token that one of the two servers requires.
 const TOKEN: &str = "correct-horse-battery";
 
-/// How those are answered who do not pass the door.
-const REFUSALS: [&str; 6] = ["400", "401", "403", "408", "429", "431"];
+/// The status codes of rejections.
+const REJECTIONS: [&str; 6] = ["400", "401", "403", "408", "429", "431"];
 
-/// The headers by which a proxy says that somebody else is behind it.
+/// The headers that reveal a proxy.
 const FORWARDED: [&str; 6] = [
     "forwarded",
     "via",
@@ -36,14 +36,14 @@ const FORWARDED: [&str; 6] = [
     "x-real-ip",
 ];
 
-/// Nobody passes the door who should not, whatever bytes they send. The first byte says whether
-/// they come from this computer, and whether a token is asked for.
+/// No client is admitted against the access policy, whatever bytes it sends. The first byte selects
+/// whether the client is on this computer, and whether a token is required.
 pub fn head(data: &[u8]) {
     let Some((&choice, head)) = data.split_first() else {
         return;
     };
     let (is_from_here, has_token) = (choice & 1 == 0, choice & 2 != 0);
-    let answer = DOORS.with(|doors| doors.answer(head, is_from_here, has_token));
+    let answer = SERVERS.with(|servers| servers.answer(head, is_from_here, has_token));
     let answer = String::from_utf8_lossy(&answer);
     if answer.is_empty() {
         return;
@@ -51,7 +51,7 @@ pub fn head(data: &[u8]) {
     let (version, rest) = answer.split_at_checked(9).expect("it has a version");
     assert!(version.starts_with("HTTP/1."), "{answer}");
     let status = &rest[..3];
-    if REFUSALS.contains(&status) {
+    if REJECTIONS.contains(&status) {
         return;
     }
     let head = Head::read(head);
@@ -87,8 +87,8 @@ pub fn head(data: &[u8]) {
     assert!(is_this_computer(page), "{}", seen());
 }
 
-/// A client's object asks for what it says, within the limits, or is a mistake that is explained.
-/// The first byte says which ending is added.
+/// A client's object is either a request within the limits, or is rejected with the reason. The
+/// first byte selects the line ending to add.
 pub fn json(data: &[u8]) {
     let Some((&choice, text)) = data.split_first() else {
         return;
@@ -100,7 +100,7 @@ pub fn json(data: &[u8]) {
         LineEnding::Crlf,
         LineEnding::Cr,
     ][usize::from(choice % 4)];
-    // Whatever bytes they are, they arrive as they were.
+    // Any bytes arrive unchanged.
     let object = format!(
         r#"{{"type":"write","bytes":"{}"}}"#,
         BASE64_STANDARD.encode(text)
@@ -111,7 +111,7 @@ pub fn json(data: &[u8]) {
     let Ok(text) = str::from_utf8(text) else {
         return;
     };
-    // However they are written, so many fit the 256 bytes of an identifier.
+    // This many characters fit the 256 bytes of an identifier, however they are escaped.
     let id = serde_json::Value::from(text.chars().take(40).collect::<String>());
     let object = serde_json::json!({ "type": "write", "text": text, "id": id }).to_string();
     let sent = Action::Write(ending.complete(Bytes::copy_from_slice(text.as_bytes())));
@@ -129,8 +129,8 @@ pub fn json(data: &[u8]) {
     }
 }
 
-/// However the device's bytes are cut into chunks, every view shows the same, and loses nothing.
-/// The first byte sets the longest line, the next three the sizes of the chunks.
+/// Every view shows the same data and loses nothing, however the bytes are cut into chunks. The
+/// first byte sets the longest line, the next three the sizes of the chunks.
 pub fn framer(data: &[u8]) {
     let Some(([longest, sizes @ ..], input)) = data.split_first_chunk::<4>() else {
         return;
@@ -145,7 +145,7 @@ pub fn framer(data: &[u8]) {
     let objects = shown(View::Json(Unit::Lines), input, max_line, sizes);
     let objects = objects.iter().map(|object| line(object));
     assert!(objects.eq(expected.iter().cloned()));
-    // What the end of the stream cut off is no line.
+    // A line cut off by the end of the stream does not count.
     let is_cut = !input.ends_with(b"\n") && !expected.is_empty();
     let whole = &expected[..expected.len() - usize::from(is_cut)];
     let whole = whole
@@ -155,7 +155,7 @@ pub fn framer(data: &[u8]) {
     assert!(lines.into_iter().eq(whole.map(String::into_bytes)));
 }
 
-/// The lines of `input` as they are to be, and whether each is a part of one.
+/// Returns the expected lines of `input`, each with true if it is only a part of a line.
 fn lines(input: &[u8], max_line: usize) -> Vec<(Vec<u8>, bool)> {
     let mut lines = Vec::new();
     for line in input.split_inclusive(|&byte| byte == b'\n') {
@@ -165,7 +165,7 @@ fn lines(input: &[u8], max_line: usize) -> Vec<(Vec<u8>, bool)> {
             .strip_suffix(b"\r")
             .filter(|_| is_ended)
             .unwrap_or(whole);
-        // A carriage return past the limit may yet turn out to belong to the line end.
+        // A carriage return past the limit may still belong to the line ending.
         let may_end =
             |rest: &[u8]| !is_ended && rest.len() == max_line + 1 && rest.ends_with(b"\r");
         let mut is_part = !is_ended;
@@ -184,7 +184,7 @@ fn lines(input: &[u8], max_line: usize) -> Vec<(Vec<u8>, bool)> {
     lines
 }
 
-/// The payloads that a client of `view` gets of `input`, which comes in chunks of these sizes.
+/// Returns the payloads that a client of `view` receives if `input` arrives in chunks of these sizes.
 fn shown(view: View, input: &[u8], max_line: usize, sizes: [usize; 3]) -> Vec<Vec<u8>> {
     let hub = hub();
     let mut subscription = hub.subscribe(SubscriberKind::Client, Start::Live);
@@ -203,7 +203,7 @@ fn shown(view: View, input: &[u8], max_line: usize, sizes: [usize; 3]) -> Vec<Ve
     payloads(frames)
 }
 
-/// The payloads of whole WebSocket frames without masks.
+/// Returns the payloads of complete, unmasked WebSocket frames.
 fn payloads(frames: Vec<u8>) -> Vec<Vec<u8>> {
     let (mut payloads, mut rest) = (Vec::new(), &frames[..]);
     while let [_, length, after @ ..] = rest {
@@ -220,7 +220,7 @@ fn payloads(frames: Vec<u8>) -> Vec<Vec<u8>> {
     payloads
 }
 
-/// The bytes of a `line` object, and whether it is a part of a line.
+/// Returns the bytes of a `line` object, and true if it is only a part of a line.
 fn line(object: &[u8]) -> (Vec<u8>, bool) {
     let object: serde_json::Value = serde_json::from_slice(object).expect("it is JSON");
     let bytes = match (object["text"].as_str(), object["bytes"].as_str()) {
@@ -239,7 +239,7 @@ fn hub() -> Arc<Hub> {
     Hub::new(limits, Status::new(State::Open, "a test"))
 }
 
-/// Who asked, and for what, read in the simplest way.
+/// A request head, parsed in the simplest way.
 #[derive(Debug)]
 struct Head {
     line: String,
@@ -308,7 +308,7 @@ fn percent_decoded(text: &str) -> String {
     decoded
 }
 
-/// Whether `name`, perhaps with a port, always means this computer.
+/// Returns true if `name`, with or without a TCP port, always means this computer.
 fn is_this_computer(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let without_port = name.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -322,20 +322,20 @@ fn is_this_computer(name: &str) -> bool {
     }
 }
 
-/// Two bridges, one that asks for a token, in a time that passes when nothing else happens.
-struct Doors {
+/// Two servers, one of which requires a token, with paused time.
+struct Servers {
     time: tokio::runtime::Runtime,
     open: Program,
     guarded: Program,
-    /// How many heads were answered.
+    /// The number of heads answered so far.
     count: Cell<u32>,
 }
 
 thread_local! {
-    static DOORS: LazyCell<Doors> = const { LazyCell::new(Doors::new) };
+    static SERVERS: LazyCell<Servers> = const { LazyCell::new(Servers::new) };
 }
 
-impl Doors {
+impl Servers {
     fn new() -> Self {
         let mut time = tokio::runtime::Builder::new_current_thread();
         let time = time.enable_all().start_paused(true).build();
@@ -366,10 +366,10 @@ impl Doors {
         }
     }
 
-    /// What is answered to `head`.
+    /// Returns the response to `head`.
     fn answer(&self, head: &[u8], is_from_here: bool, has_token: bool) -> Vec<u8> {
         let program = if has_token { &self.guarded } else { &self.open };
-        // Nobody has guessed before.
+        // Each request comes from an address without failed attempts.
         let [_, b, c, d] = self.count.replace(self.count.get() + 1).to_be_bytes();
         let network = if is_from_here { 127 } else { 10 };
         let [remote, local] =
@@ -378,7 +378,7 @@ impl Doors {
         let mut answer = Vec::new();
         self.time.block_on(async {
             let talk = async {
-                // A bridge that does not listen to the end answers all the same.
+                // serial-ws may answer before it has read everything.
                 let _ = near.write_all(head).await;
                 let _ = near.read_to_end(&mut answer).await;
             };
@@ -404,11 +404,11 @@ fn replay(target: &str, law: fn(&[u8])) {
 #[test]
 fn the_seeds_of_heads_are_answered_rightly() {
     replay("head", head);
-    // That a door lets nobody in would be no art.
+    // The law would also hold if nobody were ever admitted.
     let head =
         b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    let answer = DOORS.with(|doors| doors.answer(head, true, false));
+    let answer = SERVERS.with(|servers| servers.answer(head, true, false));
     assert!(answer.starts_with(b"HTTP/1.1 101 "));
 }
 

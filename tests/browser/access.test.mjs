@@ -84,7 +84,7 @@ test("a sandboxed frame is refused, and works when the person at the terminal al
   assert.equal(await socket(frame, bridge.url), "closed 1006");
   assert.match(await read(frame, `${bridge.url}/hello`), /"origin":"null","allowed":false/);
   bridge.type("y\n");
-  await until("the frame to be let in", async () => /^\d+,/.test(await socket(frame, bridge.url)));
+  await until("the frame to be allowed", async () => /^\d+,/.test(await socket(frame, bridge.url)));
 });
 
 test("a page of a web site can neither read, load nor do anything, and learns why", async (t) => {

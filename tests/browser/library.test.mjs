@@ -61,7 +61,7 @@ test("writes are acknowledged, and rejected ones give the reason", async (t) => 
   const { uno, page } = await onBoard(t);
   assert.deepEqual(await page.evaluate(() => window.serial.send("H\n")).then(({ bytes }) => bytes), 2);
   await page.evaluate(() => window.serial.write([0, 200, 255]));
-  await until("the board to hear", () => uno.received === "H\n\0\xc8\xff");
+  await until("the board to receive it", () => uno.received === "H\n\0\xc8\xff");
   await uno.unplug();
   await until("lost", async () => (await page.evaluate(() => window.serial.status.state)) === "lost");
   const rejection = await page.evaluate(() => window.serial.send("H").catch((error) => error.message));
@@ -82,7 +82,7 @@ test("bytes can be written in any form", async (t) => {
     return answers;
   });
   assert.deepEqual(acknowledged, [1, 1, 2, 4, 2, 2, 1]);
-  await until("the board to hear", () => uno.received === "AHBC\0\x01\x02\x03\x01\x02EDF");
+  await until("the board to receive it", () => uno.received === "AHBC\0\x01\x02\x03\x01\x02EDF");
 });
 
 test("it reconnects and resumes where it was; writes without a connection are rejected", async (t) => {
@@ -236,7 +236,7 @@ test("the methods of p5.webserial read and write bytes", async (t) => {
     window.port.write([1, 2]);
     window.port.println(3);
   });
-  await until("the board to hear", () => uno.received === "H\xff\x01\x023\r\n");
+  await until("the board to receive it", () => uno.received === "H\xff\x01\x023\r\n");
   await page.evaluate(() => window.port.close());
   assert.equal(await page.evaluate(() => window.port.opened()), false);
   await page.evaluate(() => window.port.open());

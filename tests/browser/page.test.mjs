@@ -212,13 +212,13 @@ test("a sent text reaches the board, and the page shows that it did", async (t) 
   const { uno, page } = await onBoard(t);
   await page.fill("#text", "H");
   await page.keyboard.press("Enter");
-  await until("the board to hear", () => uno.received === "H\n");
+  await until("the board to receive it", () => uno.received === "H\n");
   await until("the tick", async () => (await rows(page)).some((row) => row.includes("H‹LF›✓")));
   await page.selectOption("#ending", { label: "no line ending" });
   await page.keyboard.press("Tab");
   await page.fill("#text", "<b>");
   await page.click("#send button");
-  await until("the board to hear", () => uno.received === "H\n<b>");
+  await until("the board to receive it", () => uno.received === "H\n<b>");
   await page.focus("#text");
   await page.keyboard.press("ArrowUp");
   await page.keyboard.press("ArrowUp");
