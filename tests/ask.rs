@@ -1,4 +1,5 @@
-//! Pages that nobody allowed yet, with somebody at the terminal. The terminal is a pty.
+//! The operator's consent: the questions in the terminal about pages that are not allowed yet. The
+//! terminal is a pseudo-terminal.
 
 use std::{fs::File, io::Write, os::unix::fs::PermissionsExt, path::PathBuf};
 
@@ -8,37 +9,37 @@ const PAGE: &str = "https://sketch.example";
 const OTHER: &str = "https://other.example";
 
 #[tokio::test]
-async fn yes_admits_a_page_until_the_end_of_the_run() {
+async fn yes_allows_a_page_until_the_end_of_the_run() {
     let Some(mut desk) = Desk::new("yes").await else {
         return;
     };
-    desk.refused(PAGE).await;
+    desk.rejected(PAGE).await;
     desk.bridge
         .program
         .said("A page from https://sketch.example wants to")
         .await;
-    // While the question is open, every attempt is refused.
-    desk.refused(PAGE).await;
+    // While the question is open, every attempt is rejected.
+    desk.rejected(PAGE).await;
     desk.answer("y");
-    desk.admitted(PAGE).await;
+    desk.allowed(PAGE).await;
     assert!(!desk.config().exists(), "y was remembered");
 }
 
 #[tokio::test]
-async fn read_only_lets_a_page_listen() {
+async fn read_only_lets_a_page_read() {
     let Some(mut desk) = Desk::new("read-only").await else {
         return;
     };
-    desk.refused(PAGE).await;
+    desk.rejected(PAGE).await;
     desk.bridge.program.said("wants to").await;
     desk.answer("r");
-    let mut client = desk.admitted(PAGE).await;
+    let mut client = desk.allowed(PAGE).await;
     let hello = client.json_of("hello").await;
     assert_eq!(hello["port"]["settings"]["readOnly"], true, "{hello}");
     client
         .send_json(serde_json::json!({"type": "write", "text": "H", "id": 1}))
         .await;
-    // The readings go on meanwhile.
+    // Readings arrive meanwhile.
     let error = loop {
         let object = client.json().await;
         if object["type"] == "error" {
@@ -53,17 +54,17 @@ async fn no_is_not_asked_again() {
     let Some(mut desk) = Desk::new("no").await else {
         return;
     };
-    desk.refused(PAGE).await;
+    desk.rejected(PAGE).await;
     desk.bridge.program.said("wants to").await;
     desk.answer("what?");
     desk.answer("n");
-    // The next question comes when this one is answered.
-    desk.refused(OTHER).await;
+    // The next question comes after the answer to this one.
+    desk.rejected(OTHER).await;
     desk.bridge
         .program
         .said("https://other.example wants to")
         .await;
-    desk.refused(PAGE).await;
+    desk.rejected(PAGE).await;
     let log = desk.bridge.program.log();
     let asked = log
         .iter()
@@ -77,10 +78,10 @@ async fn always_holds_in_the_next_run() {
     let Some(mut desk) = Desk::new("always").await else {
         return;
     };
-    desk.refused(PAGE).await;
+    desk.rejected(PAGE).await;
     desk.bridge.program.said("wants to").await;
     desk.answer("a");
-    desk.admitted(PAGE).await;
+    desk.allowed(PAGE).await;
     let mode = std::fs::metadata(desk.config())
         .expect("it was remembered")
         .permissions()
@@ -91,15 +92,15 @@ async fn always_holds_in_the_next_run() {
     let Some(mut desk) = Desk::at(folder.clone()).await else {
         return;
     };
-    desk.admitted(PAGE).await;
-    desk.refused(OTHER).await;
-    // A file that others may write could be anybody's answer.
+    desk.allowed(PAGE).await;
+    desk.rejected(OTHER).await;
+    // A file that other users can write may hold their answers.
     std::fs::set_permissions(desk.config(), PermissionsExt::from_mode(0o666)).expect("it is ours");
     drop(desk);
     let Some(mut desk) = Desk::at(folder).await else {
         return;
     };
-    desk.refused(PAGE).await;
+    desk.rejected(PAGE).await;
     desk.bridge
         .program
         .said("allowed-origins is not used")
@@ -107,16 +108,16 @@ async fn always_holds_in_the_next_run() {
 }
 
 #[tokio::test]
-async fn what_strangers_share_cannot_be_allowed_for_good() {
+async fn a_shared_origin_cannot_be_allowed_for_good() {
     for origin in ["null", "https://preview.p5js.org"] {
         let Some(mut desk) = Desk::new("shared").await else {
             return;
         };
-        desk.refused(origin).await;
+        desk.rejected(origin).await;
         desk.bridge.program.said("Note: ").await;
         desk.answer("a");
         desk.answer("y");
-        desk.admitted(origin).await;
+        desk.allowed(origin).await;
         let log = desk.bridge.program.log().join("\n");
         assert!(!log.contains("[a]"), "{log}");
         assert!(!desk.config().exists());
@@ -128,7 +129,7 @@ async fn a_page_without_https_is_never_asked_about() {
     let Some(mut desk) = Desk::new("plain").await else {
         return;
     };
-    desk.refused("http://plain.example").await;
+    desk.rejected("http://plain.example").await;
     desk.bridge
         .program
         .said("--allow-origin http://plain.example")
@@ -136,7 +137,7 @@ async fn a_page_without_https_is_never_asked_about() {
     assert!(!desk.bridge.program.log().join("\n").contains("wants to"));
 }
 
-/// A bridge, the terminal that it runs in, and the folder of its configuration.
+/// The program, the terminal that it runs in, and the folder of its configuration.
 struct Desk {
     bridge: Bridge,
     keys: File,
@@ -178,20 +179,20 @@ impl Desk {
     }
 
     fn answer(&mut self, line: &str) {
-        // What the Enter key sends.
+        // The Enter key sends a carriage return.
         write!(self.keys, "{line}\r").expect("one can type at the terminal");
     }
 
-    async fn refused(&mut self, origin: &str) {
+    async fn rejected(&mut self, origin: &str) {
         let reply = upgrade(self.bridge.address(), "/", &[("Origin", origin)]).await;
         assert_eq!(reply.status, 403, "{origin}: {reply:?}");
     }
 
-    /// Tries until the page is let in, as pages do.
-    async fn admitted(&mut self, origin: &str) -> Client {
+    /// Tries until the page is allowed, as pages do.
+    async fn allowed(&mut self, origin: &str) -> Client {
         let at = self.bridge.address();
         let headers = &[("Origin", origin)][..];
-        crate::support::until("the page to be let in", async || {
+        crate::support::until("the page to be allowed", async || {
             (upgrade(at, "/echo", headers).await.status == 101).then_some(())
         })
         .await;

@@ -1,12 +1,12 @@
-//! Hundreds of hostile handshakes, each refused with the right status. None moves the device, and
-//! nobody beside them notices.
+//! Hundreds of hostile handshakes, each rejected with the right status. None reaches the device or
+//! disturbs another client.
 
 use crate::support::{Bridge, Client, Pair, bare};
 
 const HANDSHAKES: &str = include_str!("hostile/handshakes.txt");
 
-/// A good handshake but for what a line of the list says.
-const GOOD: [(&str, &str); 5] = [
+/// The headers of a valid handshake, which each line of the list changes.
+const VALID: [(&str, &str); 5] = [
     ("Host", "localhost:8080"),
     ("Connection", "Upgrade"),
     ("Upgrade", "websocket"),
@@ -14,11 +14,11 @@ const GOOD: [(&str, &str); 5] = [
     ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
 ];
 
-/// What would reach the device if the handshake were taken: a masked message of two bytes.
-const STRIKE: &[u8] = &[0x81, 0x82, 0, 0, 0, 0, b'H', b'!'];
+/// A masked message of two bytes, which would reach the device if the handshake were accepted.
+const MESSAGE: &[u8] = &[0x81, 0x82, 0, 0, 0, 0, b'H', b'!'];
 
 #[tokio::test]
-async fn every_hostile_handshake_is_refused_with_the_right_status() {
+async fn every_hostile_handshake_is_rejected_with_the_right_status() {
     let mut pair = Pair::open().await;
     let allowed = [
         "--allow-origin",
@@ -38,7 +38,7 @@ async fn every_hostile_handshake_is_refused_with_the_right_status() {
             .split_once(" | ")
             .expect("a line has a status and fields");
         let request = request(fields);
-        let answer = bare(bridge.address(), &[&request, STRIKE].concat()).await;
+        let answer = bare(bridge.address(), &[&request, MESSAGE].concat()).await;
         let answer = String::from_utf8_lossy(&answer);
         let status = answer.split(' ').nth(1).unwrap_or("none");
         if status != expected {
@@ -52,9 +52,9 @@ async fn every_hostile_handshake_is_refused_with_the_right_status() {
     assert_eq!(witness.text().await, "5");
     witness.send("on\n").await;
     pair.device.expect("on\n").await;
-    // The good handshake is good, or this shows nothing.
-    let good = [("Origin", "https://ok.example")];
-    Client::open(bridge.address(), "/", &good)
+    // The unchanged handshake must be accepted, or the rejections prove nothing.
+    let valid = [("Origin", "https://ok.example")];
+    Client::open(bridge.address(), "/", &valid)
         .await
         .send("off\n")
         .await;
@@ -82,13 +82,13 @@ fn request(fields: &str) -> Vec<u8> {
             .iter()
             .any(|other| other.eq_ignore_ascii_case(name))
     };
-    let good = GOOD.iter().filter(|(name, _)| is_kept(name));
-    let good = good.map(|(name, value)| format!("{name}: {value}"));
-    let all: Vec<_> = [line].into_iter().chain(good).chain(headers).collect();
+    let valid = VALID.iter().filter(|(name, _)| is_kept(name));
+    let valid = valid.map(|(name, value)| format!("{name}: {value}"));
+    let all: Vec<_> = [line].into_iter().chain(valid).chain(headers).collect();
     [bytes(&all.join(r"\r\n")), b"\r\n\r\n".to_vec()].concat()
 }
 
-/// Reads the escapes of the list.
+/// Decodes the escapes of the list.
 fn bytes(text: &str) -> Vec<u8> {
     let (mut bytes, mut rest) = (Vec::new(), text);
     while let Some(first) = rest.chars().next() {

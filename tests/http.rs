@@ -1,4 +1,4 @@
-//! The door: HTTP on the same port, who is let in, and what is not even HTTP.
+//! HTTP on the same TCP port: the access policy, the API, and connections that are no HTTP.
 
 use serde_json::json;
 
@@ -18,7 +18,7 @@ async fn there_is_a_page_at_the_root() {
 }
 
 #[tokio::test]
-async fn the_api_describes_the_ports_and_the_bridge() {
+async fn the_api_describes_the_ports_and_the_server() {
     let bridge = simulated(&[]).await;
     bridge.open("sensor").await;
     let _client = bridge.client("/").await;
@@ -52,7 +52,7 @@ async fn healthz_answers() {
 }
 
 #[tokio::test]
-async fn metrics_are_figures_of_each_port() {
+async fn each_port_has_metrics() {
     let bridge = simulated(&[]).await;
     bridge.open("sensor").await;
     bridge.open("sensor").await;
@@ -68,7 +68,7 @@ async fn metrics_are_figures_of_each_port() {
 }
 
 #[tokio::test]
-async fn metrics_tell_how_long_delivering_took_but_not_of_what_waits_on_purpose() {
+async fn metrics_have_delivery_times_except_of_data_that_waits_on_purpose() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
     let before = deliveries(&bridge).await;
@@ -86,7 +86,7 @@ async fn metrics_tell_how_long_delivering_took_but_not_of_what_waits_on_purpose(
     for line in ["1", "2"] {
         assert_eq!(late.json_of("line").await["text"], line);
     }
-    // Whose question is answered, what was sent to them before has been counted.
+    // Once a client has its acknowledgement, all that was sent to it before has been counted.
     for client in [&mut page, &mut seldom, &mut late] {
         let question = json!({"type": "write", "text": "x", "id": 1});
         client.send_json(question).await;
@@ -97,7 +97,7 @@ async fn metrics_tell_how_long_delivering_took_but_not_of_what_waits_on_purpose(
     assert_eq!(after.last().unwrap() - before.last().unwrap(), 2);
 }
 
-/// The steps of the histogram, the last of which counts all.
+/// Returns the buckets of the histogram, the last of which counts all deliveries.
 async fn deliveries(bridge: &Bridge) -> Vec<u64> {
     let metrics = bridge.get("/metrics").await.body;
     let lines = metrics.lines().filter_map(|line| line.rsplit_once(' '));
@@ -121,7 +121,7 @@ async fn head_is_get_without_a_body() {
 }
 
 #[tokio::test]
-async fn other_methods_and_paths_get_the_right_refusal() {
+async fn other_methods_and_paths_get_the_right_error() {
     let bridge = simulated(&[]).await;
     for path in ["/", "/healthz", "/metrics", "/api/ports", "/api/status"] {
         for method in ["POST", "PUT", "DELETE"] {
@@ -144,7 +144,7 @@ async fn other_methods_and_paths_get_the_right_refusal() {
 }
 
 #[tokio::test]
-async fn a_request_without_host_is_refused() {
+async fn a_request_without_host_is_rejected() {
     let bridge = simulated(&[]).await;
     for request in ["GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nHost:\r\n\r\n"] {
         let answer = bare(bridge.address(), request.as_bytes()).await;
@@ -156,7 +156,7 @@ async fn a_request_without_host_is_refused() {
 }
 
 #[tokio::test]
-async fn two_hosts_or_two_origins_are_refused() {
+async fn two_hosts_or_two_origins_are_rejected() {
     let bridge = simulated(&[]).await;
     let at = bridge.address().to_string();
     let hosts = [("Host", at.as_str()), ("Host", "evil.example")];
@@ -183,7 +183,7 @@ async fn an_upgrade_of_another_version_is_told_the_right_one() {
 }
 
 #[tokio::test]
-async fn an_upgrade_with_a_bad_key_is_refused() {
+async fn an_upgrade_with_a_bad_key_is_rejected() {
     let bridge = simulated(&[]).await;
     for key in ["short", "", "not base64 at all!!!!!!!"] {
         let reply = upgrade(bridge.address(), "/", &[("Sec-WebSocket-Key", key)]).await;
@@ -192,7 +192,7 @@ async fn an_upgrade_with_a_bad_key_is_refused() {
 }
 
 #[tokio::test]
-async fn every_answer_ends_its_connection() {
+async fn every_answer_closes_its_connection() {
     let bridge = simulated(&[]).await;
     for answer in [
         bridge.get("/healthz").await,
@@ -208,7 +208,7 @@ async fn every_answer_ends_its_connection() {
 }
 
 #[tokio::test]
-async fn what_is_not_http_ends_cleanly_and_disturbs_nobody() {
+async fn a_connection_that_is_not_http_ends_cleanly_and_disturbs_nobody() {
     let bridge = simulated(&[]).await;
     let mut witness = bridge.client("/").await;
     let tls: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
@@ -232,7 +232,7 @@ async fn what_is_not_http_ends_cleanly_and_disturbs_nobody() {
 }
 
 #[tokio::test]
-async fn a_foreign_host_is_refused() {
+async fn a_foreign_host_is_rejected() {
     let bridge = simulated(&[]).await;
     for host in [
         "evil.example",
@@ -249,7 +249,7 @@ async fn a_foreign_host_is_refused() {
 }
 
 #[tokio::test]
-async fn every_name_of_this_machine_is_its_own_whatever_the_port() {
+async fn every_name_of_this_computer_is_allowed_with_any_tcp_port() {
     let bridge = simulated(&[]).await;
     for host in [
         "localhost",
@@ -265,7 +265,7 @@ async fn every_name_of_this_machine_is_its_own_whatever_the_port() {
 }
 
 #[tokio::test]
-async fn allow_host_admits_one_name_more() {
+async fn allow_host_allows_one_more_name() {
     let bridge = simulated(&["--allow-host", "bench.lan"]).await;
     for (host, status) in [
         ("bench.lan", 200),
@@ -278,7 +278,7 @@ async fn allow_host_admits_one_name_more() {
 }
 
 #[tokio::test]
-async fn a_page_of_another_site_is_refused_and_told_the_flag() {
+async fn a_page_of_another_site_is_rejected_and_told_the_flag() {
     let bridge = simulated(&[]).await;
     let origin = "https://evil.example";
     let reply = upgrade(bridge.address(), "/", &[("Origin", origin)]).await;
@@ -305,7 +305,7 @@ async fn a_page_of_another_site_is_refused_and_told_the_flag() {
 }
 
 #[tokio::test]
-async fn odd_origins_are_refused() {
+async fn invalid_origins_are_rejected() {
     let bridge = simulated(&[]).await;
     for origin in [
         "null",
@@ -320,7 +320,7 @@ async fn odd_origins_are_refused() {
 }
 
 #[tokio::test]
-async fn pages_of_this_machine_are_admitted() {
+async fn pages_of_this_computer_are_allowed() {
     let bridge = simulated(&[]).await;
     let own = format!("http://{}", bridge.address());
     for origin in [
@@ -337,7 +337,7 @@ async fn pages_of_this_machine_are_admitted() {
 }
 
 #[tokio::test]
-async fn allow_origin_admits_exactly_that_site() {
+async fn allow_origin_allows_exactly_that_site() {
     let origin = "https://preview.p5js.org";
     let bridge = simulated(&["--allow-origin", origin]).await;
     Client::open(bridge.address(), "/", &[("Origin", origin)])
@@ -369,7 +369,7 @@ async fn allow_origin_admits_exactly_that_site() {
 }
 
 #[tokio::test]
-async fn what_a_stranger_sends_is_escaped_and_cut_in_the_terminal() {
+async fn an_origin_is_escaped_and_shortened_in_the_terminal() {
     let bridge = simulated(&[]).await;
     let origin = format!("https://evil.example/\t{}", "x".repeat(500));
     upgrade(bridge.address(), "/", &[("Origin", &origin)]).await;
@@ -379,7 +379,7 @@ async fn what_a_stranger_sends_is_escaped_and_cut_in_the_terminal() {
 }
 
 #[tokio::test]
-async fn a_page_may_be_admitted_to_read_only() {
+async fn a_page_may_be_allowed_to_read_only() {
     let origin = "https://screen.example";
     let bridge = simulated(&["--allow-origin", "https://screen.example/,read-only"]).await;
     bridge.open("sensor").await;
@@ -399,7 +399,7 @@ async fn a_page_may_be_admitted_to_read_only() {
 }
 
 #[tokio::test]
-async fn a_page_elsewhere_cannot_load_what_the_device_says() {
+async fn a_page_of_another_site_cannot_load_data_of_the_device() {
     let bridge = simulated(&[]).await;
     let elsewhere = [
         ("Sec-Fetch-Site", "cross-site"),
@@ -464,7 +464,7 @@ async fn our_own_pages_run_no_foreign_script_and_in_no_frame() {
 }
 
 #[tokio::test]
-async fn refusals_are_said_once_a_minute() {
+async fn rejections_are_logged_once_a_minute() {
     let bridge = simulated(&[]).await;
     for _ in 0..5 {
         upgrade(bridge.address(), "/", &[("Origin", "https://evil.example")]).await;
@@ -476,7 +476,7 @@ async fn refusals_are_said_once_a_minute() {
     assert_eq!(said.count(), 1, "{log:#?}");
 }
 
-/// A bridge whose one port, `sensor`, is simulated.
+/// Starts serial-ws with one port, `sensor`, which is simulated.
 async fn simulated(arguments: &[&str]) -> Bridge {
     Bridge::start(&[&["--port", "sensor=sim"], arguments].concat()).await
 }

@@ -1,5 +1,5 @@
-//! Other computers: the token, its cookie, and who needs it. The other computer is this one by its
-//! address in the network.
+//! Other computers: the token, its cookie, and the requests that need it. This computer stands for
+//! another one, by its address in the network.
 
 use std::net::SocketAddr;
 
@@ -54,7 +54,7 @@ async fn other_computers_need_the_token_that_is_kept() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn where_no_token_can_be_kept_a_way_to_give_one_is_named() {
+async fn where_no_token_can_be_kept_the_log_names_the_flag() {
     if is_for_windows() {
         return skip("Windows has no folder in which not even its owner can write");
     }
@@ -69,7 +69,7 @@ async fn where_no_token_can_be_kept_a_way_to_give_one_is_named() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn the_file_of_the_token_is_ours_alone() {
+async fn only_the_user_can_read_the_token_file() {
     use std::os::unix::fs::PermissionsExt;
     if is_for_windows() {
         return skip("on Windows the folder of the file is the user's alone");
@@ -86,7 +86,7 @@ async fn the_file_of_the_token_is_ours_alone() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn the_terminal_shows_the_address_and_a_code() {
+async fn the_terminal_shows_the_address_and_a_qr_code() {
     let home = home("shown");
     let text = home.to_str().expect("the folder is text");
     let variables = [("XDG_CONFIG_HOME", text), ("HOME", text), ("APPDATA", text)];
@@ -103,10 +103,10 @@ async fn the_terminal_shows_the_address_and_a_code() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn the_address_with_a_token_full_of_signs_works() {
-    const SIGNS: &str = "a+b&c#d%25=e/?~";
+async fn the_address_with_a_token_full_of_punctuation_works() {
+    const PUNCTUATION: &str = "a+b&c#d%25=e/?~";
     let arguments = ["--port", "sim", "--listen", "127.0.0.1:0"];
-    let variables = [("SERIAL_WS_TOKEN", SIGNS)];
+    let variables = [("SERIAL_WS_TOKEN", PUNCTUATION)];
     let (program, _keys) = Program::start_at_a_terminal(&arguments, &variables);
     let bridge = Bridge::of(program, 1).await;
     let shown = bridge.program.said("/?token=").await;
@@ -119,7 +119,7 @@ async fn the_address_with_a_token_full_of_signs_works() {
     );
     let reply = bridge.get(target).await;
     let cookie = reply.header("Set-Cookie").expect("there is a cookie");
-    assert!(cookie.contains(&format!("={SIGNS};")), "{cookie}");
+    assert!(cookie.contains(&format!("={PUNCTUATION};")), "{cookie}");
 }
 
 #[tokio::test]
@@ -160,14 +160,14 @@ async fn a_page_keeps_the_token_in_a_cookie() {
 }
 
 #[tokio::test]
-async fn hello_tells_our_own_page_elsewhere_that_it_may_connect() {
+async fn hello_tells_our_own_page_on_another_computer_that_it_may_connect() {
     let Some(network) = Network::new("hello", &[]).await else {
         return;
     };
     let name = format!("serial-ws-{}", network.at.port());
     for (token, is_allowed) in [(kept(&network.home), true), ("old".to_owned(), false)] {
         let cookie = format!("{name}={token}");
-        // Browsers name no origin when a page asks where it came from.
+        // Browsers send no Origin with a page's GET to its own server.
         let reply = http(network.at, "GET", "/hello", &[("Cookie", &cookie)]).await;
         assert_eq!(reply.json()["allowed"], is_allowed, "{reply:?}");
     }
@@ -197,7 +197,7 @@ async fn an_old_cookie_keeps_nobody_out() {
 }
 
 #[tokio::test]
-async fn others_may_be_let_in_to_read_only() {
+async fn other_computers_may_be_allowed_to_read_only() {
     let Some(network) = Network::new("read-only", &["--lan-read-only"]).await else {
         return;
     };
@@ -216,7 +216,7 @@ async fn others_may_be_let_in_to_read_only() {
 }
 
 #[tokio::test]
-async fn a_page_that_may_only_read_may_do_no_more_with_the_token() {
+async fn the_token_gives_a_read_only_page_no_more_rights() {
     let bridge = with_own_token(&["--allow-origin", "https://screen.example,read-only"]).await;
     let target = format!("/?view=json&latest=1&token={TOKEN}");
     for (origin, is_read_only) in [
@@ -233,7 +233,7 @@ async fn a_page_that_may_only_read_may_do_no_more_with_the_token() {
 }
 
 #[tokio::test]
-async fn wrong_tokens_are_slowed_down() {
+async fn wrong_tokens_are_rate_limited() {
     let bridge = with_own_token(&[]).await;
     for n in 0..5 {
         let target = format!("/api/status?token=wrong{n}");
@@ -253,7 +253,7 @@ async fn wrong_tokens_are_slowed_down() {
 }
 
 #[tokio::test]
-async fn a_token_of_ones_own_is_for_all() {
+async fn the_operators_token_is_needed_by_all() {
     let bridge = with_own_token(&[]).await;
     let at = bridge.address();
     assert_eq!(upgrade(at, "/", &[]).await.status, 401);
@@ -280,7 +280,7 @@ async fn a_token_of_ones_own_is_for_all() {
 }
 
 #[tokio::test]
-async fn a_token_of_ones_own_has_12_characters() {
+async fn the_operators_token_has_at_least_12_characters() {
     for (token, part) in [("short", "12"), ("twelve blanks", "blanks")] {
         let arguments = ["--port", "sim", "--listen", "127.0.0.1:0"];
         let variables = [("SERIAL_WS_TOKEN", token)];
@@ -292,7 +292,7 @@ async fn a_token_of_ones_own_has_12_characters() {
 }
 
 #[tokio::test]
-async fn who_comes_through_a_proxy_needs_a_token() {
+async fn a_request_through_a_proxy_needs_a_token() {
     let bridge = Bridge::start(&["--port", "sim"]).await;
     let proxied = [("X-Forwarded-For", "203.0.113.9")];
     let reply = http(bridge.address(), "GET", "/api/status", &proxied).await;

@@ -1,4 +1,4 @@
-//! What clients and strangers cannot exceed, and what it does to those beside them: nothing.
+//! The limits on connections and clients. Whoever reaches one disturbs nobody else.
 
 use std::{io::ErrorKind, net::SocketAddr};
 
@@ -14,8 +14,8 @@ use crate::support::{
 #[cfg(unix)]
 use crate::support::{Program, is_for_windows, skip};
 
-/// The limit of the program on connections that are no WebSockets yet.
-const MOST_UNFINISHED: usize = 64;
+/// The program's limit on pending connections.
+const MAX_PENDING: usize = 64;
 
 #[tokio::test]
 async fn endless_empty_frames_end() {
@@ -41,7 +41,7 @@ async fn a_ping_flood_ends() {
 }
 
 #[tokio::test]
-async fn a_message_that_never_ends_is_ended_and_told_so() {
+async fn a_message_that_never_ends_is_ended_with_the_reason() {
     let bridge = simulated(&[]).await;
     let mut client = RawSocket::open(bridge.address(), "/echo").await;
     client.write(&[0x81, 0xfe, 0xff, 0xff, 0, 0, 0, 0]).await;
@@ -62,7 +62,7 @@ async fn a_message_that_never_ends_is_ended_and_told_so() {
 }
 
 #[tokio::test]
-async fn a_tls_client_is_explained_at_the_terminal() {
+async fn a_tls_client_is_explained_in_the_terminal() {
     let bridge = simulated(&[]).await;
     bare(
         bridge.address(),
@@ -77,7 +77,7 @@ async fn silent_connections_keep_nobody_out() {
     let bridge = simulated(&[]).await;
     let mut witness = bridge.client("/").await;
     let mut silent = Vec::new();
-    for n in 0..4 * MOST_UNFINISHED {
+    for n in 0..4 * MAX_PENDING {
         let mut stream = connect(bridge.address()).await;
         if n % 2 == 0 {
             stream
@@ -90,14 +90,14 @@ async fn silent_connections_keep_nobody_out() {
     assert_eq!(bridge.get("/healthz").await.status, 200);
     bridge.client("/").await.text().await;
     witness.text().await;
-    // The first have been let go.
+    // The oldest have been evicted.
     let mut first = silent.swap_remove(0);
     let end = within("the end of the first", first.read(&mut [0; 1])).await;
     assert!(matches!(end, Ok(0)) || end.is_err_and(|e| e.kind() == ErrorKind::ConnectionReset));
 }
 
 #[tokio::test]
-async fn many_who_come_at_once_are_all_let_in() {
+async fn many_clients_that_come_at_once_are_all_accepted() {
     const CROWD: usize = 200;
     let bridge = simulated(&[]).await;
     let address = bridge.address();
@@ -114,7 +114,7 @@ async fn many_who_come_at_once_are_all_let_in() {
 }
 
 #[tokio::test]
-async fn a_download_is_not_cut_off_by_those_who_come_later() {
+async fn a_download_is_not_cut_off_by_later_connections() {
     let folder = Large::new("download");
     let bridge = simulated(&["--web", folder.path()]).await;
     let mut download = download(bridge.address(), &[]).await;
@@ -122,7 +122,7 @@ async fn a_download_is_not_cut_off_by_those_who_come_later() {
     let read = within("the beginning", download.read_exact(&mut first)).await;
     read.expect("it has begun");
     let mut silent = Vec::new();
-    for _ in 0..2 * MOST_UNFINISHED {
+    for _ in 0..2 * MAX_PENDING {
         silent.push(connect(bridge.address()).await);
     }
     assert_eq!(bridge.get("/healthz").await.status, 200);
@@ -137,8 +137,8 @@ async fn a_download_is_not_cut_off_by_those_who_come_later() {
 }
 
 #[tokio::test]
-async fn another_computer_is_told_when_it_asks_for_too_much_at_once() {
-    /// The limit of the program, and what is beyond it.
+async fn another_computer_with_too_many_requests_at_once_gets_503() {
+    /// The program's limit per address, and the requests beyond it.
     const ANSWERED: usize = 32;
     const MORE: usize = 3;
     let folder = Large::new("crowd");
@@ -160,7 +160,7 @@ async fn another_computer_is_told_when_it_asks_for_too_much_at_once() {
     }
     assert_eq!(answered, ANSWERED);
     network.bridge.program.said("try again").await;
-    // Its clients are let in all the same, and so is who else asks.
+    // Its WebSocket clients are accepted all the same, and so are other computers.
     Client::open(network.at, &format!("/?token={token}"), &[])
         .await
         .text()
@@ -184,13 +184,13 @@ async fn a_silent_connection_ends_by_itself() {
 
 #[tokio::test]
 async fn a_flood_of_connections_disturbs_nobody() {
-    // Wine takes ten times as long for each.
+    // Wine takes ten times as long for each connection.
     let flood = if is_emulated() { 200 } else { 2000 };
     let bridge = simulated(&[]).await;
     let mut witness = bridge.client("/").await;
     let before = bridge.program.memory();
     for _ in 0..flood {
-        // Gone before anything is answered.
+        // It is closed before it has an answer.
         let mut stream = connect(bridge.address()).await;
         let _ = stream.write_all(b"GET / HTTP/1.1\r\n").await;
     }
@@ -224,7 +224,7 @@ async fn running_out_of_descriptors_costs_nobody_a_place() {
 }
 
 #[tokio::test]
-async fn a_head_over_the_limits_is_told_so() {
+async fn a_request_head_over_the_limits_gets_431() {
     let bridge = simulated(&[]).await;
     let many: Vec<_> = (0..70).map(|n| (format!("X-{n}"), "1")).collect();
     let many: Vec<_> = many
@@ -239,7 +239,7 @@ async fn a_head_over_the_limits_is_told_so() {
     );
 }
 
-/// A folder with a file that no buffers hold, which goes with the test.
+/// A folder with a file that is larger than all buffers. It is deleted with the test.
 struct Large(std::path::PathBuf);
 
 impl Large {
@@ -265,7 +265,7 @@ impl Drop for Large {
     }
 }
 
-/// Asks for the large file.
+/// Requests the large file.
 async fn download(at: SocketAddr, headers: &[(&str, &str)]) -> TcpStream {
     let mut stream = connect(at).await;
     let request = request(at, "GET", "/large.bin", headers);

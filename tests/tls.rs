@@ -1,4 +1,4 @@
-//! Encrypted connections from other computers, and plain ones on this.
+//! Encrypted connections from other computers, and plain ones on this computer.
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
@@ -19,7 +19,7 @@ use crate::support::network::{Network, home, kept};
 use crate::support::{Bridge, Client, Program, http, within};
 
 #[tokio::test]
-async fn another_computer_encrypts_and_this_one_need_not() {
+async fn another_computer_must_encrypt_and_this_one_need_not() {
     let Some(network) = Network::new("tls", &["--tls", "self-signed"]).await else {
         return;
     };
@@ -52,7 +52,7 @@ async fn another_computer_encrypts_and_this_one_need_not() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_ones_own_is_shown() {
+async fn the_operators_certificate_is_used() {
     let Some(first) = Network::new("tls-files", &["--tls", "self-signed"]).await else {
         return;
     };
@@ -66,7 +66,7 @@ async fn a_certificate_of_ones_own_is_shown() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_none_ends_the_program_and_says_which() {
+async fn an_invalid_certificate_ends_the_program_and_is_named() {
     let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
     let files = ["--port", "sim", "--tls-cert", readme, "--tls-key", readme];
     Bridge::fail(&files).await.with(1, "README.md");
@@ -76,7 +76,7 @@ async fn a_certificate_that_is_none_ends_the_program_and_says_which() {
 }
 
 #[tokio::test]
-async fn the_commands_trust_a_fingerprint_that_was_compared_or_what_this_computer_trusts() {
+async fn the_commands_trust_a_given_fingerprint_or_a_certificate_that_this_computer_trusts() {
     let Some(network) = Network::new("tls-client", &["--tls", "self-signed"]).await else {
         return;
     };
@@ -109,13 +109,13 @@ async fn the_commands_trust_a_fingerprint_that_was_compared_or_what_this_compute
             .await
             .with(0, "");
     }
-    // Where the bridge has the port, a command that needs it must not run.
+    // The command must not run while the program may still hold the port.
     let upload = ["upload", "--url", &url, "--token", &token, "--", "true"];
     Program::run(&upload).await.with(1, "--fingerprint");
 }
 
 #[tokio::test]
-async fn a_bridge_that_does_not_encrypt_is_told_apart() {
+async fn a_server_without_encryption_is_recognised() {
     let bridge = Bridge::start(&["--port", "sim"]).await;
     let url = format!("wss://{}", bridge.address());
     let connect = ["connect", &url];
@@ -124,7 +124,7 @@ async fn a_bridge_that_does_not_encrypt_is_told_apart() {
         .with(1, "does not seem to encrypt");
 }
 
-/// A connection encrypted with the certificate that is kept at `home`, and no other.
+/// Opens an encrypted connection that trusts only the certificate kept at `home`.
 async fn encrypted(at: SocketAddr, home: &Path) -> TlsStream<TcpStream> {
     let file = home.join("serial-ws/tls-cert.pem");
     let mut roots = RootCertStore::empty();

@@ -1,4 +1,4 @@
-//! The folder of `--web`, and `--open`.
+//! The user's folder (`--web`), and `--open`.
 
 use std::fs;
 use std::io::Write;
@@ -12,7 +12,7 @@ use crate::support::{Bridge, Program, Reply, http, is_for_windows, request, skip
 #[cfg(unix)]
 use crate::support::{network, until};
 
-/// A folder that goes with the test.
+/// A folder that is deleted with the test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -72,7 +72,7 @@ async fn the_folder_is_served_live_with_the_right_types() {
         assert!(reply.body.contains(body), "{path}: {reply:?}");
         let said = reply.header("Content-Type").expect("there is a type");
         assert!(said.starts_with(kind), "{path}: {said}");
-        // A learner's page has scripts of its own and from elsewhere.
+        // A learner's page has inline scripts and libraries from elsewhere.
         assert_eq!(reply.header("Content-Security-Policy"), None, "{path}");
     }
     folder.write("sketch.js", "two");
@@ -152,10 +152,10 @@ async fn nothing_hidden_or_outside_is_served() {
     }
 }
 
-/// Ten bytes, of which a part shows by itself where it is from.
+/// Ten bytes, each of which names its place.
 const DIGITS: &str = "0123456789";
 
-/// Asks for a part of `/digits.txt`, and checks the answer: its status, its Content-Range, its body.
+/// Checks an answer about `/digits.txt`: its status, its Content-Range, its body.
 #[track_caller]
 fn check_range(reply: &Reply, status: u16, content_range: Option<&str>, body: &str) {
     assert_eq!(reply.status, status, "{reply:?}");
@@ -173,7 +173,7 @@ fn check_range(reply: &Reply, status: u16, content_range: Option<&str>, body: &s
     assert_eq!(reply.header("Cache-Control"), Some("no-cache"), "{reply:?}");
 }
 
-/// A bridge that serves `/digits.txt`.
+/// Starts serial-ws with a folder that has `/digits.txt`.
 async fn with_digits(name: &str) -> (Folder, Bridge) {
     let folder = Folder::new(name, &[("digits.txt", DIGITS)]);
     let bridge = folder.serve().await;
@@ -185,7 +185,7 @@ async fn digits(bridge: &Bridge, method: &str, headers: &[(&str, &str)]) -> Repl
 }
 
 #[tokio::test]
-async fn a_part_of_a_file_is_served_as_players_of_video_ask_for_it() {
+async fn a_range_of_a_file_is_served() {
     let (_folder, bridge) = with_digits("range").await;
     for (range, content_range, body) in [
         ("bytes=0-1", "bytes 0-1/10", "01"),
@@ -201,7 +201,7 @@ async fn a_part_of_a_file_is_served_as_players_of_video_ask_for_it() {
 }
 
 #[tokio::test]
-async fn a_part_that_is_not_there_is_refused_with_the_length() {
+async fn a_range_beyond_the_end_is_not_satisfiable() {
     let (_folder, bridge) = with_digits("no-range").await;
     for range in ["bytes=10-", "bytes=10-12", "bytes=99-100", "bytes=-0"] {
         let reply = digits(&bridge, "GET", &[("Range", range)]).await;
@@ -210,7 +210,7 @@ async fn a_part_that_is_not_there_is_refused_with_the_length() {
 }
 
 #[tokio::test]
-async fn several_parts_and_other_units_get_the_whole_file() {
+async fn several_ranges_and_other_units_get_the_whole_file() {
     let (_folder, bridge) = with_digits("ranges").await;
     for range in ["bytes=0-1,4-5", "bytes=0-1, -1", "lines=1-2", "nonsense"] {
         let reply = digits(&bridge, "GET", &[("Range", range)]).await;
@@ -219,7 +219,7 @@ async fn several_parts_and_other_units_get_the_whole_file() {
 }
 
 #[tokio::test]
-async fn head_tells_of_a_file_without_its_content() {
+async fn head_describes_a_file_without_its_content() {
     let (_folder, bridge) = with_digits("head").await;
     // A range is for GET only.
     for headers in [&[][..], &[("Range", "bytes=2-5")]] {
@@ -251,7 +251,7 @@ async fn a_file_that_did_not_change_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_file_that_changed_is_sent_whole_and_never_in_parts_of_two_versions() {
+async fn a_file_that_changed_is_sent_whole_instead_of_a_range() {
     let (folder, bridge) = with_digits("changed").await;
     let part = ("Range", "bytes=2-5");
     let first = digits(&bridge, "GET", &[]).await;
@@ -283,7 +283,7 @@ async fn a_file_that_changed_is_sent_whole_and_never_in_parts_of_two_versions() 
 }
 
 #[tokio::test]
-async fn a_file_that_grows_meanwhile_keeps_the_length_that_was_told() {
+async fn a_file_that_grows_during_a_download_keeps_its_announced_length() {
     const SIZE: usize = 4 << 20;
     let folder = Folder::new("grows", &[]);
     folder.write("log.txt", &"x".repeat(SIZE));
@@ -329,7 +329,7 @@ async fn a_pipe_in_the_folder_is_not_opened() {
 }
 
 #[tokio::test]
-async fn our_own_pages_win_and_say_so() {
+async fn our_own_pages_come_first_and_the_log_says_so() {
     let folder = Folder::new(
         "ours",
         &[
@@ -410,7 +410,7 @@ async fn open_shows_the_page_in_the_browser() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn open_shows_the_page_where_it_listens_with_the_token_that_is_needed_there() {
+async fn open_shows_the_address_with_the_token_where_one_is_needed() {
     let Some(address) = network::address() else {
         return skip("this computer is in no network");
     };
@@ -429,7 +429,7 @@ async fn open_shows_the_page_where_it_listens_with_the_token_that_is_needed_ther
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_token_of_ones_own_is_not_in_what_a_browser_is_started_with() {
+async fn a_browser_is_never_started_with_the_operators_token() {
     let browser = Browser::new("open-token");
     let token = browser.0.0.join("secret");
     browser.0.write("secret", "correct-horse-battery");
@@ -440,7 +440,7 @@ async fn a_token_of_ones_own_is_not_in_what_a_browser_is_started_with() {
     assert_eq!(browser.shown(), None);
 }
 
-/// A folder with what stands for the browser, and for the configuration.
+/// A folder with a stand-in for the browser, which is the folder for configuration too.
 #[cfg(unix)]
 struct Browser(Folder);
 
@@ -450,7 +450,7 @@ impl Browser {
         use std::os::unix::fs::PermissionsExt;
 
         let folder = Folder::new(name, &[]);
-        // The name of macOS too.
+        // Linux has `xdg-open`, macOS `open`.
         for name in ["xdg-open", "open"] {
             folder.write(name, "#!/bin/sh\necho \"$1\" > \"$0.shown\"\n");
             fs::set_permissions(folder.0.join(name), fs::Permissions::from_mode(0o755))
@@ -470,7 +470,7 @@ impl Browser {
         )
     }
 
-    /// A bridge, and the address that is opened.
+    /// Starts serial-ws, and returns the address that it opens.
     async fn started(&self, arguments: &[&str]) -> (Bridge, String) {
         let bridge = Bridge::of(self.start(arguments), 1).await;
         let shown = until("the browser to be opened", async || self.shown()).await;
@@ -485,7 +485,7 @@ impl Browser {
 }
 
 #[tokio::test]
-async fn where_no_browser_can_be_opened_the_bridge_runs_on() {
+async fn without_a_browser_the_program_runs_on() {
     if is_for_windows() {
         return skip("Windows finds what opens a page without any path");
     }

@@ -1,4 +1,4 @@
-//! Accepts connections, and serves one request on each.
+//! Accepts connections, and serves one HTTP request on each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,24 +18,26 @@ use super::App;
 use super::access::{Peer, Rejection};
 use super::limits::ConnectionId;
 
-/// How long a connection has to send its request head; at the limit it is closed.
-const HEAD_WITHIN: Duration = Duration::from_secs(5);
+/// Time that a connection has for its request head, and for its TLS handshake before; at the limit
+/// it is closed.
+const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Bytes of a request head; a larger one is answered with 431.
-const LARGEST_HEAD: usize = 8 << 10;
+const MAX_HEAD_BYTES: usize = 8 << 10;
 
 /// Header lines of a request; more are answered with 431.
-const MOST_HEADERS: usize = 64;
+const MAX_HEADERS: usize = 64;
 
-/// How long accepting rests after it failed, as when the system has run out of descriptors.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// Delay before the next attempt after accepting failed, as it does when the system has run out of
+/// descriptors.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// The first byte of a TLS connection (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 22;
 
-/// What another computer hears that does not encrypt where it must.
+/// The answer to another computer that does not encrypt, where it must.
 const ENCRYPTED_ONLY: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\
-    Content-Type: text/plain\r\n\r\nhere is https:// and wss:// only\n";
+    Content-Type: text/plain\r\n\r\nuse https:// or wss:// here\n";
 
 /// Accepts connections until the program stops.
 pub(crate) async fn run(listener: TcpListener, router: Router, app: Arc<App>) {
@@ -58,7 +60,7 @@ pub(crate) async fn run(listener: TcpListener, router: Router, app: Arc<App>) {
                     tokio::select! {
                         () = app.stop.cancelled() => {}
                         Ok(()) = evicted => {}
-                        () = greet(stream, peer, permit.id(), router, &app) => {}
+                        () = serve_tcp(stream, peer, permit.id(), router, &app) => {}
                     }
                 });
             }
@@ -66,20 +68,20 @@ pub(crate) async fn run(listener: TcpListener, router: Router, app: Arc<App>) {
                 if !std::mem::replace(&mut is_failing, true) {
                     tracing::warn!(%error, "cannot accept connections");
                 }
-                tokio::time::sleep(ACCEPT_AGAIN).await;
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
     }
 }
 
-/// Finds out whether a connection is encrypted, and serves it.
-async fn greet(stream: TcpStream, mut peer: Peer, id: ConnectionId, router: Router, app: &App) {
-    // Without it a line may wait for the acknowledgement of the one before.
+/// Completes the TLS handshake of an encrypted connection, and serves it.
+async fn serve_tcp(stream: TcpStream, mut peer: Peer, id: ConnectionId, router: Router, app: &App) {
+    // Without it, a line may wait for the acknowledgement of the one before.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let mut first = [0];
-    let Ok(Ok(1)) = timeout(HEAD_WITHIN, stream.peek(&mut first)).await else {
+    let Ok(Ok(1)) = timeout(REQUEST_HEAD_TIMEOUT, stream.peek(&mut first)).await else {
         return;
     };
     peer.is_encrypted = first[0] == TLS_HANDSHAKE;
@@ -88,24 +90,25 @@ async fn greet(stream: TcpStream, mut peer: Peer, id: ConnectionId, router: Rout
         {
             #[cfg(feature = "tls")]
             if let Some(tls) = &app.tls {
-                match timeout(HEAD_WITHIN, tls.accept(stream)).await {
+                match timeout(REQUEST_HEAD_TIMEOUT, tls.accept(stream)).await {
                     Ok(Ok(stream)) => serve(stream, peer, id, router).await,
-                    Ok(Err(error)) => tracing::debug!(%error, "TLS handshake fails"),
-                    Err(_) => tracing::debug!("TLS handshake takes too long"),
+                    Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+                    Err(_) => tracing::debug!("TLS handshake timed out"),
                 }
             }
         }
         (true, false) => app.log.rejected(&Rejection::malformed(
-            "somebody tried https:// or wss://, and here is http:// and ws://",
+            "a connection by https:// or wss://, but this server speaks http:// and ws://",
         )),
-        // What stays on this computer need not be encrypted.
+        // Connections that stay on this computer need no encryption.
         (false, true) if !peer.is_loopback() => {
             app.log.rejected(&Rejection::malformed(
-                "another computer tried http:// or ws://, and for them here is https:// and wss://",
+                "a connection of another computer by http:// or ws://, but other computers need \
+                 https:// or wss://",
             ));
             let mut stream = stream;
-            // Who does not listen misses a hint, no more.
-            let _ = timeout(HEAD_WITHIN, stream.write_all(ENCRYPTED_ONLY)).await;
+            // A client that does not read misses a hint, no more.
+            let _ = timeout(REQUEST_HEAD_TIMEOUT, stream.write_all(ENCRYPTED_ONLY)).await;
         }
         _ => serve(stream, peer, id, router).await,
     }
@@ -124,12 +127,12 @@ where
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
-        .max_buf_size(LARGEST_HEAD)
-        .max_headers(MOST_HEADERS)
+        .header_read_timeout(REQUEST_HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .max_headers(MAX_HEADERS)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     if let Err(error) = connection.await {
-        tracing::debug!(%error, "connection ends");
+        tracing::debug!(%error, "connection failed");
     }
 }

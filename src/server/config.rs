@@ -1,4 +1,4 @@
-//! What the server is told.
+//! The configuration of the server.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use super::access::Rights;
 use super::access::token::Token;
 use crate::view::{LineEnding, View};
 
-/// What clients of a port get that do not ask for anything else.
+/// The settings of a port's clients that ask for no other ones.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ClientDefaults {
     /// The view.
@@ -28,47 +28,47 @@ impl Default for ClientDefaults {
     }
 }
 
-/// How clients reach the ports.
+/// The configuration of the server as a whole.
 #[derive(Clone, Debug)]
 pub(crate) struct ServerConfig {
-    /// Where to listen.
+    /// The addresses to listen on.
     pub(crate) listen: Vec<SocketAddr>,
-    /// Whether an address family that the system lacks is passed over.
+    /// Passes over an address whose family the system lacks.
     pub(crate) any_family: bool,
-    /// Clients that may be connected at once.
+    /// Clients that may be connected at once; one more is rejected by a Close frame with code 1013.
     pub(crate) max_clients: usize,
-    /// Bytes of the largest message that a client may send.
+    /// Bytes of the largest message that a client may send; a larger one ends its connection.
     pub(crate) max_message: usize,
-    /// The folder that is served at `/`, if not the built-in page.
+    /// The folder that is served at `/` instead of the built-in page.
     pub(crate) web: Option<PathBuf>,
-    /// Whether to open the page in the browser.
+    /// Opens the page in the browser.
     pub(crate) open: bool,
-    /// Origins to admit beside those of this computer, and what their pages may do.
+    /// Origins that are allowed beside those of this computer, and what their pages may do.
     pub(crate) allow_origin: Vec<(String, Rights)>,
-    /// Host names to answer to beside those of this computer.
+    /// Host names that are allowed beside those of this computer.
     pub(crate) allow_host: Vec<String>,
-    /// What other computers may do, where they may connect.
+    /// The rights of other computers; None where they may not connect.
     pub(crate) lan: Option<Rights>,
-    /// The operator's own secret, which all must know then.
+    /// The operator's own token, which all clients need then.
     pub(crate) token: Option<Token>,
-    /// How connections from other computers are encrypted.
+    /// The certificate for connections from other computers; None where they are not encrypted.
     pub(crate) tls: Option<TlsConfig>,
 }
 
-/// Where the certificate for encrypted connections comes from.
+/// The source of the certificate for encrypted connections.
 #[derive(Clone, Debug)]
 pub(crate) enum TlsConfig {
-    /// From files in PEM format.
+    /// Files in PEM format.
     #[cfg_attr(
         not(feature = "tls"),
         expect(dead_code, reason = "a build without TLS refuses them")
     )]
     Files {
-        /// The certificate, and those that vouch for it.
+        /// The certificate, followed by those of its issuers.
         cert: PathBuf,
-        /// Its key.
+        /// The key of the certificate.
         key: PathBuf,
     },
-    /// The program makes its own.
+    /// A self-signed certificate that the program makes once and keeps.
     SelfSigned,
 }

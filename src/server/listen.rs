@@ -1,4 +1,4 @@
-//! The sockets on which connections come in.
+//! The TCP sockets that the server listens on.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,16 +8,18 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use super::config::ServerConfig;
 
-/// Bytes that the system holds for a client that does not read; beyond, we know that it is slow.
-const SEND_BUFFER: u32 = 64 << 10;
+/// Bytes that the system buffers for a client. At the limit, writing to it waits, which is how we
+/// notice that it is slow.
+const SEND_BUFFER_BYTES: u32 = 64 << 10;
 
-/// Connections that the system holds until we accept them.
-const BACKLOG: u32 = 1024;
+/// Connections that the system holds until we accept them; it drops or refuses more.
+const MAX_BACKLOG: u32 = 1024;
 
-/// Listens on all addresses that were asked for.
+/// Listens on all configured addresses.
 ///
 /// # Errors
-/// When one cannot be listened on, unless it is one of several whose family the system lacks.
+/// When an address cannot be listened on, unless another one can and the system lacks the address
+/// family of this one.
 pub(crate) fn all(config: &ServerConfig) -> Result<Vec<TcpListener>> {
     let mut listeners = Vec::new();
     for &address in &config.listen {
@@ -31,14 +33,15 @@ pub(crate) fn all(config: &ServerConfig) -> Result<Vec<TcpListener>> {
     }
     if listeners.is_empty() {
         bail!(
-            "this system has neither 127.0.0.1 nor [::1] to listen on. Choose: --listen ADDR:PORT"
+            "this system has neither 127.0.0.1 nor [::1] to listen on. Choose an address: --listen \
+             ADDR:PORT"
         );
     }
     Ok(listeners)
 }
 
-/// Whether a bridge could listen on each address of `config`; an address family that the system
-/// lacks is passed over as it would be. Listens for a moment where it can.
+/// Tries to listen on each configured address for a moment. Leaves out addresses whose family the
+/// system lacks, as the server would.
 pub(crate) fn may_listen(config: &ServerConfig) -> Vec<(SocketAddr, Result<()>)> {
     let mut all = Vec::new();
     for &address in &config.listen {
@@ -51,14 +54,14 @@ pub(crate) fn may_listen(config: &ServerConfig) -> Vec<(SocketAddr, Result<()>)>
     all
 }
 
-/// Listens; beside a listener for IPv4 if `is_one_of_two`.
+/// Listens on one address. `is_one_of_two` is true if another listener is for IPv4.
 fn listen(address: SocketAddr, is_one_of_two: bool) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()
     } else {
         TcpSocket::new_v6()
     }?;
-    // Elsewhere the option would let two programs listen at once.
+    // On Windows the option would let two programs listen at once.
     if cfg!(unix) {
         socket.set_reuseaddr(true)?;
     }
@@ -66,15 +69,16 @@ fn listen(address: SocketAddr, is_one_of_two: bool) -> io::Result<TcpListener> {
     if is_one_of_two && address.is_ipv6() {
         rustix::net::sockopt::set_ipv6_v6only(&socket, true)?;
     }
-    // Elsewhere than on Unix that is how it is anyway.
+    // On Windows, a socket for IPv6 is for IPv6 only by default.
     #[cfg(not(unix))]
     let _ = is_one_of_two;
-    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
     socket.bind(address)?;
-    socket.listen(BACKLOG)
+    socket.listen(MAX_BACKLOG)
 }
 
-/// Systems say in many ways that they lack an address family, but in one that it is taken.
+/// Returns true if the system lacks the address family. Systems have many errors for that, but one
+/// each for an address in use and for a missing permission.
 fn lacks_family(error: &io::Error) -> bool {
     !matches!(
         error.kind(),
@@ -86,7 +90,7 @@ fn listen_error(error: io::Error, address: SocketAddr) -> anyhow::Error {
     let port = address.port();
     if error.kind() == io::ErrorKind::AddrInUse {
         let other = SocketAddr::new(address.ip(), port.checked_add(1).unwrap_or(8080));
-        return anyhow::anyhow!("port {port} is in use. Choose another: --listen {other}");
+        return anyhow::anyhow!("TCP port {port} is in use. Choose another: --listen {other}");
     }
     if error.kind() == io::ErrorKind::PermissionDenied {
         let other = SocketAddr::new(address.ip(), 8080);
@@ -97,7 +101,7 @@ fn listen_error(error: io::Error, address: SocketAddr) -> anyhow::Error {
     if error.kind() == io::ErrorKind::AddrNotAvailable {
         return anyhow::anyhow!(
             "cannot listen on {address}: this computer does not have that address. To listen on \
-             all that it has: --listen 0.0.0.0:{port}"
+             all of its addresses: --listen 0.0.0.0:{port}"
         );
     }
     anyhow::Error::new(error).context(format!("cannot listen on {address}"))

@@ -1,4 +1,4 @@
-//! The registry of ports: what clients reach by name, in order. Ports come and go while the server
+//! The registry of ports that clients reach by name, in order. Ports come and go while the server
 //! runs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use super::access::Rights;
 use super::config::ClientDefaults;
 use crate::hub::{Hub, MAX_WAITING};
 
-/// A serial port as clients reach it.
+/// A serial port, as far as clients reach it.
 pub(crate) struct Port {
     /// Its name in addresses.
     pub(crate) name: String,
@@ -19,7 +19,7 @@ pub(crate) struct Port {
     pub(crate) max_line: usize,
     /// The defaults for clients that ask for nothing else.
     pub(crate) clients: ClientDefaults,
-    /// Where its events come from and requests go to.
+    /// The hub that publishes its events and takes requests.
     pub(crate) hub: Arc<Hub>,
     /// Cancelled when the port is removed or the program stops: its task closes the device, and its
     /// clients are disconnected.
@@ -28,7 +28,7 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    /// A port that is not registered yet.
+    /// Returns a port that is not registered yet.
     pub(crate) fn new(
         name: String,
         max_line: usize,
@@ -120,17 +120,17 @@ impl Ports {
         true
     }
 
-    /// The ports as they are now, in order.
+    /// Returns the ports as they are now, in order.
     pub(crate) fn all(&self) -> Arc<[Arc<Port>]> {
         Arc::clone(&self.list.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The port called `name`.
+    /// Returns the port called `name`.
     pub(crate) fn by_name(&self, name: &str) -> Option<Arc<Port>> {
         self.all().iter().find(|port| port.name == name).cloned()
     }
 
-    /// The names of all ports, in order.
+    /// Returns the names of all ports, in order.
     pub(crate) fn names(&self) -> Vec<String> {
         self.all().iter().map(|port| port.name.clone()).collect()
     }

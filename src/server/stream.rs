@@ -1,4 +1,4 @@
-//! What a WebSocket runs on: a TCP connection, plain or encrypted.
+//! The stream under a WebSocket: a TCP connection, plain or encrypted.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -12,17 +12,18 @@ use tokio::net::TcpStream;
 #[cfg(feature = "tls")]
 use tokio_rustls::server::TlsStream;
 
-/// A connection without the HTTP library's wrapping, which would cost an idle client memory.
+/// A connection without the wrapping of the HTTP library, which would cost each idle client memory.
 pub(crate) enum Transport {
-    /// As it is.
+    /// A plain TCP connection.
     Plain(TcpStream),
-    /// Encrypted; on the heap, so that it costs plain ones nothing.
+    /// An encrypted connection, on the heap so that it costs plain ones nothing.
     #[cfg(feature = "tls")]
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Transport {
-    /// Unwraps a connection that is to be a WebSocket, and what was read of it too early.
+    /// Unwraps a connection that becomes a WebSocket. Returns it with the bytes that were read beyond
+    /// its request.
     pub(crate) fn unwrap(upgraded: Upgraded) -> Option<(Self, Vec<u8>)> {
         let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
             Ok(parts) => {
@@ -42,7 +43,7 @@ impl Transport {
     }
 }
 
-/// Calls the same method of whatever it is.
+/// Calls the same method of either variant.
 macro_rules! either {
     ($self:ident, $method:ident $(, $argument:expr)*) => {
         match $self.get_mut() {

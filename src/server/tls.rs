@@ -1,5 +1,4 @@
-//! Encryption for connections from other computers: a certificate of the operator's, or one that
-//! the program makes for itself.
+//! TLS for connections from other computers, with the operator's certificate or a self-signed one.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,20 +16,20 @@ use super::config::TlsConfig;
 use crate::fingerprint::Fingerprint;
 use crate::platform;
 
-/// The certificate and key that the program made, in the folder where configuration is kept.
-const FILES: [&str; 2] = ["tls-cert.pem", "tls-key.pem"];
+/// The files of the self-signed certificate and its key, in the folder for configuration.
+const SELF_SIGNED_FILES: [&str; 2] = ["tls-cert.pem", "tls-key.pem"];
 
-/// What encrypts connections, by what was asked for.
+/// Returns the TLS acceptor of a configuration.
 ///
 /// # Errors
-/// When a file cannot be read, or certificate and key do not go together.
+/// When a file cannot be read, or the certificate and the key do not match.
 pub(crate) fn acceptor(config: &TlsConfig) -> Result<TlsAcceptor> {
     let (chain, key) = match config {
         TlsConfig::Files { cert, key } => (read_chain(cert)?, read_key(key)?),
         TlsConfig::SelfSigned => {
             let own = self_signed()?;
             tracing::info!(
-                "the certificate is our own, so browsers warn of it. Its SHA-256 fingerprint: {}",
+                "the certificate is self-signed, so browsers warn about it. SHA-256 fingerprint: {}",
                 Fingerprint::of(&own.0[0])
             );
             own
@@ -39,10 +38,11 @@ pub(crate) fn acceptor(config: &TlsConfig) -> Result<TlsAcceptor> {
     let server = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-        .context("certificate and key do not go together")?;
+        .context("the certificate and the key do not match")?;
     Ok(TlsAcceptor::from(Arc::new(server)))
 }
 
+/// A certificate chain and its key.
 type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
@@ -52,7 +52,7 @@ fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let path = path.display();
     ensure!(
         !chain.is_empty(),
-        "--tls-cert {path} has no certificate in it"
+        "--tls-cert {path} contains no certificate"
     );
     Ok(chain)
 }
@@ -62,9 +62,10 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
         .with_context(|| format!("cannot read --tls-key {}", path.display()))
 }
 
-/// The certificate of earlier runs, so that its fingerprint stays, or a new one.
+/// Returns the certificate of earlier runs, so that its fingerprint stays, or makes a new one.
 fn self_signed() -> Result<Pair> {
-    let files = platform::config_folder().map(|folder| FILES.map(|name| folder.join(name)));
+    let files =
+        platform::config_folder().map(|folder| SELF_SIGNED_FILES.map(|name| folder.join(name)));
     if let Some([cert, key]) = &files
         && key.exists()
     {
@@ -73,9 +74,9 @@ fn self_signed() -> Result<Pair> {
     let new = rcgen::generate_simple_self_signed(names()).context("cannot make a certificate")?;
     let (cert, key) = (new.cert.pem(), new.signing_key.serialize_pem());
     if let Some(files) = &files
-        && let Err(error) = keep(files, [&cert, &key])
+        && let Err(error) = write_pair(files, [&cert, &key])
     {
-        tracing::warn!("the certificate is for this run only: {error}");
+        tracing::warn!("this certificate is for this run only: {error}");
     }
     let chain = vec![CertificateDer::from_pem_slice(cert.as_bytes())?];
     Ok((chain, PrivateKeyDer::from_pem_slice(key.as_bytes())?))
@@ -89,21 +90,21 @@ fn read_pair(cert: &Path, key: &Path) -> Result<Pair> {
     let chain = CertificateDer::pem_slice_iter(cert.as_bytes()).collect::<Result<Vec<_>, _>>()?;
     ensure!(
         !chain.is_empty(),
-        "{} has no certificate in it: delete it",
-        FILES[0]
+        "{} contains no certificate; delete it to get a new one",
+        SELF_SIGNED_FILES[0]
     );
     Ok((chain, PrivateKeyDer::from_pem_slice(key.as_bytes())?))
 }
 
-fn keep(files: &[PathBuf; 2], texts: [&str; 2]) -> io::Result<()> {
-    // The key last: where there is a key, there is its certificate.
+fn write_pair(files: &[PathBuf; 2], texts: [&str; 2]) -> io::Result<()> {
+    // The key comes last: if it exists, its certificate does too.
     files
         .iter()
         .zip(texts)
         .try_for_each(|(path, text)| platform::write_private(path, text))
 }
 
-/// What this computer is called.
+/// Returns the names and the address of this computer, for the certificate.
 fn names() -> Vec<String> {
     let mut names = vec!["localhost".to_owned()];
     if let Some(name) = platform::computer_name() {

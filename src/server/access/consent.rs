@@ -12,7 +12,7 @@ use super::{Answers, Rights};
 /// asking. At the limit, a page is rejected with the flag that allows it.
 pub(crate) const MAX_QUESTIONS: usize = 16;
 
-/// What the operator has answered and is asked.
+/// Records the operator's answers, and queues questions.
 pub(crate) struct Consent {
     state: Mutex<ConsentState>,
     /// Sends origins to the prompt; None where there is no terminal. An origin for which the queue

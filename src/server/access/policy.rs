@@ -14,14 +14,14 @@ use crate::platform;
 use crate::server::ServerConfig;
 use crate::terminal::shown;
 
-/// What the operator allows beside this computer's own names and pages.
+/// The operator's rules, beside those that hold for this computer's own names and pages.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Policy {
     /// Host names, without TCP ports.
     pub(crate) hosts: Vec<String>,
     /// Origins, exactly as browsers send them, and what their pages may do.
     pub(crate) origins: HashMap<String, Rights>,
-    /// How other computers may connect; None where they may not.
+    /// The rules for other computers; None where they may not connect.
     pub(crate) lan: Option<Lan>,
     /// The token that some requests need.
     pub(crate) token: Option<Token>,
@@ -29,16 +29,16 @@ pub(crate) struct Policy {
     pub(crate) token_for_all: bool,
 }
 
-/// How other computers may connect. They need the token.
+/// The rules for other computers, which need the token.
 #[derive(Clone, Debug)]
 pub(crate) struct Lan {
-    /// What they may do.
+    /// Their rights with the token.
     pub(crate) rights: Rights,
     /// The name of this computer, without a domain.
     pub(crate) name: Option<String>,
 }
 
-/// What a client may do.
+/// The rights of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rights {
     /// Read from the device, write to it, and release it to another program.

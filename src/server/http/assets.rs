@@ -1,4 +1,4 @@
-//! The pages that are part of the program.
+//! The pages and the client library that are built into the program.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ macro_rules! embed {
     };
 }
 
-/// What is served of `web/`, by its path there. The rest is for learners to copy.
+/// The files of `web/` that are served, by their path there. The others are for learners to copy.
 const FILES: &[(&str, &[u8])] = embed![
     "index.html"
     "page/icon.svg"
@@ -27,17 +27,17 @@ const FILES: &[(&str, &[u8])] = embed![
     "serial-ws.mjs"
 ];
 
-/// Whose pages may load something without reading it.
+/// The header that says which pages may load a resource without reading it, as a script or picture.
 pub(crate) const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 
-/// What our own pages may do: use what lies beside them, and talk to the bridge. The user's folder
-/// has no such rules, since sketches have scripts in their pages and libraries from elsewhere.
+/// Our own pages may use the files beside them, and open WebSockets. Pages of the user's folder have
+/// no such policy, since sketches have scripts in their pages and libraries from elsewhere.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data: blob:; connect-src 'self' ws: wss:; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";
 
-/// The file at `path`, or 404.
+/// Serves the file at `path` in `web/`. Answers 404 where there is none.
 pub(crate) fn file(path: &str) -> Response {
     let Some(content) = content(path) else {
         return (StatusCode::NOT_FOUND, "not found\n").into_response();
@@ -56,7 +56,7 @@ pub(crate) fn file(path: &str) -> Response {
 
 fn content(path: &str) -> Option<Cow<'static, [u8]>> {
     let (_, embedded) = FILES.iter().find(|(name, _)| *name == path)?;
-    // While developing, what lies there now, so that a page can be changed without compiling.
+    // Debug builds serve the file as it is now, so that a page can be changed without compiling.
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/web/");
     let now = if cfg!(debug_assertions) {
         std::fs::read(format!("{folder}{path}")).ok()
@@ -66,7 +66,7 @@ fn content(path: &str) -> Option<Cow<'static, [u8]>> {
     Some(now.map_or(Cow::Borrowed(*embedded), Cow::Owned))
 }
 
-/// The media type of a file by its name, with the encoding of what is text.
+/// Returns the media type of a file by its name; that of text names its encoding.
 pub(crate) fn media_type(path: &str) -> String {
     let kind = mime_guess::from_path(path).first_or_octet_stream();
     let is_text =

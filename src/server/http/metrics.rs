@@ -1,4 +1,4 @@
-//! `/metrics`: what has happened, in the text format of Prometheus.
+//! The metrics of all ports (`/metrics`), in the text format of Prometheus.
 
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,21 +6,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::hub::{BUCKETS, Hub, State};
 use crate::server::Port;
 
-/// One figure of each port.
-struct Figure {
-    /// Without the prefix that all have.
+/// A metric that each port has.
+struct Metric {
+    /// The name without the prefix `serial_ws_`.
     name: &'static str,
     kind: &'static str,
     help: &'static str,
     value: fn(&Hub) -> u64,
 }
 
-const FIGURES: [Figure; 11] = [
+const METRICS: [Metric; 11] = [
     gauge("clients", "Connected clients", |hub| hub.clients() as u64),
     counter("received_bytes_total", "Bytes from the device", |hub| {
         hub.end().offset
     }),
-    counter("chunks_total", "Reads that gave these bytes", |hub| {
+    counter("chunks_total", "Reads that returned those bytes", |hub| {
         value(&hub.counters.chunks)
     }),
     counter("lines_total", "Lines from the device", |hub| hub.end().line),
@@ -31,36 +31,38 @@ const FIGURES: [Figure; 11] = [
     ),
     counter(
         "missed_lines_total",
-        "Lines that clients were too slow for",
+        "Lines that slow clients missed",
         |hub| value(&hub.counters.missed_lines),
     ),
     counter(
         "missed_bytes_total",
-        "Bytes that clients were too slow for",
+        "Bytes that slow clients missed",
         |hub| value(&hub.counters.missed_bytes),
     ),
     counter(
         "written_bytes_total",
-        "Bytes that the system took for the device",
+        "Bytes that the system accepted for the device",
         |hub| value(&hub.counters.written_bytes),
     ),
     counter(
         "refused_total",
-        "Requests of clients that were not carried out",
+        "Requests of clients that were refused",
         |hub| value(&hub.counters.refused),
     ),
-    counter("opened_total", "Times that the device was opened", |hub| {
-        value(&hub.counters.opened)
-    }),
+    counter(
+        "opened_total",
+        "Number of times the device was opened",
+        |hub| value(&hub.counters.opened),
+    ),
     counter(
         "reconnects_total",
-        "Times that the device came back after it was lost",
+        "Number of times the device came back after it was lost",
         |hub| value(&hub.counters.reconnects),
     ),
 ];
 
-const fn gauge(name: &'static str, help: &'static str, value: fn(&Hub) -> u64) -> Figure {
-    Figure {
+const fn gauge(name: &'static str, help: &'static str, value: fn(&Hub) -> u64) -> Metric {
+    Metric {
         name,
         kind: "gauge",
         help,
@@ -68,8 +70,8 @@ const fn gauge(name: &'static str, help: &'static str, value: fn(&Hub) -> u64) -
     }
 }
 
-const fn counter(name: &'static str, help: &'static str, value: fn(&Hub) -> u64) -> Figure {
-    Figure {
+const fn counter(name: &'static str, help: &'static str, value: fn(&Hub) -> u64) -> Metric {
+    Metric {
         name,
         kind: "counter",
         help,
@@ -81,14 +83,14 @@ fn value(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
 }
 
-/// All figures of all ports. The names of ports need no escaping.
+/// Returns the metrics of all ports. The names of ports need no escaping.
 pub(crate) fn text<'a>(ports: impl Iterator<Item = &'a Port> + Clone) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
-    let _ = states(&mut text, ports.clone());
-    for figure in FIGURES {
-        let Figure { name, value, .. } = figure;
-        let _ = head(&mut text, name, figure.kind, figure.help);
+    let _ = write_states(&mut text, ports.clone());
+    for metric in METRICS {
+        let Metric { name, value, .. } = metric;
+        let _ = write_head(&mut text, name, metric.kind, metric.help);
         for Port {
             name: port, hub, ..
         } in ports.clone()
@@ -97,19 +99,19 @@ pub(crate) fn text<'a>(ports: impl Iterator<Item = &'a Port> + Clone) -> String 
             let _ = writeln!(text, "serial_ws_{name}{{port=\"{port}\"}} {value}");
         }
     }
-    let _ = delays(&mut text, ports);
+    let _ = write_delivery_times(&mut text, ports);
     text
 }
 
-fn head(text: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
+fn write_head(text: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
     writeln!(text, "# HELP serial_ws_{name} {help}")?;
     writeln!(text, "# TYPE serial_ws_{name} {kind}")
 }
 
-/// One figure for each state that a port can be in, of which one is 1.
-fn states<'a>(text: &mut String, ports: impl Iterator<Item = &'a Port>) -> fmt::Result {
+/// Writes a gauge for each state of each port: 1 for the port's current state, 0 for the others.
+fn write_states<'a>(text: &mut String, ports: impl Iterator<Item = &'a Port>) -> fmt::Result {
     let name = "port_state";
-    head(text, name, "gauge", "1 for the state that the port is in")?;
+    write_head(text, name, "gauge", "1 for the state that the port is in")?;
     for Port {
         name: port, hub, ..
     } in ports
@@ -126,11 +128,14 @@ fn states<'a>(text: &mut String, ports: impl Iterator<Item = &'a Port>) -> fmt::
     Ok(())
 }
 
-/// A histogram; its steps are in seconds, as its sum.
-fn delays<'a>(text: &mut String, ports: impl Iterator<Item = &'a Port>) -> fmt::Result {
+/// Writes the histogram of delivery times. Its bounds are in seconds, as its sum is.
+fn write_delivery_times<'a>(
+    text: &mut String,
+    ports: impl Iterator<Item = &'a Port>,
+) -> fmt::Result {
     let name = "delivery_seconds";
-    let help = "Time from reading until a client's socket had it";
-    head(text, name, "histogram", help)?;
+    let help = "Time from reading until the data was in a client's socket";
+    write_head(text, name, "histogram", help)?;
     for Port {
         name: port, hub, ..
     } in ports

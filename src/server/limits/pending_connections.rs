@@ -31,7 +31,7 @@ const MAX_ANSWERING_PER_ADDRESS: usize = 32;
 /// The connections that are not WebSockets, the oldest first.
 #[derive(Default)]
 pub(crate) struct PendingConnections {
-    connections: Mutex<VecDeque<Connection>>,
+    connections: Mutex<VecDeque<PendingConnection>>,
     /// Notified when a place becomes free.
     released: Notify,
     next_id: AtomicU64,
@@ -47,7 +47,7 @@ pub(crate) struct ConnectionPermit {
     id: ConnectionId,
 }
 
-struct Connection {
+struct PendingConnection {
     id: ConnectionId,
     address: IpAddr,
     since: Instant,
@@ -114,12 +114,12 @@ impl PendingConnections {
 
     fn push(
         self: &Arc<Self>,
-        connections: &mut VecDeque<Connection>,
+        connections: &mut VecDeque<PendingConnection>,
         address: IpAddr,
     ) -> (ConnectionPermit, oneshot::Receiver<()>) {
         let id = ConnectionId(self.next_id.fetch_add(1, Ordering::Relaxed));
         let (evict, evicted) = oneshot::channel();
-        connections.push_back(Connection {
+        connections.push_back(PendingConnection {
             id,
             address,
             since: Instant::now(),
@@ -129,7 +129,7 @@ impl PendingConnections {
         (ConnectionPermit { limit, id }, evicted)
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Connection>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<PendingConnection>> {
         self.connections
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -150,7 +150,7 @@ impl Drop for ConnectionPermit {
 }
 
 /// Returns the index of the pending connection that must give way to a new one, if one must.
-fn eviction_candidate(connections: &VecDeque<Connection>) -> Option<usize> {
+fn eviction_candidate(connections: &VecDeque<PendingConnection>) -> Option<usize> {
     let pending = || connections.iter().filter(|one| one.evict.is_some());
     if pending().count() < MAX_PENDING {
         return None;
