@@ -7,10 +7,10 @@ use bytes::Bytes;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use serial_ws::hub::{
-    Hub, HubConfig, Kind, Start, State, Status, SubscriberKind, Subscription, Timestamp, Unit,
+    Hub, HubConfig, Kind, Start, State, Status, SubscriberKind, Subscription, Timestamp,
 };
-use serial_ws::view::{Part, View};
-use serial_ws::{Framer, LineFramer};
+use serial_ws::view::{Part, Payload, View};
+use serial_ws::{Framer, LineFramer, client_protocol};
 
 /// The default of `--max-line`.
 const MAX_LINE: usize = 16 << 10;
@@ -65,7 +65,7 @@ fn frame_without_line_ends(bencher: Bencher<'_, '_>) {
     frame(bencher, &[vec![b'x'; CHUNK].into()]);
 }
 
-#[divan::bench(args = [View::Lines, View::Raw, View::Text, View::Json(Unit::Lines)])]
+#[divan::bench(args = [View::Lines, View::Raw, View::Text, View::JsonLines])]
 fn encode(bencher: Bencher<'_, '_>, view: View) {
     let (hub, mut subscription) = subscribed();
     let data = LineFramer::new(MAX_LINE).push(lines());
@@ -73,14 +73,18 @@ fn encode(bencher: Bencher<'_, '_>, view: View) {
     let mut taken = Vec::new();
     subscription.take(&mut taken);
     let (event, part) = (&taken[0].event, Part::After(taken[0].had));
-    bencher
-        .counter(BytesCount::new(CHUNK))
-        .bench_local(|| view.encode_part(event, part));
+    bencher.counter(BytesCount::new(CHUNK)).bench_local(|| {
+        let mut payloads = Vec::new();
+        view.encode(event, part, &mut |payload| match payload {
+            Payload::Text(bytes) | Payload::Binary(bytes) => payloads.extend_from_slice(bytes),
+        });
+        payloads
+    });
 }
 
 #[divan::bench]
 fn encode_json_chunks(bencher: Bencher<'_, '_>) {
-    encode(bencher, View::Json(Unit::Bytes));
+    encode(bencher, View::JsonChunks);
 }
 
 /// Takes one line from the framer through the hub to all subscribers, encoded for sending.
@@ -93,13 +97,15 @@ fn publish_and_take(bencher: Bencher<'_, '_>, subscribers: usize) {
     });
     let mut framer = LineFramer::new(MAX_LINE);
     let line = lines().slice(..32);
+    let protocol = client_protocol(View::Lines);
     let mut taken = Vec::new();
     bencher.bench_local(|| {
         hub.publish(Timestamp::now(), Kind::Data(framer.push(line.clone())));
         for subscription in &mut subscriptions {
             subscription.take(&mut taken);
             for taken in taken.drain(..) {
-                black_box(View::Lines.encode(&taken));
+                let part = Part::After(taken.had);
+                black_box(protocol.event(View::Lines, &taken.event, part));
             }
         }
     });

@@ -12,11 +12,13 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use serial_ws::Config;
 use serial_ws::Program;
+use serial_ws::client_protocol;
 use serial_ws::hub::{
-    Action, Hub, HubConfig, Kind, Lease, Start, State, Status, SubscriberKind, Timestamp, Unit,
+    Action, Hub, HubConfig, Kind, Lease, Start, State, Status, SubscriberKind, Timestamp,
 };
-use serial_ws::view::{Input, LineEnding, View};
-use serial_ws::{Framer, LineFramer};
+use serial_ws::protocol::{Content, Id, ServerMessage};
+use serial_ws::view::{LineEnding, Part, Payload, View};
+use serial_ws::{Framer, Input, LineFramer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -93,7 +95,7 @@ pub fn json(data: &[u8]) {
     let Some((&choice, text)) = data.split_first() else {
         return;
     };
-    let view = View::Json(Unit::Lines);
+    let protocol = client_protocol(View::JsonLines);
     let ending = [
         LineEnding::None,
         LineEnding::Lf,
@@ -106,7 +108,7 @@ pub fn json(data: &[u8]) {
         BASE64_STANDARD.encode(text)
     );
     let sent = Input::Action(Action::Write(Bytes::copy_from_slice(text)), None);
-    assert_eq!(view.decode(Message::text(object), ending), sent);
+    assert_eq!(protocol.decode(Message::text(object), ending), sent);
 
     let Ok(text) = str::from_utf8(text) else {
         return;
@@ -115,17 +117,17 @@ pub fn json(data: &[u8]) {
     let id = serde_json::Value::from(text.chars().take(40).collect::<String>());
     let object = serde_json::json!({ "type": "write", "text": text, "id": id }).to_string();
     let sent = Action::Write(ending.complete(Bytes::copy_from_slice(text.as_bytes())));
-    let sent = Input::Action(sent, Some(id.to_string().into()));
-    assert_eq!(view.decode(Message::text(object), ending), sent);
+    let sent = Input::Action(sent, Some(Id::from(&id)));
+    assert_eq!(protocol.decode(Message::text(object), ending), sent);
 
-    match view.decode(Message::text(text), ending) {
+    match protocol.decode(Message::text(text), ending) {
         Input::Action(Action::Break(time), _) => assert!(time <= Duration::from_secs(5)),
         Input::Action(Action::Release(Lease::For(time)), _) => {
             assert!(time <= Duration::from_secs(24 * 60 * 60));
         }
         Input::Action(Action::Write(bytes), _) => assert!(bytes.len() <= text.len() + 2),
         Input::Action(..) | Input::Nothing => {}
-        Input::Mistake(reason, _) => assert!(!reason.is_empty()),
+        Input::Invalid(reason, _) => assert!(!reason.is_empty()),
     }
 }
 
@@ -142,7 +144,7 @@ pub fn framer(data: &[u8]) {
     let text = shown(View::Text, input, max_line, sizes).concat();
     assert_eq!(text, String::from_utf8_lossy(input).as_bytes());
 
-    let objects = shown(View::Json(Unit::Lines), input, max_line, sizes);
+    let objects = shown(View::JsonLines, input, max_line, sizes);
     let objects = objects.iter().map(|object| line(object));
     assert!(objects.eq(expected.iter().cloned()));
     // A line cut off by the end of the stream does not count.
@@ -199,36 +201,25 @@ fn shown(view: View, input: &[u8], max_line: usize, sizes: [usize; 3]) -> Vec<Ve
     }
     let mut taken = Vec::new();
     assert_eq!(subscription.take(&mut taken), None, "nothing is missed");
-    let frames = taken.iter().flat_map(|taken| view.encode(taken)).collect();
-    payloads(frames)
-}
-
-/// Returns the payloads of complete, unmasked WebSocket frames.
-fn payloads(frames: Vec<u8>) -> Vec<Vec<u8>> {
-    let (mut payloads, mut rest) = (Vec::new(), &frames[..]);
-    while let [_, length, after @ ..] = rest {
-        let (length, after) = match (length, after) {
-            (126, [high, low, after @ ..]) => {
-                (usize::from(u16::from_be_bytes([*high, *low])), after)
-            }
-            (length, after) => (usize::from(*length), after),
-        };
-        let (payload, after) = after.split_at(length);
-        payloads.push(payload.to_vec());
-        rest = after;
+    let mut payloads = Vec::new();
+    for taken in &taken {
+        let part = Part::After(taken.had);
+        view.encode(&taken.event, part, &mut |payload| match payload {
+            Payload::Text(bytes) | Payload::Binary(bytes) => payloads.push(bytes.to_vec()),
+        });
     }
     payloads
 }
 
 /// Returns the bytes of a `line` object, and true if it is only a part of a line.
 fn line(object: &[u8]) -> (Vec<u8>, bool) {
-    let object: serde_json::Value = serde_json::from_slice(object).expect("it is JSON");
-    let bytes = match (object["text"].as_str(), object["bytes"].as_str()) {
-        (Some(text), None) => text.into(),
-        (None, Some(bytes)) => BASE64_STANDARD.decode(bytes).expect("it is base64"),
-        _ => panic!("{object}"),
-    };
-    (bytes, object["partial"] == true)
+    match serde_json::from_slice(object).expect("it is JSON of the protocol") {
+        ServerMessage::Line(line) => match line.content {
+            Content::Text(text) => (text.as_bytes().to_vec(), line.partial),
+            Content::Bytes(bytes) => (bytes.0.into_owned(), line.partial),
+        },
+        other => panic!("{other:?}"),
+    }
 }
 
 fn hub() -> Arc<Hub> {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::{IncompleteUtf8, Status};
 
 /// The number of encodings that one event can keep: one for each view.
-pub(super) const ENCODINGS: usize = 5;
+pub(crate) const ENCODINGS: usize = 5;
 
 /// A place in a port's stream, counted from the start of the program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

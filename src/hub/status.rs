@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::LineSettings;
 
@@ -70,7 +70,7 @@ impl State {
 }
 
 /// The device behind a port.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceInfo {
     /// The system's name for it, such as `/dev/ttyACM0` or `COM3`.
     pub path: String,
@@ -81,7 +81,7 @@ pub struct DeviceInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usb: Option<String>,
     /// True if its driver hands over at once what it receives, instead of gathering it.
-    #[serde(rename = "lowLatency", skip_serializing_if = "is_false")]
+    #[serde(rename = "lowLatency", default, skip_serializing_if = "is_false")]
     pub low_latency: bool,
 }
 
@@ -141,7 +141,7 @@ impl Status {
 }
 
 /// The number of characters that a driver received with an error, or lost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineErrors {
     /// Characters without a stop bit where one was due: most often the rate is wrong.
     pub framing: u32,

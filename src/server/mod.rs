@@ -40,6 +40,7 @@ pub(crate) use access::token::Token;
 pub(crate) use config::{ClientDefaults, ServerConfig, TlsConfig};
 pub(crate) use listen::may_listen;
 pub(crate) use ports::{Port, Ports};
+pub use websocket::protocol::{ClientProtocol, Greeting, Input, client_protocol};
 
 /// The state that all connections share.
 pub(crate) struct App {

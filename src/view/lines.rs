@@ -1,25 +1,32 @@
 //! The `lines` view: one text message per line, without its line end.
 
-use super::{Part, wire};
-use crate::hub::{Data, Extent};
+use super::{Definition, Part, Payload, PayloadSink};
+use crate::hub::{Event, Extent, Kind, Unit};
 
-/// Appends the lines that `data` completes. A line whose beginning was missed, or whose end was
-/// cut off, is left out: it could be taken for a whole one.
-pub(crate) fn encode(data: &Data, part: Part, out: &mut Vec<u8>) {
-    let bytes: usize = data.frames.iter().map(|frame| frame.bytes.len() + 4).sum();
-    out.reserve_exact(bytes);
-    for frame in data
-        .frames
-        .iter()
-        .skip(part.lines_to_skip(data.frames.len()))
-    {
+/// Leaves out a line whose beginning was missed or whose end was cut off: it could be taken for a
+/// whole one.
+pub(super) const LINES: Definition = Definition {
+    name: "lines",
+    unit: Unit::Lines,
+    encode,
+    is_blank: |event| !matches!(&event.kind, Kind::Data(data) if !data.frames.is_empty()),
+};
+
+fn encode(event: &Event, part: Part, sink: &mut PayloadSink<'_>) {
+    let Kind::Data(data) = &event.kind else {
+        return;
+    };
+    let skip = part.lines_to_skip(data.frames.len());
+    for frame in data.frames.iter().skip(skip) {
         if frame.extent == Extent::Fragment {
             continue;
         }
         if frame.utf8 {
-            wire::text(frame.bytes, out);
+            sink(Payload::Text(frame.bytes));
         } else {
-            wire::text(&*String::from_utf8_lossy(frame.bytes), out);
+            sink(Payload::Text(
+                String::from_utf8_lossy(frame.bytes).as_bytes(),
+            ));
         }
     }
 }

@@ -1,36 +1,83 @@
-//! What a client speaks: how it sees events, and what its messages mean. Pure, no I/O, no clock.
+//! Views: pure functions from a port's events to payloads, which are text or bytes. They do no
+//! I/O, read no clock, and do not know how payloads travel: as WebSocket frames or otherwise.
+//!
+//! A view is one file and one line of the list below.
 
 mod json;
 mod lines;
 mod raw;
 mod text;
-mod wire;
 
 use std::fmt;
 use std::str::FromStr;
 
 use bytes::Bytes;
-use tokio_tungstenite::tungstenite::Message;
 
-use crate::hub::{Action, Event, Kind, Position, Taken, Unit};
+use crate::hub::{ENCODINGS, Event, Position, Unit};
 
-pub use json::{ConnectedPort, Hello, Id, ack, error, hello, lease, missed, status};
-pub use wire::{frame, ping, pong, text_frame};
+/// Declares the views, each with the definition in its file.
+macro_rules! views {
+    ($($(#[$doc:meta])* $view:ident = $definition:path,)+) => {
+        /// A way to see a port.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum View {
+            $($(#[$doc])* $view,)+
+        }
 
-/// What a client sees of a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum View {
-    /// One text message per line.
-    Lines,
-    /// Binary messages with the bytes exactly.
-    Raw,
-    /// Text messages with the bytes as text, no character split.
-    Text,
-    /// Objects with numbers, times and status, for lines or for chunks of bytes.
-    Json(Unit),
+        impl View {
+            /// All views. Each has the index of its variant.
+            pub const ALL: &[Self] = &[$(Self::$view),+];
+
+            fn definition(self) -> &'static Definition {
+                match self {
+                    $(Self::$view => &$definition,)+
+                }
+            }
+        }
+    };
 }
 
-/// Which part of an event a client gets.
+views! {
+    /// One text message per line.
+    Lines = lines::LINES,
+    /// Binary messages with the bytes exactly.
+    Raw = raw::RAW,
+    /// Text messages with the bytes as text, no character split.
+    Text = text::TEXT,
+    /// Objects with numbers, times and status, one per line.
+    JsonLines = json::LINES,
+    /// The same, one per chunk of bytes.
+    JsonChunks = json::CHUNKS,
+}
+
+const _: () = assert!(View::ALL.len() == ENCODINGS, "each view has its encoding");
+
+/// A view, as its file defines it.
+struct Definition {
+    /// The name in queries and flags.
+    name: &'static str,
+    /// The unit in which the client's place in the stream is counted.
+    unit: Unit,
+    /// Passes each payload of an event on, in order.
+    encode: fn(&Event, Part, &mut PayloadSink<'_>),
+    /// Returns true if an event certainly has no payload. This is asked for each client, so it
+    /// must be cheap.
+    is_blank: fn(&Event) -> bool,
+}
+
+/// The content of one message to a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payload<'a> {
+    /// Text; always valid UTF-8, in bytes because most of it was checked when it was read.
+    Text(&'a [u8]),
+    /// Bytes.
+    Binary(&'a [u8]),
+}
+
+/// Takes the payloads of an event one by one.
+pub type PayloadSink<'a> = dyn FnMut(Payload<'_>) + 'a;
+
+/// The part of an event that a client gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// All but so many lines and bytes at the beginning.
@@ -52,117 +99,50 @@ pub enum LineEnding {
     Cr,
 }
 
-/// What a client's message asks for.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Input {
-    /// Something of the port; the identifier comes back with the answer.
-    Action(Action, Option<Id>),
-    /// Nothing that is known.
-    Nothing,
-    /// It has a mistake, and the client is told.
-    Mistake(String, Option<Id>),
-}
-
 impl View {
-    /// The name in queries and flags.
+    /// Returns the name in queries and flags.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Lines => "lines",
-            Self::Raw => "raw",
-            Self::Text => "text",
-            Self::Json(_) => "json",
-        }
+        self.definition().name
     }
 
-    /// What the client's place in the stream is counted in.
+    /// Returns the unit in which the client's place in the stream is counted.
     pub fn unit(self) -> Unit {
-        match self {
-            Self::Lines | Self::Json(Unit::Lines) => Unit::Lines,
-            Self::Raw | Self::Text | Self::Json(Unit::Bytes) => Unit::Bytes,
-        }
+        self.definition().unit
     }
 
-    /// An event that was taken from the hub, as WebSocket frames; empty if it has nothing for
-    /// this view. Whole events are encoded once for all clients.
-    pub fn encode(self, taken: &Taken) -> Bytes {
-        if taken.had == Position::default() {
-            if self.is_blank(&taken.event) {
-                return Bytes::new();
-            }
-            return taken.event.encoding(self.slot(), || {
-                self.encode_part(&taken.event, Part::After(Position::default()))
-            });
-        }
-        self.encode_part(&taken.event, Part::After(taken.had))
+    /// Returns the view of the same name that counts in `unit`, if there is one.
+    pub fn counted_in(self, unit: Unit) -> Option<Self> {
+        let mut views = Self::ALL.iter().copied();
+        views.find(|view| view.name() == self.name() && view.unit() == unit)
     }
 
-    /// A part of an event as WebSocket frames.
-    pub fn encode_part(self, event: &Event, part: Part) -> Bytes {
-        let mut out = Vec::new();
-        match (&event.kind, self) {
-            (Kind::Data(data), Self::Lines) => lines::encode(data, part, &mut out),
-            (Kind::Data(data), Self::Raw) => raw::encode(data, part, &mut out),
-            (Kind::Data(data), Self::Text) => text::encode(data, part, &mut out),
-            (Kind::Data(data), Self::Json(Unit::Lines)) => {
-                json::encode_lines(event, data, part, &mut out);
-            }
-            (Kind::Data(data), Self::Json(Unit::Bytes)) => {
-                json::encode_chunk(event, data, part, &mut out);
-            }
-            (Kind::Status(status), Self::Json(_)) => wire::text(json::status(status), &mut out),
-            (Kind::Status(_) | Kind::Written(_), _) => {}
-        }
-        out.into()
+    /// Passes each payload of a part of an event to `sink`, in order.
+    pub fn encode(self, event: &Event, part: Part, sink: &mut PayloadSink<'_>) {
+        (self.definition().encode)(event, part, sink);
     }
 
-    /// What a client's message asks for. Pings and the like are not messages in this sense.
-    pub fn decode(self, message: Message, append: LineEnding) -> Input {
-        match (self, message) {
-            (Self::Json(_), Message::Text(text)) => json::decode(&text, append),
-            (Self::Json(_), Message::Binary(_)) => Input::Mistake(
-                "the json view takes text messages, one object each".into(),
-                None,
-            ),
-            (_, Message::Text(text)) => {
-                Input::Action(Action::Write(append.complete(text.into())), None)
-            }
-            (_, Message::Binary(bytes)) => Input::Action(Action::Write(bytes), None),
-            _ => Input::Nothing,
-        }
-    }
-
-    /// Whether there is certainly nothing of this event for this view.
+    /// Returns true if there is certainly no payload in this event.
     pub fn is_blank(self, event: &Event) -> bool {
-        match &event.kind {
-            Kind::Data(data) if self.unit() == Unit::Lines => data.frames.is_empty(),
-            Kind::Data(data) => data.chunk.is_empty() && self != Self::Text,
-            Kind::Status(_) => !matches!(self, Self::Json(_)),
-            Kind::Written(_) => true,
-        }
+        (self.definition().is_blank)(event)
     }
 
-    fn slot(self) -> usize {
-        match self {
-            Self::Lines => 0,
-            Self::Raw => 1,
-            Self::Text => 2,
-            Self::Json(Unit::Lines) => 3,
-            Self::Json(Unit::Bytes) => 4,
-        }
+    /// Returns the names of all views for an error message, such as `lines, raw`.
+    pub fn names() -> String {
+        let mut names: Vec<_> = Self::ALL.iter().map(|view| view.name()).collect();
+        names.dedup();
+        names.join(", ")
     }
 }
 
+/// The first of several views with one name is what the name alone means.
 impl FromStr for View {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        match name {
-            "lines" => Ok(Self::Lines),
-            "raw" => Ok(Self::Raw),
-            "text" => Ok(Self::Text),
-            "json" => Ok(Self::Json(Unit::Lines)),
-            _ => Err("there are the views lines, raw, text and json".into()),
-        }
+        let found = Self::ALL.iter().find(|view| view.name() == name);
+        found
+            .copied()
+            .ok_or_else(|| format!("unknown view (known: {})", Self::names()))
     }
 }
 
@@ -193,7 +173,7 @@ impl LineEnding {
         }
     }
 
-    /// `text` with this ending, if it lacks a line end.
+    /// Returns `text` with this ending, if it lacks a line end.
     pub fn complete(self, text: Bytes) -> Bytes {
         let ending = self.bytes();
         if text.ends_with(ending) || (self != Self::Cr && text.ends_with(b"\n")) {
@@ -212,14 +192,16 @@ impl FromStr for LineEnding {
             "lf" => Ok(Self::Lf),
             "crlf" => Ok(Self::Crlf),
             "cr" => Ok(Self::Cr),
-            _ => Err("append is none, lf, crlf or cr".to_owned()),
+            _ => Err("append must be none, lf, crlf or cr".to_owned()),
         }
     }
 }
 
-/// How many lines and bytes at the beginning of an event a part leaves out, and whether it is
-/// only the newest.
 impl Part {
+    /// The whole event.
+    pub const WHOLE: Self = Self::After(Position { line: 0, offset: 0 });
+
+    /// Returns how many of the event's lines this part leaves out at the beginning.
     fn lines_to_skip(self, lines: usize) -> usize {
         match self {
             Self::After(had) => had.line.min(lines as u64) as usize,
@@ -227,6 +209,7 @@ impl Part {
         }
     }
 
+    /// Returns how many of the event's bytes this part leaves out at the beginning.
     fn bytes_to_skip(self, bytes: usize) -> usize {
         match self {
             Self::After(had) => had.offset.min(bytes as u64) as usize,
@@ -259,18 +242,10 @@ mod tests {
     }
 
     #[test]
-    fn a_text_message_is_its_bytes_and_the_ending() {
-        let decoded = View::Lines.decode(Message::text("é"), LineEnding::Lf);
-        let expected = Action::Write(Bytes::from_static("é\n".as_bytes()));
-        assert_eq!(decoded, Input::Action(expected, None));
-    }
-
-    #[test]
-    fn a_binary_message_is_its_bytes_exactly() {
-        let decoded = View::Raw.decode(Message::binary(vec![0, 255]), LineEnding::Lf);
-        assert_eq!(
-            decoded,
-            Input::Action(Action::Write(Bytes::from_static(&[0, 255])), None)
-        );
+    fn a_name_alone_means_lines_where_there_is_a_choice() {
+        assert_eq!("json".parse(), Ok(View::JsonLines));
+        let chunks = View::JsonLines.counted_in(Unit::Bytes);
+        assert_eq!(chunks, Some(View::JsonChunks));
+        assert_eq!(View::Lines.counted_in(Unit::Bytes), None);
     }
 }

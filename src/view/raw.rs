@@ -1,12 +1,22 @@
 //! The `raw` view: binary messages with the bytes exactly as they were read.
 
-use super::{Part, wire};
-use crate::hub::Data;
+use super::{Definition, Part, Payload, PayloadSink};
+use crate::hub::{Event, Kind, Unit};
 
-/// Appends the chunk as one message; where it begins and ends means nothing.
-pub(crate) fn encode(data: &Data, part: Part, out: &mut Vec<u8>) {
+/// Sends each chunk as one message. Its beginning and end mean nothing.
+pub(super) const RAW: Definition = Definition {
+    name: "raw",
+    unit: Unit::Bytes,
+    encode,
+    is_blank: |event| !matches!(&event.kind, Kind::Data(data) if !data.chunk.is_empty()),
+};
+
+fn encode(event: &Event, part: Part, sink: &mut PayloadSink<'_>) {
+    let Kind::Data(data) = &event.kind else {
+        return;
+    };
     let chunk = &data.chunk[part.bytes_to_skip(data.chunk.len())..];
     if !chunk.is_empty() {
-        wire::binary(chunk, out);
+        sink(Payload::Binary(chunk));
     }
 }

@@ -1,11 +1,23 @@
 //! The `text` view: the bytes as text messages, with no character split between two of them.
 
-use super::{Part, wire};
-use crate::hub::{Data, incomplete_suffix};
+use super::{Definition, Part, Payload, PayloadSink};
+use crate::hub::{Data, Kind, Unit, incomplete_suffix};
 
-/// Appends the characters that `data` completes. A character that it only begins comes with the
+/// Sends the characters that each chunk completes. A character that it only begins comes with the
 /// next chunk; one that the end of the stream cut short becomes U+FFFD, as all invalid bytes do.
-pub(crate) fn encode(data: &Data, part: Part, out: &mut Vec<u8>) {
+pub(super) const TEXT: Definition = Definition {
+    name: "text",
+    unit: Unit::Bytes,
+    encode: |event, part, sink| {
+        if let Kind::Data(data) = &event.kind {
+            encode(data, part, sink);
+        }
+    },
+    // An empty chunk ends the stream, and may end a character.
+    is_blank: |event| !matches!(event.kind, Kind::Data(_)),
+};
+
+fn encode(data: &Data, part: Part, sink: &mut PayloadSink<'_>) {
     let skip = part.bytes_to_skip(data.chunk.len());
     let begun = if skip == 0 {
         data.split.as_bytes()
@@ -24,7 +36,7 @@ pub(crate) fn encode(data: &Data, part: Part, out: &mut Vec<u8>) {
         text.truncate(text.len() - incomplete_suffix(&text));
     }
     if !text.is_empty() {
-        wire::text(&*String::from_utf8_lossy(&text), out);
+        sink(Payload::Text(String::from_utf8_lossy(&text).as_bytes()));
     }
 }
 
@@ -41,7 +53,15 @@ mod tests {
     use crate::hub::Position;
     use crate::port::framing::{Framer, lines::LineFramer};
 
-    /// The payloads of what `chunks` become; each is shorter than 126 bytes.
+    fn texts(data: &Data, part: Part) -> Vec<String> {
+        let mut texts = Vec::new();
+        encode(data, part, &mut |payload| match payload {
+            Payload::Text(text) => texts.push(String::from_utf8(text.to_vec()).unwrap()),
+            Payload::Binary(bytes) => panic!("{bytes:?}"),
+        });
+        texts
+    }
+
     #[track_caller]
     fn check(chunks: &[&[u8]], expected: &[&str]) {
         let mut framer = LineFramer::new(999);
@@ -50,12 +70,10 @@ mod tests {
             .map(|chunk| framer.push(Bytes::copy_from_slice(chunk)));
         let mut data: Vec<Data> = data.collect();
         data.extend(framer.cut());
-        let texts = data.iter().map(|data| {
-            let mut out = Vec::new();
-            encode(data, Part::After(Position::default()), &mut out);
-            String::from_utf8(out.split_off(out.len().min(2))).unwrap()
-        });
-        let texts: Vec<String> = texts.filter(|text| !text.is_empty()).collect();
+        let texts: Vec<String> = data
+            .iter()
+            .flat_map(|data| texts(data, Part::WHOLE))
+            .collect();
         assert_eq!(texts, expected);
     }
 
@@ -75,12 +93,7 @@ mod tests {
     fn a_client_that_begins_inside_a_character_gets_the_next_one() {
         let mut framer = LineFramer::new(999);
         let data = framer.push(Bytes::from_static("aéb".as_bytes()));
-        let mut out = Vec::new();
-        encode(
-            &data,
-            Part::After(Position { line: 0, offset: 2 }),
-            &mut out,
-        );
-        assert_eq!(&out[2..], b"b");
+        let had = Position { line: 0, offset: 2 };
+        assert_eq!(texts(&data, Part::After(had)), ["b"]);
     }
 }

@@ -5,13 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::platform::{self, Process};
 use crate::port::Diagnostic;
+use crate::protocol::HelloAnswer;
 use crate::server::ServerConfig;
 use crate::server::{self, Rights};
 use crate::terminal::{excerpt, shown};
@@ -38,20 +38,9 @@ enum Occupant {
     /// None, so that serial-ws may listen.
     Nobody,
     /// Another serial-ws.
-    Bridge(Hello),
+    Bridge(HelloAnswer<'static>),
     /// Another program, where it is known, and why serial-ws may not listen.
     Other(Option<Process>, String),
-}
-
-/// What a bridge says of itself.
-#[derive(Debug, Deserialize)]
-struct Hello {
-    name: String,
-    version: String,
-    allowed: bool,
-    #[serde(rename = "readOnly")]
-    read_only: bool,
-    remedy: Option<String>,
 }
 
 /// Diagnoses each address that serial-ws would listen on.
@@ -69,7 +58,7 @@ pub(crate) async fn diagnose(config: &ServerConfig, page: Option<&Page>) -> TcpR
         _ => None,
     });
     TcpReport {
-        running: bridge.map(Hello::rights),
+        running: bridge.map(rights),
         diagnostics: summarize(&found),
     }
 }
@@ -104,7 +93,7 @@ async fn occupant(address: SocketAddr, page: Option<&Page>, error: &anyhow::Erro
 }
 
 /// Asks a serial-ws who it is, as a page of this origin would.
-async fn hello(address: SocketAddr, origin: Option<&str>) -> anyhow::Result<Hello> {
+async fn hello(address: SocketAddr, origin: Option<&str>) -> anyhow::Result<HelloAnswer<'static>> {
     let ip = match address.ip() {
         ip if !ip.is_unspecified() => ip,
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
@@ -121,26 +110,27 @@ async fn hello(address: SocketAddr, origin: Option<&str>) -> anyhow::Result<Hell
         .read_to_string(&mut answer)
         .await?;
     let (_, body) = answer.split_once("\r\n\r\n").context("no HTTP")?;
-    let hello: Hello = serde_json::from_str(body)?;
+    let hello: HelloAnswer = serde_json::from_str(body)?;
     ensure!(hello.name == env!("CARGO_PKG_NAME"), "another name");
     Ok(hello)
 }
 
-impl Hello {
-    /// What it lets the page do that we asked for, or how it would.
-    fn rights(&self) -> Result<Rights, String> {
-        match self.read_only {
-            _ if !self.allowed => Err(excerpt(self.remedy.as_deref().unwrap_or_default())),
-            true => Ok(Rights::ReadOnly),
-            false => Ok(Rights::ReadWrite),
-        }
+/// Returns the rights that a running serial-ws gives the page, or what would give it some.
+fn rights(hello: &HelloAnswer<'_>) -> Result<Rights, String> {
+    if !hello.allowed {
+        return Err(excerpt(hello.remedy.as_deref().unwrap_or_default()));
     }
+    Ok(if hello.read_only {
+        Rights::ReadOnly
+    } else {
+        Rights::ReadWrite
+    })
 }
 
 fn check(port: u16, there: &Occupant) -> Diagnostic {
     match there {
         Occupant::Nobody => Diagnostic::ok(format!("TCP port {port} is free for serial-ws")),
-        Occupant::Bridge(Hello { version, .. }) => {
+        Occupant::Bridge(HelloAnswer { version, .. }) => {
             let (version, own) = (shown(version), env!("CARGO_PKG_VERSION"));
             let other = if version == own {
                 String::new()

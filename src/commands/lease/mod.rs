@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use serde_json::json;
 use tokio::net::TcpStream;
 
 use super::client::{AccessArgs, Address};
 use crate::duration;
 use crate::platform::signal::Signals;
 use crate::port::is_name;
+use crate::protocol::{ClientMessage, ReleaseMessage};
 use crate::terminal::print;
 use talk::Talk;
 
@@ -100,8 +100,11 @@ pub(crate) async fn release(args: ReleaseArgs, output: &mut dyn Write) -> Result
     let stream = address.dial().await?;
     let seconds = args.time.as_secs_f64();
     talk(&address, stream, async |mut talk| {
-        talk.ask(json!({ "type": "release", "seconds": seconds }))
-            .await?;
+        let release = ReleaseMessage {
+            seconds: Some(seconds),
+            r#while: None,
+        };
+        talk.ask(&ClientMessage::Release(release)).await?;
         let port = talk.port();
         say(
             output,
@@ -121,7 +124,7 @@ pub(crate) async fn resume(args: LeaseArgs, output: &mut dyn Write) -> Result<()
     let address = args.address()?;
     let stream = address.dial().await?;
     talk(&address, stream, async |mut talk| {
-        talk.ask(json!({ "type": "resume" })).await?;
+        talk.ask(&ClientMessage::Resume).await?;
         if !talk.wait_for("open", OPEN_WITHIN).await? {
             bail!("{}", talk.status());
         }
@@ -146,8 +149,11 @@ pub(crate) async fn upload(args: UploadArgs) -> Result<u8> {
         return Ok(command::run(command, None, &mut Signals::listen()?).await);
     };
     talk(&address, stream, async |mut talk| {
-        talk.ask(json!({ "type": "release", "while": "connected" }))
-            .await?;
+        let release = ReleaseMessage {
+            seconds: None,
+            r#while: Some("connected".to_owned()),
+        };
+        talk.ask(&ClientMessage::Release(release)).await?;
         talk.wait_for("released", OPEN_WITHIN).await?;
         // Until now Ctrl-C ended us, and with us the lease.
         let mut signals = Signals::listen()?;
@@ -176,7 +182,7 @@ async fn take_back(talk: &mut Talk<'_>) -> String {
         return "the port was taken back before the command had ended".to_owned();
     }
     let back = async {
-        talk.ask(json!({ "type": "resume" })).await?;
+        talk.ask(&ClientMessage::Resume).await?;
         if talk.wait_for("open", ECHO).await? {
             return Ok(true);
         }

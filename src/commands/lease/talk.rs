@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use futures::{SinkExt, StreamExt};
-use serde::Deserialize;
-use serde_json::Value;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::commands::client::{Stream, lost, verdict};
+use crate::protocol::{ClientMessage, ConnectedPort, Id, ServerMessage, StatusMessage};
 use crate::terminal::excerpt;
 
 /// How long a bridge may take to answer. After it, it is taken for one that does not.
@@ -22,45 +21,10 @@ const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 /// An open connection, and what is known from it.
 pub(crate) struct Talk<'a> {
     socket: WebSocketStream<&'a mut Stream>,
-    port: Port,
-    status: Status,
+    port: ConnectedPort<'static>,
+    status: StatusMessage<'static>,
     /// How many requests were made; each has its number for an id.
     asked: u64,
-}
-
-/// What the bridge says, as far as it matters here.
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-enum Said {
-    Hello {
-        port: Port,
-        status: Status,
-    },
-    Status(Status),
-    Ack {
-        id: Value,
-    },
-    Error {
-        id: Option<Value>,
-        error: String,
-    },
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Deserialize)]
-struct Port {
-    name: String,
-    /// Where the device is or was last, if there ever was one.
-    path: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Status {
-    state: String,
-    detail: String,
-    #[serde(default)]
-    hint: String,
 }
 
 impl<'a> Talk<'a> {
@@ -70,10 +34,10 @@ impl<'a> Talk<'a> {
     /// Why there is none, such as a name that no port has.
     pub(crate) async fn begin(mut socket: WebSocketStream<&'a mut Stream>) -> Result<Self> {
         match timeout(ANSWER_WITHIN, read(&mut socket)).await {
-            Ok(Ok(Said::Hello { port, status })) => Ok(Self {
+            Ok(Ok(ServerMessage::Hello(hello))) => Ok(Self {
                 socket,
-                port,
-                status,
+                port: hello.port,
+                status: hello.status,
                 asked: 0,
             }),
             Ok(Ok(_)) => bail!("what answers there does not greet as serial-ws does"),
@@ -86,20 +50,20 @@ impl<'a> Talk<'a> {
     ///
     /// # Errors
     /// What the bridge says, or why it says nothing.
-    pub(crate) async fn ask(&mut self, mut request: Value) -> Result<()> {
+    pub(crate) async fn ask(&mut self, request: &ClientMessage) -> Result<()> {
         self.asked += 1;
-        let id = Value::from(self.asked);
-        request["id"] = id.clone();
+        let id = Id::from(&self.asked.into());
+        let request = request.to_json(&id);
         let answer = async {
             // An error in sending is one in reading as well, where its reason may be found.
-            let _ = self.socket.send(Message::text(request.to_string())).await;
+            let _ = self.socket.send(Message::text(request)).await;
             loop {
                 match self.read().await? {
-                    Said::Ack { id: about } if about == id => return Ok(()),
-                    Said::Error { id: about, error }
-                        if about.as_ref().is_none_or(|about| *about == id) =>
+                    ServerMessage::Ack(ack) if ack.id == id => return Ok(()),
+                    ServerMessage::Error(error)
+                        if error.id.as_ref().is_none_or(|about| *about == id) =>
                     {
-                        bail!(excerpt(&error));
+                        bail!(excerpt(&error.error));
                     }
                     _ => {}
                 }
@@ -139,8 +103,8 @@ impl<'a> Talk<'a> {
 
     /// How the port is, in the bridge's words.
     pub(crate) fn status(&self) -> String {
-        let Status { detail, hint, .. } = &self.status;
-        match hint.as_str() {
+        let StatusMessage { detail, hint, .. } = &self.status;
+        match &**hint {
             "" => excerpt(detail),
             hint => format!("{}. {}", excerpt(detail), excerpt(hint)),
         }
@@ -148,13 +112,12 @@ impl<'a> Talk<'a> {
 
     /// What the system calls the device, where it is known.
     pub(crate) fn device(&self) -> Option<String> {
-        self.port.path.clone()
+        self.port.device.as_ref().map(|device| device.path.clone())
     }
 
     /// What to call the port: by its device, else by its name.
     pub(crate) fn port(&self) -> String {
-        let Port { name, path } = &self.port;
-        excerpt(path.as_ref().unwrap_or(name))
+        excerpt(&self.device().unwrap_or_else(|| self.port.name.to_string()))
     }
 
     /// Says goodbye.
@@ -163,18 +126,18 @@ impl<'a> Talk<'a> {
         let _ = timeout(GOODBYE_WITHIN, self.socket.close(None)).await;
     }
 
-    async fn read(&mut self) -> Result<Said> {
-        let mut said = read(&mut self.socket).await?;
-        if let Said::Status(status) = said {
-            self.status = status;
-            said = Said::Other;
+    /// The next message; a status is also kept.
+    async fn read(&mut self) -> Result<ServerMessage<'static>> {
+        let message = read(&mut self.socket).await?;
+        if let ServerMessage::Status(status) = &message {
+            self.status = status.clone();
         }
-        Ok(said)
+        Ok(message)
     }
 }
 
-/// The next thing that the bridge says.
-async fn read(socket: &mut WebSocketStream<&mut Stream>) -> Result<Said> {
+/// Receives the next message.
+async fn read(socket: &mut WebSocketStream<&mut Stream>) -> Result<ServerMessage<'static>> {
     loop {
         match socket.next().await {
             Some(Ok(Message::Text(text))) => {

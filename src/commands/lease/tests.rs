@@ -15,7 +15,8 @@ type Server = WebSocketStream<TcpStream>;
 /// How long anything may take.
 const SOON: Duration = Duration::from_secs(20);
 
-const HELLO: &str = r#"{"type":"hello","port":{"name":"a","path":"/dev/ttyACM7"},
+const HELLO: &str = r#"{"type":"hello","version":1,"run":"a343848cc485e218","seq":0,"offset":0,
+    "port":{"name":"a","path":"/dev/ttyACM7","settings":{}},"ports":["a"],
     "status":{"state":"open","detail":"/dev/ttyACM7 is open"}}"#;
 const RELEASED: &str = r#"{"type":"status","state":"released","detail":"lent"}"#;
 const OPEN: &str = r#"{"type":"status","state":"open","detail":"/dev/ttyACM7 is open"}"#;

@@ -1,5 +1,6 @@
 //! The JSON API (`/api/…`), with `/hello` and `/metrics` beside it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -12,12 +13,12 @@ use serde_json::{Value, json};
 use super::access_layer::caller;
 use super::metrics;
 use crate::hub::{Action, Lease};
+use crate::protocol::{HelloAnswer, ReleaseMessage};
 use crate::server::access::{RequestClass, Rights};
 use crate::server::{App, Port};
-use crate::view;
 
 /// Tells any page whether it may connect. It tells nothing about the ports.
-pub(super) async fn hello(State(app): State<Arc<App>>, request: Request) -> Json<Value> {
+pub(super) async fn hello(State(app): State<Arc<App>>, request: Request) -> Response {
     let origin = request.headers().get(header::ORIGIN);
     let origin = origin.and_then(|origin| origin.to_str().ok());
     // Browsers name the origin when our own page opens a WebSocket, but not in its plain GET.
@@ -28,14 +29,15 @@ pub(super) async fn hello(State(app): State<Arc<App>>, request: Request) -> Json
     let decision = app.decide(caller(&request, class));
     let rights = decision.as_ref().ok().copied();
     let remedy = decision.err().map(|denial| denial.into_rejection().remedy);
-    Json(json!({
-        "name": env!("CARGO_PKG_NAME"),
-        "version": env!("CARGO_PKG_VERSION"),
-        "origin": origin,
-        "allowed": rights.is_some(),
-        "readOnly": rights == Some(Rights::ReadOnly),
-        "remedy": remedy,
-    }))
+    let answer = HelloAnswer {
+        name: env!("CARGO_PKG_NAME").into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        origin: origin.map(Cow::from),
+        allowed: rights.is_some(),
+        read_only: rights == Some(Rights::ReadOnly),
+        remedy: remedy.map(Cow::from),
+    };
+    Json(answer).into_response()
 }
 
 /// Returns the metrics; the media type is that of version 0.0.4 of the Prometheus text format.
@@ -81,7 +83,8 @@ pub(super) async fn release(
     let seconds = query
         .get("seconds")
         .map(|seconds| seconds.parse().unwrap_or(f64::NAN));
-    match view::lease(seconds, query.get("while").map(String::as_str)) {
+    let r#while = query.get("while").cloned();
+    match (ReleaseMessage { seconds, r#while }).lease() {
         Ok(Lease::WhileConnected) => {
             let error = "a lease while connected needs a WebSocket; here, use seconds=60\n";
             (StatusCode::BAD_REQUEST, error).into_response()

@@ -1,4 +1,4 @@
-//! How a connection ends: the Close frame with its code and reason, and time for it to arrive.
+//! The end of a connection: the Close frame with its code and reason, and time for it to arrive.
 
 use std::future::poll_fn;
 use std::time::Duration;
@@ -6,77 +6,75 @@ use std::time::Duration;
 use futures::StreamExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Error;
-use tokio_tungstenite::tungstenite::error::CapacityError;
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::frame_limits::Abuse;
-use super::params::Mistake;
-use super::send_queue::Outbox;
+use super::frame_limits::LimitExceeded;
+use super::params::QueryError;
+use super::send_queue::ClientSocket;
 
-/// How long a client has to take our Close frame and answer it before its socket is closed.
-const GRACE: Duration = Duration::from_secs(1);
+/// The time that a client has to take our Close frame and answer it. At the limit its socket is
+/// closed.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The longest reason that fits a Close frame, in bytes (RFC 6455 §5.5).
-const LONGEST_REASON: usize = 123;
+/// Bytes of a reason. A longer one does not fit a Close frame and is cut (RFC 6455 §5.5).
+const MAX_REASON_BYTES: usize = 123;
 
-/// Why a connection ends.
+/// The reason for which a connection ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Farewell {
+pub(crate) enum CloseReason {
     /// The program ends.
     Stopping,
     /// The port was removed.
     PortRemoved,
-    /// The client closed it; its Close frame has been answered.
-    Answered,
-    /// The socket has failed: there is nobody to say anything to.
-    Gone,
-    /// The client gave no sign of life.
-    Silent,
-    /// The client made a mistake.
-    Mistake(u16, String),
+    /// The client closed it, and its Close frame has been answered.
+    ClosedByClient,
+    /// The socket has failed, so that nothing can be sent any more.
+    Disconnected,
+    /// The client did not answer a ping.
+    NoPong,
+    /// The client broke a rule: a Close code, and a sentence for people.
+    Error(u16, String),
 }
 
-impl From<Mistake> for Farewell {
-    fn from(mistake: Mistake) -> Self {
-        Self::Mistake(mistake.code, mistake.reason)
+impl From<QueryError> for CloseReason {
+    fn from(error: QueryError) -> Self {
+        Self::Error(error.code, error.reason)
     }
 }
 
-impl From<Abuse> for Farewell {
-    fn from(abuse: Abuse) -> Self {
-        Self::Mistake(1008, abuse.to_string())
+impl From<LimitExceeded> for CloseReason {
+    fn from(limit: LimitExceeded) -> Self {
+        Self::Error(1008, limit.to_string())
     }
 }
 
-impl Farewell {
-    /// The farewell that suits what the WebSocket library found; messages may have `max_message`
-    /// bytes.
+impl CloseReason {
+    /// Returns the reason that suits an error of the WebSocket library; messages may have
+    /// `max_message` bytes.
     pub(crate) fn after(error: &Error, max_message: usize) -> Self {
         if let Error::Io(error) = error
-            && let Some(abuse) = error
+            && let Some(limit) = error
                 .get_ref()
-                .and_then(|error| error.downcast_ref::<Abuse>())
+                .and_then(|error| error.downcast_ref::<LimitExceeded>())
         {
-            return Self::from(abuse.clone());
+            return Self::from(limit.clone());
         }
         match error {
-            Error::ConnectionClosed | Error::AlreadyClosed => Self::Answered,
-            Error::Capacity(CapacityError::MessageTooLong { size, .. }) => Self::Mistake(
+            Error::ConnectionClosed | Error::AlreadyClosed => Self::ClosedByClient,
+            Error::Capacity(CapacityError::MessageTooLong { size, .. }) => Self::Error(
                 1009,
                 format!(
                     "message of {size} bytes is over the limit of {max_message} (--max-message)"
                 ),
             ),
-            Error::Utf8(_) => Self::Mistake(1007, "a text message must be valid UTF-8".into()),
-            Error::Protocol(
-                tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
-            )
-            | Error::Io(_) => Self::Gone,
-            Error::Protocol(error) => Self::Mistake(1002, error.to_string()),
-            error => Self::Mistake(1002, error.to_string()),
+            Error::Utf8(_) => Self::Error(1007, "a text message must be valid UTF-8".into()),
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) | Error::Io(_) => {
+                Self::Disconnected
+            }
+            error => Self::Error(1002, error.to_string()),
         }
     }
 
@@ -84,11 +82,11 @@ impl Farewell {
         let (code, reason) = match self {
             Self::Stopping => (1001, "serial-ws is stopping".to_owned()),
             Self::PortRemoved => (4404, "this port was removed".to_owned()),
-            Self::Silent => (1008, "no answer to a ping".to_owned()),
-            Self::Mistake(code, reason) => (code, reason),
-            Self::Answered | Self::Gone => return None,
+            Self::NoPong => (1008, "no answer to a ping".to_owned()),
+            Self::Error(code, reason) => (code, reason),
+            Self::ClosedByClient | Self::Disconnected => return None,
         };
-        let end = reason.floor_char_boundary(LONGEST_REASON);
+        let end = reason.floor_char_boundary(MAX_REASON_BYTES);
         Some(CloseFrame {
             code: CloseCode::from(code),
             reason: reason[..end].into(),
@@ -96,24 +94,24 @@ impl Farewell {
     }
 }
 
-/// Says farewell and closes the socket, within a time limit.
-pub(crate) async fn say<S>(ws: &mut WebSocketStream<Outbox<S>>, farewell: Farewell)
+/// Sends what waits and a Close frame, and closes the socket, within a time limit.
+pub(crate) async fn close<S>(ws: &mut ClientSocket<S>, reason: CloseReason)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    // A client that does not take our last words in time goes without them.
-    let _ = timeout(GRACE, say_slowly(ws, farewell)).await;
+    // A client that does not take the Close frame in time goes without it.
+    let _ = timeout(CLOSE_TIMEOUT, close_handshake(ws, reason)).await;
 }
 
-async fn say_slowly<S>(ws: &mut WebSocketStream<Outbox<S>>, farewell: Farewell)
+async fn close_handshake<S>(ws: &mut ClientSocket<S>, reason: CloseReason)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let awaits_answer = matches!(farewell, Farewell::Stopping);
-    if farewell == Farewell::Gone {
+    let awaits_answer = matches!(reason, CloseReason::Stopping);
+    if reason == CloseReason::Disconnected {
         return;
     }
-    if let Some(frame) = farewell.frame() {
+    if let Some(frame) = reason.frame() {
         // The frame goes to the queue; that the library then reports an end is no news.
         let _ = ws.close(Some(frame)).await;
     }
@@ -123,7 +121,7 @@ where
     if awaits_answer {
         while let Some(Ok(_)) = ws.next().await {}
     }
-    let socket = ws.get_mut().socket();
+    let socket = ws.get_mut().get_mut().get_mut();
     // Closing with bytes unread would make the system discard our Close frame on its way.
     if socket.shutdown().await.is_ok() {
         let mut scrap = [0; 1024];

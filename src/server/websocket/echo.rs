@@ -1,61 +1,56 @@
-//! `/echo`: returns every message as it came, to try a client with nothing else.
+//! `/echo`: returns every message as it came, so that a client can be tried without a device.
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_tungstenite::WebSocketStream;
 use tokio_util::sync::CancellationToken;
 
-use super::close::{self, Farewell};
-use super::keepalive::Pulse;
-use super::send_queue::{Io, Outbox, turn};
-use crate::view;
+use super::close::{self, CloseReason};
+use super::frame;
+use super::keepalive::Keepalive;
+use super::send_queue::{ClientSocket, Io, drive};
 
 /// Serves one client until it or the program ends. The next message is read when the one before
 /// has been returned.
-pub(crate) async fn run<S>(
-    mut ws: WebSocketStream<Outbox<S>>,
-    max_message: usize,
-    stop: CancellationToken,
-) where
+pub(crate) async fn run<S>(mut ws: ClientSocket<S>, max_message: usize, stop: CancellationToken)
+where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut pulse = Pulse::new();
-    let farewell = loop {
+    let mut keepalive = Keepalive::new();
+    let reason = loop {
         let may_read = ws.get_ref().is_empty();
         let io = tokio::select! {
             biased;
-            () = stop.cancelled() => break Farewell::Stopping,
-            io = turn(&mut ws, may_read) => io,
-            () = pulse.silence() => match pulse.ask(ws.get_mut(), may_read) {
+            () = stop.cancelled() => break CloseReason::Stopping,
+            io = drive(&mut ws, may_read) => io,
+            () = keepalive.idle() => match keepalive.on_idle(ws.get_mut(), may_read) {
                 Ok(()) => continue,
-                Err(farewell) => break farewell,
+                Err(reason) => break reason,
             },
         };
         match io {
             Io::Sent => {}
             Io::Received(message) => {
-                pulse.beat();
-                ws.get_mut().push(view::frame(&message));
+                keepalive.on_activity();
+                ws.get_mut().push(frame::echo(&message));
             }
-            Io::Failed(error) => break Farewell::after(&error, max_message),
+            Io::Failed(error) => break CloseReason::after(&error, max_message),
         }
     };
-    close::say(&mut ws, farewell).await;
+    close::close(&mut ws, reason).await;
 }
 
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::time::Instant;
-    use tokio_tungstenite::tungstenite::protocol::Role;
 
     use super::*;
+    use crate::server::websocket::send_queue;
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_answers_no_ping_ends() {
         const PING: [u8; 2] = [0x89, 0];
         let (mut client, server) = tokio::io::duplex(64);
-        let outbox = Outbox::new(server, &[], 16);
-        let ws = WebSocketStream::from_raw_socket(outbox, Role::Server, None).await;
+        let ws = send_queue::client_socket(server, Vec::new(), 16).await;
         let _echo = tokio::spawn(run(ws, 16, CancellationToken::new()));
         let start = Instant::now();
         let mut ping = [0; 2];

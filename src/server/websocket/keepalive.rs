@@ -1,4 +1,5 @@
-//! Asks clients that have fallen silent for a sign of life.
+//! Keepalive: pings clients that have been idle for the ping interval, and ends those that do not
+//! answer.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -6,62 +7,70 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::close::Farewell;
-use super::send_queue::Outbox;
-use crate::view;
+use super::close::CloseReason;
+use super::frame;
+use super::send_queue::SendQueue;
 
-/// How long a client may be silent before it is asked for a sign of life, and how long it then has.
-/// At the limit it is disconnected, except while it is we who do not read.
-const PING_EVERY: Duration = Duration::from_secs(20);
+/// The time without a message from the client after which it is pinged, and in which it then has
+/// to answer. At the limit it is disconnected with 1008, except while it is not being read.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
 
-/// What is known of a client's life.
-pub(crate) struct Pulse {
-    alarm: Pin<Box<Sleep>>,
-    is_asked: bool,
+/// The keepalive of one client.
+pub(crate) struct Keepalive {
+    timer: Pin<Box<Sleep>>,
+    awaits_pong: bool,
 }
 
-impl Pulse {
-    /// Of a client that has just come.
+impl Keepalive {
+    /// The keepalive of a client that has just connected.
     pub(crate) fn new() -> Self {
         Self {
-            alarm: Box::pin(sleep_until(Instant::now() + PING_EVERY)),
-            is_asked: false,
+            timer: Box::pin(sleep_until(Instant::now() + PING_INTERVAL)),
+            awaits_pong: false,
         }
     }
 
-    /// Takes note of a sign of life.
-    pub(crate) fn beat(&mut self) {
-        self.is_asked = false;
-        self.wind();
+    /// Records that something came from the client.
+    pub(crate) fn on_activity(&mut self) {
+        self.awaits_pong = false;
+        self.reset();
     }
 
-    /// Waits until there has been none for too long.
-    pub(crate) async fn silence(&mut self) {
-        self.alarm.as_mut().await;
+    /// Waits until nothing has come for the ping interval.
+    pub(crate) async fn idle(&mut self) {
+        self.timer.as_mut().await;
     }
 
-    /// Asks for one after a silence. Where it is we who do not read (`is_read`), the client is not
-    /// asked, but sent one: that fails when it has gone.
+    /// Pings a client that is idle. One that is not being read (`is_read`), and so cannot answer,
+    /// gets an unsolicited pong instead: sending that fails when the client has gone.
     ///
     /// # Errors
-    /// When the client was asked before, and did not answer.
-    pub(crate) fn ask<S>(&mut self, outbox: &mut Outbox<S>, is_read: bool) -> Result<(), Farewell>
+    /// When the client has not answered the last ping.
+    pub(crate) fn on_idle<S>(
+        &mut self,
+        queue: &mut SendQueue<S>,
+        is_read: bool,
+    ) -> Result<(), CloseReason>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let can_answer = is_read && outbox.is_empty();
-        if self.is_asked && can_answer {
-            return Err(Farewell::Silent);
+        let can_answer = is_read && queue.is_empty();
+        if self.awaits_pong && can_answer {
+            return Err(CloseReason::NoPong);
         }
-        self.is_asked = can_answer;
-        if outbox.is_empty() {
-            outbox.push(if is_read { view::ping() } else { view::pong() });
+        self.awaits_pong = can_answer;
+        if queue.is_empty() {
+            queue.push(if is_read {
+                frame::ping()
+            } else {
+                frame::pong()
+            });
         }
-        self.wind();
+        self.reset();
         Ok(())
     }
 
-    fn wind(&mut self) {
-        self.alarm.as_mut().reset(Instant::now() + PING_EVERY);
+    fn reset(&mut self) {
+        self.timer.as_mut().reset(Instant::now() + PING_INTERVAL);
     }
 }

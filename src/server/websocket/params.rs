@@ -1,4 +1,4 @@
-//! What a WebSocket client asks for by its address and its subprotocols. Pure.
+//! The path, query and subprotocol of a WebSocket request. Pure.
 
 use std::time::Duration;
 
@@ -10,34 +10,42 @@ use crate::view::{LineEnding, View};
 /// The prefix of our subprotocols, as in `serial-ws.lines`.
 const SUBPROTOCOL: &str = "serial-ws.";
 
-/// Characters of a client's path that it is told back, and bytes of the list of ports beside it:
-/// both fit the reason of a Close frame, which has 123 bytes.
-const LONGEST_PATH: usize = 32;
-const LONGEST_LIST: usize = 50;
+/// Characters of a name that is not known which an error repeats, and bytes of the list of ports
+/// beside it, so that both fit the 123 bytes of a Close reason. More are left out.
+const MAX_NAME_CHARS: usize = 32;
+const MAX_LIST_BYTES: usize = 50;
 
-/// The fastest that `?latest=` sends, in messages per second.
-const FASTEST: f64 = 1000.0;
+/// Messages per second of `?latest=`. More are an error.
+const MAX_RATE: f64 = 1000.0;
 
-/// The longest time between two messages of `?latest=`.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+/// The time between two messages of `?latest=`. More is an error.
+const MAX_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Where a WebSocket goes.
+/// The parameters of a query.
+const KNOWN: [&str; 7] = [
+    "view", "data", "history", "since", "latest", "append", "token",
+];
+
+/// The similarity of two names, from 0 to 1, above which one is suggested for the other.
+const MIN_SIMILARITY: f64 = 0.7;
+
+/// The target of a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     /// The port with this index.
     Port(usize),
-    /// Back to where it came from.
+    /// The client itself.
     Echo,
 }
 
-/// How a client wants to see a port.
+/// The parameters of a client's stream.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Wishes {
-    /// What it sees.
+pub(crate) struct StreamParams {
+    /// The view of the port.
     pub(crate) view: View,
-    /// Where it begins.
+    /// The place where it begins.
     pub(crate) start: Start,
-    /// Whether it asked to go on where another run of the program was.
+    /// True if it asked to continue where another run of the program was.
     pub(crate) from_other_run: bool,
     /// The time between two messages, if it wants only the newest frame.
     pub(crate) latest: Option<Duration>,
@@ -45,18 +53,17 @@ pub(crate) struct Wishes {
     pub(crate) append: LineEnding,
 }
 
-/// A mistake of a client that is permitted to connect; it is told by a Close frame.
+/// An error in the path, query or subprotocol. The client is told by a Close frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mistake {
+pub(crate) struct QueryError {
     /// The code of the Close frame.
     pub(crate) code: u16,
-    /// What is wrong, and what would be right.
+    /// A sentence that says what is wrong, and what would be right.
     pub(crate) reason: String,
 }
 
-impl Mistake {
-    /// A wrong view or query.
-    fn query(reason: impl Into<String>) -> Self {
+impl QueryError {
+    fn new(reason: impl Into<String>) -> Self {
         Self {
             code: 4400,
             reason: reason.into(),
@@ -64,11 +71,11 @@ impl Mistake {
     }
 }
 
-/// Finds where `path` leads, the names of the ports being `ports`.
+/// Finds the target of `path` among `ports`, the names of all ports.
 ///
 /// # Errors
-/// Code 4404, naming the ports that there are.
-pub(crate) fn target(path: &str, ports: &[String]) -> Result<Target, Mistake> {
+/// Code 4404, with the ports that exist.
+pub(crate) fn target(path: &str, ports: &[String]) -> Result<Target, QueryError> {
     if path == "/" && !ports.is_empty() {
         return Ok(Target::Port(0));
     }
@@ -79,17 +86,16 @@ pub(crate) fn target(path: &str, ports: &[String]) -> Result<Target, Mistake> {
         .strip_prefix("/ports/")
         .and_then(|name| ports.iter().position(|port| port == name));
     found.map(Target::Port).ok_or_else(|| {
-        let path: String = shown(path).chars().take(LONGEST_PATH).collect();
-        let reason = format!("nothing is at {path}. There are {}", known(ports));
-        Mistake { code: 4404, reason }
+        let reason = format!("no port at {} (known: {})", short(path), known(ports));
+        QueryError { code: 4404, reason }
     })
 }
 
-/// The addresses of the ports, as many as fit the reason of a Close frame.
+/// The paths of the ports, as many as fit a Close reason.
 fn known(ports: &[String]) -> String {
     let mut known = "/".to_owned();
     for name in ports {
-        if known.len() + name.len() > LONGEST_LIST {
+        if known.len() + name.len() > MAX_LIST_BYTES {
             known.push_str(", …");
             break;
         }
@@ -99,122 +105,201 @@ fn known(ports: &[String]) -> String {
     known
 }
 
+/// The beginning of a name that a client sent, safe to show.
+fn short(name: &str) -> String {
+    shown(name).chars().take(MAX_NAME_CHARS).collect()
+}
+
 /// Chooses the subprotocol to confirm among those that the client `offered`: one of ours, else
-/// the first, so that the client gets as far as being told what is wrong with it.
+/// the first, so that the client connects and can be told what is wrong with it.
 pub(crate) fn subprotocol<'a>(offered: &[&'a str]) -> Option<&'a str> {
     let ours = offered.iter().find(|name| name.starts_with(SUBPROTOCOL));
     ours.or(offered.first()).copied()
 }
 
-/// Reads the query and the confirmed subprotocol; `defaults` hold what they leave open, and `run`
-/// is this run of the program.
-///
-/// # Errors
-/// Code 4400, saying what is right.
-pub(crate) fn wishes(
-    query: &[(String, String)],
-    subprotocol: Option<&str>,
-    defaults: &ClientDefaults,
-    run: &str,
-) -> Result<Wishes, Mistake> {
-    let mut wishes = Wishes {
-        view: view(query, subprotocol, defaults.view)?,
-        start: Start::Live,
-        from_other_run: false,
-        latest: None,
-        append: defaults.append,
-    };
-    for (key, value) in query {
-        match key.as_str() {
-            "view" | "token" => {}
-            "data" if wishes.view.name() != "json" => {
-                return Err(Mistake::query("data=chunks goes with view=json"));
-            }
-            "data" => wishes.view = View::Json(data(value)?),
-            _ => {}
+impl StreamParams {
+    /// Reads the query and the confirmed subprotocol. `defaults` holds for what they leave open,
+    /// and `run` is this run of the program.
+    ///
+    /// # Errors
+    /// Code 4400, saying what is right.
+    pub(crate) fn new(
+        query: &[(String, String)],
+        subprotocol: Option<&str>,
+        defaults: &ClientDefaults,
+        run: &str,
+    ) -> Result<Self, QueryError> {
+        let mut params = Self {
+            view: view(query, subprotocol, defaults.view)?,
+            start: Start::Live,
+            from_other_run: false,
+            latest: None,
+            append: defaults.append,
+        };
+        // The others depend on the view, wherever they stand.
+        for (_, value) in query.iter().filter(|(key, _)| key == "data") {
+            params.view = with_data(params.view, value)?;
         }
-    }
-    for (key, value) in query {
-        match key.as_str() {
-            "view" | "token" | "data" => {}
-            "history" => wishes.start = Start::Last(wishes.view.unit(), number(key, value)?),
-            "since" => since(value, run, &mut wishes)?,
-            "latest" => wishes.latest = Some(interval(value)?),
-            "append" => wishes.append = value.parse().map_err(Mistake::query)?,
-            _ => {
-                let known = "view, data, history, since, latest, append, token";
-                return Err(Mistake::query(format!(
-                    "no {key} in a query. There are {known}"
-                )));
+        for (key, value) in query {
+            match key.as_str() {
+                "view" | "token" | "data" => {}
+                "history" => {
+                    params.start = Start::Last(params.view.unit(), number("history", value)?);
+                }
+                "since" => params.continue_after(value, run)?,
+                "latest" => params.latest = Some(interval(value)?),
+                "append" => params.append = value.parse().map_err(QueryError::new)?,
+                _ => return Err(unknown_parameter(key)),
             }
         }
+        Ok(params)
     }
-    Ok(wishes)
+
+    /// Reads `since`, the place in a run of the program after which the client continues.
+    fn continue_after(&mut self, value: &str, run: &str) -> Result<(), QueryError> {
+        if self.view.name() != View::JsonLines.name() {
+            return Err(QueryError::new("since needs view=json"));
+        }
+        let Some((theirs, count)) = value.rsplit_once(':') else {
+            return Err(QueryError::new(
+                "since must be RUN:SEQ (RUN:OFFSET with data=chunks), with RUN from the hello object",
+            ));
+        };
+        let count = number("SEQ of since", count)?;
+        self.from_other_run = theirs != run;
+        let after = if self.from_other_run { 0 } else { count };
+        self.start = Start::After(self.view.unit(), after);
+        Ok(())
+    }
 }
 
 fn view(
     query: &[(String, String)],
     subprotocol: Option<&str>,
     default: View,
-) -> Result<View, Mistake> {
+) -> Result<View, QueryError> {
     let by_query = query
         .iter()
         .find(|(key, _)| key == "view")
         .map(|(_, value)| value.as_str());
     let by_subprotocol = subprotocol.map(|name| {
         name.strip_prefix(SUBPROTOCOL).ok_or_else(|| {
-            let known = "serial-ws.lines, serial-ws.raw, serial-ws.text and serial-ws.json";
-            Mistake::query(format!("no subprotocol {name}. There are {known}"))
+            QueryError::new(format!(
+                "unknown subprotocol `{}` (known: {SUBPROTOCOL} with {})",
+                short(name),
+                View::names()
+            ))
         })
     });
     let name = match (by_query, by_subprotocol.transpose()?) {
         (Some(query), Some(subprotocol)) if query != subprotocol => {
-            return Err(Mistake::query(format!(
-                "the query asks for {query}, the subprotocol for {subprotocol}"
+            return Err(QueryError::new(format!(
+                "the query asks for view `{}`, the subprotocol for `{}`",
+                short(query),
+                short(subprotocol)
             )));
         }
         (Some(name), _) | (None, Some(name)) => name,
         (None, None) => return Ok(default),
     };
-    name.parse()
-        .map_err(|known| Mistake::query(format!("no view {name}: {known}")))
+    name.parse().map_err(|_| {
+        let (name, known) = (short(name), View::names());
+        QueryError::new(format!("unknown view `{name}` (known: {known})"))
+    })
 }
 
-fn data(value: &str) -> Result<Unit, Mistake> {
-    match value {
-        "lines" => Ok(Unit::Lines),
-        "chunks" => Ok(Unit::Bytes),
-        _ => Err(Mistake::query("data is lines or chunks")),
+/// Reads `data`, the unit of a view that there is in both.
+fn with_data(view: View, value: &str) -> Result<View, QueryError> {
+    let unit = match value {
+        "lines" => Unit::Lines,
+        "chunks" => Unit::Bytes,
+        _ => return Err(QueryError::new("data must be lines or chunks")),
+    };
+    let other = match view.unit() {
+        Unit::Lines => Unit::Bytes,
+        Unit::Bytes => Unit::Lines,
+    };
+    if view.counted_in(other).is_none() {
+        return Err(QueryError::new("data needs view=json"));
     }
+    Ok(view.counted_in(unit).unwrap_or(view))
 }
 
-fn number(key: &str, value: &str) -> Result<u64, Mistake> {
-    let mistake = || Mistake::query(format!("{key} is a whole number, such as {key}=100"));
-    value.parse().map_err(|_| mistake())
+fn number(name: &str, value: &str) -> Result<u64, QueryError> {
+    let error = || QueryError::new(format!("{name} must be a whole number such as 100"));
+    value.parse().map_err(|_| error())
 }
 
-fn since(value: &str, run: &str, wishes: &mut Wishes) -> Result<(), Mistake> {
-    let View::Json(unit) = wishes.view else {
-        return Err(Mistake::query("since goes with view=json"));
-    };
-    let Some((theirs, count)) = value.rsplit_once(':') else {
-        return Err(Mistake::query(
-            "since is RUN:SEQ (or RUN:OFFSET with data=chunks) with the run of the hello object",
-        ));
-    };
-    let count = number("SEQ", count)?;
-    wishes.from_other_run = theirs != run;
-    wishes.start = Start::After(unit, if wishes.from_other_run { 0 } else { count });
-    Ok(())
-}
-
-fn interval(value: &str) -> Result<Duration, Mistake> {
+fn interval(value: &str) -> Result<Duration, QueryError> {
     let rate: f64 = value.parse().unwrap_or(f64::NAN);
     let interval = Duration::try_from_secs_f64(1.0 / rate);
     match interval {
-        Ok(interval) if rate <= FASTEST && interval <= LONGEST_INTERVAL => Ok(interval),
-        _ => Err(Mistake::query(format!(
-            "latest is messages per second, up to {FASTEST} and at least one a day, such as latest=30"
+        Ok(interval) if rate <= MAX_RATE && interval <= MAX_INTERVAL => Ok(interval),
+        _ => Err(QueryError::new(format!(
+            "latest must be messages per second such as latest=30, at most {MAX_RATE}, at least one a day"
         ))),
+    }
+}
+
+fn unknown_parameter(name: &str) -> QueryError {
+    let rated = KNOWN.map(|known| (strsim::jaro(name, known), known));
+    let best = rated.into_iter().max_by(|(a, _), (b, _)| a.total_cmp(b));
+    let best = best.filter(|(similarity, _)| *similarity > MIN_SIMILARITY);
+    let suggestion = best.map(|(_, known)| format!("; did you mean `{known}`?"));
+    QueryError::new(format!(
+        "unknown query parameter `{}` (known: {}){}",
+        short(name),
+        KNOWN.join(", "),
+        suggestion.unwrap_or_default()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_error(query: &str, expected: &str) {
+        let pairs: Vec<_> = query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect();
+        let error = StreamParams::new(&pairs, None, &ClientDefaults::default(), "run");
+        let reason = error.unwrap_err().reason;
+        assert_eq!(reason, expected);
+        assert!(reason.len() <= 123, "a Close reason has no room for it");
+    }
+
+    #[test]
+    fn an_error_says_what_is_wrong_and_what_would_be_right() {
+        check_error(
+            "vew=json",
+            "unknown query parameter `vew` (known: view, data, history, since, latest, append, \
+             token); did you mean `view`?",
+        );
+        check_error(
+            "a_name_of_more_than_32_characters=1",
+            "unknown query parameter `a_name_of_more_than_32_character` (known: view, data, \
+             history, since, latest, append, token)",
+        );
+        check_error(
+            "view=rows",
+            "unknown view `rows` (known: lines, raw, text, json)",
+        );
+        check_error("data=chunks", "data needs view=json");
+        check_error(
+            "since=a:x&view=json",
+            "SEQ of since must be a whole number such as 100",
+        );
+        check_error(
+            "since=yesterday&view=json",
+            "since must be RUN:SEQ (RUN:OFFSET with data=chunks), with RUN from the hello object",
+        );
+        check_error(
+            "latest=soon",
+            "latest must be messages per second such as latest=30, at most 1000, at least one a day",
+        );
+        check_error("append=tab", "append must be none, lf, crlf or cr");
     }
 }

@@ -1,4 +1,4 @@
-//! A socket with a queue of whole WebSocket frames before it.
+//! The send queue of a client: whole WebSocket frames that its socket has not taken yet.
 //!
 //! The WebSocket library writes its own frames (pongs, closes) in between the ones that were
 //! encoded once for all clients. Both go through this queue, so that a frame is never begun
@@ -13,49 +13,65 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use futures::StreamExt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::frame_limits::{Abuse, Meter};
+use super::frame_limits::FrameLimits;
 
-/// Frames that one system call takes at most.
-const MOST_SLICES: usize = 64;
+/// Buffers of frames that one system call takes. More wait for the next call.
+const MAX_SLICES: usize = 64;
 
 /// Bytes of the library's own frames that may wait; beyond, it keeps the newest pong itself.
-const CONTROL_ROOM: usize = 4 << 10;
+const CONTROL_CAPACITY: usize = 4 << 10;
 
 /// Bytes of answers that may wait; beyond, the client is not read until it has taken them.
-const ANSWER_ROOM: usize = 64 << 10;
+const ANSWER_CAPACITY: usize = 64 << 10;
+
+/// Bytes that are read from a client at once, and kept for each client. The library's own choice
+/// is 128 KiB.
+const READ_BUFFER: usize = 1 << 10;
+
+/// A client's WebSocket over `S`.
+pub(crate) type ClientSocket<S> = WebSocketStream<SendQueue<FrameLimits<S>>>;
+
+/// Makes a WebSocket of a socket whose handshake is over, for messages of `max_message` bytes.
+/// `early` was read from the socket before.
+pub(crate) async fn client_socket<S>(
+    socket: S,
+    early: Vec<u8>,
+    max_message: usize,
+) -> ClientSocket<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_write_buffer_size(READ_BUFFER)
+        .max_message_size(Some(max_message))
+        .max_frame_size(Some(max_message));
+    let queue = SendQueue::new(FrameLimits::new(socket, &early, max_message));
+    WebSocketStream::from_partially_read(queue, early, Role::Server, Some(config)).await
+}
 
 /// `S` behind a queue of frames.
-pub(crate) struct Outbox<S> {
+pub(crate) struct SendQueue<S> {
     socket: S,
     frames: VecDeque<Bytes>,
     /// Bytes pushed since the queue was last empty that answer what the client sent.
     answers: usize,
     is_flushed: bool,
-    meter: Meter,
-    /// Ends when the message that has begun should have; on the heap, since most come at once.
-    late: Option<Pin<Box<Sleep>>>,
-    /// A limit that was exceeded before anyone could say so.
-    exceeded: Option<Abuse>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Outbox<S> {
-    /// An empty queue before `socket`, whose messages may have `max_message` bytes. What was read
-    /// before is `early`.
-    pub(crate) fn new(socket: S, early: &[u8], max_message: usize) -> Self {
-        let mut meter = Meter::new(max_message);
-        let exceeded = meter.count(early, Instant::now()).err();
+impl<S: AsyncRead + AsyncWrite + Unpin> SendQueue<S> {
+    /// An empty queue before `socket`.
+    fn new(socket: S) -> Self {
         Self {
             socket,
             frames: VecDeque::new(),
             answers: 0,
             is_flushed: true,
-            meter,
-            late: None,
-            exceeded,
         }
     }
 
@@ -73,12 +89,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outbox<S> {
         self.push(frames);
     }
 
-    /// Whether so many answers wait that the client must take some before it asks for more.
-    pub(crate) fn is_full_of_answers(&self) -> bool {
-        self.answers > ANSWER_ROOM
+    /// Returns true if so many answers wait that the client must take some before it asks for more.
+    fn is_full_of_answers(&self) -> bool {
+        self.answers > ANSWER_CAPACITY
     }
 
-    /// Whether the socket has taken everything.
+    /// Returns true if the socket has taken everything.
     pub(crate) fn is_empty(&self) -> bool {
         self.is_flushed
     }
@@ -115,8 +131,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outbox<S> {
             // The usual case, for which systems have a cheaper call.
             return socket.poll_write(cx, only);
         }
-        let mut slices = [IoSlice::new(&[]); MOST_SLICES];
-        let count = self.frames.len().min(MOST_SLICES);
+        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+        let count = self.frames.len().min(MAX_SLICES);
         for (slice, frames) in slices.iter_mut().zip(&self.frames) {
             *slice = IoSlice::new(frames);
         }
@@ -134,28 +150,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outbox<S> {
         }
     }
 
-    /// Ready when the client has left a message unfinished for too long.
-    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(due) = self.meter.due() else {
-            self.late = None;
-            return Poll::Pending;
-        };
-        let late = self.late.get_or_insert_with(|| Box::pin(sleep_until(due)));
-        if late.deadline() != due {
-            late.as_mut().reset(due);
-        }
-        late.as_mut().poll(cx)
-    }
-
-    /// The socket itself, for when the frames no longer matter.
-    pub(crate) fn socket(&mut self) -> &mut S {
+    /// The socket behind the queue.
+    pub(crate) fn get_mut(&mut self) -> &mut S {
         &mut self.socket
     }
 }
 
-/// What the socket did.
+/// The outcome of driving a socket.
 pub(crate) enum Io {
-    /// It took everything that waited.
+    /// It has taken everything that waited.
     Sent,
     /// A message came.
     Received(Message),
@@ -164,7 +167,7 @@ pub(crate) enum Io {
 }
 
 /// Sends what waits and, unless told not to, receives a message, whichever is done first.
-pub(crate) async fn turn<S>(ws: &mut WebSocketStream<Outbox<S>>, may_read: bool) -> Io
+pub(crate) async fn drive<S>(ws: &mut ClientSocket<S>, may_read: bool) -> Io
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -176,7 +179,7 @@ where
             _ => {}
         }
         if !may_read || ws.get_ref().is_full_of_answers() {
-            ws.get_mut().meter.rest();
+            ws.get_mut().get_mut().pause();
             return Poll::Pending;
         }
         match ws.poll_next_unpin(cx) {
@@ -195,36 +198,25 @@ where
     .await
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Outbox<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for SendQueue<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if let Some(abuse) = self.exceeded.take() {
-            return Poll::Ready(Err(io::Error::other(abuse)));
-        }
-        let (before, now) = (buf.filled().len(), Instant::now());
-        self.meter.go_on(now);
-        let Poll::Ready(read) = Pin::new(&mut self.socket).poll_read(cx, buf) else {
-            ready!(self.poll_late(cx));
-            return Poll::Ready(Err(io::Error::other(Abuse::Slow)));
-        };
-        read?;
-        let counted = self.meter.count(&buf.filled()[before..], now);
-        Poll::Ready(counted.map_err(io::Error::other))
+        Pin::new(&mut self.socket).poll_read(cx, buf)
     }
 }
 
-/// What the WebSocket library writes: always whole frames, taken whole.
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Outbox<S> {
+/// The WebSocket library writes whole frames, which are taken whole.
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for SendQueue<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         _cx: &mut Context<'_>,
         frames: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.answers + frames.len() > CONTROL_ROOM && !self.is_flushed {
-            // The owner polls `poll_send` at every turn, and so wakes for room.
+        if self.answers + frames.len() > CONTROL_CAPACITY && !self.is_flushed {
+            // `drive` polls `poll_send` each time, and so wakes when there is room.
             return Poll::Pending;
         }
         self.push_answer(Bytes::copy_from_slice(frames));
@@ -243,29 +235,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Outbox<S> {
 #[cfg(test)]
 mod tests {
     use tokio::io::AsyncWriteExt;
-    use tokio_tungstenite::tungstenite::protocol::Role;
+    use tokio::time::Instant;
 
     use super::*;
-    use crate::server::websocket::frame_limits::MESSAGE_WITHIN;
+    use crate::server::websocket::frame_limits::{LimitExceeded, MESSAGE_TIMEOUT};
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_falls_silent_within_a_message_is_late_to_the_second() {
         let (mut client, server) = tokio::io::duplex(64);
-        let outbox = Outbox::new(server, &[], 16);
-        let mut ws = WebSocketStream::from_raw_socket(outbox, Role::Server, None).await;
+        let mut ws = client_socket(server, Vec::new(), 16).await;
         let start = Instant::now();
         client
             .write_all(&[0x81, 0x82, 0, 0, 0, 0, b'a'])
             .await
             .unwrap();
         // While it is not read, its time does not count.
-        let rest = tokio::time::timeout(MESSAGE_WITHIN, turn(&mut ws, false)).await;
-        assert!(rest.is_err());
-        let Io::Failed(Error::Io(error)) = turn(&mut ws, true).await else {
+        let paused = tokio::time::timeout(MESSAGE_TIMEOUT, drive(&mut ws, false)).await;
+        assert!(paused.is_err());
+        let Io::Failed(Error::Io(error)) = drive(&mut ws, true).await else {
             panic!("it is not late");
         };
-        assert_eq!(error.downcast::<Abuse>().unwrap(), Abuse::Slow);
-        let late = start.elapsed() - 2 * MESSAGE_WITHIN;
+        assert_eq!(
+            error.downcast::<LimitExceeded>().unwrap(),
+            LimitExceeded::Slow
+        );
+        let late = start.elapsed() - 2 * MESSAGE_TIMEOUT;
         assert!(late.as_secs() < 1, "{late:?}");
     }
 }

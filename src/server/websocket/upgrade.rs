@@ -1,4 +1,5 @@
-//! Turns an HTTP request into a WebSocket, and gives it to a session or tells it its mistake.
+//! The HTTP side of a WebSocket: answers the request, and starts the client's session, or tells a
+//! rejected client why by a Close frame.
 
 use std::sync::Arc;
 
@@ -8,42 +9,36 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tracing::Instrument;
 
-use super::close::{self, Farewell};
+use super::close::{self, CloseReason};
 use super::echo;
-use super::params::{self, Mistake, Target, Wishes};
-use super::send_queue::Outbox;
-use super::session::Session;
-use crate::hub::{Position, SubscriberKind, Subscription};
+use super::params::{self, QueryError, StreamParams, Target};
+use super::protocol::{Greeting, client_protocol};
+use super::send_queue::{self, ClientSocket};
+use super::session::{Client, Session};
+use crate::hub::SubscriberKind;
+use crate::server::App;
 use crate::server::access::{Peer, Rights};
 use crate::server::limits::ClientPermit;
 use crate::server::stream::Transport;
-use crate::server::{App, Port};
-use crate::view::{self, View};
 
-/// Bytes that are read from a client at once, and kept for each client. The library's own choice
-/// is 128 KiB.
-const READ_BUFFER: usize = 1 << 10;
-
-/// Whether this request wants to become a WebSocket.
+/// Returns true if this request wants to become a WebSocket.
 pub(crate) fn is_wanted(request: &Request) -> bool {
     let mut wanted = request.headers().get_all(header::UPGRADE).iter();
     let is_websocket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
     request.method() == Method::GET && wanted.any(is_websocket)
 }
 
-/// Answers a request that wants to become a WebSocket, from one who has these rights.
+/// Answers a request that wants to become a WebSocket, from a client with these rights.
 pub(crate) fn answer(app: &Arc<App>, mut request: Request, rights: Rights) -> Response {
     let on_upgrade = hyper::upgrade::on(&mut request);
     let (parts, _) = request.into_parts();
     let request = axum::http::Request::from_parts(parts, ());
     let mut response = match create_response_with_body(&request, Body::empty) {
         Ok(response) => response,
-        Err(error) => return refuse(request.headers(), &error.to_string()),
+        Err(error) => return malformed(request.headers(), &error.to_string()),
     };
     let offered = offered(request.headers());
     let subprotocol = params::subprotocol(&offered);
@@ -52,37 +47,38 @@ pub(crate) fn answer(app: &Arc<App>, mut request: Request, rights: Rights) -> Re
             .headers_mut()
             .insert(header::SEC_WEBSOCKET_PROTOCOL, value);
     }
-    match Admission::new(app, &request, subprotocol, rights) {
-        Ok(admission) => admission.start(app, on_upgrade),
-        Err(mistake) => {
+    match Accepted::new(app, &request, subprotocol, rights) {
+        Ok(accepted) => accepted.start(app, on_upgrade),
+        Err(error) => {
             let Ok(permit) = Arc::clone(&app.limits.rejected).try_acquire_owned() else {
-                return (StatusCode::SERVICE_UNAVAILABLE, mistake.reason).into_response();
+                return (StatusCode::SERVICE_UNAVAILABLE, error.reason).into_response();
             };
-            turn_away(app, on_upgrade, mistake, permit);
+            reject(app, on_upgrade, error, permit);
         }
     }
     response
 }
 
-/// Refuses a request that no WebSocket client would send.
-fn refuse(headers: &HeaderMap, error: &str) -> Response {
+/// Answers a request that no WebSocket client would send.
+fn malformed(headers: &HeaderMap, error: &str) -> Response {
     let version = headers.get(header::SEC_WEBSOCKET_VERSION);
     if version.is_some_and(|version| version != "13") {
         let supported = [(header::SEC_WEBSOCKET_VERSION, "13")];
         return (
             StatusCode::UPGRADE_REQUIRED,
             supported,
-            "WebSocket version 13 is spoken here\n",
+            "serial-ws speaks WebSocket version 13\n",
         )
             .into_response();
     }
     (
         StatusCode::BAD_REQUEST,
-        format!("no WebSocket handshake: {error}\n"),
+        format!("invalid WebSocket handshake: {error}\n"),
     )
         .into_response()
 }
 
+/// Returns the subprotocols that the client offers.
 fn offered(headers: &HeaderMap) -> Vec<&str> {
     let values = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
     let names = values
@@ -94,50 +90,44 @@ fn offered(headers: &HeaderMap) -> Vec<&str> {
         .collect()
 }
 
-/// A client that has been let in.
-struct Admission {
+/// A client that has been accepted.
+struct Accepted {
     permit: ClientPermit,
-    kind: Admitted,
+    target: AcceptedTarget,
 }
 
-enum Admitted {
+enum AcceptedTarget {
     Echo,
-    Port {
-        port: Arc<Port>,
-        rights: Rights,
-        wishes: Wishes,
-        subscription: Subscription,
-        greeting: Option<String>,
-    },
+    Port(Client, Option<String>),
 }
 
-impl Admission {
+impl Accepted {
     fn new(
         app: &Arc<App>,
         request: &axum::http::Request<()>,
         subprotocol: Option<&str>,
         rights: Rights,
-    ) -> Result<Self, Mistake> {
+    ) -> Result<Self, QueryError> {
         let ports = app.ports.all();
         let names: Vec<String> = ports.iter().map(|port| port.name.clone()).collect();
-        let target = params::target(request.uri().path(), &names)?;
-        let kind = match target {
-            Target::Echo => Admitted::Echo,
+        let target = match params::target(request.uri().path(), &names)? {
+            Target::Echo => AcceptedTarget::Echo,
             Target::Port(index) => {
                 let port = Arc::clone(&ports[index]);
                 let query = Query::<Vec<(String, String)>>::try_from_uri(request.uri());
                 let query = query.map(|Query(query)| query).unwrap_or_default();
-                let wishes = params::wishes(&query, subprotocol, &port.clients, &app.run)?;
-                // Subscribed before the answer, so that a client that is connected misses nothing.
-                let subscription = port.hub.subscribe(SubscriberKind::Client, wishes.start);
-                let greeting = app.greeting(&port, &names, rights, &wishes, &subscription);
-                Admitted::Port {
+                let params = StreamParams::new(&query, subprotocol, &port.clients, &app.run)?;
+                let client = Client {
+                    protocol: client_protocol(params.view),
+                    // Subscribed before the answer, so that a client that is connected misses
+                    // nothing.
+                    subscription: port.hub.subscribe(SubscriberKind::Client, params.start),
                     port,
                     rights,
-                    wishes,
-                    subscription,
-                    greeting,
-                }
+                    params,
+                };
+                let greeting = app.greeting(&client, &names);
+                AcceptedTarget::Port(client, greeting)
             }
         };
         let peer = request.extensions().get::<Peer>();
@@ -146,37 +136,28 @@ impl Admission {
             .limits
             .clients
             .try_acquire(remote.map(Peer::limit_address));
-        let permit = permit.map_err(|limit| Mistake {
+        let permit = permit.map_err(|limit| QueryError {
             code: 1013,
             reason: limit.to_string(),
         })?;
-        Ok(Self { permit, kind })
+        Ok(Self { permit, target })
     }
 
     fn start(self, app: &Arc<App>, on_upgrade: OnUpgrade) {
-        let Self { permit, kind } = self;
-        let (config, stop) = (ws_config(app), app.stop.clone());
-        let max_message = app.config.max_message;
+        let Self { permit, target } = self;
+        let (max_message, stop) = (app.config.max_message, app.stop.clone());
         let log = Arc::clone(&app.log);
         app.tasks.spawn(async move {
             let _permit = permit;
-            let Some(ws) = upgraded(on_upgrade, config).await else {
+            let Some(ws) = upgraded(on_upgrade, max_message).await else {
                 return;
             };
-            match kind {
-                Admitted::Echo => echo::run(ws, max_message, stop).await,
-                Admitted::Port {
-                    port,
-                    rights,
-                    wishes,
-                    subscription,
-                    greeting,
-                } => {
-                    let span = tracing::debug_span!("client", port = port.name);
-                    let session =
-                        Session::new(ws, port, log, rights, wishes, subscription, max_message);
+            match target {
+                AcceptedTarget::Echo => echo::run(ws, max_message, stop).await,
+                AcceptedTarget::Port(client, greeting) => {
+                    let span = tracing::debug_span!("client", port = client.port.name);
                     // On the heap, so that the task is no larger than what it waits for.
-                    let mut session = Box::new(session);
+                    let mut session = Box::new(Session::new(ws, client, log, max_message));
                     session.run(greeting).instrument(span).await;
                 }
             }
@@ -185,64 +166,30 @@ impl Admission {
 }
 
 impl App {
-    /// What a client of the json view is told first.
-    fn greeting(
-        &self,
-        port: &Port,
-        names: &[String],
-        rights: Rights,
-        wishes: &Wishes,
-        subscription: &Subscription,
-    ) -> Option<String> {
-        let View::Json(_) = wishes.view else {
-            return None;
-        };
-        let status = subscription.status();
-        let Position { line, offset } = subscription.position();
-        Some(view::hello(&view::Hello {
+    fn greeting(&self, client: &Client, names: &[String]) -> Option<String> {
+        client.protocol.greet(&Greeting {
+            port: &client.port,
+            rights: client.rights,
+            status: client.subscription.status(),
+            position: client.subscription.position(),
             run: &self.run,
-            seq: line,
-            offset,
-            port: view::ConnectedPort {
-                name: &port.name,
-                device: status.device.as_deref(),
-                settings: &port.settings(rights),
-            },
             ports: names,
-            status: &status,
-        }))
+        })
     }
 }
 
-/// Tells a client its mistake by a Close frame, since pages cannot read HTTP errors.
-fn turn_away(
-    app: &Arc<App>,
-    on_upgrade: OnUpgrade,
-    mistake: Mistake,
-    permit: OwnedSemaphorePermit,
-) {
-    let config = ws_config(app);
+/// Tells a client by a Close frame why it is rejected, since pages cannot read HTTP errors.
+fn reject(app: &Arc<App>, on_upgrade: OnUpgrade, error: QueryError, permit: OwnedSemaphorePermit) {
+    let max_message = app.config.max_message;
     app.tasks.spawn(async move {
         let _permit = permit;
-        if let Some(mut ws) = upgraded(on_upgrade, config).await {
-            close::say(&mut ws, Farewell::from(mistake)).await;
+        if let Some(mut ws) = upgraded(on_upgrade, max_message).await {
+            close::close(&mut ws, CloseReason::from(error)).await;
         }
     });
 }
 
-fn ws_config(app: &App) -> WebSocketConfig {
-    WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
-        .max_write_buffer_size(READ_BUFFER)
-        .max_message_size(Some(app.config.max_message))
-        .max_frame_size(Some(app.config.max_message))
-}
-
-async fn upgraded(
-    on_upgrade: OnUpgrade,
-    config: WebSocketConfig,
-) -> Option<WebSocketStream<Outbox<Transport>>> {
+async fn upgraded(on_upgrade: OnUpgrade, max_message: usize) -> Option<ClientSocket<Transport>> {
     let upgraded: Upgraded = match on_upgrade.await {
         Ok(upgraded) => upgraded,
         Err(error) => {
@@ -251,7 +198,5 @@ async fn upgraded(
         }
     };
     let (socket, early) = Transport::unwrap(upgraded)?;
-    let max_message = config.max_message_size.unwrap_or(usize::MAX);
-    let socket = Outbox::new(socket, &early, max_message);
-    Some(WebSocketStream::from_partially_read(socket, early, Role::Server, Some(config)).await)
+    Some(send_queue::client_socket(socket, early, max_message).await)
 }

@@ -1,4 +1,5 @@
-//! Tells which of a task's futures was woken, so that the others need not be polled each time.
+//! A flag that is raised when one of several futures of a task is woken, so that the task need not
+//! poll them each time it is woken for another reason.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -8,47 +9,47 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures::task::AtomicWaker;
 
-/// A waker of its own for some of a task's futures.
-pub(crate) struct Bell {
-    rope: Arc<Rope>,
+/// A waker for some of a task's futures that remembers whether it was used.
+pub(crate) struct WakeFlag {
+    shared: Arc<FlagState>,
     waker: Waker,
 }
 
-struct Rope {
-    has_rung: AtomicBool,
+struct FlagState {
+    is_raised: AtomicBool,
     task: AtomicWaker,
 }
 
-impl Bell {
-    /// A bell that has rung, since nobody has asked the futures yet.
+impl WakeFlag {
+    /// A raised flag, since the futures have not been polled yet.
     pub(crate) fn new() -> Self {
-        let rope = Arc::new(Rope {
-            has_rung: AtomicBool::new(true),
+        let shared = Arc::new(FlagState {
+            is_raised: AtomicBool::new(true),
             task: AtomicWaker::new(),
         });
-        let waker = Arc::clone(&rope).into();
-        Self { rope, waker }
+        let waker = Arc::clone(&shared).into();
+        Self { shared, waker }
     }
 
-    /// Waits for `future`, but polls it only when something in it has rung since it was last
-    /// polled, or when it `must` be.
+    /// Waits for `future`, but polls it only if something in it was woken since it was last polled,
+    /// or if it `must` be polled.
     ///
     /// Without `must`, `future` may be another one each time, as long as what it waits for stays
-    /// registered while nobody polls it: sockets, channels and pinned timers do.
-    pub(crate) async fn hear<T>(
+    /// registered while it is not polled: sockets, channels and pinned timers do.
+    pub(crate) async fn poll_if_raised<T>(
         &self,
         must: bool,
         mut future: Pin<&mut impl Future<Output = T>>,
     ) -> T {
         poll_fn(|cx| {
-            self.rope.task.register(cx.waker());
-            if !self.rope.has_rung.swap(false, Ordering::AcqRel) && !must {
+            self.shared.task.register(cx.waker());
+            if !self.shared.is_raised.swap(false, Ordering::AcqRel) && !must {
                 return Poll::Pending;
             }
             let polled = future.as_mut().poll(&mut Context::from_waker(&self.waker));
             if polled.is_ready() {
-                // What was not polled after the one that is ready is not registered.
-                self.rope.has_rung.store(true, Ordering::Release);
+                // The futures after the one that is ready were not polled, and are not registered.
+                self.shared.is_raised.store(true, Ordering::Release);
             }
             polled
         })
@@ -56,13 +57,13 @@ impl Bell {
     }
 }
 
-impl Wake for Rope {
+impl Wake for FlagState {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.has_rung.store(true, Ordering::Release);
+        self.is_raised.store(true, Ordering::Release);
         self.task.wake();
     }
 }
@@ -75,33 +76,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_future_is_polled_again_only_when_it_rang_or_must_be() {
-        let bell = Bell::new();
+    fn a_future_is_polled_again_only_when_it_was_woken_or_must_be() {
+        let flag = WakeFlag::new();
         let wakers = RefCell::new(Vec::new());
-        let polls_after_hearing = |must| {
+        let polls_after_waiting = |must| {
             let future = pin!(poll_fn(|cx| {
                 wakers.borrow_mut().push(cx.waker().clone());
                 Poll::<()>::Pending
             }));
-            let heard = pin!(bell.hear(must, future));
-            let polled = heard.poll(&mut Context::from_waker(Waker::noop()));
+            let waiting = pin!(flag.poll_if_raised(must, future));
+            let polled = waiting.poll(&mut Context::from_waker(Waker::noop()));
             assert!(polled.is_pending());
             wakers.borrow().len()
         };
-        assert_eq!(polls_after_hearing(false), 1, "it rings at first");
-        assert_eq!(polls_after_hearing(false), 1, "nothing rang");
+        assert_eq!(polls_after_waiting(false), 1, "it is raised at first");
+        assert_eq!(polls_after_waiting(false), 1, "nothing was woken");
         wakers.borrow()[0].wake_by_ref();
-        assert_eq!(polls_after_hearing(false), 2, "it rang");
-        assert_eq!(polls_after_hearing(true), 3, "it must be");
+        assert_eq!(polls_after_waiting(false), 2, "it was woken");
+        assert_eq!(polls_after_waiting(true), 3, "it must be polled");
     }
 
     #[test]
-    fn after_one_that_was_ready_the_next_is_polled() {
-        let bell = Bell::new();
+    fn after_a_future_that_was_ready_the_next_is_polled() {
+        let flag = WakeFlag::new();
         for _ in 0..2 {
             let future = pin!(async {});
-            let heard = pin!(bell.hear(false, future));
-            let polled = heard.poll(&mut Context::from_waker(Waker::noop()));
+            let waiting = pin!(flag.poll_if_raised(false, future));
+            let polled = waiting.poll(&mut Context::from_waker(Waker::noop()));
             assert!(polled.is_ready());
         }
     }

@@ -1,0 +1,609 @@
+//! The json protocol, version 1, as types: each object that goes over the wire, in both
+//! directions. PROTOCOL.md explains it to people. What a request does to a port, and within which
+//! limits, is decided by whoever decodes it.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::display::Base64Display;
+use base64::prelude::BASE64_STANDARD;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::hub::{self, LineErrors, Timestamp};
+
+/// The version that `hello` announces. Within it, objects only grow.
+pub const VERSION: u32 = 1;
+
+/// A message from serial-ws to a client.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum ServerMessage<'a> {
+    /// The first message.
+    Hello(Box<HelloMessage<'a>>),
+    /// The port's status changed, or is told again after a gap.
+    Status(StatusMessage<'a>),
+    /// A line from the device, with `data=lines`.
+    Line(LineMessage<'a>),
+    /// A chunk of bytes from the device, with `data=chunks`.
+    Data(DataMessage<'a>),
+    /// Something is missing at exactly this place.
+    Missed(MissedMessage),
+    /// A request was carried out.
+    Ack(AckMessage),
+    /// A request was not carried out, or not to its end.
+    Error(ErrorMessage<'a>),
+    /// A client's bytes went to the device. Nothing sends it yet.
+    Written(WrittenMessage<'a>),
+    /// A type of a later version, which clients ignore.
+    #[serde(other)]
+    Unknown,
+}
+
+/// The greeting: what the client is connected to, and where its data begins.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HelloMessage<'a> {
+    /// [`VERSION`].
+    pub version: u32,
+    /// Random for each start of the program; numbers of different runs do not compare.
+    pub run: Cow<'a, str>,
+    /// The number of the line after which this client's lines begin.
+    pub seq: u64,
+    /// The number of bytes after which this client's bytes begin.
+    pub offset: u64,
+    /// The port that the client is connected to.
+    pub port: ConnectedPort<'a>,
+    /// The names of all ports.
+    pub ports: Cow<'a, [String]>,
+    /// The port's status now.
+    pub status: StatusMessage<'a>,
+}
+
+/// The port of a [`HelloMessage`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConnectedPort<'a> {
+    /// The name that users gave it.
+    pub name: Cow<'a, str>,
+    /// The device that is or was last behind it.
+    #[serde(flatten)]
+    pub device: Option<Cow<'a, hub::DeviceInfo>>,
+    /// Its line settings.
+    pub settings: Value,
+}
+
+/// The status of a port.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StatusMessage<'a> {
+    /// A word such as `open`; later versions may have others.
+    pub state: Cow<'a, str>,
+    /// One sentence about it, for people.
+    pub detail: Cow<'a, str>,
+    /// What to do about it, for people; empty where there is nothing to do.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub hint: Cow<'a, str>,
+    /// Characters that the driver received with a fault since the device was opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errors: Option<LineErrors>,
+}
+
+/// A line without its line end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LineMessage<'a> {
+    /// Its number, counted from the start of the program.
+    pub seq: u64,
+    /// When its last byte was read, in seconds since 1970.
+    #[serde(with = "seconds")]
+    pub t: Timestamp,
+    /// Its text or bytes.
+    #[serde(flatten)]
+    pub content: Content<'a>,
+    /// Whether it is only a part of a line.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub partial: bool,
+}
+
+/// A chunk of bytes exactly as it was read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataMessage<'a> {
+    /// The number of bytes before it, counted from the start of the program.
+    pub offset: u64,
+    /// When it was read, in seconds since 1970.
+    #[serde(with = "seconds")]
+    pub t: Timestamp,
+    /// Its bytes.
+    pub bytes: Base64<'a>,
+}
+
+/// How much is missing. A count that is zero or not known is left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissedMessage {
+    /// Lines.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lines: u64,
+    /// Bytes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bytes: u64,
+}
+
+/// The operating system took the last byte of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AckMessage {
+    /// The identifier of the request.
+    pub id: Id,
+    /// The bytes that were written.
+    pub bytes: u64,
+}
+
+/// The reason why a request was not carried out, or not to its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorMessage<'a> {
+    /// A sentence for people.
+    pub error: Cow<'a, str>,
+    /// The identifier of the request, if it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Id>,
+    /// The bytes that were written before it failed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bytes: u64,
+}
+
+/// Bytes that the operating system took for the device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WrittenMessage<'a> {
+    /// When it took them, in seconds since 1970.
+    #[serde(with = "seconds")]
+    pub t: Timestamp,
+    /// Their text or bytes.
+    #[serde(flatten)]
+    pub content: Content<'a>,
+    /// The number of the client that sent them.
+    pub client: u64,
+}
+
+/// What came from the device or goes to it: text, or bytes where it is not UTF-8.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Content<'a> {
+    /// Text.
+    Text(Cow<'a, str>),
+    /// Bytes.
+    Bytes(Base64<'a>),
+}
+
+/// A message from a client to serial-ws, apart from its `id`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum ClientMessage {
+    /// Writes either `text`, completed by the line ending of `append`, or exactly these `bytes`.
+    Write {
+        /// Text.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+        /// Bytes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bytes: Option<Base64<'static>>,
+    },
+    /// Sets the modem lines, one or both.
+    Signals {
+        /// Data Terminal Ready.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dtr: Option<bool>,
+        /// Request To Send.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rts: Option<bool>,
+    },
+    /// Holds the line in the break condition.
+    Break {
+        /// For so many milliseconds.
+        ms: u64,
+    },
+    /// Restarts the board by its modem lines.
+    Reset,
+    /// Lends the port to another program.
+    Release(ReleaseMessage),
+    /// Takes the port back before its time.
+    Resume,
+    /// A type of a later version, which serial-ws ignores.
+    #[serde(other)]
+    Unknown,
+}
+
+/// How long a port is to be lent: [`hub::Lease`] as clients write it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ReleaseMessage {
+    /// For so long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
+    /// `connected`: as long as the client is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r#while: Option<String>,
+}
+
+/// The answer to `GET /hello`: who answers, and whether the caller may connect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HelloAnswer<'a> {
+    /// `serial-ws`.
+    pub name: Cow<'a, str>,
+    /// The version of the program.
+    pub version: Cow<'a, str>,
+    /// The origin of the page that asks.
+    pub origin: Option<Cow<'a, str>>,
+    /// Whether it may connect.
+    pub allowed: bool,
+    /// Whether it may only read.
+    #[serde(rename = "readOnly")]
+    pub read_only: bool,
+    /// What would allow it.
+    pub remedy: Option<Cow<'a, str>>,
+}
+
+/// The identifier that a client gave to a request: any JSON value, kept as its text, which is
+/// smaller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Id(Box<str>);
+
+/// Bytes, in base64 on the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base64<'a>(pub Cow<'a, [u8]>);
+
+impl ServerMessage<'_> {
+    /// The text of the message.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("its maps have keys of text, and its values are finite")
+    }
+}
+
+impl ClientMessage {
+    /// The text of the message with this identifier.
+    pub fn to_json(&self, id: &Id) -> String {
+        #[derive(Serialize)]
+        struct Request<'a> {
+            #[serde(flatten)]
+            message: &'a ClientMessage,
+            id: &'a Id,
+        }
+        let request = Request { message: self, id };
+        serde_json::to_string(&request).expect("its maps have keys of text")
+    }
+}
+
+impl ReleaseMessage {
+    /// The time where nothing else is said.
+    const DEFAULT: Duration = Duration::from_secs(60);
+
+    /// The longest time; a request for more is refused.
+    const MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// Checks how long the port is to be lent.
+    ///
+    /// # Errors
+    /// A sentence that says what would be right.
+    pub fn lease(&self) -> Result<hub::Lease, String> {
+        match (self.seconds, self.r#while.as_deref()) {
+            (None, None) => Ok(hub::Lease::For(Self::DEFAULT)),
+            (None, Some("connected")) => Ok(hub::Lease::WhileConnected),
+            (Some(seconds), None) if seconds <= Self::MAX.as_secs_f64() => {
+                let time = Duration::try_from_secs_f64(seconds);
+                time.map(hub::Lease::For)
+                    .map_err(|_| r#""seconds" must be a time such as 60"#.into())
+            }
+            _ => Err(format!(
+                r#"release takes "seconds", at most {}, or "while":"connected""#,
+                Self::MAX.as_secs()
+            )),
+        }
+    }
+}
+
+impl Id {
+    /// The bytes of its text.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Says whether the text is empty, which that of no JSON value is.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<&Value> for Id {
+    fn from(value: &Value) -> Self {
+        Self(value.to_string().into())
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(|value| Self::from(&value))
+    }
+}
+
+impl Serialize for Base64<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&Base64Display::new(&self.0, &BASE64_STANDARD))
+    }
+}
+
+impl<'de> Deserialize<'de> for Base64<'_> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        let bytes = BASE64_STANDARD.decode(text.as_bytes());
+        let bytes = bytes.map_err(|_| D::Error::custom(r#""bytes" must be base64"#))?;
+        Ok(Self(bytes.into()))
+    }
+}
+
+impl<'a> From<&'a hub::Status> for StatusMessage<'a> {
+    fn from(status: &'a hub::Status) -> Self {
+        Self {
+            state: status.state.word().into(),
+            detail: (&*status.detail).into(),
+            hint: (&*status.hint).into(),
+            errors: status.errors,
+        }
+    }
+}
+
+/// Seconds with six decimals. A float would drop trailing zeros.
+mod seconds {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(
+        t: &Timestamp,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let raw = RawValue::from_string(t.to_string()).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Timestamp, D::Error> {
+        let seconds = f64::deserialize(d)?;
+        Ok(Timestamp((seconds * 1e6).round() as u64))
+    }
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check_server(message: ServerMessage<'static>, text: &str) {
+        assert_eq!(message.to_json(), text);
+        assert_eq!(
+            serde_json::from_str::<ServerMessage>(text).unwrap(),
+            message
+        );
+    }
+
+    #[track_caller]
+    fn check_client(message: ClientMessage, text: &str) {
+        assert_eq!(message.to_json(&Id::from(&json!(7))), text);
+        assert_eq!(
+            serde_json::from_str::<ClientMessage>(text).unwrap(),
+            message
+        );
+    }
+
+    fn bytes() -> Base64<'static> {
+        Base64(vec![0, 1, 255].into())
+    }
+
+    fn device() -> hub::DeviceInfo {
+        hub::DeviceInfo {
+            path: "/dev/ttyACM0".into(),
+            board: Some("Arduino Uno".into()),
+            usb: Some("usb:2341:0043:A1".into()),
+            low_latency: true,
+        }
+    }
+
+    fn hello(
+        device: Option<hub::DeviceInfo>,
+        status: StatusMessage<'static>,
+    ) -> ServerMessage<'static> {
+        ServerMessage::Hello(Box::new(HelloMessage {
+            version: VERSION,
+            run: "a343848cc485e218".into(),
+            seq: 4,
+            offset: 18,
+            port: ConnectedPort {
+                name: "uno".into(),
+                device: device.map(Cow::Owned),
+                settings: json!({ "baud": 9600, "parity": "none" }),
+            },
+            ports: vec!["uno".to_owned(), "knob".to_owned()].into(),
+            status,
+        }))
+    }
+
+    fn status(errors: Option<LineErrors>, hint: &'static str) -> StatusMessage<'static> {
+        StatusMessage {
+            state: "open".into(),
+            detail: "loop is \"open\"".into(),
+            hint: hint.into(),
+            errors,
+        }
+    }
+
+    #[test]
+    fn a_hello_has_the_port_with_its_device_and_all_names() {
+        check_server(
+            hello(Some(device()), status(None, "")),
+            r#"{"type":"hello","version":1,"run":"a343848cc485e218","seq":4,"offset":18,"port":{"name":"uno","path":"/dev/ttyACM0","board":"Arduino Uno","usb":"usb:2341:0043:A1","lowLatency":true,"settings":{"baud":9600,"parity":"none"}},"ports":["uno","knob"],"status":{"state":"open","detail":"loop is \"open\""}}"#,
+        );
+        check_server(
+            hello(None, status(None, "")),
+            r#"{"type":"hello","version":1,"run":"a343848cc485e218","seq":4,"offset":18,"port":{"name":"uno","settings":{"baud":9600,"parity":"none"}},"ports":["uno","knob"],"status":{"state":"open","detail":"loop is \"open\""}}"#,
+        );
+    }
+
+    #[test]
+    fn a_status_leaves_out_what_is_empty() {
+        check_server(
+            ServerMessage::Status(status(None, "")),
+            r#"{"type":"status","state":"open","detail":"loop is \"open\""}"#,
+        );
+        let errors = LineErrors {
+            framing: 1,
+            parity: 2,
+            overrun: 3,
+        };
+        check_server(
+            ServerMessage::Status(status(Some(errors), "Plug it in")),
+            r#"{"type":"status","state":"open","detail":"loop is \"open\"","hint":"Plug it in","errors":{"framing":1,"parity":2,"overrun":3}}"#,
+        );
+    }
+
+    #[test]
+    fn a_line_has_text_or_bytes() {
+        let line = |content, partial| {
+            ServerMessage::Line(LineMessage {
+                seq: 5,
+                t: Timestamp(1_795_169_654_514_300),
+                content,
+                partial,
+            })
+        };
+        check_server(
+            line(Content::Text("a\"\u{0}é".into()), false),
+            r#"{"type":"line","seq":5,"t":1795169654.514300,"text":"a\"\u0000é"}"#,
+        );
+        check_server(
+            line(Content::Bytes(bytes()), true),
+            r#"{"type":"line","seq":5,"t":1795169654.514300,"bytes":"AAH/","partial":true}"#,
+        );
+    }
+
+    #[test]
+    fn a_chunk_has_its_place_time_and_bytes() {
+        check_server(
+            ServerMessage::Data(DataMessage {
+                offset: 1134,
+                t: Timestamp(1_500_000),
+                bytes: bytes(),
+            }),
+            r#"{"type":"data","offset":1134,"t":1.500000,"bytes":"AAH/"}"#,
+        );
+    }
+
+    #[test]
+    fn missed_leaves_out_what_is_not_known() {
+        let missed = |lines, bytes| ServerMessage::Missed(MissedMessage { lines, bytes });
+        check_server(missed(0, 0), r#"{"type":"missed"}"#);
+        check_server(missed(3, 0), r#"{"type":"missed","lines":3}"#);
+        check_server(missed(3, 9), r#"{"type":"missed","lines":3,"bytes":9}"#);
+    }
+
+    #[test]
+    fn an_answer_has_the_identifier_as_it_came() {
+        let ids = [json!(7), json!("a\"b"), json!({ "b": [1, null], "a": 2.5 })];
+        for id in ids {
+            check_server(
+                ServerMessage::Ack(AckMessage {
+                    id: Id::from(&id),
+                    bytes: 3,
+                }),
+                &format!(r#"{{"type":"ack","id":{id},"bytes":3}}"#),
+            );
+        }
+        let error = |id, bytes| {
+            ServerMessage::Error(ErrorMessage {
+                error: "no \"room\"".into(),
+                id,
+                bytes,
+            })
+        };
+        check_server(error(None, 0), r#"{"type":"error","error":"no \"room\""}"#);
+        check_server(
+            error(Some(Id::from(&json!(7))), 9),
+            r#"{"type":"error","error":"no \"room\"","id":7,"bytes":9}"#,
+        );
+    }
+
+    #[test]
+    fn what_was_written_has_its_client() {
+        check_server(
+            ServerMessage::Written(WrittenMessage {
+                t: Timestamp(1_500_000),
+                content: Content::Text("H\n".into()),
+                client: 3,
+            }),
+            r#"{"type":"written","t":1.500000,"text":"H\n","client":3}"#,
+        );
+    }
+
+    #[test]
+    fn each_request_reads_as_it_is_written() {
+        check_client(
+            ClientMessage::Write {
+                text: Some("H\n".into()),
+                bytes: None,
+            },
+            r#"{"type":"write","text":"H\n","id":7}"#,
+        );
+        check_client(
+            ClientMessage::Write {
+                text: None,
+                bytes: Some(bytes()),
+            },
+            r#"{"type":"write","bytes":"AAH/","id":7}"#,
+        );
+        check_client(
+            ClientMessage::Signals {
+                dtr: Some(true),
+                rts: Some(false),
+            },
+            r#"{"type":"signals","dtr":true,"rts":false,"id":7}"#,
+        );
+        check_client(
+            ClientMessage::Break { ms: 250 },
+            r#"{"type":"break","ms":250,"id":7}"#,
+        );
+        check_client(ClientMessage::Reset, r#"{"type":"reset","id":7}"#);
+        check_client(
+            ClientMessage::Release(ReleaseMessage {
+                seconds: Some(1.5),
+                r#while: None,
+            }),
+            r#"{"type":"release","seconds":1.5,"id":7}"#,
+        );
+        check_client(
+            ClientMessage::Release(ReleaseMessage {
+                seconds: None,
+                r#while: Some("connected".into()),
+            }),
+            r#"{"type":"release","while":"connected","id":7}"#,
+        );
+        check_client(ClientMessage::Resume, r#"{"type":"resume","id":7}"#);
+    }
+
+    #[test]
+    fn types_of_later_versions_are_known_as_such() {
+        let text = r#"{"type":"dance","id":7}"#;
+        let server: ServerMessage = serde_json::from_str(text).unwrap();
+        assert_eq!(server, ServerMessage::Unknown);
+        let client: ClientMessage = serde_json::from_str(text).unwrap();
+        assert_eq!(client, ClientMessage::Unknown);
+    }
+}

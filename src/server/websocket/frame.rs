@@ -1,0 +1,79 @@
+//! Payloads as WebSocket frames (RFC 6455 §5.2), ready for any number of sockets: a server's
+//! frames are not masked. Each event is encoded once per view, and shared by all its clients.
+
+use bytes::Bytes;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
+use crate::hub::{Event, Kind, Unit};
+use crate::view::{Part, Payload, View};
+
+/// Bytes of the header of a frame with less than 64 KiB of payload.
+const HEADER_BYTES: usize = 4;
+
+/// Returns the frames of an event in a view. Those of a whole event are made by the first client
+/// that asks for them, and kept with the event.
+pub(crate) fn of_event(view: View, event: &Event, part: Part) -> Bytes {
+    if part != Part::WHOLE {
+        return encode(view, event, part);
+    }
+    if view.is_blank(event) {
+        return Bytes::new();
+    }
+    event.encoding(view as usize, || encode(view, event, part))
+}
+
+fn encode(view: View, event: &Event, part: Part) -> Bytes {
+    let mut out = Vec::new();
+    // What is kept with the event should take no more memory than it needs.
+    if let (Kind::Data(data), Unit::Lines) = (&event.kind, view.unit()) {
+        let frames = data.frames.iter();
+        out.reserve_exact(frames.map(|frame| frame.bytes.len() + HEADER_BYTES).sum());
+    }
+    view.encode(event, part, &mut |payload| append(payload, &mut out));
+    out.into()
+}
+
+/// Returns the frame of a text message.
+pub(crate) fn text(text: &str) -> Bytes {
+    let mut out = Vec::with_capacity(text.len() + HEADER_BYTES);
+    append(Payload::Text(text.as_bytes()), &mut out);
+    out.into()
+}
+
+/// Returns the frame of a message as it came; nothing for a ping and the like.
+pub(crate) fn echo(message: &Message) -> Bytes {
+    let mut out = Vec::new();
+    match message {
+        Message::Text(text) => append(Payload::Text(text.as_bytes()), &mut out),
+        Message::Binary(bytes) => append(Payload::Binary(bytes), &mut out),
+        _ => {}
+    }
+    out.into()
+}
+
+/// Returns a ping without payload, which asks for a pong (RFC 6455 §5.5.2).
+pub(crate) fn ping() -> Bytes {
+    Bytes::from_static(&[0x89, 0])
+}
+
+/// Returns an unsolicited pong, which asks for nothing (RFC 6455 §5.5.3).
+pub(crate) fn pong() -> Bytes {
+    Bytes::from_static(&[0x8a, 0])
+}
+
+fn append(payload: Payload<'_>, out: &mut Vec<u8>) {
+    let (kind, payload) = match payload {
+        Payload::Text(text) => (Data::Text, text),
+        Payload::Binary(bytes) => (Data::Binary, bytes),
+    };
+    let header = FrameHeader {
+        opcode: OpCode::Data(kind),
+        ..FrameHeader::default()
+    };
+    header
+        .format(payload.len() as u64, out)
+        .expect("a Vec takes all that is written to it");
+    out.extend_from_slice(payload);
+}

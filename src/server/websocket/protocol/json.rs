@@ -1,0 +1,198 @@
+//! The protocol of clients of the json view: objects in both directions, with an answer to each
+//! request that has an `id`.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::{ClientProtocol, Greeting, Input};
+use crate::hub::{Action, Position, Status};
+use crate::protocol::{
+    self, AckMessage, ClientMessage, ConnectedPort, ErrorMessage, HelloMessage, Id, MissedMessage,
+    ServerMessage,
+};
+use crate::view::LineEnding;
+
+/// Bytes of an identifier. A longer one is an error, since many may have to be kept.
+const MAX_ID_BYTES: usize = 256;
+
+/// The longest break; a request for more is an error.
+const MAX_BREAK: Duration = Duration::from_secs(5);
+
+pub(super) struct Json;
+
+impl ClientProtocol for Json {
+    fn greet(&self, greeting: &Greeting<'_>) -> Option<String> {
+        let Greeting { port, status, .. } = greeting;
+        let device = status.device.as_deref();
+        let hello = ServerMessage::Hello(Box::new(HelloMessage {
+            version: protocol::VERSION,
+            run: greeting.run.into(),
+            seq: greeting.position.line,
+            offset: greeting.position.offset,
+            port: ConnectedPort {
+                name: (&*port.name).into(),
+                device: device.map(std::borrow::Cow::Borrowed),
+                settings: port.settings(greeting.rights),
+            },
+            ports: greeting.ports.into(),
+            status: status.into(),
+        }));
+        Some(hello.to_json())
+    }
+
+    fn missed(&self, missed: Position) -> Option<String> {
+        let missed = ServerMessage::Missed(MissedMessage {
+            lines: missed.line,
+            bytes: missed.offset,
+        });
+        Some(missed.to_json())
+    }
+
+    fn status(&self, status: &Status) -> Option<String> {
+        Some(ServerMessage::Status(status.into()).to_json())
+    }
+
+    fn reply(&self, id: Id, written: usize) -> Option<String> {
+        let bytes = written as u64;
+        Some(ServerMessage::Ack(AckMessage { id, bytes }).to_json())
+    }
+
+    fn reject(&self, id: Option<Id>, reason: &str, written: usize) -> Option<String> {
+        let error = ServerMessage::Error(ErrorMessage {
+            error: reason.into(),
+            id,
+            bytes: written as u64,
+        });
+        Some(error.to_json())
+    }
+
+    fn has_replies(&self) -> bool {
+        true
+    }
+
+    fn decode(&self, message: Message, append: LineEnding) -> Input {
+        match message {
+            Message::Text(text) => decode(&text, append),
+            Message::Binary(_) => Input::Invalid(
+                "the json view takes text messages, each with one object".into(),
+                None,
+            ),
+            _ => Input::Nothing,
+        }
+    }
+}
+
+fn decode(text: &str, append: LineEnding) -> Input {
+    let object = match serde_json::from_str::<Value>(text) {
+        Ok(object) if object.is_object() => object,
+        Ok(_) => return Input::Invalid("a message must be one JSON object".into(), None),
+        Err(error) => return Input::Invalid(format!("this is not JSON: {error}"), None),
+    };
+    let id = object.get("id").filter(|id| !id.is_null()).map(Id::from);
+    if let Some(length) = id.as_ref().map(Id::len).filter(|len| *len > MAX_ID_BYTES) {
+        let reason = format!(r#"an "id" may have {MAX_ID_BYTES} bytes; this one has {length}"#);
+        return Input::Invalid(reason, None);
+    }
+    if !object["type"].is_string() {
+        return Input::Invalid(r#"a message needs a "type" such as "write""#.into(), id);
+    }
+    let message = ClientMessage::deserialize(object).map_err(|error| error.to_string());
+    match message.and_then(|message| action(message, append)) {
+        Ok(Some(action)) => Input::Action(action, id),
+        Ok(None) => Input::Nothing,
+        Err(reason) => Input::Invalid(reason, id),
+    }
+}
+
+/// Returns what a message asks of the port; nothing for a type that is not known.
+fn action(message: ClientMessage, append: LineEnding) -> Result<Option<Action>, String> {
+    Ok(Some(match message {
+        ClientMessage::Write { text, bytes } => match (text, bytes) {
+            (Some(text), None) => Action::Write(append.complete(text.into())),
+            (None, Some(bytes)) => Action::Write(bytes.0.into_owned().into()),
+            _ => return Err(r#"write takes either "text" or "bytes""#.into()),
+        },
+        ClientMessage::Signals {
+            dtr: None,
+            rts: None,
+        } => return Err(r#"signals takes "dtr", "rts" or both"#.into()),
+        ClientMessage::Signals { dtr, rts } => Action::Signals { dtr, rts },
+        ClientMessage::Break { ms } => {
+            let time = Duration::from_millis(ms);
+            if time > MAX_BREAK {
+                let max = MAX_BREAK.as_millis();
+                return Err(format!("a break may last {max} ms at most"));
+            }
+            Action::Break(time)
+        }
+        ClientMessage::Reset => Action::Reset,
+        ClientMessage::Release(release) => Action::Release(release.lease()?),
+        ClientMessage::Resume => Action::Resume,
+        ClientMessage::Unknown => return Ok(None),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check_decode(text: &str, expected: Input) {
+        assert_eq!(decode(text, LineEnding::Lf), expected);
+    }
+
+    #[track_caller]
+    fn check_invalid(text: &str, part: &str) {
+        match decode(text, LineEnding::None) {
+            Input::Invalid(reason, _) => assert!(reason.contains(part), "{reason}"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn write(text: &'static str) -> Action {
+        Action::Write(Bytes::from_static(text.as_bytes()))
+    }
+
+    #[test]
+    fn a_write_has_text_or_bytes() {
+        check_decode(
+            r#"{"type":"write","text":"H"}"#,
+            Input::Action(write("H\n"), None),
+        );
+        check_decode(
+            r#"{"type":"write","bytes":"AAH/","id":7}"#,
+            Input::Action(
+                Action::Write(Bytes::from_static(&[0, 1, 255])),
+                Some(Id::from(&json!(7))),
+            ),
+        );
+        check_invalid(r#"{"type":"write"}"#, "either");
+        check_invalid(r#"{"type":"write","bytes":"?"}"#, "base64");
+        check_invalid(r#"{"type":"write","text":7}"#, "string");
+    }
+
+    #[test]
+    fn what_is_no_object_is_invalid() {
+        check_invalid("hello", "not JSON");
+        check_invalid("7", "object");
+        check_invalid("{}", "type");
+        check_invalid(r#"{"type":"break"}"#, "ms");
+        check_invalid(r#"{"type":"break","ms":60000}"#, "5000");
+        check_invalid(r#"{"type":"release","seconds":-1}"#, "seconds");
+    }
+
+    #[test]
+    fn unknown_types_and_fields_are_ignored() {
+        check_decode(r#"{"type":"dance"}"#, Input::Nothing);
+        check_decode(
+            r#"{"type":"reset","colour":"red"}"#,
+            Input::Action(Action::Reset, None),
+        );
+    }
+}

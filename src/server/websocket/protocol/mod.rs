@@ -1,0 +1,94 @@
+//! Client protocols: how each kind of client is spoken to, and what its messages mean. They do no
+//! I/O and read no clock.
+//!
+//! A protocol is one file and one arm of [`client_protocol`].
+
+mod json;
+mod plain;
+
+use bytes::Bytes;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::frame;
+use crate::hub::{Action, Event, Position, Status};
+use crate::protocol::Id;
+use crate::server::Port;
+use crate::server::access::Rights;
+use crate::view::{LineEnding, Part, View};
+
+/// Returns the protocol of the clients that see this view.
+pub fn client_protocol(view: View) -> &'static dyn ClientProtocol {
+    match view {
+        View::JsonLines | View::JsonChunks => &json::Json,
+        View::Lines | View::Raw | View::Text => &plain::Plain,
+    }
+}
+
+/// A way to speak to a client. Where a protocol has nothing to say, a method returns `None`.
+pub trait ClientProtocol: Sync {
+    /// Returns the first message to the client.
+    fn greet(&self, _greeting: &Greeting<'_>) -> Option<String> {
+        None
+    }
+
+    /// Returns what the client gets of an event, as WebSocket frames.
+    fn event(&self, view: View, event: &Event, part: Part) -> Bytes {
+        frame::of_event(view, event, part)
+    }
+
+    /// Returns the message that something is missing at this place.
+    fn missed(&self, _missed: Position) -> Option<String> {
+        None
+    }
+
+    /// Returns the message with the port's status now, for a client that may have missed a change.
+    fn status(&self, _status: &Status) -> Option<String> {
+        None
+    }
+
+    /// Returns the message that a request was carried out, with the bytes that were written.
+    fn reply(&self, _id: Id, _written: usize) -> Option<String> {
+        None
+    }
+
+    /// Returns the message that a request was not carried out, with the bytes that were written
+    /// before.
+    fn reject(&self, _id: Option<Id>, _reason: &str, _written: usize) -> Option<String> {
+        None
+    }
+
+    /// Returns true if the client is told when a request is rejected. A client that is not told is
+    /// not read while there is no room for its request, so that it loses nothing.
+    fn has_replies(&self) -> bool {
+        false
+    }
+
+    /// Returns what a message of the client asks for. Pings and the like are not messages in this
+    /// sense. Text that is to be written gets the ending of `append`.
+    fn decode(&self, message: Message, append: LineEnding) -> Input;
+}
+
+/// The facts that a client may be greeted with.
+pub struct Greeting<'a> {
+    pub(crate) port: &'a Port,
+    pub(crate) rights: Rights,
+    /// The port's status now.
+    pub(crate) status: Status,
+    /// The place in the stream where the client begins.
+    pub(crate) position: Position,
+    /// The name of this run of the program.
+    pub(crate) run: &'a str,
+    /// The names of all ports.
+    pub(crate) ports: &'a [String],
+}
+
+/// The request in a client's message.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// Asks the port for something; the identifier comes back with the answer.
+    Action(Action, Option<Id>),
+    /// Asks for nothing that is known.
+    Nothing,
+    /// Cannot be understood, for this reason.
+    Invalid(String, Option<Id>),
+}
