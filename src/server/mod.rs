@@ -140,7 +140,7 @@ impl Server {
             (None, Some(_)) => Some(announce::load_or_create_token()?),
             (None, None) => None,
         };
-        let policy = Policy::new(&config, token);
+        let policy = Policy::new(&config, token, platform::computer_name());
         #[cfg(feature = "tls")]
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
         let (ask, questions) = if platform::can_ask() {

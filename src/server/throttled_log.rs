@@ -31,8 +31,8 @@ impl ThrottledLog {
             0 => String::new(),
             times => format!(" ({times} more since this was last logged)"),
         };
-        let stop = if remedy.is_empty() { "" } else { ". " };
-        tracing::warn!("refused: {reason}{stop}{remedy}{times}");
+        let separator = if remedy.is_empty() { "" } else { "; " };
+        tracing::warn!("refused: {reason}{separator}{remedy}{times}");
     }
 
     /// Warns that something a client sent to this port was dropped.

@@ -30,7 +30,7 @@ const RESET: &str = "\x1b[0m";
 /// Returns the token of earlier runs, or a new one, which is kept for later runs.
 ///
 /// # Errors
-/// When the system has no random numbers, or other users can write the file.
+/// When the system has no random numbers, or the file exists and cannot be read.
 pub(crate) fn load_or_create_token() -> Result<Token> {
     let Some(path) = token_file() else {
         return new_token();

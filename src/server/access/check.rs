@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 
 use super::rejection::rejected_page;
 use super::{Caller, Denial, Peer, Policy, RequestClass, Rights, origin, prompt};
+use crate::platform;
 use crate::server::ServerConfig;
 
 /// Decides on a page of `origin` in a browser of this computer, as a server with this
@@ -30,7 +31,8 @@ pub(crate) fn check(config: &ServerConfig, origin: &str) -> Result<Rights, Denia
             is_encrypted: false,
         },
     };
-    Policy::new(config, config.token.clone()).decide(caller, &prompt::remembered())
+    let policy = Policy::new(config, config.token.clone(), platform::computer_name());
+    policy.decide(caller, &prompt::remembered())
 }
 
 /// Returns true if a server with this configuration serves pages of `origin` to other computers: at
@@ -49,7 +51,7 @@ pub(crate) fn is_own_page(config: &ServerConfig, origin: &str) -> bool {
     let address = name.parse().ok().filter(is_own_address);
     config.lan.is_some()
         && config.listen.iter().any(|listener| listener.port() == port)
-        && Policy::new(config, None)
+        && Policy::new(config, None, platform::computer_name())
             .is_own_name(address.unwrap_or(Ipv4Addr::UNSPECIFIED.into()), name)
 }
 

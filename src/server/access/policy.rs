@@ -10,7 +10,6 @@ use super::origin::{self, Origin};
 use super::rejection::{Rejection, rejected_page};
 use super::request::{Caller, RequestClass, single_header};
 use super::token::Token;
-use crate::platform;
 use crate::server::ServerConfig;
 use crate::terminal::shown;
 
@@ -81,15 +80,13 @@ enum Credential {
 }
 
 impl Policy {
-    /// Returns the policy that the operator configured, with the token that some requests need.
-    pub(crate) fn new(config: &ServerConfig, token: Option<Token>) -> Self {
+    /// Returns the policy that the operator configured, with the token that some requests need, and
+    /// the name of this computer in its network.
+    pub(crate) fn new(config: &ServerConfig, token: Option<Token>, name: Option<String>) -> Self {
         Self {
             hosts: config.allow_host.clone(),
             origins: config.allow_origin.iter().cloned().collect(),
-            lan: config.lan.map(|rights| Lan {
-                rights,
-                name: platform::computer_name(),
-            }),
+            lan: config.lan.map(|rights| Lan { rights, name }),
             token_for_all: config.token.is_some(),
             token,
         }
@@ -259,7 +256,7 @@ impl Policy {
         };
         if self.token.is_none() {
             let remedy = "to allow it, start serial-ws with a token: --token FILE";
-            return Rejection::forbidden(reason.to_owned(), remedy.to_owned());
+            return Rejection::forbidden(reason, remedy);
         }
         Rejection::unauthorized(reason)
     }

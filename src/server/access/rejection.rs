@@ -89,7 +89,7 @@ impl Rejection {
         }
     }
 
-    pub(super) fn forbidden(reason: String, remedy: String) -> Self {
+    pub(super) fn forbidden(reason: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, reason, remedy)
     }
 

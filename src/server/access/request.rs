@@ -129,8 +129,8 @@ impl Caller<'_> {
             None | Some("same-origin" | "none") => Ok(()),
             Some(_) if self.class == RequestClass::Page && is_link => Ok(()),
             Some(_) => Err(Rejection::forbidden(
-                "a request that a page of another site made".to_owned(),
-                "only pages of this computer may send it; see /hello".to_owned(),
+                "a request that a page of another site made",
+                "only pages of this computer may send it; see /hello",
             )),
         }
     }
