@@ -15,7 +15,6 @@
 mod cli;
 mod commands;
 mod config;
-mod duration;
 mod fingerprint;
 pub mod hub;
 mod log;
@@ -25,6 +24,7 @@ mod program;
 pub mod protocol;
 mod server;
 mod terminal;
+mod units;
 pub mod view;
 
 pub use cli::main;

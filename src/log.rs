@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
-use crate::cli::{LogArgs, LogFormat};
 use crate::platform;
 
 /// Texts that may wait to be written. What comes then is left out, and counted.
@@ -36,32 +35,42 @@ enum Entry {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stderr;
 
-/// Starts logging.
-pub(crate) fn start(args: LogArgs) {
+/// The format of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Text for people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+impl Format {
+    /// Returns its name in flags.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// Starts logging what is at least as important as `level`.
+pub(crate) fn start(level: LevelFilter, format: Format) {
     let (queue, entries) = sync_channel(WAITING);
     let writer = thread::Builder::new().name("log".to_owned());
     // Without a thread the log is written all the same.
-    if writer
-        .spawn(move || write(&entries, args.log_format))
-        .is_ok()
-    {
+    if writer.spawn(move || write(&entries, format)).is_ok() {
         let _ = QUEUE.set(queue);
     }
-    let level = match args {
-        LogArgs { quiet: true, .. } => LevelFilter::ERROR,
-        LogArgs { verbose: 0, .. } => LevelFilter::INFO,
-        LogArgs { verbose: 1, .. } => LevelFilter::DEBUG,
-        _ => LevelFilter::TRACE,
-    };
     let log = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(|| Stderr)
         .with_ansi(io::stderr().is_terminal() && platform::shows_colours())
         .with_target(false);
-    match args.log_format {
+    match format {
         // Service managers add the time, and people at a terminal know it.
-        LogFormat::Text => log.without_time().init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
+        Format::Text => log.without_time().init(),
+        Format::Json => log.json().flatten_event(true).init(),
     }
 }
 
@@ -76,7 +85,7 @@ pub(crate) fn flush() {
 }
 
 /// Writes the log, whether or not anybody is left to read it.
-fn write(entries: &Receiver<Entry>, format: LogFormat) {
+fn write(entries: &Receiver<Entry>, format: Format) {
     for entry in entries {
         match entry {
             Entry::Text(text) => {
@@ -94,11 +103,11 @@ fn write(entries: &Receiver<Entry>, format: LogFormat) {
 }
 
 /// What is in the log in place of what was left out.
-fn gap(left_out: usize, format: LogFormat) -> String {
+fn gap(left_out: usize, format: Format) -> String {
     let text = format!("left out here: {left_out} lines of the log, which nobody took");
     match format {
-        LogFormat::Text => format!(" WARN {text}\n"),
-        LogFormat::Json => format!("{{\"level\":\"WARN\",\"message\":\"{text}\"}}\n"),
+        Format::Text => format!(" WARN {text}\n"),
+        Format::Json => format!("{{\"level\":\"WARN\",\"message\":\"{text}\"}}\n"),
     }
 }
 

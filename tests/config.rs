@@ -102,7 +102,10 @@ async fn a_profile_counts_more_than_the_rest_of_the_file() {
     check(&shown, "baud = 115200", "class.toml:14");
     check(&shown, "raw = true", "class.toml:2");
     let unknown = desk.config(&["--profile", "clas"], &[]).await;
-    unknown.with(2, "class.toml: there is no [profile.clas]. Is class meant?");
+    unknown.with(
+        2,
+        "class.toml: there is no profile `clas`; did you mean `class`?",
+    );
 }
 
 const PROFILES: &str = "\
@@ -295,105 +298,307 @@ async fn a_mistake_in_the_file_is_told_with_its_line_and_what_is_right() {
     }
 }
 
-const MISTAKES: [(&str, &str); 27] = [
-    // What has another name.
+const MISTAKES: [(&str, &str); 35] = [
+    // Unknown names.
     (
         "# here\nbaudrate = 3",
-        "class.toml:2: there is no setting baudrate. Is baud meant?",
+        "class.toml:2: unknown setting `baudrate`; did you mean `baud`?",
     ),
     (
         "data_bits = 8",
-        "class.toml:1: there is no setting data_bits. Is data-bits meant?",
+        "class.toml:1: unknown setting `data_bits`; did you mean `data-bits`?",
     ),
-    ("ports = 3", "Is port meant?"),
+    ("ports = 3", "did you mean `port`?"),
     (
-        "zzz = 1",
-        "there is no setting zzz. There are port, no-wait, baud, ",
+        "foo = 1",
+        "class.toml:1: unknown setting `foo` (known: port, no-wait, baud, ",
     ),
     (
         "profile = 'class'",
-        "class.toml:1: profile = 'class': it should be a table: write [profile.NAME]",
+        "class.toml:1: `profile` expects a table: write [profile.NAME], got 'class'",
     ),
     (
         "config = 'x'",
-        "class.toml:1: config can only be a flag: --config",
+        "class.toml:1: `config` can only be a flag: --config",
     ),
     (
         "[port.uno]\nsped = 'sim'",
-        "class.toml:2: a port has no setting sped. Is spec meant?",
+        "class.toml:2: unknown setting `sped`; did you mean `spec`?",
     ),
     (
         "[port.uno]\nspec = 'sim'\nlan = true",
-        "class.toml:3: lan is not for one port: write it above",
+        "class.toml:3: `lan` is not for one port: write it above",
     ),
     (
         "[port.'a b']",
-        "class.toml:1: a b: the name of a port has letters",
+        "class.toml:1: `a b` is no name for a port: use letters",
     ),
-    // What has another value.
+    // Unknown values.
     (
         "\n\nbaud = 'fast'",
-        "class.toml:3: invalid value 'fast' for '--baud <N>': ",
-    ),
-    (
-        "baud = 'fast'",
-        "baud is: Rate in baud; any that the driver takes",
+        "class.toml:3: `baud` expects a whole number such as 9600, got \"fast\"",
     ),
     (
         "baud = true",
-        "class.toml:1: baud = true: it should be text in quotes, or a number",
+        "class.toml:1: `baud` expects a whole number such as 9600, got true",
     ),
-    ("baud = 0", "class.toml:1: --port auto: a rate of 0 baud"),
+    (
+        "baud = 0",
+        "class.toml:1: `baud` expects a whole number such as 9600, got 0",
+    ),
+    (
+        "baud = [1]",
+        "class.toml:1: `baud` takes a single value, not a list",
+    ),
+    (
+        "baud = {}",
+        "class.toml:1: `baud` takes a single value, not a table",
+    ),
     (
         "lan = 'yes'",
-        "class.toml:1: lan = 'yes': it should be true or false",
+        "class.toml:1: `lan` expects true or false, got \"yes\"",
     ),
     (
         "verbose = 12",
-        "class.toml:1: verbose = 12: it should be a number of times, from 0 to 9",
+        "class.toml:1: `verbose` expects a whole number from 0 to 9, got 12",
     ),
     (
         "parity = 'some'",
-        "class.toml:1: invalid value 'some' for '--parity <PARITY>' [possible values: none, odd, even]",
+        "class.toml:1: `parity` expects none, odd or even, got \"some\"",
     ),
-    ("stop-bits = 7", "7 is not in 1..=2"),
+    (
+        "stop-bits = 7",
+        "class.toml:1: `stop-bits` expects a whole number from 1 to 2, got 7",
+    ),
+    (
+        "settle = 'soon'",
+        "class.toml:1: `settle` expects auto or a time such as 500ms, 2s or 5m, got \"soon\"",
+    ),
+    (
+        "history = '1 MB'",
+        "class.toml:1: `history` expects a size such as 65536, 64KiB or 1MB, got \"1 MB\"",
+    ),
+    (
+        "max-line = '1GiB'",
+        "class.toml:1: `max-line` expects a size from 16B to 1MiB, got \"1GiB\"",
+    ),
     (
         "listen = ['127.0.0.1:0',\n'nowhere']",
-        "class.toml:2: invalid value 'nowhere' for '--listen",
+        "class.toml:2: `listen` expects an address such as 127.0.0.1:8080, ",
     ),
-    ("web = 'nowhere'", "nowhere: there is no such folder"),
+    ("web = 'nowhere'", "nowhere\": there is no such folder"),
     (
         "port = true",
-        "class.toml:1: port = true: it should be as after --port",
+        "class.toml:1: `port` expects a port as after --port, or [port.NAME], got true",
     ),
-    ("[[port]]\nspec = 'sim'", "a table [port.NAME]"),
+    ("[[port]]\nspec = 'sim'", "or [port.NAME]"),
     (
         "[port.uno]\nspec = 'sim'\ndtr = 'maybe'",
-        "class.toml:3: invalid value 'maybe' for '--dtr",
+        "class.toml:3: `dtr` expects on, off or keep, got \"maybe\"",
+    ),
+    (
+        "[port.uno]\nspec = 'usb:uno'",
+        "class.toml:2: `spec` cannot be \"usb:uno\": ",
     ),
     (
         "port = 'sim,help'",
-        "class.toml:1: --port sim,help: there is no setting help",
+        "class.toml:1: `port` cannot be \"sim,help\": unknown port setting `help` (known: baud, ",
+    ),
+    (
+        "port = ['sim',\n'sim']",
+        "class.toml:2: `port` cannot be \"sim\": another port is called sim",
     ),
     // What is right by itself.
     (
         "raw = true\ntext = true",
-        "class.toml:1: the argument '--raw' cannot be used with '--text'",
+        "class.toml:1: `raw` cannot be combined with `text`",
+    ),
+    (
+        "[port.uno]\nspec = 'sim'\nraw = true\ntext = true",
+        "class.toml:1: `port` cannot be \"uno=sim,raw,text\": `raw` cannot be combined with `text`",
     ),
     (
         "verbose = 1\nquiet = true",
-        "class.toml:1: the argument '--verbose...' cannot be used with '--quiet'",
+        "class.toml:1: `verbose` cannot be combined with `quiet`",
     ),
-    (
-        "tls-cert = 'x'",
-        "class.toml: the following required arguments were not provided: --tls-key <FILE>",
-    ),
-    // What is no TOML.
+    ("tls-cert = 'x'", "class.toml:1: `tls-cert` needs `tls-key`"),
+    // Broken TOML.
     (
         "baud = 1\nport = /dev/ttyACM0",
-        "class.toml:2: string values must be quoted",
+        "class.toml:2: invalid TOML: string values must be quoted",
+    ),
+    (
+        "baud = 1\nbaud = 2",
+        "class.toml:2: invalid TOML: duplicate key",
     ),
 ];
+
+#[tokio::test]
+async fn a_mistyped_value_of_a_flag_is_told_what_was_expected() {
+    for (flag, part) in [
+        ("--baud=fast", "expected a whole number such as 9600"),
+        ("--baud=0", "expected a whole number such as 9600"),
+        ("--data-bits=9", "expected a whole number from 5 to 8"),
+        ("--max-clients=-1", "expected a whole number such as 256"),
+        (
+            "--history=much",
+            "expected a size such as 65536, 64KiB or 1MB",
+        ),
+        (
+            "--max-behind=soon",
+            "expected a time such as 500ms, 2s or 5m",
+        ),
+        ("--settle=soon", "expected auto or a time such as"),
+        (
+            "--port=sim,baud=fast",
+            "`baud` expects a whole number such as 9600, got \"fast\"",
+        ),
+        ("--port=sim,baud", "`baud` needs a value"),
+        ("--port=sim,raw,raw", "`raw` is set twice"),
+        (
+            "--listen=localhost",
+            "expected an address such as 127.0.0.1:8080",
+        ),
+    ] {
+        Program::run(&[flag]).await.with(2, part);
+    }
+}
+
+#[tokio::test]
+async fn times_and_sizes_take_units_wherever_they_stand() {
+    let text = "settle = '2s'\nhistory = '64KiB'\n\
+                [port.a]\nspec = 'sim'\nsettle = '500ms'\nmax-line = '1KiB'\n";
+    let desk = Desk::new("units", text);
+    let flags = ["--max-behind", "2m", "--max-message", "1MB"];
+    let shown = desk.shown(&flags, &[]).await;
+    check(&shown, "settle = \"2s\"", "class.toml:1");
+    check(&shown, "history = 65536", "class.toml:2");
+    let port = "port = \"a=sim,settle=500ms,max-line=1024\"";
+    check(&shown, port, "class.toml:3");
+    check(&shown, "max-behind = \"120s\"", "# flag");
+    check(&shown, "max-message = 1000000", "# flag");
+    let variables = [("SERIAL_WS_PORT", "sim,settle=1m,max-line=2KiB")];
+    let shown = desk.shown(&[], &variables).await;
+    check(
+        &shown,
+        "port = \"sim,settle=60s,max-line=2048\"",
+        "SERIAL_WS_PORT",
+    );
+}
+
+#[tokio::test]
+async fn a_plain_number_means_what_it_always_did() {
+    let desk = Desk::new("plain", "max-behind = 3\nsettle = 1500\nhistory = 4096\n");
+    let shown = desk.shown(&[], &[]).await;
+    check(&shown, "max-behind = \"3s\"", "class.toml:1");
+    check(&shown, "settle = \"1500ms\"", "class.toml:2");
+    check(&shown, "history = 4096", "class.toml:3");
+}
+
+/// What is printed, without the sources of the values.
+fn values(shown: &str) -> Vec<&str> {
+    let lines = shown.lines().filter_map(|line| line.rsplit_once(" # "));
+    lines.map(|(value, _)| value.trim_end()).collect()
+}
+
+#[tokio::test]
+async fn every_default_that_is_printed_can_be_set() {
+    let desk = Desk::new("defaults", "");
+    let shown = desk.shown(&[], &[]).await;
+    let defaults = values(&shown).into_iter();
+    let defaults: Vec<_> = defaults.map(|line| line.trim_start_matches("# ")).collect();
+    assert!(defaults.len() > 35, "{shown}");
+    desk.write(&defaults.join("\n"));
+    let again = desk.shown(&[], &[]).await;
+    let again = values(&again).into_iter();
+    let again: Vec<_> = again.map(|line| line.trim_start_matches("# ")).collect();
+    // A list is printed with one value to a line.
+    let again = again
+        .join(" ")
+        .replace("  \"127", "\"127")
+        .replace("  \"[", "\"[");
+    for default in defaults.iter().filter(|line| !line.starts_with("listen")) {
+        assert!(again.contains(default), "{default} is not in {again}");
+    }
+}
+
+#[tokio::test]
+async fn every_setting_that_is_printed_is_read_back() {
+    let desk = Desk::new("every-value", "");
+    for name in ["secret", "cert", "key"] {
+        let token = "correct-horse-battery";
+        fs::write(desk.folder.join(name), token).expect("it can be written");
+    }
+    desk.write(EVERY_SETTING);
+    let shown = desk.shown(&[], &[]).await;
+    let defaults = shown.lines().filter(|line| line.ends_with("# default"));
+    let keys = defaults.filter_map(|line| line.trim_start_matches("# ").split(' ').next());
+    // Those that exclude one that is set.
+    assert_eq!(keys.collect::<Vec<_>>(), ["lines", "raw", "tls", "quiet"]);
+    desk.write(&shown);
+    let again = desk.shown(&[], &[]).await;
+    assert_eq!(values(&again), values(&shown));
+}
+
+const EVERY_SETTING: &str = "\
+port = ['a=sim,baud=300,raw,read-only=false,settle=auto', 'b=loop']
+no-wait = true
+baud = 115200
+text = true
+data-bits = 7
+parity = 'even'
+stop-bits = 2
+flow-control = 'hardware'
+dtr = 'off'
+rts = 'keep'
+no-reset = true
+no-low-latency = true
+settle = 250
+append = 'crlf'
+max-line = 100
+read-only = true
+listen = ['127.0.0.1:1', '[::1]:2']
+web = 'my-sketch'
+open = true
+history = 0
+max-behind = '1.5s'
+max-clients = 3
+max-message = 10
+allow-origin = ['https://a.example', 'https://b.example,read-only']
+allow-host = 'pi.local'
+lan = true
+lan-read-only = true
+token = 'secret'
+tls-cert = 'cert'
+tls-key = 'key'
+verbose = 2
+log-format = 'json'
+";
+
+#[tokio::test]
+async fn a_profile_can_empty_what_the_rest_of_the_file_sets() {
+    let text = "web = 'my-sketch'\nallow-host = 'pi'\n\
+                [profile.plain]\nweb = ''\nallow-host = []\n";
+    let desk = Desk::new("emptied", text);
+    let shown = desk.shown(&["--profile", "plain"], &[]).await;
+    check(&shown, "# web = \"\"", "# default");
+    check(&shown, "# allow-host = []", "# default");
+}
+
+#[tokio::test]
+async fn a_port_can_switch_off_what_all_ports_have() {
+    let text = "raw = true\nread-only = true\n\
+                [port.a]\nspec = 'sim'\nraw = false\nread-only = false\n[port.b]\nspec = 'loop'\n";
+    let desk = Desk::new("off", &format!("listen = '127.0.0.1:0'\n{text}"));
+    let program = Program::start_with(&["--config", &desk.file()], &[]);
+    let bridge = Bridge::of(program, 1).await;
+    let ports = bridge.get("/api/ports").await.json();
+    let setting = |port: usize, key: &str| ports[port]["settings"][key].clone();
+    assert_eq!(setting(0, "view"), "lines");
+    assert_eq!(setting(0, "readOnly"), false);
+    assert_eq!(setting(1, "view"), "raw");
+    assert_eq!(setting(1, "readOnly"), true);
+}
 
 /// The example in the documents.
 fn example() -> String {

@@ -46,9 +46,9 @@ async fn a_wrong_flag_or_value_is_wrong_usage() {
 #[tokio::test]
 async fn a_wrong_address_to_listen_on_says_what_is_right() {
     for (wrong, code, right) in [
-        ("8081", 2, "write it like 127.0.0.1:8081"),
-        ("localhost:8081", 2, "write it like 127.0.0.1:8081"),
-        ("nowhere", 2, "write it like 127.0.0.1:8080"),
+        ("8081", 2, "such as 127.0.0.1:8081"),
+        ("localhost:8081", 2, "such as 127.0.0.1:8081"),
+        ("nowhere", 2, "such as 127.0.0.1:8080"),
         // An address for documentation, which no computer has (RFC 5737).
         ("192.0.2.77:8081", 1, "--listen 0.0.0.0:8081"),
     ] {

@@ -1,4 +1,5 @@
-//! How to run the bridge.
+//! The flags for sharing ports. The same structs hold what a configuration file sets: a field is
+//! the flag `--its-name` and the key `its-name`, and is `None` where nobody set it.
 #![allow(
     rustdoc::broken_intra_doc_links,
     rustdoc::bare_urls,
@@ -9,221 +10,313 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{ArgAction, Args, ValueHint};
+use serde::{Deserialize, Serialize};
 
-use super::choice::{FLOW_CONTROL, LINE_ENDING, MODEM_LINE, PARITY, choice};
-use crate::duration;
+use crate::config::value::{Number, Setting, Settle, Size, Times};
+use crate::config::{AllowedOrigin, HostName, PortArg};
 use crate::hub::{FlowControl, ModemLine, Parity};
+use crate::log::Format;
 use crate::view::{LineEnding, View};
 
-/// The TCP port that is listened on unless another one is named.
-pub(crate) const DEFAULT_TCP_PORT: u16 = 8080;
+/// The TCP port that serial-ws listens on unless another one is given, as a literal.
+macro_rules! default_tcp_port {
+    () => {
+        8080
+    };
+}
+pub(crate) use default_tcp_port;
 
-/// How to run the bridge.
-#[derive(Debug, Args)]
+/// The addresses to listen on without `--lan`.
+const LOOPBACK: [&str; 2] = [
+    concat!("127.0.0.1:", default_tcp_port!()),
+    concat!("[::1]:", default_tcp_port!()),
+];
+
+/// The largest rate that fits the settings of a port.
+const MAX_BAUD: u64 = u32::MAX as u64;
+
+/// Lets layers of settings be laid over each other. The first list has the settings, the second
+/// the structs with further ones.
+macro_rules! layer {
+    ($type:ident { $($field:ident)* } { $($group:ident)* }) => {
+        impl $type {
+            /// Takes from `below` what is not set here.
+            pub(crate) fn or(self, below: Self) -> Self {
+                Self {
+                    $($field: self.$field.or(below.$field),)*
+                    $($group: self.$group.or(below.$group),)*
+                }
+            }
+
+            /// Keeps only the settings whose key `keep` accepts.
+            pub(crate) fn filter(self, keep: &dyn Fn(&str) -> bool) -> Self {
+                Self {
+                    $($field: self.$field.filter(|_| keep(&stringify!($field).replace('_', "-"))),)*
+                    $($group: self.$group.filter(keep),)*
+                }
+            }
+        }
+    };
+}
+
+/// The flags for sharing ports.
+#[derive(Args, Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", default)]
 pub(crate) struct BridgeArgs {
-    /// Serial port to share: [NAME=]SPEC[,SETTING...]; may be given several times
+    /// Serial port to share: [NAME=]SPEC[,SETTING...]; can be repeated
     ///
     /// SPEC is a path (/dev/ttyACM0, COM3), usb:VID:PID[:SERIAL] in hex, auto for the only USB
-    /// board, sim[:NAME] for a simulated device, or loop for a device that sends back what it is
-    /// sent. A SETTING is a flag of the list "Port settings" without its dashes, for this port
-    /// only: scale=/dev/ttyUSB0,baud=115200,raw. The first port is at ws://localhost:8080/, each
-    /// one at /ports/NAME.
+    /// board, sim[:NAME] for a simulated device, or loop for a device that echoes what it receives.
+    /// A SETTING is a flag of the list "Port settings" without its dashes, for this port only:
+    /// scale=/dev/ttyUSB0,baud=115200,raw. The first port is at ws://localhost:8080/, each one at
+    /// /ports/NAME.
     #[arg(
         short,
-        long = "port",
+        long,
         value_name = "SPEC",
         env = "SERIAL_WS_PORT",
-        hide_env_values = true
+        hide_env_values = true,
+        default_value = "auto"
     )]
-    #[arg(default_value = "auto", action = ArgAction::Append)]
-    pub(crate) ports: Vec<String>,
+    #[serde(skip_deserializing)]
+    pub(crate) port: Option<Vec<Setting<PortArg>>>,
 
     /// Exit with an error instead of waiting when a port cannot be opened
-    #[arg(long)]
-    pub(crate) no_wait: bool,
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub(crate) no_wait: Option<Setting<bool>>,
 
-    /// File with settings [default: config.toml in the folder for configuration, if it is there]
+    /// Configuration file [default: config.toml in the configuration folder, if it exists]
     ///
-    /// Its keys are the names of flags without their dashes, and flags count more than it does.
-    /// The command config shows where that folder is, and what is in force.
+    /// Its keys are the names of flags without their dashes; flags take precedence over it. The
+    /// command config shows where that folder is, and which settings are in force.
     #[arg(
         long,
         value_name = "FILE",
         env = "SERIAL_WS_CONFIG",
         hide_env_values = true
     )]
+    #[serde(skip)]
     pub(crate) config: Option<PathBuf>,
 
-    /// Part of that file to use: [profile.NAME]
+    /// Profile of that file to use: the table [profile.NAME]
     #[arg(long, value_name = "NAME")]
+    #[serde(skip)]
     pub(crate) profile: Option<String>,
 
-    /// Settings of the ports that do not say otherwise.
+    /// The settings of ports that have none of their own.
     #[command(flatten)]
+    #[serde(skip)]
     pub(crate) settings: PortArgs,
 
-    /// How to serve clients.
+    /// The settings for clients.
     #[command(flatten)]
+    #[serde(skip)]
     pub(crate) serve: ServeArgs,
 }
 
-/// How to serve clients.
-#[derive(Args, Clone, Debug)]
+layer!(BridgeArgs { port no_wait config profile } { settings serve });
+
+/// The settings for clients.
+#[derive(Args, Clone, Debug, Default, Deserialize, Serialize)]
 #[command(next_help_heading = "Clients")]
+#[serde(rename_all = "kebab-case", default)]
 pub(crate) struct ServeArgs {
-    /// Address to listen on; may be given several times [default: 127.0.0.1:8080 and [::1]:8080]
-    #[arg(short, long, value_name = "ADDR:PORT", value_parser = address)]
-    pub(crate) listen: Vec<SocketAddr>,
+    /// Address to listen on; can be repeated
+    #[arg(short, long, value_name = "ADDR:PORT", default_values = LOOPBACK)]
+    pub(crate) listen: Option<Vec<Setting<SocketAddr>>>,
 
     /// Folder to serve at / instead of the built-in page, which stays at /_serial-ws/
-    #[arg(long, value_name = "DIR")]
-    pub(crate) web: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::AnyPath)]
+    pub(crate) web: Option<Setting<PathBuf>>,
 
     /// Open the page in the browser
-    #[arg(long)]
-    pub(crate) open: bool,
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub(crate) open: Option<Setting<bool>>,
 
-    /// Memory that is kept of each port for clients that join late, in bytes; 0 keeps none
-    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
-    pub(crate) history: usize,
+    /// Memory for the history of each port, which clients that join late can ask for; 0 keeps none
+    #[arg(long, value_name = "SIZE", default_value = "1MiB")]
+    pub(crate) history: Option<Setting<Size<0, { u64::MAX }>>>,
 
-    /// Time that a client may be behind before it skips ahead
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
-    pub(crate) max_behind: Duration,
+    /// Longest time that a client may lag behind before it skips ahead
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub(crate) max_behind: Option<Setting<Duration>>,
 
-    /// Number of clients that may be connected at once
-    #[arg(long, value_name = "N", default_value_t = 256)]
-    pub(crate) max_clients: usize,
+    /// Largest number of clients at a time
+    #[arg(long, value_name = "N", default_value = "256")]
+    pub(crate) max_clients: Option<Setting<Number<0, { u64::MAX }, 256>>>,
 
-    /// Size of the largest message that a client may send, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 65536)]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
-    pub(crate) max_message: u64,
+    /// Largest message that a client may send
+    #[arg(long, value_name = "SIZE", default_value = "64KiB")]
+    pub(crate) max_message: Option<Setting<Size<1, { 1 << 30 }>>>,
 
-    /// Web site whose pages to admit, such as https://preview.p5js.org, or with ,read-only after
-    /// it; may be given several times
+    /// Web site whose pages may connect, such as https://preview.p5js.org, or
+    /// https://preview.p5js.org,read-only; can be repeated
     #[arg(long, value_name = "ORIGIN")]
-    pub(crate) allow_origin: Vec<String>,
+    pub(crate) allow_origin: Option<Vec<Setting<AllowedOrigin>>>,
 
-    /// Name of this computer to answer to beside localhost; may be given several times
+    /// Name under which this computer may be reached, besides localhost; can be repeated
     #[arg(long, value_name = "NAME")]
-    pub(crate) allow_host: Vec<String>,
+    pub(crate) allow_host: Option<Vec<Setting<HostName>>>,
 
-    /// Let other computers connect that know a token; shows the address with it
-    #[arg(long)]
-    pub(crate) lan: bool,
+    /// Let other computers connect with a token; prints the address with the token
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub(crate) lan: Option<Setting<bool>>,
 
-    /// Let other computers read, and not write
-    #[arg(long)]
-    pub(crate) lan_read_only: bool,
+    /// Let other computers connect, but only read
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub(crate) lan_read_only: Option<Setting<bool>>,
 
-    /// File with a token of your own, from 12 characters, that all must know: also programs and
-    /// pages of this computer. SERIAL_WS_TOKEN gives the token itself
-    #[arg(long, value_name = "FILE")]
-    pub(crate) token: Option<PathBuf>,
+    /// File with a token of your own, of at least 12 characters, which everybody needs then, also
+    /// programs and pages on this computer. SERIAL_WS_TOKEN takes the token itself
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub(crate) token: Option<Setting<PathBuf>>,
 
-    /// Encrypt connections from other computers, with a certificate that serial-ws makes itself
-    /// and of which browsers warn
-    #[arg(long, value_name = "KIND", conflicts_with_all = ["tls_cert", "tls_key"])]
-    pub(crate) tls: Option<Tls>,
+    /// Encrypt connections from other computers with a certificate that serial-ws makes itself;
+    /// browsers warn about it
+    #[arg(long, value_name = "KIND")]
+    pub(crate) tls: Option<Setting<Tls>>,
 
-    /// Certificate to encrypt connections from other computers with, in PEM format
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    pub(crate) tls_cert: Option<PathBuf>,
+    /// Certificate in PEM format for encrypting connections from other computers
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub(crate) tls_cert: Option<Setting<PathBuf>>,
 
-    /// Key of the certificate
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    pub(crate) tls_key: Option<PathBuf>,
+    /// Private key of the certificate
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub(crate) tls_key: Option<Setting<PathBuf>>,
 }
 
-/// Where the certificate comes from, if not from a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+layer!(ServeArgs {
+    listen web open history max_behind max_clients max_message allow_origin allow_host lan
+    lan_read_only token tls tls_cert tls_key
+} {});
+
+/// The origin of a certificate that is not in a file.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Tls {
-    /// Made by serial-ws, and kept
+    /// Made by serial-ws.
     SelfSigned,
 }
 
-/// Settings of one port, or of all that do not say otherwise.
-#[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Port settings")]
-pub(crate) struct PortArgs {
-    /// Rate in baud; any that the driver takes [default: 9600]
-    #[arg(short, long, value_name = "N")]
-    pub(crate) baud: Option<u32>,
-
-    /// Send each line as a text message, to clients that ask for no view (the default)
-    #[arg(long, group = "view")]
-    pub(crate) lines: bool,
-    /// Send the bytes exactly, as binary messages, to clients that ask for no view
-    #[arg(long, group = "view")]
-    pub(crate) raw: bool,
-    /// Send the bytes as text, as they come, to clients that ask for no view
-    #[arg(long, group = "view")]
-    pub(crate) text: bool,
-
-    /// Data bits per character: 5 to 8 [default: 8]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(5..=8))]
-    pub(crate) data_bits: Option<u8>,
-    /// Parity [default: none]
-    #[arg(long, value_name = "PARITY", value_parser = choice(PARITY, Parity::name))]
-    pub(crate) parity: Option<Parity>,
-    /// Stop bits: 1 or 2 [default: 1]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=2))]
-    pub(crate) stop_bits: Option<u8>,
-    /// Flow control [default: none]
-    #[arg(long, value_name = "KIND", value_parser = choice(FLOW_CONTROL, FlowControl::name))]
-    pub(crate) flow_control: Option<FlowControl>,
-
-    /// Data Terminal Ready after opening [default: on]
-    #[arg(long, value_name = "STATE", value_parser = choice(MODEM_LINE, ModemLine::name))]
-    pub(crate) dtr: Option<ModemLine>,
-    /// Request To Send after opening [default: on]
-    #[arg(long, value_name = "STATE", value_parser = choice(MODEM_LINE, ModemLine::name))]
-    pub(crate) rts: Option<ModemLine>,
-    /// Leave boards running when the port is opened: keep the modem lines asserted after closing.
-    /// The first opening after plugging in restarts them all the same
-    #[arg(long)]
-    pub(crate) no_reset: bool,
-    /// Leave USB adapters to gather what they receive for up to 16 ms (Linux)
-    #[arg(long)]
-    pub(crate) no_low_latency: bool,
-    /// Milliseconds to hold what clients send after opening, until the board has spoken
-    /// [default: 2000 for boards that restart when opened, else 0]
-    #[arg(long, value_name = "MS")]
-    pub(crate) settle: Option<u64>,
-
-    /// Ending to add to text messages that lack one [default: none]
-    #[arg(long, value_name = "ENDING", value_parser = choice(LINE_ENDING, LineEnding::name))]
-    pub(crate) append: Option<LineEnding>,
-    /// Bytes of a line beyond which it is delivered in pieces [default: 16384]
-    #[arg(long, value_name = "BYTES")]
-    #[arg(value_parser = clap::value_parser!(u32).range(16..=1 << 20))]
-    pub(crate) max_line: Option<u32>,
-    /// Refuse what clients send
-    #[arg(long)]
-    pub(crate) read_only: bool,
-}
-
-impl PortArgs {
-    /// The view of the flags, if one was given.
-    pub(crate) fn view(&self) -> Option<View> {
-        let views = [
-            (self.lines, View::Lines),
-            (self.raw, View::Raw),
-            (self.text, View::Text),
-        ];
-        views
-            .into_iter()
-            .find_map(|(given, view)| given.then_some(view))
+impl Tls {
+    /// Returns its name in flags.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::SelfSigned => "self-signed",
+        }
     }
 }
 
-/// Reads an address to listen on.
-fn address(typed: &str) -> Result<SocketAddr, String> {
-    typed.parse().map_err(|_| {
-        let port = typed.rsplit(':').next().and_then(|port| port.parse().ok());
-        let port: u16 = port.unwrap_or(DEFAULT_TCP_PORT);
-        format!("write it like 127.0.0.1:{port}, or 0.0.0.0:{port} for other computers too")
-    })
+/// The settings of one port, or of all ports that have none of their own.
+#[derive(Args, Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[command(next_help_heading = "Port settings")]
+#[serde(rename_all = "kebab-case", default)]
+pub(crate) struct PortArgs {
+    /// Baud rate; any rate that the driver supports
+    #[arg(short, long, value_name = "N", default_value = "9600")]
+    pub(crate) baud: Option<Setting<Number<1, MAX_BAUD, 9600>>>,
+
+    /// Default view: each line as a text message (in force without --raw or --text)
+    #[arg(long, action = ArgAction::SetTrue, default_value = "true")]
+    pub(crate) lines: Option<Setting<bool>>,
+    /// Default view: the bytes exactly, as binary messages
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub(crate) raw: Option<Setting<bool>>,
+    /// Default view: the bytes as text, as they come
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub(crate) text: Option<Setting<bool>>,
+
+    /// Data bits per character: 5 to 8
+    #[arg(long, value_name = "N", default_value = "8")]
+    pub(crate) data_bits: Option<Setting<Number<5, 8, 8>>>,
+    /// Parity
+    #[arg(long, value_name = "PARITY", default_value = "none")]
+    pub(crate) parity: Option<Setting<Parity>>,
+    /// Stop bits: 1 or 2
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) stop_bits: Option<Setting<Number<1, 2, 1>>>,
+    /// Flow control
+    #[arg(long, value_name = "KIND", default_value = "none")]
+    pub(crate) flow_control: Option<Setting<FlowControl>>,
+
+    /// Data Terminal Ready after opening
+    #[arg(long, value_name = "STATE", default_value = "on")]
+    pub(crate) dtr: Option<Setting<ModemLine>>,
+    /// Request To Send after opening
+    #[arg(long, value_name = "STATE", default_value = "on")]
+    pub(crate) rts: Option<Setting<ModemLine>>,
+    /// Leave the modem lines asserted after closing, so that boards keep running when the port is
+    /// opened again. The first opening after plugging in resets them all the same
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub(crate) no_reset: Option<Setting<bool>>,
+    /// Let USB adapters gather what they receive for up to 16 ms (Linux)
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub(crate) no_low_latency: Option<Setting<bool>>,
+    /// Longest time after opening to hold writes until the board has spoken, a plain number being
+    /// milliseconds; auto is 2s for boards that reset when opened, else 0
+    #[arg(long, value_name = "TIME", default_value = "auto")]
+    pub(crate) settle: Option<Setting<Settle>>,
+
+    /// Line ending to add to text messages that lack one
+    #[arg(long, value_name = "ENDING", default_value = "none")]
+    pub(crate) append: Option<Setting<LineEnding>>,
+    /// Longest line; longer ones are cut into pieces
+    #[arg(long, value_name = "SIZE", default_value = "16KiB")]
+    pub(crate) max_line: Option<Setting<Size<16, { 1 << 20 }>>>,
+    /// Refuse all that clients send
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub(crate) read_only: Option<Setting<bool>>,
+}
+
+layer!(PortArgs {
+    baud lines raw text data_bits parity stop_bits flow_control dtr rts no_reset no_low_latency
+    settle append max_line read_only
+} {});
+
+impl PortArgs {
+    /// Returns the default view, if one was set.
+    pub(crate) fn view(&self) -> Option<View> {
+        let views = [
+            (&self.lines, View::Lines),
+            (&self.raw, View::Raw),
+            (&self.text, View::Text),
+        ];
+        let mut views = views.into_iter();
+        views.find_map(|(setting, view)| is_on(setting).then_some(view))
+    }
+}
+
+/// The flags for logging, which every command takes.
+#[derive(Args, Clone, Debug, Default, Deserialize, Serialize)]
+#[command(next_help_heading = "Logging")]
+#[serde(rename_all = "kebab-case", default)]
+pub(crate) struct LogArgs {
+    /// Log more; twice for everything
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    #[serde(deserialize_with = "Times::count")]
+    pub(crate) verbose: Option<u8>,
+    /// Log errors only
+    #[arg(short, long, global = true, action = ArgAction::SetTrue)]
+    pub(crate) quiet: Option<Setting<bool>>,
+    /// Format of the log on standard error
+    #[arg(long, value_name = "FORMAT", global = true, default_value = "text")]
+    pub(crate) log_format: Option<Setting<Format>>,
+}
+
+layer!(LogArgs { verbose quiet log_format } {});
+
+/// All settings.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    /// Those for sharing ports.
+    pub(crate) bridge: BridgeArgs,
+    /// Those for logging.
+    pub(crate) log: LogArgs,
+}
+
+layer!(Settings {} { bridge log });
+
+/// Tells whether something is switched on.
+pub(crate) fn is_on(setting: &Option<Setting<bool>>) -> bool {
+    *setting == Some(Setting(true))
 }

@@ -4,9 +4,10 @@ use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{BridgeArgs, Command};
+use super::{Command, LogArgs, is_on};
 use crate::commands::{completions, connect, doctor, lease, list, man, service};
-use crate::config::{self, Config, Told};
+use crate::config::value::get;
+use crate::config::{Config, Invocation};
 use crate::platform::StopSignal;
 use crate::platform::signal::Signals;
 use crate::port::Closed;
@@ -15,15 +16,16 @@ use crate::{log, platform};
 use anyhow::{Context, Result};
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
+use tracing::level_filters::LevelFilter;
 
 /// How long the program may take to end after a signal. Then it ends by that signal.
 const STOP_WITHIN: Duration = Duration::from_millis(1800);
 
 /// Runs the program with the arguments of its process.
 pub fn main() -> ExitCode {
-    let told = Told::new(std::env::args_os()).unwrap_or_else(|error| error.exit());
-    log::start(told.cli.log);
-    let outcome = run(told);
+    let invocation = Invocation::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    start_log(&invocation.settings.log);
+    let outcome = run(invocation);
     log::flush();
     match outcome {
         Ok(code) => code,
@@ -35,33 +37,38 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(told: Told) -> Result<ExitCode> {
+fn run(invocation: Invocation) -> Result<ExitCode> {
     // All the work is in system calls, and several threads would mostly wake each other up.
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start")?;
-    let outcome = runtime.block_on(command(told));
+    let outcome = runtime.block_on(command(invocation));
     // A thread may be waiting for a line that nobody will type, or for a device.
     runtime.shutdown_background();
     outcome
 }
 
-async fn command(told: Told) -> Result<ExitCode> {
-    match told.cli.command {
+async fn command(mut invocation: Invocation) -> Result<ExitCode> {
+    match invocation.command.take() {
         None => {
-            if let Some(file) = told.file() {
+            if let Some(file) = &invocation.file {
                 tracing::info!("with the settings in {}", file.display());
             }
-            bridge(&told.cli.bridge).await?;
+            bridge(checked(&invocation)).await?;
         }
-        Some(Command::Config(ref args)) => print(&mut stdout(), told.show(&checked(args)))?,
+        Some(Command::Config(_)) => {
+            print(&mut stdout(), invocation.show(&checked(&invocation)))?;
+        }
         Some(Command::List(args)) => list::run(&args, &mut stdout())?,
         Some(Command::Connect(args)) => connect::run(args).await?,
         Some(Command::Release(args)) => lease::release(args, &mut stdout()).await?,
         Some(Command::Resume(args)) => lease::resume(args, &mut stdout()).await?,
         Some(Command::Upload(args)) => return Ok(lease::upload(args).await?.into()),
-        Some(Command::Doctor(args)) => return Ok(code(doctor::run(&args, &mut stdout()).await?)),
+        Some(Command::Doctor(args)) => {
+            let config = checked(&invocation);
+            return Ok(code(doctor::run(&args, &config, &mut stdout()).await?));
+        }
         Some(Command::Man(args)) => man::run(&args, &mut stdout())?,
         Some(Command::Completions(args)) => completions::run(&args, &mut stdout())?,
         Some(Command::Service(args)) => return Ok(code(service::run(&args, &mut stdout())?)),
@@ -78,12 +85,25 @@ fn code(is_well: bool) -> ExitCode {
     }
 }
 
-fn checked(args: &BridgeArgs) -> Config {
-    Config::new(args).unwrap_or_else(|error| config::exit_with_usage(&error))
+/// Returns the configuration, or ends the program with the exit code for wrong usage.
+fn checked(invocation: &Invocation) -> Config {
+    invocation.config().unwrap_or_else(|error| {
+        log::flush();
+        error.exit()
+    })
 }
 
-async fn bridge(args: &BridgeArgs) -> Result<()> {
-    let config = checked(args);
+fn start_log(args: &LogArgs) {
+    let level = match args.verbose {
+        _ if is_on(&args.quiet) => LevelFilter::ERROR,
+        None | Some(0) => LevelFilter::INFO,
+        Some(1) => LevelFilter::DEBUG,
+        Some(_) => LevelFilter::TRACE,
+    };
+    log::start(level, get(args.log_format.clone()));
+}
+
+async fn bridge(config: Config) -> Result<()> {
     let stop = CancellationToken::new();
     // Before anyone is told that the bridge is there, so that no signal ends it without order.
     let mut signals = Signals::listen()?;

@@ -1,12 +1,13 @@
 //! What was typed: flags and commands with their help texts. What they mean is in `config`.
 
 mod bridge;
-pub(crate) mod choice;
 mod dispatch;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 
-pub(crate) use bridge::{BridgeArgs, DEFAULT_TCP_PORT, PortArgs, ServeArgs, Tls};
+pub(crate) use bridge::{
+    BridgeArgs, LogArgs, PortArgs, ServeArgs, Settings, Tls, default_tcp_port, is_on,
+};
 pub use dispatch::main;
 
 use crate::commands::completions::CompletionsArgs;
@@ -100,26 +101,14 @@ Examples:
   fish: serial-ws completions fish > ~/.config/fish/completions/serial-ws.fish
   PowerShell, in its profile: serial-ws completions powershell | Out-String | Invoke-Expression";
 
-/// How to log.
-#[derive(Args, Clone, Copy, Debug)]
-#[command(next_help_heading = "Logging")]
-pub(crate) struct LogArgs {
-    /// Log more; twice for everything
-    #[arg(short, long, action = ArgAction::Count, global = true, conflicts_with = "quiet")]
-    pub(crate) verbose: u8,
-    /// Log errors only
-    #[arg(short, long, global = true)]
-    pub(crate) quiet: bool,
-    /// Format of the log on standard error
-    #[arg(long, value_name = "FORMAT", default_value = "text", global = true)]
-    pub(crate) log_format: LogFormat,
-}
-
-/// Format of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogFormat {
-    /// For people
-    Text,
-    /// One JSON object per line
-    Json,
+impl Cli {
+    /// Returns the flags for sharing ports, if the command takes them.
+    pub(crate) fn bridge(&self) -> Option<&BridgeArgs> {
+        match &self.command {
+            None => Some(&self.bridge),
+            Some(Command::Config(bridge)) => Some(bridge),
+            Some(Command::Doctor(args)) => Some(&args.bridge),
+            Some(_) => None,
+        }
+    }
 }

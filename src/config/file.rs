@@ -1,292 +1,242 @@
-//! The configuration file: TOML whose keys are the long names of flags. Pure; whether the values
-//! are right is for the definitions of the flags to say.
+//! The configuration file: TOML whose keys are the long names of flags. Pure.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ops::Range;
 
-use clap::{Arg, ArgAction, Args, Command};
+use clap::{ArgAction, Command, CommandFactory};
+use serde::de::value::{Error as ValueError, StrDeserializer};
+use serde::de::{Deserialize, DeserializeOwned};
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue, ValueDeserializer};
 
-use super::names::{self, meant, of_settings, settings};
-use super::said::{Mistake, Said, Setting, Value};
-use crate::cli::PortArgs;
+use super::names;
+use super::port::PortArg;
+use super::value::{Setting, quoted};
+use crate::cli::{BridgeArgs, Cli, Settings};
 use crate::port::is_name;
 use crate::terminal::shown;
 
-/// The flag that may also be a table of tables.
+/// The key that may also be a table of tables.
 const PORT: &str = "port";
 
-/// Which device a port is, in its table.
+/// The device of a port, in its table.
 const SPEC: &str = "spec";
 
-/// The most that is believed of a flag that can be given several times to the same effect.
-const MOST_TIMES: u8 = 9;
+/// The settings in one part of a file.
+#[derive(Debug, Default)]
+pub(super) struct FileLayer {
+    /// The values.
+    pub(super) settings: Settings,
+    /// The line of each value, by its key.
+    pub(super) lines: BTreeMap<String, Vec<usize>>,
+}
 
-/// Reads a file: what its profile says, if one was asked for, and what it says in general.
-/// `command` has the flags that there are.
-///
-/// # Errors
-/// The first mistake.
-pub(crate) fn read(
-    text: &str,
-    profile: Option<&str>,
-    command: &Command,
-) -> Result<Vec<Vec<Said>>, Mistake> {
-    let reader = Reader { text, command };
-    let file = DeTable::parse(text).map_err(|error| Mistake {
-        line: error.span().map(|span| reader.line(span.start)),
-        text: error.message().replace('\n', ", "),
+/// A mistake in a file.
+#[derive(Debug)]
+pub(super) struct FileError {
+    /// Its line, if it has one.
+    pub(super) line: Option<usize>,
+    /// What is wrong, and what would be right.
+    pub(super) text: String,
+}
+
+/// Reads a file. The first layer takes precedence: the profile, if one was asked for, and then
+/// what stands outside of all profiles.
+pub(super) fn read(text: &str, profile: Option<&str>) -> Result<Vec<FileLayer>, FileError> {
+    let file = File {
+        text,
+        command: Cli::command(),
+    };
+    let table = DeTable::parse(text).map_err(|error| FileError {
+        line: error.span().map(|span| file.line(&span)),
+        text: format!("invalid TOML: {}", error.message().replace('\n', ", ")),
     })?;
-    let (profiles, general): (Vec<_>, _) = in_order(file.get_ref())
-        .into_iter()
-        .partition(|(key, _)| key.get_ref() == "profile");
+    let mut general = table.into_inner();
+    let mut profiles = match general.remove("profile") {
+        Some(profiles) => file.profiles(profiles)?,
+        None => DeTable::new(),
+    };
     let mut layers = Vec::new();
-    let profiles = profiles.first().map(|(_, value)| reader.table(value));
-    let profiles = profiles.transpose()?;
     if let Some(name) = profile {
-        layers.push(reader.profile(name, profiles)?);
+        let Some(profile) = profiles.remove(name) else {
+            let known: Vec<_> = profiles.keys().map(|key| &**key.get_ref()).collect();
+            let text = names::unknown("there is no profile", name, &known);
+            return Err(FileError { line: None, text });
+        };
+        layers.push(file.layer(file.profiles(profile)?)?);
     }
-    layers.push(reader.flags(general)?);
+    layers.push(file.layer(general)?);
     Ok(layers)
 }
 
 type Key<'i> = Spanned<Cow<'i, str>>;
 
-type Entry<'a, 'i> = (&'a Key<'i>, &'a Spanned<DeValue<'i>>);
+type Value<'i> = Spanned<DeValue<'i>>;
 
-/// What is in a table, in the order of the file.
-fn in_order<'a, 'i>(table: &'a DeTable<'i>) -> Vec<Entry<'a, 'i>> {
-    let mut entries: Vec<_> = table.iter().collect();
-    entries.sort_by_key(|(key, _)| key.span().start);
-    entries
+struct File<'i> {
+    text: &'i str,
+    /// The definitions of all flags.
+    command: Command,
 }
 
-struct Reader<'a> {
-    text: &'a str,
-    command: &'a Command,
-}
-
-impl Reader<'_> {
-    fn line(&self, at: usize) -> usize {
-        let before = &self.text.as_bytes()[..at.min(self.text.len())];
+impl<'i> File<'i> {
+    /// Returns the line in which `span` begins, counted from 1.
+    fn line(&self, span: &Range<usize>) -> usize {
+        let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
         1 + before.iter().filter(|byte| **byte == b'\n').count()
     }
 
-    fn mistake<T>(&self, place: &Spanned<T>, text: String) -> Mistake {
-        let line = Some(self.line(place.span().start));
-        Mistake { line, text }
+    fn error(&self, span: &Range<usize>, text: String) -> FileError {
+        let line = Some(self.line(span));
+        FileError { line, text }
     }
 
-    /// What is not what it should be.
-    fn unfit(&self, name: &str, value: &Spanned<DeValue<'_>>, fit: &str) -> Mistake {
-        let first = self.text[value.span()].lines().next().unwrap_or_default();
-        self.mistake(
-            value,
-            format!("{} = {}: it should be {fit}", shown(name), shown(first)),
-        )
+    /// Says what `key` expects instead of a value.
+    fn unexpected(&self, key: &str, value: &Value<'_>, expected: &str) -> FileError {
+        let got = self.text[value.span()].lines().next().unwrap_or_default();
+        let text = format!("`{}` expects {expected}, got {}", shown(key), shown(got));
+        self.error(&value.span(), text)
     }
 
-    fn table<'a, 'i>(&self, value: &'a Spanned<DeValue<'i>>) -> Result<&'a DeTable<'i>, Mistake> {
-        let table = value.get_ref().as_table();
-        table.ok_or_else(|| self.unfit("profile", value, "a table: write [profile.NAME]"))
-    }
-
-    fn profile(&self, name: &str, profiles: Option<&DeTable<'_>>) -> Result<Vec<Said>, Mistake> {
-        let entries = profiles.map(in_order).unwrap_or_default();
-        let names = entries.iter().map(|(key, _)| &**key.get_ref());
-        let names: Vec<_> = names.collect();
-        match entries.iter().find(|(key, _)| key.get_ref() == name) {
-            Some((_, profile)) => self.flags(in_order(self.table(profile)?)),
-            None => Err(Mistake {
-                line: None,
-                text: format!(
-                    "there is no [profile.{}]{}",
-                    shown(name),
-                    meant(name, &names)
-                ),
-            }),
+    fn profiles(&self, value: Value<'i>) -> Result<DeTable<'i>, FileError> {
+        match value.get_ref() {
+            DeValue::Table(table) => Ok(table.clone()),
+            _ => Err(self.unexpected("profile", &value, "a table: write [profile.NAME]")),
         }
     }
 
-    /// What entries of a table say as flags.
-    fn flags(&self, entries: Vec<Entry<'_, '_>>) -> Result<Vec<Said>, Mistake> {
-        let said = entries.into_iter().map(|(key, value)| {
-            let name = &**key.get_ref();
-            let values = match (name, value.get_ref()) {
-                (PORT, DeValue::Table(ports)) => self.ports(ports)?,
-                _ => self.values(self.flag(key)?, value)?,
+    /// Reads the settings of a table.
+    fn layer(&self, mut table: DeTable<'i>) -> Result<FileLayer, FileError> {
+        let mut layer = FileLayer::default();
+        for (key, value) in &mut table {
+            self.check(key, &self.command, "profile")?;
+            let spans = match value.get_ref() {
+                DeValue::Array(items) => items.iter().map(Spanned::span).collect(),
+                DeValue::Table(ports) => ports.keys().map(Spanned::span).collect(),
+                _ => vec![value.span()],
             };
-            Ok(Said {
-                name: name.to_owned(),
-                line: self.line(key.span().start),
-                values,
-            })
-        });
-        said.collect()
+            let lines = spans.iter().map(|span| self.line(span)).collect();
+            layer.lines.insert(key.get_ref().to_string(), lines);
+            self.make_list(key.get_ref(), value);
+        }
+        // Empty values leave the default in force.
+        let entries = table
+            .into_iter()
+            .filter(|(_, value)| match value.get_ref() {
+                DeValue::String(text) => !text.is_empty(),
+                DeValue::Array(items) => !items.is_empty(),
+                _ => true,
+            });
+        let mut table: DeTable<'i> = entries.collect();
+        let port = table.remove(PORT).map(|ports| self.ports(&ports));
+        layer.settings.bridge = BridgeArgs {
+            port: port.transpose()?,
+            settings: self.group(&table)?,
+            serve: self.group(&table)?,
+            ..self.group(&table)?
+        };
+        layer.settings.log = self.group(&table)?;
+        Ok(layer)
     }
 
-    /// The flag of this name.
-    fn flag(&self, key: &Key<'_>) -> Result<&Arg, Mistake> {
+    /// Checks that a key is one of the settings of `command`, or `other`.
+    fn check(&self, key: &Key<'_>, command: &Command, other: &str) -> Result<(), FileError> {
         let name = &**key.get_ref();
-        let flag = settings(self.command).find(|flag| flag.get_long() == Some(name));
-        flag.ok_or_else(|| {
-            if names::ONLY_FLAGS.contains(&name) {
-                return self.mistake(key, format!("{name} can only be a flag: --{name}"));
-            }
-            let mut names = of_settings(self.command);
-            names.push("profile");
-            let text = format!("there is no setting {}{}", shown(name), meant(name, &names));
-            self.mistake(key, text)
-        })
-    }
-
-    /// The values of a flag, each as it would follow the flag.
-    fn values(&self, flag: &Arg, value: &Spanned<DeValue<'_>>) -> Result<Vec<Value>, Mistake> {
-        let name = flag.get_long().unwrap_or_default();
-        let given = |times: u8| {
-            let line = self.line(value.span().start);
-            let value = Value {
-                line,
-                text: None,
-                settings: Vec::new(),
-            };
-            Ok(vec![value; times.into()])
-        };
-        match (flag.get_action(), value.get_ref()) {
-            (ArgAction::SetTrue | ArgAction::Count, DeValue::Boolean(is_on)) => {
-                given((*is_on).into())
-            }
-            (ArgAction::SetTrue, _) => Err(self.unfit(name, value, "true or false")),
-            (ArgAction::Count, _) => {
-                let times = scalar(value).and_then(|text| text.parse().ok());
-                match times.filter(|times| *times <= MOST_TIMES) {
-                    Some(times) => given(times),
-                    None => Err(self.unfit(name, value, "a number of times, from 0 to 9")),
-                }
-            }
-            (ArgAction::Append, DeValue::Array(items)) => {
-                items.iter().map(|item| self.value(flag, item)).collect()
-            }
-            _ => Ok(vec![self.value(flag, value)?]),
-        }
-    }
-
-    fn value(&self, flag: &Arg, value: &Spanned<DeValue<'_>>) -> Result<Value, Mistake> {
-        let name = flag.get_long().unwrap_or_default();
-        let fit = match (name, flag.get_action()) {
-            (PORT, _) => "as after --port, a list of them, or a table [port.NAME]",
-            (_, ArgAction::Append) => "text in quotes, or a list of them",
-            _ => "text in quotes, or a number",
-        };
-        let text = scalar(value).ok_or_else(|| self.unfit(name, value, fit))?;
-        let line = self.line(value.span().start);
-        let (text, settings) = match name {
-            PORT => port(&text, line),
-            _ => (text, Vec::new()),
-        };
-        let text = Some(text);
-        Ok(Value {
-            line,
-            text,
-            settings,
-        })
-    }
-
-    /// The ports of tables `[port.NAME]`.
-    fn ports(&self, ports: &DeTable<'_>) -> Result<Vec<Value>, Mistake> {
-        let ports = in_order(ports).into_iter().map(|(key, value)| {
-            let (name, line) = (&**key.get_ref(), self.line(key.span().start));
-            if !is_name(name) {
-                let text = "the name of a port has letters, digits, - and _ only";
-                return Err(self.mistake(key, format!("{}: {text}", shown(name))));
-            }
-            let (spec, settings) = match value.get_ref() {
-                DeValue::Table(port) => self.port(port)?,
-                DeValue::String(text) => port(text, line),
-                _ => {
-                    let fit = format!("a port as after --port, or a table: write [port.{name}]");
-                    return Err(self.unfit(name, value, &fit));
-                }
-            };
-            let text = Some(format!("{name}={spec}"));
-            Ok(Value {
-                line,
-                text,
-                settings,
-            })
-        });
-        ports.collect()
-    }
-
-    /// What the table of a port says: which device it is, and its settings.
-    fn port(&self, port: &DeTable<'_>) -> Result<(String, Vec<Setting>), Mistake> {
-        let command = PortArgs::augment_args(Command::new(PORT));
-        let reader = Reader {
-            command: &command,
-            ..*self
-        };
-        let mut spec = "auto".to_owned();
-        let mut settings = Vec::new();
-        for (key, value) in in_order(port) {
-            let name = &**key.get_ref();
-            if name == SPEC {
-                let text = value.get_ref().as_str();
-                let text = text.ok_or_else(|| self.unfit(SPEC, value, "text in quotes"))?;
-                text.clone_into(&mut spec);
-                continue;
-            }
-            let Ok(flag) = reader.flag(key) else {
-                return Err(self.no_setting(key, &command));
-            };
-            let line = self.line(key.span().start);
-            for value in reader.values(flag, value)? {
-                let text = value.word(name).trim_start_matches('-').to_owned();
-                let name = name.to_owned();
-                settings.push(Setting { name, line, text });
-            }
-        }
-        Ok((spec, settings))
-    }
-
-    /// A key in a port's table that is none of its settings.
-    fn no_setting(&self, key: &Key<'_>, command: &Command) -> Mistake {
-        let name = &**key.get_ref();
-        let text = if self.flag(key).is_ok() {
-            format!("{name} is not for one port: write it above the first line with [ ]")
+        let mut known = names::keys(command);
+        known.push(other);
+        let text = if names::ONLY_FLAGS.contains(&name) {
+            format!("`{name}` can only be a flag: --{name}")
+        } else if known.contains(&name) {
+            return Ok(());
+        } else if names::keys(&self.command).contains(&name) {
+            format!("`{name}` is not for one port: write it above the first line with [ ]")
         } else {
-            let mut names = of_settings(command);
-            names.insert(0, SPEC);
-            format!(
-                "a port has no setting {}{}",
-                shown(name),
-                meant(name, &names)
-            )
+            names::unknown("unknown setting", name, &known)
         };
-        self.mistake(key, text)
+        Err(self.error(&key.span(), text))
     }
-}
 
-/// A single value as it is typed after a flag.
-fn scalar(value: &Spanned<DeValue<'_>>) -> Option<String> {
-    match value.get_ref() {
-        DeValue::String(text) => Some(text.clone().into_owned()),
-        DeValue::Integer(number) => {
-            let number = i64::from_str_radix(number.as_str(), number.radix());
-            number.ok().map(|number| number.to_string())
+    /// Makes a list of a single value where there may be several.
+    fn make_list(&self, key: &str, value: &mut Value<'i>) {
+        let mut settings = names::settings(&self.command);
+        let flag = settings.find(|(name, _)| *name == key);
+        let is_list = flag.is_some_and(|(_, flag)| matches!(flag.get_action(), ArgAction::Append));
+        let is_single = match value.get_ref() {
+            DeValue::String(text) => !text.is_empty(),
+            other => !other.is_array() && !other.is_table(),
+        };
+        if is_list && is_single {
+            let mut list = DeArray::new();
+            list.push(value.clone());
+            *value.get_mut() = DeValue::Array(list);
         }
-        DeValue::Float(number) => Some(number.as_str().to_owned()),
-        _ => None,
     }
-}
 
-/// Takes `[NAME=]SPEC[,SETTING…]` apart.
-fn port(text: &str, line: usize) -> (String, Vec<Setting>) {
-    let mut parts = text.split(',');
-    let first = parts.next().unwrap_or_default().to_owned();
-    let settings = parts.map(|part| {
-        let name = part.split('=').next().unwrap_or_default().to_owned();
-        let text = part.to_owned();
-        Setting { name, line, text }
-    });
-    (first, settings.collect())
+    /// Reads those settings of a table that `T` has.
+    fn group<T: DeserializeOwned>(&self, table: &DeTable<'i>) -> Result<T, FileError> {
+        let value = Spanned::new(0..0, DeValue::Table(table.clone()));
+        T::deserialize(ValueDeserializer::from(value)).map_err(|error| {
+            let span = error.span().unwrap_or_default();
+            let mut entries = table.iter();
+            let entry = entries.find(|(_, value)| value.span().contains(&span.start));
+            let key = entry.map_or("", |(key, _)| key.get_ref());
+            self.error(&span, format!("`{key}` {}", error.message()))
+        })
+    }
+
+    /// Reads the ports: a list of them as after `--port`, or tables `[port.NAME]`.
+    fn ports(&self, ports: &Value<'i>) -> Result<Vec<Setting<PortArg>>, FileError> {
+        match ports.get_ref() {
+            DeValue::Array(ports) => ports.iter().map(|port| self.port(None, port)).collect(),
+            DeValue::Table(ports) => {
+                let port = |(name, port): (&Key<'i>, _)| self.port(Some(name), port);
+                ports.iter().map(port).collect()
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Reads a port, written as after `--port` or as a table.
+    fn port(
+        &self,
+        name: Option<&Key<'i>>,
+        port: &Value<'i>,
+    ) -> Result<Setting<PortArg>, FileError> {
+        let key = name.map_or(PORT, |name| name.get_ref());
+        if let Some(name) = name
+            && !is_name(key)
+        {
+            let rule = "is no name for a port: use letters, digits, - and _ only";
+            return Err(self.error(&name.span(), format!("`{}` {rule}", shown(key))));
+        }
+        let text = match port.get_ref() {
+            DeValue::String(text) if name.is_some() => &format!("{key}={text}"),
+            DeValue::String(text) => &**text,
+            DeValue::Table(table) if name.is_some() => return self.port_table(key, table),
+            _ => return Err(self.unexpected(key, port, "a port as after --port, or [port.NAME]")),
+        };
+        let read = Setting::deserialize(StrDeserializer::<ValueError>::new(text));
+        read.map_err(|error| self.error(&port.span(), format!("`{key}` {error}")))
+    }
+
+    /// Reads the table of a port: its device, and its settings.
+    fn port_table(&self, name: &str, table: &DeTable<'i>) -> Result<Setting<PortArg>, FileError> {
+        let command = names::of_ports();
+        for key in table.keys() {
+            self.check(key, &command, SPEC)?;
+        }
+        let spec = match table.get(SPEC) {
+            Some(spec) if spec.get_ref().is_str() => spec,
+            Some(spec) => return Err(self.unexpected(SPEC, spec, "text in quotes")),
+            None => &Spanned::new(0..0, DeValue::String("auto".into())),
+        };
+        let text = spec.get_ref().as_str().unwrap_or_default();
+        let mut port = PortArg::new(Some(name), text).map_err(|error| {
+            let text = format!("`{SPEC}` cannot be {}: {error}", quoted(text));
+            self.error(&spec.span(), text)
+        })?;
+        port.settings = self.group(table)?;
+        Ok(Setting(port))
+    }
 }

@@ -1,32 +1,34 @@
-//! What the command line means, checked: the ports with their settings, and how to serve them.
+//! What serial-ws is to do: the settings of all layers, checked and resolved.
 
-mod check;
 mod file;
+mod layers;
 mod names;
 mod port;
-mod said;
 mod server;
 mod show;
 mod text;
-mod told;
+pub(crate) mod value;
 
 use std::collections::HashSet;
 use std::ffi::OsString;
+use std::fmt::{self, Display};
 
-use anyhow::{Context, Result, ensure};
-use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use anyhow::Result;
 
-use crate::cli::{BridgeArgs, Cli};
+use crate::cli::{Settings, is_on};
 use crate::hub::HubConfig;
-use crate::log;
 use crate::port::PortConfig;
 use crate::server::{ClientDefaults, ServerConfig};
 
-pub(crate) use server::TOKEN_VARIABLE;
-pub(crate) use told::Told;
+pub(crate) use layers::Invocation;
+pub(crate) use port::PortArg;
+pub(crate) use server::{AllowedOrigin, HostName, TOKEN_VARIABLE};
+use value::{Setting, get};
 
-/// All that the bridge is told.
+/// The relation of settings that exclude each other.
+const NOT_WITH: &str = "cannot be combined with";
+
+/// The configuration of the whole program.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The serial ports, the first of which is at `/`.
@@ -46,44 +48,76 @@ pub(crate) struct SharedPort {
     pub(crate) clients: ClientDefaults,
 }
 
-impl Config {
-    /// Returns the ports alone, in order.
-    pub(crate) fn port_configs(&self) -> Vec<PortConfig> {
-        self.ports
-            .iter()
-            .map(|shared| shared.port.clone())
-            .collect()
-    }
+/// A setting that was read and yet cannot be. The place that set it says how it is named, so that
+/// the sentence is put together there.
+#[derive(Debug)]
+pub(crate) struct SettingError {
+    /// Its key.
+    key: &'static str,
+    /// Its place in a list.
+    index: usize,
+    /// What is wrong with it.
+    fault: Fault,
+}
 
-    /// Reads a command line on its own, without environment variables' or files' share of it.
+/// What is wrong with a setting.
+#[derive(Debug)]
+enum Fault {
+    /// Its value, and the reason.
+    Value(String, String),
+    /// Its relation to another setting, such as "needs".
+    Other(&'static str, &'static str),
+    /// A reason alone.
+    Reason(String),
+}
+
+impl Config {
+    /// Reads a command line on its own, without environment variables.
     ///
     /// # Errors
     /// Names the argument that is wrong, and how it is written.
     pub fn from_args<A: Into<OsString> + Clone>(args: impl IntoIterator<Item = A>) -> Result<Self> {
-        Self::new(&Cli::try_parse_from(args)?.bridge)
+        let args = args.into_iter().map(Into::into);
+        Ok(Invocation::of_service(args)?.config()?)
     }
 
-    /// # Errors
-    /// Names the argument that is wrong, and how it is written.
-    pub(crate) fn new(args: &BridgeArgs) -> Result<Self> {
+    /// Returns the ports alone, in order.
+    pub(crate) fn port_configs(&self) -> Vec<PortConfig> {
+        let ports = self.ports.iter();
+        ports.map(|shared| shared.port.clone()).collect()
+    }
+
+    /// Checks and resolves settings; `is_listen_set` tells that the addresses are no default.
+    fn new(settings: Settings, is_listen_set: bool) -> Result<Self, SettingError> {
+        if let Some((key, other)) = names::conflict(&settings.map()) {
+            return Err(SettingError::new(key, Fault::Other(NOT_WITH, other)));
+        }
+        let bridge = settings.bridge;
         let mut names = HashSet::new();
         let mut ports = Vec::new();
-        for typed in &args.ports {
-            let shared = port::read(typed, &args.settings, args.no_wait)
-                .with_context(|| format!("--port {typed}"))?;
-            ensure!(
-                names.insert(shared.port.name.clone()),
-                "two ports are called {name}. Give them names of their own: --port a={spec} --port b=…",
-                name = shared.port.name,
-                spec = shared.port.spec,
-            );
+        for (index, Setting(typed)) in bridge.port.into_iter().flatten().enumerate() {
+            let text = typed.to_string();
+            let wrong = |reason| SettingError {
+                index,
+                ..SettingError::of_value("port", &text, reason)
+            };
+            if let Some((key, other)) = names::conflict(&names::map(&typed.settings)) {
+                return Err(wrong(format!("`{key}` {NOT_WITH} `{other}`")));
+            }
+            let shared = typed.resolve(&bridge.settings, is_on(&bridge.no_wait));
+            let PortConfig { name, spec, .. } = &shared.port;
+            if !names.insert(name.clone()) {
+                return Err(wrong(format!(
+                    "another port is called {name}, too. Name them: --port a={spec} --port b=…"
+                )));
+            }
             ports.push(shared);
         }
         let limits = HubConfig {
-            history: args.serve.history,
-            max_behind: args.serve.max_behind,
+            history: get(bridge.serve.history.clone()).0 as usize,
+            max_behind: get(bridge.serve.max_behind.clone()),
         };
-        let server = server::read(&args.serve)?;
+        let server = server::resolve(bridge.serve, is_listen_set)?;
         Ok(Self {
             ports,
             server,
@@ -92,12 +126,26 @@ impl Config {
     }
 }
 
-/// Ends the program with clap's exit code for wrong usage, saying `error`.
-pub(crate) fn exit_with_usage(error: &anyhow::Error) -> ! {
-    log::flush();
-    Cli::command()
-        .error(ErrorKind::ValueValidation, format!("{error:#}"))
-        .exit()
+impl SettingError {
+    fn new(key: &'static str, fault: Fault) -> Self {
+        let index = 0;
+        Self { key, index, fault }
+    }
+
+    fn of_value(key: &'static str, value: impl Display, reason: impl Into<String>) -> Self {
+        Self::new(key, Fault::Value(value.to_string(), reason.into()))
+    }
+}
+
+impl Display for SettingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = self.key;
+        match &self.fault {
+            Fault::Value(value, reason) => write!(f, "--{key} {value}: {reason}"),
+            Fault::Other(relation, other) => write!(f, "--{key} {relation} --{other}"),
+            Fault::Reason(reason) => write!(f, "--{key}: {reason}"),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -164,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_wrong_port_says_what_is_right() {
-        check_error("-p sim,speed=3", "baud=");
+        check_error("-p sim,speed=3", "known: baud, ");
         check_error("-p sim,baud=fast", "baud");
         check_error("-p sim:nothing", "sim:nothing");
         check_error("-p sim -p sim", "--port a=sim");

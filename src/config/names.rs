@@ -1,66 +1,95 @@
-//! The names of flags, and which of them was meant by one that is not there.
+//! The keys of settings: which there are, which exclude each other, and which one was probably
+//! meant by one that does not exist.
 
-use clap::{Arg, ArgGroup, Command, CommandFactory};
+use clap::{Arg, Args, Command, CommandFactory};
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
 
-use crate::cli::Cli;
-
-/// Names are this much alike, from 0 to 1, when one is taken for a slip of the other: clap's own
-/// measure for flags.
-const ALIKE: f64 = 0.7;
+use crate::cli::{Cli, PortArgs};
+use crate::terminal::shown;
 
 /// Flags that are no settings: two that find the file, and two that end the program.
 pub(crate) const ONLY_FLAGS: [&str; 4] = ["config", "profile", "help", "version"];
 
-/// The definitions of all flags, of which none looks for its variable.
+/// Settings that cannot be combined.
+const CONFLICTS: [(&str, &str); 6] = [
+    ("lines", "raw"),
+    ("lines", "text"),
+    ("raw", "text"),
+    ("verbose", "quiet"),
+    ("tls", "tls-cert"),
+    ("tls", "tls-key"),
+];
+
+/// Similarity, from 0 to 1, from which on a name may be a slip of another. clap has the same for
+/// flags.
+const SIMILAR: f64 = 0.7;
+
+/// Returns the flags that are settings, in the order of the help.
+pub(crate) fn settings(command: &Command) -> impl Iterator<Item = (&str, &Arg)> {
+    let flags = command.get_arguments();
+    let flags = flags.filter_map(|flag| Some((flag.get_long()?, flag)));
+    flags.filter(|(key, _)| !ONLY_FLAGS.contains(key))
+}
+
+/// Returns the keys of the flags that are settings.
+pub(crate) fn keys(command: &Command) -> Vec<&str> {
+    settings(command).map(|(key, _)| key).collect()
+}
+
+/// Returns the definitions of all flags, without their environment variables.
 pub(crate) fn without_variables() -> Command {
     Cli::command().mut_args(|flag| flag.env(None::<&str>))
 }
 
-/// The flags that can be in the file.
-pub(crate) fn settings(command: &Command) -> impl Iterator<Item = &Arg> {
-    let flags = command.get_arguments();
-    flags.filter(|flag| {
-        flag.get_long()
-            .is_some_and(|name| !ONLY_FLAGS.contains(&name))
-    })
+/// Returns the definitions of the settings that one port can have.
+pub(crate) fn of_ports() -> Command {
+    PortArgs::augment_args(Command::new("port"))
 }
 
-/// Their long names.
-pub(crate) fn of_settings(command: &Command) -> Vec<&str> {
-    settings(command)
-        .filter_map(|flag| flag.get_long())
-        .collect()
-}
-
-/// The end of a sentence that says that there is no such name: which one was meant, or which there
-/// are.
-pub(crate) fn meant(name: &str, names: &[&str]) -> String {
-    let rated = names.iter().map(|other| (strsim::jaro(name, other), other));
-    let best = rated.max_by(|(a, _), (b, _)| a.total_cmp(b));
-    match best {
-        Some((alike, best)) if alike > ALIKE => format!(". Is {best} meant?"),
-        Some(_) => format!(". There are {}", names.join(", ")),
-        None => String::new(),
+/// Returns the settings that are set, by their keys.
+pub(crate) fn map(settings: &impl Serialize) -> Map<String, Json> {
+    match serde_json::to_value(settings) {
+        Ok(Json::Object(map)) => map
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .collect(),
+        _ => Map::new(),
     }
 }
 
-/// Whether two flags cannot be given together.
-pub(crate) fn exclude(command: &Command, a: &str, b: &str) -> bool {
-    let find = |name: &str| {
-        let mut flags = settings(command);
-        flags.find(|flag| flag.get_long() == Some(name))
+/// Tells whether something in `above` excludes the setting `key`.
+pub(crate) fn excludes(above: &Map<String, Json>, key: &str) -> bool {
+    CONFLICTS
+        .iter()
+        .any(|(a, b)| (key == *a && is_on(above.get(*b))) || (key == *b && is_on(above.get(*a))))
+}
+
+/// Finds two settings that cannot be combined.
+pub(crate) fn conflict(set: &Map<String, Json>) -> Option<(&'static str, &'static str)> {
+    let mut conflicts = CONFLICTS.into_iter();
+    conflicts.find(|(a, b)| is_on(set.get(*a)) && is_on(set.get(*b)))
+}
+
+fn is_on(value: Option<&Json>) -> bool {
+    !matches!(value, None | Some(Json::Bool(false))) && value.and_then(Json::as_u64) != Some(0)
+}
+
+/// Says that there is no such name, and which one may have been meant, or which there are.
+pub(crate) fn unknown(what: &str, name: &str, known: &[&str]) -> String {
+    let near = known.iter().filter(|other| is_near(name, other));
+    let best = near.max_by(|a, b| strsim::jaro(name, a).total_cmp(&strsim::jaro(name, b)));
+    let advice = match best {
+        Some(best) => format!("; did you mean `{best}`?"),
+        None if known.is_empty() => String::new(),
+        None => format!(" (known: {})", known.join(", ")),
     };
-    let (Some(a), Some(b)) = (find(a), find(b)) else {
-        return false;
-    };
-    let conflict = |a: &Arg, b: &Arg| {
-        let conflicts = command.get_arg_conflicts_with(a);
-        conflicts.iter().any(|other| other.get_id() == b.get_id())
-    };
-    let share = |group: &ArgGroup| {
-        let has = |flag: &Arg| group.get_args().any(|id| id == flag.get_id());
-        !group.clone().is_multiple() && has(a) && has(b)
-    };
-    a.get_id() != b.get_id()
-        && (conflict(a, b) || conflict(b, a) || command.get_groups().any(share))
+    format!("{what} `{}`{advice}", shown(name))
+}
+
+/// Tells whether a name may be a slip of another: few letters differ, or one begins the other.
+fn is_near(name: &str, other: &str) -> bool {
+    let slips = strsim::damerau_levenshtein(name, other);
+    let is_part = name.len() > 2 && (name.starts_with(other) || other.starts_with(name));
+    strsim::jaro(name, other) > SIMILAR && (is_part || slips <= name.len().div_ceil(4))
 }

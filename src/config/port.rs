@@ -1,116 +1,134 @@
-//! What is meant by `--port` and the settings of ports.
+//! `--port`: which device a port is, what it is called, and its own settings.
 
-use std::time::Duration;
+use std::collections::HashSet;
+use std::fmt::{self, Display};
 
-use anyhow::{Result, anyhow, ensure};
-use clap::error::{ContextKind, ErrorKind};
-use clap::{Args, FromArgMatches};
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
 
-use super::SharedPort;
-use crate::cli::PortArgs;
+use super::value::{Invalid, Value, get};
+use super::{SharedPort, names};
+use crate::cli::{PortArgs, is_on};
 use crate::hub::LineSettings;
 use crate::port::source::spec::Spec;
 use crate::port::{PortConfig, is_name};
 use crate::server::ClientDefaults;
 use crate::view::View;
 
-/// Bytes of a line beyond which it comes in pieces, unless another limit is given.
-const MAX_LINE: u32 = 16 << 10;
-
-/// Reads `[NAME=]SPEC[,SETTING…]`; what its settings leave open is taken from `common`.
-pub(crate) fn read(typed: &str, common: &PortArgs, no_wait: bool) -> Result<SharedPort> {
-    let (name, rest) = match typed.split_once('=') {
-        Some((name, rest)) if is_name(name) => (Some(name), rest),
-        _ => (None, typed),
-    };
-    let mut parts = rest.split(',');
-    let spec: Spec = parts.next().unwrap_or_default().parse()?;
-    let own = port_args(parts)?;
-    let clients = client_defaults(&own, common);
-    let name = name.map_or_else(|| spec.default_name(), str::to_owned);
-    let port = PortConfig {
-        name,
-        spec,
-        line: line_settings(&own, common)?,
-        max_line: own.max_line.or(common.max_line).unwrap_or(MAX_LINE) as usize,
-        expects_lines: clients.view == View::Lines,
-        no_wait,
-    };
-    Ok(SharedPort { port, clients })
+/// A port as users write it: `[NAME=]SPEC[,SETTING…]`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PortArg {
+    /// Its name, if it was given one.
+    pub(crate) name: Option<String>,
+    /// The device.
+    pub(crate) spec: Spec,
+    /// The settings for this port only.
+    pub(crate) settings: PortArgs,
 }
 
-/// Reads settings such as `baud=115200` and `raw` by the definitions of the flags.
-fn port_args<'a>(settings: impl Iterator<Item = &'a str>) -> Result<PortArgs> {
-    let command = PortArgs::augment_args(clap::Command::new("--port").no_binary_name(true))
-        .disable_help_flag(true);
-    let flags = settings.map(|setting| format!("--{setting}"));
-    let matches = command.try_get_matches_from(flags).map_err(|error| {
-        if error.kind() == ErrorKind::UnknownArgument {
-            let name = error.get(ContextKind::InvalidArg).map(ToString::to_string);
-            let name = name.unwrap_or_default();
-            let name = name.trim_start_matches('-');
-            return anyhow!("there is no setting {name}. There are {}", setting_names());
-        }
-        let message = error.to_string();
-        let first = message.lines().next().unwrap_or_default();
-        anyhow!(
-            "{}",
-            first.trim_start_matches("error: ").replace("'--", "'")
-        )
-    })?;
-    Ok(PortArgs::from_arg_matches(&matches)?)
-}
+impl PortArg {
+    /// Returns the port with this specification and no settings.
+    pub(crate) fn new(name: Option<&str>, spec: &str) -> Result<Self, Invalid> {
+        let because = |error: anyhow::Error| Invalid::Because(format!("{error:#}"));
+        let spec: Spec = spec.parse().map_err(because)?;
+        let name = name.map(str::to_owned);
+        let settings = PortArgs::default();
+        Ok(Self {
+            name,
+            spec,
+            settings,
+        })
+    }
 
-fn setting_names() -> String {
-    let command = PortArgs::augment_args(clap::Command::new("--port"));
-    let names = command.get_arguments().filter_map(|arg| {
-        let name = arg.get_long()?;
-        let equals = if arg.get_action().takes_values() {
-            "="
-        } else {
-            ""
+    /// Returns the configuration of the port; `common` has the settings that it does not have.
+    pub(super) fn resolve(self, common: &PortArgs, no_wait: bool) -> SharedPort {
+        let own = names::map(&self.settings);
+        let keep = |key: &str| !names::excludes(&own, key);
+        let args = self.settings.or(common.clone().filter(&keep));
+        let clients = ClientDefaults {
+            view: args.view().unwrap_or(View::Lines),
+            append: get(args.append),
+            read_only: is_on(&args.read_only),
         };
-        Some(format!("{name}{equals}"))
-    });
-    names.collect::<Vec<_>>().join(", ")
+        let line = LineSettings {
+            baud: get(args.baud).0 as u32,
+            data_bits: get(args.data_bits).0 as u8,
+            parity: get(args.parity),
+            stop_bits: get(args.stop_bits).0 as u8,
+            flow_control: get(args.flow_control),
+            dtr: get(args.dtr),
+            rts: get(args.rts),
+            no_reset: is_on(&args.no_reset),
+            low_latency: !is_on(&args.no_low_latency),
+            settle: get(args.settle).0,
+        };
+        let port = PortConfig {
+            name: self.name.unwrap_or_else(|| self.spec.default_name()),
+            spec: self.spec,
+            line,
+            max_line: get(args.max_line).0 as usize,
+            expects_lines: clients.view == View::Lines,
+            no_wait,
+        };
+        SharedPort { port, clients }
+    }
 }
 
-fn line_settings(own: &PortArgs, common: &PortArgs) -> Result<LineSettings> {
-    let default = LineSettings::default();
-    let settle = own.settle.or(common.settle);
-    let baud = own.baud.or(common.baud).unwrap_or(default.baud);
-    ensure!(
-        baud > 0,
-        "a rate of 0 baud cannot carry anything. Arduino's examples use 9600"
-    );
-    Ok(LineSettings {
-        baud,
-        data_bits: own
-            .data_bits
-            .or(common.data_bits)
-            .unwrap_or(default.data_bits),
-        parity: own.parity.or(common.parity).unwrap_or(default.parity),
-        stop_bits: own
-            .stop_bits
-            .or(common.stop_bits)
-            .unwrap_or(default.stop_bits),
-        flow_control: own
-            .flow_control
-            .or(common.flow_control)
-            .unwrap_or(default.flow_control),
-        dtr: own.dtr.or(common.dtr).unwrap_or(default.dtr),
-        rts: own.rts.or(common.rts).unwrap_or(default.rts),
-        no_reset: own.no_reset || common.no_reset,
-        low_latency: !(own.no_low_latency || common.no_low_latency),
-        settle: settle.map(Duration::from_millis),
-    })
+impl Value for PortArg {
+    fn parse(text: &str) -> Result<Self, Invalid> {
+        let (name, rest) = match text.split_once('=') {
+            Some((name, rest)) if is_name(name) => (Some(name), rest),
+            _ => (None, text),
+        };
+        let mut parts = rest.split(',');
+        let mut port = Self::new(name, parts.next().unwrap_or_default())?;
+        let mut seen = HashSet::new();
+        for part in parts {
+            let (key, value) = part
+                .split_once('=')
+                .map_or((part, None), |(k, v)| (k, Some(v)));
+            let setting = setting(key, value).map_err(Invalid::Because)?;
+            if !seen.insert(key) {
+                return Err(Invalid::Because(format!("`{key}` is set twice")));
+            }
+            port.settings = setting.or(port.settings);
+        }
+        Ok(port)
+    }
+
+    fn show(&self) -> Json {
+        self.to_string().into()
+    }
 }
 
-fn client_defaults(own: &PortArgs, common: &PortArgs) -> ClientDefaults {
-    let default = ClientDefaults::default();
-    ClientDefaults {
-        view: own.view().or(common.view()).unwrap_or(default.view),
-        append: own.append.or(common.append).unwrap_or(default.append),
-        read_only: own.read_only || common.read_only,
+/// Reads one setting of a port, such as `baud=115200` or `raw`.
+fn setting(key: &str, value: Option<&str>) -> Result<PortArgs, String> {
+    let command = names::of_ports();
+    let Some((_, flag)) = names::settings(&command).find(|(name, _)| *name == key) else {
+        let known = names::keys(&command);
+        return Err(names::unknown("unknown port setting", key, &known));
+    };
+    let value = match value {
+        Some(value) => Json::from(value),
+        None if flag.get_action().takes_values() => return Err(format!("`{key}` needs a value")),
+        None => Json::from(true),
+    };
+    PortArgs::deserialize(json!({ key: value })).map_err(|error| format!("`{key}` {error}"))
+}
+
+impl Display for PortArg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = &self.name {
+            write!(f, "{name}=")?;
+        }
+        self.spec.fmt(f)?;
+        for (key, value) in names::map(&self.settings) {
+            match value {
+                Json::Bool(true) => write!(f, ",{key}")?,
+                Json::String(text) => write!(f, ",{key}={text}")?,
+                value => write!(f, ",{key}={value}")?,
+            }
+        }
+        Ok(())
     }
 }

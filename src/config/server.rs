@@ -1,131 +1,175 @@
-//! What is meant by the flags of the list "Clients".
+//! The settings of the list "Clients".
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value as Json;
 
-use super::text;
-use crate::cli::{DEFAULT_TCP_PORT, ServeArgs, Tls};
+use super::value::{Invalid, Setting, Value, expected, get};
+use super::{Fault, SettingError, text};
+use crate::cli::{ServeArgs, Tls, default_tcp_port, is_on};
 use crate::server::{Rights, ServerConfig, TlsConfig, Token, host_name, normalize_origin};
 
-/// The variable with the operator's own secret.
+/// The environment variable with a token of the user's own.
 pub(crate) const TOKEN_VARIABLE: &str = "SERIAL_WS_TOKEN";
 
-/// Characters of the shortest secret that cannot be guessed at five guesses a minute.
-const SHORTEST_TOKEN: usize = 12;
+/// Fewer characters could be guessed at five guesses a minute.
+const MIN_TOKEN_LENGTH: usize = 12;
 
-pub(crate) fn read(args: &ServeArgs) -> Result<ServerConfig> {
-    if let Some(web) = &args.web {
-        ensure!(
-            web.is_dir(),
-            "--web {}: there is no such folder",
-            web.display()
-        );
+/// Checks the settings; `is_listen_set` tells that the addresses are no default.
+pub(super) fn resolve(args: ServeArgs, is_listen_set: bool) -> Result<ServerConfig, SettingError> {
+    if let Some(Setting(web)) = &args.web
+        && !web.is_dir()
+    {
+        return Err(SettingError::of_value(
+            "web",
+            web.display(),
+            "there is no such folder",
+        ));
     }
+    let tls = tls(&args)?;
+    let listen: Vec<_> = values(args.listen);
     let is_beyond = |address: &SocketAddr| !address.ip().to_canonical().is_loopback();
-    let is_lan = args.lan || args.lan_read_only || args.listen.iter().any(is_beyond);
-    let any_family = args.listen.is_empty();
-    let here: [IpAddr; 2] = match is_lan {
-        true => [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
-        false => [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+    let is_lan = is_on(&args.lan) || is_on(&args.lan_read_only) || listen.iter().any(is_beyond);
+    let rights = if is_on(&args.lan_read_only) {
+        Rights::ReadOnly
+    } else {
+        Rights::ReadWrite
     };
-    let listen = match any_family {
-        true => here
-            .map(|ip| SocketAddr::new(ip, DEFAULT_TCP_PORT))
-            .to_vec(),
-        false => args.listen.clone(),
-    };
-    let lan = is_lan.then_some(match args.lan_read_only {
-        true => Rights::ReadOnly,
-        false => Rights::ReadWrite,
-    });
+    let everywhere: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+    let everywhere = everywhere.map(|ip| SocketAddr::new(ip, default_tcp_port!()));
     Ok(ServerConfig {
-        listen,
-        any_family,
-        max_clients: args.max_clients,
-        max_message: args.max_message as usize,
-        web: args.web.clone(),
-        open: args.open,
-        allow_origin: args
-            .allow_origin
-            .iter()
-            .map(|typed| origin(typed))
-            .collect::<Result<_>>()?,
-        lan,
-        token: own_token(args.token.as_deref())?,
-        tls: tls(args)?,
-        allow_host: args
-            .allow_host
-            .iter()
-            .map(|typed| host(typed))
-            .collect::<Result<_>>()?,
+        listen: if is_lan && !is_listen_set {
+            everywhere.to_vec()
+        } else {
+            listen
+        },
+        any_family: !is_listen_set,
+        max_clients: get(args.max_clients).0 as usize,
+        max_message: get(args.max_message).0 as usize,
+        web: args.web.map(|Setting(web)| web),
+        open: is_on(&args.open),
+        allow_origin: values(args.allow_origin)
+            .into_iter()
+            .map(|AllowedOrigin { origin, rights }| (origin, rights))
+            .collect(),
+        lan: is_lan.then_some(rights),
+        token: own_token(args.token.as_ref().map(|Setting(file)| file.as_path()))?,
+        tls,
+        allow_host: values(args.allow_host)
+            .into_iter()
+            .map(|HostName(name)| name)
+            .collect(),
     })
 }
 
-fn tls(args: &ServeArgs) -> Result<Option<TlsConfig>> {
-    let tls = match (&args.tls_cert, &args.tls_key, args.tls) {
-        (Some(cert), Some(key), _) => TlsConfig::Files {
+fn values<T>(list: Option<Vec<Setting<T>>>) -> Vec<T> {
+    list.into_iter()
+        .flatten()
+        .map(|Setting(value)| value)
+        .collect()
+}
+
+fn tls(args: &ServeArgs) -> Result<Option<TlsConfig>, SettingError> {
+    let tls = match (&args.tls_cert, &args.tls_key, &args.tls) {
+        (Some(Setting(cert)), Some(Setting(key)), _) => TlsConfig::Files {
             cert: cert.clone(),
             key: key.clone(),
         },
-        (_, _, Some(Tls::SelfSigned)) => TlsConfig::SelfSigned,
-        _ => return Ok(None),
+        (Some(_), None, _) => {
+            return Err(SettingError::new(
+                "tls-cert",
+                Fault::Other("needs", "tls-key"),
+            ));
+        }
+        (None, Some(_), _) => {
+            return Err(SettingError::new(
+                "tls-key",
+                Fault::Other("needs", "tls-cert"),
+            ));
+        }
+        (None, None, Some(Setting(Tls::SelfSigned))) => TlsConfig::SelfSigned,
+        (None, None, None) => return Ok(None),
     };
-    ensure!(
-        cfg!(feature = "tls"),
-        "this build has no TLS. Build it with: cargo install --features tls"
-    );
-    Ok(Some(tls))
+    if cfg!(feature = "tls") {
+        return Ok(Some(tls));
+    }
+    let advice = "this build has no TLS. Build it with: cargo install --features tls";
+    Err(SettingError::new("tls", Fault::Reason(advice.to_owned())))
 }
 
-/// Reads the operator's own secret from `file`, or else from its variable.
-fn own_token(file: Option<&Path>) -> Result<Option<Token>> {
-    let (from, text) = match (file, std::env::var_os(TOKEN_VARIABLE)) {
-        (Some(file), _) => {
-            let from = format!("--token {}", file.display());
-            let text = text::read(file).with_context(|| format!("{from}: cannot read it"))?;
-            (from, text)
-        }
-        // What is no text has characters that are refused.
-        (None, Some(text)) => (
-            TOKEN_VARIABLE.to_owned(),
-            text.to_string_lossy().into_owned(),
-        ),
+/// Reads the user's own token from `file`, or else from its variable.
+fn own_token(file: Option<&Path>) -> Result<Option<Token>, SettingError> {
+    let wrong = |text: String| match file {
+        Some(file) => SettingError::of_value("token", file.display(), text),
+        None => SettingError::new("token", Fault::Reason(text)),
+    };
+    let text = match (file, std::env::var_os(TOKEN_VARIABLE)) {
+        (Some(file), _) => text::read(file).map_err(|e| wrong(format!("cannot read it: {e}")))?,
+        // Bytes that are no text become characters that are refused.
+        (None, Some(text)) => text.to_string_lossy().into_owned(),
         (None, None) => return Ok(None),
     };
     let token = text.trim();
-    ensure!(
-        token.len() >= SHORTEST_TOKEN,
-        "{from}: a token has at least {SHORTEST_TOKEN} characters"
-    );
+    if token.len() < MIN_TOKEN_LENGTH {
+        return Err(wrong(format!(
+            "a token has at least {MIN_TOKEN_LENGTH} characters"
+        )));
+    }
     // It stands in addresses, headers and cookies.
     let is_fit = |b: u8| b.is_ascii_graphic() && !b"\"\\;,".contains(&b);
-    ensure!(
-        token.bytes().all(is_fit),
-        "{from}: a token has letters, digits and signs, no blanks, quotes, commas or semicolons"
-    );
+    if !token.bytes().all(is_fit) {
+        let rule = "a token has letters, digits and signs, no blanks, quotes, commas or semicolons";
+        return Err(wrong(rule.to_owned()));
+    }
     Ok(Some(Token::new(token)))
 }
 
-/// Reads the name of a computer, without a port.
-fn host(typed: &str) -> Result<String> {
-    let bare = typed.trim_start_matches('[').trim_end_matches(']');
-    match host_name(typed) {
-        Some(name) if name == bare => Ok(name.to_owned()),
-        _ => bail!("--allow-host {typed}: a name is like pi.local or 192.168.1.5, without a port"),
+/// The name of a computer, without a TCP port.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct HostName(String);
+
+impl Value for HostName {
+    fn parse(text: &str) -> Result<Self, Invalid> {
+        let bare = text.trim_start_matches('[').trim_end_matches(']');
+        match host_name(text) {
+            Some(name) if name == bare => Ok(Self(name.to_owned())),
+            _ => Err(expected(
+                "a name such as pi.local or 192.168.1.5, without a port",
+            )),
+        }
+    }
+
+    fn show(&self) -> Json {
+        self.0.as_str().into()
     }
 }
 
-/// Reads `ORIGIN[,read-only]`.
-fn origin(typed: &str) -> Result<(String, Rights)> {
-    let (origin, rights) = match typed.split_once(',') {
-        None => (typed, Rights::ReadWrite),
-        Some((origin, "read-only")) => (origin, Rights::ReadOnly),
-        Some((origin, _)) => bail!("--allow-origin {typed}: write {origin} or {origin},read-only"),
-    };
-    let written = normalize_origin(origin).with_context(|| {
-        format!("--allow-origin {typed}: an origin is like https://example.org, one at a time")
-    })?;
-    Ok((written, rights))
+/// An origin whose pages may connect, written `ORIGIN[,read-only]`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AllowedOrigin {
+    /// The origin as browsers write it.
+    origin: String,
+    /// What its pages may do.
+    rights: Rights,
+}
+
+impl Value for AllowedOrigin {
+    fn parse(text: &str) -> Result<Self, Invalid> {
+        let (origin, rights) = match text.split_once(',') {
+            None => (text, Rights::ReadWrite),
+            Some((origin, "read-only")) => (origin, Rights::ReadOnly),
+            Some((origin, _)) => return Err(expected(format!("{origin} or {origin},read-only"))),
+        };
+        let origin = normalize_origin(origin)
+            .ok_or_else(|| expected("an origin such as https://example.org, one at a time"))?;
+        Ok(Self { origin, rights })
+    }
+
+    fn show(&self) -> Json {
+        match self.rights {
+            Rights::ReadWrite => self.origin.as_str().into(),
+            Rights::ReadOnly => format!("{},read-only", self.origin).into(),
+        }
+    }
 }

@@ -105,7 +105,7 @@ pub enum ModemLine {
 
 impl Parity {
     /// Returns its name in flags and in what clients are shown.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Odd => "odd",
@@ -116,7 +116,7 @@ impl Parity {
 
 impl FlowControl {
     /// Returns its name in flags and in what clients are shown.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Software => "software",
@@ -127,7 +127,7 @@ impl FlowControl {
 
 impl ModemLine {
     /// Returns its name in flags and in what clients are shown.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::On => "on",
             Self::Off => "off",

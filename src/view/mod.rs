@@ -154,7 +154,7 @@ impl fmt::Display for View {
 
 impl LineEnding {
     /// Returns its name in queries and flags.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Lf => "lf",

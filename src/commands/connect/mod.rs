@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::client::{AccessArgs, Address, Stream, verdict};
-use crate::cli::choice::{LINE_ENDING, choice};
+use crate::config::value::{Number, parser};
 use crate::platform::signal;
 use crate::view::LineEnding;
 use input::{Input, stdin};
@@ -42,14 +42,14 @@ pub(crate) struct ConnectArgs {
     )]
     url: String,
     /// Ending that the bridge adds to each line sent
-    #[arg(long, value_name = "ENDING", value_parser = choice(LINE_ENDING, LineEnding::name))]
+    #[arg(long, value_name = "ENDING", value_parser = parser(|ending: LineEnding| ending))]
     append: Option<LineEnding>,
     /// Time to go on printing after the end of the input, such as 2s, or forever
     /// [default: 0; forever with --count]
     #[arg(long, value_name = "TIME", value_parser = parse_wait)]
     wait: Option<Duration>,
     /// Number of messages to print before ending
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parser(|count: Number<0, { u64::MAX }, 10>| count.0))]
     count: Option<u64>,
     /// Exchange bytes exactly as they are, instead of lines
     #[arg(long)]
@@ -99,7 +99,7 @@ pub(crate) async fn run(args: ConnectArgs) -> Result<()> {
 fn parse_wait(text: &str) -> Result<Duration, String> {
     match text {
         "forever" => Ok(Duration::MAX),
-        time => crate::duration::parse(time),
+        time => crate::units::parse_time(time),
     }
 }
 

@@ -13,7 +13,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::cli::BridgeArgs;
-use crate::config::{Config, exit_with_usage};
+use crate::config::Config;
 use crate::port::{Diagnostic, Severity};
 use crate::server::access;
 use crate::terminal::print;
@@ -29,13 +29,12 @@ pub(crate) struct DoctorArgs {
     pub(crate) bridge: BridgeArgs,
 }
 
-/// Prints what serial-ws would run into with these flags, and whether the page could connect.
+/// Prints what serial-ws would run into with this configuration, and whether the page could connect.
 /// Returns true if there is nothing to do.
 ///
 /// # Errors
 /// When the page's address is not one, or nothing can be written.
-pub(crate) async fn run(args: &DoctorArgs, out: &mut dyn Write) -> Result<bool> {
-    let config = Config::new(&args.bridge).unwrap_or_else(|error| exit_with_usage(&error));
+pub(crate) async fn run(args: &DoctorArgs, config: &Config, out: &mut dyn Write) -> Result<bool> {
     let page = args.page.as_deref();
     let page = page.map(|address| Page::new(address, &config.server));
     let page = page.transpose()?;

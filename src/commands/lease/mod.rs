@@ -14,11 +14,11 @@ use clap::Args;
 use tokio::net::TcpStream;
 
 use super::client::{AccessArgs, Address};
-use crate::duration;
 use crate::platform::signal::Signals;
 use crate::port::is_name;
 use crate::protocol::{ClientMessage, ReleaseMessage};
 use crate::terminal::print;
+use crate::units;
 use talk::Talk;
 
 /// How long `resume` waits for the port to be open. After it, it says how the port is instead.
@@ -56,7 +56,7 @@ pub(crate) struct LeaseArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ReleaseArgs {
     /// Time after which the bridge takes the port back by itself
-    #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
+    #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = units::parse_time)]
     time: Duration,
     /// The port.
     #[command(flatten)]

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail, ensure};
 use clap::{Command, CommandFactory, ValueHint};
 
-use crate::cli::Cli;
-use crate::config::{self, Config, TOKEN_VARIABLE, Told};
+use crate::cli::{Cli, is_on};
+use crate::config::{Config, Invocation, TOKEN_VARIABLE};
 use crate::port::source::spec::Spec;
 
 /// What the bridge is to be started with.
@@ -54,20 +54,17 @@ impl Flags {
     pub(crate) fn check(typed: &[OsString]) -> Result<Self> {
         let name = OsStr::new(env!("CARGO_PKG_NAME")).to_owned();
         let all = std::iter::once(name).chain(typed.iter().cloned());
-        let cli = Told::of_service(all)
-            .unwrap_or_else(|error| error.exit())
-            .cli;
+        let invocation = Invocation::of_service(all).unwrap_or_else(|error| error.exit());
         ensure!(
-            cli.command.is_none(),
+            invocation.command.is_none(),
             "a service runs the bridge: after the two dashes come its flags, such as --port"
         );
         ensure!(
-            !cli.bridge.serve.open,
+            !is_on(&invocation.settings.bridge.serve.open),
             "--open is for a person who looks on: leave it out, and let the system open \
              http://localhost:8080/ at login"
         );
-        let config =
-            Config::new(&cli.bridge).unwrap_or_else(|error| config::exit_with_usage(&error));
+        let config = invocation.config().unwrap_or_else(|error| error.exit());
         Ok(Self {
             words: words(typed, &path_flags(&Cli::command()))?,
             ports: ports(&config)?,
