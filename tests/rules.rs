@@ -20,26 +20,38 @@ static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(crate_sources);
 /// Words that nobody would search for, with the word of the field. They are in no identifier and in
 /// no file name.
 const PRIVATE_WORDS: &[(&str, &str)] = &[
+    ("abuse", "LimitExceeded"),
+    ("bell", "wake flag"),
     ("crowd", "connections per address"),
     ("door", "access"),
+    ("farewell", "close reason"),
     ("forecast", "check"),
     ("ghost", "placeholder"),
     ("guesses", "failures"),
+    ("meter", "frame limits"),
     ("neighbours", "interference"),
+    ("outbox", "send queue"),
+    ("patience", "read pause"),
+    ("pulse", "keepalive"),
+    ("rope", "wake flag"),
     ("seat", "slot"),
     ("starter", "service manager"),
     ("undecided", "select error"),
+    ("wishes", "stream params"),
 ];
 
 /// The same, for names that are made of words that mean something elsewhere.
 const PRIVATE_NAMES: &[(&str, &str)] = &[
     ("Act", "LineChange"),
+    ("Admission", "Accepted"),
+    ("Admitted", "Accepted"),
     ("Book", "Consent"),
     ("CROWDED", "HIGH_WATER_MARK"),
     ("Ending", "LineEnding"),
     ("FAIR_TIME", "MIN_GRACE"),
     ("Held", "Claims"),
     ("Link", "Connection"),
+    ("Mark", "Severity"),
     ("OPEN_TO", "the header's own name"),
     ("Opened", "OpenedDevice"),
     ("Places", "PendingConnections"),
@@ -56,6 +68,8 @@ const PRIVATE_NAMES: &[(&str, &str)] = &[
     ("never_back", "monotonic"),
     ("note_dropped", "throttled warning"),
     ("room_for", "reserve"),
+    ("say_slowly", "close"),
+    ("turn_away", "reject"),
 ];
 
 #[test]
