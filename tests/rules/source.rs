@@ -42,6 +42,8 @@ pub struct Scope {
     is_conditional: bool,
     /// They are in an `impl` or a trait, where `type` defines no type of the crate.
     is_associated: bool,
+    /// A definition has begun, whose generics may have commas.
+    is_definition: bool,
     /// The line of the first attribute.
     first_line: Option<usize>,
 }
@@ -123,6 +125,10 @@ impl Source {
     /// Notes everything that `tokens` name and define.
     fn walk(&mut self, tokens: TokenStream, outer: &Scope) {
         let tokens: Vec<_> = tokens.into_iter().collect();
+        let outer = &Scope {
+            is_definition: false,
+            ..outer.clone()
+        };
         // The item that begins here, with what its attributes say.
         let mut item = outer.clone();
         let mut at = 0;
@@ -153,7 +159,10 @@ impl Source {
                     self.walk(group.stream(), &item);
                     (1, group.delimiter() == Delimiter::Brace)
                 }
-                [token, ..] => (1, is_semicolon(token) || is_comma(token)),
+                [token, ..] => {
+                    let is_comma = is_comma(token) && !item.is_definition;
+                    (1, is_comma || is_semicolon(token))
+                }
                 [] => break,
             };
             at += length;
@@ -205,7 +214,9 @@ impl Source {
             let named = item.named(name.to_string(), name.span().start().line);
             self.types.push(named);
         }
-        item.is_associated |= text == "impl" || text == "trait";
+        let has_types = text == "impl" || text == "trait";
+        item.is_associated |= has_types;
+        item.is_definition |= has_types || is_type || text == "fn";
     }
 
     fn identifier(&mut self, word: &Ident, scope: &Scope) {
@@ -405,6 +416,14 @@ fn types_are_found_unless_they_belong_to_an_impl_or_a_trait() {
     check_types(
         "pub struct A; enum B { C } type D<T> = Vec<T>; trait E: Send { type F; }",
         "A B D E",
+    );
+    check_types(
+        "impl<A: B<C, D>, E> F for G<A, E> { type H = I; } type J = K;",
+        "J",
+    );
+    check_types(
+        "#[cfg(test)] fn a<B, C>() { struct D; } enum E { F { g: fn(H), }, I }",
+        "E",
     );
     check_types(
         "impl E for A { type Err = Error; fn f() { struct G; } } type H = u8;",
