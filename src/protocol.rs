@@ -260,13 +260,13 @@ impl ClientMessage {
     /// The text of the message with this identifier.
     pub fn to_json(&self, id: &Id) -> String {
         #[derive(Serialize)]
-        struct Request<'a> {
+        struct WithId<'a> {
             #[serde(flatten)]
             message: &'a ClientMessage,
             id: &'a Id,
         }
-        let request = Request { message: self, id };
-        serde_json::to_string(&request).expect("its maps have keys of text")
+        let message = WithId { message: self, id };
+        serde_json::to_string(&message).expect("its maps have keys of text")
     }
 }
 

@@ -31,14 +31,14 @@ pub(crate) struct Invocation {
     pub(crate) settings: Settings,
     /// The places that set something other than a default, by the key. A list has as many as
     /// values, or one for all of them.
-    pub(super) sources: BTreeMap<String, Vec<Source>>,
+    pub(super) sources: BTreeMap<String, Vec<SetBy>>,
     /// The configuration file, if there is one.
     pub(crate) file: Option<PathBuf>,
 }
 
 /// The place that set a value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Source {
+pub(super) enum SetBy {
     /// The command line.
     Flag,
     /// An environment variable.
@@ -47,7 +47,7 @@ pub(super) enum Source {
     Line(PathBuf, usize),
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for SetBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag => f.write_str("flag"),
@@ -125,7 +125,7 @@ impl Invocation {
             for (key, lines) in layer.lines {
                 let lines = lines
                     .into_iter()
-                    .map(|line| Source::Line(path.clone(), line));
+                    .map(|line| SetBy::Line(path.clone(), line));
                 self.sources.entry(key).or_insert_with(|| lines.collect());
             }
         }
@@ -152,10 +152,10 @@ impl Invocation {
         let sources = self.sources.get(*key);
         let source = sources.and_then(|sources| sources.get(*index).or(sources.last()));
         match (source, fault) {
-            (None | Some(Source::Flag), _) => {
+            (None | Some(SetBy::Flag), _) => {
                 Cli::command().error(ErrorKind::ValueValidation, error)
             }
-            (Some(Source::Variable(name)), Fault::Value(_, reason) | Fault::Reason(reason)) => {
+            (Some(SetBy::Variable(name)), Fault::Value(_, reason) | Fault::Reason(reason)) => {
                 raw(format!("{name}: {reason}"))
             }
             (Some(source), Fault::Value(value, reason)) => raw(format!(
@@ -210,14 +210,14 @@ impl Settings {
 }
 
 /// Returns the settings that the command line and the environment set.
-fn sources(command: &Command, matches: &ArgMatches) -> BTreeMap<String, Vec<Source>> {
+fn sources(command: &Command, matches: &ArgMatches) -> BTreeMap<String, Vec<SetBy>> {
     let flags = command.get_arguments().filter_map(|flag| {
         let source = match (
             matches.value_source(flag.get_id().as_str())?,
             flag.get_env(),
         ) {
-            (ValueSource::CommandLine, _) => Source::Flag,
-            (ValueSource::EnvVariable, Some(name)) => Source::Variable(name.display().to_string()),
+            (ValueSource::CommandLine, _) => SetBy::Flag,
+            (ValueSource::EnvVariable, Some(name)) => SetBy::Variable(name.display().to_string()),
             _ => return None,
         };
         Some((flag.get_long()?.to_owned(), vec![source]))
@@ -225,7 +225,7 @@ fn sources(command: &Command, matches: &ArgMatches) -> BTreeMap<String, Vec<Sour
     let mut sources: BTreeMap<_, _> = flags.collect();
     // It holds the token itself, where the flag has a file.
     if std::env::var_os(TOKEN_VARIABLE).is_some() {
-        let variable = Source::Variable(TOKEN_VARIABLE.to_owned());
+        let variable = SetBy::Variable(TOKEN_VARIABLE.to_owned());
         sources
             .entry("token".to_owned())
             .or_insert_with(|| vec![variable]);

@@ -4,7 +4,7 @@
 use clap::{Arg, ArgAction, CommandFactory};
 use serde_json::{Map, Value as Json};
 
-use super::layers::{Invocation, Source, usual_place};
+use super::layers::{Invocation, SetBy, usual_place};
 use super::{Config, names};
 use crate::cli::Cli;
 use crate::terminal::shown_json;
@@ -67,7 +67,7 @@ impl Invocation {
                 format!("{key} = [\n{}]\n", rows.collect::<String>())
             }
             (Some(value), Some([source, ..])) => row(&format!("{key} = {}", toml(value)), source),
-            (None, Some([source @ Source::Variable(_), ..])) => {
+            (None, Some([source @ SetBy::Variable(_), ..])) => {
                 row(&format!("# {key} = {}", toml(&unset)), source)
             }
             _ => row(
