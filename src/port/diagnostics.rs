@@ -22,7 +22,7 @@ const MIN_LINES: usize = 8;
 /// Something that the user should know, in one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Diagnostic {
-    /// What it asks of the user.
+    /// Its urgency.
     pub(crate) severity: Severity,
     /// A sentence without its full stop, safe for a terminal.
     pub(crate) text: String,

@@ -1,5 +1,5 @@
-//! A device that fails once, in each way that devices fail and at each of its calls, while clients
-//! write and listen: what reached it and what came of it must agree with what clients were told.
+//! Fault injection: a device fails once, in each way that devices fail and at each of its calls,
+//! while clients write and read. What reached it must agree with what clients were told.
 
 use std::collections::BTreeMap;
 use std::future::ready;
@@ -24,23 +24,23 @@ use crate::hub::{
     RequestSender, Start, State, Status, SubscriberKind, Subscription,
 };
 
-/// The device sends a line so often.
-const LINE_EVERY: Duration = Duration::from_millis(7);
+/// The time between two lines of the device.
+const LINE_INTERVAL: Duration = Duration::from_millis(7);
 
-/// The device takes so many bytes, so often.
-const TAKES: usize = 16;
-const TAKES_EVERY: Duration = Duration::from_millis(3);
+/// The bytes that the device takes at once, and the time between two such times.
+const TAKE_BYTES: usize = 16;
+const TAKE_INTERVAL: Duration = Duration::from_millis(3);
 
 /// Bytes of each write of a client.
-const WRITE: usize = 30;
+const WRITE_BYTES: usize = 30;
 
-/// How long a device stalls: longer than anything that is waited for.
-const STALL: Duration = Duration::from_secs(60);
+/// The time for which a device stalls, longer than any timeout.
+const STALL_TIME: Duration = Duration::from_secs(60);
 
-/// Calls within which all must be done; beyond, the port would be spinning.
-const MOST_CALLS: usize = 2000;
+/// The most calls that a run may take. With more, the port would be spinning.
+const MAX_CALLS: usize = 2000;
 
-/// What goes wrong.
+/// A way in which a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     None,
@@ -62,7 +62,7 @@ const FAULTS: [Fault; 7] = [
     Fault::Loss(19),
 ];
 
-/// What the device has seen of the world, over all its openings.
+/// The record of the device over all its openings.
 #[derive(Default)]
 struct World {
     calls: usize,
@@ -73,15 +73,15 @@ struct World {
     /// All that was taken from the port.
     taken: Vec<u8>,
     has_struck: bool,
-    /// What the device was told of the break condition.
+    /// The changes of the break condition.
     breaks: Vec<bool>,
-    /// How many bytes the port had written when it discarded what was not sent.
+    /// The bytes that the port had written when it discarded its output.
     discarded_at: Option<usize>,
-    /// Whether the driver counts a framing error with every line.
+    /// True if the driver counts a framing error with every line.
     counts_errors: bool,
-    /// How often it was asked for them.
+    /// The number of questions for them.
     asked: usize,
-    /// Whether the fault struck reading or writing, not a modem line.
+    /// True if the fault struck reading or writing, not a modem line.
     has_lost: bool,
 }
 
@@ -97,7 +97,7 @@ struct Faulty {
     fault: Fault,
     at: usize,
     is_dead: bool,
-    /// What it still has to say of the current line.
+    /// The rest of the current line, to be sent.
     saying: Vec<u8>,
     speaks: Pin<Box<Sleep>>,
     takes: Pin<Box<Sleep>>,
@@ -111,16 +111,16 @@ impl Faulty {
             at,
             is_dead: false,
             saying: Vec::new(),
-            speaks: Box::pin(sleep(LINE_EVERY)),
+            speaks: Box::pin(sleep(LINE_INTERVAL)),
             takes: Box::pin(sleep(Duration::ZERO)),
         }
     }
 
-    /// What goes wrong with this call.
+    /// Counts a call, and returns its fault.
     fn call(&self) -> Fault {
         let mut world = world(&self.world);
         world.calls += 1;
-        assert!(world.calls < MOST_CALLS, "the port spins");
+        assert!(world.calls < MAX_CALLS, "the port spins");
         if world.calls != self.at {
             return Fault::None;
         }
@@ -128,15 +128,15 @@ impl Faulty {
         self.fault
     }
 
-    /// The same for reading and writing, which may end the device. Ok tells how many bytes may go.
+    /// Counts a read or write, whose fault may end the device. Returns how many bytes may go.
     fn transfer(&mut self) -> io::Result<Option<usize>> {
         let fault = self.call();
         match fault {
             Fault::None => return Ok(Some(usize::MAX)),
             Fault::Short => return Ok(Some(1)),
             Fault::Stall => {
-                self.speaks.as_mut().reset(Instant::now() + STALL);
-                self.takes.as_mut().reset(Instant::now() + STALL);
+                self.speaks.as_mut().reset(Instant::now() + STALL_TIME);
+                self.takes.as_mut().reset(Instant::now() + STALL_TIME);
                 return Ok(Some(usize::MAX));
             }
             Fault::Passing(kind) => return Err(kind.into()),
@@ -173,7 +173,7 @@ impl AsyncRead for Faulty {
         };
         if self.saying.is_empty() {
             task::ready!(self.speaks.as_mut().poll(cx));
-            self.speaks.as_mut().reset(Instant::now() + LINE_EVERY);
+            self.speaks.as_mut().reset(Instant::now() + LINE_INTERVAL);
             let number = world(&self.world).sent.len();
             self.saying = format!("at {number}\n").into();
         }
@@ -198,9 +198,9 @@ impl AsyncWrite for Faulty {
             return Poll::Ready(Ok(0));
         };
         task::ready!(self.takes.as_mut().poll(cx));
-        let count = buf.len().min(most).min(TAKES);
+        let count = buf.len().min(most).min(TAKE_BYTES);
         world(&self.world).taken.extend(&buf[..count]);
-        self.takes.as_mut().reset(Instant::now() + TAKES_EVERY);
+        self.takes.as_mut().reset(Instant::now() + TAKE_INTERVAL);
         Poll::Ready(Ok(count))
     }
 
@@ -290,7 +290,7 @@ struct Writer {
     lane: RequestSender,
     replies: futures::channel::mpsc::Receiver<(u64, Outcome)>,
     letters: std::ops::RangeInclusive<u8>,
-    /// What became of each write.
+    /// The outcome of each write.
     outcomes: BTreeMap<u8, Outcome>,
 }
 
@@ -308,14 +308,14 @@ impl Writer {
         }
     }
 
-    /// Writes the next so many letters at once, and returns whether all arrived.
+    /// Writes the next `count` letters at once, and returns whether all arrived.
     async fn write(&mut self, count: usize) -> bool {
         while self.hub.status().state != State::Open {
             sleep(Duration::from_millis(1)).await;
         }
         let letters: Vec<u8> = self.letters.by_ref().take(count).collect();
         for &letter in &letters {
-            let bytes = Bytes::from(vec![letter; WRITE]);
+            let bytes = Bytes::from(vec![letter; WRITE_BYTES]);
             self.lane.try_send(Action::Write(bytes)).unwrap();
         }
         for &letter in &letters {
@@ -407,11 +407,11 @@ async fn run(config: &PortConfig, fault: Fault, at: usize) -> usize {
         );
         writers.into_iter().flatten().collect()
     };
-    let outcomes = tokio::time::timeout(2 * STALL, writers).await;
+    let outcomes = tokio::time::timeout(2 * STALL_TIME, writers).await;
     let outcomes: BTreeMap<u8, Outcome> = outcomes.expect("every request is answered");
     let ended = hub.end().offset;
     while hub.end().offset < ended + 20 || hub.status().state != State::Open {
-        sleep(LINE_EVERY).await;
+        sleep(LINE_INTERVAL).await;
     }
     let has_lost = world(&shared).has_lost;
     stop.cancel();
@@ -440,7 +440,7 @@ fn check_writes(world: &World, outcomes: &BTreeMap<u8, Outcome>) {
     for (letter, outcome) in outcomes {
         let count = match outcome {
             Ok(count) => {
-                assert_eq!(*count, WRITE);
+                assert_eq!(*count, WRITE_BYTES);
                 *count
             }
             Err(refusal) => refusal.written,
@@ -493,7 +493,7 @@ async fn no_fault_at_any_call_loses_or_doubles_anything_unsaid() {
     let config = &config();
     let calls = run(config, Fault::None, 0).await;
     println!("{calls} calls");
-    assert!((150..MOST_CALLS / 6).contains(&calls), "{calls} calls");
+    assert!((150..MAX_CALLS / 6).contains(&calls), "{calls} calls");
     for fault in FAULTS {
         for at in 1..=calls {
             let run = std::panic::AssertUnwindSafe(run(config, fault, at));
@@ -524,7 +524,7 @@ async fn the_last_errors_on_the_line_are_told_when_the_device_falls_silent() {
     let shared = Shared::default();
     world(&shared).counts_errors = true;
     let mut bench = start(&config(), &shared, Fault::Stall, 20);
-    sleep(STALL / 2).await;
+    sleep(STALL_TIME / 2).await;
     let world = world(&shared);
     let lines = world.sent.split_inclusive(|&byte| byte == b'\n').count() as u32;
     assert_eq!(framing_errors(&mut bench.listener), [0, lines]);
@@ -534,7 +534,7 @@ async fn the_last_errors_on_the_line_are_told_when_the_device_falls_silent() {
 async fn a_device_that_counts_no_errors_is_not_asked_for_them_again() {
     let shared = Shared::default();
     let _bench = start(&config(), &shared, Fault::None, 0);
-    sleep(LINE_EVERY).await;
+    sleep(LINE_INTERVAL).await;
     let asked = world(&shared).asked;
     sleep(Duration::from_secs(3)).await;
     assert_eq!(world(&shared).asked, asked);
@@ -559,20 +559,20 @@ async fn what_was_sent_before_a_reset_does_not_reach_the_restarted_board() {
     let bench = start(&config(), &shared, Fault::None, 0);
     let (mut writer, mut other) = (bench.hub.queue.register(), bench.hub.queue.register());
     for _ in 0..2 {
-        let bytes = Bytes::from(vec![b'A'; 10 * TAKES]);
+        let bytes = Bytes::from(vec![b'A'; 10 * TAKE_BYTES]);
         writer.0.try_send(Action::Write(bytes)).unwrap();
     }
     while world(&shared).taken.is_empty() {
-        sleep(TAKES_EVERY).await;
+        sleep(TAKE_INTERVAL).await;
     }
     other.0.try_send(Action::Reset).unwrap();
     let mut refused = async || writer.1.recv().await.unwrap().1.unwrap_err();
     let (cut, unwritten) = (refused().await, refused().await);
     let written = cut.written;
-    assert!(written > 0 && written < 10 * TAKES, "{written}");
+    assert!(written > 0 && written < 10 * TAKE_BYTES, "{written}");
     let of = format!(
         "the board was reset after {written} of {} bytes",
-        10 * TAKES
+        10 * TAKE_BYTES
     );
     assert_eq!(cut.reason, of);
     let whole = RequestError::new("the board was reset before this could be written");
@@ -589,14 +589,14 @@ async fn what_was_sent_before_a_reset_does_not_reach_the_restarted_board() {
 
 #[tokio::test(start_paused = true)]
 async fn a_break_that_is_given_up_ends() {
-    let long = Action::Break(STALL);
-    for instead in [Action::Reset, Action::Release(Lease::For(STALL))] {
+    let long = Action::Break(STALL_TIME);
+    for instead in [Action::Reset, Action::Release(Lease::For(STALL_TIME))] {
         let shared = Shared::default();
         let bench = start(&config(), &shared, Fault::None, 0);
         let (mut lane, mut replies) = bench.hub.queue.register();
         lane.try_send(long.clone()).unwrap();
         while world(&shared).breaks.is_empty() {
-            sleep(LINE_EVERY).await;
+            sleep(LINE_INTERVAL).await;
         }
         lane.try_send(instead).unwrap();
         assert!(replies.recv().await.unwrap().1.is_err());

@@ -35,26 +35,26 @@ const DIGIT_TIME: Duration = Duration::from_millis(10);
 /// Runs `pattern` until the other end of `line` is gone.
 pub(crate) async fn run(pattern: Pattern, line: DuplexStream) {
     match pattern {
-        Pattern::Sensors => tell(line, SENSOR_PERIOD, |t| println(sensors(t))).await,
+        Pattern::Sensors => send_readings(line, SENSOR_PERIOD, |t| println(sensors(t))).await,
         Pattern::Raw => {
-            tell(line, RAW_PERIOD, |t| {
+            send_readings(line, RAW_PERIOD, |t| {
                 vec![(signal::potentiometer(t) / 4) as u8]
             })
             .await
         }
         Pattern::Call => call(line).await,
-        Pattern::Labels => tell(line, PLOT_PERIOD, |t| println(labels(t))).await,
-        Pattern::Json => tell(line, PLOT_PERIOD, |t| println(json(t))).await,
+        Pattern::Labels => send_readings(line, PLOT_PERIOD, |t| println(labels(t))).await,
+        Pattern::Json => send_readings(line, PLOT_PERIOD, |t| println(json(t))).await,
         Pattern::Button => button(line).await,
         Pattern::Led => led(line).await,
-        Pattern::Imu => tell(line, SENSOR_PERIOD, |t| println(orientation(t))).await,
+        Pattern::Imu => send_readings(line, SENSOR_PERIOD, |t| println(orientation(t))).await,
     }
 }
 
-/// A sketch that only talks: what `reading` gives for the seconds since the start, at every tick.
-async fn tell(line: DuplexStream, period: Duration, reading: impl FnMut(f64) -> Vec<u8>) {
+/// Runs a sketch that only sends: at every tick, the `reading` for the seconds since the start.
+async fn send_readings(line: DuplexStream, period: Duration, reading: impl FnMut(f64) -> Vec<u8>) {
     let (receiver, sender) = tokio::io::split(line);
-    both(ignore(receiver), repeat(sender, period, reading)).await;
+    run_both(discard(receiver), repeat(sender, period, reading)).await;
 }
 
 async fn repeat(
@@ -63,7 +63,7 @@ async fn repeat(
     mut reading: impl FnMut(f64) -> Vec<u8>,
 ) -> io::Result<()> {
     let start = Instant::now();
-    let mut rhythm = every(period);
+    let mut rhythm = steady_interval(period);
     loop {
         let now = rhythm.tick().await;
         sender
@@ -72,14 +72,14 @@ async fn repeat(
     }
 }
 
-/// Takes in what a sketch that never reads is sent, so that the one who sends it is not held up.
-async fn ignore(mut receiver: Receiver) -> io::Result<()> {
+/// Discards what a sketch that never reads is sent, so that its sender is not held up.
+async fn discard(mut receiver: Receiver) -> io::Result<()> {
     let mut bytes = [0; 256];
     while receiver.read(&mut bytes).await? > 0 {}
     Ok(())
 }
 
-/// Tells nothing but changes: a line when the button goes down, another when it comes up.
+/// Sends only changes: a line when the button goes down, another when it comes up.
 async fn button(line: DuplexStream) {
     let mut was_down = false;
     let change = move |seconds| {
@@ -90,15 +90,15 @@ async fn button(line: DuplexStream) {
         was_down = down;
         println(u8::from(down).to_string())
     };
-    tell(line, BUTTON_PERIOD, change).await;
+    send_readings(line, BUTTON_PERIOD, change).await;
 }
 
-/// Call and response: `hello` until somebody answers, then one reading for each byte.
+/// Runs call and response: `hello` until a client answers, then one reading for each byte.
 async fn call(line: DuplexStream) {
     let (receiver, sender) = tokio::io::split(line);
     // One permit for each byte that has not been answered: however many there are, it is a number.
     let calls = Semaphore::new(0);
-    both(count(receiver, &calls), answer(sender, &calls)).await;
+    run_both(count(receiver, &calls), answer(sender, &calls)).await;
 }
 
 async fn count(mut receiver: Receiver, calls: &Semaphore) -> io::Result<()> {
@@ -113,15 +113,15 @@ async fn count(mut receiver: Receiver, calls: &Semaphore) -> io::Result<()> {
 
 async fn answer(mut sender: Sender, calls: &Semaphore) -> io::Result<()> {
     let start = Instant::now();
-    let mut rhythm = every(HELLO_PERIOD);
+    let mut rhythm = steady_interval(HELLO_PERIOD);
     while calls.available_permits() == 0 {
         tokio::select! {
-            _ = called(calls) => calls.add_permits(1),
+            _ = next_request(calls) => calls.add_permits(1),
             _ = rhythm.tick() => sender.write_all(b"hello\r\n").await?,
         }
     }
     loop {
-        called(calls).await;
+        next_request(calls).await;
         let reading = println(sensors(start.elapsed().as_secs_f64()));
         sender.write_all(&reading).await?;
         sleep(BYTE_TIME * reading.len() as u32).await;
@@ -129,26 +129,26 @@ async fn answer(mut sender: Sender, calls: &Semaphore) -> io::Result<()> {
 }
 
 /// Waits for the next request and takes it.
-async fn called(requests: &Semaphore) {
+async fn next_request(requests: &Semaphore) {
     let request = requests.acquire().await;
     request
         .expect("a sketch never closes its own count of requests")
         .forget();
 }
 
-/// An LED: `H` and `L` switch it, a number sets its brightness, and every command is answered with
+/// Runs an LED: `H` and `L` switch it, a number sets its brightness, and the reply to every command is
 /// `led:` and the brightness, 0 to 255.
 async fn led(line: DuplexStream) {
     let (receiver, sender) = tokio::io::split(line);
     let (brightness, commands) = (AtomicU8::new(0), Semaphore::new(0));
-    both(
-        obey(receiver, &brightness, &commands),
-        report(sender, &brightness, &commands),
+    run_both(
+        read_commands(receiver, &brightness, &commands),
+        report_state(sender, &brightness, &commands),
     )
     .await;
 }
 
-async fn obey(
+async fn read_commands(
     mut receiver: Receiver,
     brightness: &AtomicU8,
     commands: &Semaphore,
@@ -156,7 +156,7 @@ async fn obey(
     let mut number: Option<u32> = None;
     loop {
         let next = match number {
-            // A number also ends when nothing follows it, for clients that send no line end.
+            // A number also ends in a pause, for clients that send no line end.
             Some(_) => timeout(DIGIT_TIME, receiver.read_u8())
                 .await
                 .unwrap_or(Ok(b'\n')),
@@ -180,42 +180,46 @@ async fn obey(
         for level in dimmed.into_iter().chain(switched) {
             brightness.store(level, Ordering::Relaxed);
             commands.add_permits(1);
-            // Lets `report` tell this state before the next command changes it.
+            // Lets `report_state` send this state before the next command changes it.
             yield_now().await;
         }
     }
 }
 
-async fn report(mut sender: Sender, brightness: &AtomicU8, commands: &Semaphore) -> io::Result<()> {
+async fn report_state(
+    mut sender: Sender,
+    brightness: &AtomicU8,
+    commands: &Semaphore,
+) -> io::Result<()> {
     loop {
-        called(commands).await;
+        next_request(commands).await;
         let level = brightness.load(Ordering::Relaxed);
         sender.write_all(&println(format!("led:{level}"))).await?;
     }
 }
 
 /// Runs the two directions of a sketch, until either finds that the other end of the line is gone.
-async fn both(
+async fn run_both(
     receive: impl Future<Output = io::Result<()>>,
     send: impl Future<Output = io::Result<()>>,
 ) {
     tokio::select! {
-        // What is owed goes out before more is taken in.
+        // Replies go out before more is read.
         biased;
         _ = send => {}
         _ = receive => {}
     }
 }
 
-/// A steady rhythm. After a time when nobody read, it is taken up again with the next reading,
-/// without the burst of those that were missed.
-fn every(period: Duration) -> Interval {
+/// Returns a steady rhythm. After a time when nobody read, it continues with the next reading, without
+/// a burst of those that were missed.
+fn steady_interval(period: Duration) -> Interval {
     let mut rhythm = interval(period);
     rhythm.set_missed_tick_behavior(MissedTickBehavior::Skip);
     rhythm
 }
 
-/// A line as `Serial.println` ends it.
+/// Returns a line as `Serial.println` ends it.
 fn println(text: String) -> Vec<u8> {
     (text + "\r\n").into_bytes()
 }

@@ -1,4 +1,4 @@
-//! Simulated devices as the bridge meets them: at the other end of a byte stream, on paused time.
+//! Tests simulated devices as a port sees them: as byte streams, on paused time.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use tokio::time::{Instant, timeout};
 use super::{Pattern, Simulated, open};
 use crate::port::source::echo;
 
-/// How much simulated time a test waits for something that must come.
+/// The simulated time that a test waits for something that must come.
 const SOON: Duration = Duration::from_secs(20);
-/// How much simulated time a test waits to see that nothing comes.
+/// The simulated time that a test waits to see that nothing comes.
 const A_WHILE: Duration = Duration::from_secs(5);
 
 struct Board(BufReader<Simulated>);
@@ -139,7 +139,7 @@ async fn json_comes_as_an_object_per_line() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_button_tells_only_its_changes() {
+async fn a_button_sends_only_its_changes() {
     let mut board = Board::running(Pattern::Button);
     for _ in 0..20 {
         assert_eq!(board.line().await, "1");

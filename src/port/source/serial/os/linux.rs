@@ -1,5 +1,5 @@
-//! Linux: /proc tells who holds a port, sysfs where it is plugged in, udev's links its other names,
-//! and ioctls what only some drivers can do.
+//! Linux: /proc shows the holder of a port, sysfs its USB socket, udev's links its other names, and
+//! ioctls do what only some drivers can.
 
 mod interference;
 
@@ -26,7 +26,7 @@ pub(crate) use interference::{interference, missing_ports};
 /// `ASYNC_LOW_LATENCY` of linux/tty_flags.h, one of the flags that every user may change.
 const LOW_LATENCY: c_int = 1 << 13;
 
-/// Where udev keeps links to ports, by identity before by place.
+/// The folders in which udev keeps links to ports, those by identity before those by place.
 const LINK_FOLDERS: [&str; 2] = ["/dev/serial/by-id", "/dev/serial/by-path"];
 
 pub(crate) fn holder(path: &str) -> Option<Process> {
@@ -45,20 +45,20 @@ fn is_device(descriptor: &Path, number: u64) -> bool {
     })
 }
 
-/// Programs that lock their port, as this one does, show in a list that every user may read.
+/// Finds a program that locks its port, as this one does: every user may read the list of locks.
 fn holder_by_lock(path: &str) -> Option<u32> {
     let pid = locker(&fs::read_to_string("/proc/locks").ok()?, &lock_key(path)?)?;
     (pid != std::process::id()).then_some(pid)
 }
 
-/// How the list of locks names a file: the device that it is stored on, and its inode.
+/// Returns the name of a file in the list of locks: the device that stores it, and its inode.
 fn lock_key(path: &str) -> Option<String> {
     let metadata = fs::metadata(path).ok()?;
     let (dev, inode) = (metadata.dev(), metadata.ino());
     Some(format!("{:02x}:{:02x}:{inode}", major(dev), minor(dev)))
 }
 
-/// Who holds a lock on the file with this key, in the text of `/proc/locks`.
+/// Finds the process that holds a lock on the file with this key, in the text of `/proc/locks`.
 fn locker(locks: &str, key: &str) -> Option<u32> {
     locks.lines().find_map(|line| {
         let fields: Vec<_> = line.split_whitespace().collect();
@@ -67,7 +67,7 @@ fn locker(locks: &str, key: &str) -> Option<u32> {
         if fields.contains(&"->") {
             return None;
         }
-        // The process before the file; 0 when it lives outside of our container.
+        // The field before the file is the process; 0 if it lives outside of our container.
         fields[at.checked_sub(1)?]
             .parse()
             .ok()
@@ -115,7 +115,8 @@ pub(crate) fn usb_location(path: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// Old serial drivers register more ports than the machine has; those are of type 0, "unknown".
+/// Returns false for the ports of type 0, "unknown": old serial drivers register more ports than
+/// the machine has.
 pub(crate) fn has_hardware(path: &str) -> bool {
     let name = Path::new(path).file_name().and_then(|name| name.to_str());
     if !name.is_some_and(|name| name.starts_with("ttyS")) {
@@ -126,7 +127,7 @@ pub(crate) fn has_hardware(path: &str) -> bool {
         .is_none_or(|kind| kind.trim() != "0")
 }
 
-/// What sysfs has on the port that this path leads to.
+/// Returns the folder of sysfs about the port that this path leads to.
 fn class_folder(path: &str) -> Option<PathBuf> {
     let node = fs::canonicalize(path).ok()?;
     Some(Path::new("/sys/class/tty").join(node.file_name()?))
@@ -136,7 +137,7 @@ pub(crate) fn rate(_path: &str, baud: u32) -> u32 {
     baud
 }
 
-/// Most systems have the first one, Arch the second.
+/// Returns `dialout` on most systems, `uucp` on Arch.
 pub(crate) fn serial_group() -> Option<String> {
     let groups = fs::read_to_string("/etc/group").unwrap_or_default();
     let is_there = |name: &&str| {
@@ -208,7 +209,7 @@ pub(crate) fn set_low_latency(port: &SerialStream) -> bool {
     };
     settings.flags |= LOW_LATENCY;
     // SAFETY: the request reads one `serial_struct`, which this is, and keeps no pointer to it.
-    // Some drivers refuse it, and some take it without effect: what counts is asked next.
+    // Some drivers refuse it, and some accept it without effect, so the result is read back.
     unsafe { libc::ioctl(port.as_raw_fd(), libc::TIOCSSERIAL, &raw const settings) };
     serial_struct(port).is_some_and(|settings| settings.flags & LOW_LATENCY != 0)
 }

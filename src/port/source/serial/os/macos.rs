@@ -1,5 +1,5 @@
-//! macOS, and what we say on the other Unix systems: `lsof` tells who holds a port, and every
-//! port has two nodes, of which `/dev/cu.*` is the one to open.
+//! macOS, and a guess for the other Unix systems: `lsof` finds the holder of a port, and every port
+//! has two nodes, of which `/dev/cu.*` is the one to open.
 
 use std::fs;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ const NOT_FOR_USERS: [&str; 3] = ["Bluetooth-Incoming-Port", "debug-console", "w
 /// The node that waits for a modem's carrier before it opens.
 const CALL_IN: &str = "/dev/tty.";
 
-/// What the names of pseudo-terminals begin with; those of serial ports have a dot there.
+/// The beginning of the names of pseudo-terminals; those of serial ports have a dot there.
 const PTY: &str = "/dev/ttys";
 
 /// The node of the same port that opens at once.
@@ -73,14 +73,14 @@ fn call_out(path: &str) -> String {
     }
 }
 
-/// The call that sets any rate fails on pseudo-terminals; 0 leaves it out.
+/// Returns 0 for pseudo-terminals, on which setting a rate fails: 0 leaves it out.
 pub(crate) fn rate(path: &str, baud: u32) -> u32 {
     let node = fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
     let is_pty = node.to_str().is_some_and(|node| node.starts_with(PTY));
     if is_pty { 0 } else { baud }
 }
 
-/// Everybody may.
+/// Returns None: everybody may open serial ports.
 pub(crate) fn serial_group() -> Option<String> {
     None
 }
@@ -97,7 +97,8 @@ pub(crate) fn line_errors(_port: &SerialStream) -> Option<LineErrors> {
     None
 }
 
-/// Each opening raises the lines anew, which restarts nothing only where the driver left them up.
+/// Returns a reason: each opening asserts the lines anew, which restarts no board only if the driver
+/// left them asserted.
 pub(crate) fn cannot_keep_lines() -> Option<&'static str> {
     Some("on this system it depends on the driver whether a board restarts when opened")
 }

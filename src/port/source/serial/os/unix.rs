@@ -1,4 +1,4 @@
-//! Serial ports as Linux and macOS both have them.
+//! The parts of serial ports that Linux and macOS have in common.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -184,7 +184,7 @@ pub(crate) fn keep_lines_on_close(port: &SerialStream) -> io::Result<()> {
 pub(crate) fn is_terminal(path: &str) -> bool {
     use rustix::fs::{Mode, OFlags, open};
     let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    // What cannot even be opened may well be one.
+    // A device that cannot even be opened may well be a terminal.
     open(path, flags, Mode::empty()).map_or(true, rustix::termios::isatty)
 }
 

@@ -16,7 +16,7 @@ use crate::port::Diagnostic;
 /// `ERROR_TIMEOUT` of winerror.h.
 const ERROR_TIMEOUT: i32 = 1460;
 
-/// Bytes that are written at once. More is faster, and less is known of it when it is lost.
+/// Bytes that are written at once. Larger chunks are faster, but less is known of them after a loss.
 const WRITE_CHUNK_BYTES: usize = 1024;
 
 /// Bytes that the library reads at once.
@@ -35,7 +35,7 @@ const DEVICE_PREFIX: &str = r"\\.\";
 /// library opens it twice.
 pub(crate) const REOPEN_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The library calls all that it is given written, and learns later whether it was.
+/// The library reports all bytes as written at once, and learns only later whether they were.
 pub(crate) fn write_chunk(bytes: &[u8]) -> &[u8] {
     &bytes[..bytes.len().min(WRITE_CHUNK_BYTES)]
 }
@@ -52,10 +52,10 @@ pub(crate) async fn discard_input(port: &mut SerialStream) {
     }
 }
 
-/// Nothing: it would abort a write under way, which looks like a loss as well.
+/// Does nothing: discarding would abort a write under way, which looks like a loss as well.
 pub(crate) fn discard_output(_port: &SerialStream) {}
 
-/// A read may end with nothing, for the pause between two bytes that would have ended it.
+/// A read may time out in the pause between two bytes, which is no loss.
 pub(crate) fn is_transient(error: &io::Error) -> bool {
     error.raw_os_error() == Some(ERROR_TIMEOUT)
 }
@@ -134,7 +134,7 @@ pub(crate) fn rate(_path: &str, baud: u32) -> u32 {
     baud
 }
 
-/// Everybody may.
+/// Returns None: everybody may open serial ports.
 pub(crate) fn serial_group() -> Option<String> {
     None
 }

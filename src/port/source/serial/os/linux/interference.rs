@@ -9,16 +9,16 @@ use super::class_folder;
 use crate::port::Diagnostic;
 use crate::terminal::shown;
 
-/// Where the kernel shows USB devices and their interfaces.
+/// The folder in which the kernel shows USB devices and their interfaces.
 const USB_DEVICES: &str = "/sys/bus/usb/devices";
 
-/// Where udev keeps what its rules say about devices.
+/// The folder in which udev keeps the properties of devices that its rules set.
 const UDEV_DATA: &str = "/run/udev/data";
 
 /// Properties that udev's rules give to ports which ModemManager leaves alone.
 const IGNORED: [&str; 2] = ["ID_MM_DEVICE_IGNORE", "ID_MM_PORT_IGNORE"];
 
-/// Where packages put udev's rules.
+/// The folders of udev's rules that packages bring.
 const RULES: [&str; 2] = ["/usr/lib/udev/rules.d", "/lib/udev/rules.d"];
 
 /// The class of an interface that speaks as a modem does, and those of its protocols that promise
@@ -34,9 +34,9 @@ struct PortUse {
     usb: Option<(String, String)>,
     /// Milliseconds for which the adapter gathers.
     latency: Option<u32>,
-    /// Whether its interface promises AT commands.
+    /// True if its interface promises AT commands.
     is_like_modem: bool,
-    /// Whether udev's rules keep ModemManager away.
+    /// True if udev's rules keep ModemManager away.
     is_ignored: bool,
     has_modem_manager: bool,
 }
@@ -50,7 +50,7 @@ struct Portless {
     wanted: &'static str,
     /// The driver that has it.
     driver: Option<String>,
-    /// Whether brltty runs or would be started for it.
+    /// True if brltty runs or would be started for it.
     has_brltty: bool,
 }
 
