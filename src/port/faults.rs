@@ -16,12 +16,13 @@ use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::device::Device;
+use super::framing::{self, Framer};
 use super::source::{OpenFailure, OpenedDevice, Opening, Source};
 use super::{Closed, PortConfig, Supervisor};
 use crate::config::Config;
 use crate::hub::{
-    Action, DeviceInfo, Hub, HubConfig, Kind, Lease, LineErrors, Outcome, RequestError,
-    RequestSender, Start, State, Status, SubscriberKind, Subscription,
+    Action, Data, DeviceInfo, Extent, Frames, Hub, HubConfig, Kind, Lease, LineErrors, Outcome,
+    Piece, RequestError, RequestSender, Start, State, Status, SubscriberKind, Subscription,
 };
 
 /// The time between two lines of the device.
@@ -367,6 +368,17 @@ struct Bench {
 }
 
 fn start(config: &PortConfig, shared: &Shared, fault: Fault, at: usize) -> Bench {
+    let framer = framing::framer(config.max_line);
+    start_with(framer, config, shared, fault, at)
+}
+
+fn start_with(
+    framer: Box<dyn Framer>,
+    config: &PortConfig,
+    shared: &Shared,
+    fault: Fault,
+    at: usize,
+) -> Bench {
     let limits = HubConfig {
         history: 1 << 20,
         max_behind: Duration::from_secs(3600),
@@ -377,7 +389,7 @@ fn start(config: &PortConfig, shared: &Shared, fault: Fault, at: usize) -> Bench
         fault,
         at,
     });
-    let port = Supervisor::with_source(config.clone(), Arc::clone(&hub), source);
+    let port = Supervisor::with_parts(config.clone(), Arc::clone(&hub), source, framer);
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     Bench {
@@ -528,6 +540,58 @@ async fn the_last_errors_on_the_line_are_told_when_the_device_falls_silent() {
     let world = world(&shared);
     let lines = world.sent.split_inclusive(|&byte| byte == b'\n').count() as u32;
     assert_eq!(framing_errors(&mut bench.listener), [0, lines]);
+}
+
+/// A framing in which silence ends a frame.
+#[derive(Default)]
+struct SilenceFramer(Vec<u8>);
+
+impl Framer for SilenceFramer {
+    fn begin(&mut self, _starts_whole: bool) {}
+
+    fn push(&mut self, chunk: Bytes) -> Data {
+        self.0.extend_from_slice(&chunk);
+        Data {
+            chunk,
+            ..Data::default()
+        }
+    }
+
+    fn deadline(&self, last_read: Instant) -> Option<Instant> {
+        (!self.0.is_empty()).then(|| last_read + 3 * LINE_INTERVAL)
+    }
+
+    fn cut(&mut self) -> Option<Data> {
+        let frame = Bytes::from(std::mem::take(&mut self.0));
+        let piece = Piece {
+            start: 0,
+            end: frame.len() as u32,
+            extent: Extent::Whole,
+            utf8: true,
+        };
+        let frames = Frames::new(frame, vec![piece]);
+        Some(Data {
+            frames,
+            ..Data::default()
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_silence_ends_is_published_at_its_deadline() {
+    let shared = Shared::default();
+    let framer = Box::new(SilenceFramer::default());
+    let mut bench = start_with(framer, &config(), &shared, Fault::Stall, 20);
+    sleep(STALL_TIME / 2).await;
+    let mut taken = Vec::new();
+    while !bench.listener.is_up_to_date() {
+        bench.listener.take(&mut taken);
+    }
+    let frames = taken.iter().filter_map(|taken| match &taken.event.kind {
+        Kind::Data(data) => data.frames.iter().next().map(|frame| frame.bytes.to_vec()),
+        Kind::Status(_) | Kind::Written(_) => None,
+    });
+    assert_eq!(frames.collect::<Vec<_>>(), [world(&shared).sent.clone()]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -59,16 +59,22 @@ impl Supervisor {
     /// Prepares a port, and claims its device. Opens nothing yet.
     pub(crate) fn new(config: PortConfig, hub: Arc<Hub>, claims: &Claims) -> Self {
         let source = source::source(&config, claims);
-        Self::with_source(config, hub, source)
+        let framer = framing::framer(config.max_line);
+        Self::with_parts(config, hub, source, framer)
     }
 
-    pub(super) fn with_source(config: PortConfig, hub: Arc<Hub>, source: Box<dyn Source>) -> Self {
+    pub(super) fn with_parts(
+        config: PortConfig,
+        hub: Arc<Hub>,
+        source: Box<dyn Source>,
+        framer: Box<dyn Framer>,
+    ) -> Self {
         Self {
-            framer: framing::framer(config.max_line),
             status: hub.status(),
             config,
             hub,
             source,
+            framer,
             closing: Closing::default(),
             was_lost: false,
             open_failing_since: None,
