@@ -160,7 +160,7 @@ impl<'a> Connection<'a> {
     fn next_deadline(&self) -> Option<Instant> {
         let deadlines = [
             self.retry,
-            self.transfer.deadline(),
+            self.transfer.silence_end,
             self.writer.deadline(),
             self.line_errors.as_ref().map(|errors| errors.due),
             self.framing_deadline(),
@@ -174,18 +174,11 @@ impl<'a> Connection<'a> {
 
     /// Goes on with all that is due.
     fn on_deadline(&mut self, now: Instant) {
-        let is_due = |at: Instant| at <= now;
-        self.retry.take_if(|at| is_due(*at));
-        self.transfer.on_deadline(now);
+        self.retry.take_if(|at| *at <= now);
+        self.transfer.silence_end.take_if(|end| *end <= now);
         self.writer.on_deadline(now, &mut *self.transfer.device);
-        if self
-            .line_errors
-            .as_ref()
-            .is_some_and(|errors| is_due(errors.due))
-        {
-            self.publish_line_errors(now);
-        }
-        if self.framing_deadline().is_some_and(is_due)
+        self.publish_line_errors(now);
+        if self.framing_deadline().is_some_and(|end| end <= now)
             && let Some(data) = self.framer.cut()
         {
             self.publish(Timestamp::now(), data, now);
@@ -210,7 +203,7 @@ impl<'a> Connection<'a> {
     fn received(&mut self, count: usize) {
         let (at, now) = (Timestamp::now(), Instant::now());
         if self.last_read.replace(now).is_none() {
-            let is_whole = self.starts_whole || self.transfer.was_silent();
+            let is_whole = self.starts_whole || self.transfer.was_silent;
             self.framer.begin(is_whole);
         }
         self.writer.device_spoke();
@@ -232,15 +225,13 @@ impl<'a> Connection<'a> {
         self.hub.publish(at, Kind::Data(data));
     }
 
-    /// Publishes the errors on the line, if the driver counts more of them than before.
+    /// Publishes the errors on the line, if it is time and the driver counts more than before.
     fn publish_line_errors(&mut self, now: Instant) {
-        let Some(count) = &mut self.line_errors else {
+        let Some(count) = self.line_errors.as_mut().filter(|it| it.due <= now) else {
             return;
         };
         count.due = now + LINE_ERRORS_INTERVAL;
-        let Some(errors) = self.transfer.device.line_errors() else {
-            return;
-        };
+        let errors = self.transfer.device.line_errors().unwrap_or(count.last);
         if std::mem::replace(&mut count.last, errors) != errors {
             let errors = errors.since(count.at_opening);
             tracing::debug!(port = self.name, ?errors, "errors on the line");

@@ -22,8 +22,13 @@ const MIN_SILENCE: Duration = Duration::from_millis(50);
 pub(crate) struct Transfer {
     pub(crate) device: Box<dyn Device>,
     buffer: Box<[u8]>,
-    next: Direction,
-    silence: Silence,
+    /// True if writing is tried before reading.
+    writes_first: bool,
+    /// The end of the silence that would show the first byte to begin a line; None after it.
+    pub(crate) silence_end: Option<Instant>,
+    /// True if the device was seen to have nothing to say after that silence. The time alone does
+    /// not tell: on a busy machine a byte may have come long before it is read.
+    pub(crate) was_silent: bool,
 }
 
 /// The bytes that went one way in one step.
@@ -34,59 +39,21 @@ pub(crate) enum Step {
     Wrote(usize),
 }
 
-/// The direction to try first.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    Read,
-    Write,
-}
-
-/// The silence before the first byte. It counts only if the device was seen to have nothing to say
-/// after it: on a busy machine a byte may have come long before it is read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Silence {
-    /// Long enough from then on, if nothing comes.
-    Until(Instant),
-    /// Long enough, if nothing has come.
-    Over,
-    /// Long enough, and nothing had come.
-    Seen,
-}
-
 impl Transfer {
     /// Starts with a device that was just opened.
     pub(crate) fn new(device: Box<dyn Device>) -> Self {
         Self {
             device,
             buffer: vec![0; READ_BUFFER_BYTES].into(),
-            next: Direction::Read,
-            silence: Silence::Until(Instant::now() + MIN_SILENCE),
+            writes_first: false,
+            silence_end: Some(Instant::now() + MIN_SILENCE),
+            was_silent: false,
         }
     }
 
     /// Returns the first `count` bytes that were read last.
     pub(crate) fn read(&self, count: usize) -> &[u8] {
         &self.buffer[..count]
-    }
-
-    /// Returns whether a silence was seen that shows the first byte to begin a line.
-    pub(crate) fn was_silent(&self) -> bool {
-        self.silence == Silence::Seen
-    }
-
-    /// Returns when to call [`Transfer::on_deadline`].
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        match self.silence {
-            Silence::Until(end) => Some(end),
-            Silence::Over | Silence::Seen => None,
-        }
-    }
-
-    /// Notes that the silence was long enough, if it was.
-    pub(crate) fn on_deadline(&mut self, now: Instant) {
-        if self.deadline().is_some_and(|end| end <= now) {
-            self.silence = Silence::Over;
-        }
     }
 
     /// Reads, or writes some of `unwritten`, whichever the device is ready for.
@@ -96,22 +63,21 @@ impl Transfer {
         may_read: bool,
     ) -> io::Result<Step> {
         poll_fn(|cx| {
-            if self.next == Direction::Write
+            if self.writes_first
                 && let Poll::Ready(wrote) = self.poll_write(cx, unwritten)
             {
                 return Poll::Ready(wrote);
             }
             if may_read {
-                match self.poll_read(cx) {
-                    Poll::Ready(read) => return Poll::Ready(read),
-                    Poll::Pending if self.silence == Silence::Over => self.silence = Silence::Seen,
-                    Poll::Pending => {}
+                if let Poll::Ready(read) = self.poll_read(cx) {
+                    return Poll::Ready(read);
                 }
+                self.was_silent |= self.silence_end.is_none();
             }
-            match self.next {
-                Direction::Read => self.poll_write(cx, unwritten),
-                Direction::Write => Poll::Pending,
+            if self.writes_first {
+                return Poll::Pending;
             }
+            self.poll_write(cx, unwritten)
         })
         .await
     }
@@ -120,7 +86,7 @@ impl Transfer {
         let mut buffer = ReadBuf::new(&mut self.buffer);
         ready!(Pin::new(&mut self.device).poll_read(cx, &mut buffer))?;
         let count = buffer.filled().len();
-        self.next = Direction::Write;
+        self.writes_first = true;
         Poll::Ready(Ok(Step::Read(count)))
     }
 
@@ -136,7 +102,7 @@ impl Transfer {
         match ready!(Pin::new(&mut self.device).poll_write(cx, piece))? {
             0 => Poll::Ready(Err(ErrorKind::WriteZero.into())),
             count => {
-                self.next = Direction::Read;
+                self.writes_first = false;
                 Poll::Ready(Ok(Step::Wrote(count)))
             }
         }
