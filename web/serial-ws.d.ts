@@ -75,26 +75,34 @@ export interface Events {
 export class SerialWs {
   constructor(url?: string, options?: Options);
   constructor(options?: Options);
+  /** The address of the port. */
   readonly url: string;
   readonly status: Status;
   /** True while data can arrive: connected, and the port is open. */
   readonly opened: boolean;
+  /** The latest `hello` of serial-ws. */
   readonly hello?: Hello;
   /** The last complete line. */
   readonly last?: string;
   on<E extends keyof Events>(event: E, handler: Events[E]): this;
   off<E extends keyof Events>(event: E, handler: Events[E]): this;
-  /** Resolves once the operating system has taken the last byte. */
+  /** Sends text. Resolves once the operating system has taken the last byte. */
   send(text: string | number): Promise<{ bytes: number }>;
   /** Sends a number as one byte, and a view as its bytes. */
   write(bytes: number | ArrayLike<number> | ArrayBuffer | ArrayBufferView | string): Promise<{ bytes: number }>;
+  /** Resets the board with its modem lines. */
   reset(): Promise<object>;
+  /** Closes the port so that another program can use it, for 60 s by default. */
   release(seconds?: number): Promise<object>;
+  /** Takes a released port back. */
   resume(): Promise<object>;
+  /** Sets the modem lines, one or both. */
   signals(lines: { dtr?: boolean; rts?: boolean }): Promise<object>;
   /** Sends any request of the json protocol. Resolves with its reply. */
   ask(object: object): Promise<object>;
+  /** Reconnects after close(). */
   open(): void;
+  /** Closes the connection, without reconnecting. */
   close(): void;
 }
 
