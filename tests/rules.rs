@@ -28,6 +28,7 @@ const PRIVATE_WORDS: &[(&str, &str)] = &[
     ("forecast", "check"),
     ("ghost", "placeholder"),
     ("guesses", "failures"),
+    ("lane", "request sender"),
     ("meter", "frame limits"),
     ("neighbours", "interference"),
     ("outbox", "send queue"),

@@ -288,7 +288,7 @@ impl Source for FaultySource {
 /// again.
 struct Writer {
     hub: Arc<Hub>,
-    lane: RequestSender,
+    sender: RequestSender,
     replies: futures::channel::mpsc::Receiver<(u64, Outcome)>,
     letters: std::ops::RangeInclusive<u8>,
     /// The outcome of each write.
@@ -297,12 +297,12 @@ struct Writer {
 
 impl Writer {
     fn new(hub: &Arc<Hub>, letters: std::ops::RangeInclusive<u8>) -> Self {
-        let (lane, replies) = hub.queue.register();
+        let (sender, replies) = hub.queue.register();
         let hub = Arc::clone(hub);
         let outcomes = BTreeMap::new();
         Self {
             hub,
-            lane,
+            sender,
             replies,
             letters,
             outcomes,
@@ -317,7 +317,7 @@ impl Writer {
         let letters: Vec<u8> = self.letters.by_ref().take(count).collect();
         for &letter in &letters {
             let bytes = Bytes::from(vec![letter; WRITE_BYTES]);
-            self.lane.try_send(Action::Write(bytes)).unwrap();
+            self.sender.try_send(Action::Write(bytes)).unwrap();
         }
         for &letter in &letters {
             let (_, outcome) = self.replies.recv().await.unwrap();
@@ -342,7 +342,7 @@ impl Writer {
 
 /// A client that works the modem lines; each request is answered, one way or the other.
 async fn signaller(hub: Arc<Hub>) {
-    let (mut lane, mut replies) = hub.queue.register();
+    let (mut sender, mut replies) = hub.queue.register();
     let signals = Action::Signals {
         dtr: Some(true),
         rts: Some(false),
@@ -353,7 +353,7 @@ async fn signaller(hub: Arc<Hub>) {
         Action::Break(Duration::from_millis(9)),
     ] {
         sleep(Duration::from_millis(30)).await;
-        lane.try_send(action).unwrap();
+        sender.try_send(action).unwrap();
         // Done or refused, as long as there is an answer.
         let _outcome = replies.recv().await.unwrap();
     }
@@ -657,12 +657,12 @@ async fn a_break_that_is_given_up_ends() {
     for instead in [Action::Reset, Action::Release(Lease::For(STALL_TIME))] {
         let shared = Shared::default();
         let bench = start(&config(), &shared, Fault::None, 0);
-        let (mut lane, mut replies) = bench.hub.queue.register();
-        lane.try_send(long.clone()).unwrap();
+        let (mut sender, mut replies) = bench.hub.queue.register();
+        sender.try_send(long.clone()).unwrap();
         while world(&shared).breaks.is_empty() {
             sleep(LINE_INTERVAL).await;
         }
-        lane.try_send(instead).unwrap();
+        sender.try_send(instead).unwrap();
         assert!(replies.recv().await.unwrap().1.is_err());
         assert_eq!(replies.recv().await.unwrap().1, Ok(0));
         assert_eq!(world(&shared).breaks, [true, false]);
