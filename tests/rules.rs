@@ -121,6 +121,18 @@ fn no_file_is_too_long_to_be_read_at_once() {
 }
 
 #[test]
+fn the_architecture_names_files_that_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let Ok(text) = std::fs::read_to_string(root.join("docs/ARCHITECTURE.md")) else {
+        return crate::support::skip("the package has no docs");
+    };
+    let quoted = text.split('`').skip(1).step_by(2);
+    let paths: Vec<_> = quoted.filter(|path| path.starts_with("src/")).collect();
+    assert!(paths.len() > 30, "it names {} files", paths.len());
+    check_none(paths.into_iter().filter(|path| !root.join(path).exists()));
+}
+
+#[test]
 fn names_are_the_words_of_the_field() {
     check_none(SOURCES.iter().flat_map(|source| {
         let identifiers = source.identifiers.iter().filter_map(|found| {
@@ -183,7 +195,7 @@ fn place(source: &Source, named: &Named) -> String {
 }
 
 #[track_caller]
-fn check_none(found: impl Iterator<Item = String>) {
+fn check_none<T: std::fmt::Debug>(found: impl Iterator<Item = T>) {
     let found: Vec<_> = found.collect();
     assert!(found.is_empty(), "{found:#?}");
 }
