@@ -1,5 +1,6 @@
-//! Text that reaches a terminal: escapes what comes from outside (device strings, paths, origins,
-//! serial bytes) and prints results to readers that may leave early, as after `| head`.
+//! Text that reaches a terminal or a log: escapes what comes from outside (device strings, paths,
+//! origins, what a device sends), shortens it, and prints results to readers that may leave early,
+//! as after `| head`. Every text from outside passes one of these functions.
 
 use std::io::Write;
 
@@ -7,48 +8,70 @@ use anyhow::{Context, Result};
 
 use crate::platform;
 
-/// How much of one text is shown; the rest is cut off and marked with `…`.
-const LONGEST: usize = 120;
+/// Limits how many characters of a text are shown. The rest is cut off and marked with `…`.
+const MAX_TEXT_CHARS: usize = 120;
 
-/// How much is shown of a sentence of our own that came a long way.
-const LONGEST_SENTENCE: usize = 240;
+/// Limits how many characters of a sentence from another serial-ws are shown.
+const MAX_SENTENCE_CHARS: usize = 240;
 
-/// The text with its control characters escaped, at most 120 characters of it, for a terminal or
-/// a log. What it hides from a terminal: escape sequences of both kinds (ESC and C1), line
-/// breaks, and marks that reverse the direction of the text around them.
+/// Escapes the control characters of a text, and shortens it to 120 characters. Neither escape
+/// sequences of both kinds (ESC and C1) nor line breaks nor marks that change the direction of the
+/// text around them reach the terminal.
 pub(crate) fn shown(text: &str) -> String {
-    cut(text, LONGEST)
+    escape_and_cut(text, MAX_TEXT_CHARS)
 }
 
-/// The first line of what a bridge says, which may be a sentence with advice: at most 240
-/// characters of it, safe in the same way.
+/// Returns the first line of a sentence from another serial-ws, shortened to 240 characters and
+/// escaped in the same way.
 pub(crate) fn excerpt(text: &str) -> String {
     let line = text.trim_start().lines().next().unwrap_or_default();
-    cut(line.trim_end(), LONGEST_SENTENCE)
+    escape_and_cut(line.trim_end(), MAX_SENTENCE_CHARS)
 }
 
-fn cut(text: &str, mut room: usize) -> String {
+fn escape_and_cut(text: &str, mut room: usize) -> String {
     let mut result = String::new();
     for (at, character) in text.char_indices() {
-        let piece = if is_unsafe(character) {
+        let escaped = if is_unsafe(character) {
             character.escape_default().to_string()
         } else {
             character.to_string()
         };
         let is_last = at + character.len_utf8() == text.len();
-        let size = piece.chars().count();
-        // One place is kept for the mark, unless nothing follows.
+        let size = escaped.chars().count();
+        // One character is kept for the `…`, unless nothing follows.
         if size + usize::from(!is_last) > room {
             result.push('…');
             break;
         }
-        result.push_str(&piece);
+        result.push_str(&escaped);
         room -= size;
     }
     result
 }
 
-/// JSON that means the same and is safe to show: what `shown` would hide is written as `\u….`.
+/// Escapes a line that a device sent, whole, and keeps its tabs.
+pub(crate) fn safe_line(line: &str) -> String {
+    let mut safe = String::with_capacity(line.len());
+    for character in line.chars() {
+        match character {
+            '\t' => safe.push('\t'),
+            c if !is_unsafe(c) => safe.push(c),
+            c if c.is_ascii() => safe.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c => safe.extend(c.escape_unicode()),
+        }
+    }
+    safe
+}
+
+/// Escapes a text that a device sent in the same way, except for its line ends.
+pub(crate) fn safe_text(text: &str) -> String {
+    // The other half of a `\r\n` may be in the next message.
+    let lines = text.split('\n');
+    let lines = lines.map(|line| safe_line(line.strip_suffix('\r').unwrap_or(line)));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Escapes JSON so that it is safe to show and means the same: unsafe characters become `\u….`.
 pub(crate) fn shown_json(json: &str) -> String {
     let mut result = String::with_capacity(json.len());
     for character in json.chars() {
@@ -64,6 +87,8 @@ pub(crate) fn shown_json(json: &str) -> String {
     result
 }
 
+/// Returns true for control characters, for line and paragraph separators, and for the characters
+/// that change the direction of text (Unicode's property Bidi_Control).
 fn is_unsafe(character: char) -> bool {
     let is_direction_or_break = matches!(
         character,
@@ -72,7 +97,7 @@ fn is_unsafe(character: char) -> bool {
     character.is_control() || is_direction_or_break
 }
 
-/// Writes a result. That nobody reads it any more is no error.
+/// Writes a result. It is not an error if nobody reads it any more.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -122,6 +147,33 @@ mod tests {
         assert_eq!(excerpt(&"ö".repeat(1_000)).chars().count(), 240);
     }
 
+    #[track_caller]
+    fn check_line(line: &str, expected: &str) {
+        assert_eq!(safe_line(line), expected);
+    }
+
+    #[test]
+    fn a_line_of_a_device_stays_as_it_is() {
+        let line = "23.5 °C\t\"warm\" \\o/ 温度 🌡";
+        check_line(line, line);
+    }
+
+    #[test]
+    fn a_device_cannot_command_the_terminal() {
+        check_line("\u{1b}[2Jgone", "\\x1b[2Jgone");
+        check_line("a\rb\nc\0\u{7f}", "a\\x0db\\x0ac\\x00\\x7f");
+        check_line(
+            "\u{9b}2J\u{202e}txt\u{61c}",
+            "\\u{9b}2J\\u{202e}txt\\u{61c}",
+        );
+    }
+
+    #[test]
+    fn chunks_of_text_keep_their_line_ends() {
+        let chunks = ["one\r\ntw", "o\r", "\n\u{7}three\n"].map(safe_text);
+        assert_eq!(chunks.concat(), "one\ntwo\n\\x07three\n");
+    }
+
     #[test]
     fn json_keeps_its_meaning() {
         let value = serde_json::json!({ "product": "a\u{9b}b\u{7f}\u{202e}\n°" });
@@ -153,7 +205,7 @@ mod tests {
         fn nothing_unsafe_or_long_comes_out(text in "\\PC*|.{0,200}|[\\x00-\\x9f]{0,200}") {
             let result = shown(&text);
             prop_assert!(!result.chars().any(char::is_control));
-            prop_assert!(result.chars().count() <= LONGEST);
+            prop_assert!(result.chars().count() <= MAX_TEXT_CHARS);
         }
     }
 }

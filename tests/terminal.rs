@@ -6,6 +6,8 @@ use std::{
 };
 
 use crate::support::{Bridge, Program, within};
+#[cfg(unix)]
+use crate::support::{is_for_windows, skip};
 
 #[tokio::test]
 async fn help_names_the_commands_and_version_the_version() {
@@ -164,6 +166,68 @@ async fn connect_says_why_it_was_turned_away() {
     let mut connect = Program::start_in_a_pipe(&["connect", &url(&bridge, "/ports/nobody")]);
     let _stdin = connect.take_stdin();
     connect.ended().await.with(1, "sim");
+}
+
+#[cfg(unix)] // where a test can make a terminal
+#[tokio::test]
+async fn a_device_cannot_command_or_mislead_the_terminal_of_connect() {
+    if is_for_windows() {
+        return skip("wine's console is not the terminal of the test");
+    }
+    let bridge = Bridge::start(&["--port", "room=loop"]).await;
+    bridge.open("room").await;
+    // Those that control, those that break lines, and those that change the direction of text.
+    let controls = (0..0x20).chain(0x7f..0xa0).chain([0x2028, 0x2029]);
+    let directions = [0x61c, 0x200e, 0x200f].into_iter();
+    let directions = directions.chain(0x202a..=0x202e).chain(0x2066..=0x2069);
+    let hostile = controls.chain(directions).filter_map(char::from_u32);
+    // Those of which lines are made, and the one that moves to the right.
+    let hostile: Vec<_> = hostile.filter(|c| !"\n\r\t".contains(*c)).collect();
+    for view in ["lines", "text"] {
+        let target = url(&bridge, &format!("/?append=lf&view={view}"));
+        let (mut connect, screen) = Program::start_with_a_screen(&["connect", &target]);
+        let mut stdin = connect.take_stdin();
+        connect.said("connected to").await;
+        for character in &hostile {
+            type_line(&mut stdin, &format!("<{character}>"));
+        }
+        type_line(&mut stdin, "a\r\u{1b}[2Jb\tc");
+        type_line(&mut stdin, "the end");
+        let reading = tokio::task::spawn_blocking(move || {
+            let lines = BufReader::new(screen).lines().map_while(Result::ok);
+            let lines = lines.map(|line| line.trim_end_matches('\r').to_owned());
+            lines.take_while(|line| line != "the end").collect()
+        });
+        let shown: Vec<String> = within("the end", reading).await.expect("it can be read");
+        let mut expected: Vec<_> = hostile
+            .iter()
+            .map(|c| match u32::from(*c) {
+                code @ ..0x80 => format!("<\\x{code:02x}>"),
+                code => format!("<\\u{{{code:x}}}>"),
+            })
+            .collect();
+        expected.push("a\\x0d\\x1b[2Jb\tc".to_owned());
+        assert_eq!(shown, expected, "{view}");
+    }
+}
+
+#[tokio::test]
+async fn all_errors_begin_alike() {
+    for wrong in [
+        &["--bord", "9600"] as &[_],
+        &["--port", "sim,baud=fast"],
+        &["man", "nothing"],
+        &["connect", "ftp://a"],
+        &["--config", "/no/such/file"],
+        &["doctor", "--port", "sim", "no page"],
+    ] {
+        let ended = Program::run(wrong).await;
+        let first = ended.stderr.lines().next();
+        assert!(
+            first.is_some_and(|line| line.starts_with("error: ")),
+            "{wrong:?}: {ended:?}"
+        );
+    }
 }
 
 fn url(bridge: &Bridge, target: &str) -> String {

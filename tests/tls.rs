@@ -121,7 +121,7 @@ async fn a_server_without_encryption_is_recognised() {
     let connect = ["connect", &url];
     Program::run(&connect)
         .await
-        .with(1, "does not seem to encrypt");
+        .with(1, "does not seem to use encryption");
 }
 
 /// Opens an encrypted connection that trusts only the certificate kept at `home`.

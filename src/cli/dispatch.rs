@@ -1,6 +1,6 @@
 //! Parses the command line, starts logging, runs the command, and turns its outcome into an exit code.
 
-use std::io::{Write, stderr, stdout};
+use std::io::stdout;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,12 +14,13 @@ use crate::port::Closed;
 use crate::terminal::print;
 use crate::{log, platform};
 use anyhow::{Context, Result};
+use clap::error::ErrorKind;
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 use tracing::level_filters::LevelFilter;
 
-/// How long the program may take to end after a signal. Then it ends by that signal.
-const STOP_WITHIN: Duration = Duration::from_millis(1800);
+/// Limits how long the program takes to stop in order after a signal. Then the signal ends it.
+const STOP_TIMEOUT: Duration = Duration::from_millis(1800);
 
 /// Runs the program with the arguments of its process.
 pub fn main() -> ExitCode {
@@ -30,8 +31,8 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) => {
-            // Nobody may be there to read it.
-            let _ = writeln!(stderr(), "serial-ws: {error:#}");
+            // With the prefix of wrong usage. Perhaps nobody is there to read it.
+            let _ = clap::Error::raw(ErrorKind::Io, format!("{error:#}\n")).print();
             ExitCode::FAILURE
         }
     }
@@ -105,7 +106,7 @@ fn start_log(args: &LogArgs) {
 
 async fn bridge(config: Config) -> Result<()> {
     let stop = CancellationToken::new();
-    // Before anyone is told that the bridge is there, so that no signal ends it without order.
+    // Before anyone learns that serial-ws is there, so that every signal stops it in order.
     let mut signals = Signals::listen()?;
     let mut serving = tokio::spawn(crate::serve(config, stop.clone()));
     let signal = tokio::select! {
@@ -113,7 +114,7 @@ async fn bridge(config: Config) -> Result<()> {
         signal = signals.next() => signal,
     };
     stop.cancel();
-    match tokio::time::timeout(STOP_WITHIN, serving).await {
+    match tokio::time::timeout(STOP_TIMEOUT, serving).await {
         Ok(served) => match served?? {
             Closed::Free => Ok(()),
             Closed::Stuck => end_by(signal),

@@ -108,8 +108,30 @@ impl Program {
         (program, person)
     }
 
+    /// Starts the program with its stdout at a terminal, whose screen is returned, and a pipe on
+    /// stdin, for `take_stdin`.
+    #[cfg(unix)]
+    pub fn start_with_a_screen(arguments: &[&str]) -> (Self, std::fs::File) {
+        let (mut command, words) = command(arguments, &[]);
+        let (person, theirs) = super::pair::terminal();
+        command.stdout(theirs);
+        let program = Self::spawn_showing(command, words, Stdio::piped(), None);
+        (program, person)
+    }
+
     /// Starts the program; its stderr comes out of `screen`, if it is not to be a pipe.
     fn spawn(
+        mut command: Command,
+        words: Vec<String>,
+        stdin: Stdio,
+        screen: Option<Box<dyn Read + Send>>,
+    ) -> Self {
+        command.stdout(Stdio::piped());
+        Self::spawn_showing(command, words, stdin, screen)
+    }
+
+    /// The same with the stdout of `command`.
+    fn spawn_showing(
         mut command: Command,
         words: Vec<String>,
         stdin: Stdio,
@@ -120,7 +142,6 @@ impl Program {
         }
         let mut child = command
             .stdin(stdin)
-            .stdout(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {words:?}: {error}"));
         let screen = screen.unwrap_or_else(|| {

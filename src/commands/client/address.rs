@@ -1,5 +1,5 @@
-//! The address of a bridge as people type it: understood, with what is wanted of the bridge in it, or
-//! refused with an example.
+//! Parses the address of a bridge as people type it, and adds what is wanted of the bridge; or
+//! refuses it with an example.
 
 use std::fmt;
 
@@ -9,22 +9,21 @@ use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::Uri;
 
 use super::AccessArgs;
+use crate::cli::DEFAULT_TCP_PORT;
 use crate::fingerprint::Fingerprint;
 use crate::terminal;
-
-/// The port of a bridge whose address was typed without `ws://`.
-const DEFAULT_PORT: u16 = 8080;
 
 /// The address of a bridge, checked.
 #[derive(Debug)]
 pub(crate) struct Address {
     pub(super) request: Request,
-    /// As it was typed, `ws` where none was.
+    /// The scheme as it was typed, or `ws`.
     scheme: &'static str,
-    /// Without the brackets of an IPv6 address.
+    /// The name or address, without the brackets of an IPv6 address.
     pub(super) host: String,
     pub(super) port: u16,
-    /// The one that the bridge's certificate must have; without it, this computer must trust it.
+    /// The fingerprint that the bridge's certificate must have. Without one, this computer must
+    /// trust the certificate.
     #[cfg_attr(
         not(feature = "tls"),
         expect(dead_code, reason = "nothing is encrypted")
@@ -47,11 +46,11 @@ impl fmt::Display for Address {
 }
 
 impl Address {
-    /// Understands `ws://…`, `http://…`, the same encrypted, and a bare `HOST[:PORT][/PATH]`. A
-    /// `port` that is named goes before the path, and `parameters` such as `view=json` are added.
+    /// Parses `ws://…`, `http://…`, their encrypted forms, and a bare `HOST[:PORT][/PATH]`. A `port`
+    /// replaces the path, and `parameters` such as `view=json` are added.
     ///
     /// # Errors
-    /// Why this is no address, and what one looks like.
+    /// When this is not an address, with an example of one.
     pub(crate) fn new(
         url: &str,
         port: Option<&str>,
@@ -64,7 +63,7 @@ impl Address {
                 let usual = if is_encrypted(scheme) { 443 } else { 80 };
                 (scheme, usual, rest)
             }
-            _ => ("ws", DEFAULT_PORT, url),
+            _ => ("ws", DEFAULT_TCP_PORT, url),
         };
         let uri: Uri = target(rest, port, parameters)
             .parse()
@@ -102,19 +101,19 @@ impl Address {
         parameters.find_map(|parameter| parameter.strip_prefix("view="))
     }
 
-    /// Whether it asks for an encrypted connection.
+    /// Returns true if it asks for an encrypted connection.
     #[cfg(feature = "tls")]
     pub(super) fn is_encrypted(&self) -> bool {
         is_encrypted(self.scheme)
     }
 
-    /// Whether it is a name of this computer, which need not be resolved.
+    /// Returns true for a name of this computer that need not be resolved.
     pub(super) fn is_localhost(&self) -> bool {
         let host = self.host.to_ascii_lowercase();
         host == "localhost" || host.ends_with(".localhost")
     }
 
-    /// Whether the bridge is on this computer.
+    /// Returns true if the bridge is on this computer.
     pub(super) fn is_here(&self) -> bool {
         let address = self.host.parse::<std::net::IpAddr>();
         self.is_localhost() || address.is_ok_and(|address| address.is_loopback())
@@ -131,10 +130,10 @@ fn known_scheme(scheme: &str) -> Result<&'static str> {
         "https" => Ok("https"),
         #[cfg(not(feature = "tls"))]
         "wss" | "https" => bail!(
-            "{scheme}:// is not supported by this build. Use ws://, from another machine through a \
+            "{scheme}:// is not supported by this build. Use ws://, from another computer through a \
              tunnel: ssh -L 8080:localhost:8080 HOST"
         ),
-        _ => bail!("{scheme}:// is not the address of a bridge. Write it like ws://localhost:8080"),
+        _ => bail!("{scheme}:// is not supported here. Write it like ws://localhost:8080"),
     }
 }
 
@@ -142,7 +141,7 @@ fn is_encrypted(scheme: &str) -> bool {
     matches!(scheme, "wss" | "https")
 }
 
-/// The address as a URL, with what is wanted of the bridge.
+/// Writes the address as a URL, with what is wanted of the bridge.
 fn target(rest: &str, port: Option<&str>, parameters: &[String]) -> String {
     let rest = rest.split('#').next().unwrap_or_default();
     let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -160,7 +159,7 @@ fn target(rest: &str, port: Option<&str>, parameters: &[String]) -> String {
     url
 }
 
-/// Whether something was typed for a port, be it no number.
+/// Returns true if something was typed for a TCP port, even if it is no number.
 fn has_port(uri: &Uri) -> bool {
     let authority = uri.authority().map(|authority| authority.as_str());
     authority.is_some_and(|authority| !authority.ends_with(uri.host().unwrap_or_default()))
@@ -169,7 +168,7 @@ fn has_port(uri: &Uri) -> bool {
 fn not_an_address(rest: &str) -> anyhow::Error {
     // A query may hold a token.
     let shown = terminal::excerpt(rest.split('?').next().unwrap_or_default());
-    anyhow!("{shown:?} is not the address of a bridge. Write it like ws://localhost:8080")
+    anyhow!("{shown:?} is not an address. Write it like ws://localhost:8080")
 }
 
 #[cfg(test)]
@@ -194,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_understood_as_people_type_them() {
+    fn addresses_are_parsed_as_people_type_them() {
         check(address("ws://localhost:8080"), "ws://localhost:8080", "/");
         check(
             address("http://localhost:8080/"),
@@ -256,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_is_named_is_where_it_goes() {
+    fn a_named_port_replaces_the_path() {
         for url in [
             "localhost?token=x",
             "localhost/?token=x",
@@ -282,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_with_an_example() {
+    fn a_text_that_is_no_address_is_refused_with_an_example() {
         refused("ftp://localhost", "Write it like ws://localhost:8080");
         for url in [
             "",
@@ -293,7 +292,7 @@ mod tests {
             "ws://localhost:",
             "[::1",
         ] {
-            refused(url, "is not the address of a bridge");
+            refused(url, "is not an address. Write it like");
         }
     }
 

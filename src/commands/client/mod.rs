@@ -1,5 +1,5 @@
-//! The way to a running bridge, for the commands that talk to one: from what was typed to an open
-//! connection, or to the reason why not, and why it ended. What is said on it is theirs.
+//! Connects commands to a running serial-ws, the bridge: from a typed address to an open WebSocket,
+//! or to the reason why there is none, and why it ended. The messages on it are the commands' own.
 
 mod address;
 #[cfg(feature = "tls")]
@@ -27,20 +27,19 @@ pub(crate) use address::Address;
 use crate::fingerprint::Fingerprint;
 use crate::terminal;
 
-/// How long a connection, and then the answer to the handshake, may take. After it the client
-/// gives up.
-const CONNECT_TIME: Duration = Duration::from_secs(10);
-/// How long to wait for the rest of an HTTP error. After it, what has come is shown.
-const BODY_TIME: Duration = Duration::from_secs(1);
-/// How much of an HTTP error is read, at most.
-const BODY_LIMIT: usize = 4096;
-/// A longer message from a bridge ends the connection.
-const MAX_MESSAGE: usize = 1024 * 1024;
+/// Limits the wait for a connection, and then for the answer to the handshake.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Limits the wait for the rest of an HTTP error. After it, what has come is shown.
+const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(1);
+/// Limits how much of an HTTP error is read.
+const MAX_ERROR_BODY_BYTES: usize = 4096;
+/// Limits the size of a message from a bridge. A longer one ends the connection.
+const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 
-/// Arguments that let a client into a running bridge.
+/// Arguments by which a client and the bridge can trust each other.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct AccessArgs {
-    /// Secret of a bridge that asks for one
+    /// Token of a serial-ws that asks for one
     #[arg(
         long,
         value_name = "TOKEN",
@@ -48,7 +47,7 @@ pub(crate) struct AccessArgs {
         hide_env_values = true
     )]
     pub(crate) token: Option<String>,
-    /// SHA-256 fingerprint of the certificate of a bridge with --tls self-signed, for wss:// and
+    /// SHA-256 fingerprint of the certificate that serial-ws --tls self-signed shows, for wss:// and
     /// https://
     #[arg(long, value_name = "SHA256", env = "SERIAL_WS_FINGERPRINT")]
     #[arg(hide_env_values = true)]
@@ -58,7 +57,7 @@ pub(crate) struct AccessArgs {
 /// A connection to a bridge, plain or encrypted.
 pub(crate) type Stream = Box<dyn Socket>;
 
-/// What a WebSocket can run on.
+/// A byte stream that a WebSocket can run on.
 pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket for S {}
@@ -72,10 +71,10 @@ impl Address {
                 SocketAddr::from((Ipv6Addr::LOCALHOST, self.port)),
                 SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)),
             ];
-            timeout(CONNECT_TIME, TcpStream::connect(&addresses[..])).await
+            timeout(CONNECT_TIMEOUT, TcpStream::connect(&addresses[..])).await
         } else {
             let address = (self.host.as_str(), self.port);
-            timeout(CONNECT_TIME, TcpStream::connect(address)).await
+            timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await
         };
         let stream = connected
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
@@ -85,45 +84,45 @@ impl Address {
         Ok(stream)
     }
 
-    /// Encrypts the connection, where the address asks for it.
+    /// Encrypts the connection if the address asks for it.
     ///
     /// # Errors
-    /// Why the bridge is not to be trusted.
+    /// When the bridge cannot be trusted, and why.
     #[cfg(feature = "tls")]
     pub(crate) async fn secure(&self, stream: TcpStream) -> Result<Stream> {
         if !self.is_encrypted() {
             return Ok(Box::new(stream));
         }
         let encrypting = tls::encrypt(stream, &self.host, self.fingerprint);
-        let stream = timeout(CONNECT_TIME, encrypting).await;
+        let stream = timeout(CONNECT_TIMEOUT, encrypting).await;
         let stream = stream.map_err(|_| self.unreachable(io::ErrorKind::TimedOut.into()))?;
         Ok(Box::new(stream.with_context(|| {
             format!("no encrypted connection to {self}")
         })?))
     }
 
-    /// There is nothing to encrypt with.
+    /// Encrypts nothing: this build cannot.
     #[cfg(not(feature = "tls"))]
     pub(crate) async fn secure(&self, stream: TcpStream) -> Result<Stream> {
         Ok(Box::new(stream))
     }
 
-    /// Turns the connection into a WebSocket. What an error means, [`Address::refusal`] tells.
+    /// Turns the connection into a WebSocket. [`Address::refusal`] explains an error.
     pub(crate) async fn greet<'a>(
         &self,
         stream: &'a mut Stream,
     ) -> tungstenite::Result<WebSocketStream<&'a mut Stream>> {
         let config = WebSocketConfig::default()
-            .max_message_size(Some(MAX_MESSAGE))
-            .max_frame_size(Some(MAX_MESSAGE));
+            .max_message_size(Some(MAX_MESSAGE_BYTES))
+            .max_frame_size(Some(MAX_MESSAGE_BYTES));
         let greeting = client_async_with_config(self.request.clone(), stream, Some(config));
-        let greeting = timeout(CONNECT_TIME, greeting).await;
+        let greeting = timeout(CONNECT_TIMEOUT, greeting).await;
         let (socket, _) =
             greeting.unwrap_or_else(|_| Err(Error::Io(io::ErrorKind::TimedOut.into())))?;
         Ok(socket)
     }
 
-    /// Why there was no greeting, with the first line of what the bridge said on `stream`.
+    /// Explains why there is no WebSocket, with the first line of what the bridge sent on `stream`.
     pub(crate) async fn refusal(&self, error: Error, stream: &mut Stream) -> anyhow::Error {
         match error {
             Error::Http(response) => {
@@ -136,7 +135,8 @@ impl Address {
             }
             Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => self.unreachable(error),
             error => {
-                anyhow!("{self} does not speak WebSocket ({error}). Is serial-ws running there?")
+                tracing::debug!("no WebSocket: {error}");
+                anyhow!("{self} does not speak WebSocket. Is serial-ws running there?")
             }
         }
     }
@@ -154,27 +154,27 @@ impl Address {
             io::ErrorKind::TimedOut => anyhow!(
                 "no answer from {self} within {} s: is it the right address, and is serial-ws \
                  running there? Start it with: {start}",
-                CONNECT_TIME.as_secs()
+                CONNECT_TIMEOUT.as_secs()
             ),
             _ => anyhow!("cannot connect to {self}: {error}"),
         }
     }
 }
 
-/// Why a connection ended, unless with this frame all is well.
+/// Checks the frame that ended a connection.
 ///
 /// # Errors
-/// The reason.
-pub(crate) fn verdict(frame: Option<CloseFrame>) -> Result<()> {
+/// The reason why it ended, unless all is well.
+pub(crate) fn check_close(frame: Option<CloseFrame>) -> Result<()> {
     let Some(CloseFrame { code, reason }) = frame else {
         return Ok(());
     };
     let meaning = match code {
         CloseCode::Normal | CloseCode::Away => return Ok(()),
-        CloseCode::Policy => "the bridge took this client for an abusive one",
-        CloseCode::Size => "a message was longer than the bridge takes",
-        CloseCode::Again => "the bridge is full, try again later",
-        _ => "the bridge closed the connection",
+        CloseCode::Policy => "serial-ws took this client for an abusive one",
+        CloseCode::Size => "a message was longer than serial-ws accepts",
+        CloseCode::Again => "serial-ws has no room for another client: try again later",
+        _ => "serial-ws closed the connection",
     };
     let reason = terminal::excerpt(&reason);
     if reason.is_empty() {
@@ -183,21 +183,21 @@ pub(crate) fn verdict(frame: Option<CloseFrame>) -> Result<()> {
     Err(anyhow!("{reason} (close code {code})"))
 }
 
-/// Why a connection ended without a Close.
+/// Explains why a connection ended without a Close.
 pub(crate) fn lost(error: Error) -> anyhow::Error {
     match error {
         Error::Io(_) | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-            anyhow!("the connection to the bridge was lost")
+            anyhow!("the connection to serial-ws was lost")
         }
-        error => anyhow!("cannot understand the bridge: {error}"),
+        error => anyhow!("cannot understand serial-ws: {error}"),
     }
 }
 
-/// The beginning of an HTTP error: what came with its head, and what still comes.
+/// Reads the beginning of an HTTP error: what came with its head, and what still comes.
 async fn body(response: Response, stream: &mut Stream) -> String {
     let mut body = response.into_body().unwrap_or_default();
     let read = async {
-        while !body.contains(&b'\n') && body.len() < BODY_LIMIT {
+        while !body.contains(&b'\n') && body.len() < MAX_ERROR_BODY_BYTES {
             if !stream
                 .read_buf(&mut body)
                 .await
@@ -208,6 +208,6 @@ async fn body(response: Response, stream: &mut Stream) -> String {
         }
     };
     // An answer that never ends is shown as far as it has come.
-    let _ = timeout(BODY_TIME, read).await;
+    let _ = timeout(ERROR_BODY_TIMEOUT, read).await;
     String::from_utf8_lossy(&body).into_owned()
 }

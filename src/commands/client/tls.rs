@@ -1,5 +1,5 @@
-//! Encryption on the way to a bridge: with one whose certificate this computer trusts, or that has
-//! the fingerprint which the person compared.
+//! Encrypts the connection to a bridge whose certificate this computer trusts, or has the
+//! fingerprint that the user compared.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -24,11 +24,11 @@ use tokio_rustls::rustls::{
 use crate::fingerprint::Fingerprint;
 use crate::terminal::excerpt;
 
-/// Encrypts a connection to `host`. Where there is a fingerprint, the certificate must have it;
-/// else this computer must trust it.
+/// Encrypts a connection to `host`. The certificate must have the fingerprint, if there is one;
+/// otherwise this computer must trust it.
 ///
 /// # Errors
-/// Why not, with the fingerprint to compare.
+/// When the certificate is not trusted, with the fingerprint to compare.
 pub(crate) async fn encrypt(
     stream: TcpStream,
     host: &str,
@@ -46,11 +46,11 @@ pub(crate) async fn encrypt(
     connecting.map_err(|error| verifier.explain(error))
 }
 
-/// Decides on certificates, and remembers which one it was.
+/// Decides on a certificate, and remembers its fingerprint.
 #[derive(Debug)]
 struct Verifier {
     wanted: Option<Fingerprint>,
-    /// By what this computer trusts; None where that is nothing.
+    /// Decides by what this computer trusts; None if that is nothing.
     usual: Option<Arc<WebPkiServerVerifier>>,
     algorithms: WebPkiSupportedAlgorithms,
     seen: OnceLock<Fingerprint>,
@@ -78,16 +78,17 @@ impl Verifier {
             .and_then(|error| error.downcast_ref::<Error>());
         match (inner, self.seen.get()) {
             (Some(Error::InvalidCertificate(_)), Some(seen)) if self.wanted.is_some() => anyhow!(
-                "its certificate has another fingerprint: {seen}. Compare it with what serial-ws \
-                 says where it runs"
+                "its certificate has another fingerprint: {seen}. Compare it with the one that \
+                 serial-ws shows where it runs"
             ),
             (Some(Error::InvalidCertificate(reason)), Some(seen)) => anyhow!(
-                "this computer does not trust its certificate ({}). Where serial-ws runs, \
-                 it says a SHA-256 fingerprint; if that is this one: --fingerprint {seen}",
+                "this computer does not trust its certificate ({}). Where serial-ws runs, it shows \
+                 a SHA-256 fingerprint; if it is this one: --fingerprint {seen}",
                 excerpt(&reason.to_string())
             ),
             (_, None) => anyhow!(
-                "it does not seem to encrypt ({error}): write ws:// for wss://, http:// for https://"
+                "it does not seem to use encryption ({error}): write ws:// instead of wss://, or http:// \
+                 instead of https://"
             ),
             _ => anyhow!(error),
         }

@@ -1,4 +1,4 @@
-//! What is typed or piped in, as messages.
+//! Cuts what is typed or piped in into messages.
 
 use std::io::{self, Read};
 use std::thread;
@@ -11,25 +11,30 @@ use tokio_tungstenite::tungstenite::Message;
 use super::note;
 use crate::view::LineEnding;
 
-/// A longer line ends the client with an error; bridges take far less in one message.
-const MAX_LINE: usize = 1024 * 1024;
-/// How much is read at once, and the longest message where there are no lines.
-const BUFFER: usize = 16 * 1024;
+/// Limits the length of a line. A longer one ends the client with an error; bridges accept far less
+/// in one message.
+const MAX_LINE_BYTES: usize = 1024 * 1024;
+/// Bytes that are read at once, and the longest message where there are no lines.
+const BUFFER_BYTES: usize = 16 * 1024;
 
 /// Cuts an input into messages.
-pub(crate) struct Input<R> {
+pub(crate) struct MessageReader<R> {
     reader: BufReader<R>,
-    /// Whether the bytes go out as they are read; otherwise each line is a message.
+    /// True if bytes go out as they are read; otherwise each line is a message.
     raw: bool,
-    /// What follows a line that goes out as bytes, to which the bridge appends nothing.
+    /// The ending of a line that goes out as bytes, to which the bridge appends nothing.
     ending: &'static [u8],
 }
 
-impl<R: AsyncRead + Unpin> Input<R> {
-    /// Lines, or bytes where the address or the options say `raw`.
-    pub(crate) fn new(reader: R, append: Option<LineEnding>, view: Option<&str>) -> Input<R> {
-        Input {
-            reader: BufReader::with_capacity(BUFFER, reader),
+impl<R: AsyncRead + Unpin> MessageReader<R> {
+    /// Reads lines, or bytes if the view is `raw`.
+    pub(crate) fn new(
+        reader: R,
+        append: Option<LineEnding>,
+        view: Option<&str>,
+    ) -> MessageReader<R> {
+        MessageReader {
+            reader: BufReader::with_capacity(BUFFER_BYTES, reader),
             raw: view == Some("raw"),
             ending: append.map_or(b"", LineEnding::bytes),
         }
@@ -45,7 +50,7 @@ impl<R: AsyncRead + Unpin> Input<R> {
         next.context("cannot read the input")
     }
 
-    /// Whether another message is there already, so that both can go out together.
+    /// Returns true if another message is there already, so that both can go out together.
     pub(crate) fn has_more(&self) -> bool {
         let waiting = self.reader.buffer();
         if self.raw {
@@ -58,13 +63,13 @@ impl<R: AsyncRead + Unpin> Input<R> {
     /// A line without its end: text, or bytes if it is not UTF-8.
     async fn line(&mut self) -> Result<Option<Message>> {
         let mut line = Vec::new();
-        let mut limited = (&mut self.reader).take(MAX_LINE as u64 + 1);
+        let mut limited = (&mut self.reader).take(MAX_LINE_BYTES as u64 + 1);
         if limited.read_until(b'\n', &mut line).await? == 0 {
             return Ok(None);
         }
         ensure!(
-            line.len() <= MAX_LINE,
-            "a line of it is longer than {MAX_LINE} bytes. Try --raw"
+            line.len() <= MAX_LINE_BYTES,
+            "a line of it is longer than {MAX_LINE_BYTES} bytes. Try --raw"
         );
         if line.ends_with(b"\n") {
             line.truncate(line.len() - if line.ends_with(b"\r\n") { 2 } else { 1 });
@@ -82,15 +87,15 @@ impl<R: AsyncRead + Unpin> Input<R> {
     }
 }
 
-/// Standard input, read on a thread of its own: tokio's would keep the program from ending until
-/// somebody presses Enter. The null device, which services have for input, counts as a silent
-/// terminal: who has nothing to say may still listen.
+/// Returns standard input, read on a thread of its own: tokio's would keep the program from ending
+/// until somebody presses Enter. The null device, which services have for input, counts as a silent
+/// terminal: a client that has nothing to say may still listen.
 ///
 /// # Panics
 ///
 /// Outside a tokio runtime.
 pub(crate) fn stdin() -> DuplexStream {
-    let (reader, writer) = tokio::io::duplex(BUFFER);
+    let (reader, writer) = tokio::io::duplex(BUFFER_BYTES);
     let runtime = Handle::current();
     thread::spawn(move || {
         if is_null_device() {
@@ -109,7 +114,7 @@ pub(crate) fn stdin() -> DuplexStream {
 /// Copies until the input ends or nobody reads `writer` any more.
 fn copy_stdin(mut writer: DuplexStream, runtime: &Handle) -> io::Result<()> {
     let mut stdin = io::stdin().lock();
-    let mut bytes = vec![0; BUFFER];
+    let mut bytes = vec![0; BUFFER_BYTES];
     loop {
         let length = match stdin.read(&mut bytes) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -151,7 +156,7 @@ mod tests {
         append: Option<LineEnding>,
         view: Option<&str>,
     ) -> Vec<Message> {
-        let mut input = Input::new(input, append, view);
+        let mut input = MessageReader::new(input, append, view);
         let mut messages = Vec::new();
         while let Some(message) = input.next().await.unwrap() {
             messages.push(message);
@@ -183,7 +188,7 @@ mod tests {
         let sent = messages(&bytes, None, Some("raw")).await;
         assert!(
             sent.iter()
-                .all(|message| message.is_binary() && message.len() <= BUFFER)
+                .all(|message| message.is_binary() && message.len() <= BUFFER_BYTES)
         );
         let sent: Vec<u8> = sent.into_iter().flat_map(Message::into_data).collect();
         assert_eq!(sent, bytes);
@@ -191,7 +196,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_without_end_is_an_error_and_not_a_growing_program() {
-        let mut input = Input::new(tokio::io::repeat(b'x'), None, None);
+        let mut input = MessageReader::new(tokio::io::repeat(b'x'), None, None);
         let error = input.next().await.unwrap_err();
         assert_eq!(
             format!("{error:#}"),

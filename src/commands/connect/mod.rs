@@ -1,9 +1,8 @@
-//! `serial-ws connect`: a terminal client. Lines typed go out, messages that come are printed; it
-//! serves in a pipe as well as by hand. It is a client like any other and knows nothing of ports.
+//! `serial-ws connect`: a client for terminals and pipes. It sends the lines of its input and prints
+//! the messages that come. It is a client like any other and knows nothing of ports.
 
 mod input;
 mod printer;
-mod text;
 
 use std::future::pending;
 use std::io::{self, IsTerminal, Write};
@@ -20,35 +19,36 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::client::{AccessArgs, Address, Stream, verdict};
+use super::client::{AccessArgs, Address, Stream, check_close};
 use crate::config::value::{Number, parser};
 use crate::platform::signal;
 use crate::view::LineEnding;
-use input::{Input, stdin};
-use printer::{Outcome, Printer};
+use input::{MessageReader, stdin};
+use printer::{EndReason, Printer};
 
-/// How long a bridge may take to answer a Close. After it, a client that has nothing on the way
-/// leaves without the answer, and one that has says that it is waiting.
-const CLOSE_TIME: Duration = Duration::from_secs(2);
+/// Limits the wait for the answer to a Close. After it, a client that has nothing on the way leaves
+/// without the answer, and one that has says that it is waiting.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Arguments of `serial-ws connect`.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ConnectArgs {
-    /// Address of the bridge or of one of its ports, such as ws://localhost:8080/ports/NAME
+    /// Address of the running serial-ws or of one of its ports, such as
+    /// ws://localhost:8080/ports/NAME
     #[arg(
         default_value = "ws://localhost:8080",
         env = "SERIAL_WS_URL",
         hide_env_values = true
     )]
     url: String,
-    /// Ending that the bridge adds to each line sent
+    /// Line ending that serial-ws adds to each line sent
     #[arg(long, value_name = "ENDING", value_parser = parser(|ending: LineEnding| ending))]
     append: Option<LineEnding>,
-    /// Time to go on printing after the end of the input, such as 2s, or forever
+    /// How long to keep printing after the end of the input, such as 2s, or forever
     /// [default: 0; forever with --count]
     #[arg(long, value_name = "TIME", value_parser = parse_wait)]
     wait: Option<Duration>,
-    /// Number of messages to print before ending
+    /// Number of messages to print before exiting
     #[arg(long, value_name = "N", value_parser = parser(|count: Number<0, { u64::MAX }, 10>| count.0))]
     count: Option<u64>,
     /// Exchange bytes exactly as they are, instead of lines
@@ -60,7 +60,8 @@ pub(crate) struct ConnectArgs {
 }
 
 impl ConnectArgs {
-    /// A number of messages to come is worth waiting for; without one, sending was the purpose.
+    /// The time to keep printing. Messages that are counted are worth waiting for; without a count,
+    /// sending was the purpose.
     fn wait(&self) -> Duration {
         let default = if self.count.is_some() {
             Duration::MAX
@@ -83,7 +84,7 @@ impl ConnectArgs {
 /// Connects standard input and output with the bridge.
 ///
 /// # Errors
-/// Why there is no connection, or why the bridge ended it.
+/// When there is no connection, or the bridge ends it, and why.
 pub(crate) async fn run(args: ConnectArgs) -> Result<()> {
     let stop = async {
         // Without signals, Ctrl-C ends the program as it does any other.
@@ -104,13 +105,13 @@ fn parse_wait(text: &str) -> Result<Duration, String> {
 }
 
 /// Connects, sends what comes from `input`, and prints to `output` what the bridge sends, until the
-/// bridge closes, the input has ended, the messages are counted, nobody reads the output any more,
-/// or `stop` is ready (Ctrl-C). What was sent has then been read by the bridge.
+/// bridge closes, the input ends, the messages are counted, nobody reads the output any more, or
+/// `stop` is ready (Ctrl-C). The bridge has then read everything that was sent.
 ///
 /// A terminal is shown no control characters.
 ///
 /// # Errors
-/// Why there is no connection, or why the bridge ended it.
+/// When there is no connection, or the bridge ends it, and why.
 async fn exchange(
     args: ConnectArgs,
     is_terminal: bool,
@@ -134,43 +135,43 @@ async fn exchange(
     };
     if is_terminal {
         note(&format!(
-            "connected to {address}: each line you type is sent, Ctrl-C ends"
+            "connected to {address}: each line that you type is sent; Ctrl-C ends"
         ));
     }
     let (sink, messages) = socket.split();
-    let mut conversation = Conversation {
+    let mut client = TerminalClient {
         sink,
         printer: Printer::new(messages, output, args.count, is_terminal, address.view()),
         sent: 0,
     };
-    let input = Input::new(input, args.append, address.view());
-    let ending = tokio::select! {
-        ending = conversation.go_on(input, args.wait()) => ending?,
-        () = &mut stop => Outcome::Stopped,
+    let input = MessageReader::new(input, args.append, address.view());
+    let reason = tokio::select! {
+        reason = client.exchange(input, args.wait()) => reason?,
+        () = &mut stop => EndReason::Stopped,
     };
-    conversation.end(ending, stop).await
+    client.end(reason, stop).await
 }
 
 /// Both directions of an open connection.
-struct Conversation<'a, W> {
+struct TerminalClient<'a, W> {
     /// Our messages to the bridge.
     sink: Sink<'a>,
     /// The bridge's messages, and where they go.
     printer: Printer<'a, W>,
-    /// How many messages were handed to `sink`.
+    /// The number of messages handed to `sink`.
     sent: u64,
 }
 
 /// The sending half of the connection.
 type Sink<'a> = SplitSink<WebSocketStream<&'a mut Stream>, Message>;
 
-impl<W: AsyncWrite + Unpin> Conversation<'_, W> {
+impl<W: AsyncWrite + Unpin> TerminalClient<'_, W> {
     /// Sends and prints until there is a reason to end.
-    async fn go_on(
+    async fn exchange(
         &mut self,
-        mut input: Input<impl AsyncRead + Unpin>,
+        mut input: MessageReader<impl AsyncRead + Unpin>,
         wait: Duration,
-    ) -> Result<Outcome> {
+    ) -> Result<EndReason> {
         let (sink, sent) = (&mut self.sink, &mut self.sent);
         let send = async {
             while let Some(message) = input.next().await? {
@@ -182,7 +183,7 @@ impl<W: AsyncWrite + Unpin> Conversation<'_, W> {
                     sink.send(message).await
                 };
                 if result.is_err() {
-                    // Reading will tell why: with the Close that was its reason, or with the loss.
+                    // Reading finds the reason: a Close, or the loss of the connection.
                     pending::<()>().await;
                 }
             }
@@ -190,40 +191,40 @@ impl<W: AsyncWrite + Unpin> Conversation<'_, W> {
             anyhow::Ok(())
         };
         tokio::select! {
-            ending = self.printer.run() => ending,
+            reason = self.printer.run() => reason,
             result = send => Ok(match result {
-                Ok(()) => Outcome::InputEnded,
-                Err(error) => Outcome::InputFailed(error),
+                Ok(()) => EndReason::InputEnded,
+                Err(error) => EndReason::InputFailed(error),
             }),
         }
     }
 
-    /// Ends the connection as its `ending` asks for, and judges it.
-    async fn end(&mut self, ending: Outcome, stop: impl Future<Output = ()>) -> Result<()> {
-        match ending {
-            Outcome::Closed(frame) => {
+    /// Ends the connection in the way that fits the reason, and checks how it ended.
+    async fn end(&mut self, reason: EndReason, stop: impl Future<Output = ()>) -> Result<()> {
+        match reason {
+            EndReason::Closed(frame) => {
                 // The answer to the bridge's Close; it is leaving whether or not this arrives.
-                let _ = timeout(CLOSE_TIME, self.sink.flush()).await;
+                let _ = timeout(CLOSE_TIMEOUT, self.sink.flush()).await;
                 note_close(frame.as_ref());
-                verdict(frame)
+                check_close(frame)
             }
-            Outcome::Stopped | Outcome::OutputClosed => {
-                let _ = timeout(CLOSE_TIME, self.leave(false)).await;
+            EndReason::Stopped | EndReason::OutputClosed => {
+                let _ = timeout(CLOSE_TIMEOUT, self.leave(false)).await;
                 Ok(())
             }
-            Outcome::InputEnded | Outcome::Counted if self.sent == 0 => {
-                match timeout(CLOSE_TIME, self.leave(false)).await {
-                    Ok(Ok(frame)) => verdict(frame),
+            EndReason::InputEnded | EndReason::Counted if self.sent == 0 => {
+                match timeout(CLOSE_TIMEOUT, self.leave(false)).await {
+                    Ok(Ok(frame)) => check_close(frame),
                     // Nothing was on the way that could be lost.
                     Ok(Err(_)) | Err(_) => Ok(()),
                 }
             }
-            Outcome::InputEnded => self.deliver(true, stop).await,
-            Outcome::InputFailed(error) => {
+            EndReason::InputEnded => self.deliver(true, stop).await,
+            EndReason::InputFailed(error) => {
                 self.deliver(true, stop).await?;
                 Err(error)
             }
-            Outcome::Counted => self.deliver(false, stop).await,
+            EndReason::Counted => self.deliver(false, stop).await,
         }
     }
 
@@ -231,16 +232,16 @@ impl<W: AsyncWrite + Unpin> Conversation<'_, W> {
     /// cuts it short.
     async fn deliver(&mut self, print: bool, stop: impl Future<Output = ()>) -> Result<()> {
         let reminder = async {
-            sleep(CLOSE_TIME).await;
-            note("waiting until the bridge has taken everything. Ctrl-C ends");
+            sleep(CLOSE_TIMEOUT).await;
+            note("waiting until serial-ws has taken everything; Ctrl-C ends");
             pending::<()>().await;
         };
         tokio::select! {
             () = stop => Ok(()),
             () = reminder => Ok(()),
             result = self.leave(print) => match result {
-                Ok(frame) => verdict(frame),
-                Err(error) => Err(error.context("it is not certain that the bridge got everything")),
+                Ok(frame) => check_close(frame),
+                Err(error) => Err(error.context("serial-ws may not have received everything")),
             },
         }
     }
@@ -254,29 +255,29 @@ impl<W: AsyncWrite + Unpin> Conversation<'_, W> {
         };
         let (sink, printer) = (&mut self.sink, &mut self.printer);
         let read = async {
-            if print && let Outcome::Closed(frame) = printer.run().await? {
+            if print && let EndReason::Closed(frame) = printer.run().await? {
                 return Ok(frame);
             }
             printer.discard().await
         };
-        // An error in sending is one in reading as well, where its reason may be found.
+        // If sending fails, reading fails as well, and finds the reason.
         let (_, frame) = tokio::join!(sink.send(Message::Close(Some(goodbye))), read);
         // Where the bridge's Close came first, this is the answer to it.
-        let _ = timeout(CLOSE_TIME, self.sink.flush()).await;
+        let _ = timeout(CLOSE_TIMEOUT, self.sink.flush()).await;
         frame
     }
 }
 
-/// Tells on stderr that the bridge ended the connection, where this is no error.
+/// Says on standard error that the bridge ended the connection, unless this is an error.
 fn note_close(frame: Option<&CloseFrame>) {
     match frame.map_or(CloseCode::Normal, |frame| frame.code) {
-        CloseCode::Normal => note("the bridge closed the connection"),
-        CloseCode::Away => note("the bridge is stopping"),
+        CloseCode::Normal => note("serial-ws closed the connection"),
+        CloseCode::Away => note("serial-ws is stopping"),
         _ => {}
     }
 }
 
-/// A line for the person at the terminal. Results go to the output, this does not.
+/// Prints a line for the user on standard error, apart from the results.
 fn note(text: &str) {
     // Nobody may be there to read it.
     let _ = writeln!(io::stderr(), "{text}");

@@ -1,4 +1,4 @@
-//! The bridge's messages, as they are printed.
+//! Prints the messages of a bridge.
 
 use std::io;
 
@@ -9,16 +9,16 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{self, Message, protocol::CloseFrame};
 
-use super::text;
 use crate::commands::client::{Stream, lost};
 use crate::platform;
+use crate::terminal::{safe_line, safe_text};
 
-/// How many messages are written at once when the output is slower than the bridge.
-const BATCH: usize = 64;
+/// Messages that are written at once when the output is slower than the bridge.
+const MAX_BATCH: usize = 64;
 
-/// Why a conversation ends.
+/// The reason why a client ends.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum EndReason {
     /// The bridge closed the connection, with this frame if it gave one.
     Closed(Option<CloseFrame>),
     /// As many messages were printed as were asked for.
@@ -38,17 +38,17 @@ pub(crate) struct Printer<'a, W> {
     messages: ReadyChunks<SplitStream<WebSocketStream<&'a mut Stream>>>,
     output: W,
     style: Style,
-    /// How many messages are still to be printed; nothing for any number.
+    /// Messages still to be printed; None for any number.
     left: Option<u64>,
 }
 
-/// How messages become output.
+/// The way in which messages become output.
 #[derive(Debug, Clone, Copy)]
 struct Style {
-    /// Whether the output is a terminal, which would obey control characters.
-    terminal: bool,
-    /// Whether text messages are pieces of a text with its own line ends, rather than lines.
-    pieces: bool,
+    /// True if the output is a terminal, which would obey control characters.
+    is_terminal: bool,
+    /// True if text messages are chunks of a text with its own line ends, rather than lines.
+    is_chunked: bool,
 }
 
 impl<'a, W: AsyncWrite + Unpin> Printer<'a, W> {
@@ -57,31 +57,31 @@ impl<'a, W: AsyncWrite + Unpin> Printer<'a, W> {
         messages: SplitStream<WebSocketStream<&'a mut Stream>>,
         output: W,
         count: Option<u64>,
-        terminal: bool,
+        is_terminal: bool,
         view: Option<&str>,
     ) -> Self {
         Printer {
-            messages: messages.ready_chunks(BATCH),
+            messages: messages.ready_chunks(MAX_BATCH),
             output,
             style: Style {
-                terminal,
-                pieces: view == Some("text"),
+                is_terminal,
+                is_chunked: view == Some("text"),
             },
             left: count,
         }
     }
 
     /// Prints until the bridge closes, the count is reached, or nobody reads the output.
-    pub(crate) async fn run(&mut self) -> Result<Outcome> {
+    pub(crate) async fn run(&mut self) -> Result<EndReason> {
         while self.left != Some(0) {
             let Some(batch) = self.messages.next().await else {
-                return Ok(Outcome::Closed(None));
+                return Ok(EndReason::Closed(None));
             };
             let mut printed = Vec::new();
             let end = self.print(batch, &mut printed);
             match self.write(&printed).await {
                 Err(error) if platform::is_reader_gone(&error) => {
-                    return Ok(Outcome::OutputClosed);
+                    return Ok(EndReason::OutputClosed);
                 }
                 written => written.context("cannot write the output")?,
             }
@@ -89,7 +89,7 @@ impl<'a, W: AsyncWrite + Unpin> Printer<'a, W> {
                 return end;
             }
         }
-        Ok(Outcome::Counted)
+        Ok(EndReason::Counted)
     }
 
     /// Reads without printing until the bridge closes.
@@ -104,15 +104,15 @@ impl<'a, W: AsyncWrite + Unpin> Printer<'a, W> {
         Ok(None)
     }
 
-    /// Appends what a batch prints as, and gives the end of the conversation if it is in there.
+    /// Appends what a batch prints as, and returns the reason to end if it has one.
     fn print(
         &mut self,
         batch: Vec<tungstenite::Result<Message>>,
         printed: &mut Vec<u8>,
-    ) -> Option<Result<Outcome>> {
+    ) -> Option<Result<EndReason>> {
         for message in batch {
             match message {
-                Ok(Message::Close(frame)) => return Some(Ok(Outcome::Closed(frame))),
+                Ok(Message::Close(frame)) => return Some(Ok(EndReason::Closed(frame))),
                 Ok(message) if message.is_text() || message.is_binary() => {
                     if self.left == Some(0) {
                         continue;
@@ -138,20 +138,16 @@ impl Style {
     fn show(self, message: Message, out: &mut Vec<u8>) {
         match message {
             Message::Text(text) => {
-                let mut safe = String::new();
-                match self {
-                    Style {
-                        terminal: false, ..
-                    } => out.extend_from_slice(text.as_bytes()),
-                    Style { pieces: true, .. } => text::push_safe_lines(&text, &mut safe),
-                    Style { pieces: false, .. } => text::push_safe(&text, &mut safe),
+                match (self.is_terminal, self.is_chunked) {
+                    (false, _) => out.extend_from_slice(text.as_bytes()),
+                    (true, true) => out.extend(safe_text(&text).into_bytes()),
+                    (true, false) => out.extend(safe_line(&text).into_bytes()),
                 }
-                out.extend_from_slice(safe.as_bytes());
-                if !self.pieces {
+                if !self.is_chunked {
                     out.push(b'\n');
                 }
             }
-            Message::Binary(bytes) if self.terminal => {
+            Message::Binary(bytes) if self.is_terminal => {
                 out.extend(bytes.escape_ascii());
                 out.push(b'\n');
             }
@@ -165,9 +161,13 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(terminal: bool, pieces: bool, message: Message, expected: &[u8]) {
+    fn check(is_terminal: bool, is_chunked: bool, message: Message, expected: &[u8]) {
         let mut out = Vec::new();
-        Style { terminal, pieces }.show(message, &mut out);
+        Style {
+            is_terminal,
+            is_chunked,
+        }
+        .show(message, &mut out);
         assert_eq!(
             out.escape_ascii().to_string(),
             expected.escape_ascii().to_string()
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_of_text_are_joined() {
+    fn chunks_of_text_are_joined() {
         check(false, true, Message::text("12\r\n3"), b"12\r\n3");
         check(true, true, Message::text("12\r\n3\u{7}"), b"12\n3\\x07");
     }

@@ -156,7 +156,7 @@ async fn nothing_is_lost_when_the_bridge_reads_late() {
     let (messages, sent) = oneshot::channel();
     let (url, _) = bridge(|server| async {
         // Longer than a client waits that has nothing to lose.
-        tokio::time::sleep(CLOSE_TIME + Duration::from_secs(1)).await;
+        tokio::time::sleep(CLOSE_TIMEOUT + Duration::from_secs(1)).await;
         messages.send(received(server).await.len()).unwrap();
     })
     .await;
@@ -342,7 +342,7 @@ async fn a_bridge_that_closes_for_a_reason_is_an_error_with_that_reason() {
     );
     failed(
         closed_with(1013, "").await,
-        "the bridge is full, try again later (close code 1013)",
+        "serial-ws has no room for another client: try again later (close code 1013)",
     );
     failed(
         closed_with(1008, "too many\u{1b}[2J").await,
@@ -350,7 +350,7 @@ async fn a_bridge_that_closes_for_a_reason_is_an_error_with_that_reason() {
     );
     failed(
         closed_with(1009, "").await,
-        "longer than the bridge takes (close code 1009)",
+        "longer than serial-ws accepts (close code 1009)",
     );
 }
 
@@ -388,7 +388,7 @@ async fn a_bridge_that_vanishes_is_an_error() {
     let (url, _) = bridge(|server| async { drop(server) }).await;
     failed(
         Client::start(to(&url)).result().await,
-        "the connection to the bridge was lost",
+        "the connection to serial-ws was lost",
     );
 }
 

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::commands::client::{Stream, lost, verdict};
+use crate::commands::client::{Stream, lost, check_close};
 use crate::protocol::{ClientMessage, ConnectedPort, Id, ServerMessage, StatusMessage};
 use crate::terminal::excerpt;
 
@@ -144,7 +144,7 @@ async fn read(socket: &mut WebSocketStream<&mut Stream>) -> Result<ServerMessage
                 return serde_json::from_str(&text).context("cannot understand the bridge");
             }
             Some(Ok(Message::Close(frame))) => {
-                verdict(frame)?;
+                check_close(frame)?;
                 bail!("the bridge has stopped");
             }
             Some(Ok(_)) => {}
