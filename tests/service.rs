@@ -161,7 +161,7 @@ async fn where_no_manager_answers_nothing_is_left_behind() {
         return;
     };
     let failed = home.service(&["install"]).await;
-    failed.with(1, "a login of your own");
+    failed.with(1, "your own login");
     assert!(!home.unit().exists());
     if is_emulated() {
         return skip("without a PATH there is no emulator either");
@@ -180,14 +180,14 @@ async fn the_status_is_a_sentence_and_an_exit_code() {
     };
     let said = running.service(&["status"]).await;
     said.with(0, "");
-    let sentence = "your service (/u) is enabled, and runs since today (pid 4711)\n";
+    let sentence = "your service (/u) is enabled, and has been running since today (pid 4711)\n";
     assert!(said.stdout.starts_with(sentence), "{said:?}");
     let Some(stopped) = Home::new("stopped", &format!("{show}; echo ActiveState=inactive")) else {
         return;
     };
     let said = stopped.service(&["status"]).await;
     said.with(1, "");
-    assert!(said.stdout.contains("does not run"), "{said:?}");
+    assert!(said.stdout.contains("is not running"), "{said:?}");
     let Some(absent) = Home::new("absent", "echo LoadState=not-found") else {
         return;
     };

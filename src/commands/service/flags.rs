@@ -1,5 +1,5 @@
-//! The flags that the service is to run with: checked as the bridge would read them, and with
-//! whole paths, since a service begins in another folder.
+//! The flags that the service runs with: checked as serial-ws would read them, and with absolute
+//! paths, since a service starts in another folder.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -11,27 +11,27 @@ use crate::cli::{Cli, is_on};
 use crate::config::{Config, Invocation, TOKEN_VARIABLE};
 use crate::port::source::spec::Spec;
 
-/// What the bridge is to be started with.
+/// The flags to start serial-ws with.
 #[derive(Debug)]
 pub(crate) struct Flags {
-    /// What follows the name of the program.
+    /// The arguments after the name of the program.
     pub(crate) words: Vec<Word>,
-    /// The serial ports that are named by their paths.
+    /// The serial ports that are named by path.
     pub(crate) ports: Vec<PathBuf>,
-    /// Whether other computers may connect.
+    /// True if other computers may connect.
     pub(crate) is_lan: bool,
 }
 
-/// One argument of the program.
+/// One argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Word {
     /// As it was typed.
     Plain(OsString),
-    /// A whole path, with the name of the flag that it belongs to.
+    /// An absolute path, and the flag that it belongs to.
     Path {
-        /// Without its dashes.
+        /// The name of the flag without its dashes.
         flag: String,
-        /// What it names.
+        /// The path.
         path: PathBuf,
     },
 }
@@ -47,21 +47,21 @@ impl Word {
 }
 
 impl Flags {
-    /// Reads the flags as the bridge does. Ends the program where they are wrong usage.
+    /// Reads the flags as serial-ws does. Ends the program if they are wrong usage.
     ///
     /// # Errors
-    /// What cannot be meant for a service.
+    /// For flags that a service cannot have.
     pub(crate) fn check(typed: &[OsString]) -> Result<Self> {
         let name = OsStr::new(env!("CARGO_PKG_NAME")).to_owned();
         let all = std::iter::once(name).chain(typed.iter().cloned());
         let invocation = Invocation::of_service(all).unwrap_or_else(|error| error.exit());
         ensure!(
             invocation.command.is_none(),
-            "a service runs the bridge: after the two dashes come its flags, such as --port"
+            "a service shares ports: after the two dashes come the flags for that, such as --port"
         );
         ensure!(
             !is_on(&invocation.settings.bridge.serve.open),
-            "--open is for a person who looks on: leave it out, and let the system open \
+            "--open needs somebody at the screen: leave it out, and have the system open \
              http://localhost:8080/ at login"
         );
         let config = invocation.config().unwrap_or_else(|error| error.exit());
@@ -72,8 +72,8 @@ impl Flags {
         })
     }
 
-    /// The variables of this shell that the service will not have, though a bridge that is started
-    /// here does.
+    /// Returns the environment variables that serial-ws would read here, and the service will not
+    /// have.
     pub(crate) fn unseen_variables() -> Vec<String> {
         let command = Cli::command();
         let of_flags = command.get_arguments().filter_map(|arg| arg.get_env());
@@ -85,7 +85,7 @@ impl Flags {
     }
 }
 
-/// The paths of ports, which have to be whole.
+/// Returns the paths of ports, which have to be absolute.
 fn ports(config: &Config) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for port in config.port_configs() {
@@ -94,7 +94,7 @@ fn ports(config: &Config) -> Result<Vec<PathBuf>> {
         };
         ensure!(
             cfg!(windows) || Path::new(path).is_absolute(),
-            "--port {path} depends on the folder that you are in. Name it from the root: \
+            "--port {path} depends on the folder that you are in. Write an absolute path: \
              --port /dev/{path}"
         );
         paths.push(path.into());
@@ -102,7 +102,7 @@ fn ports(config: &Config) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// The names of the flags whose value is a path.
+/// Returns the names of the flags whose value is a path.
 fn path_flags(command: &Command) -> Vec<String> {
     let is_path = |arg: &&clap::Arg| arg.get_value_hint() == ValueHint::AnyPath;
     let flags = command.get_arguments().filter(is_path);
@@ -112,7 +112,8 @@ fn path_flags(command: &Command) -> Vec<String> {
         .collect()
 }
 
-/// What was typed, with `--flag PATH` and `--flag=PATH` written alike and the paths whole.
+/// Returns the arguments as typed, with `--flag PATH` and `--flag=PATH` written alike and absolute
+/// paths.
 fn words(typed: &[OsString], path_flags: &[String]) -> Result<Vec<Word>> {
     let mut words = Vec::new();
     let mut typed = typed.iter();
@@ -132,7 +133,7 @@ fn words(typed: &[OsString], path_flags: &[String]) -> Result<Vec<Word>> {
         };
         let path = match value {
             Some(value) if word.to_str().is_some() => OsString::from(value),
-            Some(_) => bail!("--{flag}: this path is not text. Write it without the ="),
+            Some(_) => bail!("--{flag}: this path is not Unicode text. Write it without the ="),
             None => typed.next().cloned().unwrap_or_default(),
         };
         let path = std::path::absolute(&path)?;
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_made_whole_and_the_rest_is_kept() {
+    fn paths_are_made_absolute_and_the_rest_is_kept() {
         let here = std::env::current_dir().unwrap();
         let web = here.join("web").display().to_string();
         check("-v --web web", &format!("-v --web {web}"));
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_file_that_is_named_counts() {
+    fn a_named_configuration_file_counts() {
         let file = std::env::temp_dir().join(format!("serial-ws-service-{}", std::process::id()));
         std::fs::write(&file, "lan = true\nport = '/dev/ttyS9'\n").unwrap();
         let flags = flags(&format!("--config {}", file.display())).unwrap();
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_for_a_service_is_refused() {
+    fn flags_that_a_service_cannot_have_are_refused() {
         check_wrong("list", "after the two dashes");
         check_wrong("--open", "--open");
         if cfg!(unix) {

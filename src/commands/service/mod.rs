@@ -1,8 +1,9 @@
-//! `serial-ws service`: the bridge as something that the system starts by itself. With systemd it
-//! is installed, after saying each step; elsewhere what to write and run is shown, and not done.
+//! `serial-ws service`: runs serial-ws as a service of the system. With systemd the service is
+//! installed, and each step is printed first; on other systems the steps are printed and left to the
+//! user.
 
-mod by_hand;
 mod flags;
+mod instructions;
 mod quote;
 mod systemd;
 mod unit;
@@ -16,12 +17,12 @@ use clap::{Args, Subcommand};
 
 use crate::platform::{self, ServiceManager};
 
-/// Who starts it, and for whom.
+/// The account that the service belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// The one who installs it, at login.
+    /// The user who installs it, from login on.
     User,
-    /// The computer, before anyone logs in, as a user of its own with few rights.
+    /// The computer, from before anyone logs in, with an account of its own that has few rights.
     System,
 }
 
@@ -36,15 +37,15 @@ pub(crate) struct ServiceArgs {
 /// An action on the service.
 #[derive(Debug, Subcommand)]
 enum ServiceAction {
-    /// Start the bridge now and whenever you log in, or with the computer
+    /// Start serial-ws now and whenever you log in, or with the computer
     ///
-    /// Says each file that it writes and each command that it runs. With systemd only; on macOS and
-    /// Windows it shows what to do. Run it again to change the flags.
+    /// Prints each file that it writes and each command that it runs. This needs systemd; on macOS
+    /// and Windows it prints what to do. Run it again to change the flags.
     #[command(after_long_help = INSTALL_EXAMPLE)]
     Install(InstallArgs),
-    /// Stop it, and undo what install did
+    /// Stop the service, and undo what install did
     Remove(ScopeArgs),
-    /// Say whether it is installed and runs; exits with 1 where it does not run
+    /// Print whether it is installed and running; exits with 1 if it is not running
     Status,
 }
 
@@ -58,7 +59,7 @@ struct InstallArgs {
     /// The scope.
     #[command(flatten)]
     scope: ScopeArgs,
-    /// Flags of the bridge, after two dashes
+    /// Flags for serial-ws, after two dashes
     #[arg(last = true)]
     flags: Vec<OsString>,
 }
@@ -66,10 +67,10 @@ struct InstallArgs {
 /// Arguments that say where and whether to act.
 #[derive(Args, Clone, Copy, Debug)]
 struct ScopeArgs {
-    /// For the whole computer, from its start on, as a user with few rights; needs sudo
+    /// For the whole computer, from boot, under an account with few rights; needs sudo
     #[arg(long)]
     system: bool,
-    /// Say what would be done, and do nothing
+    /// Print what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
 }
@@ -84,10 +85,10 @@ impl ScopeArgs {
     }
 }
 
-/// Installs or removes the service, or says how it is. Returns false where it does not run.
+/// Installs or removes the service, or prints its state. Returns false if it is not running.
 ///
 /// # Errors
-/// When something is wrong with the flags, in the way, or not permitted, or nothing can be said.
+/// When the flags are wrong, something is in the way or not permitted, or the state is unknown.
 pub(crate) fn run(args: &ServiceArgs, out: &mut dyn Write) -> Result<bool> {
     match &args.action {
         ServiceAction::Install(args) => install(args, out)?,
@@ -97,7 +98,7 @@ pub(crate) fn run(args: &ServiceArgs, out: &mut dyn Write) -> Result<bool> {
     Ok(true)
 }
 
-/// Lets the system start the bridge from now on.
+/// Has the system start serial-ws from now on.
 fn install(args: &InstallArgs, out: &mut dyn Write) -> Result<()> {
     let flags = flags::Flags::check(&args.flags)?;
     let program = std::env::current_exe().context("cannot find this program")?;
@@ -105,36 +106,39 @@ fn install(args: &InstallArgs, out: &mut dyn Write) -> Result<()> {
         (ServiceManager::Systemd, folder) => {
             systemd::install(args.scope, &folder, &program, &flags, out)
         }
-        (ServiceManager::Launchd, folder) => by_hand::launchd(&folder, &program, &flags)?.show(out),
+        (ServiceManager::Launchd, folder) => {
+            instructions::launchd(&folder, &program, &flags)?.print(out)
+        }
         (ServiceManager::StartupFolder, folder) => {
-            by_hand::startup_folder(&folder, &program, &flags)?.show(out)
+            instructions::startup_folder(&folder, &program, &flags)?.print(out)
         }
     }
 }
 
-/// Undoes what [`install`] did, and fails where there is nothing to undo.
+/// Undoes what [`install`] did. Fails if there is nothing to undo.
 fn remove(args: ScopeArgs, out: &mut dyn Write) -> Result<()> {
     match manager(args.scope())? {
         (ServiceManager::Systemd, folder) => systemd::remove(args, &folder, out),
-        (manager, folder) => by_hand::tell_removal(manager, &folder, out),
+        (manager, folder) => instructions::print_removal(manager, &folder, out),
     }
 }
 
-/// Says whether the bridge is installed and runs. Returns whether it runs, where that is known.
+/// Prints whether the service is installed and running. Returns true if it is running, or if that is
+/// not known.
 fn status(out: &mut dyn Write) -> Result<bool> {
     match manager(Scope::User)? {
         (ServiceManager::Systemd, _) => systemd::status(out),
-        (manager, folder) => by_hand::tell_status(manager, &folder, out),
+        (manager, folder) => instructions::print_status(manager, &folder, out),
     }
 }
 
-/// What starts programs here, and the folder for what describes them.
+/// The service manager, and the folder for the files that describe its services.
 fn manager(scope: Scope) -> Result<(ServiceManager, PathBuf)> {
     let (manager, folder) = platform::service_manager();
     match (manager, scope) {
         (ServiceManager::Systemd, Scope::System) => Ok((manager, systemd::SYSTEM_FOLDER.into())),
         (_, Scope::System) => {
-            bail!("--system is for systemd. Without it, serial-ws starts when you log in")
+            bail!("--system needs systemd. Without it, serial-ws starts when you log in")
         }
         (_, Scope::User) => {
             let elevated = std::env::var_os("SUDO_USER").is_some();
@@ -143,13 +147,14 @@ fn manager(scope: Scope) -> Result<(ServiceManager, PathBuf)> {
                 "sudo would install it for root. Run it without sudo, or with --system for the \
                  whole computer"
             );
-            let folder = folder.context("the system names no folder for your configuration")?;
+            let folder =
+                folder.context("the system does not name a folder for your configuration")?;
             Ok((manager, folder))
         }
     }
 }
 
-/// Says something. A reader who has left does not stop what is being done.
+/// Prints a line. A reader that is gone does not stop what is being done.
 fn say(out: &mut dyn Write, text: &str) {
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }

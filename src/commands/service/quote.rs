@@ -1,28 +1,27 @@
-//! How arguments are written for those who start programs: systemd, launchd, and the shells of
-//! Unix and Windows. Pure.
+//! Quotes arguments for what starts programs: systemd, launchd, and the shells of Unix and Windows.
+//! Pure.
 
 use std::ffi::OsStr;
 
 use anyhow::{Result, ensure};
 
-/// The name of a program for `ExecStart=` (systemd.service(5), "Command lines"). Variables are not
-/// expanded in it.
+/// Quotes the path of a program for `ExecStart=` (systemd.service(5), "Command lines"). Variables are
+/// not expanded in it.
 ///
 /// # Errors
-/// For a name that systemd does not take.
+/// For a path that systemd does not accept.
 pub(crate) fn systemd_program(path: &OsStr) -> Result<String> {
     let is_unfit = |b: &u8| b.is_ascii_control() || b"\"'\\".contains(b);
     let bytes = path.as_encoded_bytes();
     ensure!(
         !bytes.iter().any(is_unfit),
-        "systemd does not run programs whose path has quotes or backslashes: {}. Move it",
+        "systemd does not run programs whose path has quotes or backslashes: {}. Move the program",
         path.display()
     );
     Ok(systemd(path).replace("$$", "$"))
 }
 
-/// An argument for `ExecStart=`: in quotes where it is not plain, without meaning for specifiers
-/// and variables.
+/// Quotes an argument for `ExecStart=` if it is not plain, and escapes specifiers and variables.
 pub(crate) fn systemd(text: &OsStr) -> String {
     let bytes = text.as_encoded_bytes();
     let is_plain = |b: &u8| b.is_ascii_alphanumeric() || b"-_./:=,@+".contains(b);
@@ -40,7 +39,7 @@ pub(crate) fn systemd(text: &OsStr) -> String {
                 c => quoted.push(c),
             }
         }
-        // Names of files need not be text.
+        // File names need not be text.
         for byte in chunk.invalid() {
             quoted.push_str(&format!("\\x{byte:02x}"));
         }
@@ -48,27 +47,27 @@ pub(crate) fn systemd(text: &OsStr) -> String {
     quoted + "\""
 }
 
-/// An argument for a shell of Unix.
+/// Quotes an argument for a Unix shell.
 pub(crate) fn shell(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// Text for an element of XML.
+/// Escapes text for an XML element.
 pub(crate) fn xml(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
 }
 
-/// An argument in a `.cmd` file, for a program that reads its command line as those of Microsoft's
-/// C library do.
+/// Quotes an argument in a `.cmd` file, for a program that parses its command line as Microsoft's C
+/// library does.
 ///
 /// # Errors
-/// For what cannot be written there.
+/// For text that cannot be written there.
 pub(crate) fn batch(text: &str) -> Result<String> {
     ensure!(
         !text.contains(|c: char| c == '"' || c.is_control()),
-        "{text:?} cannot stand in a .cmd file, since it has quotes or control characters"
+        "{text:?} has quotes or control characters, which a .cmd file cannot have"
     );
     // A backslash before the closing quote would make it part of the argument.
     let body = text.trim_end_matches('\\');

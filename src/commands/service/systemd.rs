@@ -1,4 +1,4 @@
-//! The service under systemd: writes, deletes and runs only what it has shown before.
+//! The service under systemd. Prints each file and command before it writes, deletes or runs it.
 
 use std::fs;
 use std::io::{self, Write};
@@ -12,23 +12,23 @@ use super::{Scope, ScopeArgs, say, unit};
 use crate::port::source::serial::os;
 use crate::terminal::shown;
 
-/// The folder for units of this computer's operator.
+/// The folder for units of this computer's administrator.
 pub(crate) const SYSTEM_FOLDER: &str = "/etc/systemd/system";
 
-/// Where packages put their units, on systems of both kinds.
+/// The folders in which packages put their units; which one depends on the distribution.
 const PACKAGE_FOLDERS: [&str; 2] = ["/usr/lib/systemd/system", "/lib/systemd/system"];
 
 /// The name of our unit.
 const UNIT: &str = "serial-ws.service";
 
-/// The group that may open serial ports where none of the usual ones is known.
+/// The group that may open serial ports, if none of the usual ones exists here.
 const USUAL_GROUP: &str = "dialout";
 
-/// What is asked about a unit.
+/// The properties of a unit that matter here.
 const PROPERTIES: &str = "--property=LoadState,FragmentPath,UnitFileState,ActiveState,ActiveEnterTimestamp,MainPID,Result";
 
 impl Scope {
-    /// What tells `systemctl` which manager is meant.
+    /// The flag that tells `systemctl` which manager is meant.
     fn flag(self) -> Option<&'static str> {
         match self {
             Scope::User => Some("--user"),
@@ -36,7 +36,7 @@ impl Scope {
         }
     }
 
-    /// A command for this manager, in words.
+    /// Returns the words of a command for this manager.
     fn command(self, words: &[&'static str]) -> Vec<&'static str> {
         let program = words.first().into_iter();
         let rest = words.iter().skip(1);
@@ -48,7 +48,7 @@ impl Scope {
     }
 }
 
-/// Writes the unit, and has it started now and from now on.
+/// Writes the unit, and starts it now and from now on.
 pub(crate) fn install(
     args: ScopeArgs,
     folder: &Path,
@@ -64,7 +64,9 @@ pub(crate) fn install(
     for name in Flags::unseen_variables() {
         say(
             out,
-            &format!("note: {name} is set here, but not for the service, which has flags only"),
+            &format!(
+                "note: {name} is set here, but the service does not see it: it has flags only"
+            ),
         );
     }
     let is_new = !path.exists();
@@ -76,7 +78,7 @@ pub(crate) fn install(
         }
         return Err(error).context(match scope {
             Scope::User => {
-                "your service manager is reached from a login of your own, not by su or sudo"
+                "your service manager can only be reached from your own login, not through su or sudo"
             }
             Scope::System => "the service manager of this computer does not answer",
         });
@@ -89,32 +91,32 @@ pub(crate) fn install(
             let log = scope.command(&["journalctl", "-u", "serial-ws", "-n", "20"]);
             let log = log.join(" ");
             error.context(format!(
-                "it is installed, but does not start. Why, tells: {log}"
+                "it is installed, but does not start. To see why: {log}"
             ))
         })?;
     if !args.dry_run {
-        say(steps.out, after(scope));
+        say(steps.out, conclusion(scope));
     }
     Ok(())
 }
 
-/// What to know when it is installed.
-fn after(scope: Scope) -> &'static str {
+/// The last sentence of an installation.
+fn conclusion(scope: Scope) -> &'static str {
     match scope {
         Scope::User => {
-            "serial-ws runs now, and whenever you are logged in. To have it run from the start of \
-             the computer on: loginctl enable-linger"
+            "serial-ws is running now, and will run whenever you are logged in. To run it from boot: \
+             loginctl enable-linger"
         }
-        Scope::System => "serial-ws runs now, and from the start of the computer on",
+        Scope::System => "serial-ws is running now, and will start at boot",
     }
 }
 
-/// Makes sure that no unit is in the way that somebody else wrote.
+/// Checks that no unit is in the way that somebody else wrote.
 fn check_free(scope: Scope, path: &Path) -> Result<()> {
     match fs::read_to_string(path) {
         Ok(text) => ensure!(
             unit::is_ours(&text),
-            "{path} is there, and serial-ws did not write it. Move it away first, or change it: \
+            "{path} exists, and serial-ws did not write it. Move it away first, or change it with: \
              {edit}",
             path = path.display(),
             edit = scope.command(&["systemctl", "edit", "serial-ws"]).join(" "),
@@ -125,7 +127,7 @@ fn check_free(scope: Scope, path: &Path) -> Result<()> {
     let packaged = PACKAGE_FOLDERS.map(|folder| Path::new(folder).join(UNIT));
     match packaged.iter().find(|path| path.exists()) {
         Some(packaged) if scope == Scope::System => bail!(
-            "a package has brought {}. Use that: sudo systemctl enable --now serial-ws",
+            "a package has installed {}. Use that one: sudo systemctl enable --now serial-ws",
             packaged.display()
         ),
         _ => Ok(()),
@@ -143,8 +145,8 @@ pub(crate) fn remove(args: ScopeArgs, folder: &Path, out: &mut dyn Write) -> Res
         ),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let other = match args.scope() {
-                Scope::User => "add --system for the one of the whole computer",
-                Scope::System => "leave out --system for your own",
+                Scope::User => "for the service of the whole computer, add --system",
+                Scope::System => "for your own service, leave out --system",
             };
             bail!("nothing to remove: there is no {shown_path}; {other}");
         }
@@ -155,19 +157,19 @@ pub(crate) fn remove(args: ScopeArgs, folder: &Path, out: &mut dyn Write) -> Res
     steps.delete(&path)?;
     steps.run(&["systemctl", "daemon-reload"])?;
     if !args.dry_run {
-        say(steps.out, "serial-ws is no service any more");
+        say(steps.out, "serial-ws is no longer a service");
     }
     Ok(())
 }
 
-/// What is done, or only said.
+/// The steps of an installation, which are carried out or only printed.
 struct Steps<'a> {
     args: ScopeArgs,
     out: &'a mut dyn Write,
 }
 
 impl Steps<'_> {
-    /// Writes a file, with the folders that it is in.
+    /// Writes a file, and creates its folders.
     fn write(&mut self, path: &Path, text: &str) -> Result<()> {
         let shown_path = path.display();
         say(self.out, &format!("write {shown_path}:"));
@@ -207,7 +209,7 @@ impl Steps<'_> {
         if self.args.dry_run {
             return Ok(());
         }
-        // What it says belongs before us saying more.
+        // Its output belongs before ours.
         let status = Command::new(words[0])
             .args(&words[1..])
             .stdin(Stdio::null())
@@ -223,14 +225,14 @@ impl Steps<'_> {
 fn no_systemctl(error: &io::Error) -> anyhow::Error {
     match error.kind() {
         io::ErrorKind::NotFound => anyhow!(
-            "there is no systemctl, so this system is not run by systemd. Have what starts it \
-             start serial-ws"
+            "there is no systemctl, so this system does not use systemd. Start serial-ws with the \
+             service manager that it has"
         ),
         _ => anyhow!("cannot run systemctl: {error}"),
     }
 }
 
-/// Says how both services are that there may be; returns whether one runs.
+/// Prints the state of both services that there may be. Returns true if one is running.
 pub(crate) fn status(out: &mut dyn Write) -> Result<bool> {
     let mut is_known = false;
     let mut runs = false;
@@ -250,30 +252,30 @@ pub(crate) fn status(out: &mut dyn Write) -> Result<bool> {
     Ok(runs)
 }
 
-/// Asks a manager; None where it has no such unit, or is not there.
-fn ask(scope: Scope) -> Result<Option<State>> {
+/// Asks a manager for the state of the unit; None if it has no such unit, or is not there.
+fn ask(scope: Scope) -> Result<Option<UnitState>> {
     let words = scope.command(&["systemctl", "show", PROPERTIES, UNIT]);
     let mut command = Command::new(words[0]);
     let output = command.args(&words[1..]).stdin(Stdio::null()).output();
     let output = output.map_err(|error| no_systemctl(&error))?;
-    Ok(State::read(&String::from_utf8_lossy(&output.stdout)))
+    Ok(UnitState::read(&String::from_utf8_lossy(&output.stdout)))
 }
 
-/// What a manager says about our unit.
+/// The state of our unit, as a manager reports it.
 #[derive(Debug, Default)]
-struct State {
+struct UnitState {
     path: String,
-    /// Whether it will be started by itself, in systemd's word.
+    /// Systemd's word for whether it starts by itself.
     enabled: String,
-    /// In systemd's word: active, activating, failed and so on.
+    /// Systemd's word for whether it runs: active, activating, failed and so on.
     active: String,
     since: String,
     pid: String,
-    /// How it ended.
+    /// Systemd's word for how it ended.
     result: String,
 }
 
-impl State {
+impl UnitState {
     fn read(text: &str) -> Option<Self> {
         let value = |key: &str| {
             let lines = text.lines().filter_map(|line| line.split_once('='));
@@ -300,16 +302,16 @@ impl State {
             Scope::System => "the computer's service",
         };
         let running = match (&*self.active, &*self.result) {
-            ("active", _) => format!("runs since {} (pid {})", self.since, self.pid),
-            ("inactive", "success" | "") => "does not run".to_owned(),
-            (active, "success" | "") => format!("does not run now ({active})"),
-            (active, result) => format!("does not run ({active}: {result})"),
+            ("active", _) => format!("has been running since {} (pid {})", self.since, self.pid),
+            ("inactive", "success" | "") => "is not running".to_owned(),
+            (active, "success" | "") => format!("is not running now ({active})"),
+            (active, result) => format!("is not running ({active}: {result})"),
         };
         let log = if self.is_running() {
             String::new()
         } else {
             let log = scope.command(&["journalctl", "-u", "serial-ws", "-n", "20"]);
-            format!(". What it said: {}", log.join(" "))
+            format!(". For its log: {}", log.join(" "))
         };
         let Self { path, enabled, .. } = self;
         format!("{whose} ({path}) is {enabled}, and {running}{log}")
@@ -322,26 +324,26 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: Option<&str>) {
-        let state = State::read(text);
+        let state = UnitState::read(text);
         let sentence = state.map(|state| state.sentence(Scope::User));
         assert_eq!(sentence.as_deref(), expected);
     }
 
     #[test]
-    fn the_state_is_told_in_a_sentence() {
+    fn the_state_is_one_sentence() {
         check(
             "LoadState=loaded\nFragmentPath=/u\nUnitFileState=enabled\nActiveState=active\n\
              ActiveEnterTimestamp=Fri 2026-11-20 12:40:00 UTC\nMainPID=4711\nResult=success\n",
             Some(
-                "your service (/u) is enabled, and runs since Fri 2026-11-20 12:40:00 UTC (pid 4711)",
+                "your service (/u) is enabled, and has been running since Fri 2026-11-20 12:40:00 UTC (pid 4711)",
             ),
         );
         check(
             "LoadState=loaded\nFragmentPath=/u\nUnitFileState=disabled\nActiveState=failed\n\
              Result=exit-code\n",
             Some(
-                "your service (/u) is disabled, and does not run (failed: exit-code). What it \
-                 said: journalctl --user -u serial-ws -n 20",
+                "your service (/u) is disabled, and is not running (failed: exit-code). For its \
+                 log: journalctl --user -u serial-ws -n 20",
             ),
         );
         check("LoadState=not-found\nActiveState=inactive\n", None);

@@ -1,4 +1,4 @@
-//! The unit for systemd: the packaged one, with the command to run and what that needs. Pure.
+//! Writes the unit for systemd: the packaged one, with the command to run and what it needs. Pure.
 
 use std::path::Path;
 
@@ -8,14 +8,14 @@ use super::Scope;
 use super::flags::{Flags, Word};
 use super::quote;
 
-/// The unit as it is packaged, for the whole computer.
+/// The packaged unit, which is for the whole computer.
 const PACKAGED: &str = include_str!("../../../packaging/systemd/serial-ws.service");
 
-/// How a unit begins that we wrote, and therefore may overwrite and delete.
+/// The first line of a unit that we wrote, and therefore may overwrite and delete.
 const MARK: &str = "# Written by serial-ws service install; serial-ws service remove deletes it.";
 
-/// What of the packaged unit holds for one of a user too: that manager may not do the rest.
-const OF_USERS: [&str; 18] = [
+/// The keys of the packaged unit that a user's unit has too: a user's manager may not do the rest.
+const USER_KEYS: [&str; 18] = [
     "Description",
     "Type",
     "Restart",
@@ -36,36 +36,37 @@ const OF_USERS: [&str; 18] = [
     "LimitNOFILE",
 ];
 
-/// Where a unit of the system sees nothing, or other files than we do.
+/// The folders in which a unit of the system sees nothing, or other files than we do.
 const HIDDEN: [&str; 5] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
 
-/// The flags whose files are secret, or are kept beside secrets: the manager hands them over.
+/// The flags whose files are secret, or kept beside secrets. The manager hands them over as
+/// credentials.
 const SECRETS: [&str; 3] = ["token", "tls-cert", "tls-key"];
 
-/// The folder of a unit where the manager puts what it hands over.
-const HANDED_OVER: &str = "${CREDENTIALS_DIRECTORY}";
+/// The folder in which a unit finds its credentials.
+const CREDENTIALS: &str = "${CREDENTIALS_DIRECTORY}";
 
-/// The ports that the packaged unit may open, as their names begin.
-const ALLOWED: [&str; 4] = ["ttyACM", "ttyUSB", "ttyAMA", "ttyS"];
+/// The first letters of the ports that the packaged unit may open.
+const ALLOWED_PORTS: [&str; 4] = ["ttyACM", "ttyUSB", "ttyAMA", "ttyS"];
 
-/// Whether this is the text of a unit of ours.
+/// Returns true for the text of a unit that we wrote.
 pub(crate) fn is_ours(text: &str) -> bool {
     text.starts_with(MARK)
 }
 
-/// The unit that runs `program` with `flags`; `group` may open serial ports.
+/// Returns the unit that runs `program` with `flags`. `group` is the one that may open serial ports.
 ///
 /// # Errors
-/// What the unit could not see or run.
+/// When the unit could not see a file or run the program.
 pub(crate) fn text(scope: Scope, program: &Path, flags: &Flags, group: &str) -> Result<String> {
     let mut command = quote::systemd_program(program.as_os_str())?;
     let mut more = Vec::new();
     if scope == Scope::System {
         ensure!(
             !is_hidden(program),
-            "the system's services see no programs in {dir}. Put it elsewhere and start it there: \
-             sudo install {from} /usr/local/bin/ && sudo /usr/local/bin/serial-ws service install \
-             --system",
+            "the system's services cannot see programs in {dir}. Put serial-ws elsewhere and run it \
+             there: sudo install {from} /usr/local/bin/ && sudo /usr/local/bin/serial-ws service \
+             install --system",
             dir = program.parent().unwrap_or(program).display(),
             from = quote::shell(&program.to_string_lossy()),
         );
@@ -77,13 +78,13 @@ pub(crate) fn text(scope: Scope, program: &Path, flags: &Flags, group: &str) -> 
             (Scope::System, Word::Path { flag, path }) if SECRETS.contains(&flag.as_str()) => {
                 let path = path.to_string_lossy().replace('%', "%%");
                 more.push(format!("LoadCredential={flag}:{path}"));
-                format!("{HANDED_OVER}/{flag}")
+                format!("{CREDENTIALS}/{flag}")
             }
             (Scope::System, Word::Path { flag, path }) => {
                 ensure!(
                     !is_hidden(path),
-                    "--{flag} {path}: the system's services do not see what is there. Put it \
-                     elsewhere, such as below /srv or /etc",
+                    "--{flag} {path}: the system's services cannot see that folder. Put it elsewhere, \
+                     such as below /srv or /etc",
                     path = path.display()
                 );
                 quote::systemd(word.text())
@@ -95,12 +96,12 @@ pub(crate) fn text(scope: Scope, program: &Path, flags: &Flags, group: &str) -> 
         let (key, _) = line.split_once('=').unwrap_or((line, ""));
         let is_kept = match scope {
             _ if key.starts_with('#') => false,
-            Scope::User => !line.contains('=') || OF_USERS.contains(&key),
+            Scope::User => !line.contains('=') || USER_KEYS.contains(&key),
             Scope::System => !(flags.is_lan && key.starts_with("IPAddress")),
         };
         match (key, scope) {
             ("ExecStart", _) => Some(lines_of(&format!("ExecStart={command}"), &more)),
-            // The flags are in the command, and not every way to install brings the manual page.
+            // The command has the flags, and not every installation has the manual page.
             ("EnvironmentFile" | "Documentation", _) => None,
             ("Environment", _) if line.contains("SERIAL_WS_OPTIONS") => None,
             ("SupplementaryGroups", Scope::System) => Some(format!("{key}={group}")),
@@ -111,13 +112,13 @@ pub(crate) fn text(scope: Scope, program: &Path, flags: &Flags, group: &str) -> 
     Ok(tidy(lines))
 }
 
-/// What has to be allowed beyond the packaged unit's ports.
+/// Returns the lines that allow other ports than those of the packaged unit.
 fn devices(flags: &Flags) -> Vec<String> {
     let is_other = |path: &&std::path::PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         path.starts_with("/dev")
             && !path.starts_with("/dev/serial")
-            && !ALLOWED.iter().any(|start| name.starts_with(start))
+            && !ALLOWED_PORTS.iter().any(|start| name.starts_with(start))
     };
     let others = flags.ports.iter().filter(is_other);
     let lines = others.map(|path| format!("DeviceAllow={} rw", path.display()).replace('%', "%%"));
@@ -134,7 +135,7 @@ fn lines_of(first: &str, more: &[String]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The lines after our mark, with one empty line before each section and nowhere else.
+/// Joins the lines after our mark, with one empty line before each section and nowhere else.
 fn tidy(lines: impl Iterator<Item = String>) -> String {
     let mut text = format!("{MARK}\n");
     for line in lines.filter(|line| !line.is_empty()) {
@@ -176,7 +177,7 @@ mod tests {
     const BEGIN: &str = "ExecStart=/usr/bin/serial-ws";
 
     #[test]
-    fn a_user_has_what_a_users_manager_can_do() {
+    fn the_unit_of_a_user_has_what_their_manager_can_do() {
         check(
             Scope::User,
             &["--port", "auto,baud=115200"],
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_flags_need_is_allowed() {
+    fn the_unit_may_do_what_the_flags_need() {
         check(
             Scope::System,
             &["--lan", "--port", "/dev/rfcomm0", "--port", "/dev/ttyUSB0"],
@@ -245,7 +246,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_the_system_would_not_see_is_refused() {
+    fn hidden_files_are_refused() {
         let error = |program, flags: &[&str]| {
             let error = unit(Scope::System, program, flags);
             error.unwrap_err().to_string()

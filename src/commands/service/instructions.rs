@@ -1,5 +1,6 @@
-//! What starts the bridge at login on macOS and Windows: shown, with where to put it and what to
-//! run, and not done, until somebody has tried it there. Pure but for showing.
+//! Instructions for starting serial-ws at login on macOS and Windows: what to write to which file,
+//! and what to run. They are printed and not carried out, until somebody has tried them there. Pure
+//! but for printing.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -17,18 +18,18 @@ const PLIST: &str = "serial-ws.plist";
 /// The file that Windows runs at login.
 const BATCH: &str = "serial-ws.cmd";
 
-/// What to write where, and what to run then.
+/// A file to write, and the command to run then.
 #[derive(Debug)]
-pub(crate) struct Recipe {
+pub(crate) struct Instructions {
     system: &'static str,
     path: PathBuf,
     text: String,
     command: String,
 }
 
-impl Recipe {
-    /// Shows it.
-    pub(crate) fn show(&self, out: &mut dyn Write) -> Result<()> {
+impl Instructions {
+    /// Prints them.
+    pub(crate) fn print(&self, out: &mut dyn Write) -> Result<()> {
         let Self {
             system,
             path,
@@ -38,8 +39,8 @@ impl Recipe {
         say(
             out,
             &format!(
-                "Nothing was done: nobody has tried this on {system} yet. To have serial-ws start \
-                 when you log in,\nwrite this to {}:\n\n{text}\nand run:\n\n{command}",
+                "Nothing was done: this is not yet tested on {system}. To start serial-ws when you \
+                 log in,\nwrite this to {}:\n\n{text}\nand run:\n\n{command}",
                 path.display()
             ),
         );
@@ -47,14 +48,17 @@ impl Recipe {
     }
 }
 
-/// For launchd, by a file in the folder of the user's agents (launchd.plist(5)).
-pub(crate) fn launchd(folder: &Path, program: &Path, flags: &Flags) -> Result<Recipe> {
+/// Instructions for launchd: a file in the folder of the user's agents (launchd.plist(5)).
+pub(crate) fn launchd(folder: &Path, program: &Path, flags: &Flags) -> Result<Instructions> {
     let path = folder.join(PLIST);
     let mut words = String::new();
     let arguments = flags.words.iter().map(|word| word.text());
     for word in std::iter::once(program.as_os_str()).chain(arguments) {
         let Some(word) = word.to_str() else {
-            bail!("{} is not text, which a plist needs", word.display());
+            bail!(
+                "{} is not Unicode text, which a plist needs",
+                word.display()
+            );
         };
         words += &format!("        <string>{}</string>\n", quote::xml(word));
     }
@@ -83,9 +87,9 @@ pub(crate) fn launchd(folder: &Path, program: &Path, flags: &Flags) -> Result<Re
 "#
     );
     let shown_path = quote::shell(&path.to_string_lossy());
-    Ok(Recipe {
+    Ok(Instructions {
         system: "macOS",
-        // What is loaded under this name already, with other flags, has to go first.
+        // A service that is loaded under this name, with other flags, has to go first.
         command: format!(
             "launchctl bootout gui/$(id -u)/{LABEL} 2>/dev/null; sleep 1\n\
              launchctl bootstrap gui/$(id -u) {shown_path}"
@@ -95,9 +99,10 @@ pub(crate) fn launchd(folder: &Path, program: &Path, flags: &Flags) -> Result<Re
     })
 }
 
-/// For Windows, by a file in the folder of what starts at login. It needs no rights, sets no time
-/// limit as the Task Scheduler does, and leaves a window in which questions can be answered.
-pub(crate) fn startup_folder(folder: &Path, program: &Path, flags: &Flags) -> Result<Recipe> {
+/// Instructions for Windows: a file in the folder of the programs that start at login. This needs no
+/// rights, sets no time limit as the Task Scheduler does, and leaves a window in which questions can
+/// be answered.
+pub(crate) fn startup_folder(folder: &Path, program: &Path, flags: &Flags) -> Result<Instructions> {
     let path = folder.join(BATCH);
     let mut command = quote::batch(&program.to_string_lossy())?;
     for word in &flags.words {
@@ -106,17 +111,17 @@ pub(crate) fn startup_folder(folder: &Path, program: &Path, flags: &Flags) -> Re
     }
     // The names in it are in UTF-8; the first pair of quotes is the title of the window.
     let text = format!("@echo off\nchcp 65001 >nul\nstart \"serial-ws\" /min {command}\n");
-    Ok(Recipe {
+    Ok(Instructions {
         system: "Windows",
-        // Alike in the old shell and in PowerShell.
+        // The same in cmd and in PowerShell.
         command: format!("cmd /c \"{}\"", path.display()),
         path,
         text,
     })
 }
 
-/// Says how to undo it.
-pub(crate) fn tell_removal(
+/// Prints how to undo it.
+pub(crate) fn print_removal(
     manager: ServiceManager,
     folder: &Path,
     out: &mut dyn Write,
@@ -136,8 +141,9 @@ pub(crate) fn tell_removal(
     Ok(())
 }
 
-/// Says how to see whether it runs; whether it does is not known.
-pub(crate) fn tell_status(
+/// Prints how to see whether it is running, which is not known here. Returns true if it is
+/// installed.
+pub(crate) fn print_status(
     manager: ServiceManager,
     folder: &Path,
     out: &mut dyn Write,
@@ -151,13 +157,16 @@ pub(crate) fn tell_status(
     };
     let path = folder.join(file);
     let is = if path.exists() {
-        "is there, so serial-ws starts when you log in"
+        "exists, so serial-ws starts when you log in"
     } else {
-        "is not there, so serial-ws does not start by itself"
+        "does not exist, so serial-ws does not start by itself"
     };
     say(
         out,
-        &format!("{} {is}. Whether it runs, tells: {command}", path.display()),
+        &format!(
+            "{} {is}. To see whether it is running: {command}",
+            path.display()
+        ),
     );
     Ok(path.exists())
 }
@@ -176,25 +185,30 @@ mod tests {
     fn launchd_gets_a_list_of_words() {
         let folder = Path::new("/Users/ana/Library/LaunchAgents");
         let program = Path::new("/Users/ana/R&D/serial-ws");
-        let recipe = launchd(folder, program, &flags(&["--port", "a=sim"])).unwrap();
+        let instructions = launchd(folder, program, &flags(&["--port", "a=sim"])).unwrap();
         let words = "\
         <string>/Users/ana/R&amp;D/serial-ws</string>
         <string>--port</string>
         <string>a=sim</string>
 ";
-        assert!(recipe.text.contains(words), "{}", recipe.text);
+        assert!(instructions.text.contains(words), "{}", instructions.text);
         let log = "<string>/Users/ana/Library/Logs/serial-ws.log</string>";
-        assert!(recipe.text.contains(log), "{}", recipe.text);
+        assert!(instructions.text.contains(log), "{}", instructions.text);
         let command =
             "\nlaunchctl bootstrap gui/$(id -u) '/Users/ana/Library/LaunchAgents/serial-ws.plist'";
-        assert!(recipe.command.ends_with(command), "{}", recipe.command);
+        assert!(
+            instructions.command.ends_with(command),
+            "{}",
+            instructions.command
+        );
     }
 
     #[test]
     fn windows_gets_a_line_for_its_shell() {
         let program = Path::new(r"C:\R&D 100%\serial-ws.exe");
-        let recipe = startup_folder(Path::new("Startup"), program, &flags(&["-p", "sim"])).unwrap();
+        let instructions =
+            startup_folder(Path::new("Startup"), program, &flags(&["-p", "sim"])).unwrap();
         let line = "start \"serial-ws\" /min \"C:\\R&D 100%%\\serial-ws.exe\" \"-p\" \"sim\"\n";
-        assert!(recipe.text.ends_with(line), "{}", recipe.text);
+        assert!(instructions.text.ends_with(line), "{}", instructions.text);
     }
 }
