@@ -1,4 +1,4 @@
-//! What people compare of a certificate.
+//! The fingerprint of a certificate, which people compare.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use std::str::FromStr;
 pub(crate) struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    /// That of a certificate in its binary form.
+    /// Computes the fingerprint of a certificate in DER form.
     #[cfg(feature = "tls")]
     pub(crate) fn of(certificate: &[u8]) -> Self {
         let digest = ring::digest::digest(&ring::digest::SHA256, certificate);
@@ -17,7 +17,7 @@ impl Fingerprint {
     }
 }
 
-/// In the way of OpenSSL and of browsers.
+/// Writes it as OpenSSL and browsers do.
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = self.0.iter().map(|byte| format!("{byte:02X}"));
@@ -29,14 +29,14 @@ impl FromStr for Fingerprint {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let mistake = || "a fingerprint is 32 bytes in hex, such as AB:CD:…".to_owned();
+        let wrong = || "expected 32 bytes in hex, such as AB:CD:…".to_owned();
         let digits: String = text.split([':', ' ']).collect();
         if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(mistake());
+            return Err(wrong());
         }
         let mut bytes = [0; 32];
         for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
-            *byte = u8::from_str_radix(&digits[at..at + 2], 16).map_err(|_| mistake())?;
+            *byte = u8::from_str_radix(&digits[at..at + 2], 16).map_err(|_| wrong())?;
         }
         Ok(Self(bytes))
     }
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fingerprint_is_understood_as_it_is_shown() {
+    fn a_fingerprint_is_parsed_as_it_is_shown() {
         let shown = (0..32)
             .map(|n| format!("{:02X}", n * 8))
             .collect::<Vec<_>>();

@@ -1,7 +1,7 @@
-//! The log on standard error. Standard output is for results only.
+//! Writes the log to standard error; standard output is for results only.
 //!
-//! A terminal may stop taking text, by Ctrl-S or by a click into its window, and so may a program
-//! that reads the log. A thread of its own writes it, so that only the log waits for them.
+//! A terminal may stop taking text, after Ctrl-S or a click into its window, and so may a program
+//! that reads the log. A separate thread writes it, so that only the log waits for them.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
@@ -14,24 +14,24 @@ use tracing::level_filters::LevelFilter;
 
 use crate::platform;
 
-/// Texts that may wait to be written. What comes then is left out, and counted.
-const WAITING: usize = 1024;
-/// How long the end of the program waits for what is not written yet.
-const FLUSH_TIME: Duration = Duration::from_millis(100);
+/// Texts that may wait to be written. More are dropped, and counted.
+const QUEUE_CAPACITY: usize = 1024;
+/// Limits how long the program waits at its end for what is not written yet.
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// The way to the thread that writes; nothing where there is none.
-static QUEUE: OnceLock<SyncSender<Entry>> = OnceLock::new();
-/// Texts that were left out since one was last written.
-static LEFT_OUT: AtomicUsize = AtomicUsize::new(0);
+/// The queue of the thread that writes; unset if there is none.
+static QUEUE: OnceLock<SyncSender<LogEntry>> = OnceLock::new();
+/// Texts that were dropped since one was last written.
+static DROPPED: AtomicUsize = AtomicUsize::new(0);
 
-/// What the thread takes.
-enum Entry {
+/// An item of the queue.
+enum LogEntry {
     Text(Vec<u8>),
-    /// To be answered when all before it is written.
+    /// Answered when everything before it is written.
     Flush(SyncSender<()>),
 }
 
-/// Standard error, for what a running bridge tells: writing to it never waits.
+/// Standard error through the queue: writing to it never waits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stderr;
 
@@ -56,9 +56,9 @@ impl Format {
 
 /// Starts logging what is at least as important as `level`.
 pub(crate) fn start(level: LevelFilter, format: Format) {
-    let (queue, entries) = sync_channel(WAITING);
+    let (queue, entries) = sync_channel(QUEUE_CAPACITY);
     let writer = thread::Builder::new().name("log".to_owned());
-    // Without a thread the log is written all the same.
+    // If there is no thread, the log is written directly.
     if writer.spawn(move || write(&entries, format)).is_ok() {
         let _ = QUEUE.set(queue);
     }
@@ -74,36 +74,36 @@ pub(crate) fn start(level: LevelFilter, format: Format) {
     }
 }
 
-/// Waits until what was told is written, as long as somebody takes it.
+/// Waits until everything is written, as long as somebody takes it.
 pub(crate) fn flush() {
     let (written, is_written) = sync_channel(1);
     let queue = QUEUE.get();
     // A full queue means that nobody takes anything.
-    if queue.is_some_and(|queue| queue.try_send(Entry::Flush(written)).is_ok()) {
-        let _ = is_written.recv_timeout(FLUSH_TIME);
+    if queue.is_some_and(|queue| queue.try_send(LogEntry::Flush(written)).is_ok()) {
+        let _ = is_written.recv_timeout(FLUSH_TIMEOUT);
     }
 }
 
-/// Writes the log, whether or not anybody is left to read it.
-fn write(entries: &Receiver<Entry>, format: Format) {
+/// Writes the log, whether or not anybody reads it.
+fn write(entries: &Receiver<LogEntry>, format: Format) {
     for entry in entries {
         match entry {
-            Entry::Text(text) => {
-                let left_out = LEFT_OUT.swap(0, Ordering::Relaxed);
-                if left_out > 0 {
-                    let _ = io::stderr().write_all(gap(left_out, format).as_bytes());
+            LogEntry::Text(text) => {
+                let dropped = DROPPED.swap(0, Ordering::Relaxed);
+                if dropped > 0 {
+                    let _ = io::stderr().write_all(gap(dropped, format).as_bytes());
                 }
                 let _ = io::stderr().write_all(&text);
             }
-            Entry::Flush(written) => {
+            LogEntry::Flush(written) => {
                 let _ = written.send(());
             }
         }
     }
 }
 
-/// What is in the log in place of what was left out.
-fn gap(left_out: usize, format: Format) -> String {
+/// The line of the log in place of those that were dropped.
+fn gap(dropped: usize, format: Format) -> String {
     let text = format!("left out here: {left_out} lines of the log, which nobody took");
     match format {
         Format::Text => format!(" WARN {text}\n"),
@@ -116,8 +116,8 @@ impl Write for Stderr {
         let Some(queue) = QUEUE.get() else {
             return io::stderr().write(text);
         };
-        if queue.try_send(Entry::Text(text.to_vec())).is_err() {
-            LEFT_OUT.fetch_add(1, Ordering::Relaxed);
+        if queue.try_send(LogEntry::Text(text.to_vec())).is_err() {
+            DROPPED.fetch_add(1, Ordering::Relaxed);
         }
         Ok(text.len())
     }

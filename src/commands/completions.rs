@@ -1,5 +1,5 @@
-//! `serial-ws completions`: a script with which a shell completes our flags, by the definitions of
-//! `--help`.
+//! `serial-ws completions`: prints a script with which a shell completes our flags, from the
+//! definitions of `--help`.
 
 use std::io::Write;
 
@@ -13,7 +13,7 @@ use crate::terminal::print;
 /// Arguments of `serial-ws completions`.
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
-    /// The shell
+    /// Shell to complete for
     shell: Shell,
 }
 

@@ -1,5 +1,5 @@
-//! `serial-ws list`: the serial ports of this machine, as a table or as JSON. Opens none of them,
-//! since that would restart an Uno.
+//! `serial-ws list`: lists the serial ports of this computer, as a table or as JSON. Opens none of
+//! them, since that would restart an Uno.
 
 use std::io::Write;
 
@@ -21,16 +21,15 @@ pub(crate) struct ListArgs {
     /// Print a JSON array instead of a table
     #[arg(long)]
     json: bool,
-    /// Include ports with nothing behind them, Bluetooth, and twins of the same device
+    /// Include ports without hardware, Bluetooth, and second names of the same device
     #[arg(long)]
     all: bool,
 }
 
-/// Writes the list.
+/// Prints the list.
 ///
 /// # Errors
-/// When ports cannot be listed, or the output cannot be written; a reader that leaves early is no
-/// error.
+/// When ports cannot be listed, or the output cannot be written.
 pub(crate) fn run(args: &ListArgs, out: &mut dyn Write) -> Result<()> {
     let mut ports = ports()?;
     if !args.all {
@@ -38,7 +37,7 @@ pub(crate) fn run(args: &ListArgs, out: &mut dyn Write) -> Result<()> {
     }
     let ports: Vec<_> = ports
         .into_iter()
-        .map(|port| (State::of(&port), port))
+        .map(|port| (Availability::of(&port), port))
         .collect();
     let text = match (args.json, ports.is_empty()) {
         (true, _) => to_json(&ports)?,
@@ -48,8 +47,8 @@ pub(crate) fn run(args: &ListArgs, out: &mut dyn Write) -> Result<()> {
     print(out, text)
 }
 
-/// What can be known of a port's state without opening it.
-enum State {
+/// The state of a port, as far as it can be known without opening it.
+enum Availability {
     Free,
     Busy(Process),
     Denied { hint: Option<String> },
@@ -57,38 +56,38 @@ enum State {
     Unknown,
 }
 
-impl State {
-    fn of(port: &PortInfo) -> State {
+impl Availability {
+    fn of(port: &PortInfo) -> Availability {
         if port.is_placeholder() {
-            return State::NoHardware;
+            return Availability::NoHardware;
         }
         match (os::holder(&port.path), os::access(&port.path)) {
-            (Some(holder), _) => State::Busy(holder),
-            (None, Access::Denied { hint }) => State::Denied { hint },
-            (None, Access::Granted) => State::Free,
-            (None, Access::Unknown) => State::Unknown,
+            (Some(holder), _) => Availability::Busy(holder),
+            (None, Access::Denied { hint }) => Availability::Denied { hint },
+            (None, Access::Granted) => Availability::Free,
+            (None, Access::Unknown) => Availability::Unknown,
         }
     }
 
     fn words(&self) -> String {
         match self {
-            State::Free => "free".into(),
-            State::Busy(holder) => format!("in use by {} (pid {})", holder.name, holder.pid),
-            State::Denied { .. } => "no permission".into(),
-            State::NoHardware => "no hardware".into(),
-            State::Unknown => String::new(),
+            Availability::Free => "free".into(),
+            Availability::Busy(holder) => format!("in use by {} (pid {})", holder.name, holder.pid),
+            Availability::Denied { .. } => "no permission".into(),
+            Availability::NoHardware => "no hardware".into(),
+            Availability::Unknown => String::new(),
         }
     }
 
     fn to_json(&self) -> Value {
         match self {
-            State::Free => json!({ "state": "free" }),
-            State::Busy(Process { name, pid }) => {
+            Availability::Free => json!({ "state": "free" }),
+            Availability::Busy(Process { name, pid }) => {
                 json!({ "state": "busy", "holder": { "name": name, "pid": pid } })
             }
-            State::Denied { hint } => json!({ "state": "denied", "hint": hint }),
-            State::NoHardware => json!({ "state": "no-hardware" }),
-            State::Unknown => json!({ "state": "unknown" }),
+            Availability::Denied { hint } => json!({ "state": "denied", "hint": hint }),
+            Availability::NoHardware => json!({ "state": "no-hardware" }),
+            Availability::Unknown => json!({ "state": "unknown" }),
         }
     }
 }
@@ -97,24 +96,24 @@ fn nothing(all: bool) -> String {
     let more = if all {
         ""
     } else {
-        "--all lists entries without hardware too; "
+        "--all includes entries without hardware; "
     };
     format!(
-        "No serial port found. Plug a board in, with a cable that carries data (some only charge).\n\
+        "No serial port found. Plug in a board, with a cable that carries data (some only charge).\n\
          {more}serial-ws --port sim works without a board.\n"
     )
 }
 
-fn to_json(ports: &[(State, PortInfo)]) -> Result<String> {
+fn to_json(ports: &[(Availability, PortInfo)]) -> Result<String> {
     let objects: Vec<_> = ports
         .iter()
-        .map(|(state, port)| object(port, state))
+        .map(|(availability, port)| object(port, availability))
         .collect();
     let text = serde_json::to_string_pretty(&objects)?;
     Ok(shown_json(&text) + "\n")
 }
 
-fn object(port: &PortInfo, state: &State) -> Value {
+fn object(port: &PortInfo, availability: &Availability) -> Value {
     let usb = port.usb().map(|usb| {
         json!({
             "vid": format!("{:04x}", usb.vid),
@@ -132,12 +131,15 @@ fn object(port: &PortInfo, state: &State) -> Value {
         "usb": usb,
         "spec": port.usb_spec(),
         "aliases": port.aliases,
-        "state": state.to_json(),
+        "state": availability.to_json(),
     })
 }
 
-fn to_table(ports: &[(State, PortInfo)]) -> String {
-    let rows: Vec<_> = ports.iter().map(|(state, port)| row(port, state)).collect();
+fn to_table(ports: &[(Availability, PortInfo)]) -> String {
+    let rows: Vec<_> = ports
+        .iter()
+        .map(|(availability, port)| row(port, availability))
+        .collect();
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.max().unwrap_or(0)
@@ -166,7 +168,7 @@ fn to_table(ports: &[(State, PortInfo)]) -> String {
     text + &hints(ports)
 }
 
-fn row(port: &PortInfo, state: &State) -> [String; 6] {
+fn row(port: &PortInfo, availability: &Availability) -> [String; 6] {
     let usb = port.usb();
     let cell = |text: Option<String>| text.as_deref().map(shown).unwrap_or_default();
     [
@@ -175,16 +177,16 @@ fn row(port: &PortInfo, state: &State) -> [String; 6] {
         cell(usb.map(|usb| usb.id())),
         cell(usb.and_then(|usb| usb.serial.clone())),
         cell(usb.and_then(|usb| usb.manufacturer.clone())),
-        shown(&state.words()),
+        shown(&availability.words()),
     ]
 }
 
-/// What to do about the ports that we may not open, each advice once.
-fn hints(ports: &[(State, PortInfo)]) -> String {
+/// Advice on the ports that we may not open, each once.
+fn hints(ports: &[(Availability, PortInfo)]) -> String {
     let mut given: Vec<&str> = Vec::new();
     let mut text = String::new();
-    for (state, port) in ports {
-        let State::Denied { hint: Some(hint) } = state else {
+    for (availability, port) in ports {
+        let Availability::Denied { hint: Some(hint) } = availability else {
             continue;
         };
         if !given.contains(&hint.as_str()) {
@@ -203,29 +205,29 @@ fn hints(ports: &[(State, PortInfo)]) -> String {
 mod tests {
     use super::*;
 
-    fn sample() -> Vec<(State, PortInfo)> {
+    fn sample() -> Vec<(Availability, PortInfo)> {
         let hint = Some("It belongs to group dialout: sudo usermod -aG dialout $USER".to_owned());
         let again = hint.clone();
         let name = "arduino-ide\x1b[2J".into();
         vec![
             (
-                State::Busy(Process { name, pid: 4711 }),
+                Availability::Busy(Process { name, pid: 4711 }),
                 PortInfo::fake_usb("/dev/ttyACM0", "2341:0043:A1"),
             ),
             (
-                State::Denied { hint },
+                Availability::Denied { hint },
                 PortInfo::fake_usb("/dev/ttyUSB0", "1a86:7523"),
             ),
             (
-                State::Denied { hint: again },
+                Availability::Denied { hint: again },
                 PortInfo::fake_usb("/dev/ttyUSB1", "0403:6001"),
             ),
-            (State::Free, PortInfo::fake("/dev/ttyAMA0")),
+            (Availability::Free, PortInfo::fake("/dev/ttyAMA0")),
         ]
     }
 
     #[test]
-    fn the_table_says_what_is_there_and_what_to_do() {
+    fn the_table_lists_the_ports_and_says_what_to_do() {
         let expected = "\
 PORT          BOARD             USB            SERIAL NUMBER  STATE
 /dev/ttyACM0  Arduino Uno       usb:2341:0043  A1             in use by arduino-ide\\u{1b}[2J (pid 4711)
@@ -254,7 +256,7 @@ PORT          BOARD             USB            SERIAL NUMBER  STATE
 
     #[test]
     fn a_column_with_nothing_in_it_is_left_out() {
-        let ports = [(State::Unknown, PortInfo::fake("COM1"))];
+        let ports = [(Availability::Unknown, PortInfo::fake("COM1"))];
         assert_eq!(to_table(&ports), "PORT\nCOM1\n");
     }
 

@@ -1,4 +1,4 @@
-//! `serial-ws man`: manual pages in roff, by the definitions of `--help`.
+//! `serial-ws man`: prints manual pages in roff, from the definitions of `--help`.
 
 use std::fs;
 use std::io::{self, Write};
@@ -18,7 +18,7 @@ const NO_DATE: &str = r#""""#;
 /// Arguments of `serial-ws man`.
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
-    /// Command to print the page of [default: serial-ws itself]
+    /// Command whose page to print [default: serial-ws itself]
     #[arg(value_name = "COMMAND")]
     command: Vec<String>,
     /// Folder to write all pages to, instead of printing one
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &ManArgs, out: &mut dyn Write) -> Result<()> {
     }
 }
 
-/// The page of the program, or that of the command which is called by `words`.
+/// Returns the page of the program, or of the command that `words` name.
 fn page(words: &[String]) -> Result<Vec<u8>> {
     let mut command = &all();
     for word in words {
@@ -47,9 +47,9 @@ fn page(words: &[String]) -> Result<Vec<u8>> {
         };
         command = match command.find_subcommand(word) {
             Some(command) => command,
-            None if names().is_empty() => bail!("{} has no commands", name(command)),
+            None if names().is_empty() => bail!("{} has no commands of its own", name(command)),
             None => bail!(
-                "there is no command {word}. There are {}",
+                "there is no command {word}; available: {}",
                 names().join(", ")
             ),
         };
@@ -57,7 +57,7 @@ fn page(words: &[String]) -> Result<Vec<u8>> {
     Ok(render(command)?)
 }
 
-/// Writes every page into a folder, which is made where it is missing.
+/// Writes every page into a folder, which is created if it is missing.
 fn write_to(folder: &Path) -> Result<()> {
     let shown = folder.display();
     fs::create_dir_all(folder)
@@ -81,7 +81,7 @@ fn all() -> Command {
     command
 }
 
-/// What the page of a command is called: `serial-ws-list`.
+/// The name of a command's page, such as `serial-ws-list`.
 fn name(command: &Command) -> &str {
     command
         .get_display_name()
@@ -111,7 +111,7 @@ fn render(command: &Command) -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// What follows the help, whose first line is its heading, line by line as it is.
+/// Renders the text after the help line by line; its first line is the heading.
 fn render_examples(text: &str) -> Roff {
     let mut roff = Roff::default();
     let mut lines = text.lines();

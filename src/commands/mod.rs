@@ -1,4 +1,4 @@
-//! The commands beside sharing a port, each in a module of its own.
+//! The commands besides sharing a port, one module each, which owns its arguments.
 
 pub(crate) mod client;
 pub(crate) mod completions;

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::commands::client::{Stream, lost, check_close};
+use crate::commands::client::{Stream, check_close, lost};
 use crate::protocol::{ClientMessage, ConnectedPort, Id, ServerMessage, StatusMessage};
 use crate::terminal::excerpt;
 

@@ -32,6 +32,10 @@ pub(crate) const REOPEN_TIMEOUT: Duration = system::REOPEN_TIMEOUT;
 
 /// Permission to open a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(
+    windows,
+    allow(dead_code, reason = "Windows tells only when it opens a port")
+)]
 pub(crate) enum Access {
     /// Both reading and writing are permitted.
     Granted,
