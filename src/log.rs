@@ -104,7 +104,7 @@ fn write(entries: &Receiver<LogEntry>, format: Format) {
 
 /// The line of the log in place of those that were dropped.
 fn gap(dropped: usize, format: Format) -> String {
-    let text = format!("left out here: {left_out} lines of the log, which nobody took");
+    let text = format!("dropped {dropped} lines of the log here, which nobody read");
     match format {
         Format::Text => format!(" WARN {text}\n"),
         Format::Json => format!("{{\"level\":\"WARN\",\"message\":\"{text}\"}}\n"),

@@ -16,7 +16,7 @@ mod writes;
 
 // The ports: several, their settings, missing, busy, no port at all.
 #[cfg(unix)] // commands of a shell
-mod lend; // release, resume and upload
+mod lease; // release, resume and upload
 #[cfg(unix)] // a pty can be unplugged
 mod loss; // the device goes and comes back, or does not read
 mod ports;

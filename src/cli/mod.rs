@@ -1,4 +1,5 @@
-//! What was typed: flags and commands with their help texts. What they mean is in `config`.
+//! Flags and commands with their help texts. Commands own their arguments; `config` turns the flags
+//! into a configuration.
 
 mod bridge;
 mod dispatch;
@@ -20,19 +21,18 @@ use crate::commands::service::ServiceArgs;
 
 /// Share a serial port with any number of web pages and programs over WebSocket
 ///
-/// serial-ws reads a serial device and sends what it says to every connected client; what
-/// clients send goes to the device. A page needs no library, only a WebSocket to
-/// ws://localhost:8080.
+/// serial-ws reads a serial device and sends its data to every connected client; what clients
+/// send goes to the device. A page needs no library, only a WebSocket to ws://localhost:8080.
 #[derive(Debug, Parser)]
 #[command(version, bin_name = "serial-ws", args_conflicts_with_subcommands = true, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Cli {
-    /// What to do instead of running the bridge.
+    /// The command to run instead of sharing ports.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
-    /// How to run the bridge.
+    /// The flags for sharing ports.
     #[command(flatten)]
     pub(crate) bridge: BridgeArgs,
-    /// How to log.
+    /// The flags for the log.
     #[command(flatten)]
     pub(crate) log: LogArgs,
 }
@@ -44,48 +44,48 @@ Examples:
   serial-ws --port /dev/ttyACM0 --baud 115200  this port, at this rate
   serial-ws --port uno=/dev/ttyACM0 --port scale=COM3,baud=4800,raw
                                                two ports, each with its own settings
-  serial-ws --web my-sketch --open             a page of yours, with the board
+  serial-ws --web my-sketch --open             your own page, with the board
   serial-ws list                               the serial ports of this computer
-  serial-ws connect                            print what the board says, send what you type
-  serial-ws upload -- arduino-cli upload ...   let an uploader have the port of the running bridge";
+  serial-ws connect                            print what the board sends, send what you type
+  serial-ws upload -- arduino-cli upload ...   upload a sketch while serial-ws is running";
 
-/// What to do instead of running the bridge.
+/// A command to run instead of sharing ports.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List the serial ports of this computer, without opening any
     List(ListArgs),
-    /// Print what a running bridge sends, and send it the lines that you type
+    /// Print what a running serial-ws sends, and send it the lines that you type
     Connect(ConnectArgs),
-    /// Free the port of a running bridge for another program, for a time
+    /// Release the port of a running serial-ws to another program for some time
     Release(ReleaseArgs),
-    /// Take a port back before its time
+    /// Take a released port back early
     Resume(LeaseArgs),
-    /// Run a command that needs the port, such as an upload, and take the port back after it
+    /// Run a command that needs the port, such as an upload, and take the port back afterwards
     ///
-    /// Frees the port of the running bridge, runs the command with SERIAL_WS_DEVICE set to the
-    /// path of the device, takes the board back, and ends with the exit status of the command.
-    /// Clients of the bridge stay connected. Where no bridge answers, the command just runs; where
-    /// the port cannot be had, it does not.
+    /// Releases the port of the running serial-ws, runs the command with SERIAL_WS_DEVICE set to
+    /// the path of the device, takes the port back, and exits with the status of the command.
+    /// Clients stay connected. If serial-ws is not running, the command just runs; if the port
+    /// cannot be released, it does not.
     #[command(after_long_help = UPLOAD_EXAMPLE)]
     Upload(UploadArgs),
-    /// Print what is in force and where it comes from, as a configuration file
+    /// Print the settings in force and where each comes from, as a configuration file
     ///
-    /// Takes the flags of the bridge. Lines that begin with # are defaults. What is printed can be
-    /// the file of a next run: serial-ws config --port sim > class.toml
+    /// Takes the flags for sharing ports. Lines that begin with # are defaults. The output can be
+    /// the file of another run: serial-ws config --port sim > class.toml
     Config(Box<BridgeArgs>),
-    /// Look for what keeps a board or a page from connecting, and say what to do
+    /// Diagnose why a board or a page cannot connect
     ///
-    /// Looks at the serial ports, the TCP port, and the page, if its address is given, and opens no
-    /// port. Takes the flags of the bridge, and looks at what it would do with them. Exits with 1
-    /// where there is something to do.
+    /// Checks the serial ports, the TCP port, and the page if its address is given. Takes the flags
+    /// for sharing ports, and checks what serial-ws would do with them. Opens no port. Exits with 1
+    /// if there is something to do.
     Doctor(Box<DoctorArgs>),
-    /// Have the bridge started by the system
+    /// Run serial-ws as a system service
     Service(ServiceArgs),
     /// Print the manual page of serial-ws or of one of its commands, in roff
     ///
     /// To read it on Linux: serial-ws man | man -l -
     Man(ManArgs),
-    /// Print what a shell needs to complete flags and commands
+    /// Print a script with which a shell completes flags and commands
     #[command(after_long_help = COMPLETIONS_EXAMPLES)]
     Completions(CompletionsArgs),
 }

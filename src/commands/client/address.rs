@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::Uri;
 
 use super::AccessArgs;
-use crate::cli::DEFAULT_TCP_PORT;
+use crate::cli::default_tcp_port;
 use crate::fingerprint::Fingerprint;
 use crate::terminal;
 
@@ -63,7 +63,7 @@ impl Address {
                 let usual = if is_encrypted(scheme) { 443 } else { 80 };
                 (scheme, usual, rest)
             }
-            _ => ("ws", DEFAULT_TCP_PORT, url),
+            _ => ("ws", default_tcp_port!(), url),
         };
         let uri: Uri = target(rest, port, parameters)
             .parse()

@@ -20,6 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::client::{AccessArgs, Address, Stream, check_close};
+use crate::cli::default_tcp_port;
 use crate::config::value::{Number, parser};
 use crate::platform::signal;
 use crate::view::LineEnding;
@@ -36,7 +37,7 @@ pub(crate) struct ConnectArgs {
     /// Address of the running serial-ws or of one of its ports, such as
     /// ws://localhost:8080/ports/NAME
     #[arg(
-        default_value = "ws://localhost:8080",
+        default_value = concat!("ws://localhost:", default_tcp_port!()),
         env = "SERIAL_WS_URL",
         hide_env_values = true
     )]

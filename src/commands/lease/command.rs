@@ -1,4 +1,4 @@
-//! The command of `upload`: run to its end, with the exit status that a shell would give.
+//! Runs the command of `upload` to its end, and returns the exit status that a shell would.
 
 use std::ffi::OsString;
 use std::io;
@@ -11,10 +11,10 @@ use crate::platform::StopSignal;
 use crate::platform::signal::Signals;
 use crate::terminal::shown;
 
-/// Tells the command what the system calls the device that it may use.
+/// The environment variable that gives the command the path of the device.
 const DEVICE: &str = "SERIAL_WS_DEVICE";
 
-/// What shells return for a command that is not there, and for one that cannot be run.
+/// The exit codes of shells for a command that is not there, and for one that cannot be run.
 const NOT_FOUND: u8 = 127;
 const NOT_RUNNABLE: u8 = 126;
 
@@ -46,7 +46,7 @@ pub(crate) async fn run(command: &[OsString], device: Option<&str>, signals: &mu
                     return NOT_RUNNABLE;
                 }
             },
-            // What a terminal sends, it sends to the command as well.
+            // A terminal sends its signals to the command as well.
             signal = signals.next() => if signal == StopSignal::Terminate {
                 terminate(&child);
             },
@@ -54,7 +54,7 @@ pub(crate) async fn run(command: &[OsString], device: Option<&str>, signals: &mu
     }
 }
 
-/// Passes on a signal that was meant for us and does not reach the command by itself.
+/// Passes on a signal that was sent to us alone.
 #[cfg(unix)]
 fn terminate(child: &Child) {
     use rustix::process::{Pid, Signal, kill_process};
@@ -65,7 +65,7 @@ fn terminate(child: &Child) {
     }
 }
 
-/// There, a console that closes tells every program in it.
+/// Does nothing: on Windows, a console that closes tells every program in it.
 #[cfg(not(unix))]
 fn terminate(_child: &Child) {}
 
@@ -83,7 +83,7 @@ fn code(status: ExitStatus) -> u8 {
     narrow(status.code())
 }
 
-/// The code that we can end with; a failure stays a failure.
+/// Returns a code that this program can end with; a failure stays a failure.
 fn narrow(code: Option<i32>) -> u8 {
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }

@@ -1,8 +1,8 @@
-//! `serial-ws release`, `resume` and `upload`: the port of a running bridge for another program.
-//! They are clients like any other; whether the port is free, the bridge says.
+//! `serial-ws release`, `resume` and `upload`: lease the port of a running serial-ws, the bridge, to
+//! another program. They are clients like any other; the bridge decides when the port is free.
 
+mod bridge_client;
 mod command;
-mod talk;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -14,32 +14,33 @@ use clap::Args;
 use tokio::net::TcpStream;
 
 use super::client::{AccessArgs, Address};
+use crate::cli::default_tcp_port;
 use crate::platform::signal::Signals;
 use crate::port::is_name;
 use crate::protocol::{ClientMessage, ReleaseMessage};
 use crate::terminal::print;
 use crate::units;
-use talk::Talk;
+use bridge_client::BridgeClient;
 
-/// How long `resume` waits for the port to be open. After it, it says how the port is instead.
-const OPEN_WITHIN: Duration = Duration::from_secs(5);
+/// Limits how long `resume` waits for the port to be open. After it, it prints the status instead.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long `upload` waits for the board after its command. After it, it says how the port is
+/// Limits how long `upload` waits for the board after its command. After it, it prints the status
 /// instead. The bootloader of a native USB board keeps the sketch waiting for 8 s.
-const BACK_WITHIN: Duration = Duration::from_secs(12);
+const RETURN_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// How much later than the command a Ctrl-C may reach us that was for the command. Only after it
-/// does one end the wait for the board.
-const ECHO: Duration = Duration::from_secs(1);
+/// Time after the command in which a Ctrl-C may still reach us that was for the command. Only after
+/// it does Ctrl-C end the wait for the board.
+const LATE_SIGNAL_DELAY: Duration = Duration::from_secs(1);
 
-/// Arguments that name a port of a running bridge.
+/// Arguments that name a port of a running serial-ws.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct LeaseArgs {
-    /// Address of the running bridge
+    /// Address of the running serial-ws
     #[arg(
         long,
         value_name = "URL",
-        default_value = "http://localhost:8080",
+        default_value = concat!("http://localhost:", default_tcp_port!()),
         env = "SERIAL_WS_URL",
         hide_env_values = true
     )]
@@ -55,7 +56,7 @@ pub(crate) struct LeaseArgs {
 /// Arguments of `serial-ws release`.
 #[derive(Debug, Args)]
 pub(crate) struct ReleaseArgs {
-    /// Time after which the bridge takes the port back by itself
+    /// Time after which serial-ws takes the port back by itself
     #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = units::parse_time)]
     time: Duration,
     /// The port.
@@ -69,145 +70,145 @@ pub(crate) struct UploadArgs {
     /// The port.
     #[command(flatten)]
     lease: LeaseArgs,
-    /// Command to run, after two dashes, with its arguments
+    /// Command to run, with its arguments, after two dashes
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
 impl LeaseArgs {
     fn address(&self) -> Result<Address> {
-        // Of the lines, which are not wanted here, one a second is the least that there is.
+        // The lines are not wanted here; one a second is the least that can be asked for.
         let parameters = ["view=json".to_owned(), "latest=1".to_owned()];
         Address::new(&self.url, self.port.as_deref(), &parameters, &self.access)
     }
 }
 
-/// Reads the name of a port.
+/// Parses the name of a port.
 fn port_name(text: &str) -> Result<String, &'static str> {
     if is_name(text) {
         Ok(text.to_owned())
     } else {
-        Err("the name of a port has letters, digits, - and _ only, such as ttyACM0")
+        Err("the name of a port has only letters, digits, - and _, such as ttyACM0")
     }
 }
 
-/// Frees the port for some time, and says so on `output` when it is free.
+/// Releases the port for some time, and says so on `output` when it is free.
 ///
 /// # Errors
-/// Why it is not.
+/// When it cannot be released.
 pub(crate) async fn release(args: ReleaseArgs, output: &mut dyn Write) -> Result<()> {
     let address = args.lease.address()?;
     let stream = address.dial().await?;
     let seconds = args.time.as_secs_f64();
-    talk(&address, stream, async |mut talk| {
+    with_client(&address, stream, async |mut client| {
         let release = ReleaseMessage {
             seconds: Some(seconds),
             r#while: None,
         };
-        talk.ask(&ClientMessage::Release(release)).await?;
-        let port = talk.port();
+        client.request(&ClientMessage::Release(release)).await?;
+        let port = client.port();
         say(
             output,
             &format!("{port} is free for {seconds} s. serial-ws resume takes it back"),
         )?;
-        talk.end().await;
+        client.close().await;
         Ok(())
     })
     .await
 }
 
-/// Takes the port back, and says on `output` when it is open.
+/// Takes the port back, and says so on `output` when it is open.
 ///
 /// # Errors
-/// What keeps it from being open.
+/// When it cannot be opened.
 pub(crate) async fn resume(args: LeaseArgs, output: &mut dyn Write) -> Result<()> {
     let address = args.address()?;
     let stream = address.dial().await?;
-    talk(&address, stream, async |mut talk| {
-        talk.ask(&ClientMessage::Resume).await?;
-        if !talk.wait_for("open", OPEN_WITHIN).await? {
-            bail!("{}", talk.status());
+    with_client(&address, stream, async |mut client| {
+        client.request(&ClientMessage::Resume).await?;
+        if !client.wait_for("open", OPEN_TIMEOUT).await? {
+            bail!("{}", client.status());
         }
-        say(output, &talk.status())?;
-        talk.end().await;
+        say(output, &client.status())?;
+        client.close().await;
         Ok(())
     })
     .await
 }
 
-/// Runs a command while the port is free, takes the port back, and returns the command's exit
-/// status. Where no bridge is, there is nothing to free, and the command runs all the same.
+/// Runs a command while the port is released, takes the port back, and returns the command's exit
+/// status. If no bridge answers, there is nothing to release, and the command just runs.
 ///
 /// # Errors
-/// Why the port cannot be had; the command did not run then.
+/// When the port cannot be released. The command has not run then.
 pub(crate) async fn upload(args: UploadArgs) -> Result<u8> {
     let (address, command) = (args.lease.address()?, &args.command);
     let Ok(stream) = address.dial().await else {
         note(&format!(
-            "no bridge answers at {address}: running the command all the same"
+            "nothing answers at {address}: running the command without releasing a port"
         ));
         return Ok(command::run(command, None, &mut Signals::listen()?).await);
     };
-    talk(&address, stream, async |mut talk| {
+    with_client(&address, stream, async |mut client| {
         let release = ReleaseMessage {
             seconds: None,
             r#while: Some("connected".to_owned()),
         };
-        talk.ask(&ClientMessage::Release(release)).await?;
-        talk.wait_for("released", OPEN_WITHIN).await?;
-        // Until now Ctrl-C ended us, and with us the lease.
+        client.request(&ClientMessage::Release(release)).await?;
+        client.wait_for("released", OPEN_TIMEOUT).await?;
+        // Until now Ctrl-C ended this program, and the lease with it.
         let mut signals = Signals::listen()?;
-        let device = talk.device();
+        let device = client.device();
         let (code, lost) = {
             let mut running = pin!(command::run(command, device.as_deref(), &mut signals));
             tokio::select! {
                 biased;
                 code = &mut running => (code, None),
-                lost = talk.lost() => (running.await, Some(lost)),
+                lost = client.lost() => (running.await, Some(lost)),
             }
         };
         note(&match lost {
-            Some(lost) => format!("the bridge went away while the command ran: {lost:#}"),
-            None => take_back(&mut talk).await,
+            Some(lost) => format!("the connection ended while the command was running: {lost:#}"),
+            None => take_back(&mut client).await,
         });
-        talk.end().await;
+        client.close().await;
         Ok(code)
     })
     .await
 }
 
-/// Takes the port back after a command; what became of it.
-async fn take_back(talk: &mut Talk<'_>) -> String {
-    if talk.is("open") {
-        return "the port was taken back before the command had ended".to_owned();
+/// Takes the port back after a command. Returns a sentence about the result.
+async fn take_back(client: &mut BridgeClient<'_>) -> String {
+    if client.is("open") {
+        return "the port was taken back before the command ended".to_owned();
     }
     let back = async {
-        talk.ask(&ClientMessage::Resume).await?;
-        if talk.wait_for("open", ECHO).await? {
+        client.request(&ClientMessage::Resume).await?;
+        if client.wait_for("open", LATE_SIGNAL_DELAY).await? {
             return Ok(true);
         }
         let mut signals = Signals::listen()?;
         tokio::select! {
-            back = talk.wait_for("open", BACK_WITHIN) => back,
+            back = client.wait_for("open", RETURN_TIMEOUT) => back,
             _ = signals.next() => Ok(false),
         }
     };
     match back.await {
-        Ok(true) => talk.status(),
-        Ok(false) => format!("the board is not back yet: {}", talk.status()),
-        Err(error) => format!("it is not certain that the bridge has the port back: {error:#}"),
+        Ok(true) => client.status(),
+        Ok(false) => format!("the board is not back yet: {}", client.status()),
+        Err(error) => format!("the port may not have been taken back: {error:#}"),
     }
 }
 
-/// Does an errand on a connection that is to become a WebSocket.
-async fn talk<T>(
+/// Turns a connection into that of a client, and hands it to `task`.
+async fn with_client<T>(
     address: &Address,
     stream: TcpStream,
-    errand: impl AsyncFnOnce(Talk<'_>) -> Result<T>,
+    task: impl AsyncFnOnce(BridgeClient<'_>) -> Result<T>,
 ) -> Result<T> {
     let mut stream = address.secure(stream).await?;
     match address.greet(&mut stream).await {
-        Ok(socket) => errand(Talk::begin(socket).await?).await,
+        Ok(socket) => task(BridgeClient::start(socket).await?).await,
         Err(error) => Err(address.refusal(error, &mut stream).await),
     }
 }
@@ -217,7 +218,7 @@ fn say(output: &mut dyn Write, sentence: &str) -> Result<()> {
     print(output, format!("{sentence}\n"))
 }
 
-/// A line for the person at the terminal, among those of the command.
+/// Prints a line for the user on standard error, among those of the command.
 fn note(sentence: &str) {
     // Nobody may be there to read it.
     let _ = writeln!(io::stderr(), "serial-ws: {sentence}");

@@ -18,7 +18,7 @@ const SOON: Duration = Duration::from_secs(20);
 const HELLO: &str = r#"{"type":"hello","version":1,"run":"a343848cc485e218","seq":0,"offset":0,
     "port":{"name":"a","path":"/dev/ttyACM7","settings":{}},"ports":["a"],
     "status":{"state":"open","detail":"/dev/ttyACM7 is open"}}"#;
-const RELEASED: &str = r#"{"type":"status","state":"released","detail":"lent"}"#;
+const RELEASED: &str = r#"{"type":"status","state":"released","detail":"released"}"#;
 const OPEN: &str = r#"{"type":"status","state":"open","detail":"/dev/ttyACM7 is open"}"#;
 
 /// A bridge for one client, which behaves as `behave` does, and its end.
@@ -40,8 +40,8 @@ where
     (lease, bridge)
 }
 
-/// Greets, and lends the port.
-async fn lend(server: &mut Server) {
+/// Greets, and releases the port.
+async fn release(server: &mut Server) {
     server.send(Message::text(HELLO)).await.unwrap();
     let asked = server.next().await.unwrap().unwrap().into_text().unwrap();
     assert!(asked.contains(r#""while":"connected""#), "{asked}");
@@ -71,7 +71,7 @@ async fn pings_are_answered_while_the_command_runs() {
     let done = file("pings");
     let then = done.clone();
     let (lease, bridge) = bridge(async move |mut server: Server| {
-        lend(&mut server).await;
+        release(&mut server).await;
         for number in 0..3 {
             server
                 .send(Message::Ping(vec![number].into()))
@@ -95,7 +95,7 @@ async fn the_command_goes_on_when_the_bridge_goes() {
     let done = file("goes");
     let then = done.clone();
     let (lease, bridge) = bridge(async move |mut server: Server| {
-        lend(&mut server).await;
+        release(&mut server).await;
         drop(server);
         std::fs::write(&then, "").unwrap();
     })
@@ -110,7 +110,7 @@ async fn a_port_that_was_taken_back_before_is_not_asked_for() {
     let done = file("taken");
     let then = done.clone();
     let (lease, bridge) = bridge(async move |mut server: Server| {
-        lend(&mut server).await;
+        release(&mut server).await;
         server.send(Message::text(OPEN)).await.unwrap();
         server.send(Message::Ping("".into())).await.unwrap();
         let answer = server.next().await.unwrap().unwrap();
@@ -144,7 +144,7 @@ async fn a_command_does_not_run_unless_the_port_is_free() {
 }
 
 #[tokio::test]
-async fn what_does_not_greet_as_a_bridge_is_none() {
+async fn a_program_that_does_not_greet_is_not_serial_ws() {
     let (lease, bridge) = bridge(async move |mut server: Server| {
         server.send(Message::text("hello there")).await.unwrap();
         while let Some(Ok(_)) = server.next().await {}
@@ -153,7 +153,7 @@ async fn what_does_not_greet_as_a_bridge_is_none() {
     let error = resume(lease, &mut std::io::sink()).await.unwrap_err();
     bridge.await.unwrap();
     assert!(
-        error.to_string().contains("cannot understand the bridge"),
+        error.to_string().contains("cannot understand serial-ws"),
         "{error}"
     );
 }

@@ -1,4 +1,4 @@
-//! A conversation with a bridge in its `json` view, about its port and not about what it says.
+//! A client of a bridge in the `json` view, which asks about a port and ignores its data.
 
 use std::time::Duration;
 
@@ -12,50 +12,50 @@ use crate::commands::client::{Stream, check_close, lost};
 use crate::protocol::{ClientMessage, ConnectedPort, Id, ServerMessage, StatusMessage};
 use crate::terminal::excerpt;
 
-/// How long a bridge may take to answer. After it, it is taken for one that does not.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// Limits the wait for an answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a bridge may take to say goodbye. After it, we leave without.
-const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
+/// Limits the wait for the answer to a Close. After it, the client leaves without one.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// An open connection, and what is known from it.
-pub(crate) struct Talk<'a> {
+/// An open connection, and what it has told.
+pub(crate) struct BridgeClient<'a> {
     socket: WebSocketStream<&'a mut Stream>,
     port: ConnectedPort<'static>,
     status: StatusMessage<'static>,
-    /// How many requests were made; each has its number for an id.
-    asked: u64,
+    /// The number of requests so far; each has its number as its id.
+    requests: u64,
 }
 
-impl<'a> Talk<'a> {
-    /// Waits for the bridge's greeting.
+impl<'a> BridgeClient<'a> {
+    /// Waits for the `hello` message.
     ///
     /// # Errors
-    /// Why there is none, such as a name that no port has.
-    pub(crate) async fn begin(mut socket: WebSocketStream<&'a mut Stream>) -> Result<Self> {
-        match timeout(ANSWER_WITHIN, read(&mut socket)).await {
+    /// When there is none, for example because no port has this name.
+    pub(crate) async fn start(mut socket: WebSocketStream<&'a mut Stream>) -> Result<Self> {
+        match timeout(ANSWER_TIMEOUT, read(&mut socket)).await {
             Ok(Ok(ServerMessage::Hello(hello))) => Ok(Self {
                 socket,
                 port: hello.port,
                 status: hello.status,
-                asked: 0,
+                requests: 0,
             }),
-            Ok(Ok(_)) => bail!("what answers there does not greet as serial-ws does"),
+            Ok(Ok(_)) => bail!("the program that answers there is not serial-ws"),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(no_answer()),
         }
     }
 
-    /// Asks for something, and waits until it is done.
+    /// Sends a request, and waits until it is done.
     ///
     /// # Errors
-    /// What the bridge says, or why it says nothing.
-    pub(crate) async fn ask(&mut self, request: &ClientMessage) -> Result<()> {
-        self.asked += 1;
-        let id = Id::from(&self.asked.into());
+    /// When the bridge rejects it or does not answer.
+    pub(crate) async fn request(&mut self, request: &ClientMessage) -> Result<()> {
+        self.requests += 1;
+        let id = Id::from(&self.requests.into());
         let request = request.to_json(&id);
         let answer = async {
-            // An error in sending is one in reading as well, where its reason may be found.
+            // If sending fails, reading fails as well, and finds the reason.
             let _ = self.socket.send(Message::text(request)).await;
             loop {
                 match self.read().await? {
@@ -69,14 +69,14 @@ impl<'a> Talk<'a> {
                 }
             }
         };
-        let answer = timeout(ANSWER_WITHIN, answer).await;
+        let answer = timeout(ANSWER_TIMEOUT, answer).await;
         answer.unwrap_or_else(|_| Err(no_answer()))
     }
 
-    /// Waits until the port is in this state, at most for `limit`; whether it is.
+    /// Waits until the port is in this state, at most for `limit`. Returns true if it is.
     ///
     /// # Errors
-    /// Why the connection ended.
+    /// When the connection ends.
     pub(crate) async fn wait_for(&mut self, state: &str, limit: Duration) -> Result<bool> {
         let wait = async {
             while !self.is(state) {
@@ -87,7 +87,7 @@ impl<'a> Talk<'a> {
         timeout(limit, wait).await.unwrap_or(Ok(false))
     }
 
-    /// Listens, and gives signs of life, until the connection ends; why it did.
+    /// Reads, and answers pings, until the connection ends. Returns the reason.
     pub(crate) async fn lost(&mut self) -> anyhow::Error {
         loop {
             if let Err(error) = self.read().await {
@@ -96,12 +96,12 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// Whether the port is in this state, as far as we heard.
+    /// Returns true if the port was last reported in this state.
     pub(crate) fn is(&self, state: &str) -> bool {
         self.status.state == state
     }
 
-    /// How the port is, in the bridge's words.
+    /// Returns the status of the port as a sentence.
     pub(crate) fn status(&self) -> String {
         let StatusMessage { detail, hint, .. } = &self.status;
         match &**hint {
@@ -110,23 +110,23 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// What the system calls the device, where it is known.
+    /// Returns the path of the device, if it is known.
     pub(crate) fn device(&self) -> Option<String> {
         self.port.device.as_ref().map(|device| device.path.clone())
     }
 
-    /// What to call the port: by its device, else by its name.
+    /// Returns the path of the device, or else the name of the port.
     pub(crate) fn port(&self) -> String {
         excerpt(&self.device().unwrap_or_else(|| self.port.name.to_string()))
     }
 
-    /// Says goodbye.
-    pub(crate) async fn end(mut self) {
-        // A bridge that has gone needs none.
-        let _ = timeout(GOODBYE_WITHIN, self.socket.close(None)).await;
+    /// Closes the connection.
+    pub(crate) async fn close(mut self) {
+        // A bridge that is gone needs no Close.
+        let _ = timeout(CLOSE_TIMEOUT, self.socket.close(None)).await;
     }
 
-    /// The next message; a status is also kept.
+    /// Receives the next message, and keeps a status.
     async fn read(&mut self) -> Result<ServerMessage<'static>> {
         let message = read(&mut self.socket).await?;
         if let ServerMessage::Status(status) = &message {
@@ -141,22 +141,22 @@ async fn read(socket: &mut WebSocketStream<&mut Stream>) -> Result<ServerMessage
     loop {
         match socket.next().await {
             Some(Ok(Message::Text(text))) => {
-                return serde_json::from_str(&text).context("cannot understand the bridge");
+                return serde_json::from_str(&text).context("cannot understand serial-ws");
             }
             Some(Ok(Message::Close(frame))) => {
                 check_close(frame)?;
-                bail!("the bridge has stopped");
+                bail!("serial-ws has stopped");
             }
             Some(Ok(_)) => {}
             Some(Err(error)) => return Err(lost(error)),
-            None => bail!("the connection to the bridge was lost"),
+            None => bail!("the connection to serial-ws was lost"),
         }
     }
 }
 
 fn no_answer() -> anyhow::Error {
     anyhow!(
-        "the bridge does not answer within {} s",
-        ANSWER_WITHIN.as_secs()
+        "no answer from serial-ws within {} s",
+        ANSWER_TIMEOUT.as_secs()
     )
 }

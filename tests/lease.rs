@@ -366,7 +366,7 @@ async fn without_a_bridge_the_command_runs_all_the_same() {
     drop(free);
     let command = shell("echo it ran; exit 7", "echo it ran& exit 7");
     let uploaded = Program::run(&[&["upload", "--url", &url, "--"], &command[..]].concat()).await;
-    let said = format!("no bridge answers at {url}: running the command all the same");
+    let said = format!("nothing answers at {url}: running the command without releasing a port");
     uploaded.with(7, &said);
     assert_eq!(uploaded.stdout.trim(), "it ran");
     for command in ["release", "resume"] {
@@ -385,7 +385,7 @@ async fn a_bridge_that_stops_while_the_command_runs_is_told_of_afterwards() {
     bridge.program.ended().await.with(0, "");
     drop(upload.take_stdin());
     let uploaded = upload.ended().await;
-    uploaded.with(7, "the bridge went away while the command ran");
+    uploaded.with(7, "the connection ended while the command was running");
 }
 
 #[tokio::test]
