@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, ensure};
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::config::ServerConfig;
@@ -21,37 +21,30 @@ const MAX_BACKLOG: u32 = 1024;
 /// When an address cannot be listened on, unless another one can and the system lacks the address
 /// family of this one.
 pub(crate) fn all(config: &ServerConfig) -> Result<Vec<TcpListener>> {
-    let mut listeners = Vec::new();
-    for &address in &config.listen {
-        match listen(address, config.any_family) {
-            Ok(listener) => listeners.push(listener),
-            Err(e) if config.any_family && lacks_family(&e) => {
-                tracing::debug!(%address, "this system lacks the address family");
-            }
-            Err(e) => return Err(listen_error(e, address)),
-        }
-    }
-    if listeners.is_empty() {
-        bail!(
-            "this system has neither 127.0.0.1 nor [::1] to listen on. Choose an address: --listen \
-             ADDR:PORT"
-        );
-    }
+    let listeners = try_each(config).into_iter().map(|(_, listener)| listener);
+    let listeners = listeners.collect::<Result<Vec<_>>>()?;
+    ensure!(
+        !listeners.is_empty(),
+        "this system has neither 127.0.0.1 nor [::1] to listen on. Choose an address: --listen \
+         ADDR:PORT"
+    );
     Ok(listeners)
 }
 
-/// Tries to listen on each configured address for a moment. Leaves out addresses whose family the
-/// system lacks, as the server would.
-pub(crate) fn may_listen(config: &ServerConfig) -> Vec<(SocketAddr, Result<()>)> {
-    let mut all = Vec::new();
-    for &address in &config.listen {
-        match listen(address, config.any_family) {
-            Ok(_) => all.push((address, Ok(()))),
-            Err(error) if config.any_family && lacks_family(&error) => {}
-            Err(error) => all.push((address, Err(listen_error(error, address)))),
+/// Tries to listen on each configured address. Leaves out addresses whose family the system lacks,
+/// where either of two families will do.
+pub(crate) fn try_each(config: &ServerConfig) -> Vec<(SocketAddr, Result<TcpListener>)> {
+    let try_listen = |&address: &SocketAddr| match listen(address, config.any_family) {
+        Err(error) if config.any_family && lacks_family(&error) => {
+            tracing::debug!(%address, "this system lacks the address family");
+            None
         }
-    }
-    all
+        listener => Some((
+            address,
+            listener.map_err(|error| listen_error(error, address)),
+        )),
+    };
+    config.listen.iter().filter_map(try_listen).collect()
 }
 
 /// Listens on one address. `is_one_of_two` is true if another listener is for IPv4.

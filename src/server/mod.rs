@@ -38,7 +38,7 @@ pub(crate) use access::Rights;
 pub(crate) use access::origin::{host_name, normalize_origin};
 pub(crate) use access::token::Token;
 pub(crate) use config::{ClientDefaults, ServerConfig, TlsConfig};
-pub(crate) use listen::may_listen;
+pub(crate) use listen::try_each as try_listen;
 pub(crate) use ports::{Port, Ports};
 pub use websocket::protocol::{ClientProtocol, Greeting, Input, client_protocol};
 

@@ -46,9 +46,9 @@ enum Occupant {
 /// Diagnoses each address that serial-ws would listen on.
 pub(crate) async fn diagnose(config: &ServerConfig, page: Option<&Page>) -> TcpReport {
     let mut found = Vec::new();
-    for (address, listened) in server::may_listen(config) {
+    for (address, listened) in server::try_listen(config) {
         let there = match listened {
-            Ok(()) => Occupant::Nobody,
+            Ok(_) => Occupant::Nobody,
             Err(error) => occupant(address, page, &error).await,
         };
         found.push((address.port(), there));

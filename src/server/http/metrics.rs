@@ -6,80 +6,57 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::hub::{BUCKETS, Hub, State};
 use crate::server::Port;
 
-/// A metric that each port has.
-struct Metric {
-    /// The name without the prefix `serial_ws_`.
-    name: &'static str,
-    kind: &'static str,
-    help: &'static str,
-    value: fn(&Hub) -> u64,
-}
+/// A metric that each port has: its name without the prefix `serial_ws_`, its help, and its value. One
+/// whose name ends in `_total` is a counter, others are gauges.
+type Metric = (&'static str, &'static str, fn(&Hub) -> u64);
 
 const METRICS: [Metric; 11] = [
-    gauge("clients", "Connected clients", |hub| hub.clients() as u64),
-    counter("received_bytes_total", "Bytes from the device", |hub| {
+    ("clients", "Connected clients", |hub| hub.clients() as u64),
+    ("received_bytes_total", "Bytes from the device", |hub| {
         hub.end().offset
     }),
-    counter("chunks_total", "Reads that returned those bytes", |hub| {
-        value(&hub.counters.chunks)
+    ("chunks_total", "Reads that returned those bytes", |hub| {
+        load(&hub.counters.chunks)
     }),
-    counter("lines_total", "Lines from the device", |hub| hub.end().line),
-    counter(
+    ("lines_total", "Lines from the device", |hub| hub.end().line),
+    (
         "invalid_lines_total",
         "Lines that were not valid UTF-8",
-        |hub| value(&hub.counters.invalid_lines),
+        |hub| load(&hub.counters.invalid_lines),
     ),
-    counter(
+    (
         "missed_lines_total",
         "Lines that slow clients missed",
-        |hub| value(&hub.counters.missed_lines),
+        |hub| load(&hub.counters.missed_lines),
     ),
-    counter(
+    (
         "missed_bytes_total",
         "Bytes that slow clients missed",
-        |hub| value(&hub.counters.missed_bytes),
+        |hub| load(&hub.counters.missed_bytes),
     ),
-    counter(
+    (
         "written_bytes_total",
         "Bytes that the system accepted for the device",
-        |hub| value(&hub.counters.written_bytes),
+        |hub| load(&hub.counters.written_bytes),
     ),
-    counter(
+    (
         "refused_total",
         "Requests of clients that were refused",
-        |hub| value(&hub.counters.refused),
+        |hub| load(&hub.counters.refused),
     ),
-    counter(
+    (
         "opened_total",
         "Number of times the device was opened",
-        |hub| value(&hub.counters.opened),
+        |hub| load(&hub.counters.opened),
     ),
-    counter(
+    (
         "reconnects_total",
         "Number of times the device came back after it was lost",
-        |hub| value(&hub.counters.reconnects),
+        |hub| load(&hub.counters.reconnects),
     ),
 ];
 
-const fn gauge(name: &'static str, help: &'static str, value: fn(&Hub) -> u64) -> Metric {
-    Metric {
-        name,
-        kind: "gauge",
-        help,
-        value,
-    }
-}
-
-const fn counter(name: &'static str, help: &'static str, value: fn(&Hub) -> u64) -> Metric {
-    Metric {
-        name,
-        kind: "counter",
-        help,
-        value,
-    }
-}
-
-fn value(counter: &AtomicU64) -> u64 {
+fn load(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
 }
 
@@ -88,9 +65,10 @@ pub(crate) fn text<'a>(ports: impl Iterator<Item = &'a Port> + Clone) -> String 
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _ = write_states(&mut text, ports.clone());
-    for metric in METRICS {
-        let Metric { name, value, .. } = metric;
-        let _ = write_head(&mut text, name, metric.kind, metric.help);
+    for (name, help, value) in METRICS {
+        let is_counter = name.ends_with("_total");
+        let kind = if is_counter { "counter" } else { "gauge" };
+        let _ = write_head(&mut text, name, kind, help);
         for Port {
             name: port, hub, ..
         } in ports.clone()

@@ -1,6 +1,5 @@
 //! The limit on clients connected at once, in total (`--max-clients`) and per address.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -19,15 +18,6 @@ pub(crate) struct ClientLimit {
 pub(crate) struct ClientPermit {
     _total: OwnedSemaphorePermit,
     _address: Option<AddressPermit>,
-}
-
-/// The limit that keeps a client out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ClientLimitReached {
-    /// This many clients are connected, as many as `--max-clients` allows.
-    Total(usize),
-    /// The client's address has as many clients as one address may have.
-    Address,
 }
 
 impl ClientLimit {
@@ -51,36 +41,21 @@ impl ClientLimit {
     /// limited in total only.
     ///
     /// # Errors
-    /// Names the limit that is reached.
-    pub(crate) fn try_acquire(
-        &self,
-        address: Option<IpAddr>,
-    ) -> Result<ClientPermit, ClientLimitReached> {
+    /// The reason, short enough for a Close frame, when a limit is reached.
+    pub(crate) fn try_acquire(&self, address: Option<IpAddr>) -> Result<ClientPermit, String> {
+        let max = self.max;
         let total = Arc::clone(&self.available).try_acquire_owned();
-        let total = total.map_err(|_| ClientLimitReached::Total(self.max))?;
+        let total = total
+            .map_err(|_| format!("{max} clients are connected already (--max-clients {max})"))?;
         let address = address.map(|address| self.per_address.try_acquire(address));
-        let address = address.map(|permit| permit.ok_or(ClientLimitReached::Address));
+        let address = address.map(|permit| {
+            permit.ok_or_else(|| {
+                format!("{MAX_CLIENTS_PER_ADDRESS} clients of your computer are connected already")
+            })
+        });
         Ok(ClientPermit {
             _total: total,
             _address: address.transpose()?,
         })
-    }
-}
-
-/// The reason as the client is told it, short enough for a Close frame.
-impl fmt::Display for ClientLimitReached {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Total(max) => {
-                write!(
-                    f,
-                    "{max} clients are connected already (--max-clients {max})"
-                )
-            }
-            Self::Address => write!(
-                f,
-                "{MAX_CLIENTS_PER_ADDRESS} clients of your computer are connected already"
-            ),
-        }
     }
 }

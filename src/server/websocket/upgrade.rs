@@ -136,10 +136,7 @@ impl Accepted {
             .limits
             .clients
             .try_acquire(remote.map(Peer::limit_address));
-        let permit = permit.map_err(|limit| QueryError {
-            code: 1013,
-            reason: limit.to_string(),
-        })?;
+        let permit = permit.map_err(|reason| QueryError { code: 1013, reason })?;
         Ok(Self { permit, target })
     }
 
