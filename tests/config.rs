@@ -315,7 +315,7 @@ const MISTAKES: [(&str, &str); 35] = [
     ),
     (
         "profile = 'class'",
-        "class.toml:1: `profile` expects a table: write [profile.NAME], got 'class'",
+        "class.toml:1: `profile` expects a table: write [profile.NAME]",
     ),
     (
         "config = 'x'",
@@ -348,11 +348,11 @@ const MISTAKES: [(&str, &str); 35] = [
     ),
     (
         "baud = [1]",
-        "class.toml:1: `baud` takes a single value, not a list",
+        "class.toml:1: `baud` expects a single value, got [1]",
     ),
     (
         "baud = {}",
-        "class.toml:1: `baud` takes a single value, not a table",
+        "class.toml:1: `baud` expects a single value, got {}",
     ),
     (
         "lan = 'yes'",
@@ -386,7 +386,7 @@ const MISTAKES: [(&str, &str); 35] = [
         "listen = ['127.0.0.1:0',\n'nowhere']",
         "class.toml:2: `listen` expects an address such as 127.0.0.1:8080, ",
     ),
-    ("web = 'nowhere'", "nowhere\": there is no such folder"),
+    ("web = 'nowhere'", "nowhere: there is no such folder"),
     (
         "port = true",
         "class.toml:1: `port` expects a port as after --port, or [port.NAME], got true",
@@ -406,7 +406,7 @@ const MISTAKES: [(&str, &str); 35] = [
     ),
     (
         "port = ['sim',\n'sim']",
-        "class.toml:2: `port` cannot be \"sim\": another port is called sim",
+        "class.toml:2: `port` sim: another port is called sim",
     ),
     // What is right by itself.
     (
@@ -415,7 +415,7 @@ const MISTAKES: [(&str, &str); 35] = [
     ),
     (
         "[port.uno]\nspec = 'sim'\nraw = true\ntext = true",
-        "class.toml:1: `port` cannot be \"uno=sim,raw,text\": `raw` cannot be combined with `text`",
+        "class.toml:1: `port` uno=sim,raw,text: `raw` cannot be combined with `text`",
     ),
     (
         "verbose = 1\nquiet = true",

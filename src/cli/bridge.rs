@@ -79,7 +79,6 @@ pub(crate) struct BridgeArgs {
         hide_env_values = true,
         default_value = "auto"
     )]
-    #[serde(skip_deserializing)]
     pub(crate) port: Option<Vec<Setting<PortArg>>>,
 
     /// Exit with an error instead of waiting when a port cannot be opened
@@ -106,12 +105,12 @@ pub(crate) struct BridgeArgs {
 
     /// The settings of ports that have none of their own.
     #[command(flatten)]
-    #[serde(skip)]
+    #[serde(flatten)]
     pub(crate) settings: PortArgs,
 
     /// The settings for clients.
     #[command(flatten)]
-    #[serde(skip)]
+    #[serde(flatten)]
     pub(crate) serve: ServeArgs,
 }
 
@@ -306,11 +305,13 @@ pub(crate) struct LogArgs {
 layer!(LogArgs { verbose quiet log_format } {});
 
 /// All settings.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Settings {
     /// Those for sharing ports.
+    #[serde(flatten)]
     pub(crate) bridge: BridgeArgs,
     /// Those for logging.
+    #[serde(flatten)]
     pub(crate) log: LogArgs,
 }
 

@@ -10,12 +10,11 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, CommandFactory, Error, FromArgMatches};
-use serde_json::{Map, Value as Json};
 
-use super::file::{self, FileError};
+use super::file;
 use super::server::TOKEN_VARIABLE;
-use super::value::{Setting, quoted};
-use super::{Config, Fault, SettingError, names, text};
+use super::value::Setting;
+use super::{Config, SettingError, names, text};
 use crate::cli::{self, BridgeArgs, Cli, Settings};
 use crate::platform;
 
@@ -109,7 +108,7 @@ impl Invocation {
 
     /// Adds the settings of a file.
     fn add_file(&mut self, path: PathBuf, text: &str, profile: Option<&str>) -> Result<(), Error> {
-        let wrong = |FileError { line, text }| match line {
+        let wrong = |(line, text): file::FileError| match line {
             Some(line) => raw(format!("{}:{line}: {text}", path.display())),
             None => raw(format!("{}: {text}", path.display())),
         };
@@ -135,7 +134,7 @@ impl Invocation {
 
     /// Tells whether a setting is no default.
     pub(super) fn is_set(&self, key: &str) -> bool {
-        self.sources.contains_key(key) && self.settings.map().contains_key(key)
+        self.sources.contains_key(key) && names::map(&self.settings).contains_key(key)
     }
 
     /// Checks the settings.
@@ -147,25 +146,18 @@ impl Invocation {
         Config::new(self.settings.clone(), is_listen_set).map_err(|error| self.explain(&error))
     }
 
-    fn explain(&self, error: &SettingError) -> Error {
-        let SettingError { key, index, fault } = error;
+    /// Returns an error in the words of the place that set the value.
+    fn explain(&self, SettingError { key, index, text }: &SettingError) -> Error {
         let sources = self.sources.get(*key);
-        let source = sources.and_then(|sources| sources.get(*index).or(sources.last()));
-        match (source, fault) {
-            (None | Some(SetBy::Flag), _) => {
-                Cli::command().error(ErrorKind::ValueValidation, error)
+        match sources.and_then(|sources| sources.get(*index).or(sources.last())) {
+            Some(SetBy::Variable(variable)) => raw(text(&|_| variable.clone())),
+            Some(line @ SetBy::Line(..)) => {
+                raw(format!("{line}: {}", text(&|key| format!("`{key}`"))))
             }
-            (Some(SetBy::Variable(name)), Fault::Value(_, reason) | Fault::Reason(reason)) => {
-                raw(format!("{name}: {reason}"))
+            Some(SetBy::Flag) | None => {
+                let text = text(&|key| format!("--{key}"));
+                Cli::command().error(ErrorKind::ValueValidation, text)
             }
-            (Some(source), Fault::Value(value, reason)) => raw(format!(
-                "{source}: `{key}` cannot be {}: {reason}",
-                quoted(value)
-            )),
-            (Some(source), Fault::Other(relation, other)) => {
-                raw(format!("{source}: `{key}` {relation} `{other}`"))
-            }
-            (Some(source), Fault::Reason(reason)) => raw(format!("{source}: `{key}`: {reason}")),
         }
     }
 }
@@ -174,7 +166,7 @@ impl Settings {
     /// Takes from `lower` what is not set here. A setting that is set here also takes the place of
     /// those that it excludes, and of those that a port of `lower` has for itself.
     fn over(self, lower: Self) -> Self {
-        let upper = self.map();
+        let upper = names::map(&self);
         let keep = |key: &str| !names::excludes(&upper, key);
         let mut lower = lower.filter(&keep);
         for Setting(port) in lower.bridge.port.iter_mut().flatten() {
@@ -182,16 +174,6 @@ impl Settings {
             port.settings = port.settings.clone().filter(&keep);
         }
         self.or(lower)
-    }
-
-    /// Returns the settings that are set, by their keys.
-    pub(super) fn map(&self) -> Map<String, Json> {
-        let Self { bridge, log } = self;
-        let mut map = names::map(bridge);
-        map.extend(names::map(&bridge.settings));
-        map.extend(names::map(&bridge.serve));
-        map.extend(names::map(log));
-        map
     }
 
     /// Makes relative paths begin in `folder`.

@@ -11,7 +11,6 @@ pub(crate) mod value;
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::fmt::{self, Display};
 
 use anyhow::Result;
 
@@ -21,12 +20,10 @@ use crate::port::PortConfig;
 use crate::server::{ClientDefaults, ServerConfig};
 
 pub(crate) use layers::Invocation;
+use port::PORT;
 pub(crate) use port::PortArg;
 pub(crate) use server::{AllowedOrigin, HostName, TOKEN_VARIABLE};
 use value::{Setting, get};
-
-/// The relation of settings that exclude each other.
-const NOT_WITH: &str = "cannot be combined with";
 
 /// The configuration of the whole program.
 #[derive(Clone, Debug)]
@@ -48,27 +45,17 @@ pub(crate) struct SharedPort {
     pub(crate) clients: ClientDefaults,
 }
 
-/// A setting that was read and yet cannot be. The place that set it says how it is named, so that
-/// the sentence is put together there.
-#[derive(Debug)]
+/// The way to name settings: `--key` or `key`.
+type Name<'a> = dyn Fn(&str) -> String + 'a;
+
+/// A setting that was read and yet cannot be.
 pub(crate) struct SettingError {
     /// Its key.
     key: &'static str,
     /// Its place in a list.
     index: usize,
-    /// What is wrong with it.
-    fault: Fault,
-}
-
-/// What is wrong with a setting.
-#[derive(Debug)]
-enum Fault {
-    /// Its value, and the reason.
-    Value(String, String),
-    /// Its relation to another setting, such as "needs".
-    Other(&'static str, &'static str),
-    /// A reason alone.
-    Reason(String),
+    /// Returns the sentence, in which settings are named as where they were set.
+    text: Box<dyn Fn(&Name<'_>) -> String>,
 }
 
 impl Config {
@@ -89,20 +76,21 @@ impl Config {
 
     /// Checks and resolves settings; `is_listen_set` tells that the addresses are no default.
     fn new(settings: Settings, is_listen_set: bool) -> Result<Self, SettingError> {
-        if let Some((key, other)) = names::conflict(&settings.map()) {
-            return Err(SettingError::new(key, Fault::Other(NOT_WITH, other)));
+        if let Some((key, other)) = names::conflict(&names::map(&settings)) {
+            return Err(SettingError::of_two(key, "cannot be combined with", other));
         }
         let bridge = settings.bridge;
         let mut names = HashSet::new();
         let mut ports = Vec::new();
         for (index, Setting(typed)) in bridge.port.into_iter().flatten().enumerate() {
             let text = typed.to_string();
-            let wrong = |reason| SettingError {
-                index,
-                ..SettingError::of_value("port", &text, reason)
+            let wrong = |why: String| {
+                SettingError::new(PORT, index, move |name| {
+                    format!("{} {text}: {why}", name(PORT))
+                })
             };
             if let Some((key, other)) = names::conflict(&names::map(&typed.settings)) {
-                return Err(wrong(format!("`{key}` {NOT_WITH} `{other}`")));
+                return Err(wrong(format!("`{key}` cannot be combined with `{other}`")));
             }
             let shared = typed.resolve(&bridge.settings, is_on(&bridge.no_wait));
             let PortConfig { name, spec, .. } = &shared.port;
@@ -127,24 +115,16 @@ impl Config {
 }
 
 impl SettingError {
-    fn new(key: &'static str, fault: Fault) -> Self {
-        let index = 0;
-        Self { key, index, fault }
+    fn new(key: &'static str, index: usize, text: impl Fn(&Name<'_>) -> String + 'static) -> Self {
+        let text = Box::new(text);
+        Self { key, index, text }
     }
 
-    fn of_value(key: &'static str, value: impl Display, reason: impl Into<String>) -> Self {
-        Self::new(key, Fault::Value(value.to_string(), reason.into()))
-    }
-}
-
-impl Display for SettingError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = self.key;
-        match &self.fault {
-            Fault::Value(value, reason) => write!(f, "--{key} {value}: {reason}"),
-            Fault::Other(relation, other) => write!(f, "--{key} {relation} --{other}"),
-            Fault::Reason(reason) => write!(f, "--{key}: {reason}"),
-        }
+    /// Returns the error for two settings, such as "a needs b".
+    fn of_two(key: &'static str, relation: &'static str, other: &'static str) -> Self {
+        Self::new(key, 0, move |name| {
+            format!("{} {relation} {}", name(key), name(other))
+        })
     }
 }
 

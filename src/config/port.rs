@@ -1,12 +1,11 @@
 //! `--port`: which device a port is, what it is called, and its own settings.
 
-use std::collections::HashSet;
 use std::fmt::{self, Display};
 
 use serde::Deserialize;
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
-use super::value::{Invalid, Value, get};
+use super::value::{Invalid, Value, expected, get};
 use super::{SharedPort, names};
 use crate::cli::{PortArgs, is_on};
 use crate::hub::LineSettings;
@@ -15,31 +14,24 @@ use crate::port::{PortConfig, is_name};
 use crate::server::ClientDefaults;
 use crate::view::View;
 
-/// A port as users write it: `[NAME=]SPEC[,SETTING…]`.
+/// The key of ports.
+pub(super) const PORT: &str = "port";
+
+/// The key of the device of a port.
+pub(super) const SPEC: &str = "spec";
+
+/// A port as users write it: `[NAME=]SPEC[,SETTING…]`, or a table.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PortArg {
     /// Its name, if it was given one.
-    pub(crate) name: Option<String>,
+    name: Option<String>,
     /// The device.
-    pub(crate) spec: Spec,
+    spec: Spec,
     /// The settings for this port only.
-    pub(crate) settings: PortArgs,
+    pub(super) settings: PortArgs,
 }
 
 impl PortArg {
-    /// Returns the port with this specification and no settings.
-    pub(crate) fn new(name: Option<&str>, spec: &str) -> Result<Self, Invalid> {
-        let because = |error: anyhow::Error| Invalid::Because(format!("{error:#}"));
-        let spec: Spec = spec.parse().map_err(because)?;
-        let name = name.map(str::to_owned);
-        let settings = PortArgs::default();
-        Ok(Self {
-            name,
-            spec,
-            settings,
-        })
-    }
-
     /// Returns the configuration of the port; `common` has the settings that it does not have.
     pub(super) fn resolve(self, common: &PortArgs, no_wait: bool) -> SharedPort {
         let own = names::map(&self.settings);
@@ -81,19 +73,46 @@ impl Value for PortArg {
             _ => (None, text),
         };
         let mut parts = rest.split(',');
-        let mut port = Self::new(name, parts.next().unwrap_or_default())?;
-        let mut seen = HashSet::new();
+        let mut table = Map::new();
+        let spec = parts.next().unwrap_or_default();
+        table.insert(SPEC.to_owned(), spec.into());
+        table.insert("name".to_owned(), name.into());
         for part in parts {
-            let (key, value) = part
-                .split_once('=')
-                .map_or((part, None), |(k, v)| (k, Some(v)));
-            let setting = setting(key, value).map_err(Invalid::Because)?;
-            if !seen.insert(key) {
+            let (key, value) = setting(part).map_err(Invalid::Because)?;
+            if table.insert(key.to_owned(), value).is_some() {
                 return Err(Invalid::Because(format!("`{key}` is set twice")));
             }
-            port.settings = setting.or(port.settings);
         }
-        Ok(port)
+        Self::from_json(&table.into())
+    }
+
+    fn from_json(json: &Json) -> Result<Self, Invalid> {
+        let (table, name) = match json {
+            Json::String(text) => return Self::parse(text),
+            Json::Object(table) if table.contains_key("name") => (table, &table["name"]),
+            _ => return Err(expected("a port as after --port, or [port.NAME]")),
+        };
+        let because = |error: serde_json::Error| Invalid::Because(error.to_string());
+        let spec = match table.get(SPEC) {
+            Some(spec) => Spec::from_json(spec)?,
+            None => Spec::Auto,
+        };
+        Ok(Self {
+            name: name.as_str().map(str::to_owned),
+            spec,
+            settings: PortArgs::deserialize(json).map_err(because)?,
+        })
+    }
+
+    fn show(&self) -> Json {
+        self.to_string().into()
+    }
+}
+
+impl Value for Spec {
+    fn parse(text: &str) -> Result<Self, Invalid> {
+        let because = |error: anyhow::Error| Invalid::Because(format!("{error:#}"));
+        text.parse().map_err(because)
     }
 
     fn show(&self) -> Json {
@@ -102,18 +121,29 @@ impl Value for PortArg {
 }
 
 /// Reads one setting of a port, such as `baud=115200` or `raw`.
-fn setting(key: &str, value: Option<&str>) -> Result<PortArgs, String> {
+fn setting(text: &str) -> Result<(&str, Json), String> {
+    let (key, value) = text
+        .split_once('=')
+        .map_or((text, None), |(k, v)| (k, Some(v)));
     let command = names::of_ports();
-    let Some((_, flag)) = names::settings(&command).find(|(name, _)| *name == key) else {
-        let known = names::keys(&command);
-        return Err(names::unknown("unknown port setting", key, &known));
+    let mut settings = names::settings(&command);
+    let value = match (settings.find(|(name, _)| *name == key), value) {
+        (None, _) => {
+            return Err(names::unknown(
+                "unknown port setting",
+                key,
+                &names::keys(&command),
+            ));
+        }
+        (_, Some(value)) => Json::from(value),
+        (Some((_, flag)), None) if flag.get_action().takes_values() => {
+            return Err(format!("`{key}` needs a value"));
+        }
+        (Some(_), None) => Json::from(true),
     };
-    let value = match value {
-        Some(value) => Json::from(value),
-        None if flag.get_action().takes_values() => return Err(format!("`{key}` needs a value")),
-        None => Json::from(true),
-    };
-    PortArgs::deserialize(json!({ key: value })).map_err(|error| format!("`{key}` {error}"))
+    let read = PortArgs::deserialize(json!({ key: value }));
+    read.map(|_| (key, value))
+        .map_err(|error| format!("`{key}` {error}"))
 }
 
 impl Display for PortArg {

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use super::value::{Invalid, Setting, Value, expected, get};
-use super::{Fault, SettingError, text};
+use super::{SettingError, text};
 use crate::cli::{ServeArgs, Tls, default_tcp_port, is_on};
 use crate::server::{Rights, ServerConfig, TlsConfig, Token, host_name, normalize_origin};
 
@@ -18,14 +18,10 @@ const MIN_TOKEN_LENGTH: usize = 12;
 
 /// Checks the settings; `is_listen_set` tells that the addresses are no default.
 pub(super) fn resolve(args: ServeArgs, is_listen_set: bool) -> Result<ServerConfig, SettingError> {
-    if let Some(Setting(web)) = &args.web
-        && !web.is_dir()
-    {
-        return Err(SettingError::of_value(
-            "web",
-            web.display(),
-            "there is no such folder",
-        ));
+    if let Some(Setting(web)) = args.web.clone().filter(|Setting(web)| !web.is_dir()) {
+        return Err(SettingError::new("web", 0, move |name| {
+            format!("{} {}: there is no such folder", name("web"), web.display())
+        }));
     }
     let tls = tls(&args)?;
     let listen: Vec<_> = values(args.listen);
@@ -77,16 +73,10 @@ fn tls(args: &ServeArgs) -> Result<Option<TlsConfig>, SettingError> {
             key: key.clone(),
         },
         (Some(_), None, _) => {
-            return Err(SettingError::new(
-                "tls-cert",
-                Fault::Other("needs", "tls-key"),
-            ));
+            return Err(SettingError::of_two("tls-cert", "needs", "tls-key"));
         }
         (None, Some(_), _) => {
-            return Err(SettingError::new(
-                "tls-key",
-                Fault::Other("needs", "tls-cert"),
-            ));
+            return Err(SettingError::of_two("tls-key", "needs", "tls-cert"));
         }
         (None, None, Some(Setting(Tls::SelfSigned))) => TlsConfig::SelfSigned,
         (None, None, None) => return Ok(None),
@@ -94,15 +84,20 @@ fn tls(args: &ServeArgs) -> Result<Option<TlsConfig>, SettingError> {
     if cfg!(feature = "tls") {
         return Ok(Some(tls));
     }
-    let advice = "this build has no TLS. Build it with: cargo install --features tls";
-    Err(SettingError::new("tls", Fault::Reason(advice.to_owned())))
+    Err(SettingError::new("tls", 0, |name| {
+        let advice = "this build has no TLS. Build it with: cargo install --features tls";
+        format!("{}: {advice}", name("tls"))
+    }))
 }
 
 /// Reads the user's own token from `file`, or else from its variable.
 fn own_token(file: Option<&Path>) -> Result<Option<Token>, SettingError> {
-    let wrong = |text: String| match file {
-        Some(file) => SettingError::of_value("token", file.display(), text),
-        None => SettingError::new("token", Fault::Reason(text)),
+    let shown = file.map(|file| format!(" {}", file.display()));
+    let wrong = |why: String| {
+        let shown = shown.clone().unwrap_or_default();
+        SettingError::new("token", 0, move |name| {
+            format!("{}{shown}: {why}", name("token"))
+        })
     };
     let text = match (file, std::env::var_os(TOKEN_VARIABLE)) {
         (Some(file), _) => text::read(file).map_err(|e| wrong(format!("cannot read it: {e}")))?,

@@ -19,7 +19,7 @@ impl Invocation {
         command.build();
         let mut settings = self.settings.clone();
         settings.make_absolute(&std::path::absolute("").unwrap_or_default());
-        let mut values = settings.map();
+        let mut values = names::map(&settings);
         if !self.is_set("listen") {
             // They depend on --lan.
             let addresses = config.server.listen.iter().map(ToString::to_string);

@@ -3,7 +3,6 @@
 
 use std::ffi::OsStr;
 use std::fmt::{self, Display};
-use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use clap::builder::{
     OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser, ValueParser,
     ValueParserFactory,
 };
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error};
 use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
@@ -44,6 +43,15 @@ pub(crate) trait Value: Clone + Send + Sync + 'static {
             .to_str()
             .ok_or(Invalid::Expected("text in UTF-8".to_owned()));
         text.and_then(Self::parse)
+    }
+
+    /// Reads the value as a file has it.
+    fn from_json(json: &Json) -> Result<Self, Invalid> {
+        match json {
+            Json::String(text) => Self::parse(text),
+            Json::Array(_) | Json::Object(_) => Err(expected("a single value")),
+            json => Self::parse(&json.to_string()),
+        }
     }
 
     /// Writes the value as a file has it: what stands there in TOML and in JSON is the same.
@@ -97,54 +105,16 @@ impl<T: Value> Serialize for Setting<T> {
 }
 
 impl<'de, T: Value> Deserialize<'de> for Setting<T> {
+    /// Reads the value. Errors go on where a sentence began with the key.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Single(PhantomData))
-    }
-}
-
-/// Takes a single value of a file. Its errors go on where a sentence began with the key.
-struct Single<T>(PhantomData<T>);
-
-impl<T: Value> Single<T> {
-    fn read<E: Error>(text: &str, got: impl Display) -> Result<Setting<T>, E> {
-        T::parse(text)
-            .map(Setting)
-            .map_err(|invalid| match invalid {
-                Invalid::Expected(what) => E::custom(format_args!("expects {what}, got {got}")),
-                Invalid::Because(why) => E::custom(format_args!("cannot be {got}: {why}")),
+        let json = Json::deserialize(deserializer)?;
+        T::from_json(&json).map(Self).map_err(|invalid| {
+            let got = shown_json(&json.to_string());
+            D::Error::custom(match invalid {
+                Invalid::Expected(what) => format!("expects {what}, got {got}"),
+                Invalid::Because(why) => format!("cannot be {got}: {why}"),
             })
-    }
-}
-
-impl<'de, T: Value> Visitor<'de> for Single<T> {
-    type Value = Setting<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a single value")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Setting<T>, E> {
-        Self::read(text, quoted(text))
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Setting<T>, E> {
-        Self::read(&number.to_string(), number)
-    }
-
-    fn visit_f64<E: Error>(self, number: f64) -> Result<Setting<T>, E> {
-        Self::read(&number.to_string(), number)
-    }
-
-    fn visit_bool<E: Error>(self, is_on: bool) -> Result<Setting<T>, E> {
-        Self::read(&is_on.to_string(), is_on)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, _list: A) -> Result<Setting<T>, A::Error> {
-        Err(A::Error::custom("takes a single value, not a list"))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, _table: A) -> Result<Setting<T>, A::Error> {
-        Err(A::Error::custom("takes a single value, not a table"))
+        })
     }
 }
 
@@ -336,11 +306,6 @@ choices! {
 /// Returns the value of a setting that has a default.
 pub(crate) fn get<T>(setting: Option<Setting<T>>) -> T {
     setting.expect("the definition of its flag has a default").0
-}
-
-/// Writes a text as TOML and JSON do.
-pub(crate) fn quoted(text: &str) -> String {
-    shown_json(&Json::from(text).to_string())
 }
 
 /// Returns the error for a text that is not `what` was expected.
