@@ -1,6 +1,7 @@
 //! The json protocol, version 1, as types: each object that goes over the wire, in both
-//! directions. PROTOCOL.md explains it to people. What a request does to a port, and within which
-//! limits, is decided by whoever decodes it.
+//! directions. PROTOCOL.md explains it to people. The meaning and the limits of
+//! requests are decided by the server's protocol for json clients, except for leases, which HTTP
+//! requests share.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -81,7 +82,7 @@ pub struct StatusMessage<'a> {
     pub state: Cow<'a, str>,
     /// One sentence about it, for people.
     pub detail: Cow<'a, str>,
-    /// What to do about it, for people; empty where there is nothing to do.
+    /// The next step, for people; empty where there is nothing to do.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub hint: Cow<'a, str>,
     /// Characters that the driver received with a fault since the device was opened.
@@ -94,13 +95,13 @@ pub struct StatusMessage<'a> {
 pub struct LineMessage<'a> {
     /// Its number, counted from the start of the program.
     pub seq: u64,
-    /// When its last byte was read, in seconds since 1970.
+    /// The time at which its last byte was read, in seconds since 1970.
     #[serde(with = "seconds")]
     pub t: Timestamp,
     /// Its text or bytes.
     #[serde(flatten)]
     pub content: Content<'a>,
-    /// Whether it is only a part of a line.
+    /// True if it is only a part of a line.
     #[serde(default, skip_serializing_if = "is_false")]
     pub partial: bool,
 }
@@ -110,14 +111,14 @@ pub struct LineMessage<'a> {
 pub struct DataMessage<'a> {
     /// The number of bytes before it, counted from the start of the program.
     pub offset: u64,
-    /// When it was read, in seconds since 1970.
+    /// The time at which it was read, in seconds since 1970.
     #[serde(with = "seconds")]
     pub t: Timestamp,
     /// Its bytes.
     pub bytes: Base64<'a>,
 }
 
-/// How much is missing. A count that is zero or not known is left out.
+/// The lines and bytes that are missing. A count that is zero or not known is left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissedMessage {
     /// Lines.
@@ -153,7 +154,7 @@ pub struct ErrorMessage<'a> {
 /// Bytes that the operating system took for the device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WrittenMessage<'a> {
-    /// When it took them, in seconds since 1970.
+    /// The time at which it took them, in seconds since 1970.
     #[serde(with = "seconds")]
     pub t: Timestamp,
     /// Their text or bytes.
@@ -163,7 +164,7 @@ pub struct WrittenMessage<'a> {
     pub client: u64,
 }
 
-/// What came from the device or goes to it: text, or bytes where it is not UTF-8.
+/// Data from the device or for it: text, or bytes where it is not UTF-8.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Content<'a> {
@@ -202,7 +203,7 @@ pub enum ClientMessage {
     },
     /// Restarts the board by its modem lines.
     Reset,
-    /// Lends the port to another program.
+    /// Leases the port to another program.
     Release(ReleaseMessage),
     /// Takes the port back before its time.
     Resume,
@@ -211,7 +212,7 @@ pub enum ClientMessage {
     Unknown,
 }
 
-/// How long a port is to be lent: [`hub::Lease`] as clients write it.
+/// The time for which a port is leased: [`hub::Lease`] as clients write it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReleaseMessage {
     /// For so long.
@@ -231,12 +232,12 @@ pub struct HelloAnswer<'a> {
     pub version: Cow<'a, str>,
     /// The origin of the page that asks.
     pub origin: Option<Cow<'a, str>>,
-    /// Whether it may connect.
+    /// True if it may connect.
     pub allowed: bool,
-    /// Whether it may only read.
+    /// True if it may only read.
     #[serde(rename = "readOnly")]
     pub read_only: bool,
-    /// What would allow it.
+    /// The way to allow it.
     pub remedy: Option<Cow<'a, str>>,
 }
 
@@ -277,7 +278,7 @@ impl ReleaseMessage {
     /// The longest time; a request for more is refused.
     const MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// Checks how long the port is to be lent.
+    /// Returns the lease that this asks for.
     ///
     /// # Errors
     /// A sentence that says what would be right.

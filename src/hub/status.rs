@@ -7,29 +7,24 @@ use serde::{Deserialize, Serialize};
 use super::LineSettings;
 
 /// The state of a port, with what to say about it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Status {
     /// The state, for programs.
     pub state: State,
     /// A sentence about it, such as `cannot open /dev/ttyACM0: permission denied`.
     pub detail: String,
     /// The next step for the user; empty where there is nothing to do.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub hint: String,
     /// The line errors since the device was opened, where its driver counts them.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<LineErrors>,
     /// The line settings in force, or to be used at the next opening.
-    #[serde(skip)]
     pub settings: LineSettings,
     /// The device that is or was last behind the port.
-    #[serde(skip)]
     pub device: Option<Arc<DeviceInfo>>,
 }
 
 /// The states of a port: open, or the reason why not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// The device is open.
     Open,

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 /// A connection without the wrapping of the HTTP library, which would cost each idle client memory.
-pub(crate) enum Transport {
+pub(crate) enum ServerStream {
     /// A plain TCP connection.
     Plain(TcpStream),
     /// An encrypted connection, on the heap so that it costs plain ones nothing.
@@ -21,7 +21,7 @@ pub(crate) enum Transport {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-impl Transport {
+impl ServerStream {
     /// Unwraps a connection that becomes a WebSocket. Returns it with the bytes that were read beyond
     /// its request.
     pub(crate) fn unwrap(upgraded: Upgraded) -> Option<(Self, Vec<u8>)> {
@@ -54,7 +54,7 @@ macro_rules! either {
     };
 }
 
-impl AsyncRead for Transport {
+impl AsyncRead for ServerStream {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -64,7 +64,7 @@ impl AsyncRead for Transport {
     }
 }
 
-impl AsyncWrite for Transport {
+impl AsyncWrite for ServerStream {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

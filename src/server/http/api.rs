@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::access_layer::caller;
 use super::metrics;
 use crate::hub::{Action, Lease};
-use crate::protocol::{HelloAnswer, ReleaseMessage};
+use crate::protocol::{HelloAnswer, ReleaseMessage, StatusMessage};
 use crate::server::access::{RequestClass, Rights};
 use crate::server::{App, Port};
 
@@ -150,6 +150,6 @@ fn describe(port: &Port) -> Value {
         object.extend(json!(**device).as_object().cloned().unwrap_or_default());
     }
     object["settings"] = port.settings(Rights::ReadWrite);
-    object["status"] = json!(status);
+    object["status"] = json!(StatusMessage::from(&status));
     object
 }

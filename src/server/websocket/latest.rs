@@ -7,9 +7,10 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::hub::Event;
 
-/// The newest event of a client that wants nothing else.
+/// The newest event, for a client that wants nothing else.
 pub(crate) struct Latest {
-    interval: Duration,
+    /// The shortest time between two messages; None for a client that wants every event.
+    interval: Option<Duration>,
     event: Option<Arc<Event>>,
     /// The earliest time of the next message.
     due: Instant,
@@ -17,7 +18,7 @@ pub(crate) struct Latest {
 
 impl Latest {
     /// Sends the first event at once, and others at this interval.
-    pub(crate) fn new(interval: Duration) -> Self {
+    pub(crate) fn new(interval: Option<Duration>) -> Self {
         Self {
             interval,
             event: None,
@@ -25,9 +26,9 @@ impl Latest {
         }
     }
 
-    /// Replaces the event that waits.
-    pub(crate) fn replace(&mut self, event: Arc<Event>) {
-        self.event = Some(event);
+    /// Returns true if the client wants nothing but the newest event.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.interval.is_some()
     }
 
     /// Returns true if an event waits.
@@ -35,11 +36,16 @@ impl Latest {
         self.event.is_some()
     }
 
+    /// Replaces the event that waits.
+    pub(crate) fn replace(&mut self, event: Arc<Event>) {
+        self.event = Some(event);
+    }
+
     /// Takes the event that waits, if its time has come.
     pub(crate) fn take_due(&mut self) -> Option<Arc<Event>> {
         let now = Instant::now();
         let event = self.event.take_if(|_| self.due <= now)?;
-        self.due = now + self.interval;
+        self.due = now + self.interval.unwrap_or_default();
         Some(event)
     }
 

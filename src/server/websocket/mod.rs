@@ -1,12 +1,14 @@
 //! WebSockets: a session for each client, and what keeps one client from costing the others.
 //!
 //! ```text
-//!  request ─▶ upgrade (params) ─▶ session ◀─▶ protocol ◀─▶ view
-//!                                   │ frames, encoded once per view for all clients
-//!                                   ▼
-//!              WebSocket library ─ send_queue ─ frame_limits ─ stream
+//!  hub ──▶ view ──▶ frame ──▶ delivery ──▶ send_queue ──▶ frame_limits ──▶ stream
+//!   ▲                                                           │
+//!   └── requests ◀── session ◀── protocol ◀── WebSocket library ◀─┘
 //! ```
+//!
+//! `upgrade` and `params` make the session of an HTTP request, `keepalive` and `close` end it.
 
+mod delivery;
 mod frame;
 mod frame_limits;
 mod keepalive;

@@ -22,7 +22,7 @@ use crate::hub::SubscriberKind;
 use crate::server::App;
 use crate::server::access::{Peer, Rights};
 use crate::server::limits::ClientPermit;
-use crate::server::stream::Transport;
+use crate::server::stream::ServerStream;
 
 /// Returns true if this request wants to become a WebSocket.
 pub(crate) fn is_wanted(request: &Request) -> bool {
@@ -186,7 +186,7 @@ fn reject(app: &Arc<App>, on_upgrade: OnUpgrade, error: QueryError, permit: Owne
     });
 }
 
-async fn upgraded(on_upgrade: OnUpgrade, max_message: usize) -> Option<ClientSocket<Transport>> {
+async fn upgraded(on_upgrade: OnUpgrade, max_message: usize) -> Option<ClientSocket<ServerStream>> {
     let upgraded: Upgraded = match on_upgrade.await {
         Ok(upgraded) => upgraded,
         Err(error) => {
@@ -194,6 +194,6 @@ async fn upgraded(on_upgrade: OnUpgrade, max_message: usize) -> Option<ClientSoc
             return None;
         }
     };
-    let (socket, early) = Transport::unwrap(upgraded)?;
+    let (socket, early) = ServerStream::unwrap(upgraded)?;
     Some(send_queue::client_socket(socket, early, max_message).await)
 }
