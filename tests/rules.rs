@@ -3,7 +3,10 @@
 
 mod source;
 
-use std::{collections::BTreeSet, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use source::{Named, Source, crate_sources};
 
@@ -34,10 +37,12 @@ const PRIVATE_WORDS: &[(&str, &str)] = &[
     ("outbox", "send queue"),
     ("patience", "read pause"),
     ("pulse", "keepalive"),
+    ("recipe", "instructions"),
     ("rope", "wake flag"),
     ("seat", "slot"),
     ("starter", "service manager"),
     ("undecided", "select error"),
+    ("verdict", "decision"),
     ("wishes", "stream params"),
 ];
 
@@ -48,6 +53,7 @@ const PRIVATE_NAMES: &[(&str, &str)] = &[
     ("Admitted", "Accepted"),
     ("Book", "Consent"),
     ("CROWDED", "HIGH_WATER_MARK"),
+    ("Conversation", "session"),
     ("Ending", "LineEnding"),
     ("FAIR_TIME", "MIN_GRACE"),
     ("Held", "Claims"),
@@ -57,8 +63,11 @@ const PRIVATE_NAMES: &[(&str, &str)] = &[
     ("Opened", "OpenedDevice"),
     ("Places", "PendingConnections"),
     ("Purpose", "RequestClass"),
+    ("Said", "FileEntry"),
     ("Script", "Sequence"),
     ("Split", "IncompleteUtf8"),
+    ("Talk", "BridgeClient"),
+    ("Told", "layers"),
     ("Wanted", "DeviceSelector"),
     ("are_over", "is_limited"),
     ("borrows", "holds_lease"),
@@ -66,6 +75,7 @@ const PRIVATE_NAMES: &[(&str, &str)] = &[
     ("is_passing", "is_transient"),
     ("keep_token", "set_token_cookie"),
     ("let_go", "release"),
+    ("make_whole", "make_absolute"),
     ("never_back", "monotonic"),
     ("note_dropped", "throttled warning"),
     ("room_for", "reserve"),
@@ -133,17 +143,53 @@ fn the_architecture_names_files_that_exist() {
 }
 
 #[test]
+fn no_type_name_is_used_twice() {
+    // Whoever searches for a name finds one thing. Systems have one definition each.
+    let mut places: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for source in SOURCES.iter() {
+        for found in source
+            .types
+            .iter()
+            .filter(|found| !found.is_test && !found.is_conditional)
+        {
+            places
+                .entry(&found.name)
+                .or_default()
+                .push(place(source, found));
+        }
+    }
+    let twice = places.into_iter().filter(|(_, places)| places.len() > 1);
+    check_none(twice.map(|(name, places)| format!("{name}: {}", places.join(", "))));
+}
+
+#[test]
 fn names_are_the_words_of_the_field() {
-    check_none(SOURCES.iter().flat_map(|source| {
-        let identifiers = source.identifiers.iter().filter_map(|found| {
-            let better = better_name(&found.name)?;
-            Some(format!(
-                "{}: {}: {better}",
-                place(source, found),
-                found.name
-            ))
-        });
-        identifiers.collect::<Vec<_>>()
+    check_names(better_name);
+}
+
+#[test]
+fn limits_and_times_are_named_alike() {
+    check_names(|name| {
+        let is_limit = ["MOST_", "LONGEST_", "FASTEST_", "SOONEST_", "LATEST_"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix));
+        let is_time = ["_WITHIN", "_EVERY", "_AGAIN"]
+            .iter()
+            .any(|suffix| name.ends_with(suffix));
+        let limit = is_limit.then_some("MAX_ or MIN_");
+        limit.or(is_time.then_some("_TIMEOUT, _INTERVAL or _DELAY"))
+    });
+}
+
+/// Checks that there is no better name for any identifier.
+#[track_caller]
+fn check_names(better: fn(&str) -> Option<&'static str>) {
+    let found = SOURCES.iter().flat_map(|source| {
+        let found = source.identifiers.iter();
+        found.filter_map(move |found| Some((source, found, better(&found.name)?)))
+    });
+    check_none(found.map(|(source, found, better)| {
+        format!("{}: {}: {better}", place(source, found), found.name)
     }));
 }
 

@@ -32,7 +32,7 @@ pub(super) type FileError = (Option<usize>, String);
 
 type Key<'i> = Spanned<Cow<'i, str>>;
 
-type Value<'i> = Spanned<DeValue<'i>>;
+type TomlValue<'i> = Spanned<DeValue<'i>>;
 
 /// Reads a file. The first layer takes precedence: the profile, if one was asked for, and then
 /// what stands outside of all profiles.
@@ -81,7 +81,7 @@ impl<'i> File<'i> {
         (Some(self.line(span)), text)
     }
 
-    fn profiles(&self, value: Value<'i>) -> Result<DeTable<'i>, FileError> {
+    fn profiles(&self, value: TomlValue<'i>) -> Result<DeTable<'i>, FileError> {
         let span = value.span();
         match value.into_inner() {
             DeValue::Table(table) => Ok(table),
@@ -181,6 +181,6 @@ impl<'i> File<'i> {
 }
 
 /// Returns a value as JSON has it.
-fn json(value: &Value<'_>) -> Json {
+fn json(value: &TomlValue<'_>) -> Json {
     Json::deserialize(ValueDeserializer::from(value.clone())).unwrap_or_default()
 }

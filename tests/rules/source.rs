@@ -29,7 +29,6 @@ pub struct Named {
     /// It stands in unit tests.
     pub is_test: bool,
     /// It is there on some systems, or with some features, only.
-    #[allow(dead_code)]
     pub is_conditional: bool,
 }
 
