@@ -1,6 +1,6 @@
-//! What differs between systems apart from serial ports, one topic per file, each behind one
-//! interface. Serial ports have their own in [`crate::port::source::serial::os`]; all `unsafe` of
-//! the program is in these two places.
+//! The parts of the program that differ between systems, one topic per file, each behind one
+//! interface. Those of serial ports are in [`crate::port::source::serial::os`]; all `unsafe` code is
+//! in these two places.
 
 mod computer;
 mod private_file;

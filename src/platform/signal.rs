@@ -13,26 +13,31 @@ pub(crate) enum StopSignal {
     Terminate,
 }
 
-/// Waits for a signal to stop: Ctrl-C, or what `kill` and service managers send.
+/// Waits for a signal that stops the program: Ctrl-C, or the one that `kill` and service managers
+/// send.
 ///
 /// # Errors
-/// When the system does not let us listen for signals.
+/// When the system does not permit listening for signals.
 pub(crate) async fn signal() -> Result<StopSignal> {
     Ok(Signals::listen()?.next().await)
 }
 
-/// The signals to stop, which from now on do nothing by themselves.
-pub(crate) struct Signals(System);
+/// The signals that stop the program. While they are listened to, they do nothing by themselves.
+pub(crate) struct Signals(SystemSignals);
+
+#[cfg(unix)]
+type SystemSignals = UnixSignals;
+#[cfg(windows)]
+type SystemSignals = WindowsSignals;
 
 impl Signals {
     /// Listens from now on.
     ///
     /// # Errors
-    /// When the system does not let us.
+    /// When the system does not permit it.
     pub(crate) fn listen() -> Result<Self> {
-        System::listen()
-            .map(Self)
-            .context("cannot listen for signals")
+        let signals = SystemSignals::listen().context("cannot listen for signals")?;
+        Ok(Self(signals))
     }
 
     /// Waits for the next one.
@@ -45,15 +50,15 @@ impl Signals {
 use tokio::signal::unix::{Signal, SignalKind, signal as listen_for};
 
 #[cfg(unix)]
-struct System {
+struct UnixSignals {
     interrupt: Signal,
     terminate: Signal,
-    /// None where we are to outlive the terminal.
+    /// None if the program is to outlive the terminal.
     hangup: Option<Signal>,
 }
 
 #[cfg(unix)]
-impl System {
+impl UnixSignals {
     fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: listen_for(SignalKind::interrupt())?,
@@ -84,14 +89,14 @@ async fn recv(signal: Option<&mut Signal>) -> Option<()> {
 use tokio::signal::windows::{CtrlC, CtrlClose, CtrlShutdown, ctrl_c, ctrl_close, ctrl_shutdown};
 
 #[cfg(windows)]
-struct System {
+struct WindowsSignals {
     interrupt: CtrlC,
     close: CtrlClose,
     shutdown: CtrlShutdown,
 }
 
 #[cfg(windows)]
-impl System {
+impl WindowsSignals {
     fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: ctrl_c()?,
@@ -133,7 +138,7 @@ pub(crate) fn end_by_signal(_signal: StopSignal) -> ! {
     std::process::exit(1)
 }
 
-/// Tells whether our parent wants us to outlive the terminal, as `nohup` does.
+/// Returns true if the parent wants this program to outlive the terminal, as `nohup` does.
 #[cfg(unix)]
 fn ignores_hangup() -> bool {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();

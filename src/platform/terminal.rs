@@ -2,14 +2,13 @@
 
 use std::io::{self, IsTerminal};
 
-/// Tells whether somebody at a terminal can be asked now. From then on, reading what is typed does
-/// not stop a program that was sent to the background, but fails.
+/// Returns true if somebody at a terminal can be asked now. From then on, reading the input does not
+/// stop a program that was sent to the background, but fails.
 pub(crate) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal() && is_in_foreground()
 }
 
-/// Tells whether terminals understand escape sequences; those of Windows do so when they are asked
-/// to.
+/// Returns true if terminals understand escape sequences. Those of Windows do once they are asked to.
 pub(crate) fn shows_colours() -> bool {
     #[cfg(windows)]
     return anstyle_query::windows::enable_ansi_colors().unwrap_or(false);
@@ -17,15 +16,15 @@ pub(crate) fn shows_colours() -> bool {
     true
 }
 
-/// Forgets what was typed and not read yet.
+/// Discards input that was typed and not read yet.
 pub(crate) fn forget_typed() {
-    // Windows has no such call: what was typed before a question counts as its answer there. So it
-    // does where the call fails.
+    // Windows has no such call: there, and where the call fails, a line that was typed before a
+    // question counts as its answer.
     #[cfg(unix)]
     let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
 }
 
-/// Tells whether nobody reads any more what we print, as after `| head`.
+/// Returns true if the reader of our output is gone, as after `| head`.
 pub(crate) fn is_reader_gone(error: &io::Error) -> bool {
     /// `ERROR_PIPE_NOT_CONNECTED` of winerror.h.
     const PIPE_NOT_CONNECTED: i32 = 233;
@@ -34,7 +33,7 @@ pub(crate) fn is_reader_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe || is_gone_on_windows
 }
 
-/// True also where there is no control of jobs, so that nothing could stop us.
+/// Returns true also where there is no job control, so that nothing could stop the program.
 #[cfg(unix)]
 fn is_in_foreground() -> bool {
     // SAFETY: SIG_IGN installs no code of ours, and nothing else handles this signal.
@@ -43,7 +42,7 @@ fn is_in_foreground() -> bool {
     group.map_or(true, |group| group == rustix::process::getpgrp())
 }
 
-/// There is no control of jobs here.
+/// Returns true: Windows has no job control.
 #[cfg(windows)]
 fn is_in_foreground() -> bool {
     true

@@ -1,5 +1,5 @@
-//! Parses the address of a bridge as people type it, and adds what is wanted of the bridge; or
-//! refuses it with an example.
+//! Parses the address of a bridge as people type it, and adds parameters to it. An error shows an
+//! example of an address.
 
 use std::fmt;
 
@@ -141,7 +141,7 @@ fn is_encrypted(scheme: &str) -> bool {
     matches!(scheme, "wss" | "https")
 }
 
-/// Writes the address as a URL, with what is wanted of the bridge.
+/// Writes the address as a URL with its parameters.
 fn target(rest: &str, port: Option<&str>, parameters: &[String]) -> String {
     let rest = rest.split('#').next().unwrap_or_default();
     let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));

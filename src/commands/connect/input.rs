@@ -1,4 +1,4 @@
-//! Cuts what is typed or piped in into messages.
+//! Cuts the input, typed or piped, into messages.
 
 use std::io::{self, Read};
 use std::thread;

@@ -45,7 +45,7 @@ pub(crate) struct ConnectArgs {
     /// Line ending that serial-ws adds to each line sent
     #[arg(long, value_name = "ENDING", value_parser = parser(|ending: LineEnding| ending))]
     append: Option<LineEnding>,
-    /// How long to keep printing after the end of the input, such as 2s, or forever
+    /// Time to keep printing after the end of the input, such as 2s, or forever
     /// [default: 0; forever with --count]
     #[arg(long, value_name = "TIME", value_parser = parse_wait)]
     wait: Option<Duration>,

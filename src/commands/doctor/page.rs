@@ -54,7 +54,7 @@ impl Page {
     }
 }
 
-/// Whether the page can connect. `decision` is the one that our flags make.
+/// Diagnoses whether the page can connect. `decision` is the one that the flags lead to.
 pub(crate) fn check(
     page: &Page,
     decision: &Result<Rights, Denial>,

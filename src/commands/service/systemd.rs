@@ -46,6 +46,12 @@ impl Scope {
             .copied()
             .collect()
     }
+
+    /// Returns the command that shows the end of the service's log.
+    fn log_command(self) -> String {
+        let words = self.command(&["journalctl", "-u", "serial-ws", "-n", "20"]);
+        words.join(" ")
+    }
 }
 
 /// Writes the unit, and starts it now and from now on.
@@ -85,15 +91,9 @@ pub(crate) fn install(
     }
     steps.run(&["systemctl", "enable", UNIT])?;
     // Not `start`, which would leave one running that has other flags.
-    steps
-        .run(&["systemctl", "restart", UNIT])
-        .map_err(|error| {
-            let log = scope.command(&["journalctl", "-u", "serial-ws", "-n", "20"]);
-            let log = log.join(" ");
-            error.context(format!(
-                "it is installed, but does not start. To see why: {log}"
-            ))
-        })?;
+    let started = steps.run(&["systemctl", "restart", UNIT]);
+    let log = scope.log_command();
+    started.with_context(|| format!("it is installed, but does not start. To see why: {log}"))?;
     if !args.dry_run {
         say(steps.out, conclusion(scope));
     }
@@ -310,8 +310,7 @@ impl UnitState {
         let log = if self.is_running() {
             String::new()
         } else {
-            let log = scope.command(&["journalctl", "-u", "serial-ws", "-n", "20"]);
-            format!(". For its log: {}", log.join(" "))
+            format!(". For its log: {}", scope.log_command())
         };
         let Self { path, enabled, .. } = self;
         format!("{whose} ({path}) is {enabled}, and {running}{log}")

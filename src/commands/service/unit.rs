@@ -59,7 +59,7 @@ pub(crate) fn is_ours(text: &str) -> bool {
 /// # Errors
 /// When the unit could not see a file or run the program.
 pub(crate) fn text(scope: Scope, program: &Path, flags: &Flags, group: &str) -> Result<String> {
-    let mut command = quote::systemd_program(program.as_os_str())?;
+    let mut start = format!("ExecStart={}", quote::systemd_program(program.as_os_str())?);
     let mut more = Vec::new();
     if scope == Scope::System {
         ensure!(
@@ -73,24 +73,8 @@ pub(crate) fn text(scope: Scope, program: &Path, flags: &Flags, group: &str) -> 
         more = devices(flags);
     }
     for word in &flags.words {
-        command.push(' ');
-        command += &match (scope, word) {
-            (Scope::System, Word::Path { flag, path }) if SECRETS.contains(&flag.as_str()) => {
-                let path = path.to_string_lossy().replace('%', "%%");
-                more.push(format!("LoadCredential={flag}:{path}"));
-                format!("{CREDENTIALS}/{flag}")
-            }
-            (Scope::System, Word::Path { flag, path }) => {
-                ensure!(
-                    !is_hidden(path),
-                    "--{flag} {path}: the system's services cannot see that folder. Put it elsewhere, \
-                     such as below /srv or /etc",
-                    path = path.display()
-                );
-                quote::systemd(word.text())
-            }
-            _ => quote::systemd(word.text()),
-        };
+        start.push(' ');
+        start += &argument(scope, word, &mut more)?;
     }
     let lines = PACKAGED.lines().filter_map(|line| {
         let (key, _) = line.split_once('=').unwrap_or((line, ""));
@@ -100,7 +84,7 @@ pub(crate) fn text(scope: Scope, program: &Path, flags: &Flags, group: &str) -> 
             Scope::System => !(flags.is_lan && key.starts_with("IPAddress")),
         };
         match (key, scope) {
-            ("ExecStart", _) => Some(lines_of(&format!("ExecStart={command}"), &more)),
+            ("ExecStart", _) => Some(lines_of(&start, &more)),
             // The command has the flags, and not every installation has the manual page.
             ("EnvironmentFile" | "Documentation", _) => None,
             ("Environment", _) if line.contains("SERIAL_WS_OPTIONS") => None,
@@ -110,6 +94,24 @@ pub(crate) fn text(scope: Scope, program: &Path, flags: &Flags, group: &str) -> 
         }
     });
     Ok(tidy(lines))
+}
+
+/// Writes one argument of the command, and adds the line to `more` that it needs.
+fn argument(scope: Scope, word: &Word, more: &mut Vec<String>) -> Result<String> {
+    if let (Scope::System, Word::Path { flag, path }) = (scope, word) {
+        if SECRETS.contains(&flag.as_str()) {
+            let path = path.to_string_lossy().replace('%', "%%");
+            more.push(format!("LoadCredential={flag}:{path}"));
+            return Ok(format!("{CREDENTIALS}/{flag}"));
+        }
+        ensure!(
+            !is_hidden(path),
+            "--{flag} {path}: the system's services cannot see that folder. Put it elsewhere, such \
+             as below /srv or /etc",
+            path = path.display()
+        );
+    }
+    Ok(quote::systemd(word.text()))
 }
 
 /// Returns the lines that allow other ports than those of the packaged unit.
