@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// What to write where a time is expected.
+/// The end of a sentence that says how to write a time.
 pub(crate) const TIME: &str = "a time such as 500ms, 2s or 5m";
 
-/// What to write where a size is expected.
+/// The end of a sentence that says how to write a size.
 pub(crate) const SIZE: &str = "a size such as 65536, 64KiB or 1MB";
 
 /// Reads a time such as `500ms`, `1.5m` or `10`, a number without a unit being seconds.

@@ -72,7 +72,7 @@ async fn an_invalid_certificate_ends_the_program_and_is_named() {
     Bridge::fail(&files).await.with(1, "README.md");
     Bridge::fail(&["--port", "sim", "--tls-cert", readme])
         .await
-        .with(2, "--tls-key");
+        .with(2, "--tls-cert: needs tls-key");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, ValueHint};
 use serde::{Deserialize, Serialize};
 
-use crate::config::value::{Number, Setting, Settle, Size, Times};
+use crate::config::value::{Number, Setting, Settle, Size, times};
 use crate::config::{AllowedOrigin, HostName, PortArg};
 use crate::hub::{FlowControl, ModemLine, Parity};
 use crate::log::Format;
@@ -292,7 +292,7 @@ impl PortArgs {
 pub(crate) struct LogArgs {
     /// Log more; twice for everything
     #[arg(short, long, action = ArgAction::Count, global = true)]
-    #[serde(deserialize_with = "Times::count")]
+    #[serde(deserialize_with = "times")]
     pub(crate) verbose: Option<u8>,
     /// Log errors only
     #[arg(short, long, global = true, action = ArgAction::SetTrue)]

@@ -70,7 +70,7 @@ pub(crate) enum Command {
     Upload(UploadArgs),
     /// Print the settings in force and where each comes from, as a configuration file
     ///
-    /// Takes the flags for sharing ports. Lines that begin with # are defaults. The output can be
+    /// Takes the flags for sharing ports. Defaults are commented out. The output can be
     /// the file of another run: serial-ws config --port sim > class.toml
     Config(Box<BridgeArgs>),
     /// Diagnose why a board or a page cannot connect

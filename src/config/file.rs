@@ -30,7 +30,7 @@ pub(super) struct FileLayer {
 /// A mistake in a file: its line, if it has one, and what is wrong.
 pub(super) type FileError = (Option<usize>, String);
 
-type Key<'i> = Spanned<Cow<'i, str>>;
+type TomlKey<'i> = Spanned<Cow<'i, str>>;
 
 type TomlValue<'i> = Spanned<DeValue<'i>>;
 
@@ -38,7 +38,7 @@ type TomlValue<'i> = Spanned<DeValue<'i>>;
 /// what stands outside of all profiles.
 pub(super) fn read(text: &str, profile: Option<&str>) -> Result<Vec<FileLayer>, FileError> {
     let command = Cli::command();
-    let file = File { text, command };
+    let file = Reader { text, command };
     let table = DeTable::parse(text).map_err(|error| {
         let line = error.span().map(|span| file.line(&span));
         (
@@ -64,13 +64,13 @@ pub(super) fn read(text: &str, profile: Option<&str>) -> Result<Vec<FileLayer>, 
     Ok(layers)
 }
 
-struct File<'i> {
+struct Reader<'i> {
     text: &'i str,
     /// The definitions of all flags.
     command: Command,
 }
 
-impl<'i> File<'i> {
+impl<'i> Reader<'i> {
     /// Returns the line in which `span` begins, counted from 1.
     fn line(&self, span: &Range<usize>) -> usize {
         let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
@@ -132,7 +132,7 @@ impl<'i> File<'i> {
     }
 
     /// Checks that a key is one of the settings of `command`, or `other`.
-    fn check(&self, key: &Key<'_>, command: &Command, other: &str) -> Result<(), FileError> {
+    fn check(&self, key: &TomlKey<'_>, command: &Command, other: &str) -> Result<(), FileError> {
         let name = &**key.get_ref();
         let mut known = names::keys(command);
         known.push(other);

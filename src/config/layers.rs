@@ -148,14 +148,12 @@ impl Invocation {
 
     /// Returns an error in the words of the place that set the value.
     fn explain(&self, SettingError { key, index, text }: &SettingError) -> Error {
-        let sources = self.sources.get(*key);
-        match sources.and_then(|sources| sources.get(*index).or(sources.last())) {
-            Some(SetBy::Variable(variable)) => raw(text(&|_| variable.clone())),
-            Some(line @ SetBy::Line(..)) => {
-                raw(format!("{line}: {}", text(&|key| format!("`{key}`"))))
-            }
+        let places = self.sources.get(*key);
+        match places.and_then(|places| places.get(*index).or(places.last())) {
+            Some(SetBy::Variable(name)) => raw(format!("{name}: {text}")),
+            Some(line @ SetBy::Line(..)) => raw(format!("{line}: `{key}`: {text}")),
             Some(SetBy::Flag) | None => {
-                let text = text(&|key| format!("--{key}"));
+                let text = format!("--{key}: {text}");
                 Cli::command().error(ErrorKind::ValueValidation, text)
             }
         }

@@ -1,4 +1,4 @@
-//! What serial-ws is to do: the settings of all layers, checked and resolved.
+//! The configuration: settings from flags, variables and files, checked and resolved.
 
 mod file;
 mod layers;
@@ -30,32 +30,30 @@ use value::{Setting, get};
 pub struct Config {
     /// The serial ports, the first of which is at `/`.
     pub(crate) ports: Vec<SharedPort>,
-    /// How clients reach them.
+    /// The configuration of the server.
     pub(crate) server: ServerConfig,
-    /// What each port's hub keeps.
+    /// The limits of each port's hub.
     pub(crate) limits: HubConfig,
 }
 
-/// A port, and what its clients get that do not ask for anything else.
+/// A port, and the settings of clients that ask for none.
 #[derive(Clone, Debug)]
 pub(crate) struct SharedPort {
     /// The port itself.
     pub(crate) port: PortConfig,
-    /// What its clients get.
+    /// The settings of its clients.
     pub(crate) clients: ClientDefaults,
 }
 
-/// The way to name settings: `--key` or `key`.
-type Name<'a> = dyn Fn(&str) -> String + 'a;
-
 /// A setting that was read and yet cannot be.
+#[derive(Debug)]
 pub(crate) struct SettingError {
     /// Its key.
     key: &'static str,
     /// Its place in a list.
     index: usize,
-    /// Returns the sentence, in which settings are named as where they were set.
-    text: Box<dyn Fn(&Name<'_>) -> String>,
+    /// The reason.
+    text: String,
 }
 
 impl Config {
@@ -77,20 +75,22 @@ impl Config {
     /// Checks and resolves settings; `is_listen_set` tells that the addresses are no default.
     fn new(settings: Settings, is_listen_set: bool) -> Result<Self, SettingError> {
         if let Some((key, other)) = names::conflict(&names::map(&settings)) {
-            return Err(SettingError::of_two(key, "cannot be combined with", other));
+            return Err(SettingError::new(
+                key,
+                format!("cannot be combined with {other}"),
+            ));
         }
         let bridge = settings.bridge;
         let mut names = HashSet::new();
         let mut ports = Vec::new();
         for (index, Setting(typed)) in bridge.port.into_iter().flatten().enumerate() {
             let text = typed.to_string();
-            let wrong = |why: String| {
-                SettingError::new(PORT, index, move |name| {
-                    format!("{} {text}: {why}", name(PORT))
-                })
+            let wrong = |why: String| SettingError {
+                index,
+                ..SettingError::new(PORT, format!("{text}: {why}"))
             };
             if let Some((key, other)) = names::conflict(&names::map(&typed.settings)) {
-                return Err(wrong(format!("`{key}` cannot be combined with `{other}`")));
+                return Err(wrong(format!("{key} cannot be combined with {other}")));
             }
             let shared = typed.resolve(&bridge.settings, is_on(&bridge.no_wait));
             let PortConfig { name, spec, .. } = &shared.port;
@@ -115,16 +115,9 @@ impl Config {
 }
 
 impl SettingError {
-    fn new(key: &'static str, index: usize, text: impl Fn(&Name<'_>) -> String + 'static) -> Self {
-        let text = Box::new(text);
+    fn new(key: &'static str, text: impl Into<String>) -> Self {
+        let (index, text) = (0, text.into());
         Self { key, index, text }
-    }
-
-    /// Returns the error for two settings, such as "a needs b".
-    fn of_two(key: &'static str, relation: &'static str, other: &'static str) -> Self {
-        Self::new(key, 0, move |name| {
-            format!("{} {relation} {}", name(key), name(other))
-        })
     }
 }
 

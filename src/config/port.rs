@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::value::{Invalid, Value, expected, get};
+use super::value::{Invalid, SettingValue, expected, get};
 use super::{SharedPort, names};
 use crate::cli::{PortArgs, is_on};
 use crate::hub::LineSettings;
@@ -66,7 +66,7 @@ impl PortArg {
     }
 }
 
-impl Value for PortArg {
+impl SettingValue for PortArg {
     fn parse(text: &str) -> Result<Self, Invalid> {
         let (name, rest) = match text.split_once('=') {
             Some((name, rest)) if is_name(name) => (Some(name), rest),
@@ -109,7 +109,7 @@ impl Value for PortArg {
     }
 }
 
-impl Value for Spec {
+impl SettingValue for Spec {
     fn parse(text: &str) -> Result<Self, Invalid> {
         let because = |error: anyhow::Error| Invalid::Because(format!("{error:#}"));
         text.parse().map_err(because)

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
-use super::value::{Invalid, Setting, Value, expected, get};
+use super::value::{Invalid, Setting, SettingValue, expected, get};
 use super::{SettingError, text};
 use crate::cli::{ServeArgs, Tls, default_tcp_port, is_on};
 use crate::server::{Rights, ServerConfig, TlsConfig, Token, host_name, normalize_origin};
@@ -18,10 +18,11 @@ const MIN_TOKEN_LENGTH: usize = 12;
 
 /// Checks the settings; `is_listen_set` tells that the addresses are no default.
 pub(super) fn resolve(args: ServeArgs, is_listen_set: bool) -> Result<ServerConfig, SettingError> {
-    if let Some(Setting(web)) = args.web.clone().filter(|Setting(web)| !web.is_dir()) {
-        return Err(SettingError::new("web", 0, move |name| {
-            format!("{} {}: there is no such folder", name("web"), web.display())
-        }));
+    if let Some(Setting(web)) = &args.web
+        && !web.is_dir()
+    {
+        let text = format!("{}: there is no such folder", web.display());
+        return Err(SettingError::new("web", text));
     }
     let tls = tls(&args)?;
     let listen: Vec<_> = values(args.listen);
@@ -73,10 +74,10 @@ fn tls(args: &ServeArgs) -> Result<Option<TlsConfig>, SettingError> {
             key: key.clone(),
         },
         (Some(_), None, _) => {
-            return Err(SettingError::of_two("tls-cert", "needs", "tls-key"));
+            return Err(SettingError::new("tls-cert", "needs tls-key, too"));
         }
         (None, Some(_), _) => {
-            return Err(SettingError::of_two("tls-key", "needs", "tls-cert"));
+            return Err(SettingError::new("tls-key", "needs tls-cert, too"));
         }
         (None, None, Some(Setting(Tls::SelfSigned))) => TlsConfig::SelfSigned,
         (None, None, None) => return Ok(None),
@@ -84,20 +85,15 @@ fn tls(args: &ServeArgs) -> Result<Option<TlsConfig>, SettingError> {
     if cfg!(feature = "tls") {
         return Ok(Some(tls));
     }
-    Err(SettingError::new("tls", 0, |name| {
-        let advice = "this build has no TLS. Build it with: cargo install --features tls";
-        format!("{}: {advice}", name("tls"))
-    }))
+    let advice = "this build has no TLS. Build it with: cargo install --features tls";
+    Err(SettingError::new("tls", advice))
 }
 
 /// Reads the user's own token from `file`, or else from its variable.
 fn own_token(file: Option<&Path>) -> Result<Option<Token>, SettingError> {
-    let shown = file.map(|file| format!(" {}", file.display()));
-    let wrong = |why: String| {
-        let shown = shown.clone().unwrap_or_default();
-        SettingError::new("token", 0, move |name| {
-            format!("{}{shown}: {why}", name("token"))
-        })
+    let wrong = |why: String| match file {
+        Some(file) => SettingError::new("token", format!("{}: {why}", file.display())),
+        None => SettingError::new("token", why),
     };
     let text = match (file, std::env::var_os(TOKEN_VARIABLE)) {
         (Some(file), _) => text::read(file).map_err(|e| wrong(format!("cannot read it: {e}")))?,
@@ -124,7 +120,7 @@ fn own_token(file: Option<&Path>) -> Result<Option<Token>, SettingError> {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct HostName(String);
 
-impl Value for HostName {
+impl SettingValue for HostName {
     fn parse(text: &str) -> Result<Self, Invalid> {
         let bare = text.trim_start_matches('[').trim_end_matches(']');
         match host_name(text) {
@@ -145,11 +141,11 @@ impl Value for HostName {
 pub(crate) struct AllowedOrigin {
     /// The origin as browsers write it.
     origin: String,
-    /// What its pages may do.
+    /// The rights of its pages.
     rights: Rights,
 }
 
-impl Value for AllowedOrigin {
+impl SettingValue for AllowedOrigin {
     fn parse(text: &str) -> Result<Self, Invalid> {
         let (origin, rights) = match text.split_once(',') {
             None => (text, Rights::ReadWrite),

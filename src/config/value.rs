@@ -25,12 +25,15 @@ use crate::view::LineEnding;
 /// Leaves the time to hold writes to the device.
 const AUTO: &str = "auto";
 
+/// The number of times that a flag such as `-v` is believed to be given.
+const MAX_TIMES: u64 = 9;
+
 /// A setting with its value, for flags (clap) and for files (serde).
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Setting<T>(pub(crate) T);
 
 /// The value of a setting.
-pub(crate) trait Value: Clone + Send + Sync + 'static {
+pub(crate) trait SettingValue: Clone + Send + Sync + 'static {
     /// The names to choose from and their help, for values that have names.
     const CHOICES: &'static [(&'static str, &'static str)] = &[];
 
@@ -78,7 +81,7 @@ impl Display for Invalid {
 
 impl std::error::Error for Invalid {}
 
-impl<T: Value> ValueParserFactory for Setting<T> {
+impl<T: SettingValue> ValueParserFactory for Setting<T> {
     type Parser = ValueParser;
 
     fn value_parser() -> ValueParser {
@@ -87,7 +90,9 @@ impl<T: Value> ValueParserFactory for Setting<T> {
 }
 
 /// Returns a parser of flags for a value, which is handed to `wrap`.
-pub(crate) fn parser<T: Value, U: Clone + Send + Sync + 'static>(wrap: fn(T) -> U) -> ValueParser {
+pub(crate) fn parser<T: SettingValue, U: Clone + Send + Sync + 'static>(
+    wrap: fn(T) -> U,
+) -> ValueParser {
     if T::CHOICES.is_empty() {
         let parser = OsStringValueParser::new();
         return ValueParser::new(parser.try_map(move |text| T::parse_os(&text).map(wrap)));
@@ -98,13 +103,13 @@ pub(crate) fn parser<T: Value, U: Clone + Send + Sync + 'static>(wrap: fn(T) -> 
     ValueParser::new(parser.try_map(move |text| T::parse(&text).map(wrap)))
 }
 
-impl<T: Value> Serialize for Setting<T> {
+impl<T: SettingValue> Serialize for Setting<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.show().serialize(serializer)
     }
 }
 
-impl<'de, T: Value> Deserialize<'de> for Setting<T> {
+impl<'de, T: SettingValue> Deserialize<'de> for Setting<T> {
     /// Reads the value. Errors go on where a sentence began with the key.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = Json::deserialize(deserializer)?;
@@ -122,7 +127,9 @@ impl<'de, T: Value> Deserialize<'de> for Setting<T> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Number<const MIN: u64, const MAX: u64, const EXAMPLE: u64>(pub(crate) u64);
 
-impl<const MIN: u64, const MAX: u64, const EXAMPLE: u64> Value for Number<MIN, MAX, EXAMPLE> {
+impl<const MIN: u64, const MAX: u64, const EXAMPLE: u64> SettingValue
+    for Number<MIN, MAX, EXAMPLE>
+{
     fn parse(text: &str) -> Result<Self, Invalid> {
         let number = text.parse().ok();
         let number = number.filter(|number| (MIN..=MAX).contains(number));
@@ -141,7 +148,7 @@ impl<const MIN: u64, const MAX: u64, const EXAMPLE: u64> Value for Number<MIN, M
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Size<const MIN: u64, const MAX: u64>(pub(crate) u64);
 
-impl<const MIN: u64, const MAX: u64> Value for Size<MIN, MAX> {
+impl<const MIN: u64, const MAX: u64> SettingValue for Size<MIN, MAX> {
     fn parse(text: &str) -> Result<Self, Invalid> {
         let size = units::size(text).ok_or_else(|| expected(units::SIZE))?;
         if !(MIN..=MAX).contains(&size) {
@@ -156,7 +163,7 @@ impl<const MIN: u64, const MAX: u64> Value for Size<MIN, MAX> {
     }
 }
 
-impl Value for Duration {
+impl SettingValue for Duration {
     fn parse(text: &str) -> Result<Self, Invalid> {
         units::time(text, 1.0).ok_or_else(|| expected(units::TIME))
     }
@@ -170,7 +177,7 @@ impl Value for Duration {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Settle(pub(crate) Option<Duration>);
 
-impl Value for Settle {
+impl SettingValue for Settle {
     fn parse(text: &str) -> Result<Self, Invalid> {
         if text == AUTO {
             return Ok(Self(None));
@@ -187,7 +194,7 @@ impl Value for Settle {
     }
 }
 
-impl Value for bool {
+impl SettingValue for bool {
     fn parse(text: &str) -> Result<Self, Invalid> {
         text.parse().map_err(|_| expected("true or false"))
     }
@@ -197,7 +204,7 @@ impl Value for bool {
     }
 }
 
-impl Value for PathBuf {
+impl SettingValue for PathBuf {
     fn parse(text: &str) -> Result<Self, Invalid> {
         Ok(text.into())
     }
@@ -211,7 +218,7 @@ impl Value for PathBuf {
     }
 }
 
-impl Value for SocketAddr {
+impl SettingValue for SocketAddr {
     fn parse(text: &str) -> Result<Self, Invalid> {
         text.parse().map_err(|_| {
             let port = text.rsplit(':').next().and_then(|port| port.parse().ok());
@@ -227,35 +234,25 @@ impl Value for SocketAddr {
     }
 }
 
-/// The number of times that a flag such as `-v` is given.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Times(u8);
-
-impl Times {
-    /// Reads the number in a file.
-    pub(crate) fn count<'de, D: Deserializer<'de>>(file: D) -> Result<Option<u8>, D::Error> {
-        Ok(Some(Setting::<Self>::deserialize(file)?.0.0))
-    }
-}
-
-impl Value for Times {
-    fn parse(text: &str) -> Result<Self, Invalid> {
-        match text {
-            "false" => Ok(Self(0)),
-            "true" => Ok(Self(1)),
-            _ => Number::<0, 9, 0>::parse(text).map(|number| Self(number.0 as u8)),
-        }
-    }
-
-    fn show(&self) -> Json {
-        self.0.into()
-    }
+/// Reads from a file how often a flag such as `-v` is given.
+pub(crate) fn times<'de, D: Deserializer<'de>>(file: D) -> Result<Option<u8>, D::Error> {
+    let json = Json::deserialize(file)?;
+    let times = json
+        .as_bool()
+        .map_or_else(|| json.as_u64(), |is_on| Some(is_on.into()));
+    let times = times
+        .filter(|times| *times <= MAX_TIMES)
+        .map(|times| Some(times as u8));
+    times.ok_or_else(|| {
+        let expected = format!("true, false or a number of times up to {MAX_TIMES}");
+        D::Error::custom(format!("expects {expected}, got {json}"))
+    })
 }
 
 /// Gives an enum the names to choose from, each with a help text.
 macro_rules! choices {
     ($($type:ident { $($variant:ident: $help:literal,)* })*) => {$(
-        impl Value for $type {
+        impl SettingValue for $type {
             const CHOICES: &'static [(&'static str, &'static str)] =
                 &[$((Self::$variant.name(), $help)),*];
 
