@@ -151,6 +151,11 @@ impl Event {
         matches!(self.kind, Kind::Status(_))
     }
 
+    /// The encoding in `slot`, if a subscriber has made it.
+    pub fn cached(&self, slot: usize) -> Option<Bytes> {
+        self.encodings.get()?[slot].get().cloned()
+    }
+
     /// The encoding in `slot`, made by the first subscriber that asks for it and shared by all.
     pub fn encoding(&self, slot: usize, encode: impl FnOnce() -> Bytes) -> Bytes {
         let slots = self.encodings.get_or_init(|| {

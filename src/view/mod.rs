@@ -60,7 +60,7 @@ struct Definition {
     unit: Unit,
     /// Passes each payload of an event on, in order.
     encode: fn(&Event, Part, &mut PayloadSink<'_>),
-    /// Returns true if an event certainly has no payload. This is asked for each client, so it
+    /// Returns true if an event certainly has no payload. This is asked for many clients, so it
     /// must be cheap.
     is_blank: fn(&Event) -> bool,
 }

@@ -18,10 +18,11 @@ pub(crate) fn of_event(view: View, event: &Event, part: Part) -> Bytes {
     if part != Part::WHOLE {
         return encode(view, event, part);
     }
-    if view.is_blank(event) {
-        return Bytes::new();
+    match event.cached(view as usize) {
+        Some(frames) => frames,
+        None if view.is_blank(event) => Bytes::new(),
+        None => event.encoding(view as usize, || encode(view, event, part)),
     }
-    event.encoding(view as usize, || encode(view, event, part))
 }
 
 fn encode(view: View, event: &Event, part: Part) -> Bytes {

@@ -99,7 +99,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let mut stopped = std::pin::pin!(stop.cancelled());
         loop {
             if self.ws.get_ref().is_empty() {
-                self.delivery.delivered(&self.port.hub);
                 self.delivery.fill(self.ws.get_mut(), &self.port.hub);
                 // Mostly the socket takes it all, and then there is no need to wait for that.
                 if let Err(error) = self.ws.get_mut().send_now().await {
@@ -154,7 +153,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 (Ok(_), None) => {}
                 (Err(error), id) => self.reject(id, &error.reason, error.written),
             },
-            Woken::Io(Io::Sent) | Woken::HeldRequestSent | Woken::LatestDue => {}
+            Woken::Io(Io::Sent) => self.delivery.delivered(&self.port.hub),
+            Woken::HeldRequestSent | Woken::LatestDue => {}
             Woken::Io(Io::Received(message)) => {
                 self.keepalive.on_activity();
                 self.receive(message);
