@@ -26,9 +26,9 @@ pub(crate) async fn signal() -> Result<StopSignal> {
 pub(crate) struct Signals(SystemSignals);
 
 #[cfg(unix)]
-type SystemSignals = UnixSignals;
+use UnixSignals as SystemSignals;
 #[cfg(windows)]
-type SystemSignals = WindowsSignals;
+use WindowsSignals as SystemSignals;
 
 impl Signals {
     /// Listens from now on.

@@ -37,7 +37,7 @@ pub(crate) struct ServiceArgs {
 /// An action on the service.
 #[derive(Debug, Subcommand)]
 enum ServiceAction {
-    /// Start serial-ws now and whenever you log in, or with the computer
+    /// Start serial-ws now and whenever you log in, or at boot with --system
     ///
     /// Prints each file that it writes and each command that it runs. This needs systemd; on macOS
     /// and Windows it prints what to do. Run it again to change the flags.
@@ -67,7 +67,7 @@ struct InstallArgs {
 /// Arguments that say where and whether to act.
 #[derive(Args, Clone, Copy, Debug)]
 struct ScopeArgs {
-    /// For the whole computer, from boot, under an account with few rights; needs sudo
+    /// The service of the whole computer: from boot, under an account with few rights; needs sudo
     #[arg(long)]
     system: bool,
     /// Print what would be done, and do nothing
