@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn an_excerpt_is_one_line_of_bearable_length() {
+    fn an_excerpt_is_one_line_of_limited_length() {
         assert_eq!(excerpt("\r\nforeign origin\r\nmore"), "foreign origin");
         assert_eq!(excerpt(""), "");
         assert_eq!(excerpt(&"ö".repeat(1_000)).chars().count(), 240);

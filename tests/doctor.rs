@@ -1,4 +1,4 @@
-//! `serial-ws doctor`: what it finds on this computer, said in lines, and told by the exit code.
+//! `serial-ws doctor`: its diagnostics on this computer, and its exit code.
 
 use crate::support::{Bridge, Ended, Program, is_for_windows};
 #[cfg(unix)]
@@ -22,7 +22,7 @@ fn check(ended: &Ended, code: i32, mark: &str, part: &str) {
 }
 
 #[tokio::test]
-async fn where_all_is_well_there_is_nothing_to_do() {
+async fn if_all_is_well_there_is_nothing_to_do() {
     let well = doctor(&["http://localhost:5500/index.html"]).await;
     check(&well, 0, "ok", "sim needs no board");
     check(&well, 0, "ok", "free for serial-ws");
@@ -30,7 +30,7 @@ async fn where_all_is_well_there_is_nothing_to_do() {
 }
 
 #[tokio::test]
-async fn a_page_that_cannot_connect_is_told_why() {
+async fn doctor_says_why_a_page_cannot_connect() {
     let site = doctor(&["https://editor.p5js.org/ana/sketches/x"]).await;
     check(&site, 0, "note", "Safari");
     check(&site, 0, "note", "--allow-origin https://preview.p5js.org");
@@ -55,7 +55,7 @@ async fn a_site_on_our_tcp_port_is_not_a_page_of_our_own() {
 }
 
 #[tokio::test]
-async fn a_bridge_that_runs_is_found_and_asked_about_the_page() {
+async fn a_running_bridge_is_found_and_asked_about_the_page() {
     let flags = [
         "--port",
         "sim",
@@ -77,7 +77,7 @@ async fn a_bridge_that_runs_is_found_and_asked_about_the_page() {
 }
 
 #[tokio::test]
-async fn a_tcp_port_of_another_program_is_to_be_changed() {
+async fn a_tcp_port_in_use_by_another_program_needs_action() {
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = other.local_addr().unwrap();
     let found = Program::run(&["doctor", "-p", "sim", "-l", &address.to_string()]).await;
@@ -110,7 +110,7 @@ async fn a_port_is_free_or_has_its_holder_named() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_missing_is_to_be_found() {
+async fn a_missing_port_needs_action() {
     let missing = doctor(&["--port", "usb:dead:beef"]).await;
     check(&missing, 1, "do", "no board usb:dead:beef");
 }

@@ -1,4 +1,4 @@
-//! Lending the port: `release`, `resume` and `upload`, and what clients see of it.
+//! Leases of a port to other programs: `release`, `resume` and `upload`, and what clients see of them.
 
 use std::{
     io::Write,
@@ -73,7 +73,7 @@ async fn a_lease_ends_by_itself() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_released_twice_is_lent_for_the_second_time() {
+async fn a_second_release_sets_the_time_anew() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
     let mut watcher = watcher(&bridge).await;
@@ -87,7 +87,7 @@ async fn a_port_that_is_released_twice_is_lent_for_the_second_time() {
 }
 
 #[tokio::test]
-async fn http_lends_as_well_and_answers_when_the_port_is_free() {
+async fn a_port_can_be_released_over_http_which_answers_when_it_is_free() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
     for (path, state) in [("release?seconds=60", "released"), ("resume", "open")] {
@@ -102,7 +102,7 @@ async fn http_lends_as_well_and_answers_when_the_port_is_free() {
 }
 
 #[tokio::test]
-async fn what_is_written_while_the_port_is_lent_is_refused_with_the_reason() {
+async fn writes_to_a_released_port_are_rejected_with_the_reason() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
     let mut writer = watcher(&bridge).await;
@@ -142,7 +142,7 @@ async fn a_device_that_does_not_read_does_not_keep_its_port() {
 }
 
 #[tokio::test]
-async fn what_overtakes_a_stuck_write_is_answered_under_its_own_id() {
+async fn a_request_that_overtakes_a_stuck_write_is_answered_under_its_own_id() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
     let mut writers = stuck(&bridge).await;
@@ -159,7 +159,7 @@ async fn what_overtakes_a_stuck_write_is_answered_under_its_own_id() {
 }
 
 #[tokio::test]
-async fn one_port_of_several_is_lent_and_the_others_go_on() {
+async fn one_port_of_several_is_released_and_the_others_go_on() {
     if !Pair::are_ours() {
         return skip("there is only one serial pair");
     }
@@ -183,7 +183,7 @@ async fn one_port_of_several_is_lent_and_the_others_go_on() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_not_there_can_be_lent_and_is_opened_only_after_the_lease() {
+async fn a_missing_port_can_be_released_and_is_opened_only_after_the_lease() {
     if !Pair::are_ours() {
         return skip("a serial pair from outside cannot be unplugged");
     }
@@ -230,7 +230,7 @@ async fn sigterm_during_a_lease_ends_the_bridge_in_two_seconds() {
 }
 
 #[tokio::test]
-async fn upload_lends_the_port_to_a_command_and_ends_as_it_ends() {
+async fn upload_releases_the_port_to_a_command_and_exits_with_its_status() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
     let (mut watcher, mut page) = (watcher(&bridge).await, bridge.client("/").await);
@@ -272,7 +272,7 @@ async fn a_command_that_cannot_be_started_is_named_and_the_port_comes_back() {
 }
 
 #[tokio::test]
-async fn the_port_is_lent_while_the_command_runs_and_to_no_other_program() {
+async fn the_port_is_released_while_the_command_runs_and_to_no_other_program() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
     let mut upload = start_upload(&bridge, &until_told());
@@ -335,7 +335,7 @@ async fn the_port_comes_back_from_an_upload_that_is_killed() {
 }
 
 #[tokio::test]
-async fn a_port_taken_from_an_upload_is_not_taken_from_those_who_have_it_then() {
+async fn a_port_taken_from_an_upload_is_not_taken_from_its_next_holder() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
     let mut watcher = watcher(&bridge).await;
@@ -360,7 +360,7 @@ async fn a_port_taken_from_an_upload_is_not_taken_from_those_who_have_it_then() 
 }
 
 #[tokio::test]
-async fn without_a_bridge_the_command_runs_all_the_same() {
+async fn the_command_runs_even_if_nothing_answers() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a TCP port can be had");
     let url = format!("http://{}", free.local_addr().expect("it has an address"));
     drop(free);
@@ -376,7 +376,7 @@ async fn without_a_bridge_the_command_runs_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_bridge_that_stops_while_the_command_runs_is_told_of_afterwards() {
+async fn a_bridge_that_stops_while_the_command_runs_is_reported_afterwards() {
     let mut pair = Pair::open().await;
     let mut bridge = Bridge::on(&mut pair, &[]).await;
     let mut upload = start_upload(&bridge, &until_told());
@@ -389,7 +389,7 @@ async fn a_bridge_that_stops_while_the_command_runs_is_told_of_afterwards() {
 }
 
 #[tokio::test]
-async fn a_read_only_port_is_not_lent() {
+async fn a_read_only_port_is_not_released() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &["--read-only"]).await;
     for command in [&["release"][..], &["upload", "--", "echo", "it ran"]] {

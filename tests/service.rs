@@ -101,7 +101,7 @@ async fn a_service_is_installed_and_removed_step_by_step() {
 }
 
 #[tokio::test]
-async fn a_dry_run_says_the_same_and_does_nothing() {
+async fn a_dry_run_prints_the_same_and_does_nothing() {
     let Some(home) = Home::new("dry", "") else {
         return;
     };
@@ -156,7 +156,7 @@ async fn a_service_that_does_not_start_says_where_to_look() {
 }
 
 #[tokio::test]
-async fn where_no_manager_answers_nothing_is_left_behind() {
+async fn if_no_manager_answers_nothing_is_left_behind() {
     let Some(home) = Home::new("silent", "echo 'Failed to connect to bus' >&2; exit 1") else {
         return;
     };
@@ -197,7 +197,7 @@ async fn the_status_is_a_sentence_and_an_exit_code() {
 }
 
 #[tokio::test]
-async fn systemd_takes_both_units_and_finds_that_of_the_system_safe() {
+async fn systemd_accepts_both_units_and_finds_the_one_of_the_system_safe() {
     let Some(home) = Home::new("judged", "") else {
         return;
     };

@@ -1,4 +1,4 @@
-//! What is typed in a terminal or stands in a script: help, wrong usage, `list` and `connect`.
+//! The program at a terminal and in scripts: help, wrong usage, `list` and `connect`.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -46,7 +46,7 @@ async fn a_wrong_flag_or_value_is_wrong_usage() {
 }
 
 #[tokio::test]
-async fn a_wrong_address_to_listen_on_says_what_is_right() {
+async fn a_wrong_address_to_listen_on_gets_an_example() {
     for (wrong, code, right) in [
         ("8081", 2, "such as 127.0.0.1:8081"),
         ("localhost:8081", 2, "such as 127.0.0.1:8081"),
@@ -72,7 +72,7 @@ async fn list_prints_a_table_or_json() {
 }
 
 #[tokio::test]
-async fn a_closed_stdout_ends_what_prints_quietly() {
+async fn a_closed_stdout_ends_commands_quietly() {
     for arguments in [
         &["list", "--all"][..],
         &["list", "--json", "--all"],
@@ -120,7 +120,7 @@ async fn connect_sends_the_lines_it_reads_and_prints_the_messages_it_gets() {
 }
 
 #[tokio::test]
-async fn what_is_piped_into_connect_is_sent_before_it_ends() {
+async fn everything_piped_into_connect_is_sent_before_it_exits() {
     let bridge = Bridge::start(&["--port", "room=loop"]).await;
     bridge.open("room").await;
     let mut witness = bridge.client("/").await;
@@ -135,7 +135,7 @@ async fn what_is_piped_into_connect_is_sent_before_it_ends() {
 }
 
 #[tokio::test]
-async fn connect_waits_for_as_many_answers_as_it_is_told() {
+async fn connect_prints_as_many_messages_as_counted() {
     let bridge = Bridge::start(&["--port", "room=loop"]).await;
     bridge.open("room").await;
     let target = url(&bridge, "/?append=lf");
@@ -151,7 +151,7 @@ async fn connect_waits_for_as_many_answers_as_it_is_told() {
 }
 
 #[tokio::test]
-async fn connect_says_whom_it_cannot_reach() {
+async fn connect_names_the_address_that_it_cannot_reach() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a TCP port can be had");
     let address = free.local_addr().expect("it has an address");
     drop(free);
@@ -160,7 +160,7 @@ async fn connect_says_whom_it_cannot_reach() {
 }
 
 #[tokio::test]
-async fn connect_says_why_it_was_turned_away() {
+async fn connect_says_why_it_was_rejected() {
     let bridge = Bridge::start(&["--port", "sim"]).await;
     // With stdin open: the end of input is no reason to leave yet.
     let mut connect = Program::start_in_a_pipe(&["connect", &url(&bridge, "/ports/nobody")]);

@@ -103,9 +103,9 @@ async fn the_commands_trust_a_given_fingerprint_or_a_certificate_that_this_compu
 
     let url = format!("https://{at}");
     for command in ["release", "resume"] {
-        let lend = [command, "--url", &url, "--token", &token];
-        Program::run(&lend).await.with(1, "--fingerprint");
-        Program::run(&[&lend[..], &["--fingerprint", shown]].concat())
+        let arguments = [command, "--url", &url, "--token", &token];
+        Program::run(&arguments).await.with(1, "--fingerprint");
+        Program::run(&[&arguments[..], &["--fingerprint", shown]].concat())
             .await
             .with(0, "");
     }

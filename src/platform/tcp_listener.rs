@@ -73,7 +73,7 @@ mod system {
         use super::*;
 
         #[test]
-        fn whoever_listens_is_known() {
+        fn the_listener_is_found() {
             let listener_here = TcpListener::bind("127.0.0.1:0").unwrap();
             let address = listener_here.local_addr().unwrap();
             let table = fs::read_to_string("/proc/net/tcp").unwrap();

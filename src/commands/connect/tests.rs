@@ -1,4 +1,4 @@
-//! The client against a real WebSocket server, its input and output being pipes.
+//! The client against a real WebSocket server, with pipes for its input and output.
 
 use std::io;
 use std::time::Duration;
@@ -232,7 +232,7 @@ async fn with_wait_the_end_of_the_input_waits_for_answers() {
 }
 
 #[tokio::test]
-async fn with_count_the_client_waits_for_so_many_answers_and_ends() {
+async fn with_count_the_client_ends_after_that_many_answers() {
     let (url, _) = bridge(answer_late).await;
     let args = ConnectArgs {
         count: Some(2),
@@ -366,7 +366,7 @@ async fn a_refused_message_is_an_error_even_when_the_input_has_ended() {
 }
 
 #[tokio::test]
-async fn what_came_before_a_broken_input_is_still_delivered() {
+async fn lines_before_a_broken_input_are_still_delivered() {
     let (messages, sent) = oneshot::channel();
     let (url, _) = bridge(|server| async {
         messages.send(received(server).await).unwrap();
@@ -393,7 +393,7 @@ async fn a_bridge_that_vanishes_is_an_error() {
 }
 
 #[tokio::test]
-async fn where_nothing_listens_the_next_step_is_shown() {
+async fn if_nothing_listens_the_next_step_is_shown() {
     let (url, listener) = listen().await;
     drop(listener);
     failed(

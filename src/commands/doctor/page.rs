@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_this_computer_are_let_in() {
+    fn pages_on_this_computer_are_allowed() {
         let expected = [
             "ok without asking",
             "ok allows pages from http://localhost:5500",
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bridge_that_runs_may_have_other_flags() {
+    fn a_running_bridge_may_have_other_flags() {
         let flags = "--allow-origin https://a.example,read-only";
         let expected = ["note Allow", "note Safari", "note to read only"];
         check_page(flags, "https://a.example", None, &expected);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_the_bridge_itself_need_its_address_with_the_token() {
+    fn own_pages_need_the_address_with_the_token() {
         let own = "http://pi.local:8080/";
         for own in [
             own,
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_for_all_is_told_of() {
+    fn a_token_for_all_needs_action() {
         let file = std::env::temp_dir().join(format!("serial-ws-doctor-{}", std::process::id()));
         std::fs::write(&file, "a-long-enough-token").unwrap();
         let flags = format!("--token {}", file.display());

@@ -1,4 +1,4 @@
-//! `upload` against bridges that do what a real one does rarely. The commands are a shell's.
+//! `upload` against bridges that behave as real ones rarely do. Its commands run in a shell.
 
 use std::path::PathBuf;
 
@@ -91,7 +91,7 @@ async fn pings_are_answered_while_the_command_runs() {
 }
 
 #[tokio::test]
-async fn the_command_goes_on_when_the_bridge_goes() {
+async fn the_command_goes_on_when_the_bridge_is_gone() {
     let done = file("goes");
     let then = done.clone();
     let (lease, bridge) = bridge(async move |mut server: Server| {
@@ -106,7 +106,7 @@ async fn the_command_goes_on_when_the_bridge_goes() {
 }
 
 #[tokio::test]
-async fn a_port_that_was_taken_back_before_is_not_asked_for() {
+async fn a_port_that_was_already_taken_back_is_not_requested_again() {
     let done = file("taken");
     let then = done.clone();
     let (lease, bridge) = bridge(async move |mut server: Server| {

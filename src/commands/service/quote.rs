@@ -99,7 +99,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_name_that_is_no_text_is_written_byte_by_byte() {
+    fn a_name_that_is_not_text_is_written_byte_by_byte() {
         use std::os::unix::ffi::OsStrExt;
         assert_eq!(systemd(OsStr::from_bytes(b"/a\xff/b")), r#""/a\xff/b""#);
     }

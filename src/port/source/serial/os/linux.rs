@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lock_list_of_this_system_is_understood() {
+    fn the_lock_list_of_this_system_is_parsed() {
         let (_master, path) = pty();
         let file = fs::File::open(&path).unwrap();
         rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
