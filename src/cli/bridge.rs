@@ -291,7 +291,7 @@ impl PortArgs {
 #[serde(rename_all = "kebab-case", default)]
 pub(crate) struct LogArgs {
     /// Log more; twice for everything
-    #[arg(short, long, action = ArgAction::Count, global = true)]
+    #[arg(short, long, action = ArgAction::Count, global = true, conflicts_with = "quiet")]
     #[serde(deserialize_with = "times")]
     pub(crate) verbose: Option<u8>,
     /// Log errors only

@@ -21,10 +21,6 @@ const CONFLICTS: [(&str, &str); 6] = [
     ("tls", "tls-key"),
 ];
 
-/// Similarity, from 0 to 1, from which on a name may be a slip of another. clap has the same for
-/// flags.
-const SIMILAR: f64 = 0.7;
-
 /// Returns the flags that are settings, in the order of the help.
 pub(crate) fn settings(command: &Command) -> impl Iterator<Item = (&str, &Arg)> {
     let flags = command.get_arguments();
@@ -91,5 +87,39 @@ pub(crate) fn unknown(what: &str, name: &str, known: &[&str]) -> String {
 fn is_near(name: &str, other: &str) -> bool {
     let slips = strsim::damerau_levenshtein(name, other);
     let is_part = name.len() > 2 && (name.starts_with(other) || other.starts_with(name));
-    strsim::jaro(name, other) > SIMILAR && (is_part || slips <= name.len().div_ceil(4))
+    is_part || slips <= name.len().div_ceil(4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(name: &str, advice: &str) {
+        let command = without_variables();
+        let text = unknown("unknown setting", name, &keys(&command));
+        assert!(text.contains(advice), "{text}");
+    }
+
+    #[test]
+    fn only_what_is_near_is_suggested() {
+        check("baudrate", "; did you mean `baud`?");
+        check("stopbits", "; did you mean `stop-bits`?");
+        check("rst", "; did you mean `rts`?");
+        check("max_message", "; did you mean `max-message`?");
+        for far in ["foo", "zzz", "speed", "no", ""] {
+            check(far, "(known: port, no-wait, ");
+        }
+    }
+
+    #[test]
+    fn a_setting_excludes_only_while_it_is_on() {
+        let on = |key: &str, value: Json| Map::from_iter([(key.to_owned(), value)]);
+        assert!(excludes(&on("raw", true.into()), "text"));
+        assert!(!excludes(&on("raw", false.into()), "text"));
+        assert!(!excludes(&on("raw", true.into()), "raw"));
+        assert!(excludes(&on("tls-key", "file".into()), "tls"));
+        assert!(!excludes(&on("tls-key", "file".into()), "tls-cert"));
+        assert!(!excludes(&on("verbose", 0.into()), "quiet"));
+    }
 }
