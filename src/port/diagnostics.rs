@@ -155,7 +155,7 @@ impl Hints {
     /// Asks about the baud rate, and suggests another one.
     fn ask_about_rate(&self) -> String {
         let likely = if self.baud == 115_200 { 9600 } else { 115_200 };
-        format!("is --baud {} right? Try --baud {likely}", self.baud)
+        format!("is --baud {} right? Try {likely}", self.baud)
     }
 }
 
@@ -224,7 +224,7 @@ mod tests {
         check(
             &[&b"\xff\xfe\n"[..]; 30],
             Duration::ZERO,
-            "Try --baud 115200",
+            "Try 115200",
         );
     }
 
