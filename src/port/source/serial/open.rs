@@ -139,21 +139,13 @@ pub(crate) fn denied(path: &str, hint: Option<String>) -> Status {
 
 /// Returns the status of a port that another program has open; names the program if it is known.
 pub(crate) fn in_use(path: &str, holder: Option<&Process>) -> Status {
-    let (holder, hint) = match holder {
-        Some(holder) => {
-            let name = shown(&holder.name);
-            let hint = if name == env!("CARGO_PKG_NAME") {
-                "Run: serial-ws release"
-            } else {
-                "Close the port there; in the Arduino IDE, close the Serial Monitor"
-            };
-            (format!("{name} (pid {})", holder.pid), hint)
-        }
-        None => (
-            "another program".to_owned(),
-            "Close the port there; in the Arduino IDE, close the Serial Monitor",
-        ),
+    let hint = if holder.is_some_and(|holder| holder.name == env!("CARGO_PKG_NAME")) {
+        "Run: serial-ws release"
+    } else {
+        "Close the port there; in the Arduino IDE, close the Serial Monitor"
     };
+    let name = |holder: &Process| format!("{} (pid {})", shown(&holder.name), holder.pid);
+    let holder = holder.map_or_else(|| "another program".to_owned(), name);
     let detail = format!("cannot open {}: in use by {holder}", shown(path));
     Status::new(State::Busy, detail).with_hint(hint)
 }

@@ -100,7 +100,7 @@ pub(crate) fn line_errors(_port: &SerialStream) -> Option<LineErrors> {
 /// Returns a reason: each opening asserts the lines anew, which restarts no board only if the driver
 /// left them asserted.
 pub(crate) fn cannot_keep_lines() -> Option<&'static str> {
-    Some("on this system it depends on the driver whether a board restarts when opened")
+    Some("on this system, the driver decides whether a board restarts when its port is opened")
 }
 
 #[cfg(test)]

@@ -57,8 +57,8 @@ fn hint(path: &str, metadata: &Metadata, join: impl Fn(&str) -> String) -> Optio
             ))
         }
         (false, _) => Some(format!(
-            "Only root may open it: sudo chmod a+rw {} until it is plugged in again, \
-             or a udev rule for good",
+            "Only root may open it. To allow it until it is unplugged: sudo chmod a+rw {}; for good, \
+             add a udev rule",
             shown(path)
         )),
     }

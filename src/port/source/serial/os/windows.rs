@@ -158,7 +158,7 @@ pub(crate) fn keep_lines_on_close(_port: &SerialStream) -> io::Result<()> {
 /// Ports are opened with their lines released, and these are asserted afterwards.
 pub(crate) fn cannot_keep_lines() -> Option<&'static str> {
     Some(
-        "on Windows the modem lines are released whenever a port is opened: boards restart all the same",
+        "Windows releases the modem lines whenever a port is opened, so boards restart despite --no-reset",
     )
 }
 
