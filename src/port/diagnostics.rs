@@ -221,11 +221,7 @@ mod tests {
 
     #[test]
     fn lines_that_are_no_text_hint_at_the_rate_once() {
-        check(
-            &[&b"\xff\xfe\n"[..]; 30],
-            Duration::ZERO,
-            "Try 115200",
-        );
+        check(&[&b"\xff\xfe\n"[..]; 30], Duration::ZERO, "Try 115200");
     }
 
     #[track_caller]
