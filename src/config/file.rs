@@ -11,11 +11,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::names;
-use super::port::{PORT, SPEC};
-use super::value::Setting;
-use crate::cli::{Cli, PortArgs, Settings};
+use super::port::{self, PORT, SPEC};
+use crate::cli::{Cli, Settings};
 use crate::port::is_name;
-use crate::port::source::spec::Spec;
 use crate::terminal::shown;
 
 /// The settings in one part of a file.
@@ -83,13 +81,11 @@ impl<'i> Reader<'i> {
 
     fn profiles(&self, value: TomlValue<'i>) -> Result<DeTable<'i>, FileError> {
         let span = value.span();
-        match value.into_inner() {
-            DeValue::Table(table) => Ok(table),
-            _ => Err(self.error(
-                &span,
-                "`profile` expects a table: write [profile.NAME]".to_owned(),
-            )),
-        }
+        let DeValue::Table(table) = value.into_inner() else {
+            let text = "`profile` expects a table: write [profile.NAME]";
+            return Err(self.error(&span, text.to_owned()));
+        };
+        Ok(table)
     }
 
     /// Reads the settings of a table.
@@ -152,29 +148,24 @@ impl<'i> Reader<'i> {
     fn ports(&self, ports: &DeTable<'i>) -> Result<Vec<(Range<usize>, Json)>, FileError> {
         let command = names::of_ports();
         let mut read = Vec::new();
-        for (name, port) in ports {
+        for (name, table) in ports {
             let (span, name) = (name.span(), name.get_ref());
             if !is_name(name) {
                 let rule = "is no name for a port: use letters, digits, - and _ only";
                 return Err(self.error(&span, format!("`{}` {rule}", shown(name))));
             }
-            let mut port_json = json(port);
-            if let (DeValue::Table(table), Json::Object(map)) = (port.get_ref(), &mut port_json) {
+            let mut port = json(table);
+            if let (DeValue::Table(table), Json::Object(map)) = (table.get_ref(), &mut port) {
                 for (key, value) in table {
                     self.check(key, &command, SPEC)?;
-                    let (key, json) = (&**key.get_ref(), json(value));
-                    let read = match key {
-                        SPEC => Setting::<Spec>::deserialize(json).map(drop),
-                        _ => PortArgs::deserialize(json!({ key: json })).map(drop),
-                    };
-                    let wrong = |error| self.error(&value.span(), format!("`{key}` {error}"));
-                    read.map_err(wrong)?;
+                    port::check(key.get_ref(), &json(value))
+                        .map_err(|text| self.error(&value.span(), text))?;
                 }
                 map.insert("name".to_owned(), json!(name));
-            } else if let Json::String(text) = &mut port_json {
+            } else if let Json::String(text) = &mut port {
                 text.insert_str(0, &format!("{name}="));
             }
-            read.push((span, port_json));
+            read.push((span, port));
         }
         Ok(read)
     }

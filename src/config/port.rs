@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::value::{Invalid, SettingValue, expected, get};
+use super::value::{Invalid, Setting, SettingValue, expected, get};
 use super::{SharedPort, names};
 use crate::cli::{PortArgs, is_on};
 use crate::hub::LineSettings;
@@ -120,20 +120,25 @@ impl SettingValue for Spec {
     }
 }
 
-/// Reads one setting of a port, such as `baud=115200` or `raw`.
+/// Checks one setting of a port, or its device. An error is a sentence that begins with the key.
+pub(super) fn check(key: &str, value: &Json) -> Result<(), String> {
+    let read = match key {
+        SPEC => Setting::<Spec>::deserialize(value).map(drop),
+        _ => PortArgs::deserialize(&json!({ key: value })).map(drop),
+    };
+    read.map_err(|error| format!("`{key}` {error}"))
+}
+
+/// Reads one setting as it follows `--port`, such as `baud=115200` or `raw`.
 fn setting(text: &str) -> Result<(&str, Json), String> {
-    let (key, value) = text
-        .split_once('=')
-        .map_or((text, None), |(k, v)| (k, Some(v)));
+    let mut parts = text.splitn(2, '=');
+    let (key, value) = (parts.next().unwrap_or_default(), parts.next());
     let command = names::of_ports();
-    let mut settings = names::settings(&command);
-    let value = match (settings.find(|(name, _)| *name == key), value) {
+    let flag = names::settings(&command).find(|(name, _)| *name == key);
+    let value = match (flag, value) {
         (None, _) => {
-            return Err(names::unknown(
-                "unknown port setting",
-                key,
-                &names::keys(&command),
-            ));
+            let known = names::keys(&command);
+            return Err(names::unknown("unknown port setting", key, &known));
         }
         (_, Some(value)) => Json::from(value),
         (Some((_, flag)), None) if flag.get_action().takes_values() => {
@@ -141,9 +146,7 @@ fn setting(text: &str) -> Result<(&str, Json), String> {
         }
         (Some(_), None) => Json::from(true),
     };
-    let read = PortArgs::deserialize(json!({ key: value }));
-    read.map(|_| (key, value))
-        .map_err(|error| format!("`{key}` {error}"))
+    check(key, &value).map(|()| (key, value))
 }
 
 impl Display for PortArg {
