@@ -26,23 +26,18 @@ pub(crate) fn config_folder() -> Option<PathBuf> {
     config_home().map(|home| home.join("serial-ws"))
 }
 
-/// The folder of all programs' configuration, as the XDG Base Directory Specification has it.
-#[cfg(target_os = "linux")]
+/// The folder of all programs' configuration; on Linux as the XDG Base Directory Specification has
+/// it.
 pub(super) fn config_home() -> Option<PathBuf> {
-    let named = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
-    named
-        .filter(|folder| folder.is_absolute())
-        .or_else(|| Some(std::env::home_dir()?.join(".config")))
-}
-
-/// The folder of all programs' configuration.
-#[cfg(all(unix, not(target_os = "linux")))]
-pub(super) fn config_home() -> Option<PathBuf> {
-    Some(std::env::home_dir()?.join("Library/Application Support"))
-}
-
-/// The folder of all programs' configuration.
-#[cfg(windows)]
-pub(super) fn config_home() -> Option<PathBuf> {
-    std::env::var_os("APPDATA").map(PathBuf::from)
+    if cfg!(windows) {
+        return std::env::var_os("APPDATA").map(PathBuf::from);
+    }
+    let home = std::env::home_dir();
+    if cfg!(target_os = "linux") {
+        let named = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
+        let named = named.filter(|folder| folder.is_absolute());
+        named.or_else(|| Some(home?.join(".config")))
+    } else {
+        Some(home?.join("Library/Application Support"))
+    }
 }

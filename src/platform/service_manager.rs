@@ -6,7 +6,6 @@ use super::computer::config_home;
 
 /// A program that starts others by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "each system has one of them")]
 pub(crate) enum ServiceManager {
     /// Linux, most often.
     Systemd,
@@ -18,28 +17,17 @@ pub(crate) enum ServiceManager {
 
 /// The service manager of this system, and the folder for this user's files that say what to
 /// start; None where the system names none.
-#[cfg(target_os = "linux")]
 pub(crate) fn service_manager() -> (ServiceManager, Option<PathBuf>) {
-    let folder = config_home().map(|home| home.join("systemd/user"));
-    (ServiceManager::Systemd, folder)
-}
-
-/// The service manager of this system, and the folder for this user's files that say what to
-/// start; None where the system names none.
-#[cfg(all(unix, not(target_os = "linux")))]
-pub(crate) fn service_manager() -> (ServiceManager, Option<PathBuf>) {
-    let home = std::env::home_dir();
-    let folder = home.map(|home| home.join("Library/LaunchAgents"));
-    (ServiceManager::Launchd, folder)
-}
-
-/// The service manager of this system, and the folder for this user's files that say what to
-/// start; None where the system names none.
-#[cfg(windows)]
-pub(crate) fn service_manager() -> (ServiceManager, Option<PathBuf>) {
-    let folder = r"Microsoft\Windows\Start Menu\Programs\Startup";
-    let folder = config_home().map(|home| home.join(folder));
-    (ServiceManager::StartupFolder, folder)
+    let (manager, home, folder) = if cfg!(windows) {
+        let folder = r"Microsoft\Windows\Start Menu\Programs\Startup";
+        (ServiceManager::StartupFolder, config_home(), folder)
+    } else if cfg!(target_os = "linux") {
+        (ServiceManager::Systemd, config_home(), "systemd/user")
+    } else {
+        let home = std::env::home_dir();
+        (ServiceManager::Launchd, home, "Library/LaunchAgents")
+    };
+    (manager, home.map(|home| home.join(folder)))
 }
 
 /// Tells the service manager that started us, if it wants to know, that clients can connect now
