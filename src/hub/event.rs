@@ -9,9 +9,6 @@ use bytes::Bytes;
 
 use super::{IncompleteUtf8, Status};
 
-/// The number of encodings that one event can keep: one for each view.
-pub(crate) const ENCODINGS: usize = 5;
-
 /// A place in a port's stream, counted from the start of the program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
@@ -93,7 +90,7 @@ pub struct Event {
     pub read: Instant,
     /// The kind, with what belongs to it.
     pub kind: Kind,
-    encodings: OnceLock<Box<[OnceLock<Bytes>; ENCODINGS]>>,
+    encodings: OnceLock<Box<[OnceLock<Bytes>]>>,
     encoded: Arc<AtomicUsize>,
 }
 
@@ -156,12 +153,14 @@ impl Event {
         self.encodings.get()?[slot].get().cloned()
     }
 
-    /// The encoding in `slot`, made by the first subscriber that asks for it and shared by all.
-    pub fn encoding(&self, slot: usize, encode: impl FnOnce() -> Bytes) -> Bytes {
+    /// The encoding in `slot` of so many `slots`, which are the same for all encodings, made by the
+    /// first subscriber that asks for it and shared by all.
+    pub fn encoding(&self, slot: usize, slots: usize, encode: impl FnOnce() -> Bytes) -> Bytes {
         let slots = self.encodings.get_or_init(|| {
+            let slots: Box<[OnceLock<Bytes>]> = (0..slots).map(|_| OnceLock::new()).collect();
             self.encoded
-                .fetch_add(size_of::<[OnceLock<Bytes>; ENCODINGS]>(), Ordering::Relaxed);
-            Box::default()
+                .fetch_add(size_of_val(&*slots), Ordering::Relaxed);
+            slots
         });
         let bytes = slots[slot].get_or_init(|| {
             let bytes = encode();

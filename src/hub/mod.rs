@@ -20,7 +20,6 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-pub(crate) use event::ENCODINGS;
 pub use event::{
     Data, Event, Extent, Frame, Frames, Kind, Piece, Position, Timestamp, Unit, Written,
 };

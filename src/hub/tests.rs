@@ -202,7 +202,7 @@ fn encodings_count_towards_the_bound_and_are_given_back() {
         publish(&hub, &mut framer, vec![b'x'; 50_000]);
         subscription.take(&mut kept);
         for Taken { event, .. } in kept.drain(..) {
-            event.encoding(0, || Bytes::from(vec![0; 50_000]));
+            event.encoding(0, 1, || Bytes::from(vec![0; 50_000]));
         }
     }
     let (alive, encoded) = {

@@ -21,7 +21,7 @@ pub(crate) fn of_event(view: View, event: &Event, part: Part) -> Bytes {
     match event.cached(view as usize) {
         Some(frames) => frames,
         None if view.is_blank(event) => Bytes::new(),
-        None => event.encoding(view as usize, || encode(view, event, part)),
+        None => event.encoding(view as usize, View::ALL.len(), || encode(view, event, part)),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::view::{LineEnding, Part, View};
 pub fn client_protocol(view: View) -> &'static dyn ClientProtocol {
     match view {
         View::JsonLines | View::JsonChunks => &json::Json,
-        View::Lines | View::Raw | View::Text => &plain::Plain,
+        _ => &plain::Plain,
     }
 }
 
