@@ -84,7 +84,7 @@ impl Requests {
         Some(Reply { id, outcome })
     }
 
-    /// Gives the port back if it is lent to this client.
+    /// Gives the port back if it is released to this client.
     pub(crate) fn return_lease(&mut self) {
         self.sender.return_lease();
     }

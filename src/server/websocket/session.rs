@@ -89,7 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.send(greeting);
         let reason = self.serve().await;
         tracing::debug!(?reason, "client leaves");
-        // A port that was lent to the client need not wait for the closing handshake.
+        // A port that was released to the client need not wait for the closing handshake.
         self.requests.return_lease();
         close::close(&mut self.ws, reason).await;
     }
