@@ -1,6 +1,7 @@
 //! The running program: the server, and a task for each port. Ports come and go while it runs.
 
 use std::future::poll_fn;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Result, ensure};
@@ -149,10 +150,14 @@ impl PortTasks {
     ) -> Result<Registered> {
         let status = Status::new(State::Waiting, "not open yet").with_settings(config.line);
         let hub = Hub::new(self.limits, status);
-        let stop = self.stop.child_token();
-        let name = config.name.clone();
-        let port = Port::new(name, config.max_line, clients, hub, stop);
-        let port = Arc::new(port);
+        let port = Arc::new(Port {
+            name: config.name.clone(),
+            max_line: config.max_line,
+            clients,
+            hub,
+            stop: self.stop.child_token(),
+            is_removed: AtomicBool::new(false),
+        });
         let is_new = self.registry.add(Arc::clone(&port));
         ensure!(is_new, "there is a port called {} already", port.name);
         let supervisor = Supervisor::new(config, Arc::clone(&port.hub), &self.claims);

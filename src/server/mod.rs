@@ -109,8 +109,7 @@ impl App {
         if token.is_some() && self.rate_limit.is_limited(address, now) {
             return Err(Rejection::rate_limited().into());
         }
-        let decide = |answers: &_| self.policy.decide(caller, answers);
-        let decision = self.consent.with_answers(decide);
+        let decision = (self.consent).with_answers(|answers| self.policy.decide(caller, answers));
         if let (Err(Denial::Reject(rejection)), Some(token)) = (&decision, token)
             && rejection.is_wrong_token
         {
@@ -143,11 +142,8 @@ impl Server {
         let policy = Policy::new(&config, token, platform::computer_name());
         #[cfg(feature = "tls")]
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
-        let (ask, questions) = if platform::can_ask() {
-            Some(mpsc::channel(MAX_QUESTIONS)).unzip()
-        } else {
-            (None, None)
-        };
+        let channel = || mpsc::channel(MAX_QUESTIONS);
+        let (ask, questions) = platform::can_ask().then(channel).unzip();
         let app = Arc::new(App {
             limits: Limits::new(config.max_clients),
             ports,

@@ -24,33 +24,11 @@ pub(crate) struct Port {
     /// Cancelled when the port is removed or the program stops: its task closes the device, and its
     /// clients are disconnected.
     pub(crate) stop: CancellationToken,
-    is_removed: AtomicBool,
+    /// Set when the port is removed. It stays unset where it just stops with the program.
+    pub(crate) is_removed: AtomicBool,
 }
 
 impl Port {
-    /// Returns a port that is not registered yet.
-    pub(crate) fn new(
-        name: String,
-        max_line: usize,
-        clients: ClientDefaults,
-        hub: Arc<Hub>,
-        stop: CancellationToken,
-    ) -> Self {
-        Self {
-            name,
-            max_line,
-            clients,
-            hub,
-            stop,
-            is_removed: AtomicBool::new(false),
-        }
-    }
-
-    /// Returns true once the port was removed, and did not just stop with the program.
-    pub(crate) fn is_removed(&self) -> bool {
-        self.is_removed.load(Ordering::SeqCst)
-    }
-
     /// Returns the reason why a client with these rights may not write, or None if it may.
     pub(crate) fn why_read_only(&self, rights: Rights) -> Option<&'static str> {
         if self.clients.read_only {
@@ -110,11 +88,8 @@ impl Ports {
         let Some(removed) = list.iter().find(|port| port.name == name).cloned() else {
             return false;
         };
-        *list = list
-            .iter()
-            .filter(|port| port.name != name)
-            .cloned()
-            .collect();
+        let others = list.iter().filter(|port| port.name != name);
+        *list = others.cloned().collect();
         removed.is_removed.store(true, Ordering::SeqCst);
         removed.stop.cancel();
         true

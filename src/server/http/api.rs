@@ -43,7 +43,7 @@ pub(super) async fn hello(State(app): State<Arc<App>>, request: Request) -> Resp
 /// Returns the metrics; the media type is that of version 0.0.4 of the Prometheus text format.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    (kind, metrics::text(app.ports.all().iter().map(Arc::as_ref))).into_response()
+    (kind, metrics::text(&app.ports.all())).into_response()
 }
 
 /// Lists the ports.
@@ -89,38 +89,27 @@ pub(super) async fn release(
             let error = "a lease while connected needs a WebSocket; here, use seconds=60\n";
             (StatusCode::BAD_REQUEST, error).into_response()
         }
-        Ok(lease) => request(&app, rights, &name, Action::Release(lease)).await,
+        Ok(lease) => {
+            let path = Path(name);
+            request(State(app), Extension(rights), path, Action::Release(lease)).await
+        }
         Err(error) => (StatusCode::BAD_REQUEST, error + "\n").into_response(),
     }
 }
 
-/// Takes a released port back.
-pub(super) async fn resume(
-    State(app): State<Arc<App>>,
-    Extension(rights): Extension<Rights>,
-    Path(name): Path<String>,
-) -> Response {
-    request(&app, rights, &name, Action::Resume).await
-}
-
-/// Resets the board.
-pub(super) async fn reset(
-    State(app): State<Arc<App>>,
-    Extension(rights): Extension<Rights>,
-    Path(name): Path<String>,
-) -> Response {
-    request(&app, rights, &name, Action::Reset).await
-}
-
 /// Requests an action of a port, and answers when it is done.
-async fn request(app: &App, rights: Rights, name: &str, action: Action) -> Response {
-    let Some(port) = app.ports.by_name(name) else {
-        let known = app.ports.names().join(", ");
-        return (
-            StatusCode::NOT_FOUND,
-            format!("unknown port (available: {known})\n"),
-        )
-            .into_response();
+pub(super) async fn request(
+    State(app): State<Arc<App>>,
+    Extension(rights): Extension<Rights>,
+    Path(name): Path<String>,
+    action: Action,
+) -> Response {
+    let Some(port) = app.ports.by_name(&name) else {
+        let error = format!(
+            "unknown port (available: {})\n",
+            app.ports.names().join(", ")
+        );
+        return (StatusCode::NOT_FOUND, error).into_response();
     };
     if let Some(reason) = port.why_read_only(rights) {
         return (StatusCode::FORBIDDEN, format!("{reason}\n")).into_response();

@@ -40,7 +40,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 /// Serves the file at `path` in `web/`. Answers 404 where there is none.
 pub(crate) fn file(path: &str) -> Response {
     let Some(content) = content(path) else {
-        return (StatusCode::NOT_FOUND, "not found\n").into_response();
+        return not_found();
     };
     let headers = [
         (header::CONTENT_TYPE, media_type(path).as_str()),
@@ -54,15 +54,17 @@ pub(crate) fn file(path: &str) -> Response {
     (headers, content).into_response()
 }
 
+/// Answers that there is nothing at a path.
+pub(super) fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, "not found\n").into_response()
+}
+
 fn content(path: &str) -> Option<Cow<'static, [u8]>> {
     let (_, embedded) = FILES.iter().find(|(name, _)| *name == path)?;
     // Debug builds serve the file as it is now, so that a page can be changed without compiling.
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/web/");
-    let now = if cfg!(debug_assertions) {
-        std::fs::read(format!("{folder}{path}")).ok()
-    } else {
-        None
-    };
+    let read = || std::fs::read(format!("{folder}{path}")).ok();
+    let now = cfg!(debug_assertions).then(read).flatten();
     Some(now.map_or(Cow::Borrowed(*embedded), Cow::Owned))
 }
 

@@ -1,6 +1,7 @@
 //! The metrics of all ports (`/metrics`), in the text format of Prometheus.
 
 use std::fmt::{self, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::hub::{BUCKETS, Hub, State};
@@ -61,19 +62,16 @@ fn load(counter: &AtomicU64) -> u64 {
 }
 
 /// Returns the metrics of all ports. The names of ports need no escaping.
-pub(crate) fn text<'a>(ports: impl Iterator<Item = &'a Port> + Clone) -> String {
+pub(crate) fn text(ports: &[Arc<Port>]) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
-    let _ = write_states(&mut text, ports.clone());
+    let _ = write_states(&mut text, ports);
     for (name, help, value) in METRICS {
         let is_counter = name.ends_with("_total");
         let kind = if is_counter { "counter" } else { "gauge" };
         let _ = write_head(&mut text, name, kind, help);
-        for Port {
-            name: port, hub, ..
-        } in ports.clone()
-        {
-            let value = value(hub);
+        for port in ports {
+            let (port, value) = (&port.name, value(&port.hub));
             let _ = writeln!(text, "serial_ws_{name}{{port=\"{port}\"}} {value}");
         }
     }
@@ -87,14 +85,11 @@ fn write_head(text: &mut String, name: &str, kind: &str, help: &str) -> fmt::Res
 }
 
 /// Writes a gauge for each state of each port: 1 for the port's current state, 0 for the others.
-fn write_states<'a>(text: &mut String, ports: impl Iterator<Item = &'a Port>) -> fmt::Result {
+fn write_states(text: &mut String, ports: &[Arc<Port>]) -> fmt::Result {
     let name = "port_state";
     write_head(text, name, "gauge", "1 for the state that the port is in")?;
-    for Port {
-        name: port, hub, ..
-    } in ports
-    {
-        let now = hub.status().state;
+    for port in ports {
+        let (port, now) = (&port.name, port.hub.status().state);
         for state in State::ALL {
             let (word, is_now) = (state.word(), u8::from(state == now));
             writeln!(
@@ -107,18 +102,13 @@ fn write_states<'a>(text: &mut String, ports: impl Iterator<Item = &'a Port>) ->
 }
 
 /// Writes the histogram of delivery times. Its bounds are in seconds, as its sum is.
-fn write_delivery_times<'a>(
-    text: &mut String,
-    ports: impl Iterator<Item = &'a Port>,
-) -> fmt::Result {
+fn write_delivery_times(text: &mut String, ports: &[Arc<Port>]) -> fmt::Result {
     let name = "delivery_seconds";
     let help = "Time from reading until the data was in a client's socket";
     write_head(text, name, "histogram", help)?;
-    for Port {
-        name: port, hub, ..
-    } in ports
-    {
-        let totals = hub.delays.totals();
+    for port in ports {
+        let (port, delays) = (&port.name, &port.hub.delays);
+        let totals = delays.totals();
         for (end, total) in BUCKETS.iter().zip(totals) {
             let end = *end as f64 / 1e6;
             writeln!(
@@ -126,7 +116,7 @@ fn write_delivery_times<'a>(
                 "serial_ws_{name}_bucket{{port=\"{port}\",le=\"{end}\"}} {total}"
             )?;
         }
-        let (all, sum) = (totals[BUCKETS.len()], hub.delays.sum().as_secs_f64());
+        let (all, sum) = (totals[BUCKETS.len()], delays.sum().as_secs_f64());
         writeln!(
             text,
             "serial_ws_{name}_bucket{{port=\"{port}\",le=\"+Inf\"}} {all}"

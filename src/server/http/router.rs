@@ -4,20 +4,23 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
-use axum::http::StatusCode;
 use axum::middleware;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
 
 use super::access_layer::access_layer;
 use super::{api, assets, static_files};
+use crate::hub::Action;
 use crate::server::App;
 
 /// Returns the router of all resources.
 pub(crate) fn router(app: Arc<App>) -> Router {
     let library = |name| get(async move || assets::file(name));
+    let action = |action: Action| {
+        post(move |app, rights, port| api::request(app, rights, port, action.clone()))
+    };
     Router::new()
-        .route("/", get(index))
+        .route("/", get(web))
         .route("/_serial-ws/", get(async || assets::file("index.html")))
         .route("/_serial-ws/{file}", get(page_asset))
         .route("/serial-ws.js", library("serial-ws.js"))
@@ -29,9 +32,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/ports", get(api::ports))
         .route("/api/status", get(api::status))
         .route("/api/ports/{name}/release", post(api::release))
-        .route("/api/ports/{name}/resume", post(api::resume))
-        .route("/api/ports/{name}/reset", post(api::reset))
-        .fallback(fallback)
+        .route("/api/ports/{name}/resume", action(Action::Resume))
+        .route("/api/ports/{name}/reset", action(Action::Reset))
+        .fallback(web)
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),
             access_layer,
@@ -39,23 +42,17 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// Serves the index of the user's folder, or the built-in page where there is none.
-async fn index(State(app): State<Arc<App>>, request: Request) -> Response {
-    match &app.config.web {
-        Some(web) => static_files::file(web, request).await,
-        None => assets::file("index.html"),
-    }
-}
-
 /// Serves a script, style sheet or picture of the built-in page.
 async fn page_asset(Path(file): Path<String>) -> Response {
     assets::file(&format!("page/{file}"))
 }
 
-/// Serves all paths that are not ours: files of the user's folder.
-async fn fallback(State(app): State<Arc<App>>, request: Request) -> Response {
+/// Serves a file of the user's folder. Where there is none, only `/` leads anywhere: to the built-in
+/// page.
+async fn web(State(app): State<Arc<App>>, request: Request) -> Response {
     match &app.config.web {
         Some(web) => static_files::file(web, request).await,
-        None => (StatusCode::NOT_FOUND, "not found\n").into_response(),
+        None if request.uri().path() == "/" => assets::file("index.html"),
+        None => assets::not_found(),
     }
 }

@@ -6,15 +6,14 @@
 
 use std::borrow::Cow;
 use std::fs::Metadata;
-use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures::future::BoxFuture;
 use percent_encoding::percent_decode_str;
 use tokio::task::spawn_blocking;
 use tower_http::services::ServeDir;
@@ -57,11 +56,11 @@ pub(super) async fn file(web: &Path, request: Request) -> Response {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
     let Some(name) = file_name(request.uri().path()) else {
-        return not_found();
+        return assets::not_found();
     };
     let mut response = match answer(web, request).await {
         Ok(response) if response.status() != StatusCode::NOT_FOUND => response,
-        _ => return not_found(),
+        _ => return assets::not_found(),
     };
     if response.status() == StatusCode::TEMPORARY_REDIRECT {
         // To the same folder with a slash, since its files are named relative to it.
@@ -106,21 +105,14 @@ async fn answer(web: &Path, request: Request) -> io::Result<Response> {
 /// Returns true if the file of these headers is the version that `If-Range` names, by its tag or
 /// its time.
 fn is_version(headers: &HeaderMap, version: &HeaderValue) -> bool {
-    [header::ETAG, header::LAST_MODIFIED]
-        .iter()
-        .any(|name| headers.get(name) == Some(version))
-}
-
-fn not_found() -> Response {
-    (StatusCode::NOT_FOUND, "not found\n").into_response()
+    let mut versions = [header::ETAG, header::LAST_MODIFIED].into_iter();
+    versions.any(|name| headers.get(name) == Some(version))
 }
 
 /// Opens the files of a folder. Links are followed as long as they stay inside. Pipes, sockets and
 /// devices are not opened: opening one waits, or has an effect.
 #[derive(Clone)]
 struct Folder(PathBuf);
-
-type BoxFuture<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
 
 impl Folder {
     /// Returns the real path of a file or folder inside.
@@ -141,8 +133,8 @@ impl Folder {
 impl Backend for Folder {
     type File = TokioFile;
     type Metadata = Metadata;
-    type OpenFuture = BoxFuture<TokioFile>;
-    type MetadataFuture = BoxFuture<Metadata>;
+    type OpenFuture = BoxFuture<'static, io::Result<TokioFile>>;
+    type MetadataFuture = BoxFuture<'static, io::Result<Metadata>>;
 
     fn open(&self, path: PathBuf) -> Self::OpenFuture {
         let resolve = self.clone().resolve(path);

@@ -1,40 +1,39 @@
-//! The limit on clients connected at once, in total (`--max-clients`) and per address.
+//! The limit on clients connected at once: in total (`--max-clients`), and per address of another
+//! computer, so that none takes every place.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use super::clients_per_address::{AddressPermit, ClientsPerAddress, MAX_CLIENTS_PER_ADDRESS};
+/// Clients from one address; one more is rejected by a Close frame with code 1013.
+const MAX_CLIENTS_PER_ADDRESS: usize = 32;
 
 /// Counts the clients that are connected.
 pub(crate) struct ClientLimit {
     max: usize,
-    available: Arc<Semaphore>,
-    per_address: ClientsPerAddress,
+    clients: Clients,
 }
+
+/// The connected clients by the address of their computer; None for this computer.
+#[derive(Clone, Default)]
+struct Clients(Arc<Mutex<HashMap<Option<IpAddr>, usize>>>);
 
 /// A client's place under both limits, released when dropped.
 pub(crate) struct ClientPermit {
-    _total: OwnedSemaphorePermit,
-    _address: Option<AddressPermit>,
+    clients: Clients,
+    address: Option<IpAddr>,
 }
 
 impl ClientLimit {
     /// Returns a limit of `max` clients, none of which is connected yet.
     pub(crate) fn new(max: usize) -> Self {
-        // No limit is reached beyond what a semaphore can count.
-        let max = max.min(Semaphore::MAX_PERMITS);
-        Self {
-            max,
-            available: Arc::new(Semaphore::new(max)),
-            per_address: ClientsPerAddress::default(),
-        }
+        let clients = Clients::default();
+        Self { max, clients }
     }
 
     /// Returns the number of clients that are connected.
     pub(crate) fn connected(&self) -> usize {
-        self.max - self.available.available_permits()
+        self.clients.lock().values().sum()
     }
 
     /// Takes a place for a client from `address`; clients of this computer have none, and are
@@ -44,18 +43,56 @@ impl ClientLimit {
     /// The reason, short enough for a Close frame, when a limit is reached.
     pub(crate) fn try_acquire(&self, address: Option<IpAddr>) -> Result<ClientPermit, String> {
         let max = self.max;
-        let total = Arc::clone(&self.available).try_acquire_owned();
-        let total = total
-            .map_err(|_| format!("{max} clients are connected already (--max-clients {max})"))?;
-        let address = address.map(|address| self.per_address.try_acquire(address));
-        let address = address.map(|permit| {
-            permit.ok_or_else(|| {
-                format!("{MAX_CLIENTS_PER_ADDRESS} clients of your computer are connected already")
-            })
-        });
-        Ok(ClientPermit {
-            _total: total,
-            _address: address.transpose()?,
-        })
+        let mut clients = self.clients.lock();
+        if clients.values().sum::<usize>() >= max {
+            return Err(format!(
+                "{max} clients are connected already (--max-clients {max})"
+            ));
+        }
+        let count = clients.entry(address).or_default();
+        if address.is_some() && *count >= MAX_CLIENTS_PER_ADDRESS {
+            return Err(format!(
+                "{MAX_CLIENTS_PER_ADDRESS} clients of your computer are connected already"
+            ));
+        }
+        *count += 1;
+        let clients = self.clients.clone();
+        Ok(ClientPermit { clients, address })
+    }
+}
+
+impl Clients {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Option<IpAddr>, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for ClientPermit {
+    fn drop(&mut self) {
+        let mut clients = self.clients.lock();
+        let count = clients.entry(self.address).or_default();
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            clients.remove(&self.address);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_a_limited_number_of_places_and_gets_them_back() {
+        let limit = ClientLimit::new(usize::MAX);
+        let [one, other] = ["10.0.0.1", "10.0.0.2"].map(|address| Some(address.parse().unwrap()));
+        let all = (0..MAX_CLIENTS_PER_ADDRESS).map(|_| limit.try_acquire(one).unwrap());
+        let mut permits: Vec<_> = all.collect();
+        assert!(limit.try_acquire(one).is_err());
+        assert!(limit.try_acquire(other).is_ok());
+        permits.pop();
+        assert!(limit.try_acquire(one).is_ok());
+        permits.clear();
+        assert!(limit.clients.lock().is_empty());
     }
 }

@@ -4,7 +4,6 @@
 //! come in, a client keeps its place. Each place is a permit that is released when it is dropped.
 
 mod clients;
-mod clients_per_address;
 mod pending_connections;
 
 use std::sync::Arc;

@@ -107,11 +107,6 @@ impl PendingConnections {
         true
     }
 
-    fn release(&self, id: ConnectionId) {
-        self.lock().retain(|connection| connection.id != id);
-        self.released.notify_waiters();
-    }
-
     fn push(
         self: &Arc<Self>,
         connections: &mut VecDeque<PendingConnection>,
@@ -137,7 +132,8 @@ impl PendingConnections {
 }
 
 impl ConnectionPermit {
-    /// Returns the connection's number.
+    /// Returns the connection's number. Not a public field, of which a closure would capture only
+    /// the copy, and not keep the permit.
     pub(crate) fn id(&self) -> ConnectionId {
         self.id
     }
@@ -145,7 +141,8 @@ impl ConnectionPermit {
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        self.limit.release(self.id);
+        self.limit.lock().retain(|one| one.id != self.id);
+        self.limit.released.notify_waiters();
     }
 }
 

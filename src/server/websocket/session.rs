@@ -146,7 +146,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     fn handle(&mut self, woken: Woken) -> Result<(), CloseReason> {
         match woken {
-            Woken::Stop if self.port.is_removed() => return Err(CloseReason::PortRemoved),
+            Woken::Stop if self.port.is_removed.load(Ordering::SeqCst) => {
+                return Err(CloseReason::PortRemoved);
+            }
             Woken::Stop => return Err(CloseReason::Stopping),
             Woken::Reply(Reply { id, outcome }) => match (outcome, id) {
                 (Ok(written), Some(id)) => self.send(self.protocol.reply(id, written)),
@@ -216,6 +218,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
     use std::time::Duration;
 
     use bytes::Bytes;
@@ -240,13 +243,14 @@ mod tests {
             protocol: client_protocol(params.view),
             params,
             rights: Rights::ReadWrite,
-            port: Arc::new(Port::new(
-                "sim".to_owned(),
-                16 << 10,
+            port: Arc::new(Port {
+                name: "sim".to_owned(),
+                max_line: 16 << 10,
                 clients,
                 hub,
-                CancellationToken::new(),
-            )),
+                stop: CancellationToken::new(),
+                is_removed: AtomicBool::new(false),
+            }),
         };
         let ws = client_socket(socket, Vec::new(), MAX_WAITING).await;
         let mut session = Session::new(ws, client, Arc::default(), MAX_WAITING);
