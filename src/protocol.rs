@@ -4,6 +4,7 @@
 //! requests share.
 
 use std::borrow::Cow;
+use std::ops::Not;
 use std::time::Duration;
 
 use base64::Engine;
@@ -27,18 +28,68 @@ pub enum ServerMessage<'a> {
     Hello(Box<HelloMessage<'a>>),
     /// The port's status changed, or is told again after a gap.
     Status(StatusMessage<'a>),
-    /// A line from the device, with `data=lines`.
-    Line(LineMessage<'a>),
-    /// A chunk of bytes from the device, with `data=chunks`.
-    Data(DataMessage<'a>),
-    /// Something is missing at exactly this place.
-    Missed(MissedMessage),
-    /// A request was carried out.
-    Ack(AckMessage),
+    /// A line from the device without its line end, with `data=lines`.
+    Line {
+        /// Its number, counted from the start of the program.
+        seq: u64,
+        /// The time at which its last byte was read, in seconds since 1970.
+        #[serde(with = "seconds")]
+        t: Timestamp,
+        /// Its text or bytes.
+        #[serde(flatten)]
+        content: Content<'a>,
+        /// True if it is only a part of a line.
+        #[serde(default, skip_serializing_if = "Not::not")]
+        partial: bool,
+    },
+    /// A chunk of bytes from the device exactly as it was read, with `data=chunks`.
+    Data {
+        /// The number of bytes before it, counted from the start of the program.
+        offset: u64,
+        /// The time at which it was read, in seconds since 1970.
+        #[serde(with = "seconds")]
+        t: Timestamp,
+        /// Its bytes.
+        bytes: Base64<'a>,
+    },
+    /// Something is missing at exactly this place. A count that is zero or not known is left out.
+    Missed {
+        /// Lines.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        lines: u64,
+        /// Bytes.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        bytes: u64,
+    },
+    /// A request was carried out: the operating system took its last byte.
+    Ack {
+        /// The identifier of the request.
+        id: Id,
+        /// The bytes that were written.
+        bytes: u64,
+    },
     /// A request was not carried out, or not to its end.
-    Error(ErrorMessage<'a>),
-    /// A client's bytes went to the device. Nothing sends it yet.
-    Written(WrittenMessage<'a>),
+    Error {
+        /// A sentence for people.
+        error: Cow<'a, str>,
+        /// The identifier of the request, if it had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<Id>,
+        /// The bytes that were written before it failed.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        bytes: u64,
+    },
+    /// The operating system took a client's bytes for the device. Nothing sends this yet.
+    Written {
+        /// The time at which it took them, in seconds since 1970.
+        #[serde(with = "seconds")]
+        t: Timestamp,
+        /// Their text or bytes.
+        #[serde(flatten)]
+        content: Content<'a>,
+        /// The number of the client that sent them.
+        client: u64,
+    },
     /// A type of a later version, which clients ignore.
     #[serde(other)]
     Unknown,
@@ -88,80 +139,6 @@ pub struct StatusMessage<'a> {
     /// Characters that the driver received with a fault since the device was opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errors: Option<LineErrors>,
-}
-
-/// A line without its line end.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LineMessage<'a> {
-    /// Its number, counted from the start of the program.
-    pub seq: u64,
-    /// The time at which its last byte was read, in seconds since 1970.
-    #[serde(with = "seconds")]
-    pub t: Timestamp,
-    /// Its text or bytes.
-    #[serde(flatten)]
-    pub content: Content<'a>,
-    /// True if it is only a part of a line.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub partial: bool,
-}
-
-/// A chunk of bytes exactly as it was read.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DataMessage<'a> {
-    /// The number of bytes before it, counted from the start of the program.
-    pub offset: u64,
-    /// The time at which it was read, in seconds since 1970.
-    #[serde(with = "seconds")]
-    pub t: Timestamp,
-    /// Its bytes.
-    pub bytes: Base64<'a>,
-}
-
-/// The lines and bytes that are missing. A count that is zero or not known is left out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MissedMessage {
-    /// Lines.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub lines: u64,
-    /// Bytes.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub bytes: u64,
-}
-
-/// The operating system took the last byte of a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AckMessage {
-    /// The identifier of the request.
-    pub id: Id,
-    /// The bytes that were written.
-    pub bytes: u64,
-}
-
-/// The reason why a request was not carried out, or not to its end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ErrorMessage<'a> {
-    /// A sentence for people.
-    pub error: Cow<'a, str>,
-    /// The identifier of the request, if it had one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<Id>,
-    /// The bytes that were written before it failed.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub bytes: u64,
-}
-
-/// Bytes that the operating system took for the device.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WrittenMessage<'a> {
-    /// The time at which it took them, in seconds since 1970.
-    #[serde(with = "seconds")]
-    pub t: Timestamp,
-    /// Their text or bytes.
-    #[serde(flatten)]
-    pub content: Content<'a>,
-    /// The number of the client that sent them.
-    pub client: u64,
 }
 
 /// Data from the device or for it: text, or bytes where it is not UTF-8.
@@ -251,14 +228,14 @@ pub struct Id(Box<str>);
 pub struct Base64<'a>(pub Cow<'a, [u8]>);
 
 impl ServerMessage<'_> {
-    /// The text of the message.
+    /// Returns the text of the message.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("its maps have keys of text, and its values are finite")
     }
 }
 
 impl ClientMessage {
-    /// The text of the message with this identifier.
+    /// Returns the text of the message with this identifier.
     pub fn to_json(&self, id: &Id) -> String {
         #[derive(Serialize)]
         struct WithId<'a> {
@@ -300,14 +277,9 @@ impl ReleaseMessage {
 }
 
 impl Id {
-    /// The bytes of its text.
-    pub fn len(&self) -> usize {
+    /// Returns the length of its text in bytes.
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
-    }
-
-    /// Says whether the text is empty, which that of no JSON value is.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }
 
@@ -372,10 +344,6 @@ mod seconds {
         let seconds = f64::deserialize(d)?;
         Ok(Timestamp((seconds * 1e6).round() as u64))
     }
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 fn is_zero(count: &u64) -> bool {
@@ -478,13 +446,11 @@ mod tests {
 
     #[test]
     fn a_line_has_text_or_bytes() {
-        let line = |content, partial| {
-            ServerMessage::Line(LineMessage {
-                seq: 5,
-                t: Timestamp(1_795_169_654_514_300),
-                content,
-                partial,
-            })
+        let line = |content, partial| ServerMessage::Line {
+            seq: 5,
+            t: Timestamp(1_795_169_654_514_300),
+            content,
+            partial,
         };
         check_server(
             line(Content::Text("a\"\u{0}é".into()), false),
@@ -499,18 +465,18 @@ mod tests {
     #[test]
     fn a_chunk_has_its_place_time_and_bytes() {
         check_server(
-            ServerMessage::Data(DataMessage {
+            ServerMessage::Data {
                 offset: 1134,
                 t: Timestamp(1_500_000),
                 bytes: bytes(),
-            }),
+            },
             r#"{"type":"data","offset":1134,"t":1.500000,"bytes":"AAH/"}"#,
         );
     }
 
     #[test]
     fn missed_leaves_out_what_is_not_known() {
-        let missed = |lines, bytes| ServerMessage::Missed(MissedMessage { lines, bytes });
+        let missed = |lines, bytes| ServerMessage::Missed { lines, bytes };
         check_server(missed(0, 0), r#"{"type":"missed"}"#);
         check_server(missed(3, 0), r#"{"type":"missed","lines":3}"#);
         check_server(missed(3, 9), r#"{"type":"missed","lines":3,"bytes":9}"#);
@@ -521,19 +487,17 @@ mod tests {
         let ids = [json!(7), json!("a\"b"), json!({ "b": [1, null], "a": 2.5 })];
         for id in ids {
             check_server(
-                ServerMessage::Ack(AckMessage {
+                ServerMessage::Ack {
                     id: Id::from(&id),
                     bytes: 3,
-                }),
+                },
                 &format!(r#"{{"type":"ack","id":{id},"bytes":3}}"#),
             );
         }
-        let error = |id, bytes| {
-            ServerMessage::Error(ErrorMessage {
-                error: "no \"room\"".into(),
-                id,
-                bytes,
-            })
+        let error = |id, bytes| ServerMessage::Error {
+            error: "no \"room\"".into(),
+            id,
+            bytes,
         };
         check_server(error(None, 0), r#"{"type":"error","error":"no \"room\""}"#);
         check_server(
@@ -545,11 +509,11 @@ mod tests {
     #[test]
     fn what_was_written_has_its_client() {
         check_server(
-            ServerMessage::Written(WrittenMessage {
+            ServerMessage::Written {
                 t: Timestamp(1_500_000),
                 content: Content::Text("H\n".into()),
                 client: 3,
-            }),
+            },
             r#"{"type":"written","t":1.500000,"text":"H\n","client":3}"#,
         );
     }

@@ -214,9 +214,11 @@ fn shown(view: View, input: &[u8], max_line: usize, sizes: [usize; 3]) -> Vec<Ve
 /// Returns the bytes of a `line` object, and true if it is only a part of a line.
 fn line(object: &[u8]) -> (Vec<u8>, bool) {
     match serde_json::from_slice(object).expect("it is JSON of the protocol") {
-        ServerMessage::Line(line) => match line.content {
-            Content::Text(text) => (text.as_bytes().to_vec(), line.partial),
-            Content::Bytes(bytes) => (bytes.0.into_owned(), line.partial),
+        ServerMessage::Line {
+            content, partial, ..
+        } => match content {
+            Content::Text(text) => (text.as_bytes().to_vec(), partial),
+            Content::Bytes(bytes) => (bytes.0.into_owned(), partial),
         },
         other => panic!("{other:?}"),
     }

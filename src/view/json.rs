@@ -109,7 +109,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::protocol::{Base64, Content, DataMessage, LineMessage};
+    use crate::protocol::{Base64, Content};
 
     #[track_caller]
     fn check_line(bytes: &[u8], extent: Extent, expected: &str) {
@@ -161,13 +161,13 @@ mod tests {
             let base64 = || Base64(bytes.as_slice().into());
             let content = str::from_utf8(&bytes).map(|text| Content::Text(text.into()));
             let content = content.unwrap_or_else(|_| Content::Bytes(base64()));
-            let message = LineMessage { seq: number, t, content, partial: !is_whole };
-            prop_assert_eq!(out, ServerMessage::Line(message).to_json().into_bytes());
+            let message = ServerMessage::Line { seq: number, t, content, partial: !is_whole };
+            prop_assert_eq!(out, message.to_json().into_bytes());
 
             let mut out = Vec::new();
             data(number, t, &bytes, &mut out);
-            let message = DataMessage { offset: number, t, bytes: base64() };
-            prop_assert_eq!(out, ServerMessage::Data(message).to_json().into_bytes());
+            let message = ServerMessage::Data { offset: number, t, bytes: base64() };
+            prop_assert_eq!(out, message.to_json().into_bytes());
         }
     }
 }

@@ -137,10 +137,8 @@ impl FromStr for View {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        let found = Self::ALL.iter().find(|view| view.name() == name);
-        found
-            .copied()
-            .ok_or_else(|| format!("unknown view (known: {})", Self::names()))
+        let found = Self::ALL.iter().copied().find(|view| view.name() == name);
+        found.ok_or_else(|| format!("unknown view (known: {})", Self::names()))
     }
 }
 
@@ -151,6 +149,8 @@ impl fmt::Display for View {
 }
 
 impl LineEnding {
+    const ALL: [Self; 4] = [Self::None, Self::Lf, Self::Crlf, Self::Cr];
+
     /// Returns its name in queries and flags.
     pub const fn name(self) -> &'static str {
         match self {
@@ -161,7 +161,7 @@ impl LineEnding {
         }
     }
 
-    /// The bytes to add.
+    /// Returns the bytes to add.
     pub(crate) fn bytes(self) -> &'static [u8] {
         match self {
             Self::None => b"",
@@ -185,13 +185,8 @@ impl FromStr for LineEnding {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        match name {
-            "none" => Ok(Self::None),
-            "lf" => Ok(Self::Lf),
-            "crlf" => Ok(Self::Crlf),
-            "cr" => Ok(Self::Cr),
-            _ => Err("append must be none, lf, crlf or cr".to_owned()),
-        }
+        let found = Self::ALL.into_iter().find(|ending| ending.name() == name);
+        found.ok_or_else(|| "append must be none, lf, crlf or cr".to_owned())
     }
 }
 

@@ -59,11 +59,11 @@ impl<'a> BridgeClient<'a> {
             let _ = self.socket.send(Message::text(request)).await;
             loop {
                 match self.read().await? {
-                    ServerMessage::Ack(ack) if ack.id == id => return Ok(()),
-                    ServerMessage::Error(error)
-                        if error.id.as_ref().is_none_or(|about| *about == id) =>
-                    {
-                        bail!(excerpt(&error.error));
+                    ServerMessage::Ack { id: about, .. } if about == id => return Ok(()),
+                    ServerMessage::Error {
+                        error, id: about, ..
+                    } if about.as_ref().is_none_or(|about| *about == id) => {
+                        bail!(excerpt(&error));
                     }
                     _ => {}
                 }

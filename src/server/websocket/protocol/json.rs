@@ -1,6 +1,7 @@
 //! The protocol of clients of the json view: objects in both directions, with an answer to each
 //! request that has an `id`.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -9,10 +10,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::{ClientProtocol, Greeting, Input};
 use crate::hub::{Action, Position, Status};
-use crate::protocol::{
-    self, AckMessage, ClientMessage, ConnectedPort, ErrorMessage, HelloMessage, Id, MissedMessage,
-    ServerMessage,
-};
+use crate::protocol::{self, ClientMessage, ConnectedPort, HelloMessage, Id, ServerMessage};
 use crate::view::LineEnding;
 
 /// Bytes of an identifier. A longer one is an error, since many may have to be kept.
@@ -34,7 +32,7 @@ impl ClientProtocol for Json {
             offset: greeting.position.offset,
             port: ConnectedPort {
                 name: (&*port.name).into(),
-                device: device.map(std::borrow::Cow::Borrowed),
+                device: device.map(Cow::Borrowed),
                 settings: port.settings(greeting.rights),
             },
             ports: greeting.ports.into(),
@@ -44,11 +42,8 @@ impl ClientProtocol for Json {
     }
 
     fn missed(&self, missed: Position) -> Option<String> {
-        let missed = ServerMessage::Missed(MissedMessage {
-            lines: missed.line,
-            bytes: missed.offset,
-        });
-        Some(missed.to_json())
+        let (lines, bytes) = (missed.line, missed.offset);
+        Some(ServerMessage::Missed { lines, bytes }.to_json())
     }
 
     fn status(&self, status: &Status) -> Option<String> {
@@ -57,15 +52,15 @@ impl ClientProtocol for Json {
 
     fn reply(&self, id: Id, written: usize) -> Option<String> {
         let bytes = written as u64;
-        Some(ServerMessage::Ack(AckMessage { id, bytes }).to_json())
+        Some(ServerMessage::Ack { id, bytes }.to_json())
     }
 
     fn reject(&self, id: Option<Id>, reason: &str, written: usize) -> Option<String> {
-        let error = ServerMessage::Error(ErrorMessage {
+        let error = ServerMessage::Error {
             error: reason.into(),
             id,
             bytes: written as u64,
-        });
+        };
         Some(error.to_json())
     }
 
