@@ -8,7 +8,6 @@ mod lines;
 mod raw;
 mod text;
 
-use std::fmt;
 use std::str::FromStr;
 
 use bytes::Bytes;
@@ -108,12 +107,6 @@ impl View {
         self.definition().unit
     }
 
-    /// Returns the view of the same name that counts in `unit`, if there is one.
-    pub fn counted_in(self, unit: Unit) -> Option<Self> {
-        let mut views = Self::ALL.iter().copied();
-        views.find(|view| view.name() == self.name() && view.unit() == unit)
-    }
-
     /// Passes each payload of a part of an event to `sink`, in order.
     pub fn encode(self, event: &Event, part: Part, sink: &mut PayloadSink<'_>) {
         (self.definition().encode)(event, part, sink);
@@ -139,12 +132,6 @@ impl FromStr for View {
     fn from_str(name: &str) -> Result<Self, String> {
         let found = Self::ALL.iter().copied().find(|view| view.name() == name);
         found.ok_or_else(|| format!("unknown view (known: {})", Self::names()))
-    }
-}
-
-impl fmt::Display for View {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 
@@ -237,8 +224,5 @@ mod tests {
     #[test]
     fn a_name_alone_means_lines_where_there_is_a_choice() {
         assert_eq!("json".parse(), Ok(View::JsonLines));
-        let chunks = View::JsonLines.counted_in(Unit::Bytes);
-        assert_eq!(chunks, Some(View::JsonChunks));
-        assert_eq!(View::Lines.counted_in(Unit::Bytes), None);
     }
 }

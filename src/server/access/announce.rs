@@ -3,7 +3,6 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow};
 use qrcode::QrCode;
@@ -32,24 +31,23 @@ const RESET: &str = "\x1b[0m";
 /// # Errors
 /// When the system has no random numbers, or the file exists and cannot be read.
 pub(crate) fn load_or_create_token() -> Result<Token> {
-    let Some(path) = token_file() else {
+    let Some(folder) = platform::config_folder() else {
         return new_token();
     };
-    let kept = match platform::read_private(&path) {
-        Ok(text) if text.trim().len() >= TOKEN_LENGTH => Some(Token::new(text.trim())),
-        Ok(_) => None,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error).context(format!("cannot read {}", path.display())),
+    let file = folder.join(TOKEN_FILE);
+    let path = file.display();
+    let kept = match platform::read_private(&file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        kept => kept.with_context(|| format!("cannot read {path}"))?,
     };
-    let (token, written) = match kept {
-        Some(token) => (token, Ok(())),
-        None => {
-            let token = new_token()?;
-            let written = platform::write_private(&path, &format!("{}\n", token.secret()));
-            (token, written)
-        }
+    let is_kept = kept.trim().len() >= TOKEN_LENGTH;
+    let (token, written) = if is_kept {
+        (Token::new(kept.trim()), Ok(()))
+    } else {
+        let token = new_token()?;
+        let written = platform::write_private(&file, &format!("{}\n", token.secret()));
+        (token, written)
     };
-    let path = path.display();
     match written {
         Ok(()) => tracing::info!("other computers need the token in {path}"),
         Err(error) => tracing::warn!(
@@ -66,11 +64,6 @@ fn new_token() -> Result<Token> {
         .map_err(|error| anyhow!("this system has no random numbers: {error}"))?;
     let letters = bytes.map(|byte| char::from(ALPHABET[usize::from(byte) % ALPHABET.len()]));
     Ok(Token::new(letters.iter().collect::<String>()))
-}
-
-/// Returns the path of the file with the token.
-fn token_file() -> Option<PathBuf> {
-    Some(platform::config_folder()?.join(TOKEN_FILE))
 }
 
 /// Shows the address with the token in the terminal. Does nothing where standard error is no
@@ -133,10 +126,8 @@ fn qr_code(text: &str) -> String {
         .dark_color(Dense1x2::Light)
         .light_color(Dense1x2::Dark)
         .build();
-    let lines = picture
-        .lines()
-        .map(|line| format!("  {QR_COLOURS}{line}{RESET}\n"));
-    lines.collect()
+    let coloured = |line| format!("  {QR_COLOURS}{line}{RESET}\n");
+    picture.lines().map(coloured).collect()
 }
 
 #[cfg(test)]

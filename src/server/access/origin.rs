@@ -12,28 +12,20 @@ const SHARED: [&str; 4] = [
 
 /// Returns the name in a Host header: `name`, `name:port`, `[v6]` or `[v6]:port`.
 pub(crate) fn host_name(host: &str) -> Option<&str> {
-    let (name, port) = match host.strip_prefix('[') {
+    let (name, after) = match host.strip_prefix('[') {
         Some(rest) => {
             let (address, after) = rest.split_once(']')?;
             address.parse::<Ipv6Addr>().ok()?;
-            (
-                address,
-                if after.is_empty() {
-                    None
-                } else {
-                    Some(after.strip_prefix(':')?)
-                },
-            )
+            (address, after)
         }
-        None => host
-            .split_once(':')
-            .map_or((host, None), |(name, port)| (name, Some(port))),
+        None => host.split_at(host.find(':').unwrap_or(host.len())),
     };
     let is_port =
         |port: &str| port.parse::<u16>().is_ok() && port.bytes().all(|b| b.is_ascii_digit());
+    let has_valid_port = after.is_empty() || after.strip_prefix(':').is_some_and(is_port);
     let is_name_byte = |b: u8| b.is_ascii_alphanumeric() || b"-._:".contains(&b);
     let is_name = !name.is_empty() && name.bytes().all(is_name_byte);
-    (is_name && port.is_none_or(is_port)).then_some(name)
+    (is_name && has_valid_port).then_some(name)
 }
 
 /// Returns true if a host name always means this computer.
@@ -41,10 +33,7 @@ pub(crate) fn is_loopback(name: &str) -> bool {
     match name.parse::<IpAddr>() {
         Ok(IpAddr::V4(address)) => address == Ipv4Addr::LOCALHOST,
         Ok(IpAddr::V6(address)) => address == Ipv6Addr::LOCALHOST,
-        Err(_) => {
-            let name = name.to_ascii_lowercase();
-            name == "localhost" || is_below(&name, ".localhost")
-        }
+        Err(_) => name.eq_ignore_ascii_case("localhost") || is_below(name, ".localhost"),
     }
 }
 
@@ -98,16 +87,17 @@ impl<'a> Origin<'a> {
 
     /// Returns true if the page was served under the same name and TCP port as `host`.
     pub(crate) fn is_of(self, host: &str) -> bool {
-        let Self::Web {
-            is_secure,
-            host: own,
-        } = self
-        else {
-            return false;
-        };
-        let default_port = if is_secure { ":443" } else { ":80" };
-        let host = host.strip_suffix(default_port).unwrap_or(host);
-        own.eq_ignore_ascii_case(host)
+        let host = host.strip_suffix(self.default_port()).unwrap_or(host);
+        matches!(self, Self::Web { host: own, .. } if own.eq_ignore_ascii_case(host))
+    }
+
+    /// Returns the end of a host that browsers leave out.
+    fn default_port(self) -> &'static str {
+        match self {
+            Self::Web { is_secure, .. } if is_secure => ":443",
+            Self::Web { .. } => ":80",
+            Self::Extension | Self::Null | Self::Invalid => "",
+        }
     }
 }
 
@@ -115,20 +105,10 @@ impl<'a> Origin<'a> {
 /// a slash at the end. Returns `None` for a text that is no origin.
 pub(crate) fn normalize_origin(origin: &str) -> Option<String> {
     let origin = origin.strip_suffix('/').unwrap_or(origin);
-    let mut origin = origin.to_ascii_lowercase();
-    let default_port = match Origin::new(&origin) {
-        Origin::Invalid => return None,
-        Origin::Web {
-            is_secure: true, ..
-        } => ":443",
-        Origin::Web { .. } => ":80",
-        Origin::Extension | Origin::Null => "",
-    };
-    let length = origin
-        .strip_suffix(default_port)
-        .map_or(origin.len(), str::len);
-    origin.truncate(length);
-    Some(origin)
+    let origin = origin.to_ascii_lowercase();
+    let parsed = Origin::new(&origin);
+    let short = origin.strip_suffix(parsed.default_port());
+    (parsed != Origin::Invalid).then(|| short.unwrap_or(&origin).to_owned())
 }
 
 /// Returns true if strangers share this origin, so that it must not be allowed for good.

@@ -98,9 +98,8 @@ impl Policy {
     /// When the request is not allowed.
     pub(crate) fn decide(&self, caller: Caller<'_>, answers: &Answers) -> Result<Rights, Denial> {
         if caller.uri.authority().is_some() {
-            return Err(
-                Rejection::malformed("a request with a whole address, as for a proxy").into(),
-            );
+            let reason = "a request with a whole address, as for a proxy";
+            return Err(Rejection::malformed(reason).into());
         }
         let host = self.host(caller)?;
         let origin = single_header(caller.headers, header::ORIGIN)?;
@@ -163,15 +162,12 @@ impl Policy {
         if is_local || self.is_lan_name(caller.peer.local.ip(), name) {
             return Ok(Host { text, is_local });
         }
+        let (text, name) = (shown(text), shown(name));
         Err(Rejection::forbidden(
             format!(
-                "request for host {}, which is not a name of this computer (possibly DNS rebinding)",
-                shown(text)
+                "request for host {text}, which is not a name of this computer (possibly DNS rebinding)"
             ),
-            format!(
-                "if you use that name on purpose: --allow-host {}",
-                shown(name)
-            ),
+            format!("if you use that name on purpose: --allow-host {name}"),
         ))
     }
 
@@ -189,13 +185,10 @@ impl Policy {
     /// Returns true if other computers may know this one, which they ask at `own`, by `name`.
     fn is_lan_name(&self, own: IpAddr, name: &str) -> bool {
         self.lan.as_ref().is_some_and(|lan| {
-            let address = name.parse::<IpAddr>();
-            address.is_ok_and(|address| address == own)
+            let is_name = |ours: &String| ours.eq_ignore_ascii_case(name);
+            lan.name.as_ref().is_some_and(is_name)
+                || name.parse() == Ok(own)
                 || origin::is_below(name, ".local")
-                || lan
-                    .name
-                    .as_ref()
-                    .is_some_and(|ours| ours.eq_ignore_ascii_case(name))
         })
     }
 
@@ -270,14 +263,11 @@ impl Policy {
         if origin.is_loopback() || origin.is_of(host) {
             return Ok(Rights::ReadWrite);
         }
-        let can_ask = matches!(
-            origin,
-            Origin::Web {
-                is_secure: true,
-                ..
-            } | Origin::Extension
-                | Origin::Null
-        );
+        let can_ask = match origin {
+            Origin::Web { is_secure, .. } => is_secure,
+            Origin::Extension | Origin::Null => true,
+            Origin::Invalid => false,
+        };
         match answers.get(text) {
             Some(Some(rights)) if can_ask => Ok(*rights),
             None if can_ask => Err(Denial::Ask(text.to_owned())),

@@ -81,16 +81,13 @@ fn question(origin: &str, ports: &str) -> String {
             "Note: it was opened from disk, or it is in a frame of any web site. The browser does \
              not say which.\n"
         }
-        origin if origin::is_shared(origin) => {
+        _ if origin::is_shared(origin) => {
             "Note: all people who use that site share this address.\n"
         }
         _ => "",
     };
-    let always = if may_always(origin) {
-        "  [a] always"
-    } else {
-        ""
-    };
+    let always = may_always(origin).then_some("  [a] always");
+    let always = always.unwrap_or_default();
     format!(
         "\n{who} wants to read from and write to {ports}.\n{note}\
          [y] until I quit{always}  [r] read-only  [n] no, then Enter: "

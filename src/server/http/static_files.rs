@@ -193,11 +193,9 @@ fn is_served(part: &str) -> bool {
 fn is_windows_device(part: &str) -> bool {
     let stem = part.split('.').next().unwrap_or_default();
     let stem = stem.trim_end().to_lowercase();
-    let is_numbered = ["com", "lpt"]
-        .iter()
-        .filter_map(|kind| stem.strip_prefix(kind))
-        .any(|rest| rest.chars().count() == 1 && rest.contains(is_device_digit));
-    is_numbered || WINDOWS_DEVICES.contains(&stem.as_str())
+    let number = stem.strip_prefix("com").or(stem.strip_prefix("lpt"));
+    let is_number = |rest: &str| rest.chars().count() == 1 && rest.contains(is_device_digit);
+    number.is_some_and(is_number) || WINDOWS_DEVICES.contains(&stem.as_str())
 }
 
 /// Returns true for the digits that Windows accepts in `COM1`, the raised ones among them.

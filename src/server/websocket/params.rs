@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::hub::{Start, Unit};
+use crate::hub::Start;
 use crate::server::ClientDefaults;
 use crate::terminal::shown;
 use crate::view::{LineEnding, View};
@@ -208,21 +208,17 @@ fn view(
     })
 }
 
-/// Reads `data`, the unit of a view that there is in both.
+/// Reads `data`, the unit of the json view.
 fn with_data(view: View, value: &str) -> Result<View, QueryError> {
-    let unit = match value {
-        "lines" => Unit::Lines,
-        "chunks" => Unit::Bytes,
+    let wanted = match value {
+        "lines" => View::JsonLines,
+        "chunks" => View::JsonChunks,
         _ => return Err(QueryError::new("data must be lines or chunks")),
     };
-    let other = match view.unit() {
-        Unit::Lines => Unit::Bytes,
-        Unit::Bytes => Unit::Lines,
-    };
-    if view.counted_in(other).is_none() {
+    if view.name() != wanted.name() {
         return Err(QueryError::new("data needs view=json"));
     }
-    Ok(view.counted_in(unit).unwrap_or(view))
+    Ok(wanted)
 }
 
 fn number(name: &str, value: &str) -> Result<u64, QueryError> {
@@ -288,6 +284,7 @@ mod tests {
             "unknown view `rows` (known: lines, raw, text, json)",
         );
         check_error("data=chunks", "data needs view=json");
+        assert_eq!(with_data(View::JsonLines, "chunks"), Ok(View::JsonChunks));
         check_error(
             "since=a:x&view=json",
             "SEQ of since must be a whole number such as 100",
