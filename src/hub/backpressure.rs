@@ -35,8 +35,9 @@ pub(super) struct Backpressure {
     delivered: AtomicU64,
     /// `delivered` when a pause for everyone ran out: until it grows, there is no other.
     stalled_at: AtomicU64,
-    /// Notified when a subscriber makes progress or leaves. Only the port waits for it.
-    progress: Notify,
+    /// Notified when a subscriber makes progress or leaves, so that the port looks again whether it
+    /// still has to pause. Only the port waits for it.
+    pub progress: Notify,
 }
 
 impl Default for Backpressure {
@@ -54,18 +55,8 @@ impl Backpressure {
     pub(super) fn advance(&self, offset: u64) {
         let before = self.delivered.fetch_max(offset, Ordering::SeqCst);
         if before < offset {
-            self.notify();
+            self.progress.notify_waiters();
         }
-    }
-
-    /// Lets the port look again whether it still has to pause.
-    pub(super) fn notify(&self) {
-        self.progress.notify_waiters();
-    }
-
-    /// Resolves at the next progress after this call, even before it is first polled.
-    pub(super) fn progress(&self) -> impl Future<Output = ()> {
-        self.progress.notified()
     }
 
     /// Returns true if even the subscriber furthest ahead is behind `end`, unless it was waited for
@@ -92,17 +83,13 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// The progress of a subscriber that has everything up to `offset`.
+    /// The progress of a subscriber that has everything up to `offset`. One that has everything up
+    /// to the end of all offsets is never waited for.
     pub(super) fn at(offset: u64) -> Self {
         Self {
             caught_up: offset,
             slow_since: None,
         }
-    }
-
-    /// The progress of a subscriber that is never waited for.
-    pub(super) fn exempt() -> Self {
-        Self::at(u64::MAX)
     }
 
     /// Records that the subscriber has everything up to `offset`, and returns true if it had been

@@ -20,16 +20,17 @@ const MAX_BYTES_BEHIND: u64 = 1 << 20;
 pub(super) struct History {
     events: VecDeque<Arc<Event>>,
     /// The index of the oldest event kept.
-    first: u64,
+    pub first: u64,
     /// The place in the stream after the newest event.
-    end: Position,
+    pub end: Position,
     /// The moment at which the wall clock last went forward, on both clocks.
     forward: (Timestamp, Instant),
-    status: Status,
+    /// The newest status.
+    pub status: Status,
     /// The memory that the events take, without their encodings.
     memory: usize,
     /// The memory that all encodings alive take.
-    encoded: Arc<AtomicUsize>,
+    pub encoded: Arc<AtomicUsize>,
     limits: HubConfig,
 }
 
@@ -84,30 +85,11 @@ impl History {
         Timestamp(at.0 + read.duration_since(since).as_micros() as u64)
     }
 
-    /// The index of the oldest event kept.
-    pub(super) fn oldest(&self) -> u64 {
-        self.first
-    }
-
-    /// The memory that all encodings alive take.
-    #[cfg(test)]
-    pub(super) fn encoded(&self) -> usize {
-        self.encoded.load(Ordering::Relaxed)
-    }
-
     fn drop_oldest(&mut self) {
         if let Some(event) = self.events.pop_front() {
             self.memory -= event.memory_cost();
             self.first += 1;
         }
-    }
-
-    pub(super) fn status(&self) -> &Status {
-        &self.status
-    }
-
-    pub(super) fn end(&self) -> Position {
-        self.end
     }
 
     /// The index of the next event.

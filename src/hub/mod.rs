@@ -116,12 +116,12 @@ impl Hub {
 
     /// The port's status now.
     pub fn status(&self) -> Status {
-        self.history().status().clone()
+        self.history().status.clone()
     }
 
     /// The place that the stream has reached.
     pub fn end(&self) -> Position {
-        self.history().end()
+        self.history().end
     }
 
     /// The number of clients.
@@ -155,7 +155,8 @@ impl Hub {
     pub async fn wait_for_readers(&self, deadline: tokio::time::Instant) {
         let wait = async {
             loop {
-                let progress = self.backpressure.progress();
+                // Made before looking, so that no progress in between is missed.
+                let progress = self.backpressure.progress.notified();
                 if self.read_pause().is_none() {
                     return;
                 }

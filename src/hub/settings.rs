@@ -56,17 +56,13 @@ impl LineSettings {
 
     /// Returns the members of the settings that clients are shown, in their order.
     pub fn to_json(self) -> Map<String, Value> {
-        let members = [
-            ("baud", json!(self.baud)),
-            ("dataBits", json!(self.data_bits)),
-            ("parity", json!(self.parity.name())),
-            ("stopBits", json!(self.stop_bits)),
-            ("flowControl", json!(self.flow_control.name())),
-        ];
-        members
-            .map(|(name, value)| (name.to_owned(), value))
-            .into_iter()
-            .collect()
+        Map::from_iter([
+            ("baud".to_owned(), json!(self.baud)),
+            ("dataBits".to_owned(), json!(self.data_bits)),
+            ("parity".to_owned(), json!(self.parity.name())),
+            ("stopBits".to_owned(), json!(self.stop_bits)),
+            ("flowControl".to_owned(), json!(self.flow_control.name())),
+        ])
     }
 }
 

@@ -31,77 +31,59 @@ impl SubscriberKind {
 /// All subscribers, each in a slot that it keeps until it leaves.
 #[derive(Default)]
 pub(super) struct Subscribers {
-    slots: Vec<Slot>,
+    /// None in a free slot.
+    slots: Vec<Option<Slot>>,
     free: Vec<usize>,
 }
 
 struct Slot {
-    /// None in a free slot.
-    kind: Option<SubscriberKind>,
+    kind: SubscriberKind,
     waker: Option<Waker>,
     is_waiting: bool,
     progress: Progress,
 }
 
-impl Slot {
-    fn new(kind: SubscriberKind, offset: u64) -> Self {
-        let progress = if kind.takes_part_in_backpressure() {
-            Progress::at(offset)
-        } else {
-            Progress::exempt()
-        };
-        Self {
-            kind: Some(kind),
-            progress,
-            ..Self::free()
-        }
-    }
-
-    fn free() -> Self {
-        Self {
-            kind: None,
-            waker: None,
-            is_waiting: false,
-            progress: Progress::exempt(),
-        }
-    }
-}
-
 impl Subscribers {
     /// Registers a subscriber that has everything up to `offset`, and returns its slot.
     pub(super) fn register(&mut self, kind: SubscriberKind, offset: u64) -> usize {
-        let slot = self.free.pop().unwrap_or(self.slots.len());
-        match self.slots.get_mut(slot) {
-            Some(free) => *free = Slot::new(kind, offset),
-            None => self.slots.push(Slot::new(kind, offset)),
-        }
-        slot
+        let takes_part = kind.takes_part_in_backpressure();
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() - 1
+        });
+        self.slots[index] = Some(Slot {
+            kind,
+            waker: None,
+            is_waiting: false,
+            progress: Progress::at(if takes_part { offset } else { u64::MAX }),
+        });
+        index
     }
 
     /// Frees the slot of a subscriber that leaves.
     pub(super) fn remove(&mut self, slot: usize) {
-        self.slots[slot] = Slot::free();
+        self.slots[slot] = None;
         self.free.push(slot);
     }
 
     /// Returns the number of clients.
     pub(super) fn clients(&self) -> usize {
-        let is_client = |slot: &&Slot| slot.kind == Some(SubscriberKind::Client);
-        self.slots.iter().filter(is_client).count()
+        let is_client = |slot: &&Slot| slot.kind == SubscriberKind::Client;
+        self.slots.iter().flatten().filter(is_client).count()
     }
 
     /// Returns true if there is anyone whom reading could pause for.
     pub(super) fn has_anyone_to_wait_for(&self) -> bool {
-        let kinds = self.slots.iter().filter_map(|slot| slot.kind);
-        kinds
-            .into_iter()
-            .any(SubscriberKind::takes_part_in_backpressure)
+        let mut slots = self.slots.iter().flatten();
+        slots.any(|slot| slot.kind.takes_part_in_backpressure())
     }
 
     /// Wakes `waker` once, at the next event: its subscriber has everything up to `offset`.
     /// Returns true if the subscriber had been behind.
     pub(super) fn wait(&mut self, slot: usize, waker: &Waker, offset: u64) -> bool {
-        let slot = &mut self.slots[slot];
+        let slot = self.slots[slot]
+            .as_mut()
+            .expect("a subscriber keeps its slot until it leaves");
         slot.is_waiting = true;
         match &mut slot.waker {
             Some(known) => known.clone_from(waker),
@@ -112,21 +94,21 @@ impl Subscribers {
 
     /// Returns true if a subscriber that kept up until now is behind `end`.
     pub(super) fn has_anyone_fallen_behind(&self, end: u64) -> bool {
-        let mut slots = self.slots.iter();
+        let mut slots = self.slots.iter().flatten();
         slots.any(|slot| slot.progress.has_fallen_behind(end))
     }
 
     /// Counts those who are behind `end` as slow.
     pub(super) fn mark_slow(&mut self, end: u64) {
         let now = Instant::now();
-        for slot in &mut self.slots {
+        for slot in self.slots.iter_mut().flatten() {
             slot.progress.mark_if_slow(end, now);
         }
     }
 
     /// Wakes all who wait.
     pub(super) fn wake(&mut self) {
-        for slot in &mut self.slots {
+        for slot in self.slots.iter_mut().flatten() {
             if let (true, Some(waker)) = (std::mem::take(&mut slot.is_waiting), &slot.waker) {
                 waker.wake_by_ref();
             }

@@ -65,7 +65,7 @@ impl Subscription {
                 let offset = self.cursor.position.offset;
                 let was_behind = self.hub.subscribers().wait(self.slot, cx.waker(), offset);
                 if was_behind {
-                    self.hub.backpressure.notify();
+                    self.hub.backpressure.progress.notify_waiters();
                 }
                 // It may have come in between.
                 if self.is_up_to_date() {
@@ -85,12 +85,12 @@ impl Subscription {
         let mut next = if wanted >= self.joined {
             history.oldest_live(wanted, Instant::now())
         } else {
-            wanted.max(history.oldest())
+            wanted.max(history.first)
         };
         let has_skipped = next > wanted;
         let before = history
             .event(next)
-            .map_or(history.end(), |event| event.before);
+            .map_or(history.end, |event| event.before);
         let missed = before.since(self.cursor.position);
         let mut position = self.cursor.position;
         if missed != Position::default() {
@@ -146,6 +146,6 @@ impl Drop for Subscription {
             self.hub.wants_written.fetch_sub(1, Ordering::Relaxed);
         }
         self.hub.subscribers().remove(self.slot);
-        self.hub.backpressure.notify();
+        self.hub.backpressure.progress.notify_waiters();
     }
 }

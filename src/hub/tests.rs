@@ -207,7 +207,10 @@ fn encodings_count_towards_the_bound_and_are_given_back() {
     }
     let (alive, encoded) = {
         let history = hub.history();
-        (history.head() - history.oldest(), history.encoded())
+        (
+            history.head() - history.first,
+            history.encoded.load(Ordering::Relaxed),
+        )
     };
     assert!(alive < 45, "{alive} events of 100 kB are alive");
     assert!(
