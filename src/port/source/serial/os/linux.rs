@@ -19,16 +19,18 @@ use crate::platform::{Process, find_by_open_file};
 
 pub(crate) use super::unix::{
     REOPEN_TIMEOUT, describe_path, discard_input, discard_output, is_missing, is_terminal,
-    is_transient, keep_lines_on_close, same_port, write_chunk,
+    keep_lines_on_close, same_port, write_chunk,
 };
 pub(crate) use interference::{interference, missing_ports};
 
 /// `ASYNC_LOW_LATENCY` of linux/tty_flags.h, one of the flags that every user may change.
 const LOW_LATENCY: c_int = 1 << 13;
 
-/// The folders in which udev keeps links to ports, those by identity before those by place.
+/// The folders in which udev keeps links to ports, by identity and by place.
 const LINK_FOLDERS: [&str; 2] = ["/dev/serial/by-id", "/dev/serial/by-path"];
 
+/// Returns the other process that holds this port; None when there is none, or when it cannot be
+/// known (it belongs to another user, or the system does not tell).
 pub(crate) fn holder(path: &str) -> Option<Process> {
     let number = unix::device_number(path)?;
     find_by_open_file(|file| is_device(file, number))
@@ -75,36 +77,29 @@ fn locker(locks: &str, key: &str) -> Option<u32> {
     })
 }
 
+/// Returns whether we may open this port, and if not, what would help.
 pub(crate) fn access(path: &str) -> Access {
     unix::access(path, |group| format!("sudo usermod -aG {group} $USER"))
 }
 
+/// Returns other names of this port, those by identity before those by place.
 pub(crate) fn aliases(path: &str) -> Vec<String> {
     let Ok(node) = fs::canonicalize(path) else {
         return Vec::new();
     };
-    LINK_FOLDERS
+    let folders = LINK_FOLDERS
         .iter()
-        .flat_map(|folder| {
-            let mut links = links_to(&node, Path::new(folder));
-            links.sort();
-            links
-        })
-        .collect()
-}
-
-fn links_to(node: &Path, folder: &Path) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return Vec::new();
-    };
-    entries
-        .flatten()
-        .map(|entry| entry.path())
+        .filter_map(|folder| fs::read_dir(folder).ok());
+    let links = folders.flatten().flatten().map(|entry| entry.path());
+    let mut aliases: Vec<String> = links
         .filter(|link| fs::canonicalize(link).is_ok_and(|target| target == node))
         .filter_map(|link| link.to_str().map(str::to_owned))
-        .collect()
+        .collect();
+    aliases.sort();
+    aliases
 }
 
+/// Returns the USB socket that the port's device is plugged into, such as `1-1.2`.
 pub(crate) fn usb_location(path: &str) -> Option<String> {
     let device = fs::canonicalize(class_folder(path)?.join("device")).ok()?;
     device
@@ -115,7 +110,8 @@ pub(crate) fn usb_location(path: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// Returns false for the ports of type 0, "unknown": old serial drivers register more ports than
+/// Returns false for an entry behind which there is no device that anyone would want to open: here,
+/// for the ports of type 0, "unknown": old serial drivers register more ports than
 /// the machine has.
 pub(crate) fn has_hardware(path: &str) -> bool {
     let name = Path::new(path).file_name().and_then(|name| name.to_str());
@@ -133,11 +129,13 @@ fn class_folder(path: &str) -> Option<PathBuf> {
     Some(Path::new("/sys/class/tty").join(node.file_name()?))
 }
 
+/// Returns the rate to open a port with so that it has `baud`; 0 for a port that has no rate.
 pub(crate) fn rate(_path: &str, baud: u32) -> u32 {
     baud
 }
 
-/// Returns `dialout` on most systems, `uucp` on Arch.
+/// Returns the group that may open serial ports here, where there is one: `dialout` on most
+/// systems, `uucp` on Arch.
 pub(crate) fn serial_group() -> Option<String> {
     let groups = fs::read_to_string("/etc/group").unwrap_or_default();
     let is_there = |name: &&str| {
@@ -151,12 +149,15 @@ pub(crate) fn serial_group() -> Option<String> {
         .map(str::to_owned)
 }
 
+/// Returns the reason why ports cannot be listed here, if so.
 pub(crate) fn cannot_list() -> Option<&'static str> {
     (!Path::new("/sys/class/tty").is_dir()).then_some(
         "/sys/class/tty is missing: in a container, mount /sys, or name the port by its path",
     )
 }
 
+/// Returns the reason why boards may restart here each time their port is opened; None where only
+/// the first opening after plugging in restarts them.
 pub(crate) fn cannot_keep_lines() -> Option<&'static str> {
     None
 }
@@ -203,6 +204,8 @@ struct Counts {
     reserved: [c_int; 9],
 }
 
+/// Asks the driver to hand over what it receives at once instead of gathering it for a while, and
+/// returns whether it will. FTDI's adapters otherwise wait up to 16 ms.
 pub(crate) fn set_low_latency(port: &SerialStream) -> bool {
     let Some(mut settings) = serial_struct(port) else {
         return false;
@@ -222,6 +225,7 @@ fn serial_struct(port: &SerialStream) -> Option<SerialStruct> {
     (done == 0).then(|| unsafe { settings.assume_init() })
 }
 
+/// Returns the errors on the line since the device was plugged in; None where they are not counted.
 pub(crate) fn line_errors(port: &SerialStream) -> Option<LineErrors> {
     let mut counts = MaybeUninit::<Counts>::zeroed();
     // SAFETY: the request writes one `serial_icounter_struct`, which there is room for.

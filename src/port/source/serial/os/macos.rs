@@ -4,16 +4,16 @@
 use std::fs;
 use std::path::PathBuf;
 
-use tokio_serial::SerialStream;
-
 use super::{Access, unix};
-use crate::hub::LineErrors;
 use crate::platform::{Process, find_by_lsof};
 use crate::port::Diagnostic;
 
+pub(crate) use super::not_linux::{
+    aliases, cannot_list, interference, line_errors, serial_group, set_low_latency, usb_location,
+};
 pub(crate) use super::unix::{
     REOPEN_TIMEOUT, describe_path, discard_input, discard_output, is_missing, is_terminal,
-    is_transient, keep_lines_on_close, write_chunk,
+    keep_lines_on_close, write_chunk,
 };
 
 /// Services of the system itself that look like serial ports.
@@ -34,10 +34,6 @@ pub(crate) fn holder(path: &str) -> Option<Process> {
     find_by_lsof(["--", path].into_iter().chain(twin.as_deref()))
 }
 
-pub(crate) fn interference(_path: &str, _low_latency: bool) -> Vec<Diagnostic> {
-    Vec::new()
-}
-
 pub(crate) fn missing_ports(is_missing: bool) -> Vec<Diagnostic> {
     let text = "a board that is listed under USB in System Information, but has no port, lacks its \
                 driver: get it from the maker of its chip";
@@ -48,14 +44,6 @@ pub(crate) fn access(path: &str) -> Access {
     unix::access(path, |group| {
         format!("sudo dseditgroup -o edit -a $USER -t user {group}")
     })
-}
-
-pub(crate) fn aliases(_path: &str) -> Vec<String> {
-    Vec::new()
-}
-
-pub(crate) fn usb_location(_path: &str) -> Option<String> {
-    None
 }
 
 pub(crate) fn has_hardware(path: &str) -> bool {
@@ -78,23 +66,6 @@ pub(crate) fn rate(path: &str, baud: u32) -> u32 {
     let node = fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
     let is_pty = node.to_str().is_some_and(|node| node.starts_with(PTY));
     if is_pty { 0 } else { baud }
-}
-
-/// Returns None: everybody may open serial ports.
-pub(crate) fn serial_group() -> Option<String> {
-    None
-}
-
-pub(crate) fn cannot_list() -> Option<&'static str> {
-    None
-}
-
-pub(crate) fn set_low_latency(_port: &SerialStream) -> bool {
-    false
-}
-
-pub(crate) fn line_errors(_port: &SerialStream) -> Option<LineErrors> {
-    None
 }
 
 /// Returns a reason: each opening asserts the lines anew, which restarts no board only if the driver

@@ -17,7 +17,7 @@ use crate::terminal::shown;
 /// Reading and writing for the group, as bits of a file's mode.
 const GROUP_READ_WRITE: u32 = 0o060;
 
-/// Tells whether we may open `path`. `join` gives the command that adds the user to a group.
+/// Returns whether we may open `path`. `join` gives the command that adds the user to a group.
 pub(crate) fn access(path: &str, join: impl Fn(&str) -> String) -> Access {
     let wanted = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK;
     match rustix::fs::access(path, wanted) {
@@ -32,43 +32,31 @@ pub(crate) fn access(path: &str, join: impl Fn(&str) -> String) -> Access {
 }
 
 fn hint(path: &str, metadata: &Metadata, join: impl Fn(&str) -> String) -> Option<String> {
-    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
-    let user = std::env::var("USER").unwrap_or_default();
-    let membership = if in_group(metadata.gid()) {
-        Membership::Active
-    } else if lists_member(&groups, metadata.gid(), &user) {
-        Membership::AtNextLogin
-    } else {
-        Membership::None
-    };
-    let lets_group_in = metadata.mode() & GROUP_READ_WRITE == GROUP_READ_WRITE;
-    match (lets_group_in && metadata.gid() != 0, membership) {
-        // The mode would let us in, so something else keeps us out, and we cannot tell what.
-        (true, Membership::Active) => None,
-        (true, Membership::AtNextLogin) => Some(format!(
-            "It belongs to group {}, which you have joined: log out and in",
-            group_name(&groups, metadata.gid())
-        )),
-        (true, Membership::None) => {
-            let group = group_name(&groups, metadata.gid());
-            let join = join(&group);
-            Some(format!(
-                "It belongs to group {group}: {join}, then log out and in"
-            ))
-        }
-        (false, _) => Some(format!(
+    let gid = metadata.gid();
+    if gid == 0 || metadata.mode() & GROUP_READ_WRITE != GROUP_READ_WRITE {
+        return Some(format!(
             "Only root may open it. To allow it until it is unplugged: sudo chmod a+rw {}; for good, \
              add a udev rule",
             shown(path)
-        )),
+        ));
     }
-}
-
-enum Membership {
-    None,
-    /// The group file has us, but this session began before.
-    AtNextLogin,
-    Active,
+    if in_group(gid) {
+        // The mode would let us in, so something else keeps us out, and we cannot tell what.
+        return None;
+    }
+    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
+    let user = std::env::var("USER").unwrap_or_default();
+    let group = group_name(&groups, gid);
+    if lists_member(&groups, gid, &user) {
+        // This session began before.
+        return Some(format!(
+            "It belongs to group {group}, which you have joined: log out and in"
+        ));
+    }
+    let join = join(&group);
+    Some(format!(
+        "It belongs to group {group}: {join}, then log out and in"
+    ))
 }
 
 fn in_group(gid: u32) -> bool {
@@ -104,7 +92,7 @@ pub(crate) fn device_number(path: &str) -> Option<u64> {
         .then(|| metadata.rdev())
 }
 
-/// Tells whether two paths lead to the same device.
+/// Returns whether two spellings name the same port.
 pub(crate) fn same_port(a: &str, b: &str) -> bool {
     if a == b {
         return true;
@@ -116,7 +104,7 @@ pub(crate) fn same_port(a: &str, b: &str) -> bool {
     }
 }
 
-/// Tells what a path names.
+/// Returns what a path names. Never opens it.
 pub(crate) fn describe_path(path: &str) -> PathKind {
     let kind = match fs::metadata(path) {
         Ok(metadata) => metadata.file_type(),
@@ -140,28 +128,29 @@ pub(crate) fn describe_path(path: &str) -> PathKind {
     }
 }
 
-/// A port that is closed can be opened again at once.
+/// The time for which the system may refuse a port that was closed just now: here it can be opened
+/// again at once.
 pub(crate) const REOPEN_TIMEOUT: Duration = Duration::ZERO;
 
+/// Returns the part of `bytes` to write before asking how it went, so that only what was really
+/// written counts as written.
 pub(crate) fn write_chunk(bytes: &[u8]) -> &[u8] {
     bytes
 }
 
+/// Discards what a port that was just opened had received before.
 pub(crate) async fn discard_input(port: &mut SerialStream) {
     // A driver that cannot discard it has none.
     let _ = port.clear(ClearBuffer::Input);
 }
 
+/// Discards what a port that stays open was given and has not sent yet.
 pub(crate) fn discard_output(port: &SerialStream) {
     // A driver that cannot discard it sends it.
     let _ = port.clear(ClearBuffer::Output);
 }
 
-pub(crate) fn is_transient(_error: &io::Error) -> bool {
-    false
-}
-
-/// Tells whether nothing is at `path`.
+/// Returns whether a port that could not be opened is gone. Never opens it.
 pub(crate) fn is_missing(path: &str) -> bool {
     describe_path(path) != PathKind::Port
 }
@@ -172,7 +161,11 @@ pub(crate) fn descriptor(port: &SerialStream) -> BorrowedFd<'_> {
     unsafe { BorrowedFd::borrow_raw(port.as_raw_fd()) }
 }
 
-/// Clears "hang up on close", which a driver remembers beyond the end of the program.
+/// Lets the modem lines stay as they are when this port is closed, now and until it is unplugged:
+/// clears "hang up on close", which a driver remembers beyond the end of the program.
+///
+/// # Errors
+/// Where the system or the driver has no such setting.
 pub(crate) fn keep_lines_on_close(port: &SerialStream) -> io::Result<()> {
     let port = descriptor(port);
     let mut settings = tcgetattr(port)?;
@@ -180,7 +173,8 @@ pub(crate) fn keep_lines_on_close(port: &SerialStream) -> io::Result<()> {
     Ok(tcsetattr(port, OptionalActions::Now, &settings)?)
 }
 
-/// Tells whether a device that could not be opened as a serial port is a terminal at all.
+/// Returns whether a device that could not be opened as a serial port is a terminal at all. Opens
+/// it.
 pub(crate) fn is_terminal(path: &str) -> bool {
     use rustix::fs::{Mode, OFlags, open};
     let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;

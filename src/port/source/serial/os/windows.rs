@@ -9,12 +9,12 @@ use tokio::time::timeout;
 use tokio_serial::SerialStream;
 
 use super::{Access, PathKind};
-use crate::hub::LineErrors;
 use crate::platform::Process;
 use crate::port::Diagnostic;
 
-/// `ERROR_TIMEOUT` of winerror.h.
-const ERROR_TIMEOUT: i32 = 1460;
+pub(crate) use super::not_linux::{
+    aliases, cannot_list, interference, line_errors, serial_group, set_low_latency, usb_location,
+};
 
 /// Bytes that are written at once. Larger chunks are faster, but less is known of them after a loss.
 const WRITE_CHUNK_BYTES: usize = 1024;
@@ -55,17 +55,8 @@ pub(crate) async fn discard_input(port: &mut SerialStream) {
 /// Does nothing: discarding would abort a write under way, which looks like a loss as well.
 pub(crate) fn discard_output(_port: &SerialStream) {}
 
-/// A read may time out in the pause between two bytes, which is no loss.
-pub(crate) fn is_transient(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(ERROR_TIMEOUT)
-}
-
 pub(crate) fn holder(_path: &str) -> Option<Process> {
     None
-}
-
-pub(crate) fn interference(_path: &str, _low_latency: bool) -> Vec<Diagnostic> {
-    Vec::new()
 }
 
 pub(crate) fn missing_ports(is_missing: bool) -> Vec<Diagnostic> {
@@ -76,14 +67,6 @@ pub(crate) fn missing_ports(is_missing: bool) -> Vec<Diagnostic> {
 
 pub(crate) fn access(_path: &str) -> Access {
     Access::Unknown
-}
-
-pub(crate) fn aliases(_path: &str) -> Vec<String> {
-    Vec::new()
-}
-
-pub(crate) fn usb_location(_path: &str) -> Option<String> {
-    None
 }
 
 pub(crate) fn has_hardware(_path: &str) -> bool {
@@ -132,23 +115,6 @@ fn ends_in_com_port(path: &str) -> bool {
 
 pub(crate) fn rate(_path: &str, baud: u32) -> u32 {
     baud
-}
-
-/// Returns None: everybody may open serial ports.
-pub(crate) fn serial_group() -> Option<String> {
-    None
-}
-
-pub(crate) fn cannot_list() -> Option<&'static str> {
-    None
-}
-
-pub(crate) fn set_low_latency(_port: &SerialStream) -> bool {
-    false
-}
-
-pub(crate) fn line_errors(_port: &SerialStream) -> Option<LineErrors> {
-    None
 }
 
 pub(crate) fn keep_lines_on_close(_port: &SerialStream) -> io::Result<()> {

@@ -1,0 +1,35 @@
+//! The answers of systems that tell less about serial ports than Linux does.
+
+use tokio_serial::SerialStream;
+
+use crate::hub::LineErrors;
+use crate::port::Diagnostic;
+
+pub(crate) fn aliases(_path: &str) -> Vec<String> {
+    Vec::new()
+}
+
+pub(crate) fn cannot_list() -> Option<&'static str> {
+    None
+}
+
+pub(crate) fn interference(_path: &str, _low_latency: bool) -> Vec<Diagnostic> {
+    Vec::new()
+}
+
+pub(crate) fn line_errors(_port: &SerialStream) -> Option<LineErrors> {
+    None
+}
+
+/// Returns None: everybody may open serial ports.
+pub(crate) fn serial_group() -> Option<String> {
+    None
+}
+
+pub(crate) fn set_low_latency(_port: &SerialStream) -> bool {
+    false
+}
+
+pub(crate) fn usb_location(_path: &str) -> Option<String> {
+    None
+}
