@@ -29,8 +29,10 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<Closed> {
 
 /// A program that listens for clients, and has opened no port yet.
 pub struct Program {
-    server: Server,
-    ports: PortTasks,
+    /// The server.
+    pub server: Server,
+    /// The ports, to add and remove some while the program runs.
+    pub ports: PortTasks,
     registered: Vec<Registered>,
     opens_page: bool,
 }
@@ -61,16 +63,6 @@ impl Program {
         })
     }
 
-    /// The server.
-    pub fn server(&self) -> &Server {
-        &self.server
-    }
-
-    /// The ports, to add and remove some while the program runs.
-    pub fn ports(&self) -> PortTasks {
-        self.ports.clone()
-    }
-
     /// Serves clients and keeps the ports open until the program stops.
     ///
     /// # Errors
@@ -83,16 +75,16 @@ impl Program {
             None if self.opens_page => tracing::warn!("{OPEN_NEEDS_TOKEN}"),
             _ => {}
         }
-        let ports = self.ports;
         let server = self.server;
-        ports.tasks().spawn(async {
+        self.ports.tasks().spawn(async {
             server.run().await;
             Ok(Closed::Free)
         });
-        for port in self.registered {
-            ports.start(port, OnFailure::EndProgram);
+        for (port, supervisor) in self.registered {
+            let task = supervisor.run(port.stop.clone());
+            self.ports.tasks().spawn(task);
         }
-        ports.wait().await
+        self.ports.wait().await
     }
 }
 
@@ -108,17 +100,7 @@ pub struct PortTasks {
 }
 
 /// A port that clients reach, and that is not opened yet.
-struct Registered {
-    supervisor: Supervisor,
-    port: Arc<Port>,
-}
-
-/// The consequence when a port can never be opened.
-#[derive(Clone, Copy)]
-enum OnFailure {
-    EndProgram,
-    RemovePort,
-}
+type Registered = (Arc<Port>, Supervisor);
 
 impl PortTasks {
     /// Adds the ports of `config` and opens them. One that can never be opened is removed again,
@@ -128,8 +110,16 @@ impl PortTasks {
     /// When there is a port of the same name.
     pub fn add(&self, config: Config) -> Result<()> {
         for config in config.ports {
-            let port = self.register(config)?;
-            self.start(port, OnFailure::RemovePort);
+            let (port, supervisor) = self.register(config)?;
+            let registry = Arc::clone(&self.registry);
+            self.tasks().spawn(async move {
+                let outcome = supervisor.run(port.stop.clone()).await;
+                outcome.or_else(|error| {
+                    tracing::warn!(port = port.name, "removed: {error:#}");
+                    registry.remove(&port.name);
+                    Ok(Closed::Free)
+                })
+            });
         }
         Ok(())
     }
@@ -141,19 +131,14 @@ impl PortTasks {
     }
 
     /// Lets clients reach a port, and claims its device.
-    fn register(
-        &self,
-        SharedPort {
-            port: config,
-            clients,
-        }: SharedPort,
-    ) -> Result<Registered> {
+    fn register(&self, shared: SharedPort) -> Result<Registered> {
+        let config = shared.port;
         let status = Status::new(State::Waiting, "not open yet").with_settings(config.line);
         let hub = Hub::new(self.limits, status);
         let port = Arc::new(Port {
             name: config.name.clone(),
             max_line: config.max_line,
-            clients,
+            clients: shared.clients,
             hub,
             stop: self.stop.child_token(),
             is_removed: AtomicBool::new(false),
@@ -161,24 +146,7 @@ impl PortTasks {
         let is_new = self.registry.add(Arc::clone(&port));
         ensure!(is_new, "there is a port called {} already", port.name);
         let supervisor = Supervisor::new(config, Arc::clone(&port.hub), &self.claims);
-        Ok(Registered { supervisor, port })
-    }
-
-    /// Spawns the task that keeps a port open.
-    fn start(&self, Registered { supervisor, port }: Registered, on_failure: OnFailure) {
-        let task = supervisor.run(port.stop.clone());
-        let this = self.clone();
-        self.tasks().spawn(async move {
-            let outcome = task.await;
-            match (outcome, on_failure) {
-                (Err(error), OnFailure::RemovePort) => {
-                    tracing::warn!(port = port.name, "removed: {error:#}");
-                    this.registry.remove(&port.name);
-                    Ok(Closed::Free)
-                }
-                (outcome, _) => outcome,
-            }
-        });
+        Ok((port, supervisor))
     }
 
     /// Waits for all tasks to end. The first that fails stops the others.

@@ -375,7 +375,7 @@ impl Servers {
                 let _ = near.write_all(head).await;
                 let _ = near.read_to_end(&mut answer).await;
             };
-            tokio::join!(program.server().serve(far, remote, local), talk);
+            tokio::join!(program.server.serve(far, remote, local), talk);
         });
         answer
     }

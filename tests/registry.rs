@@ -28,8 +28,8 @@ impl Running {
         let program = Program::bind(config("first=sim"), stop.clone());
         let program = program.expect("there is a free TCP port");
         Self {
-            at: program.server().addresses()[0],
-            ports: program.ports(),
+            at: program.server.addresses()[0],
+            ports: program.ports.clone(),
             stop,
             ended: tokio::spawn(program.run()),
         }
