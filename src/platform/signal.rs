@@ -1,8 +1,13 @@
 //! The signals that end the program.
 
-use std::io;
-
 use anyhow::{Context, Result};
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal as listen_for};
+#[cfg(windows)]
+use tokio::signal::windows::{CtrlC, CtrlClose, CtrlShutdown, ctrl_c, ctrl_close, ctrl_shutdown};
+
+/// The error when the system does not permit listening for signals.
+const CANNOT_LISTEN: &str = "cannot listen for signals";
 
 /// A signal that ends the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,34 +28,8 @@ pub(crate) async fn signal() -> Result<StopSignal> {
 }
 
 /// The signals that stop the program. While they are listened to, they do nothing by themselves.
-pub(crate) struct Signals(SystemSignals);
-
 #[cfg(unix)]
-use UnixSignals as SystemSignals;
-#[cfg(windows)]
-use WindowsSignals as SystemSignals;
-
-impl Signals {
-    /// Listens from now on.
-    ///
-    /// # Errors
-    /// When the system does not permit it.
-    pub(crate) fn listen() -> Result<Self> {
-        let signals = SystemSignals::listen().context("cannot listen for signals")?;
-        Ok(Self(signals))
-    }
-
-    /// Waits for the next one.
-    pub(crate) async fn next(&mut self) -> StopSignal {
-        self.0.next().await
-    }
-}
-
-#[cfg(unix)]
-use tokio::signal::unix::{Signal, SignalKind, signal as listen_for};
-
-#[cfg(unix)]
-struct UnixSignals {
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     /// None if the program is to outlive the terminal.
@@ -58,8 +37,13 @@ struct UnixSignals {
 }
 
 #[cfg(unix)]
-impl UnixSignals {
-    fn listen() -> io::Result<Self> {
+impl Signals {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// When the system does not permit it.
+    pub(crate) fn listen() -> Result<Self> {
+        let listen_for = |kind| listen_for(kind).context(CANNOT_LISTEN);
         Ok(Self {
             interrupt: listen_for(SignalKind::interrupt())?,
             terminate: listen_for(SignalKind::terminate())?,
@@ -71,7 +55,8 @@ impl UnixSignals {
         })
     }
 
-    async fn next(&mut self) -> StopSignal {
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) -> StopSignal {
         tokio::select! {
             _ = self.interrupt.recv() => StopSignal::Interrupt,
             _ = self.terminate.recv() => StopSignal::Terminate,
@@ -85,27 +70,30 @@ async fn recv(signal: Option<&mut Signal>) -> Option<()> {
     signal?.recv().await
 }
 
+/// The signals that stop the program. While they are listened to, they do nothing by themselves.
 #[cfg(windows)]
-use tokio::signal::windows::{CtrlC, CtrlClose, CtrlShutdown, ctrl_c, ctrl_close, ctrl_shutdown};
-
-#[cfg(windows)]
-struct WindowsSignals {
+pub(crate) struct Signals {
     interrupt: CtrlC,
     close: CtrlClose,
     shutdown: CtrlShutdown,
 }
 
 #[cfg(windows)]
-impl WindowsSignals {
-    fn listen() -> io::Result<Self> {
+impl Signals {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// When the system does not permit it.
+    pub(crate) fn listen() -> Result<Self> {
         Ok(Self {
-            interrupt: ctrl_c()?,
-            close: ctrl_close()?,
-            shutdown: ctrl_shutdown()?,
+            interrupt: ctrl_c().context(CANNOT_LISTEN)?,
+            close: ctrl_close().context(CANNOT_LISTEN)?,
+            shutdown: ctrl_shutdown().context(CANNOT_LISTEN)?,
         })
     }
 
-    async fn next(&mut self) -> StopSignal {
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) -> StopSignal {
         tokio::select! {
             _ = self.interrupt.recv() => StopSignal::Interrupt,
             _ = self.close.recv() => StopSignal::Terminate,

@@ -1,18 +1,18 @@
 //! Finds the process that listens at a TCP address.
 
+#[cfg(not(target_os = "linux"))]
 use std::net::SocketAddr;
 
+#[cfg(not(target_os = "linux"))]
 use super::Process;
-
-/// The other process that listens at this address; None when there is none, or when it cannot be
-/// known.
-pub(crate) fn tcp_listener(address: SocketAddr) -> Option<Process> {
-    system::tcp_listener(address)
-}
+#[cfg(all(unix, not(target_os = "linux")))]
+use super::find_by_lsof;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::tcp_listener;
 
 /// Reads the kernel's list of sockets.
 #[cfg(target_os = "linux")]
-mod system {
+mod linux {
     use std::fs;
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -21,8 +21,9 @@ mod system {
     /// The state of a listening socket in the kernel's list.
     const LISTENING: &str = "0A";
 
-    /// As far as we may see it.
-    pub(super) fn tcp_listener(address: SocketAddr) -> Option<Process> {
+    /// The other process that listens at this address; None when there is none, or when it cannot
+    /// be known.
+    pub(crate) fn tcp_listener(address: SocketAddr) -> Option<Process> {
         let table = match address {
             SocketAddr::V4(_) => "/proc/net/tcp",
             SocketAddr::V6(_) => "/proc/net/tcp6",
@@ -87,27 +88,15 @@ mod system {
     }
 }
 
-/// Asks `lsof`.
+/// The other process that listens at this address, by `lsof`.
 #[cfg(all(unix, not(target_os = "linux")))]
-mod system {
-    use std::net::SocketAddr;
-
-    use crate::platform::{Process, find_by_lsof};
-
-    pub(super) fn tcp_listener(address: SocketAddr) -> Option<Process> {
-        let socket = format!("-iTCP:{}", address.port());
-        find_by_lsof(["-nP", "-sTCP:LISTEN", socket.as_str()])
-    }
+pub(crate) fn tcp_listener(address: SocketAddr) -> Option<Process> {
+    let socket = format!("-iTCP:{}", address.port());
+    find_by_lsof(["-nP", "-sTCP:LISTEN", socket.as_str()])
 }
 
-/// Windows does not tell.
+/// None: Windows does not tell.
 #[cfg(windows)]
-mod system {
-    use std::net::SocketAddr;
-
-    use crate::platform::Process;
-
-    pub(super) fn tcp_listener(_address: SocketAddr) -> Option<Process> {
-        None
-    }
+pub(crate) fn tcp_listener(_address: SocketAddr) -> Option<Process> {
+    None
 }
