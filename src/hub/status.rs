@@ -76,12 +76,12 @@ pub struct DeviceInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usb: Option<String>,
     /// True if its driver hands over at once what it receives, instead of gathering it.
-    #[serde(
-        rename = "lowLatency",
-        default,
-        skip_serializing_if = "std::ops::Not::not"
-    )]
+    #[serde(rename = "lowLatency", default, skip_serializing_if = "is_false")]
     pub low_latency: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Status {

@@ -6,7 +6,7 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::time::timeout;
 
 use super::device::Device;
-use super::modem_lines::{self, Sequence};
+use super::modem_lines::Sequence;
 
 /// The longest time that a device may take to close. After it, it is left to the system.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
@@ -36,7 +36,7 @@ impl Closing {
             // A device that has gone or has no modem lines has nothing to release.
             let _ = lines
                 .into_iter()
-                .try_for_each(|(_, change)| modem_lines::apply(&mut *device, change));
+                .try_for_each(|(_, change)| device.change_line(change));
             device.close();
             // Nobody may be waiting any longer.
             let _ = sender.send(());

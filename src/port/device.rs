@@ -4,6 +4,7 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::modem_lines::LineChange;
 use crate::hub::LineErrors;
 
 /// A byte stream with modem lines.
@@ -11,30 +12,12 @@ use crate::hub::LineErrors;
 /// Never flush or shut down a device: for a serial port that blocks the runtime until the last
 /// byte has left, which may be never.
 pub(crate) trait Device: AsyncRead + AsyncWrite + Unpin + Send {
-    /// Sets Data Terminal Ready.
+    /// Changes a modem line, or begins or ends the break condition.
     ///
     /// # Errors
     /// If the device has no such line, or has gone.
-    fn set_dtr(&mut self, on: bool) -> io::Result<()> {
-        let _ = on;
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    /// Sets Request To Send.
-    ///
-    /// # Errors
-    /// If the device has no such line, or has gone.
-    fn set_rts(&mut self, on: bool) -> io::Result<()> {
-        let _ = on;
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    /// Begins or ends the break condition.
-    ///
-    /// # Errors
-    /// If the device has none, or has gone.
-    fn set_break(&mut self, on: bool) -> io::Result<()> {
-        let _ = on;
+    fn change_line(&mut self, change: LineChange) -> io::Result<()> {
+        let _ = change;
         Err(io::ErrorKind::Unsupported.into())
     }
 

@@ -92,6 +92,7 @@ pub(crate) fn of_settings(
 }
 
 /// The lines and bytes seen so far. Each hint is given once.
+#[derive(Default)]
 pub(crate) struct Hints {
     baud: u32,
     /// True if clients get lines by default.
@@ -110,12 +111,7 @@ impl Hints {
         Self {
             baud,
             wants_lines,
-            since_line_end: None,
-            lines: 0,
-            invalid: 0,
-            has_seen_line_end: false,
-            has_hinted_line_end: false,
-            has_hinted_baud: false,
+            ..Self::default()
         }
     }
 

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::device::Device;
 use super::framing::{self, Framer};
+use super::modem_lines::LineChange;
 use super::source::{OpenFailure, OpenedDevice, Opening, Source};
 use super::{Closed, PortConfig, Supervisor};
 use crate::config::Config;
@@ -215,16 +216,10 @@ impl AsyncWrite for Faulty {
 }
 
 impl Device for Faulty {
-    fn set_dtr(&mut self, _on: bool) -> io::Result<()> {
-        self.line()
-    }
-
-    fn set_rts(&mut self, _on: bool) -> io::Result<()> {
-        self.line()
-    }
-
-    fn set_break(&mut self, on: bool) -> io::Result<()> {
-        world(&self.world).breaks.push(on);
+    fn change_line(&mut self, change: LineChange) -> io::Result<()> {
+        if let LineChange::Break(on) = change {
+            world(&self.world).breaks.push(on);
+        }
         self.line()
     }
 

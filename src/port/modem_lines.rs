@@ -2,14 +2,12 @@
 //! board. They run step by step while reading goes on.
 
 use std::collections::VecDeque;
-use std::io;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::device::Device;
-use crate::hub::{LineSettings, ModemLine};
-use crate::hub::{Request, RequestError};
+use crate::hub::{LineSettings, ModemLine, Request, RequestError};
 
 /// The time for which lines are held to reset a board. Its reset input needs far less, but USB adapters
 /// pass on changes only every few milliseconds.
@@ -32,25 +30,13 @@ pub(crate) enum LineChange {
 /// Changes to make one after another, each after its pause.
 pub(crate) type Sequence = VecDeque<(Duration, LineChange)>;
 
-/// Makes one change.
-///
-/// # Errors
-/// If the device has no such line, or has gone.
-pub(crate) fn apply(device: &mut dyn Device, change: LineChange) -> io::Result<()> {
-    match change {
-        LineChange::Dtr(on) => device.set_dtr(on),
-        LineChange::Rts(on) => device.set_rts(on),
-        LineChange::Break(on) => device.set_break(on),
-    }
-}
-
 /// A request whose sequence has begun.
 pub(crate) struct Signalling {
     request: Request,
     /// The changes still to make.
     rest: Sequence,
     /// The time at which the first of them is due.
-    due: Instant,
+    pub(crate) due: Instant,
 }
 
 impl Signalling {
@@ -61,23 +47,14 @@ impl Signalling {
         sequence: Sequence,
         device: &mut dyn Device,
     ) -> Option<Self> {
-        let signalling = Self {
-            request,
-            rest: sequence,
-            due: Instant::now(),
-        };
-        signalling.go_on(device)
-    }
-
-    /// Returns when to go on.
-    pub(crate) fn due(&self) -> Instant {
-        self.due
+        let (rest, due) = (sequence, Instant::now());
+        Self { request, rest, due }.go_on(device)
     }
 
     /// Makes the changes that are due. Returns None if the sequence is over.
     pub(crate) fn go_on(mut self, device: &mut dyn Device) -> Option<Self> {
         while let Some((_, change)) = self.rest.pop_front() {
-            if let Err(error) = apply(device, change) {
+            if let Err(error) = device.change_line(change) {
                 let what = match change {
                     LineChange::Dtr(_) | LineChange::Rts(_) => "set the modem lines of",
                     LineChange::Break(_) => "send a break to",
@@ -85,12 +62,10 @@ impl Signalling {
                 self.give_up(device, &format!("cannot {what} this device: {error}"));
                 return None;
             }
-            let pause = self
-                .rest
-                .front()
-                .map_or(Duration::ZERO, |(pause, _)| *pause);
-            if pause > Duration::ZERO {
-                self.due = Instant::now() + pause;
+            if let Some((pause, _)) = self.rest.front()
+                && *pause > Duration::ZERO
+            {
+                self.due = Instant::now() + *pause;
                 return Some(self);
             }
         }
@@ -103,7 +78,7 @@ impl Signalling {
         let end = LineChange::Break(false);
         if self.rest.iter().any(|(_, change)| *change == end) {
             // A device that has gone or knows no break has none to end.
-            let _ = apply(device, end);
+            let _ = device.change_line(end);
         }
         self.request.end(Err(RequestError::new(reason)));
     }

@@ -9,8 +9,7 @@ use tokio::time::Instant;
 
 use super::device::Device;
 use super::modem_lines::{self, Signalling};
-use crate::hub::LineSettings;
-use crate::hub::{Action, Hub, Request, RequestError, Written};
+use crate::hub::{Action, Hub, LineSettings, Request, RequestError, Written};
 
 /// The request that is being carried out, and when the next one may begin.
 pub(crate) struct Writer<'a> {
@@ -63,14 +62,14 @@ impl<'a> Writer<'a> {
 
     /// Returns when to call [`Writer::on_deadline`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let signal = self.signalling.as_ref().map(Signalling::due);
+        let signal = self.signalling.as_ref().map(|it| it.due);
         [signal, self.settled].into_iter().flatten().min()
     }
 
     /// Goes on with what is due.
     pub(crate) fn on_deadline(&mut self, now: Instant, device: &mut dyn Device) {
         self.settled.take_if(|at| *at <= now);
-        if let Some(due) = self.signalling.take_if(|it| it.due() <= now) {
+        if let Some(due) = self.signalling.take_if(|it| it.due <= now) {
             self.signalling = due.go_on(device);
         }
     }
@@ -80,10 +79,9 @@ impl<'a> Writer<'a> {
         let sequence = match &request.action {
             Action::Write(bytes) if bytes.is_empty() => return request.end(Ok(0)),
             Action::Write(bytes) => {
-                let bytes = bytes.clone();
                 self.writing = Some(Writing {
+                    bytes: bytes.clone(),
                     request,
-                    bytes,
                     written: 0,
                 });
                 return;
@@ -123,12 +121,8 @@ impl<'a> Writer<'a> {
             bytes: writing.bytes.slice(taken),
             client: writing.request.client,
         });
-        let finished = self.writing.take_if(|it| it.written == it.bytes.len());
-        if let Some(Writing {
-            request, written, ..
-        }) = finished
-        {
-            request.end(Ok(written));
+        if let Some(done) = self.writing.take_if(|it| it.written == it.bytes.len()) {
+            done.request.end(Ok(done.written));
         }
     }
 
@@ -141,14 +135,10 @@ impl<'a> Writer<'a> {
 
     /// Ends the request under way and all that wait, with the `reason` as their error.
     pub(crate) fn give_up(&mut self, reason: &str, device: &mut dyn Device) {
-        if let Some(Writing {
-            request,
-            bytes,
-            written,
-        }) = self.writing.take()
-        {
-            let reason = format!("{reason} after {written} of {} bytes", bytes.len());
-            request.end(Err(RequestError { reason, written }));
+        if let Some(writing) = self.writing.take() {
+            let (written, all) = (writing.written, writing.bytes.len());
+            let reason = format!("{reason} after {written} of {all} bytes");
+            writing.request.end(Err(RequestError { reason, written }));
         }
         if let Some(signalling) = self.signalling.take() {
             signalling.give_up(device, reason);

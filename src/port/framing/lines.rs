@@ -48,19 +48,17 @@ impl Framer for LineFramer {
         };
         let mut pieces = Vec::new();
         let rest = self.cut_lines(&text, known, &mut pieces);
-        if pieces.is_empty() {
+        let frames = if pieces.is_empty() {
             self.line.extend_from_slice(&chunk);
-            return Data {
-                chunk,
-                frames: Frames::default(),
-                split,
-            };
-        }
-        self.line.clear();
-        self.line.extend_from_slice(&text[rest..]);
+            Frames::default()
+        } else {
+            self.line.clear();
+            self.line.extend_from_slice(&text[rest..]);
+            Frames::new(text.slice(..rest), pieces)
+        };
         Data {
             chunk,
-            frames: Frames::new(text.slice(..rest), pieces),
+            frames,
             split,
         }
     }

@@ -2,7 +2,7 @@
 
 use tokio::io::DuplexStream;
 
-use super::sim::{Simulated, Simulation};
+use super::sim::{Simulation, plug_in};
 use super::spec::Spec;
 
 /// Returns the source of `loop`.
@@ -18,8 +18,8 @@ pub(crate) fn source() -> Simulation {
 ///
 /// # Panics
 /// Outside a tokio runtime.
-pub(crate) fn open() -> Simulated {
-    Simulated::running(echo)
+pub(crate) fn open() -> DuplexStream {
+    plug_in(echo)
 }
 
 /// Sends back what comes, until the other end of `line` is gone. A full buffer holds the writer

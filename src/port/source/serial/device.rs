@@ -8,21 +8,15 @@ use tokio_serial::SerialStream;
 use super::os;
 use crate::hub::LineErrors;
 use crate::port::device::Device;
+use crate::port::modem_lines::LineChange;
 
 impl Device for SerialStream {
-    fn set_dtr(&mut self, on: bool) -> io::Result<()> {
-        Ok(self.write_data_terminal_ready(on)?)
-    }
-
-    fn set_rts(&mut self, on: bool) -> io::Result<()> {
-        Ok(self.write_request_to_send(on)?)
-    }
-
-    fn set_break(&mut self, on: bool) -> io::Result<()> {
-        Ok(if on {
-            SerialPort::set_break(self)
-        } else {
-            self.clear_break()
+    fn change_line(&mut self, change: LineChange) -> io::Result<()> {
+        Ok(match change {
+            LineChange::Dtr(on) => self.write_data_terminal_ready(on),
+            LineChange::Rts(on) => self.write_request_to_send(on),
+            LineChange::Break(true) => self.set_break(),
+            LineChange::Break(false) => self.clear_break(),
         }?)
     }
 

@@ -65,7 +65,9 @@ pub(crate) fn find(
             Ok(FoundDevice::named(path, ports))
         }
         _ => {
-            listed.as_ref().map_err(cannot_list)?;
+            if let Err(error) = &listed {
+                return Err(OpenFailure::waiting(format!("{error:#}")));
+            }
             let since = last.map(|(_, since)| since.elapsed());
             let chosen = match known {
                 Some(known) => known.clone(),
@@ -74,10 +76,6 @@ pub(crate) fn find(
             Ok(FoundDevice::listed(&chosen, ports))
         }
     }
-}
-
-fn cannot_list(error: &anyhow::Error) -> OpenFailure {
-    OpenFailure::waiting(format!("{error:#}"))
 }
 
 /// Returns the port at the path that the user named, if it is not another port's.

@@ -11,9 +11,9 @@ use tokio_serial::{SerialPortBuilderExt, SerialStream};
 use super::enumerate;
 use super::os::{self, Access};
 use super::select::select;
-use crate::hub::{FlowControl, LineSettings, Parity};
-use crate::hub::{State, Status};
+use crate::hub::{FlowControl, LineSettings, Parity, State, Status};
 use crate::platform::Process;
+use crate::port::device::Device;
 use crate::port::source::OpenFailure;
 use crate::port::source::spec::Spec;
 use crate::port::{QUICK_RETRY_DELAY, modem_lines};
@@ -58,7 +58,7 @@ pub(crate) fn open(path: &str, settings: LineSettings) -> Result<SerialStream, O
         tracing::debug!(path, %error, "cannot keep the modem lines after closing");
     }
     for (_, change) in modem_lines::opening(&settings) {
-        if let Err(error) = modem_lines::apply(&mut device, change) {
+        if let Err(error) = device.change_line(change) {
             // Pseudo-terminals and some adapters have no modem lines.
             tracing::debug!(path, ?change, %error, "cannot set the modem line");
         }

@@ -6,13 +6,9 @@ mod pattern;
 mod signal;
 
 use std::future::ready;
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
-use tokio::task::JoinSet;
+use tokio::io::DuplexStream;
 
 use super::{OpenedDevice, Opening, Source};
 use crate::hub::DeviceInfo;
@@ -29,7 +25,7 @@ pub(crate) struct Simulation {
     /// The path that its users see: its SPEC.
     pub(super) path: String,
     /// Starts the device anew.
-    pub(super) power_up: Box<dyn Fn() -> Simulated + Send + Sync>,
+    pub(super) power_up: Box<dyn Fn() -> DuplexStream + Send + Sync>,
 }
 
 /// Returns the source of a board that runs `pattern`.
@@ -56,71 +52,29 @@ impl Source for Simulation {
     }
 }
 
-/// A simulated device, ready to be read from and written to. Dropping it ends its firmware.
-#[derive(Debug)]
-pub(crate) struct Simulated {
-    /// Our end of the line; the firmware holds the other.
-    stream: DuplexStream,
-    /// The one task that runs the firmware, aborted when this is dropped.
-    _firmware: JoinSet<()>,
-}
-
 /// Plugs in a board that runs `pattern`. It speaks at once, in whole lines.
 ///
 /// # Panics
 /// Outside a tokio runtime.
-fn open(pattern: Pattern) -> Simulated {
-    Simulated::running(|line| firmware::run(pattern, line))
+fn open(pattern: Pattern) -> DuplexStream {
+    plug_in(|line| firmware::run(pattern, line))
 }
 
-impl Simulated {
-    /// Plugs in a device that runs `firmware`.
-    ///
-    /// # Panics
-    /// Outside a tokio runtime.
-    pub(super) fn running<F>(firmware: impl FnOnce(DuplexStream) -> F) -> Self
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let (stream, line) = tokio::io::duplex(BUFFER_BYTES);
-        let mut tasks = JoinSet::new();
-        tasks.spawn(firmware(line));
-        Self {
-            stream,
-            _firmware: tasks,
-        }
-    }
+/// Plugs in a device that runs `firmware`, which must end when the other end of its line is gone.
+/// Returns that other end.
+///
+/// # Panics
+/// Outside a tokio runtime.
+pub(super) fn plug_in<F>(firmware: impl FnOnce(DuplexStream) -> F) -> DuplexStream
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (device, line) = tokio::io::duplex(BUFFER_BYTES);
+    tokio::spawn(firmware(line));
+    device
 }
 
-impl Device for Simulated {}
-
-impl AsyncRead for Simulated {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Simulated {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
+impl Device for DuplexStream {}
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use anyhow::{Result, anyhow};
+
 /// The behaviour of a simulated board. Each is a pattern that classes teach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) enum Pattern {
@@ -84,11 +86,12 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// Takes both a whole `sim:NAME` and the NAME alone; nothing at all is the default.
+/// Takes both a whole `sim:NAME` and the NAME alone; nothing at all is the default. The error for
+/// an unknown name lists the known ones.
 impl FromStr for Pattern {
-    type Err = UnknownPattern;
+    type Err = anyhow::Error;
 
-    fn from_str(text: &str) -> Result<Pattern, UnknownPattern> {
+    fn from_str(text: &str) -> Result<Pattern> {
         let name = match text {
             "sim" => "",
             text => text.strip_prefix("sim:").unwrap_or(text),
@@ -96,23 +99,10 @@ impl FromStr for Pattern {
         Pattern::ALL
             .into_iter()
             .find(|pattern| pattern.name() == name)
-            .ok_or_else(|| UnknownPattern(name.to_owned()))
+            .ok_or_else(|| {
+                let name = name.escape_debug();
+                let known = Pattern::list();
+                anyhow!("unknown simulated device sim:{name}; available:\n{known}")
+            })
     }
 }
-
-/// The error for an unknown name. Its text lists the known ones.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct UnknownPattern(String);
-
-impl fmt::Display for UnknownPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.0.escape_debug();
-        write!(
-            f,
-            "unknown simulated device sim:{name}; available:\n{}",
-            Pattern::list()
-        )
-    }
-}
-
-impl std::error::Error for UnknownPattern {}

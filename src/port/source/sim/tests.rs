@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
 use tokio::time::{Instant, timeout};
 
-use super::{Pattern, Simulated, open};
+use super::{BUFFER_BYTES, Pattern, firmware, open};
 use crate::port::source::echo;
 
 /// The simulated time that a test waits for something that must come.
@@ -13,7 +13,7 @@ const SOON: Duration = Duration::from_secs(20);
 /// The simulated time that a test waits to see that nothing comes.
 const A_WHILE: Duration = Duration::from_secs(5);
 
-struct Board(BufReader<Simulated>);
+struct Board(BufReader<DuplexStream>);
 
 impl Board {
     fn running(pattern: Pattern) -> Board {
@@ -234,27 +234,29 @@ async fn a_loop_that_nobody_reads_holds_its_writer_back() {
 #[tokio::test]
 async fn unplugging_ends_the_firmware() {
     for pattern in Pattern::ALL {
-        let Simulated {
-            stream,
-            mut _firmware,
-        } = open(pattern);
-        drop(stream);
-        timeout(SOON, _firmware.join_next())
+        let (device, line) = tokio::io::duplex(BUFFER_BYTES);
+        let firmware = tokio::spawn(firmware::run(pattern, line));
+        drop(device);
+        timeout(SOON, firmware)
             .await
             .expect("the firmware ends")
-            .unwrap()
             .unwrap();
     }
+}
+
+#[track_caller]
+fn check_name(name: &str, expected: Pattern) {
+    assert_eq!(name.parse::<Pattern>().unwrap(), expected);
 }
 
 #[test]
 fn a_pattern_is_found_by_what_is_shown_of_it() {
     for pattern in Pattern::ALL {
-        assert_eq!(pattern.to_string().parse(), Ok(pattern));
-        assert_eq!(pattern.name().parse(), Ok(pattern));
+        check_name(&pattern.to_string(), pattern);
+        check_name(pattern.name(), pattern);
     }
-    assert_eq!("sim".parse(), Ok(Pattern::Sensors));
-    assert_eq!("".parse(), Ok(Pattern::Sensors));
+    check_name("sim", Pattern::Sensors);
+    check_name("", Pattern::Sensors);
 }
 
 #[test]
