@@ -70,16 +70,19 @@ async fn recv(signal: Option<&mut Signal>) -> Option<()> {
     signal?.recv().await
 }
 
-/// The signals that stop the program. While they are listened to, they do nothing by themselves.
 #[cfg(windows)]
-pub(crate) struct Signals {
+pub(crate) use ConsoleEvents as Signals;
+
+/// The events of the console that stop the program, in place of signals.
+#[cfg(windows)]
+pub(crate) struct ConsoleEvents {
     interrupt: CtrlC,
     close: CtrlClose,
     shutdown: CtrlShutdown,
 }
 
 #[cfg(windows)]
-impl Signals {
+impl ConsoleEvents {
     /// Listens from now on.
     ///
     /// # Errors
