@@ -336,65 +336,65 @@ const MISTAKES: [(&str, &str); 35] = [
     // Unknown values.
     (
         "\n\nbaud = 'fast'",
-        "class.toml:3: `baud` expects a whole number such as 9600, got \"fast\"",
+        "class.toml:3: `baud` cannot be \"fast\": expected a whole number such as 9600",
     ),
     (
         "baud = true",
-        "class.toml:1: `baud` expects a whole number such as 9600, got true",
+        "class.toml:1: `baud` cannot be true: expected a whole number such as 9600",
     ),
     (
         "baud = 0",
-        "class.toml:1: `baud` expects a whole number such as 9600, got 0",
+        "class.toml:1: `baud` cannot be 0: expected a whole number such as 9600",
     ),
     (
         "baud = [1]",
-        "class.toml:1: `baud` expects a single value, got [1]",
+        "class.toml:1: `baud` cannot be [1]: expected a single value",
     ),
     (
         "baud = {}",
-        "class.toml:1: `baud` expects a single value, got {}",
+        "class.toml:1: `baud` cannot be {}: expected a single value",
     ),
     (
         "lan = 'yes'",
-        "class.toml:1: `lan` expects true or false, got \"yes\"",
+        "class.toml:1: `lan` cannot be \"yes\": expected true or false",
     ),
     (
         "verbose = 12",
-        "class.toml:1: `verbose` expects true, false or a number of times up to 9, got 12",
+        "class.toml:1: `verbose` cannot be 12: expected true, false or a number of times up to 9",
     ),
     (
         "parity = 'some'",
-        "class.toml:1: `parity` expects none, odd or even, got \"some\"",
+        "class.toml:1: `parity` cannot be \"some\": expected none, odd or even",
     ),
     (
         "stop-bits = 7",
-        "class.toml:1: `stop-bits` expects a whole number from 1 to 2, got 7",
+        "class.toml:1: `stop-bits` cannot be 7: expected a whole number from 1 to 2",
     ),
     (
         "settle = 'soon'",
-        "class.toml:1: `settle` expects auto or a time such as 500ms, 2s or 5m, got \"soon\"",
+        "class.toml:1: `settle` cannot be \"soon\": expected auto or a time such as 500ms, 2s or 5m",
     ),
     (
         "history = '1 MB'",
-        "class.toml:1: `history` expects a size such as 65536, 64KiB or 1MB, got \"1 MB\"",
+        "class.toml:1: `history` cannot be \"1 MB\": expected a size such as 65536, 64KiB or 1MB",
     ),
     (
         "max-line = '1GiB'",
-        "class.toml:1: `max-line` expects a size from 16B to 1MiB, got \"1GiB\"",
+        "class.toml:1: `max-line` cannot be \"1GiB\": expected a size from 16B to 1MiB",
     ),
     (
         "listen = ['127.0.0.1:0',\n'nowhere']",
-        "class.toml:2: `listen` expects an address such as 127.0.0.1:8080, ",
+        "class.toml:2: `listen` cannot be \"nowhere\": expected an address such as 127.0.0.1:8080, ",
     ),
     ("web = 'nowhere'", "nowhere: there is no such folder"),
     (
         "port = true",
-        "class.toml:1: `port` expects a port as after --port, or [port.NAME], got true",
+        "class.toml:1: `port` cannot be true: expected a port as after --port, or [port.NAME]",
     ),
     ("[[port]]\nspec = 'sim'", "or [port.NAME]"),
     (
         "[port.uno]\nspec = 'sim'\ndtr = 'maybe'",
-        "class.toml:3: `dtr` expects on, off or keep, got \"maybe\"",
+        "class.toml:3: `dtr` cannot be \"maybe\": expected on, off or keep",
     ),
     (
         "[port.uno]\nspec = 'usb:uno'",
@@ -451,7 +451,7 @@ async fn a_mistyped_value_of_a_flag_is_told_what_was_expected() {
         ("--settle=soon", "expected auto or a time such as"),
         (
             "--port=sim,baud=fast",
-            "`baud` expects a whole number such as 9600, got \"fast\"",
+            "`baud` cannot be \"fast\": expected a whole number such as 9600",
         ),
         ("--port=sim,baud", "`baud` needs a value"),
         ("--port=sim,raw,raw", "`raw` is set twice"),

@@ -1,5 +1,5 @@
 //! The flags for sharing ports. The same structs hold what a configuration file sets: a field is
-//! the flag `--its-name` and the key `its-name`, and is `None` where nobody set it.
+//! the flag `--its-name` and the key `its-name`.
 #![allow(
     rustdoc::broken_intra_doc_links,
     rustdoc::bare_urls,
@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, ValueHint};
 use serde::{Deserialize, Serialize};
 
-use crate::config::value::{Number, Setting, Settle, Size, times};
+use crate::config::value::{Number, Setting, Size, times};
 use crate::config::{AllowedOrigin, HostName, PortArg};
 use crate::hub::{FlowControl, ModemLine, Parity};
 use crate::log::Format;
@@ -36,33 +36,9 @@ const LOOPBACK: [&str; 2] = [
 /// The largest rate that fits the settings of a port.
 const MAX_BAUD: u64 = u32::MAX as u64;
 
-/// Lets layers of settings be laid over each other. The first list has the settings, the second
-/// the structs with further ones.
-macro_rules! layer {
-    ($type:ident { $($field:ident)* } { $($group:ident)* }) => {
-        impl $type {
-            /// Takes from `below` what is not set here.
-            pub(crate) fn or(self, below: Self) -> Self {
-                Self {
-                    $($field: self.$field.or(below.$field),)*
-                    $($group: self.$group.or(below.$group),)*
-                }
-            }
-
-            /// Keeps only the settings whose key `keep` accepts.
-            pub(crate) fn filter(self, keep: &dyn Fn(&str) -> bool) -> Self {
-                Self {
-                    $($field: self.$field.filter(|_| keep(&stringify!($field).replace('_', "-"))),)*
-                    $($group: self.$group.filter(keep),)*
-                }
-            }
-        }
-    };
-}
-
 /// The flags for sharing ports.
-#[derive(Args, Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case", default)]
+#[derive(Args, Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) struct BridgeArgs {
     /// Serial port to share: [NAME=]SPEC[,SETTING...]; can be repeated
     ///
@@ -79,11 +55,11 @@ pub(crate) struct BridgeArgs {
         hide_env_values = true,
         default_value = "auto"
     )]
-    pub(crate) port: Option<Vec<Setting<PortArg>>>,
+    pub(crate) port: Vec<PortArg>,
 
     /// Exit with an error instead of waiting when a port cannot be opened
     #[arg(long, action = ArgAction::SetTrue)]
-    pub(crate) no_wait: Option<Setting<bool>>,
+    pub(crate) no_wait: Setting<bool>,
 
     /// Configuration file [default: config.toml in the configuration folder, if it exists]
     ///
@@ -114,16 +90,14 @@ pub(crate) struct BridgeArgs {
     pub(crate) serve: ServeArgs,
 }
 
-layer!(BridgeArgs { port no_wait config profile } { settings serve });
-
 /// The settings for clients.
-#[derive(Args, Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Args, Clone, Debug, Deserialize, Serialize)]
 #[command(next_help_heading = "Clients")]
-#[serde(rename_all = "kebab-case", default)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) struct ServeArgs {
     /// Address to listen on; can be repeated
     #[arg(short, long, value_name = "ADDR:PORT", default_values = LOOPBACK)]
-    pub(crate) listen: Option<Vec<Setting<SocketAddr>>>,
+    pub(crate) listen: Vec<Setting<SocketAddr>>,
 
     /// Folder to serve at / instead of the built-in page, which stays at /_serial-ws/
     #[arg(long, value_name = "DIR", value_hint = ValueHint::AnyPath)]
@@ -131,40 +105,40 @@ pub(crate) struct ServeArgs {
 
     /// Open the page in the browser
     #[arg(long, action = ArgAction::SetTrue)]
-    pub(crate) open: Option<Setting<bool>>,
+    pub(crate) open: Setting<bool>,
 
     /// Memory for the history of each port, which clients that join late can ask for; 0 keeps none
     #[arg(long, value_name = "SIZE", default_value = "1MiB")]
-    pub(crate) history: Option<Setting<Size<0, { u64::MAX }>>>,
+    pub(crate) history: Setting<Size<0, { u64::MAX }>>,
 
     /// Longest time that a client may lag behind before it skips ahead
     #[arg(long, value_name = "TIME", default_value = "10s")]
-    pub(crate) max_behind: Option<Setting<Duration>>,
+    pub(crate) max_behind: Setting<Duration>,
 
     /// Largest number of clients at a time
     #[arg(long, value_name = "N", default_value = "256")]
-    pub(crate) max_clients: Option<Setting<Number<0, { u64::MAX }, 256>>>,
+    pub(crate) max_clients: Setting<Number<0, { u64::MAX }, 256>>,
 
     /// Largest message that a client may send
     #[arg(long, value_name = "SIZE", default_value = "64KiB")]
-    pub(crate) max_message: Option<Setting<Size<1, { 1 << 30 }>>>,
+    pub(crate) max_message: Setting<Size<1, { 1 << 30 }>>,
 
     /// Web site whose pages may connect, such as https://preview.p5js.org, or
     /// https://preview.p5js.org,read-only; can be repeated
     #[arg(long, value_name = "ORIGIN")]
-    pub(crate) allow_origin: Option<Vec<Setting<AllowedOrigin>>>,
+    pub(crate) allow_origin: Vec<Setting<AllowedOrigin>>,
 
     /// Name under which this computer may be reached, besides localhost; can be repeated
     #[arg(long, value_name = "NAME")]
-    pub(crate) allow_host: Option<Vec<Setting<HostName>>>,
+    pub(crate) allow_host: Vec<Setting<HostName>>,
 
     /// Let other computers connect with a token; prints the address with the token
     #[arg(long, action = ArgAction::SetTrue)]
-    pub(crate) lan: Option<Setting<bool>>,
+    pub(crate) lan: Setting<bool>,
 
     /// Let other computers connect, but only read
     #[arg(long, action = ArgAction::SetTrue)]
-    pub(crate) lan_read_only: Option<Setting<bool>>,
+    pub(crate) lan_read_only: Setting<bool>,
 
     /// File with a token of your own, of at least 12 characters, which everybody needs then, also
     /// programs and pages on this computer. SERIAL_WS_TOKEN takes the token itself
@@ -185,11 +159,6 @@ pub(crate) struct ServeArgs {
     pub(crate) tls_key: Option<Setting<PathBuf>>,
 }
 
-layer!(ServeArgs {
-    listen web open history max_behind max_clients max_message allow_origin allow_host lan
-    lan_read_only token tls tls_cert tls_key
-} {});
-
 /// The origin of a certificate that is not in a file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Tls {
@@ -207,117 +176,107 @@ impl Tls {
 }
 
 /// The settings of one port, or of all ports that have none of their own.
-#[derive(Args, Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[derive(Args, Clone, Debug, Deserialize, Serialize)]
 #[command(next_help_heading = "Port settings")]
-#[serde(rename_all = "kebab-case", default)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) struct PortArgs {
     /// Baud rate; any rate that the driver supports
     #[arg(short, long, value_name = "N", default_value = "9600")]
-    pub(crate) baud: Option<Setting<Number<1, MAX_BAUD, 9600>>>,
+    pub(crate) baud: Setting<Number<1, MAX_BAUD, 9600>>,
 
     /// Default view: each line as a text message (in force without --raw or --text)
     #[arg(long, action = ArgAction::SetTrue, default_value = "true")]
-    pub(crate) lines: Option<Setting<bool>>,
+    #[serde(default)]
+    pub(crate) lines: Setting<bool>,
     /// Default view: the bytes exactly, as binary messages
     #[arg(long, action = ArgAction::SetTrue)]
-    pub(crate) raw: Option<Setting<bool>>,
+    #[serde(default)]
+    pub(crate) raw: Setting<bool>,
     /// Default view: the bytes as text, as they come
     #[arg(long, action = ArgAction::SetTrue)]
-    pub(crate) text: Option<Setting<bool>>,
+    #[serde(default)]
+    pub(crate) text: Setting<bool>,
 
     /// Data bits per character: 5 to 8
     #[arg(long, value_name = "N", default_value = "8")]
-    pub(crate) data_bits: Option<Setting<Number<5, 8, 8>>>,
+    pub(crate) data_bits: Setting<Number<5, 8, 8>>,
     /// Parity
     #[arg(long, value_name = "PARITY", default_value = "none")]
-    pub(crate) parity: Option<Setting<Parity>>,
+    pub(crate) parity: Setting<Parity>,
     /// Stop bits: 1 or 2
     #[arg(long, value_name = "N", default_value = "1")]
-    pub(crate) stop_bits: Option<Setting<Number<1, 2, 1>>>,
+    pub(crate) stop_bits: Setting<Number<1, 2, 1>>,
     /// Flow control
     #[arg(long, value_name = "KIND", default_value = "none")]
-    pub(crate) flow_control: Option<Setting<FlowControl>>,
+    pub(crate) flow_control: Setting<FlowControl>,
 
     /// Data Terminal Ready after opening
     #[arg(long, value_name = "STATE", default_value = "on")]
-    pub(crate) dtr: Option<Setting<ModemLine>>,
+    pub(crate) dtr: Setting<ModemLine>,
     /// Request To Send after opening
     #[arg(long, value_name = "STATE", default_value = "on")]
-    pub(crate) rts: Option<Setting<ModemLine>>,
+    pub(crate) rts: Setting<ModemLine>,
     /// Leave the modem lines asserted after closing, so that boards keep running when the port is
     /// opened again. The first opening after plugging in resets them all the same
     #[arg(long, action = ArgAction::SetTrue)]
-    pub(crate) no_reset: Option<Setting<bool>>,
+    pub(crate) no_reset: Setting<bool>,
     /// Let USB adapters gather what they receive for up to 16 ms (Linux)
     #[arg(long, action = ArgAction::SetTrue)]
-    pub(crate) no_low_latency: Option<Setting<bool>>,
+    pub(crate) no_low_latency: Setting<bool>,
     /// Longest time after opening to hold writes until the board has spoken, a plain number being
     /// milliseconds; auto is 2s for boards that reset when opened, else 0
     #[arg(long, value_name = "TIME", default_value = "auto")]
-    pub(crate) settle: Option<Setting<Settle>>,
+    pub(crate) settle: Setting<Option<Duration>>,
 
     /// Line ending to add to text messages that lack one
     #[arg(long, value_name = "ENDING", default_value = "none")]
-    pub(crate) append: Option<Setting<LineEnding>>,
+    pub(crate) append: Setting<LineEnding>,
     /// Longest line; longer ones are cut into pieces
     #[arg(long, value_name = "SIZE", default_value = "16KiB")]
-    pub(crate) max_line: Option<Setting<Size<16, { 1 << 20 }>>>,
+    pub(crate) max_line: Setting<Size<16, { 1 << 20 }>>,
     /// Refuse all that clients send
     #[arg(long, action = ArgAction::SetTrue)]
-    pub(crate) read_only: Option<Setting<bool>>,
+    pub(crate) read_only: Setting<bool>,
 }
 
-layer!(PortArgs {
-    baud lines raw text data_bits parity stop_bits flow_control dtr rts no_reset no_low_latency
-    settle append max_line read_only
-} {});
-
 impl PortArgs {
-    /// Returns the default view, if one was set.
-    pub(crate) fn view(&self) -> Option<View> {
-        let views = [
-            (&self.lines, View::Lines),
-            (&self.raw, View::Raw),
-            (&self.text, View::Text),
-        ];
-        let mut views = views.into_iter();
-        views.find_map(|(setting, view)| is_on(setting).then_some(view))
+    /// Returns the default view.
+    pub(crate) fn view(&self) -> View {
+        match (*self.raw, *self.text) {
+            (true, _) => View::Raw,
+            (false, true) => View::Text,
+            (false, false) => View::Lines,
+        }
     }
 }
 
 /// The flags for logging, which every command takes.
-#[derive(Args, Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Args, Clone, Debug, Deserialize, Serialize)]
 #[command(next_help_heading = "Logging")]
-#[serde(rename_all = "kebab-case", default)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) struct LogArgs {
     /// Log more; twice for everything
     #[arg(short, long, action = ArgAction::Count, global = true, conflicts_with = "quiet")]
-    #[serde(deserialize_with = "times")]
-    pub(crate) verbose: Option<u8>,
+    #[serde(default, deserialize_with = "times")]
+    pub(crate) verbose: u8,
     /// Log errors only
     #[arg(short, long, global = true, action = ArgAction::SetTrue)]
-    pub(crate) quiet: Option<Setting<bool>>,
+    #[serde(default)]
+    pub(crate) quiet: Setting<bool>,
     /// Format of the log on standard error
     #[arg(long, value_name = "FORMAT", global = true, default_value = "text")]
-    pub(crate) log_format: Option<Setting<Format>>,
+    pub(crate) log_format: Setting<Format>,
 }
 
-layer!(LogArgs { verbose quiet log_format } {});
-
 /// All settings.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Args, Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Settings {
     /// Those for sharing ports.
+    #[command(flatten)]
     #[serde(flatten)]
     pub(crate) bridge: BridgeArgs,
     /// Those for logging.
+    #[command(flatten)]
     #[serde(flatten)]
     pub(crate) log: LogArgs,
-}
-
-layer!(Settings {} { bridge log });
-
-/// Tells whether something is switched on.
-pub(crate) fn is_on(setting: &Option<Setting<bool>>) -> bool {
-    *setting == Some(Setting(true))
 }

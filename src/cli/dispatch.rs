@@ -4,9 +4,8 @@ use std::io::stdout;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{Command, LogArgs, is_on};
+use super::{Command, LogArgs};
 use crate::commands::{completions, connect, doctor, lease, list, man, service};
-use crate::config::value::get;
 use crate::config::{Config, Invocation};
 use crate::platform::StopSignal;
 use crate::platform::signal::Signals;
@@ -96,12 +95,12 @@ fn checked(invocation: &Invocation) -> Config {
 
 fn start_log(args: &LogArgs) {
     let level = match args.verbose {
-        _ if is_on(&args.quiet) => LevelFilter::ERROR,
-        None | Some(0) => LevelFilter::INFO,
-        Some(1) => LevelFilter::DEBUG,
-        Some(_) => LevelFilter::TRACE,
+        _ if *args.quiet => LevelFilter::ERROR,
+        0 => LevelFilter::INFO,
+        1 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
     };
-    log::start(level, get(args.log_format.clone()));
+    log::start(level, *args.log_format);
 }
 
 async fn bridge(config: Config) -> Result<()> {

@@ -7,7 +7,7 @@ mod dispatch;
 use clap::{Parser, Subcommand};
 
 pub(crate) use bridge::{
-    BridgeArgs, LogArgs, PortArgs, ServeArgs, Settings, Tls, default_tcp_port, is_on,
+    BridgeArgs, LogArgs, PortArgs, ServeArgs, Settings, Tls, default_tcp_port,
 };
 pub use dispatch::main;
 

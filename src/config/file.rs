@@ -1,85 +1,72 @@
-//! The configuration file: TOML whose keys are the long names of flags. Pure.
+//! The configuration file: TOML whose keys are the long names of flags.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::Path;
 
-use clap::{ArgAction, Command, CommandFactory};
 use serde::Deserialize;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::names;
-use super::port::{self, PORT, SPEC};
-use crate::cli::{Cli, Settings};
+use super::layers::{Layer, SetBy};
+use super::names::{self, DEFAULTS, ONLY_FLAGS, PORT_DEFAULTS, Values};
+use super::port::{PORT, PortArg};
+use crate::cli::Settings;
 use crate::port::is_name;
 use crate::terminal::shown;
 
-/// The settings in one part of a file.
-#[derive(Debug, Default)]
-pub(super) struct FileLayer {
-    /// The values.
-    pub(super) settings: Settings,
-    /// The line of each value, by its key.
-    pub(super) lines: BTreeMap<String, Vec<usize>>,
+/// The text of a configuration file. An error is a sentence that begins with its path and line.
+pub(super) struct File<'i> {
+    path: &'i Path,
+    text: &'i str,
 }
-
-/// A mistake in a file: its line, if it has one, and what is wrong.
-pub(super) type FileError = (Option<usize>, String);
 
 type TomlKey<'i> = Spanned<Cow<'i, str>>;
 
 type TomlValue<'i> = Spanned<DeValue<'i>>;
 
-/// Reads a file. The first layer takes precedence: the profile, if one was asked for, and then
-/// what stands outside of all profiles.
-pub(super) fn read(text: &str, profile: Option<&str>) -> Result<Vec<FileLayer>, FileError> {
-    let command = Cli::command();
-    let file = Reader { text, command };
-    let table = DeTable::parse(text).map_err(|error| {
-        let line = error.span().map(|span| file.line(&span));
-        (
-            line,
-            format!("invalid TOML: {}", error.message().replace('\n', ", ")),
-        )
-    })?;
-    let mut general = table.into_inner();
-    let profiles = general
-        .remove("profile")
-        .map(|value| file.profiles(value))
-        .transpose()?;
-    let mut layers = Vec::new();
-    if let Some(name) = profile {
-        let mut profiles = profiles.unwrap_or_default();
-        let Some(profile) = profiles.remove(name) else {
-            let known: Vec<_> = profiles.keys().map(|key| &**key.get_ref()).collect();
-            return Err((None, names::unknown("there is no profile", name, &known)));
-        };
-        layers.push(file.layer(&file.profiles(profile)?)?);
+impl<'i> File<'i> {
+    /// Takes the text at `path`.
+    pub(super) fn new(path: &'i Path, text: &'i str) -> Self {
+        Self { path, text }
     }
-    layers.push(file.layer(&general)?);
-    Ok(layers)
-}
 
-struct Reader<'i> {
-    text: &'i str,
-    /// The definitions of all flags.
-    command: Command,
-}
+    /// Returns the settings. The first layer takes precedence: the profile, if one was asked for,
+    /// and then what stands outside of all profiles.
+    pub(super) fn layers(&self, profile: Option<&str>) -> Result<Vec<Layer>, String> {
+        let table = DeTable::parse(self.text).map_err(|error| {
+            let why = error.message().replace('\n', ", ");
+            let span = error.span().unwrap_or_default();
+            self.error(&span, format!("invalid TOML: {why}"))
+        })?;
+        let mut general = table.into_inner();
+        let profiles = general.remove("profile").map(|value| self.profiles(value));
+        let mut profiles = profiles.transpose()?.unwrap_or_default();
+        let mut layers = Vec::new();
+        if let Some(name) = profile {
+            let profile = profiles.remove(name).ok_or_else(|| {
+                let known: Vec<_> = profiles.keys().map(|key| &**key.get_ref()).collect();
+                let text = names::unknown("there is no profile", name, &known);
+                format!("{}: {text}", self.path.display())
+            })?;
+            layers.push(self.layer(&self.profiles(profile)?)?);
+        }
+        layers.push(self.layer(&general)?);
+        Ok(layers)
+    }
 
-impl<'i> Reader<'i> {
     /// Returns the line in which `span` begins, counted from 1.
     fn line(&self, span: &Range<usize>) -> usize {
         let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
         1 + before.iter().filter(|byte| **byte == b'\n').count()
     }
 
-    fn error(&self, span: &Range<usize>, text: String) -> FileError {
-        (Some(self.line(span)), text)
+    fn error(&self, span: &Range<usize>, text: String) -> String {
+        format!("{}:{}: {text}", self.path.display(), self.line(span))
     }
 
-    fn profiles(&self, value: TomlValue<'i>) -> Result<DeTable<'i>, FileError> {
+    fn profiles<'v>(&self, value: TomlValue<'v>) -> Result<DeTable<'v>, String> {
         let span = value.span();
         let DeValue::Table(table) = value.into_inner() else {
             let text = "`profile` expects a table: write [profile.NAME]";
@@ -89,85 +76,91 @@ impl<'i> Reader<'i> {
     }
 
     /// Reads the settings of a table.
-    fn layer(&self, table: &DeTable<'i>) -> Result<FileLayer, FileError> {
-        let mut layer = FileLayer::default();
-        let mut map = Map::new();
+    fn layer(&self, table: &DeTable<'_>) -> Result<Layer, String> {
+        let mut layer = Layer::default();
         for (key, value) in table {
-            self.check(key, &self.command, "profile")?;
-            let name = &**key.get_ref();
-            let mut flags = names::settings(&self.command);
-            let is_list = flags.any(|(known, flag)| {
-                known == name && matches!(flag.get_action(), ArgAction::Append)
-            });
-            let items: Vec<_> = match value.get_ref() {
-                DeValue::Table(ports) if name == PORT => self.ports(ports)?,
-                DeValue::Array(items) if is_list => {
-                    items.iter().map(|item| (item.span(), json(item))).collect()
+            self.check(key, &DEFAULTS)?;
+            let key = &**key.get_ref();
+            let (mut values, mut sources) = (Vec::new(), Vec::new());
+            for (span, item) in self.items(key, value)? {
+                // Empty values leave the default in force.
+                if item != json!("") {
+                    let read = names::read::<Settings>(&DEFAULTS, key, &item);
+                    values.push(read.map_err(|text| self.error(&span, text))?);
+                    sources.push(SetBy::Line(self.path.to_owned(), self.line(&span)));
                 }
-                _ => vec![(value.span(), json(value))],
+            }
+            if !values.is_empty() {
+                layer.sources.insert(key.to_owned(), sources);
+            }
+            let value = match values.pop() {
+                Some(last) if names::is_list(&DEFAULTS, key) => {
+                    values.into_iter().chain([last]).collect()
+                }
+                last => last.unwrap_or_default(),
             };
-            let lines = items.iter().map(|(span, _)| self.line(span)).collect();
-            layer.lines.insert(name.to_owned(), lines);
-            let mut values = Vec::new();
-            // Empty values leave the default in force.
-            for (span, item) in items.into_iter().filter(|(_, item)| *item != json!("")) {
-                let value = if is_list { json!([item]) } else { item.clone() };
-                Settings::deserialize(json!({ name: value }))
-                    .map_err(|error| self.error(&span, format!("`{name}` {error}")))?;
-                values.push(item);
-            }
-            if is_list && !values.is_empty() {
-                map.insert(name.to_owned(), values.into());
-            } else if let Some(value) = values.pop() {
-                map.insert(name.to_owned(), value);
-            }
+            layer.values.insert(key.to_owned(), value);
         }
-        layer.settings =
-            Settings::deserialize(Json::Object(map)).map_err(|e| (None, e.to_string()))?;
+        let path = std::path::absolute(self.path).unwrap_or_else(|_| self.path.to_owned());
+        layer.make_absolute(path.parent().unwrap_or(&path));
         Ok(layer)
     }
 
-    /// Checks that a key is one of the settings of `command`, or `other`.
-    fn check(&self, key: &TomlKey<'_>, command: &Command, other: &str) -> Result<(), FileError> {
+    /// Checks that a key is one of `known`.
+    fn check(&self, key: &TomlKey<'_>, known: &Values) -> Result<(), String> {
         let name = &**key.get_ref();
-        let mut known = names::keys(command);
-        known.push(other);
-        let text = if names::ONLY_FLAGS.contains(&name) {
+        let text = if ONLY_FLAGS.contains(&name) {
             format!("`{name}` can only be a flag: --{name}")
-        } else if known.contains(&name) {
+        } else if known.contains_key(name) {
             return Ok(());
-        } else if names::keys(&self.command).contains(&name) {
+        } else if DEFAULTS.contains_key(name) {
             format!("`{name}` is not for one port: write it above the first line with [ ]")
         } else {
+            let known: Vec<_> = known.keys().map(String::as_str).collect();
             names::unknown("unknown setting", name, &known)
         };
         Err(self.error(&key.span(), text))
     }
 
-    /// Reads the tables `[port.NAME]`.
-    fn ports(&self, ports: &DeTable<'i>) -> Result<Vec<(Range<usize>, Json)>, FileError> {
-        let command = names::of_ports();
-        let mut read = Vec::new();
-        for (name, table) in ports {
-            let (span, name) = (name.span(), name.get_ref());
-            if !is_name(name) {
-                let rule = "is no name for a port: use letters, digits, - and _ only";
-                return Err(self.error(&span, format!("`{}` {rule}", shown(name))));
+    /// Returns the items of a list, or the value itself.
+    fn items(&self, key: &str, value: &TomlValue<'_>) -> Result<Vec<(Range<usize>, Json)>, String> {
+        match value.get_ref() {
+            DeValue::Table(ports) if key == PORT => {
+                let ports = ports.iter();
+                ports.map(|(name, port)| self.port(name, port)).collect()
             }
-            let mut port = json(table);
-            if let (DeValue::Table(table), Json::Object(map)) = (table.get_ref(), &mut port) {
-                for (key, value) in table {
-                    self.check(key, &command, SPEC)?;
-                    port::check(key.get_ref(), &json(value))
-                        .map_err(|text| self.error(&value.span(), text))?;
-                }
-                map.insert("name".to_owned(), json!(name));
-            } else if let Json::String(text) = &mut port {
-                text.insert_str(0, &format!("{name}="));
+            DeValue::Array(items) if names::is_list(&DEFAULTS, key) => {
+                Ok(items.iter().map(|item| (item.span(), json(item))).collect())
             }
-            read.push((span, port));
+            _ => Ok(vec![(value.span(), json(value))]),
         }
-        Ok(read)
+    }
+
+    /// Reads a table `[port.NAME]`.
+    fn port(
+        &self,
+        name: &TomlKey<'_>,
+        value: &TomlValue<'_>,
+    ) -> Result<(Range<usize>, Json), String> {
+        let (span, name) = (name.span(), name.get_ref());
+        if !is_name(name) {
+            let rule = "is no name for a port: use letters, digits, - and _ only";
+            return Err(self.error(&span, format!("`{}` {rule}", shown(name))));
+        }
+        let port = match value.get_ref() {
+            DeValue::Table(table) => {
+                let mut port = PortArg::named(name);
+                for (key, value) in table {
+                    self.check(key, &PORT_DEFAULTS)?;
+                    let set = port.set(key.get_ref(), &json(value));
+                    set.map_err(|text| self.error(&value.span(), text))?;
+                }
+                Json::Object(port.0)
+            }
+            DeValue::String(text) => format!("{name}={text}").into(),
+            _ => json(value),
+        };
+        Ok((span, port))
     }
 }
 

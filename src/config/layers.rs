@@ -10,29 +10,44 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, CommandFactory, Error, FromArgMatches};
+use serde_json::Value as Json;
 
-use super::file;
+use super::file::File;
+use super::names::{self, DEFAULTS, Values};
+use super::port::PORT;
 use super::server::TOKEN_VARIABLE;
-use super::value::Setting;
-use super::{Config, SettingError, names, text};
-use crate::cli::{self, BridgeArgs, Cli, Settings};
+use super::value::MAX_TIMES;
+use super::{Config, SettingError, text};
+use crate::cli::{self, Cli, Settings};
 use crate::platform;
 
 /// The name of the file in its usual folder.
 const FILE_NAME: &str = "config.toml";
+
+/// The settings whose values are paths.
+const PATHS: [&str; 4] = ["web", "token", "tls-cert", "tls-key"];
 
 /// The command line, with what the environment and the configuration file add to it.
 #[derive(Debug)]
 pub(crate) struct Invocation {
     /// The command to run instead of sharing ports.
     pub(crate) command: Option<cli::Command>,
-    /// The settings in force, each of which is set unless it has no default.
+    /// The settings in force.
     pub(crate) settings: Settings,
-    /// The places that set something other than a default, by the key. A list has as many as
-    /// values, or one for all of them.
-    pub(super) sources: BTreeMap<String, Vec<SetBy>>,
+    /// The same by their keys, and where each comes from.
+    pub(super) layer: Layer,
     /// The configuration file, if there is one.
     pub(crate) file: Option<PathBuf>,
+}
+
+/// Settings that come from the same place, or are laid over each other.
+#[derive(Debug, Default)]
+pub(super) struct Layer {
+    /// The values. One that was emptied is null: it overrides what is below, and has its default.
+    pub(super) values: Values,
+    /// The places that set the values. A list has as many as items, or one for all of them; a
+    /// default has none.
+    pub(super) sources: BTreeMap<String, Vec<SetBy>>,
 }
 
 /// The place that set a value.
@@ -80,61 +95,38 @@ impl Invocation {
         usual_place: Option<PathBuf>,
     ) -> Result<Self, Error> {
         let matches = command.clone().try_get_matches_from(arguments)?;
-        let mut cli = Cli::from_arg_matches(&matches)?;
-        let own = matches.subcommand().map_or(&matches, |(_, own)| own);
-        let bridge = cli.bridge().cloned();
-        let sources = bridge
-            .as_ref()
-            .map_or_else(BTreeMap::new, |_| sources(&command, own));
-        let typed = Settings {
-            bridge: bridge.clone().unwrap_or_default(),
-            log: cli.log.clone(),
+        let cli = Cli::from_arg_matches(&matches)?;
+        let shares_ports = cli.bridge().is_some();
+        let own = matches.subcommand().filter(|_| shares_ports);
+        let own = own.map_or(&matches, |(_, own)| own);
+        let mut typed = Settings {
+            bridge: cli.bridge().unwrap_or(&cli.bridge).clone(),
+            log: cli.log,
         };
-        let defaults = typed.clone().filter(&|key| !sources.contains_key(key));
-        let mut all = Self {
-            command: cli.command.take(),
-            settings: typed.filter(&|key| sources.contains_key(key)),
-            sources,
-            file: None,
+        typed.log.verbose = typed.log.verbose.min(MAX_TIMES);
+        let mut layer = Layer::of_flags(&command, own, &typed);
+        let file = if shares_ports {
+            find(&typed, usual_place)?
+        } else {
+            None
         };
-        if let Some(bridge) = bridge
-            && let Some((path, text)) = find(&bridge, usual_place)?
-        {
-            all.add_file(path, &text, bridge.profile.as_deref())?;
-        }
-        all.settings = all.settings.over(defaults);
-        Ok(all)
-    }
-
-    /// Adds the settings of a file.
-    fn add_file(&mut self, path: PathBuf, text: &str, profile: Option<&str>) -> Result<(), Error> {
-        let wrong = |(line, text): file::FileError| match line {
-            Some(line) => raw(format!("{}:{line}: {text}", path.display())),
-            None => raw(format!("{}: {text}", path.display())),
-        };
-        let folder = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
-        let folder = folder.parent().unwrap_or(&folder);
-        for layer in file::read(text, profile).map_err(wrong)? {
-            // A value that was emptied is not set, and yet overrides what is below.
-            let mut settings = layer
-                .settings
-                .filter(&|key| !self.sources.contains_key(key));
-            settings.make_absolute(folder);
-            self.settings = std::mem::take(&mut self.settings).over(settings);
-            for (key, lines) in layer.lines {
-                let lines = lines
-                    .into_iter()
-                    .map(|line| SetBy::Line(path.clone(), line));
-                self.sources.entry(key).or_insert_with(|| lines.collect());
+        if let Some((path, text)) = &file {
+            let profile = typed.bridge.profile.as_deref();
+            for lower in File::new(path, text).layers(profile).map_err(raw)? {
+                layer.add(lower);
             }
         }
-        self.file = Some(path);
-        Ok(())
-    }
-
-    /// Tells whether a setting is no default.
-    pub(super) fn is_set(&self, key: &str) -> bool {
-        self.sources.contains_key(key) && names::map(&self.settings).contains_key(key)
+        layer.values.retain(|_, value| !value.is_null());
+        let (values, sources) = (DEFAULTS.clone(), BTreeMap::new());
+        layer.add(Layer { values, sources });
+        let mut settings: Settings = names::typed(&layer.values);
+        settings.bridge.profile = typed.bridge.profile;
+        Ok(Self {
+            command: cli.command,
+            settings,
+            layer,
+            file: file.map(|(path, _)| path),
+        })
     }
 
     /// Checks the settings.
@@ -142,13 +134,14 @@ impl Invocation {
     /// # Errors
     /// Names what is wrong in the words of the place that set it.
     pub(crate) fn config(&self) -> Result<Config, Error> {
-        let is_listen_set = self.is_set("listen");
-        Config::new(self.settings.clone(), is_listen_set).map_err(|error| self.explain(&error))
+        let is_listen_set = self.layer.sources.contains_key("listen");
+        let config = Config::new(&self.settings, &self.layer.values, is_listen_set);
+        config.map_err(|error| self.explain(&error))
     }
 
     /// Returns an error in the words of the place that set the value.
     fn explain(&self, SettingError { key, index, text }: &SettingError) -> Error {
-        let places = self.sources.get(*key);
+        let places = self.layer.sources.get(*key);
         match places.and_then(|places| places.get(*index).or(places.last())) {
             Some(SetBy::Variable(name)) => raw(format!("{name}: {text}")),
             Some(line @ SetBy::Line(..)) => raw(format!("{line}: `{key}`: {text}")),
@@ -160,57 +153,60 @@ impl Invocation {
     }
 }
 
-impl Settings {
+impl Layer {
+    /// Returns the settings that the command line and the environment set.
+    fn of_flags(command: &Command, matches: &ArgMatches, typed: &Settings) -> Self {
+        let mut layer = Self::default();
+        let mut values = names::values(typed);
+        for flag in command.get_arguments() {
+            let source = match (matches.value_source(flag.get_id().as_str()), flag.get_env()) {
+                (Some(ValueSource::CommandLine), _) => SetBy::Flag,
+                (Some(ValueSource::EnvVariable), Some(name)) => {
+                    SetBy::Variable(name.display().to_string())
+                }
+                _ => continue,
+            };
+            if let Some((key, value)) = flag.get_long().and_then(|key| values.remove_entry(key)) {
+                layer.sources.insert(key.clone(), vec![source]);
+                layer.values.insert(key, value);
+            }
+        }
+        // It holds the token itself, where the flag has a file.
+        if std::env::var_os(TOKEN_VARIABLE).is_some() && !layer.values.contains_key("token") {
+            let source = SetBy::Variable(TOKEN_VARIABLE.to_owned());
+            layer.sources.insert("token".to_owned(), vec![source]);
+            layer.values.insert("token".to_owned(), Json::Null);
+        }
+        layer.make_absolute(&std::env::current_dir().unwrap_or_default());
+        layer
+    }
+
     /// Takes from `lower` what is not set here. A setting that is set here also takes the place of
     /// those that it excludes, and of those that a port of `lower` has for itself.
-    fn over(self, lower: Self) -> Self {
-        let upper = names::map(&self);
-        let keep = |key: &str| !names::excludes(&upper, key);
-        let mut lower = lower.filter(&keep);
-        for Setting(port) in lower.bridge.port.iter_mut().flatten() {
-            let keep = |key: &str| keep(key) && !upper.contains_key(key);
-            port.settings = port.settings.clone().filter(&keep);
+    fn add(&mut self, mut lower: Self) {
+        let ports = lower.values.get_mut(PORT).and_then(Json::as_array_mut);
+        let ports = ports.into_iter().flatten();
+        for port in ports.filter_map(Json::as_object_mut) {
+            port.retain(|key, _| !names::hides(&self.values, key));
         }
-        self.or(lower)
+        lower
+            .values
+            .retain(|key, _| !names::hides(&self.values, key));
+        lower
+            .sources
+            .retain(|key, _| lower.values.contains_key(key));
+        self.values.extend(lower.values);
+        self.sources.extend(lower.sources);
     }
 
     /// Makes relative paths begin in `folder`.
     pub(super) fn make_absolute(&mut self, folder: &Path) {
-        let serve = &mut self.bridge.serve;
-        let paths = [
-            &mut serve.web,
-            &mut serve.token,
-            &mut serve.tls_cert,
-            &mut serve.tls_key,
-        ];
-        for Setting(path) in paths.into_iter().flatten() {
-            *path = folder.join(&path);
+        for key in PATHS {
+            if let Some(Json::String(path)) = self.values.get_mut(key) {
+                *path = folder.join(&*path).to_string_lossy().into_owned();
+            }
         }
     }
-}
-
-/// Returns the settings that the command line and the environment set.
-fn sources(command: &Command, matches: &ArgMatches) -> BTreeMap<String, Vec<SetBy>> {
-    let flags = command.get_arguments().filter_map(|flag| {
-        let source = match (
-            matches.value_source(flag.get_id().as_str())?,
-            flag.get_env(),
-        ) {
-            (ValueSource::CommandLine, _) => SetBy::Flag,
-            (ValueSource::EnvVariable, Some(name)) => SetBy::Variable(name.display().to_string()),
-            _ => return None,
-        };
-        Some((flag.get_long()?.to_owned(), vec![source]))
-    });
-    let mut sources: BTreeMap<_, _> = flags.collect();
-    // It holds the token itself, where the flag has a file.
-    if std::env::var_os(TOKEN_VARIABLE).is_some() {
-        let variable = SetBy::Variable(TOKEN_VARIABLE.to_owned());
-        sources
-            .entry("token".to_owned())
-            .or_insert_with(|| vec![variable]);
-    }
-    sources
 }
 
 /// Returns the usual place of the configuration file on this system.
@@ -219,11 +215,12 @@ pub(super) fn usual_place() -> Option<PathBuf> {
 }
 
 /// Reads the file that was named, or the one in the usual place, which need not exist.
-fn find(args: &BridgeArgs, usual: Option<PathBuf>) -> Result<Option<(PathBuf, String)>, Error> {
-    let Some(path) = args.config.clone().or(usual) else {
+fn find(typed: &Settings, usual: Option<PathBuf>) -> Result<Option<(PathBuf, String)>, Error> {
+    let named = &typed.bridge.config;
+    let Some(path) = named.clone().or(usual) else {
         return Ok(None);
     };
-    let is_needed = args.config.is_some() || args.profile.is_some();
+    let is_needed = named.is_some() || typed.bridge.profile.is_some();
     let is_missing = |error: &io::Error| {
         matches!(
             error.kind(),

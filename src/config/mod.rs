@@ -14,16 +14,16 @@ use std::ffi::OsString;
 
 use anyhow::Result;
 
-use crate::cli::{Settings, is_on};
+use crate::cli::Settings;
 use crate::hub::HubConfig;
 use crate::port::PortConfig;
 use crate::server::{ClientDefaults, ServerConfig};
 
 pub(crate) use layers::Invocation;
+use names::Values;
 use port::PORT;
 pub(crate) use port::PortArg;
 pub(crate) use server::{AllowedOrigin, HostName, TOKEN_VARIABLE};
-use value::{Setting, get};
 
 /// The configuration of the whole program.
 #[derive(Clone, Debug)]
@@ -72,27 +72,28 @@ impl Config {
         ports.map(|shared| shared.port.clone()).collect()
     }
 
-    /// Checks and resolves settings; `is_listen_set` tells that the addresses are no default.
-    fn new(settings: Settings, is_listen_set: bool) -> Result<Self, SettingError> {
-        if let Some((key, other)) = names::conflict(&names::map(&settings)) {
-            return Err(SettingError::new(
-                key,
-                format!("cannot be combined with {other}"),
-            ));
+    /// Checks and resolves settings, which `values` has by their keys; `is_listen_set` tells that the
+    /// addresses are no default.
+    fn new(
+        Settings { bridge, .. }: &Settings,
+        values: &Values,
+        is_listen_set: bool,
+    ) -> Result<Self, SettingError> {
+        if let Some((key, other)) = names::conflict(values) {
+            let text = format!("cannot be combined with {other}");
+            return Err(SettingError::new(key, text));
         }
-        let bridge = settings.bridge;
         let mut names = HashSet::new();
         let mut ports = Vec::new();
-        for (index, Setting(typed)) in bridge.port.into_iter().flatten().enumerate() {
-            let text = typed.to_string();
+        for (index, typed) in bridge.port.iter().enumerate() {
             let wrong = |why: String| SettingError {
                 index,
-                ..SettingError::new(PORT, format!("{text}: {why}"))
+                ..SettingError::new(PORT, format!("{typed}: {why}"))
             };
-            if let Some((key, other)) = names::conflict(&names::map(&typed.settings)) {
+            if let Some((key, other)) = names::conflict(&typed.0) {
                 return Err(wrong(format!("{key} cannot be combined with {other}")));
             }
-            let shared = typed.resolve(&bridge.settings, is_on(&bridge.no_wait));
+            let shared = typed.resolve(values, *bridge.no_wait);
             let PortConfig { name, spec, .. } = &shared.port;
             if !names.insert(name.clone()) {
                 return Err(wrong(format!(
@@ -102,10 +103,10 @@ impl Config {
             ports.push(shared);
         }
         let limits = HubConfig {
-            history: get(bridge.serve.history.clone()).0 as usize,
-            max_behind: get(bridge.serve.max_behind.clone()),
+            history: bridge.serve.history.0 as usize,
+            max_behind: *bridge.serve.max_behind,
         };
-        let server = server::resolve(bridge.serve, is_listen_set)?;
+        let server = server::resolve(&bridge.serve, is_listen_set)?;
         Ok(Self {
             ports,
             server,

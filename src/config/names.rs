@@ -1,15 +1,28 @@
-//! The keys of settings: which there are, which exclude each other, and which one was probably
-//! meant by one that does not exist.
+//! The keys of settings: which there are, what they are by default, which exclude each other, and
+//! which one was probably meant by one that does not exist.
 
-use clap::{Arg, Args, Command, CommandFactory};
+use std::sync::LazyLock;
+
+use clap::{Args, Command, CommandFactory};
 use serde::Serialize;
-use serde_json::{Map, Value as Json};
+use serde::de::DeserializeOwned;
+use serde_json::{Value as Json, json};
 
-use crate::cli::{Cli, PortArgs};
-use crate::terminal::shown;
+use super::port::PortTable;
+use crate::cli::{Cli, Settings};
+use crate::terminal::{shown, shown_json};
+
+/// Settings by their keys, each with the value that a file would have.
+pub(super) type Values = serde_json::Map<String, Json>;
+
+/// All settings with their defaults, in the order of the help; null where there is none.
+pub(super) static DEFAULTS: LazyLock<Values> = LazyLock::new(defaults::<Settings>);
+
+/// The settings of one port, likewise.
+pub(super) static PORT_DEFAULTS: LazyLock<Values> = LazyLock::new(defaults::<PortTable>);
 
 /// Flags that are no settings: two that find the file, and two that end the program.
-pub(crate) const ONLY_FLAGS: [&str; 4] = ["config", "profile", "help", "version"];
+pub(super) const ONLY_FLAGS: [&str; 4] = ["config", "profile", "help", "version"];
 
 /// Settings that cannot be combined.
 const CONFLICTS: [(&str, &str); 6] = [
@@ -21,58 +34,81 @@ const CONFLICTS: [(&str, &str); 6] = [
     ("tls", "tls-key"),
 ];
 
-/// Returns the flags that are settings, in the order of the help.
-pub(crate) fn settings(command: &Command) -> impl Iterator<Item = (&str, &Arg)> {
-    let flags = command.get_arguments();
-    let flags = flags.filter_map(|flag| Some((flag.get_long()?, flag)));
-    flags.filter(|(key, _)| !ONLY_FLAGS.contains(key))
-}
-
-/// Returns the keys of the flags that are settings.
-pub(crate) fn keys(command: &Command) -> Vec<&str> {
-    settings(command).map(|(key, _)| key).collect()
-}
-
 /// Returns the definitions of all flags, without their environment variables.
-pub(crate) fn without_variables() -> Command {
+pub(super) fn without_variables() -> Command {
     Cli::command().mut_args(|flag| flag.env(None::<&str>))
 }
 
-/// Returns the definitions of the settings that one port can have.
-pub(crate) fn of_ports() -> Command {
-    PortArgs::augment_args(Command::new("port"))
+fn defaults<T: Args + Serialize>() -> Values {
+    let command = T::augment_args(Command::new("defaults").no_binary_name(true));
+    let command = command.mut_args(|flag| flag.env(None::<&str>));
+    let matches = command.get_matches_from([] as [&str; 0]);
+    let defaults = T::from_arg_matches(&matches);
+    values(&defaults.expect("every flag has a default or is optional"))
 }
 
-/// Returns the settings that are set, by their keys.
-pub(crate) fn map(settings: &impl Serialize) -> Map<String, Json> {
+/// Returns the values of typed settings.
+pub(super) fn values(settings: &impl Serialize) -> Values {
     match serde_json::to_value(settings) {
-        Ok(Json::Object(map)) => map
-            .into_iter()
-            .filter(|(_, value)| !value.is_null())
-            .collect(),
-        _ => Map::new(),
+        Ok(Json::Object(values)) => values,
+        _ => Values::new(),
     }
 }
 
-/// Tells whether something in `above` excludes the setting `key`.
-pub(crate) fn excludes(above: &Map<String, Json>, key: &str) -> bool {
-    CONFLICTS
-        .iter()
-        .any(|(a, b)| (key == *a && is_on(above.get(*b))) || (key == *b && is_on(above.get(*a))))
+/// Returns settings whose values were all read before, and excluded each other or none.
+pub(super) fn typed<T: DeserializeOwned>(values: &Values) -> T {
+    let typed = serde_json::from_value(values.clone().into());
+    typed.expect("each value was read on its own")
+}
+
+/// Reads a value, or one item of a list, and returns it as it is shown. The key is one of
+/// `defaults`, which are those of `T`.
+pub(super) fn read<T>(defaults: &Values, key: &str, value: &Json) -> Result<Json, String>
+where
+    T: DeserializeOwned + Serialize,
+{
+    let is_list = is_list(defaults, key);
+    let given = if is_list {
+        json!([value])
+    } else {
+        value.clone()
+    };
+    let mut all = defaults.clone();
+    all.insert(key.to_owned(), given);
+    let typed: T = serde_json::from_value(all.into()).map_err(|error| {
+        let value = shown_json(&value.to_string());
+        format!("`{key}` cannot be {value}: {error}")
+    })?;
+    let mut read = values(&typed).remove(key).unwrap_or_default();
+    Ok(if is_list { read[0].take() } else { read })
+}
+
+/// Tells whether a setting takes several values.
+pub(super) fn is_list(defaults: &Values, key: &str) -> bool {
+    defaults.get(key).is_some_and(Json::is_array)
+}
+
+/// Tells whether `upper` sets `key`, or something that excludes it, so that the value of a lower
+/// layer does not count.
+pub(super) fn hides(upper: &Values, key: &str) -> bool {
+    let mut conflicts = CONFLICTS.iter();
+    let excludes = conflicts
+        .any(|(a, b)| (key == *a && is_on(upper.get(*b))) || (key == *b && is_on(upper.get(*a))));
+    excludes || upper.contains_key(key)
 }
 
 /// Finds two settings that cannot be combined.
-pub(crate) fn conflict(set: &Map<String, Json>) -> Option<(&'static str, &'static str)> {
+pub(super) fn conflict(set: &Values) -> Option<(&'static str, &'static str)> {
     let mut conflicts = CONFLICTS.into_iter();
     conflicts.find(|(a, b)| is_on(set.get(*a)) && is_on(set.get(*b)))
 }
 
 fn is_on(value: Option<&Json>) -> bool {
-    !matches!(value, None | Some(Json::Bool(false))) && value.and_then(Json::as_u64) != Some(0)
+    !value.is_none_or(|value| [json!(null), json!(false), json!(0)].contains(value))
 }
 
 /// Says that there is no such name, and which one may have been meant, or which there are.
-pub(crate) fn unknown(what: &str, name: &str, known: &[&str]) -> String {
+pub(super) fn unknown(what: &str, name: &str, known: &[&str]) -> String {
     let near = known.iter().filter(|other| is_near(name, other));
     let best = near.max_by(|a, b| strsim::jaro(name, a).total_cmp(&strsim::jaro(name, b)));
     let advice = match best {
@@ -96,8 +132,8 @@ mod tests {
 
     #[track_caller]
     fn check(name: &str, advice: &str) {
-        let command = without_variables();
-        let text = unknown("unknown setting", name, &keys(&command));
+        let known: Vec<_> = DEFAULTS.keys().map(String::as_str).collect();
+        let text = unknown("unknown setting", name, &known);
         assert!(text.contains(advice), "{text}");
     }
 
@@ -114,12 +150,12 @@ mod tests {
 
     #[test]
     fn a_setting_excludes_only_while_it_is_on() {
-        let on = |key: &str, value: Json| Map::from_iter([(key.to_owned(), value)]);
-        assert!(excludes(&on("raw", true.into()), "text"));
-        assert!(!excludes(&on("raw", false.into()), "text"));
-        assert!(!excludes(&on("raw", true.into()), "raw"));
-        assert!(excludes(&on("tls-key", "file".into()), "tls"));
-        assert!(!excludes(&on("tls-key", "file".into()), "tls-cert"));
-        assert!(!excludes(&on("verbose", 0.into()), "quiet"));
+        let on = |key: &str, value: Json| Values::from_iter([(key.to_owned(), value)]);
+        assert!(hides(&on("raw", true.into()), "text"));
+        assert!(!hides(&on("raw", false.into()), "text"));
+        assert!(hides(&on("raw", false.into()), "raw"));
+        assert!(hides(&on("tls-key", "file".into()), "tls"));
+        assert!(!hides(&on("tls-key", "file".into()), "tls-cert"));
+        assert!(!hides(&on("verbose", 0.into()), "quiet"));
     }
 }

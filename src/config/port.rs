@@ -1,13 +1,17 @@
 //! `--port`: which device a port is, what it is called, and its own settings.
 
 use std::fmt::{self, Display};
+use std::str::FromStr;
 
-use serde::Deserialize;
-use serde_json::{Map, Value as Json, json};
+use clap::Args;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Value as Json, json};
 
-use super::value::{Invalid, Setting, SettingValue, expected, get};
-use super::{SharedPort, names};
-use crate::cli::{PortArgs, is_on};
+use super::SharedPort;
+use super::names::{self, PORT_DEFAULTS, Values};
+use super::value::{Setting, SettingValue};
+use crate::cli::PortArgs;
 use crate::hub::LineSettings;
 use crate::port::source::spec::Spec;
 use crate::port::{PortConfig, is_name};
@@ -18,47 +22,77 @@ use crate::view::View;
 pub(super) const PORT: &str = "port";
 
 /// The key of the device of a port.
-pub(super) const SPEC: &str = "spec";
+const SPEC: &str = "spec";
 
-/// A port as users write it: `[NAME=]SPEC[,SETTING…]`, or a table.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct PortArg {
+/// The key of the name of a port.
+const NAME: &str = "name";
+
+/// A port as users write it, `[NAME=]SPEC[,SETTING…]` or a table: its name, its device, and the
+/// settings that only this port has.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct PortArg(pub(super) Values);
+
+/// A port with all its settings.
+#[derive(Args, Deserialize, Serialize)]
+pub(super) struct PortTable {
     /// Its name, if it was given one.
+    #[arg(skip)]
+    #[serde(skip_serializing)]
     name: Option<String>,
+    /// Its settings.
+    #[command(flatten)]
+    #[serde(flatten)]
+    settings: PortArgs,
     /// The device.
-    spec: Spec,
-    /// The settings for this port only.
-    pub(super) settings: PortArgs,
+    #[arg(long, default_value = "auto")]
+    spec: Setting<Spec>,
 }
 
 impl PortArg {
+    /// Begins a table.
+    pub(super) fn named(name: &str) -> Self {
+        let members = [(NAME, name), (SPEC, "auto")];
+        Self(Values::from_iter(
+            members.map(|(key, value)| (key.to_owned(), value.into())),
+        ))
+    }
+
+    /// Reads a setting of the port. An error is a sentence that begins with the key.
+    pub(super) fn set(&mut self, key: &str, value: &Json) -> Result<(), String> {
+        let value = names::read::<PortTable>(&PORT_DEFAULTS, key, value)?;
+        self.0.insert(key.to_owned(), value);
+        Ok(())
+    }
+
     /// Returns the configuration of the port; `common` has the settings that it does not have.
-    pub(super) fn resolve(self, common: &PortArgs, no_wait: bool) -> SharedPort {
-        let own = names::map(&self.settings);
-        let keep = |key: &str| !names::excludes(&own, key);
-        let args = self.settings.or(common.clone().filter(&keep));
+    pub(super) fn resolve(&self, common: &Values, no_wait: bool) -> SharedPort {
+        let mut all = common.clone();
+        all.retain(|key, _| !names::hides(&self.0, key));
+        all.extend(self.0.clone());
+        let table: PortTable = names::typed(&all);
+        let (spec, args) = (table.spec.value, table.settings);
         let clients = ClientDefaults {
-            view: args.view().unwrap_or(View::Lines),
-            append: get(args.append),
-            read_only: is_on(&args.read_only),
+            view: args.view(),
+            append: *args.append,
+            read_only: *args.read_only,
         };
         let line = LineSettings {
-            baud: get(args.baud).0 as u32,
-            data_bits: get(args.data_bits).0 as u8,
-            parity: get(args.parity),
-            stop_bits: get(args.stop_bits).0 as u8,
-            flow_control: get(args.flow_control),
-            dtr: get(args.dtr),
-            rts: get(args.rts),
-            no_reset: is_on(&args.no_reset),
-            low_latency: !is_on(&args.no_low_latency),
-            settle: get(args.settle).0,
+            baud: args.baud.0 as u32,
+            data_bits: args.data_bits.0 as u8,
+            parity: *args.parity,
+            stop_bits: args.stop_bits.0 as u8,
+            flow_control: *args.flow_control,
+            dtr: *args.dtr,
+            rts: *args.rts,
+            no_reset: *args.no_reset,
+            low_latency: !*args.no_low_latency,
+            settle: *args.settle,
         };
         let port = PortConfig {
-            name: self.name.unwrap_or_else(|| self.spec.default_name()),
-            spec: self.spec,
+            name: table.name.unwrap_or_else(|| spec.default_name()),
+            spec,
             line,
-            max_line: get(args.max_line).0 as usize,
+            max_line: args.max_line.0 as usize,
             expects_lines: clients.view == View::Lines,
             no_wait,
         };
@@ -66,102 +100,80 @@ impl PortArg {
     }
 }
 
-impl SettingValue for PortArg {
-    fn parse(text: &str) -> Result<Self, Invalid> {
+impl FromStr for PortArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
         let (name, rest) = match text.split_once('=') {
             Some((name, rest)) if is_name(name) => (Some(name), rest),
             _ => (None, text),
         };
         let mut parts = rest.split(',');
-        let mut table = Map::new();
-        let spec = parts.next().unwrap_or_default();
-        table.insert(SPEC.to_owned(), spec.into());
-        table.insert("name".to_owned(), name.into());
+        let spec = Spec::parse(parts.next().unwrap_or_default())?.show();
+        let members = [(NAME.to_owned(), json!(name)), (SPEC.to_owned(), spec)];
+        let mut port = Self(Values::from_iter(members));
         for part in parts {
-            let (key, value) = setting(part).map_err(Invalid::Because)?;
-            if table.insert(key.to_owned(), value).is_some() {
-                return Err(Invalid::Because(format!("`{key}` is set twice")));
+            let (key, value) = match part.split_once('=') {
+                Some((key, value)) => (key, Some(value)),
+                None => (part, None),
+            };
+            let Some(default) = PORT_DEFAULTS.get(key) else {
+                let known = PORT_DEFAULTS.keys().map(String::as_str);
+                let known: Vec<_> = known.filter(|key| *key != SPEC).collect();
+                return Err(names::unknown("unknown port setting", key, &known));
+            };
+            if value.is_none() && !default.is_boolean() {
+                return Err(format!("`{key}` needs a value"));
             }
+            if port.0.contains_key(key) {
+                return Err(format!("`{key}` is set twice"));
+            }
+            port.set(key, &value.map_or(Json::Bool(true), Json::from))?;
         }
-        Self::from_json(&table.into())
-    }
-
-    fn from_json(json: &Json) -> Result<Self, Invalid> {
-        let (table, name) = match json {
-            Json::String(text) => return Self::parse(text),
-            Json::Object(table) if table.contains_key("name") => (table, &table["name"]),
-            _ => return Err(expected("a port as after --port, or [port.NAME]")),
-        };
-        let because = |error: serde_json::Error| Invalid::Because(error.to_string());
-        let spec = match table.get(SPEC) {
-            Some(spec) => Spec::from_json(spec)?,
-            None => Spec::Auto,
-        };
-        Ok(Self {
-            name: name.as_str().map(str::to_owned),
-            spec,
-            settings: PortArgs::deserialize(json).map_err(because)?,
-        })
-    }
-
-    fn show(&self) -> Json {
-        self.to_string().into()
+        Ok(port)
     }
 }
 
-impl SettingValue for Spec {
-    fn parse(text: &str) -> Result<Self, Invalid> {
-        let because = |error: anyhow::Error| Invalid::Because(format!("{error:#}"));
-        text.parse().map_err(because)
-    }
-
-    fn show(&self) -> Json {
-        self.to_string().into()
-    }
-}
-
-/// Checks one setting of a port, or its device. An error is a sentence that begins with the key.
-pub(super) fn check(key: &str, value: &Json) -> Result<(), String> {
-    let read = match key {
-        SPEC => Setting::<Spec>::deserialize(value).map(drop),
-        _ => PortArgs::deserialize(&json!({ key: value })).map(drop),
-    };
-    read.map_err(|error| format!("`{key}` {error}"))
-}
-
-/// Reads one setting as it follows `--port`, such as `baud=115200` or `raw`.
-fn setting(text: &str) -> Result<(&str, Json), String> {
-    let mut parts = text.splitn(2, '=');
-    let (key, value) = (parts.next().unwrap_or_default(), parts.next());
-    let command = names::of_ports();
-    let flag = names::settings(&command).find(|(name, _)| *name == key);
-    let value = match (flag, value) {
-        (None, _) => {
-            let known = names::keys(&command);
-            return Err(names::unknown("unknown port setting", key, &known));
+impl<'de> Deserialize<'de> for PortArg {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Json::deserialize(deserializer)? {
+            Json::String(text) => text.parse().map_err(D::Error::custom),
+            Json::Object(port) if port.contains_key(NAME) => Ok(Self(port)),
+            _ => Err(D::Error::custom(
+                "expected a port as after --port, or [port.NAME]",
+            )),
         }
-        (_, Some(value)) => Json::from(value),
-        (Some((_, flag)), None) if flag.get_action().takes_values() => {
-            return Err(format!("`{key}` needs a value"));
-        }
-        (Some(_), None) => Json::from(true),
-    };
-    check(key, &value).map(|()| (key, value))
+    }
 }
 
 impl Display for PortArg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(name) = &self.name {
-            write!(f, "{name}=")?;
-        }
-        self.spec.fmt(f)?;
-        for (key, value) in names::map(&self.settings) {
-            match value {
-                Json::Bool(true) => write!(f, ",{key}")?,
-                Json::String(text) => write!(f, ",{key}={text}")?,
-                value => write!(f, ",{key}={value}")?,
+        for (key, value) in &self.0 {
+            match (&**key, value) {
+                (NAME, Json::Null) => {}
+                (NAME, name) => write!(f, "{}=", text(name))?,
+                (SPEC, spec) => f.write_str(&text(spec))?,
+                (key, Json::Bool(true)) => write!(f, ",{key}")?,
+                (key, value) => write!(f, ",{key}={}", text(value))?,
             }
         }
         Ok(())
+    }
+}
+
+/// Returns a value without quotes.
+fn text(value: &Json) -> String {
+    let text = value.as_str().map(str::to_owned);
+    text.unwrap_or_else(|| value.to_string())
+}
+
+impl SettingValue for Spec {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map_err(|error: anyhow::Error| format!("{error:#}"))
+    }
+
+    fn show(&self) -> Json {
+        self.to_string().into()
     }
 }

@@ -1,13 +1,13 @@
 //! The settings of the list "Clients".
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
-use super::value::{Invalid, Setting, SettingValue, expected, get};
+use super::value::{Setting, SettingValue};
 use super::{SettingError, text};
-use crate::cli::{ServeArgs, Tls, default_tcp_port, is_on};
+use crate::cli::{ServeArgs, default_tcp_port};
 use crate::server::{Rights, ServerConfig, TlsConfig, Token, host_name, normalize_origin};
 
 /// The environment variable with a token of the user's own.
@@ -17,24 +17,24 @@ pub(crate) const TOKEN_VARIABLE: &str = "SERIAL_WS_TOKEN";
 const MIN_TOKEN_LENGTH: usize = 12;
 
 /// Checks the settings; `is_listen_set` tells that the addresses are no default.
-pub(super) fn resolve(args: ServeArgs, is_listen_set: bool) -> Result<ServerConfig, SettingError> {
-    if let Some(Setting(web)) = &args.web
-        && !web.is_dir()
-    {
+pub(super) fn resolve(args: &ServeArgs, is_listen_set: bool) -> Result<ServerConfig, SettingError> {
+    let path = |path: &Option<Setting<PathBuf>>| path.as_deref().cloned();
+    let web = path(&args.web);
+    if let Some(web) = web.as_ref().filter(|web| !web.is_dir()) {
         let text = format!("{}: there is no such folder", web.display());
         return Err(SettingError::new("web", text));
     }
-    let tls = tls(&args)?;
-    let listen: Vec<_> = values(args.listen);
+    let listen: Vec<_> = args.listen.iter().map(|address| address.value).collect();
     let is_beyond = |address: &SocketAddr| !address.ip().to_canonical().is_loopback();
-    let is_lan = is_on(&args.lan) || is_on(&args.lan_read_only) || listen.iter().any(is_beyond);
-    let rights = if is_on(&args.lan_read_only) {
+    let is_lan = *args.lan || *args.lan_read_only || listen.iter().any(is_beyond);
+    let rights = if *args.lan_read_only {
         Rights::ReadOnly
     } else {
         Rights::ReadWrite
     };
     let everywhere: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
     let everywhere = everywhere.map(|ip| SocketAddr::new(ip, default_tcp_port!()));
+    let origins = args.allow_origin.iter();
     Ok(ServerConfig {
         listen: if is_lan && !is_listen_set {
             everywhere.to_vec()
@@ -42,45 +42,35 @@ pub(super) fn resolve(args: ServeArgs, is_listen_set: bool) -> Result<ServerConf
             listen
         },
         any_family: !is_listen_set,
-        max_clients: get(args.max_clients).0 as usize,
-        max_message: get(args.max_message).0 as usize,
-        web: args.web.map(|Setting(web)| web),
-        open: is_on(&args.open),
-        allow_origin: values(args.allow_origin)
-            .into_iter()
-            .map(|AllowedOrigin { origin, rights }| (origin, rights))
+        max_clients: args.max_clients.0 as usize,
+        max_message: args.max_message.0 as usize,
+        web,
+        open: *args.open,
+        allow_origin: origins
+            .map(|allowed| (allowed.origin.clone(), allowed.rights))
             .collect(),
         lan: is_lan.then_some(rights),
-        token: own_token(args.token.as_ref().map(|Setting(file)| file.as_path()))?,
-        tls,
-        allow_host: values(args.allow_host)
-            .into_iter()
-            .map(|HostName(name)| name)
-            .collect(),
+        token: own_token(path(&args.token).as_deref())?,
+        tls: tls(
+            args.tls.is_some(),
+            path(&args.tls_cert),
+            path(&args.tls_key),
+        )?,
+        allow_host: args.allow_host.iter().map(|host| host.0.clone()).collect(),
     })
 }
 
-fn values<T>(list: Option<Vec<Setting<T>>>) -> Vec<T> {
-    list.into_iter()
-        .flatten()
-        .map(|Setting(value)| value)
-        .collect()
-}
-
-fn tls(args: &ServeArgs) -> Result<Option<TlsConfig>, SettingError> {
-    let tls = match (&args.tls_cert, &args.tls_key, &args.tls) {
-        (Some(Setting(cert)), Some(Setting(key)), _) => TlsConfig::Files {
-            cert: cert.clone(),
-            key: key.clone(),
-        },
-        (Some(_), None, _) => {
-            return Err(SettingError::new("tls-cert", "needs tls-key, too"));
-        }
-        (None, Some(_), _) => {
-            return Err(SettingError::new("tls-key", "needs tls-cert, too"));
-        }
-        (None, None, Some(Setting(Tls::SelfSigned))) => TlsConfig::SelfSigned,
-        (None, None, None) => return Ok(None),
+fn tls(
+    is_self_signed: bool,
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+) -> Result<Option<TlsConfig>, SettingError> {
+    let tls = match (cert, key) {
+        (Some(cert), Some(key)) => TlsConfig::Files { cert, key },
+        (Some(_), None) => return Err(SettingError::new("tls-cert", "needs tls-key, too")),
+        (None, Some(_)) => return Err(SettingError::new("tls-key", "needs tls-cert, too")),
+        (None, None) if is_self_signed => TlsConfig::SelfSigned,
+        (None, None) => return Ok(None),
     };
     if cfg!(feature = "tls") {
         return Ok(Some(tls));
@@ -117,17 +107,15 @@ fn own_token(file: Option<&Path>) -> Result<Option<Token>, SettingError> {
 }
 
 /// The name of a computer, without a TCP port.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct HostName(String);
 
 impl SettingValue for HostName {
-    fn parse(text: &str) -> Result<Self, Invalid> {
+    fn parse(text: &str) -> Result<Self, String> {
         let bare = text.trim_start_matches('[').trim_end_matches(']');
         match host_name(text) {
             Some(name) if name == bare => Ok(Self(name.to_owned())),
-            _ => Err(expected(
-                "a name such as pi.local or 192.168.1.5, without a port",
-            )),
+            _ => Err("expected a name such as pi.local or 192.168.1.5, without a port".to_owned()),
         }
     }
 
@@ -137,7 +125,7 @@ impl SettingValue for HostName {
 }
 
 /// An origin whose pages may connect, written `ORIGIN[,read-only]`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct AllowedOrigin {
     /// The origin as browsers write it.
     origin: String,
@@ -146,14 +134,14 @@ pub(crate) struct AllowedOrigin {
 }
 
 impl SettingValue for AllowedOrigin {
-    fn parse(text: &str) -> Result<Self, Invalid> {
+    fn parse(text: &str) -> Result<Self, String> {
         let (origin, rights) = match text.split_once(',') {
             None => (text, Rights::ReadWrite),
             Some((origin, "read-only")) => (origin, Rights::ReadOnly),
-            Some((origin, _)) => return Err(expected(format!("{origin} or {origin},read-only"))),
+            Some((origin, _)) => return Err(format!("expected {origin} or {origin},read-only")),
         };
-        let origin = normalize_origin(origin)
-            .ok_or_else(|| expected("an origin such as https://example.org, one at a time"))?;
+        let expected = "expected an origin such as https://example.org, one at a time";
+        let origin = normalize_origin(origin).ok_or(expected)?;
         Ok(Self { origin, rights })
     }
 

@@ -1,10 +1,14 @@
 //! `serial-ws config`: prints the settings in force, and where each comes from, as a configuration
 //! file that can be the file of a next run. Tokens are not shown, only the files that hold them.
 
-use clap::{Arg, ArgAction, CommandFactory};
-use serde_json::{Map, Value as Json};
+use std::fmt::Display;
+use std::iter::repeat_n;
+
+use clap::CommandFactory;
+use serde_json::Value as Json;
 
 use super::layers::{Invocation, SetBy, usual_place};
+use super::port::PortArg;
 use super::{Config, names};
 use crate::cli::Cli;
 use crate::terminal::shown_json;
@@ -15,24 +19,25 @@ const WIDTH: usize = 40;
 impl Invocation {
     /// Returns all settings with their values; `config` is what they amount to.
     pub(crate) fn show(&self, config: &Config) -> String {
-        let mut command = Cli::command();
-        command.build();
-        let mut settings = self.settings.clone();
-        settings.make_absolute(&std::path::absolute("").unwrap_or_default());
-        let mut values = names::map(&settings);
-        if !self.is_set("listen") {
-            // They depend on --lan.
-            let addresses = config.server.listen.iter().map(ToString::to_string);
-            values.insert("listen".to_owned(), addresses.collect());
-        }
+        let mut values = names::values(&self.settings);
+        // They depend on --lan.
+        let addresses = config.server.listen.iter().map(ToString::to_string);
+        values.insert("listen".to_owned(), addresses.collect());
         let mut text = format!("# {}\n# Defaults are commented out.\n", self.place());
         let mut heading = None;
-        for (key, flag) in names::settings(&command) {
+        let mut command = Cli::command();
+        command.build();
+        for flag in command.get_arguments() {
+            let setting = flag.get_long().and_then(|key| values.get_key_value(key));
+            let Some((key, value)) = setting else {
+                continue;
+            };
             if flag.get_help_heading() != heading {
                 heading = flag.get_help_heading();
                 text += &format!("\n# {}\n", heading.unwrap_or_default());
             }
-            text += &self.rows(key, flag, &values);
+            let sources = self.layer.sources.get(key);
+            text += &rows(key, value, sources.map_or(&[], Vec::as_slice));
         }
         text
     }
@@ -49,48 +54,39 @@ impl Invocation {
             (None, None) => "There is no configuration file.".to_owned(),
         }
     }
+}
 
-    /// Returns the lines for one setting.
-    fn rows(&self, key: &str, flag: &Arg, values: &Map<String, Json>) -> String {
-        let unset = match flag.get_action() {
-            ArgAction::SetTrue => Json::Bool(false),
-            ArgAction::Append => Json::Array(Vec::new()),
-            _ => Json::from(""),
-        };
-        let value = values.get(key);
-        match (value, self.sources.get(key).map(Vec::as_slice)) {
-            (Some(Json::Array(items)), Some(sources)) if items.len() > 1 => {
-                let last = sources.last();
-                let sources = sources.iter().chain(last.into_iter().cycle());
-                let rows = items.iter().zip(sources);
-                let rows = rows.map(|(item, source)| row(&format!("  {},", toml(item)), source));
-                format!("{key} = [\n{}]\n", rows.collect::<String>())
-            }
-            (Some(value), Some([source, ..])) => row(&format!("{key} = {}", toml(value)), source),
-            (None, Some([source @ SetBy::Variable(_), ..])) => {
-                row(&format!("# {key} = {}", toml(&unset)), source)
-            }
-            _ => row(
-                &format!("# {key} = {}", toml(value.unwrap_or(&unset))),
-                "default",
-            ),
+/// Returns the lines for one setting.
+fn rows(key: &str, value: &Json, sources: &[SetBy]) -> String {
+    let setting = format!("{key} = {}", toml(value));
+    match (value, sources) {
+        (_, []) => row(&format!("# {setting}"), &"default"),
+        (Json::Null, [source, ..]) => row(&format!("# {setting}"), source),
+        (Json::Array(items), [.., last]) if items.len() > 1 => {
+            let sources = sources.iter().chain(repeat_n(last, items.len()));
+            let rows = items.iter().zip(sources);
+            let rows = rows.map(|(item, source)| row(&format!("  {},", toml(item)), source));
+            format!("{key} = [\n{}]\n", rows.collect::<String>())
         }
+        (_, [source, ..]) => row(&setting, source),
     }
 }
 
 /// Returns a line of the file, with its source.
-fn row(left: &str, source: impl std::fmt::Display) -> String {
+fn row(left: &str, source: &dyn Display) -> String {
     format!("{left:<WIDTH$} # {source}\n")
 }
 
 /// Returns a value in TOML, whose strings are those of JSON. A list of one is that one.
 fn toml(value: &Json) -> String {
     match value {
+        Json::Null => "\"\"".to_owned(),
         Json::Array(items) if items.len() == 1 => toml(&items[0]),
-        Json::Array(items) => format!(
-            "[{}]",
-            items.iter().map(toml).collect::<Vec<_>>().join(", ")
-        ),
+        Json::Array(items) => {
+            let items: Vec<_> = items.iter().map(toml).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Json::Object(port) => toml(&PortArg(port.clone()).to_string().into()),
         value => shown_json(&value.to_string()),
     }
 }

@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::client::{AccessArgs, Address, Stream, check_close};
 use crate::cli::default_tcp_port;
-use crate::config::value::{Number, parser};
+use crate::config::value::{Number, Setting, SettingValue};
 use crate::platform::signal;
 use crate::view::LineEnding;
 use input::{MessageReader, stdin};
@@ -43,14 +43,14 @@ pub(crate) struct ConnectArgs {
     )]
     url: String,
     /// Line ending that serial-ws adds to each line sent
-    #[arg(long, value_name = "ENDING", value_parser = parser(|ending: LineEnding| ending))]
-    append: Option<LineEnding>,
+    #[arg(long, value_name = "ENDING")]
+    append: Option<Setting<LineEnding>>,
     /// Time to keep printing after the end of the input, such as 2s, or forever
     /// [default: 0; forever with --count]
     #[arg(long, value_name = "TIME", value_parser = parse_wait)]
     wait: Option<Duration>,
     /// Number of messages to print before exiting
-    #[arg(long, value_name = "N", value_parser = parser(|count: Number<0, { u64::MAX }, 10>| count.0))]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
     count: Option<u64>,
     /// Exchange bytes exactly as they are, instead of lines
     #[arg(long)]
@@ -75,9 +75,8 @@ impl ConnectArgs {
     /// The parameters of the address that ask for the view and the line ending.
     fn parameters(&self) -> Vec<String> {
         let view = self.raw.then_some("view=raw".to_owned());
-        let append = self
-            .append
-            .map(|append| format!("append={}", append.name()));
+        let append = self.append.as_ref();
+        let append = append.map(|append| format!("append={}", append.name()));
         view.into_iter().chain(append).collect()
     }
 }
@@ -103,6 +102,10 @@ fn parse_wait(text: &str) -> Result<Duration, String> {
         "forever" => Ok(Duration::MAX),
         time => crate::units::parse_time(time),
     }
+}
+
+fn parse_count(text: &str) -> Result<u64, String> {
+    Number::<0, { u64::MAX }, 10>::parse(text).map(|count| count.0)
 }
 
 /// Connects, sends what comes from `input`, and prints to `output` what the bridge sends, until the
@@ -145,7 +148,8 @@ async fn exchange(
         printer: Printer::new(messages, output, args.count, is_terminal, address.view()),
         sent: 0,
     };
-    let input = MessageReader::new(input, args.append, address.view());
+    let append = args.append.map(|append| append.value);
+    let input = MessageReader::new(input, append, address.view());
     let reason = tokio::select! {
         reason = client.exchange(input, args.wait()) => reason?,
         () = &mut stop => EndReason::Stopped,

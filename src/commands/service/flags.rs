@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail, ensure};
 use clap::{Command, CommandFactory, ValueHint};
 
-use crate::cli::{Cli, is_on};
+use crate::cli::Cli;
 use crate::config::{Config, Invocation, TOKEN_VARIABLE};
 use crate::port::source::spec::Spec;
 
@@ -60,7 +60,7 @@ impl Flags {
             "a service shares ports: after the two dashes come the flags for that, such as --port"
         );
         ensure!(
-            !is_on(&invocation.settings.bridge.serve.open),
+            !*invocation.settings.bridge.serve.open,
             "--open needs somebody at the screen: leave it out, and have the system open \
              http://localhost:8080/ at login"
         );
