@@ -39,10 +39,8 @@ pub(crate) fn try_each(config: &ServerConfig) -> Vec<(SocketAddr, Result<TcpList
             tracing::debug!(%address, "this system lacks the address family");
             None
         }
-        listener => Some((
-            address,
-            listener.map_err(|error| listen_error(error, address)),
-        )),
+        Err(error) => Some((address, Err(listen_error(error, address)))),
+        Ok(listener) => Some((address, Ok(listener))),
     };
     config.listen.iter().filter_map(try_listen).collect()
 }

@@ -93,11 +93,8 @@ impl App {
 
     /// Returns the address of the page at `host`, a name or address with its TCP port.
     fn url(&self, host: &str, is_local: bool, token: Option<&Token>) -> String {
-        let scheme = if self.is_encrypted() && !is_local {
-            "https"
-        } else {
-            "http"
-        };
+        let is_encrypted = self.is_encrypted() && !is_local;
+        let scheme = if is_encrypted { "https" } else { "http" };
         let query = token.map(|token| format!("?token={}", token.in_address()));
         format!("{scheme}://{host}/{}", query.unwrap_or_default())
     }
@@ -169,10 +166,8 @@ impl Server {
 
     /// Returns the addresses that the server listens on.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners
-            .iter()
-            .filter_map(|listener| listener.local_addr().ok())
-            .collect()
+        let addresses = self.listeners.iter().map(TcpListener::local_addr);
+        addresses.flatten().collect()
     }
 
     /// Logs where the server listens; in a terminal, shows also the address with the token.
@@ -220,8 +215,8 @@ impl Server {
         let app = self.app;
         if let Some(questions) = self.questions {
             let (consent, ports) = (Arc::clone(&app.consent), Arc::clone(&app.ports));
-            app.tasks
-                .spawn(prompt::run(questions, consent, ports, app.stop.clone()));
+            let prompt = prompt::run(questions, consent, ports, app.stop.clone());
+            app.tasks.spawn(prompt);
         }
         for listener in self.listeners {
             let serve = accept::run(listener, self.router.clone(), Arc::clone(&app));

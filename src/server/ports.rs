@@ -40,7 +40,7 @@ impl Port {
     /// Returns the settings as a client with these rights is shown them.
     pub(crate) fn settings(&self, rights: Rights) -> Value {
         let mut settings = self.hub.status().settings.to_json();
-        let is_read_only = self.clients.read_only || rights == Rights::ReadOnly;
+        let is_read_only = self.why_read_only(rights).is_some();
         settings.insert("view".to_owned(), json!(self.clients.view.name()));
         settings.insert("append".to_owned(), json!(self.clients.append.name()));
         settings.insert("maxLine".to_owned(), json!(self.max_line));

@@ -98,10 +98,8 @@ fn read_pair(cert: &Path, key: &Path) -> Result<Pair> {
 
 fn write_pair(files: &[PathBuf; 2], texts: [&str; 2]) -> io::Result<()> {
     // The key comes last: if it exists, its certificate does too.
-    files
-        .iter()
-        .zip(texts)
-        .try_for_each(|(path, text)| platform::write_private(path, text))
+    let mut pairs = files.iter().zip(texts);
+    pairs.try_for_each(|(path, text)| platform::write_private(path, text))
 }
 
 /// Returns the names and the address of this computer, for the certificate.

@@ -19,17 +19,11 @@ pub(super) const TEXT: Definition = Definition {
 
 fn encode(data: &Data, part: Part, sink: &mut PayloadSink<'_>) {
     let skip = part.bytes_to_skip(data.chunk.len());
-    let begun = if skip == 0 {
-        data.split.as_bytes()
-    } else {
-        &[]
-    };
     let chunk = &data.chunk[skip..];
     // Where a client begins inside a character, the rest of that character is no news.
-    let orphans = if skip == 0 {
-        0
-    } else {
-        leading_continuations(chunk)
+    let (begun, orphans) = match skip {
+        0 => (data.split.as_bytes(), 0),
+        _ => (&[][..], leading_continuations(chunk)),
     };
     let mut text = [begun, &chunk[orphans..]].concat();
     if !data.chunk.is_empty() {

@@ -31,14 +31,11 @@ struct ConsentState {
 impl Consent {
     /// Starts with answers of earlier runs; `questions` leads to the prompt.
     pub(crate) fn new(answers: Answers, questions: Option<mpsc::Sender<String>>) -> Self {
-        let state = ConsentState {
+        let state = Mutex::new(ConsentState {
             answers,
             ..ConsentState::default()
-        };
-        Self {
-            state: Mutex::new(state),
-            questions,
-        }
+        });
+        Self { state, questions }
     }
 
     /// Calls `look` with all answers so far.

@@ -12,7 +12,6 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::frame_limits::LimitExceeded;
-use super::params::QueryError;
 use super::send_queue::ClientSocket;
 
 /// The time that a client has to take our Close frame and answer it. At the limit its socket is
@@ -39,18 +38,6 @@ pub(crate) enum CloseReason {
     Error(u16, String),
 }
 
-impl From<QueryError> for CloseReason {
-    fn from(error: QueryError) -> Self {
-        Self::Error(error.code, error.reason)
-    }
-}
-
-impl From<LimitExceeded> for CloseReason {
-    fn from(limit: LimitExceeded) -> Self {
-        Self::Error(1008, limit.to_string())
-    }
-}
-
 impl CloseReason {
     /// Returns the reason that suits an error of the WebSocket library; messages may have
     /// `max_message` bytes.
@@ -60,7 +47,7 @@ impl CloseReason {
                 .get_ref()
                 .and_then(|error| error.downcast_ref::<LimitExceeded>())
         {
-            return Self::from(limit.clone());
+            return Self::Error(1008, limit.to_string());
         }
         match error {
             Error::ConnectionClosed | Error::AlreadyClosed => Self::ClosedByClient,

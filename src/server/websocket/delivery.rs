@@ -4,8 +4,6 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use tokio::io::{AsyncRead, AsyncWrite};
-
 use super::frame;
 use super::latest::Latest;
 use super::params::StreamParams;
@@ -31,7 +29,7 @@ pub(crate) struct Delivery {
 }
 
 impl Delivery {
-    /// The delivery of what comes by `subscription`.
+    /// Delivers what comes by `subscription`.
     pub(crate) fn new(
         subscription: Subscription,
         protocol: &'static dyn ClientProtocol,
@@ -50,10 +48,7 @@ impl Delivery {
     }
 
     /// Takes what is ready from the hub and queues it for the socket.
-    pub(crate) fn fill<S>(&mut self, queue: &mut SendQueue<S>, hub: &Hub)
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
+    pub(crate) fn fill<S>(&mut self, queue: &mut SendQueue<S>, hub: &Hub) {
         if self.latest.is_wanted() {
             return self.fill_latest(queue, hub);
         }
@@ -78,10 +73,7 @@ impl Delivery {
     }
 
     /// Passes over all but the newest frame, and queues it when its time has come.
-    fn fill_latest<S>(&mut self, queue: &mut SendQueue<S>, hub: &Hub)
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
+    fn fill_latest<S>(&mut self, queue: &mut SendQueue<S>, hub: &Hub) {
         let mut taken = std::mem::take(&mut self.taken);
         while !self.subscription.is_up_to_date() {
             self.take(&mut taken, queue, hub);
@@ -89,7 +81,7 @@ impl Delivery {
                 if event.is_status() {
                     queue.push(self.protocol.event(self.view, &event, Part::Newest));
                 } else if !self.view.is_blank(&event) {
-                    self.latest.replace(event);
+                    self.latest.event = Some(event);
                 }
             }
         }
@@ -101,10 +93,7 @@ impl Delivery {
 
     /// Takes what is ready. If something before it was passed over, counts that, and tells a client
     /// that can be told, together with the status now: a change of it may have been passed over too.
-    fn take<S>(&mut self, taken: &mut Vec<Taken>, queue: &mut SendQueue<S>, hub: &Hub)
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
+    fn take<S>(&mut self, taken: &mut Vec<Taken>, queue: &mut SendQueue<S>, hub: &Hub) {
         let skipped = self.subscription.take(taken);
         let owes_missed = std::mem::take(&mut self.owes_missed);
         if skipped.is_none() && !owes_missed {

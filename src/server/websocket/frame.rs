@@ -12,6 +12,12 @@ use crate::view::{Part, Payload, View};
 /// Bytes of the header of a frame with less than 64 KiB of payload.
 const HEADER_BYTES: usize = 4;
 
+/// A ping without payload, which asks for a pong (RFC 6455 §5.5.2).
+pub(crate) const PING: [u8; 2] = [0x89, 0];
+
+/// An unsolicited pong, which asks for nothing (RFC 6455 §5.5.3).
+pub(crate) const PONG: [u8; 2] = [0x8a, 0];
+
 /// Returns the frames of an event in a view. Those of a whole event are made by the first client
 /// that asks for them, and kept with the event.
 pub(crate) fn of_event(view: View, event: &Event, part: Part) -> Bytes {
@@ -38,30 +44,23 @@ fn encode(view: View, event: &Event, part: Part) -> Bytes {
 
 /// Returns the frame of a text message.
 pub(crate) fn text(text: &str) -> Bytes {
-    let mut out = Vec::with_capacity(text.len() + HEADER_BYTES);
-    append(Payload::Text(text.as_bytes()), &mut out);
-    out.into()
+    frame(Payload::Text(text.as_bytes()))
 }
 
 /// Returns the frame of a message as it came; nothing for a ping and the like.
 pub(crate) fn echo(message: &Message) -> Bytes {
-    let mut out = Vec::new();
     match message {
-        Message::Text(text) => append(Payload::Text(text.as_bytes()), &mut out),
-        Message::Binary(bytes) => append(Payload::Binary(bytes), &mut out),
-        _ => {}
+        Message::Text(text) => frame(Payload::Text(text.as_bytes())),
+        Message::Binary(bytes) => frame(Payload::Binary(bytes)),
+        _ => Bytes::new(),
     }
+}
+
+fn frame(payload: Payload<'_>) -> Bytes {
+    let (Payload::Text(bytes) | Payload::Binary(bytes)) = payload;
+    let mut out = Vec::with_capacity(bytes.len() + HEADER_BYTES);
+    append(payload, &mut out);
     out.into()
-}
-
-/// Returns a ping without payload, which asks for a pong (RFC 6455 §5.5.2).
-pub(crate) fn ping() -> Bytes {
-    Bytes::from_static(&[0x89, 0])
-}
-
-/// Returns an unsolicited pong, which asks for nothing (RFC 6455 §5.5.3).
-pub(crate) fn pong() -> Bytes {
-    Bytes::from_static(&[0x8a, 0])
 }
 
 fn append(payload: Payload<'_>, out: &mut Vec<u8>) {

@@ -39,16 +39,11 @@ pub(crate) enum LimitExceeded {
 
 impl fmt::Display for LimitExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (timeout, window) = (MESSAGE_TIMEOUT.as_secs(), PING_WINDOW.as_secs());
         match self {
             Self::Frames(max) => write!(f, "a message in more than {max} frames"),
-            Self::Slow => {
-                let seconds = MESSAGE_TIMEOUT.as_secs();
-                write!(f, "a message took longer than {seconds} s")
-            }
-            Self::Pings => {
-                let seconds = PING_WINDOW.as_secs();
-                write!(f, "more than {MAX_PINGS} pings or pongs in {seconds} s")
-            }
+            Self::Slow => write!(f, "a message took longer than {timeout} s"),
+            Self::Pings => write!(f, "more than {MAX_PINGS} pings or pongs in {window} s"),
         }
     }
 }
@@ -81,15 +76,15 @@ impl<S> FrameLimits<S> {
 
     /// Stops the clock until the next read: by our own choice, the client is not read.
     pub(crate) fn pause(&mut self) {
-        self.counter.pause();
+        self.counter.is_paused = true;
     }
 
-    /// The socket itself, for when its frames no longer matter.
+    /// Returns the socket itself, for when its frames no longer matter.
     pub(crate) fn get_mut(&mut self) -> &mut S {
         &mut self.socket
     }
 
-    /// Ready when the client has left a message unfinished for too long.
+    /// Is ready when the client has left a message unfinished for too long.
     fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(deadline) = self.counter.deadline() else {
             self.timer = None;
@@ -173,7 +168,7 @@ struct FrameCounter {
 }
 
 impl FrameCounter {
-    /// A counter for a client whose messages may have `max_message` bytes.
+    /// Returns a counter for a client whose messages may have `max_message` bytes.
     fn new(max_message: usize) -> Self {
         let now = Instant::now();
         Self {
@@ -190,10 +185,6 @@ impl FrameCounter {
         }
     }
 
-    fn pause(&mut self) {
-        self.is_paused = true;
-    }
-
     /// Gives a message that has begun its full time again, after a pause.
     fn resume(&mut self, now: Instant) {
         if std::mem::take(&mut self.is_paused) {
@@ -201,7 +192,7 @@ impl FrameCounter {
         }
     }
 
-    /// The time by which the message that has begun, if one has, must have ended.
+    /// Returns the time by which the message that has begun, if one has, must have ended.
     fn deadline(&self) -> Option<Instant> {
         self.is_open.then(|| self.since + MESSAGE_TIMEOUT)
     }
@@ -263,7 +254,7 @@ impl FrameCounter {
         Ok(())
     }
 
-    /// The length of the payload, once the header is complete.
+    /// Returns the length of the payload, once the header is complete.
     fn payload_length(&self) -> Option<u64> {
         let header = &self.header[..usize::from(self.header_length)];
         let second = *header.get(1)?;
@@ -276,11 +267,8 @@ impl FrameCounter {
         if header.len() < 2 + extra + mask {
             return None;
         }
-        let more = &header[2..2 + extra];
-        Some(
-            more.iter()
-                .fold(short, |sum, byte| sum << 8 | u64::from(*byte)),
-        )
+        let append = |length: u64, byte: &u8| length << 8 | u64::from(*byte);
+        Some(header[2..2 + extra].iter().fold(short, append))
     }
 
     fn is_control(&self) -> bool {
@@ -332,7 +320,7 @@ mod tests {
         let later = now + MESSAGE_TIMEOUT + Duration::from_secs(1);
         counter.count(&[0x81], now).unwrap();
         assert_eq!(counter.deadline(), Some(now + MESSAGE_TIMEOUT));
-        counter.pause();
+        counter.is_paused = true;
         counter.resume(later);
         assert_eq!(counter.deadline(), Some(later + MESSAGE_TIMEOUT));
         counter.count(&[0xfe], later).unwrap();

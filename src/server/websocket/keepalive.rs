@@ -4,7 +4,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::close::CloseReason;
@@ -22,7 +22,7 @@ pub(crate) struct Keepalive {
 }
 
 impl Keepalive {
-    /// The keepalive of a client that has just connected.
+    /// Starts the ping interval of a client that has just connected.
     pub(crate) fn new() -> Self {
         Self {
             timer: Box::pin(sleep_until(Instant::now() + PING_INTERVAL)),
@@ -50,21 +50,15 @@ impl Keepalive {
         &mut self,
         queue: &mut SendQueue<S>,
         is_read: bool,
-    ) -> Result<(), CloseReason>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
+    ) -> Result<(), CloseReason> {
         let can_answer = is_read && queue.is_empty();
         if self.awaits_pong && can_answer {
             return Err(CloseReason::NoPong);
         }
         self.awaits_pong = can_answer;
         if queue.is_empty() {
-            queue.push(if is_read {
-                frame::ping()
-            } else {
-                frame::pong()
-            });
+            let frame = if is_read { &frame::PING } else { &frame::PONG };
+            queue.push(Bytes::from_static(frame));
         }
         self.reset();
         Ok(())

@@ -11,7 +11,8 @@ use crate::hub::Event;
 pub(crate) struct Latest {
     /// The shortest time between two messages; None for a client that wants every event.
     interval: Option<Duration>,
-    event: Option<Arc<Event>>,
+    /// The event that waits.
+    pub(crate) event: Option<Arc<Event>>,
     /// The earliest time of the next message.
     due: Instant,
 }
@@ -29,16 +30,6 @@ impl Latest {
     /// Returns true if the client wants nothing but the newest event.
     pub(crate) fn is_wanted(&self) -> bool {
         self.interval.is_some()
-    }
-
-    /// Returns true if an event waits.
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.event.is_some()
-    }
-
-    /// Replaces the event that waits.
-    pub(crate) fn replace(&mut self, event: Arc<Event>) {
-        self.event = Some(event);
     }
 
     /// Takes the event that waits, if its time has come.

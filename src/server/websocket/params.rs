@@ -91,7 +91,7 @@ pub(crate) fn target(path: &str, ports: &[String]) -> Result<Target, QueryError>
     })
 }
 
-/// The paths of the ports, as many as fit a Close reason.
+/// Returns the paths of the ports, as many as fit a Close reason.
 fn known(ports: &[String]) -> String {
     let mut known = "/".to_owned();
     for name in ports {
@@ -105,7 +105,7 @@ fn known(ports: &[String]) -> String {
     known
 }
 
-/// The beginning of a name that a client sent, safe to show.
+/// Returns the beginning of a name that a client sent, safe to show.
 fn short(name: &str) -> String {
     shown(name).chars().take(MAX_NAME_CHARS).collect()
 }
@@ -178,10 +178,8 @@ fn view(
     subprotocol: Option<&str>,
     default: View,
 ) -> Result<View, QueryError> {
-    let by_query = query
-        .iter()
-        .find(|(key, _)| key == "view")
-        .map(|(_, value)| value.as_str());
+    let by_query = query.iter().find(|(key, _)| key == "view");
+    let by_query = by_query.map(|(_, value)| value.as_str());
     let by_subprotocol = subprotocol.map(|name| {
         name.strip_prefix(SUBPROTOCOL).ok_or_else(|| {
             QueryError::new(format!(

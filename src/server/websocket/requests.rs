@@ -28,7 +28,7 @@ pub(crate) struct Reply {
 }
 
 impl Requests {
-    /// A client without requests.
+    /// Registers a client that has no requests yet.
     pub(crate) fn new(queue: &Arc<RequestQueue>) -> Self {
         let (sender, replies) = queue.register();
         Self {

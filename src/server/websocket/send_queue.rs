@@ -64,8 +64,8 @@ pub(crate) struct SendQueue<S> {
     is_flushed: bool,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> SendQueue<S> {
-    /// An empty queue before `socket`.
+impl<S> SendQueue<S> {
+    /// Returns an empty queue before `socket`.
     fn new(socket: S) -> Self {
         Self {
             socket,
@@ -89,16 +89,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> SendQueue<S> {
         self.push(frames);
     }
 
-    /// Returns true if so many answers wait that the client must take some before it asks for more.
-    fn is_full_of_answers(&self) -> bool {
-        self.answers > ANSWER_CAPACITY
-    }
-
     /// Returns true if the socket has taken everything.
     pub(crate) fn is_empty(&self) -> bool {
         self.is_flushed
     }
 
+    /// Returns the socket behind the queue.
+    pub(crate) fn get_mut(&mut self) -> &mut S {
+        &mut self.socket
+    }
+}
+
+impl<S: AsyncWrite + Unpin> SendQueue<S> {
     /// Writes as much as the socket takes; ready when it has taken everything.
     pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.frames.is_empty() {
@@ -149,11 +151,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> SendQueue<S> {
             self.frames.pop_front();
         }
     }
-
-    /// The socket behind the queue.
-    pub(crate) fn get_mut(&mut self) -> &mut S {
-        &mut self.socket
-    }
 }
 
 /// The outcome of driving a socket.
@@ -178,7 +175,7 @@ where
             Poll::Ready(Ok(())) if had_something => return Poll::Ready(Io::Sent),
             _ => {}
         }
-        if !may_read || ws.get_ref().is_full_of_answers() {
+        if !may_read || ws.get_ref().answers > ANSWER_CAPACITY {
             ws.get_mut().get_mut().pause();
             return Poll::Pending;
         }
@@ -209,7 +206,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for SendQueue<S> {
 }
 
 /// The WebSocket library writes whole frames, which are taken whole.
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for SendQueue<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for SendQueue<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         _cx: &mut Context<'_>,

@@ -62,7 +62,7 @@ enum Woken {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
-    /// A session over `ws`, whose messages may have `max_message` bytes.
+    /// Starts a session over `ws`, whose messages may have `max_message` bytes.
     pub(crate) fn new(
         ws: ClientSocket<S>,
         client: Client,
@@ -126,7 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             ..
         } = &mut self.delivery;
         // Most clients only listen. For those, an event is no reason to look at all the rest.
-        let only_listens = is_idle && !is_holding && !latest.is_waiting();
+        let only_listens = is_idle && !is_holding && latest.event.is_none();
         let rest = std::pin::pin!(async {
             tokio::select! {
                 biased;

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{Query, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::OnUpgrade;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tracing::Instrument;
@@ -64,41 +64,26 @@ fn malformed(headers: &HeaderMap, error: &str) -> Response {
     let version = headers.get(header::SEC_WEBSOCKET_VERSION);
     if version.is_some_and(|version| version != "13") {
         let supported = [(header::SEC_WEBSOCKET_VERSION, "13")];
-        return (
-            StatusCode::UPGRADE_REQUIRED,
-            supported,
-            "serial-ws speaks WebSocket version 13\n",
-        )
-            .into_response();
+        let error = "serial-ws speaks WebSocket version 13\n";
+        return (StatusCode::UPGRADE_REQUIRED, supported, error).into_response();
     }
-    (
-        StatusCode::BAD_REQUEST,
-        format!("invalid WebSocket handshake: {error}\n"),
-    )
-        .into_response()
+    let error = format!("invalid WebSocket handshake: {error}\n");
+    (StatusCode::BAD_REQUEST, error).into_response()
 }
 
 /// Returns the subprotocols that the client offers.
 fn offered(headers: &HeaderMap) -> Vec<&str> {
     let values = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
-    let names = values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|list| list.split(','));
-    names
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .collect()
+    let lists = values.filter_map(|value| value.to_str().ok());
+    let names = lists.flat_map(|list| list.split(',')).map(str::trim);
+    names.filter(|name| !name.is_empty()).collect()
 }
 
 /// A client that has been accepted.
 struct Accepted {
     permit: ClientPermit,
-    target: AcceptedTarget,
-}
-
-enum AcceptedTarget {
-    Echo,
-    Port(Client, Option<String>),
+    /// The client of a port with its greeting, if there is one; None for `/echo`.
+    client: Option<(Client, Option<String>)>,
 }
 
 impl Accepted {
@@ -110,8 +95,8 @@ impl Accepted {
     ) -> Result<Self, QueryError> {
         let ports = app.ports.all();
         let names: Vec<String> = ports.iter().map(|port| port.name.clone()).collect();
-        let target = match params::target(request.uri().path(), &names)? {
-            Target::Echo => AcceptedTarget::Echo,
+        let client = match params::target(request.uri().path(), &names)? {
+            Target::Echo => None,
             Target::Port(index) => {
                 let port = Arc::clone(&ports[index]);
                 let query = Query::<Vec<(String, String)>>::try_from_uri(request.uri());
@@ -127,21 +112,19 @@ impl Accepted {
                     params,
                 };
                 let greeting = app.greeting(&client, &names);
-                AcceptedTarget::Port(client, greeting)
+                Some((client, greeting))
             }
         };
         let peer = request.extensions().get::<Peer>();
         let remote = peer.filter(|peer| !peer.is_loopback());
-        let permit = app
-            .limits
-            .clients
-            .try_acquire(remote.map(Peer::limit_address));
+        let address = remote.map(Peer::limit_address);
+        let permit = app.limits.clients.try_acquire(address);
         let permit = permit.map_err(|reason| QueryError { code: 1013, reason })?;
-        Ok(Self { permit, target })
+        Ok(Self { permit, client })
     }
 
     fn start(self, app: &Arc<App>, on_upgrade: OnUpgrade) {
-        let Self { permit, target } = self;
+        let Self { permit, client } = self;
         let (max_message, stop) = (app.config.max_message, app.stop.clone());
         let log = Arc::clone(&app.log);
         app.tasks.spawn(async move {
@@ -149,9 +132,9 @@ impl Accepted {
             let Some(ws) = upgraded(on_upgrade, max_message).await else {
                 return;
             };
-            match target {
-                AcceptedTarget::Echo => echo::run(ws, max_message, stop).await,
-                AcceptedTarget::Port(client, greeting) => {
+            match client {
+                None => echo::run(ws, max_message, stop).await,
+                Some((client, greeting)) => {
                     let span = tracing::debug_span!("client", port = client.port.name);
                     // On the heap, so that the task is no larger than what it waits for.
                     let mut session = Box::new(Session::new(ws, client, log, max_message));
@@ -181,19 +164,14 @@ fn reject(app: &Arc<App>, on_upgrade: OnUpgrade, error: QueryError, permit: Owne
     app.tasks.spawn(async move {
         let _permit = permit;
         if let Some(mut ws) = upgraded(on_upgrade, max_message).await {
-            close::close(&mut ws, CloseReason::from(error)).await;
+            close::close(&mut ws, CloseReason::Error(error.code, error.reason)).await;
         }
     });
 }
 
 async fn upgraded(on_upgrade: OnUpgrade, max_message: usize) -> Option<ClientSocket<ServerStream>> {
-    let upgraded: Upgraded = match on_upgrade.await {
-        Ok(upgraded) => upgraded,
-        Err(error) => {
-            tracing::debug!(%error, "client left during the handshake");
-            return None;
-        }
-    };
-    let (socket, early) = ServerStream::unwrap(upgraded)?;
+    let upgraded = on_upgrade.await;
+    let left = |error: &_| tracing::debug!(%error, "client left during the handshake");
+    let (socket, early) = ServerStream::unwrap(upgraded.inspect_err(left).ok()?)?;
     Some(send_queue::client_socket(socket, early, max_message).await)
 }

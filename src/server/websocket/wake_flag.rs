@@ -21,7 +21,7 @@ struct FlagState {
 }
 
 impl WakeFlag {
-    /// A raised flag, since the futures have not been polled yet.
+    /// Returns a raised flag, since the futures have not been polled yet.
     pub(crate) fn new() -> Self {
         let shared = Arc::new(FlagState {
             is_raised: AtomicBool::new(true),
