@@ -168,24 +168,12 @@ impl RequestQueue {
 
     /// Waits for the next request. Cancelling the wait loses nothing.
     pub async fn take(&self) -> Request {
-        loop {
-            let filled = self.filled.notified();
-            if let Some(request) = self.try_take() {
-                return request;
-            }
-            filled.await;
-        }
+        next(&self.filled, || self.try_take()).await
     }
 
     /// Waits for the next request that does not wait its turn. Cancelling loses nothing.
     pub async fn take_urgent(&self) -> Request {
-        loop {
-            let filled = self.urgent.notified();
-            if let Some(request) = self.waiting().urgent.pop_front() {
-                return request;
-            }
-            filled.await;
-        }
+        next(&self.urgent, || self.waiting().urgent.pop_front()).await
     }
 
     /// The next request that waits its turn, if there is one.
@@ -223,6 +211,17 @@ impl RequestQueue {
         self.waiting
             .lock()
             .expect("nothing panics while it holds the requests")
+    }
+}
+
+/// Waits until there is a request to take; each that comes is notified.
+async fn next(filled: &Notify, try_take: impl Fn() -> Option<Request>) -> Request {
+    loop {
+        let filled = filled.notified();
+        if let Some(request) = try_take() {
+            return request;
+        }
+        filled.await;
     }
 }
 

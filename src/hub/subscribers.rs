@@ -72,7 +72,7 @@ impl Subscribers {
         self.slots.iter().flatten().filter(is_client).count()
     }
 
-    /// Returns true if there is anyone whom reading could pause for.
+    /// Returns true if there is anyone for whom reading could pause.
     pub(super) fn has_anyone_to_wait_for(&self) -> bool {
         let mut slots = self.slots.iter().flatten();
         slots.any(|slot| slot.kind.takes_part_in_backpressure())

@@ -41,10 +41,8 @@ impl Closing {
             // Nobody may be waiting any longer.
             let _ = sender.send(());
         });
-        self.done = match timeout(CLOSE_TIMEOUT, &mut done).await {
-            Ok(_) => None,
-            Err(_) => Some(done),
-        };
+        let is_late = timeout(CLOSE_TIMEOUT, &mut done).await.is_err();
+        self.done = is_late.then_some(done);
         self.state()
     }
 

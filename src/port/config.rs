@@ -22,6 +22,10 @@ pub(crate) struct PortConfig {
 
 /// Returns whether a port may have this name. It becomes part of addresses.
 pub(crate) fn is_name(name: &str) -> bool {
-    let is_name_byte = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-    !name.is_empty() && name.bytes().all(is_name_byte)
+    !name.is_empty() && name.chars().all(is_name_char)
+}
+
+/// Returns whether this character may be in the name of a port.
+pub(super) fn is_name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '-'
 }

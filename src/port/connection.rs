@@ -143,8 +143,7 @@ impl<'a> Connection<'a> {
             End::Lost(_) => "the device was lost",
             End::Released(..) => "the port was released to another program",
         };
-        let device = &mut *self.transfer.device;
-        self.writer.give_up(reason, device);
+        self.writer.give_up(reason, &mut *self.transfer.device);
         self.transfer.device
     }
 

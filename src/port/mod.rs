@@ -52,8 +52,9 @@ const QUICK_RETRY_DELAY: Duration = Duration::from_millis(50);
 /// If there is none: why, in words for the user.
 pub(crate) fn find(port: &PortConfig, ports: &[PortConfig]) -> Result<String, Status> {
     let others = ports.iter().filter(|other| other.name != port.name);
-    let claims = others.map(|other| ClaimedDevice::new(&other.name, &other.spec));
-    let claims: Vec<_> = claims.collect();
+    let claims: Vec<_> = others
+        .map(|other| ClaimedDevice::new(&other.name, &other.spec))
+        .collect();
     source::serial::find::find(&port.spec, None, &claims)
         .map(|found| found.path)
         .map_err(|failure| failure.status)

@@ -100,17 +100,14 @@ pub(crate) fn opening(settings: &LineSettings) -> Sequence {
     set(initial_state(settings.dtr), initial_state(settings.rts))
 }
 
-/// Releases the lines before closing, RTS first for the same reason; asserting them again would
-/// restart many boards.
+/// Releases the lines before closing, RTS first for the same reason. With `no_reset` they stay as
+/// they are, because asserting them again would restart many boards.
 pub(crate) fn closing(settings: &LineSettings) -> Sequence {
     if settings.no_reset {
         return Sequence::new();
     }
-    let release = |line, change| (line != ModemLine::Keep).then_some((Duration::ZERO, change));
-    let rts = release(settings.rts, LineChange::Rts(false));
-    rts.into_iter()
-        .chain(release(settings.dtr, LineChange::Dtr(false)))
-        .collect()
+    let release = |line| (line != ModemLine::Keep).then_some(false);
+    set(release(settings.dtr), release(settings.rts))
 }
 
 /// Holds the line in the break condition.

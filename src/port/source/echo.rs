@@ -5,21 +5,13 @@ use tokio::io::DuplexStream;
 use super::sim::{Simulation, plug_in};
 use super::spec::Spec;
 
-/// Returns the source of `loop`.
+/// Returns the source of a device that sends back what it is sent. A client that writes without
+/// reading has to wait after a few kilobytes.
 pub(crate) fn source() -> Simulation {
     Simulation {
         path: Spec::Loop.to_string(),
-        power_up: Box::new(open),
+        power_up: Box::new(|| plug_in(echo)),
     }
-}
-
-/// Plugs in a device that sends back what it is sent. A client that writes without reading has to
-/// wait after a few kilobytes.
-///
-/// # Panics
-/// Outside a tokio runtime.
-pub(crate) fn open() -> DuplexStream {
-    plug_in(echo)
 }
 
 /// Sends back what comes, until the other end of `line` is gone. A full buffer holds the writer

@@ -8,10 +8,11 @@ use anyhow::{Result, bail};
 
 use super::serial::enumerate::Usb;
 use super::sim::Pattern;
+use crate::port::config::is_name_char;
 use crate::terminal::shown;
 
 /// The prefix of a device's name in Windows' own notation, which may be left out.
-const DEVICE_PREFIX: &str = r"\\.\";
+pub(crate) const DEVICE_PREFIX: &str = r"\\.\";
 
 /// The port that the user wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +85,8 @@ fn parse_id(text: &str) -> Option<u16> {
     is_hex.then(|| u16::from_str_radix(digits, 16).ok())?
 }
 
-fn is_com_port(text: &str) -> bool {
+/// Returns whether this is a name such as `COM3`.
+pub(crate) fn is_com_port(text: &str) -> bool {
     let (word, number) = text.split_at_checked(3).unwrap_or((text, ""));
     let is_number = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit());
     word.eq_ignore_ascii_case("com") && is_number
@@ -118,11 +120,7 @@ impl Spec {
             _ => &text,
         };
         let last = last.rsplit(['/', '\\']).next().unwrap_or(last);
-        let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        let name: String = last
-            .chars()
-            .map(|c| if is_allowed(c) { c } else { '-' })
-            .collect();
+        let name = last.replace(|c| !is_name_char(c), "-");
         if name.is_empty() { "port".into() } else { name }
     }
 

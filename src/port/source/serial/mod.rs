@@ -20,8 +20,7 @@ use tokio_serial::SerialStream;
 
 use super::spec::Spec;
 use super::{OpenFailure, OpenedDevice, Opening, Source};
-use crate::hub::DeviceInfo;
-use crate::hub::LineSettings;
+use crate::hub::{DeviceInfo, LineSettings};
 use crate::port::claims::{ClaimGuard, Claims};
 use crate::port::config::PortConfig;
 use crate::terminal::shown;
@@ -62,7 +61,7 @@ impl DeviceSelector {
         let (spec, settings, last) = (self.spec.clone(), self.settings, self.last.clone());
         let others = self.claim.others();
         // Looking for devices and opening them may block.
-        let opening = tokio::task::spawn_blocking(move || {
+        let opening = tokio::task::spawn_blocking(move || -> Result<_, OpenFailure> {
             let found = find(&spec, last.as_ref(), &others)?;
             let device = open(&found.path, settings)?;
             Ok((found, device))
@@ -70,7 +69,6 @@ impl DeviceSelector {
         match opening.await {
             Ok(Ok((found, device))) => Ok(self.opened(found, device).await),
             Ok(Err(failure)) => {
-                let failure: OpenFailure = failure;
                 self.was_absent |= failure.is_absent;
                 Err(failure)
             }

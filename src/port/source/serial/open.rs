@@ -10,7 +10,7 @@ use tokio_serial::{SerialPortBuilderExt, SerialStream};
 
 use super::enumerate;
 use super::os::{self, Access};
-use super::select::select;
+use super::select::{SelectError, select};
 use crate::hub::{FlowControl, LineSettings, Parity, State, Status};
 use crate::platform::Process;
 use crate::port::device::Device;
@@ -122,7 +122,9 @@ fn explain(error: &serialport::Error, path: &str, settings: LineSettings) -> Ope
 fn absent(path: &str) -> OpenFailure {
     let ports = enumerate::ports().unwrap_or_default();
     match select(&Spec::Path(path.to_owned()), &ports) {
-        Err(error) => OpenFailure::absent(error.to_string()),
+        Err(SelectError::Absent(detail) | SelectError::Several(detail)) => {
+            OpenFailure::absent(detail)
+        }
         Ok(_) => OpenFailure::absent(format!("no port {}", shown(path))),
     }
 }

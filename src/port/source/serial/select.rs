@@ -1,8 +1,6 @@
 //! Selects the listed port that a SPEC means, or names those that are available. Pure: the list of
 //! ports comes from `enumerate`. Recognising a board after a loss is the business of `identity`.
 
-use std::fmt;
-
 use super::enumerate::{PortInfo, Usb};
 use crate::port::source::spec::Spec;
 use crate::terminal::shown;
@@ -19,15 +17,6 @@ pub(crate) enum SelectError {
     /// More than one matches.
     Several(String),
 }
-
-impl fmt::Display for SelectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Absent(text) | Self::Several(text)) = self;
-        f.write_str(text)
-    }
-}
-
-impl std::error::Error for SelectError {}
 
 /// Returns the listed port that is meant.
 ///

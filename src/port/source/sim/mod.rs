@@ -28,11 +28,11 @@ pub(crate) struct Simulation {
     pub(super) power_up: Box<dyn Fn() -> DuplexStream + Send + Sync>,
 }
 
-/// Returns the source of a board that runs `pattern`.
+/// Returns the source of a board that runs `pattern`. It speaks at once, in whole lines.
 pub(crate) fn source(pattern: Pattern) -> Simulation {
     Simulation {
         path: pattern.to_string(),
-        power_up: Box::new(move || open(pattern)),
+        power_up: Box::new(move || plug_in(|line| firmware::run(pattern, line))),
     }
 }
 
@@ -50,14 +50,6 @@ impl Source for Simulation {
             settle: Duration::ZERO,
         })))
     }
-}
-
-/// Plugs in a board that runs `pattern`. It speaks at once, in whole lines.
-///
-/// # Panics
-/// Outside a tokio runtime.
-fn open(pattern: Pattern) -> DuplexStream {
-    plug_in(|line| firmware::run(pattern, line))
 }
 
 /// Plugs in a device that runs `firmware`, which must end when the other end of its line is gone.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
 use tokio::time::{Instant, timeout};
 
-use super::{BUFFER_BYTES, Pattern, firmware, open};
+use super::{BUFFER_BYTES, Pattern, firmware, source};
 use crate::port::source::echo;
 
 /// The simulated time that a test waits for something that must come.
@@ -17,7 +17,7 @@ struct Board(BufReader<DuplexStream>);
 
 impl Board {
     fn running(pattern: Pattern) -> Board {
-        Board(BufReader::new(open(pattern)))
+        Board(BufReader::new((source(pattern).power_up)()))
     }
 
     async fn line(&mut self) -> String {
@@ -79,7 +79,7 @@ async fn every_run_shows_the_same_picture() {
 
 #[tokio::test(start_paused = true)]
 async fn raw_bytes_cover_their_range_at_a_hundred_a_second() {
-    let mut board = open(Pattern::Raw);
+    let mut board = (source(Pattern::Raw).power_up)();
     let start = Instant::now();
     let mut bytes = [0; 801];
     board.read_exact(&mut bytes).await.unwrap();
@@ -207,7 +207,7 @@ async fn a_loop_sends_back_every_byte_in_order() {
     let sent: Vec<u8> = (0..1_000_000_u32)
         .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect();
-    let (mut reader, mut writer) = tokio::io::split(echo::open());
+    let (mut reader, mut writer) = tokio::io::split((echo::source().power_up)());
     let mut received = vec![0; sent.len()];
     let (written, read) = tokio::join!(writer.write_all(&sent), reader.read_exact(&mut received));
     written.unwrap();
@@ -221,7 +221,7 @@ async fn a_loop_sends_back_every_byte_in_order() {
 
 #[tokio::test(start_paused = true)]
 async fn a_loop_that_nobody_reads_holds_its_writer_back() {
-    let mut device = echo::open();
+    let mut device = (echo::source().power_up)();
     let mut taken = 0;
     while let Ok(written) = timeout(A_WHILE, device.write(&[0; 1_000])).await {
         taken += written.unwrap();

@@ -11,6 +11,7 @@ use tokio_serial::SerialStream;
 use super::{Access, PathKind};
 use crate::platform::Process;
 use crate::port::Diagnostic;
+use crate::port::source::spec::{DEVICE_PREFIX, is_com_port};
 
 pub(crate) use super::not_linux::{
     aliases, cannot_list, interference, line_errors, serial_group, set_low_latency, usb_location,
@@ -27,9 +28,6 @@ const READ_TIMEOUT: Duration = Duration::from_millis(10);
 
 /// Reads that empty any driver; a device may go on sending meanwhile.
 const MAX_READS: usize = 4;
-
-/// The prefix of every device name, where programs must be exact.
-const DEVICE_PREFIX: &str = r"\\.\";
 
 /// A port that was closed just now is refused for a moment, and every opening closes it once: the
 /// library opens it twice.
@@ -109,8 +107,7 @@ pub(crate) fn is_missing(path: &str) -> bool {
 fn ends_in_com_port(path: &str) -> bool {
     let last = path.rsplit(['\\', '/']).next().unwrap_or(path);
     let stem = last.split(['.', ':']).next().unwrap_or(last);
-    let (word, number) = stem.split_at_checked(3).unwrap_or((stem, ""));
-    word.eq_ignore_ascii_case("com") && number.parse::<u32>().is_ok()
+    is_com_port(stem)
 }
 
 pub(crate) fn rate(_path: &str, baud: u32) -> u32 {
