@@ -214,7 +214,7 @@ impl RequestQueue {
     }
 }
 
-/// Waits until there is a request to take; each that comes is notified.
+/// Waits until `try_take` returns a request. `filled` is notified of each one that comes.
 async fn next(filled: &Notify, try_take: impl Fn() -> Option<Request>) -> Request {
     loop {
         let filled = filled.notified();
