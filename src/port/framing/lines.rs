@@ -13,27 +13,18 @@ use crate::hub::{Data, Extent, Frames, IncompleteUtf8, Piece, incomplete_suffix}
 pub struct LineFramer {
     max_line: usize,
     line: Vec<u8>,
-    reach: Reach,
+    /// The share of its line that the next frame is, if the line ends well: a piece if others have
+    /// been delivered already, a fragment if its beginning was not seen.
+    extent: Extent,
     split: IncompleteUtf8,
-}
-
-/// Tells how much of the line that is being collected was seen.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reach {
-    /// All of it, from its beginning.
-    Beginning,
-    /// All of it, but its first pieces have been delivered already.
-    Continued,
-    /// Not its beginning.
-    Missed,
 }
 
 impl Framer for LineFramer {
     fn begin(&mut self, starts_whole: bool) {
-        self.reach = if starts_whole {
-            Reach::Beginning
+        self.extent = if starts_whole {
+            Extent::Whole
         } else {
-            Reach::Missed
+            Extent::Fragment
         };
     }
 
@@ -71,7 +62,7 @@ impl Framer for LineFramer {
         }
         let mut pieces = Vec::new();
         if !line.is_empty() {
-            self.reach = Reach::Missed;
+            self.extent = Extent::Fragment;
             pieces.push(self.piece(&line, 0, line.len()));
         }
         let frames = Frames::new(line.into(), pieces);
@@ -89,7 +80,7 @@ impl LineFramer {
         Self {
             max_line,
             line: Vec::new(),
-            reach: Reach::Beginning,
+            extent: Extent::Whole,
             split: IncompleteUtf8::default(),
         }
     }
@@ -102,7 +93,7 @@ impl LineFramer {
             start = self.cut_overlong(text, start, newline, pieces);
             let end = newline - usize::from(text[start..newline].ends_with(b"\r"));
             pieces.push(self.piece(text, start, end));
-            self.reach = Reach::Beginning;
+            self.extent = Extent::Whole;
             start = newline + 1;
         }
         self.cut_overlong(text, start, text.len(), pieces)
@@ -117,8 +108,8 @@ impl LineFramer {
         pieces: &mut Vec<Piece>,
     ) -> usize {
         while self.is_over_long(&text[start..end]) {
-            if self.reach == Reach::Beginning {
-                self.reach = Reach::Continued;
+            if self.extent == Extent::Whole {
+                self.extent = Extent::Piece;
             }
             let full = &text[start..start + self.max_line];
             let cut = start + full.len() - incomplete_suffix(full);
@@ -134,17 +125,11 @@ impl LineFramer {
     }
 
     fn piece(&self, text: &[u8], start: usize, end: usize) -> Piece {
-        let extent = match self.reach {
-            Reach::Beginning => Extent::Whole,
-            Reach::Continued => Extent::Piece,
-            Reach::Missed => Extent::Fragment,
-        };
-        let utf8 = std::str::from_utf8(&text[start..end]).is_ok();
         Piece {
             start: start as u32,
             end: end as u32,
-            extent,
-            utf8,
+            extent: self.extent,
+            utf8: std::str::from_utf8(&text[start..end]).is_ok(),
         }
     }
 }
