@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use futures::{SinkExt, StreamExt};
 use serde_json::Value;
+use serial_ws::protocol::ServerMessage;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
@@ -121,10 +122,17 @@ impl Client {
         all
     }
 
-    /// The next message, which is a JSON object.
+    /// The next message, which is an object exactly as the json protocol defines it.
     pub async fn json(&mut self) -> Value {
         let text = self.text().await;
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text:?}"))
+        let message: ServerMessage<'_> =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text:?}"));
+        assert_eq!(
+            message.to_json(),
+            text,
+            "the protocol writes it differently"
+        );
+        serde_json::from_str(&text).expect("a message is JSON")
     }
 
     /// The next JSON object but for statuses, which is of this type.
