@@ -102,7 +102,7 @@ fn write(entries: &Receiver<LogEntry>, format: Format) {
     }
 }
 
-/// The line of the log in place of those that were dropped.
+/// Returns the line of the log in place of those that were dropped.
 fn gap(dropped: usize, format: Format) -> String {
     let text = format!("dropped {dropped} lines of the log here, which nobody read");
     match format {

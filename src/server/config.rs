@@ -18,16 +18,6 @@ pub(crate) struct ClientDefaults {
     pub(crate) read_only: bool,
 }
 
-impl Default for ClientDefaults {
-    fn default() -> Self {
-        Self {
-            view: View::Lines,
-            append: LineEnding::None,
-            read_only: false,
-        }
-    }
-}
-
 /// The configuration of the server as a whole.
 #[derive(Clone, Debug)]
 pub(crate) struct ServerConfig {

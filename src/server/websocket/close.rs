@@ -39,9 +39,8 @@ pub(crate) enum CloseReason {
 }
 
 impl CloseReason {
-    /// Returns the reason that suits an error of the WebSocket library; messages may have
-    /// `max_message` bytes.
-    pub(crate) fn after(error: &Error, max_message: usize) -> Self {
+    /// Returns the reason that suits an error of the WebSocket library.
+    pub(crate) fn after(error: &Error) -> Self {
         if let Error::Io(error) = error
             && let Some(limit) = error
                 .get_ref()
@@ -51,12 +50,13 @@ impl CloseReason {
         }
         match error {
             Error::ConnectionClosed | Error::AlreadyClosed => Self::ClosedByClient,
-            Error::Capacity(CapacityError::MessageTooLong { size, .. }) => Self::Error(
-                1009,
-                format!(
-                    "message of {size} bytes is over the limit of {max_message} (--max-message)"
-                ),
-            ),
+            Error::Capacity(CapacityError::MessageTooLong {
+                size,
+                max_size: max,
+            }) => {
+                let reason = format!("message of {size} bytes is over the limit of {max}");
+                Self::Error(1009, reason + " (--max-message)")
+            }
             Error::Utf8(_) => Self::Error(1007, "a text message must be valid UTF-8".into()),
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) | Error::Io(_) => {
                 Self::Disconnected

@@ -10,7 +10,7 @@ use super::send_queue::{ClientSocket, Io, drive};
 
 /// Serves one client until it or the program ends. The next message is read when the one before
 /// has been returned.
-pub(crate) async fn run<S>(mut ws: ClientSocket<S>, max_message: usize, stop: CancellationToken)
+pub(crate) async fn run<S>(mut ws: ClientSocket<S>, stop: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -32,7 +32,7 @@ where
                 keepalive.on_activity();
                 ws.get_mut().push(frame::echo(&message));
             }
-            Io::Failed(error) => break CloseReason::after(&error, max_message),
+            Io::Failed(error) => break CloseReason::after(&error),
         }
     };
     close::close(&mut ws, reason).await;
@@ -51,7 +51,7 @@ mod tests {
         const PING: [u8; 2] = [0x89, 0];
         let (mut client, server) = tokio::io::duplex(64);
         let ws = send_queue::client_socket(server, Vec::new(), 16).await;
-        let _echo = tokio::spawn(run(ws, 16, CancellationToken::new()));
+        let _echo = tokio::spawn(run(ws, CancellationToken::new()));
         let start = Instant::now();
         let mut ping = [0; 2];
         client.read_exact(&mut ping).await.unwrap();

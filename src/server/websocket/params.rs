@@ -259,7 +259,12 @@ mod tests {
             .filter_map(|pair| pair.split_once('='))
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect();
-        let error = StreamParams::new(&pairs, None, &ClientDefaults::default(), "run");
+        let defaults = ClientDefaults {
+            view: View::Lines,
+            append: LineEnding::None,
+            read_only: false,
+        };
+        let error = StreamParams::new(&pairs, None, &defaults, "run");
         let reason = error.unwrap_err().reason;
         assert_eq!(reason, expected);
         assert!(reason.len() <= 123, "a Close reason has no room for it");

@@ -45,7 +45,6 @@ pub(crate) struct Session<S> {
     requests: Requests,
     /// Reports what is dropped where the client cannot be told.
     log: Arc<ThrottledLog>,
-    max_message: usize,
     keepalive: Keepalive,
     /// Raised by everything but the port's events.
     wake_flag: WakeFlag,
@@ -62,13 +61,8 @@ enum Woken {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
-    /// Starts a session over `ws`, whose messages may have `max_message` bytes.
-    pub(crate) fn new(
-        ws: ClientSocket<S>,
-        client: Client,
-        log: Arc<ThrottledLog>,
-        max_message: usize,
-    ) -> Self {
+    /// Starts a session over `ws`.
+    pub(crate) fn new(ws: ClientSocket<S>, client: Client, log: Arc<ThrottledLog>) -> Self {
         Self {
             ws,
             requests: Requests::new(&client.port.hub.queue),
@@ -78,7 +72,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             protocol: client.protocol,
             append: client.params.append,
             log,
-            max_message,
             keepalive: Keepalive::new(),
             wake_flag: WakeFlag::new(),
         }
@@ -102,7 +95,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 self.delivery.fill(self.ws.get_mut(), &self.port.hub);
                 // Mostly the socket takes it all, and then there is no need to wait for that.
                 if let Err(error) = self.ws.get_mut().send_now().await {
-                    return CloseReason::after(&error.into(), self.max_message);
+                    return CloseReason::after(&error.into());
                 }
                 if self.ws.get_ref().is_empty() {
                     self.delivery.delivered(&self.port.hub);
@@ -162,7 +155,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 self.receive(message);
             }
             Woken::Io(Io::Failed(error)) => {
-                return Err(CloseReason::after(&error, self.max_message));
+                return Err(CloseReason::after(&error));
             }
             Woken::Idle => {
                 let is_read = !self.requests.is_holding();
@@ -253,7 +246,7 @@ mod tests {
             }),
         };
         let ws = client_socket(socket, Vec::new(), MAX_WAITING).await;
-        let mut session = Session::new(ws, client, Arc::default(), MAX_WAITING);
+        let mut session = Session::new(ws, client, Arc::default());
         let write = Action::Write(Bytes::from(vec![0; MAX_WAITING]));
         session.requests.try_send(write.clone(), None).unwrap();
         session.requests.hold(write);

@@ -133,11 +133,11 @@ impl Accepted {
                 return;
             };
             match client {
-                None => echo::run(ws, max_message, stop).await,
+                None => echo::run(ws, stop).await,
                 Some((client, greeting)) => {
                     let span = tracing::debug_span!("client", port = client.port.name);
                     // On the heap, so that the task is no larger than what it waits for.
-                    let mut session = Box::new(Session::new(ws, client, log, max_message));
+                    let mut session = Box::new(Session::new(ws, client, log));
                     session.run(greeting).instrument(span).await;
                 }
             }
