@@ -47,14 +47,8 @@ pub(crate) struct BridgeArgs {
     /// A SETTING is a flag of the list "Port settings" without its dashes, for this port only:
     /// scale=/dev/ttyUSB0,baud=115200,raw. The first port is at ws://localhost:8080/, each one at
     /// /ports/NAME.
-    #[arg(
-        short,
-        long,
-        value_name = "SPEC",
-        env = "SERIAL_WS_PORT",
-        hide_env_values = true,
-        default_value = "auto"
-    )]
+    #[arg(short, long, value_name = "SPEC", default_value = "auto")]
+    #[arg(env = "SERIAL_WS_PORT", hide_env_values = true)]
     pub(crate) port: Vec<PortArg>,
 
     /// Exit with an error instead of waiting when a port cannot be opened
@@ -65,12 +59,8 @@ pub(crate) struct BridgeArgs {
     ///
     /// Its keys are the names of flags without their dashes; flags take precedence over it. The
     /// command config shows where that folder is, and which settings are in force.
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "SERIAL_WS_CONFIG",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "FILE")]
+    #[arg(env = "SERIAL_WS_CONFIG", hide_env_values = true)]
     #[serde(skip)]
     pub(crate) config: Option<PathBuf>,
 

@@ -14,6 +14,7 @@ use super::names::{self, DEFAULTS, ONLY_FLAGS, PORT_DEFAULTS, Values};
 use super::port::{PORT, PortArg};
 use crate::cli::Settings;
 use crate::port::is_name;
+use crate::port::source::spec::Spec;
 use crate::terminal::shown;
 
 /// The text of a configuration file. An error is a sentence that begins with its path and line.
@@ -149,7 +150,7 @@ impl<'i> File<'i> {
         }
         let port = match value.get_ref() {
             DeValue::Table(table) => {
-                let mut port = PortArg::named(name);
+                let mut port = PortArg::new(Some(name), &Spec::Auto);
                 for (key, value) in table {
                     self.check(key, &PORT_DEFAULTS)?;
                     let set = port.set(key.get_ref(), &json(value));

@@ -105,11 +105,8 @@ impl Invocation {
         };
         typed.log.verbose = typed.log.verbose.min(MAX_TIMES);
         let mut layer = Layer::of_flags(&command, own, &typed);
-        let file = if shares_ports {
-            find(&typed, usual_place)?
-        } else {
-            None
-        };
+        let file = shares_ports.then(|| find(&typed, usual_place));
+        let file = file.transpose()?.flatten();
         if let Some((path, text)) = &file {
             let profile = typed.bridge.profile.as_deref();
             for lower in File::new(path, text).layers(profile).map_err(raw)? {
@@ -117,8 +114,10 @@ impl Invocation {
             }
         }
         layer.values.retain(|_, value| !value.is_null());
-        let (values, sources) = (DEFAULTS.clone(), BTreeMap::new());
-        layer.add(Layer { values, sources });
+        layer.add(Layer {
+            values: DEFAULTS.clone(),
+            ..Layer::default()
+        });
         let mut settings: Settings = names::typed(&layer.values);
         settings.bridge.profile = typed.bridge.profile;
         Ok(Self {
@@ -221,20 +220,13 @@ fn find(typed: &Settings, usual: Option<PathBuf>) -> Result<Option<(PathBuf, Str
         return Ok(None);
     };
     let is_needed = named.is_some() || typed.bridge.profile.is_some();
-    let is_missing = |error: &io::Error| {
-        matches!(
-            error.kind(),
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-        )
-    };
+    let missing = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
     match text::read(&path) {
         Ok(text) => Ok(Some((path, text))),
-        Err(error) if is_missing(&error) && !is_needed => Ok(None),
+        Err(error) if missing.contains(&error.kind()) && !is_needed => Ok(None),
         Err(error) => {
-            let path = path.display();
-            Err(raw(format!(
-                "cannot read the configuration file {path}: {error}"
-            )))
+            let file = format!("the configuration file {}", path.display());
+            Err(raw(format!("cannot read {file}: {error}")))
         }
     }
 }

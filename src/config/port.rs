@@ -49,12 +49,13 @@ pub(super) struct PortTable {
 }
 
 impl PortArg {
-    /// Begins a table.
-    pub(super) fn named(name: &str) -> Self {
-        let members = [(NAME, name), (SPEC, "auto")];
-        Self(Values::from_iter(
-            members.map(|(key, value)| (key.to_owned(), value.into())),
-        ))
+    /// Returns a port without settings.
+    pub(super) fn new(name: Option<&str>, spec: &Spec) -> Self {
+        let (name, spec) = (json!(name), spec.to_string().into());
+        Self(Values::from_iter([
+            (NAME.to_owned(), name),
+            (SPEC.to_owned(), spec),
+        ]))
     }
 
     /// Reads a setting of the port. An error is a sentence that begins with the key.
@@ -109,14 +110,11 @@ impl FromStr for PortArg {
             _ => (None, text),
         };
         let mut parts = rest.split(',');
-        let spec = Spec::parse(parts.next().unwrap_or_default())?.show();
-        let members = [(NAME.to_owned(), json!(name)), (SPEC.to_owned(), spec)];
-        let mut port = Self(Values::from_iter(members));
+        let spec = Spec::parse(parts.next().unwrap_or_default())?;
+        let mut port = Self::new(name, &spec);
         for part in parts {
-            let (key, value) = match part.split_once('=') {
-                Some((key, value)) => (key, Some(value)),
-                None => (part, None),
-            };
+            let pair = part.split_once('=');
+            let (key, value) = pair.map_or((part, None), |(key, value)| (key, Some(value)));
             let Some(default) = PORT_DEFAULTS.get(key) else {
                 let known = PORT_DEFAULTS.keys().map(String::as_str);
                 let known: Vec<_> = known.filter(|key| *key != SPEC).collect();

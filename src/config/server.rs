@@ -13,12 +13,8 @@ use crate::server::{Rights, ServerConfig, TlsConfig, Token, host_name, normalize
 /// The environment variable with a token of the user's own.
 pub(crate) const TOKEN_VARIABLE: &str = "SERIAL_WS_TOKEN";
 
-/// Fewer characters could be guessed at five guesses a minute.
-const MIN_TOKEN_LENGTH: usize = 12;
-
 /// Checks the settings; `is_listen_set` tells that the addresses are no default.
 pub(super) fn resolve(args: &ServeArgs, is_listen_set: bool) -> Result<ServerConfig, SettingError> {
-    let path = |path: &Option<Setting<PathBuf>>| path.as_deref().cloned();
     let web = path(&args.web);
     if let Some(web) = web.as_ref().filter(|web| !web.is_dir()) {
         let text = format!("{}: there is no such folder", web.display());
@@ -51,25 +47,21 @@ pub(super) fn resolve(args: &ServeArgs, is_listen_set: bool) -> Result<ServerCon
             .collect(),
         lan: is_lan.then_some(rights),
         token: own_token(path(&args.token).as_deref())?,
-        tls: tls(
-            args.tls.is_some(),
-            path(&args.tls_cert),
-            path(&args.tls_key),
-        )?,
+        tls: tls(args)?,
         allow_host: args.allow_host.iter().map(|host| host.0.clone()).collect(),
     })
 }
 
-fn tls(
-    is_self_signed: bool,
-    cert: Option<PathBuf>,
-    key: Option<PathBuf>,
-) -> Result<Option<TlsConfig>, SettingError> {
-    let tls = match (cert, key) {
+fn path(setting: &Option<Setting<PathBuf>>) -> Option<PathBuf> {
+    setting.as_deref().cloned()
+}
+
+fn tls(args: &ServeArgs) -> Result<Option<TlsConfig>, SettingError> {
+    let tls = match (path(&args.tls_cert), path(&args.tls_key)) {
         (Some(cert), Some(key)) => TlsConfig::Files { cert, key },
         (Some(_), None) => return Err(SettingError::new("tls-cert", "needs tls-key, too")),
         (None, Some(_)) => return Err(SettingError::new("tls-key", "needs tls-cert, too")),
-        (None, None) if is_self_signed => TlsConfig::SelfSigned,
+        (None, None) if args.tls.is_some() => TlsConfig::SelfSigned,
         (None, None) => return Ok(None),
     };
     if cfg!(feature = "tls") {
@@ -91,19 +83,7 @@ fn own_token(file: Option<&Path>) -> Result<Option<Token>, SettingError> {
         (None, Some(text)) => text.to_string_lossy().into_owned(),
         (None, None) => return Ok(None),
     };
-    let token = text.trim();
-    if token.len() < MIN_TOKEN_LENGTH {
-        return Err(wrong(format!(
-            "a token has at least {MIN_TOKEN_LENGTH} characters"
-        )));
-    }
-    // It stands in addresses, headers and cookies.
-    let is_fit = |b: u8| b.is_ascii_graphic() && !b"\"\\;,".contains(&b);
-    if !token.bytes().all(is_fit) {
-        let rule = "a token has letters, digits and signs, no blanks, quotes, commas or semicolons";
-        return Err(wrong(rule.to_owned()));
-    }
-    Ok(Some(Token::new(token)))
+    text.trim().parse().map(Some).map_err(wrong)
 }
 
 /// The name of a computer, without a TCP port.

@@ -1,9 +1,13 @@
 //! The token that other computers need.
 
 use std::fmt;
+use std::str::FromStr;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use subtle::ConstantTimeEq;
+
+/// Fewer characters could be guessed at five guesses a minute.
+const MIN_LENGTH: usize = 12;
 
 /// A secret, which reveals itself only where it is asked for by name.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,6 +32,23 @@ impl Token {
     /// Returns the secret percent-encoded, for the query of an address.
     pub(crate) fn in_address(&self) -> String {
         utf8_percent_encode(&self.0, NON_ALPHANUMERIC).to_string()
+    }
+}
+
+impl FromStr for Token {
+    type Err = String;
+
+    /// Takes a secret that somebody made up. It has to fit into addresses, headers and cookies.
+    fn from_str(secret: &str) -> Result<Self, String> {
+        if secret.len() < MIN_LENGTH {
+            return Err(format!("a token has at least {MIN_LENGTH} characters"));
+        }
+        let is_fit = |b: u8| b.is_ascii_graphic() && !b"\"\\;,".contains(&b);
+        let rule = "a token has letters, digits and signs, no blanks, quotes, commas or semicolons";
+        let is_valid = secret.bytes().all(is_fit);
+        is_valid
+            .then(|| Self::new(secret))
+            .ok_or_else(|| rule.to_owned())
     }
 }
 
