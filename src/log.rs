@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 
 use crate::platform;
@@ -36,22 +37,13 @@ enum LogEntry {
 pub(crate) struct Stderr;
 
 /// The format of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Format {
     /// Text for people.
     Text,
     /// One JSON object per line.
     Json,
-}
-
-impl Format {
-    /// Returns its name in flags.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Json => "json",
-        }
-    }
 }
 
 /// Starts logging what is at least as important as `level`.

@@ -150,19 +150,11 @@ pub(crate) struct ServeArgs {
 }
 
 /// The origin of a certificate that is not in a file.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Tls {
     /// Made by serial-ws.
     SelfSigned,
-}
-
-impl Tls {
-    /// Returns its name in flags.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::SelfSigned => "self-signed",
-        }
-    }
 }
 
 /// The settings of one port, or of all ports that have none of their own.

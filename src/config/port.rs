@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use clap::Args;
 use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value as Json, json};
 
 use super::SharedPort;
@@ -170,8 +170,10 @@ impl SettingValue for Spec {
         text.parse()
             .map_err(|error: anyhow::Error| format!("{error:#}"))
     }
+}
 
-    fn show(&self) -> Json {
-        self.to_string().into()
+impl Serialize for Spec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use serde_json::Value as Json;
+use serde::{Serialize, Serializer};
 
 use super::value::{Setting, SettingValue};
 use super::{SettingError, text};
@@ -87,7 +87,7 @@ fn own_token(file: Option<&Path>) -> Result<Option<Token>, SettingError> {
 }
 
 /// The name of a computer, without a TCP port.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct HostName(String);
 
 impl SettingValue for HostName {
@@ -97,10 +97,6 @@ impl SettingValue for HostName {
             Some(name) if name == bare => Ok(Self(name.to_owned())),
             _ => Err("expected a name such as pi.local or 192.168.1.5, without a port".to_owned()),
         }
-    }
-
-    fn show(&self) -> Json {
-        self.0.as_str().into()
     }
 }
 
@@ -124,11 +120,14 @@ impl SettingValue for AllowedOrigin {
         let origin = normalize_origin(origin).ok_or(expected)?;
         Ok(Self { origin, rights })
     }
+}
 
-    fn show(&self) -> Json {
-        match self.rights {
-            Rights::ReadWrite => self.origin.as_str().into(),
-            Rights::ReadOnly => format!("{},read-only", self.origin).into(),
-        }
+impl Serialize for AllowedOrigin {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let end = match self.rights {
+            Rights::ReadWrite => "",
+            Rights::ReadOnly => ",read-only",
+        };
+        serializer.collect_str(&format_args!("{}{end}", self.origin))
     }
 }

@@ -12,7 +12,7 @@ use clap::builder::{
 };
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::{Serialize, Serializer};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::cli::{Tls, default_tcp_port};
 use crate::hub::{FlowControl, ModemLine, Parity};
@@ -34,15 +34,17 @@ pub(crate) struct Setting<T> {
 }
 
 /// The value of a setting.
-pub(crate) trait SettingValue: Clone + Send + Sync + 'static {
+pub(crate) trait SettingValue: Serialize + Clone + Send + Sync + 'static {
     /// The names to choose from and their help, for values that have names.
     const CHOICES: &'static [(&'static str, &'static str)] = &[];
 
     /// Reads the value. An error is a sentence that says what was expected.
     fn parse(text: &str) -> Result<Self, String>;
 
-    /// Writes the value as a file has it: what stands there in TOML and in JSON is the same.
-    fn show(&self) -> Json;
+    /// Returns the value as a file has it: what stands there in TOML and in JSON is the same.
+    fn show(&self) -> Json {
+        json!(self)
+    }
 }
 
 impl<T> Deref for Setting<T> {
@@ -86,7 +88,7 @@ impl<'de, T: SettingValue> Deserialize<'de> for Setting<T> {
 }
 
 /// A whole number within limits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Number<const MIN: u64, const MAX: u64, const EXAMPLE: u64>(pub(crate) u64);
 
 impl<const MIN: u64, const MAX: u64, const EXAMPLE: u64> SettingValue
@@ -100,14 +102,10 @@ impl<const MIN: u64, const MAX: u64, const EXAMPLE: u64> SettingValue
             _ => format!("expected a whole number such as {EXAMPLE}"),
         })
     }
-
-    fn show(&self) -> Json {
-        self.0.into()
-    }
 }
 
 /// A number of bytes within limits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Size<const MIN: u64, const MAX: u64>(pub(crate) u64);
 
 impl<const MIN: u64, const MAX: u64> SettingValue for Size<MIN, MAX> {
@@ -118,10 +116,6 @@ impl<const MIN: u64, const MAX: u64> SettingValue for Size<MIN, MAX> {
             return Err(format!("expected a size from {least} to {most}"));
         }
         Ok(Self(size))
-    }
-
-    fn show(&self) -> Json {
-        self.0.into()
     }
 }
 
@@ -157,10 +151,6 @@ impl SettingValue for bool {
         let value = text.parse();
         value.map_err(|_| "expected true or false".to_owned())
     }
-
-    fn show(&self) -> Json {
-        (*self).into()
-    }
 }
 
 impl SettingValue for PathBuf {
@@ -168,10 +158,6 @@ impl SettingValue for PathBuf {
         // An empty path would be the current folder.
         let path = (!text.is_empty()).then(|| text.into());
         path.ok_or_else(|| "expected a path".to_owned())
-    }
-
-    fn show(&self) -> Json {
-        self.to_string_lossy().into()
     }
 }
 
@@ -185,10 +171,6 @@ impl SettingValue for SocketAddr {
                  computers too"
             )
         })
-    }
-
-    fn show(&self) -> Json {
-        self.to_string().into()
     }
 }
 
@@ -206,36 +188,30 @@ pub(crate) fn times<'de, D: Deserializer<'de>>(file: D) -> Result<u8, D::Error> 
 
 /// Gives an enum the names to choose from, each with a help text.
 macro_rules! choices {
-    ($($type:ident { $($variant:ident: $help:literal),* })*) => {$(
+    ($($type:ident { $($name:literal: $help:literal),* })*) => {$(
         impl SettingValue for $type {
-            const CHOICES: &'static [(&'static str, &'static str)] =
-                &[$((Self::$variant.name(), $help)),*];
+            const CHOICES: &'static [(&'static str, &'static str)] = &[$(($name, $help)),*];
 
             fn parse(text: &str) -> Result<Self, String> {
-                let mut all = [$(Self::$variant),*].into_iter();
-                let found = all.find(|value| value.name() == text);
-                found.ok_or_else(|| format!("expected {}", one_of(Self::CHOICES)))
-            }
-
-            fn show(&self) -> Json {
-                self.name().into()
+                let value = serde_json::from_value(text.into());
+                value.map_err(|_| format!("expected {}", one_of(Self::CHOICES)))
             }
         }
     )*};
 }
 
 choices! {
-    Parity { None: "no parity bit", Odd: "an odd number of ones", Even: "an even number of ones" }
-    FlowControl { None: "no flow control", Software: "XON/XOFF", Hardware: "RTS/CTS" }
-    ModemLine { On: "assert it", Off: "release it", Keep: "leave it as the system sets it" }
+    Parity { "none": "no parity bit", "odd": "an odd number of ones", "even": "an even number of ones" }
+    FlowControl { "none": "no flow control", "software": "XON/XOFF", "hardware": "RTS/CTS" }
+    ModemLine { "on": "assert it", "off": "release it", "keep": "leave it as the system sets it" }
     LineEnding {
-        None: "add nothing",
-        Lf: "line feed",
-        Crlf: "carriage return and line feed",
-        Cr: "carriage return"
+        "none": "add nothing",
+        "lf": "line feed",
+        "crlf": "carriage return and line feed",
+        "cr": "carriage return"
     }
-    Tls { SelfSigned: "made by serial-ws, and kept" }
-    Format { Text: "for people", Json: "one JSON object per line" }
+    Tls { "self-signed": "made by serial-ws, and kept" }
+    Format { "text": "for people", "json": "one JSON object per line" }
 }
 
 /// Lists names as a sentence does: `none, odd or even`.
@@ -244,5 +220,28 @@ fn one_of(choices: &[(&str, &str)]) -> String {
     match &names[..] {
         [names @ .., last] if !names.is_empty() => format!("{} or {last}", names.join(", ")),
         _ => names.concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check<T: SettingValue>() {
+        for (name, _) in T::CHOICES {
+            let value = T::parse(name).unwrap();
+            assert_eq!(value.show(), Json::from(*name));
+        }
+    }
+
+    #[test]
+    fn every_choice_can_be_made_and_is_shown_by_its_name() {
+        check::<Parity>();
+        check::<FlowControl>();
+        check::<ModemLine>();
+        check::<LineEnding>();
+        check::<Tls>();
+        check::<Format>();
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// The settings with which a serial device is opened.
@@ -59,15 +60,16 @@ impl LineSettings {
         Map::from_iter([
             ("baud".to_owned(), json!(self.baud)),
             ("dataBits".to_owned(), json!(self.data_bits)),
-            ("parity".to_owned(), json!(self.parity.name())),
+            ("parity".to_owned(), json!(self.parity)),
             ("stopBits".to_owned(), json!(self.stop_bits)),
-            ("flowControl".to_owned(), json!(self.flow_control.name())),
+            ("flowControl".to_owned(), json!(self.flow_control)),
         ])
     }
 }
 
 /// The parity bit of each character.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Parity {
     /// No parity bit.
     None,
@@ -78,7 +80,8 @@ pub enum Parity {
 }
 
 /// The way in which both sides keep each other from sending too much.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum FlowControl {
     /// No flow control.
     None,
@@ -89,7 +92,8 @@ pub enum FlowControl {
 }
 
 /// The state to give to a modem line after opening.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ModemLine {
     /// Asserted.
     On,
@@ -97,37 +101,4 @@ pub enum ModemLine {
     Off,
     /// Left as the system sets it.
     Keep,
-}
-
-impl Parity {
-    /// Returns its name in flags and in what clients are shown.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Odd => "odd",
-            Self::Even => "even",
-        }
-    }
-}
-
-impl FlowControl {
-    /// Returns its name in flags and in what clients are shown.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Software => "software",
-            Self::Hardware => "hardware",
-        }
-    }
-}
-
-impl ModemLine {
-    /// Returns its name in flags and in what clients are shown.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::On => "on",
-            Self::Off => "off",
-            Self::Keep => "keep",
-        }
-    }
 }

@@ -42,7 +42,7 @@ impl Port {
         let mut settings = self.hub.status().settings.to_json();
         let is_read_only = self.why_read_only(rights).is_some();
         settings.insert("view".to_owned(), json!(self.clients.view.name()));
-        settings.insert("append".to_owned(), json!(self.clients.append.name()));
+        settings.insert("append".to_owned(), json!(self.clients.append));
         settings.insert("maxLine".to_owned(), json!(self.max_line));
         settings.insert("readOnly".to_owned(), json!(is_read_only));
         Value::Object(settings)

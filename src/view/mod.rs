@@ -8,9 +8,13 @@ mod lines;
 mod raw;
 mod text;
 
+use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use bytes::Bytes;
+use serde::de::IntoDeserializer;
+use serde::de::value::Error as ValueError;
+use serde::{Deserialize, Serialize};
 
 use crate::hub::{Event, Position, Unit};
 
@@ -84,7 +88,8 @@ pub enum Part {
 }
 
 /// The ending that is added to a text message which lacks one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LineEnding {
     /// Nothing is added.
     None,
@@ -136,18 +141,6 @@ impl FromStr for View {
 }
 
 impl LineEnding {
-    const ALL: [Self; 4] = [Self::None, Self::Lf, Self::Crlf, Self::Cr];
-
-    /// Returns its name in queries and flags.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Lf => "lf",
-            Self::Crlf => "crlf",
-            Self::Cr => "cr",
-        }
-    }
-
     /// Returns the bytes to add.
     pub(crate) fn bytes(self) -> &'static [u8] {
         match self {
@@ -172,8 +165,15 @@ impl FromStr for LineEnding {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|ending| ending.name() == name);
-        found.ok_or_else(|| "append must be none, lf, crlf or cr".to_owned())
+        let name = name.into_deserializer();
+        Self::deserialize(name)
+            .map_err(|_: ValueError| "append must be none, lf, crlf or cr".to_owned())
+    }
+}
+
+impl Display for LineEnding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
 }
 

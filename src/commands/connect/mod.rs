@@ -75,8 +75,8 @@ impl ConnectArgs {
     /// The parameters of the address that ask for the view and the line ending.
     fn parameters(&self) -> Vec<String> {
         let view = self.raw.then_some("view=raw".to_owned());
-        let append = self.append.as_ref();
-        let append = append.map(|append| format!("append={}", append.name()));
+        let append = self.append.as_deref();
+        let append = append.map(|append| format!("append={append}"));
         view.into_iter().chain(append).collect()
     }
 }
