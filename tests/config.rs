@@ -180,6 +180,8 @@ async fn what_is_printed_is_a_file_that_means_the_same() {
         "https://a.example",
         "--allow-origin",
         "https://b.example,read-only",
+        "--allow-host",
+        "[::1]",
         "--max-behind",
         "1.5s",
         "--listen",

@@ -27,6 +27,9 @@ type TomlKey<'i> = Spanned<Cow<'i, str>>;
 
 type TomlValue<'i> = Spanned<DeValue<'i>>;
 
+/// A value, and the place where it begins.
+type Item = (Range<usize>, Json);
+
 impl<'i> File<'i> {
     /// Takes the text at `path`.
     pub(super) fn new(path: &'i Path, text: &'i str) -> Self {
@@ -124,7 +127,7 @@ impl<'i> File<'i> {
     }
 
     /// Returns the items of a list, or the value itself.
-    fn items(&self, key: &str, value: &TomlValue<'_>) -> Result<Vec<(Range<usize>, Json)>, String> {
+    fn items(&self, key: &str, value: &TomlValue<'_>) -> Result<Vec<Item>, String> {
         match value.get_ref() {
             DeValue::Table(ports) if key == PORT => {
                 let ports = ports.iter();
@@ -138,11 +141,7 @@ impl<'i> File<'i> {
     }
 
     /// Reads a table `[port.NAME]`.
-    fn port(
-        &self,
-        name: &TomlKey<'_>,
-        value: &TomlValue<'_>,
-    ) -> Result<(Range<usize>, Json), String> {
+    fn port(&self, name: &TomlKey<'_>, value: &TomlValue<'_>) -> Result<Item, String> {
         let (span, name) = (name.span(), name.get_ref());
         if !is_name(name) {
             let rule = "is no name for a port: use letters, digits, - and _ only";

@@ -17,7 +17,7 @@ use super::names::{self, DEFAULTS, Values};
 use super::port::PORT;
 use super::server::TOKEN_VARIABLE;
 use super::value::MAX_TIMES;
-use super::{Config, SettingError, text};
+use super::{Config, text};
 use crate::cli::{self, Cli, Settings};
 use crate::platform;
 
@@ -118,7 +118,8 @@ impl Invocation {
             values: DEFAULTS.clone(),
             ..Layer::default()
         });
-        let mut settings: Settings = names::typed(&layer.values);
+        let settings = names::typed(layer.values.clone());
+        let mut settings: Settings = settings.map_err(raw)?;
         settings.bridge.profile = typed.bridge.profile;
         Ok(Self {
             command: cli.command,
@@ -133,22 +134,7 @@ impl Invocation {
     /// # Errors
     /// Names what is wrong in the words of the place that set it.
     pub(crate) fn config(&self) -> Result<Config, Error> {
-        let is_listen_set = self.layer.sources.contains_key("listen");
-        let config = Config::new(&self.settings, &self.layer.values, is_listen_set);
-        config.map_err(|error| self.explain(&error))
-    }
-
-    /// Returns an error in the words of the place that set the value.
-    fn explain(&self, SettingError { key, index, text }: &SettingError) -> Error {
-        let places = self.layer.sources.get(*key);
-        match places.and_then(|places| places.get(*index).or(places.last())) {
-            Some(SetBy::Variable(name)) => raw(format!("{name}: {text}")),
-            Some(line @ SetBy::Line(..)) => raw(format!("{line}: `{key}`: {text}")),
-            Some(SetBy::Flag) | None => {
-                let text = format!("--{key}: {text}");
-                Cli::command().error(ErrorKind::ValueValidation, text)
-            }
-        }
+        Config::new(&self.settings, &self.layer)
     }
 }
 
@@ -183,19 +169,29 @@ impl Layer {
     /// Takes from `lower` what is not set here. A setting that is set here also takes the place of
     /// those that it excludes, and of those that a port of `lower` has for itself.
     fn add(&mut self, mut lower: Self) {
+        let is_seen = |key: &str| !names::hides(&self.values, key);
         let ports = lower.values.get_mut(PORT).and_then(Json::as_array_mut);
         let ports = ports.into_iter().flatten();
         for port in ports.filter_map(Json::as_object_mut) {
-            port.retain(|key, _| !names::hides(&self.values, key));
+            port.retain(|key, _| is_seen(key));
         }
-        lower
-            .values
-            .retain(|key, _| !names::hides(&self.values, key));
-        lower
-            .sources
-            .retain(|key, _| lower.values.contains_key(key));
+        lower.values.retain(|key, _| is_seen(key));
+        lower.sources.retain(|key, _| is_seen(key));
         self.values.extend(lower.values);
         self.sources.extend(lower.sources);
+    }
+
+    /// Returns the error about a value, or an item of a list, in the words of the place that set it.
+    pub(super) fn error(&self, key: &str, index: usize, text: &str) -> Error {
+        let places = self.sources.get(key);
+        match places.and_then(|places| places.get(index).or(places.last())) {
+            Some(SetBy::Variable(name)) => raw(format!("{name}: {text}")),
+            Some(line @ SetBy::Line(..)) => raw(format!("{line}: `{key}`: {text}")),
+            Some(SetBy::Flag) | None => {
+                let text = format!("--{key}: {text}");
+                Cli::command().error(ErrorKind::ValueValidation, text)
+            }
+        }
     }
 
     /// Makes relative paths begin in `folder`.

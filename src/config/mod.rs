@@ -13,6 +13,7 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 
 use anyhow::Result;
+use clap::Error;
 
 use crate::cli::Settings;
 use crate::hub::HubConfig;
@@ -20,7 +21,7 @@ use crate::port::PortConfig;
 use crate::server::{ClientDefaults, ServerConfig};
 
 pub(crate) use layers::Invocation;
-use names::Values;
+use layers::Layer;
 use port::PORT;
 pub(crate) use port::PortArg;
 pub(crate) use server::{AllowedOrigin, HostName, TOKEN_VARIABLE};
@@ -45,17 +46,6 @@ pub(crate) struct SharedPort {
     pub(crate) clients: ClientDefaults,
 }
 
-/// A setting that was read and yet cannot be.
-#[derive(Debug)]
-pub(crate) struct SettingError {
-    /// Its key.
-    key: &'static str,
-    /// Its place in a list.
-    index: usize,
-    /// The reason.
-    text: String,
-}
-
 impl Config {
     /// Reads a command line on its own, without environment variables.
     ///
@@ -72,28 +62,21 @@ impl Config {
         ports.map(|shared| shared.port.clone()).collect()
     }
 
-    /// Checks and resolves settings, which `values` has by their keys; `is_listen_set` tells that the
-    /// addresses are no default.
-    fn new(
-        Settings { bridge, .. }: &Settings,
-        values: &Values,
-        is_listen_set: bool,
-    ) -> Result<Self, SettingError> {
-        if let Some((key, other)) = names::conflict(values) {
+    /// Checks and resolves settings; `layer` has the same by their keys.
+    fn new(Settings { bridge, .. }: &Settings, layer: &Layer) -> Result<Self, Error> {
+        if let Some((key, other)) = names::conflict(&layer.values) {
             let text = format!("cannot be combined with {other}");
-            return Err(SettingError::new(key, text));
+            return Err(layer.error(key, 0, &text));
         }
         let mut names = HashSet::new();
         let mut ports = Vec::new();
         for (index, typed) in bridge.port.iter().enumerate() {
-            let wrong = |why: String| SettingError {
-                index,
-                ..SettingError::new(PORT, format!("{typed}: {why}"))
-            };
+            let wrong = |why: String| layer.error(PORT, index, &format!("{typed}: {why}"));
             if let Some((key, other)) = names::conflict(&typed.0) {
                 return Err(wrong(format!("{key} cannot be combined with {other}")));
             }
-            let shared = typed.resolve(values, *bridge.no_wait);
+            let shared = typed.resolve(&layer.values, *bridge.no_wait);
+            let shared = shared.map_err(wrong)?;
             let PortConfig { name, spec, .. } = &shared.port;
             if !names.insert(name.clone()) {
                 return Err(wrong(format!(
@@ -106,19 +89,12 @@ impl Config {
             history: bridge.serve.history.0 as usize,
             max_behind: *bridge.serve.max_behind,
         };
-        let server = server::resolve(&bridge.serve, is_listen_set)?;
+        let server = server::resolve(&bridge.serve, layer)?;
         Ok(Self {
             ports,
             server,
             limits,
         })
-    }
-}
-
-impl SettingError {
-    fn new(key: &'static str, text: impl Into<String>) -> Self {
-        let (index, text) = (0, text.into());
-        Self { key, index, text }
     }
 }
 

@@ -55,10 +55,9 @@ pub(super) fn values(settings: &impl Serialize) -> Values {
     }
 }
 
-/// Returns settings whose values were all read before, and excluded each other or none.
-pub(super) fn typed<T: DeserializeOwned>(values: &Values) -> T {
-    let typed = serde_json::from_value(values.clone().into());
-    typed.expect("each value was read on its own")
+/// Returns typed settings. They are right, since each value was read on its own before.
+pub(super) fn typed<T: DeserializeOwned>(values: Values) -> Result<T, String> {
+    serde_json::from_value(values.into()).map_err(|error| error.to_string())
 }
 
 /// Reads a value, or one item of a list, and returns it as it is shown. The key is one of
@@ -75,9 +74,9 @@ where
     };
     let mut all = defaults.clone();
     all.insert(key.to_owned(), given);
-    let typed: T = serde_json::from_value(all.into()).map_err(|error| {
+    let typed: T = typed(all).map_err(|why| {
         let value = shown_json(&value.to_string());
-        format!("`{key}` cannot be {value}: {error}")
+        format!("`{key}` cannot be {value}: {why}")
     })?;
     let mut read = values(&typed).remove(key).unwrap_or_default();
     Ok(if is_list { read[0].take() } else { read })

@@ -66,11 +66,11 @@ impl PortArg {
     }
 
     /// Returns the configuration of the port; `common` has the settings that it does not have.
-    pub(super) fn resolve(&self, common: &Values, no_wait: bool) -> SharedPort {
+    pub(super) fn resolve(&self, common: &Values, no_wait: bool) -> Result<SharedPort, String> {
         let mut all = common.clone();
         all.retain(|key, _| !names::hides(&self.0, key));
         all.extend(self.0.clone());
-        let table: PortTable = names::typed(&all);
+        let table: PortTable = names::typed(all)?;
         let (spec, args) = (table.spec.value, table.settings);
         let clients = ClientDefaults {
             view: args.view(),
@@ -97,7 +97,7 @@ impl PortArg {
             expects_lines: clients.view == View::Lines,
             no_wait,
         };
-        SharedPort { port, clients }
+        Ok(SharedPort { port, clients })
     }
 }
 

@@ -3,22 +3,25 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use clap::Error;
 use serde::{Serialize, Serializer};
 
+use super::layers::Layer;
+use super::text;
 use super::value::{Setting, SettingValue};
-use super::{SettingError, text};
 use crate::cli::{ServeArgs, default_tcp_port};
 use crate::server::{Rights, ServerConfig, TlsConfig, Token, host_name, normalize_origin};
 
 /// The environment variable with a token of the user's own.
 pub(crate) const TOKEN_VARIABLE: &str = "SERIAL_WS_TOKEN";
 
-/// Checks the settings; `is_listen_set` tells that the addresses are no default.
-pub(super) fn resolve(args: &ServeArgs, is_listen_set: bool) -> Result<ServerConfig, SettingError> {
+/// Checks the settings; `layer` has the same by their keys.
+pub(super) fn resolve(args: &ServeArgs, layer: &Layer) -> Result<ServerConfig, Error> {
+    let is_listen_set = layer.sources.contains_key("listen");
     let web = path(&args.web);
     if let Some(web) = web.as_ref().filter(|web| !web.is_dir()) {
         let text = format!("{}: there is no such folder", web.display());
-        return Err(SettingError::new("web", text));
+        return Err(layer.error("web", 0, &text));
     }
     let listen: Vec<_> = args.listen.iter().map(|address| address.value).collect();
     let is_beyond = |address: &SocketAddr| !address.ip().to_canonical().is_loopback();
@@ -46,8 +49,8 @@ pub(super) fn resolve(args: &ServeArgs, is_listen_set: bool) -> Result<ServerCon
             .map(|allowed| (allowed.origin.clone(), allowed.rights))
             .collect(),
         lan: is_lan.then_some(rights),
-        token: own_token(path(&args.token).as_deref())?,
-        tls: tls(args)?,
+        token: own_token(path(&args.token).as_deref(), layer)?,
+        tls: tls(args, layer)?,
         allow_host: args.allow_host.iter().map(|host| host.0.clone()).collect(),
     })
 }
@@ -56,11 +59,11 @@ fn path(setting: &Option<Setting<PathBuf>>) -> Option<PathBuf> {
     setting.as_deref().cloned()
 }
 
-fn tls(args: &ServeArgs) -> Result<Option<TlsConfig>, SettingError> {
+fn tls(args: &ServeArgs, layer: &Layer) -> Result<Option<TlsConfig>, Error> {
     let tls = match (path(&args.tls_cert), path(&args.tls_key)) {
         (Some(cert), Some(key)) => TlsConfig::Files { cert, key },
-        (Some(_), None) => return Err(SettingError::new("tls-cert", "needs tls-key, too")),
-        (None, Some(_)) => return Err(SettingError::new("tls-key", "needs tls-cert, too")),
+        (Some(_), None) => return Err(layer.error("tls-cert", 0, "needs tls-key, too")),
+        (None, Some(_)) => return Err(layer.error("tls-key", 0, "needs tls-cert, too")),
         (None, None) if args.tls.is_some() => TlsConfig::SelfSigned,
         (None, None) => return Ok(None),
     };
@@ -68,14 +71,14 @@ fn tls(args: &ServeArgs) -> Result<Option<TlsConfig>, SettingError> {
         return Ok(Some(tls));
     }
     let advice = "this build has no TLS. Build it with: cargo install --features tls";
-    Err(SettingError::new("tls", advice))
+    Err(layer.error("tls", 0, advice))
 }
 
 /// Reads the user's own token from `file`, or else from its variable.
-fn own_token(file: Option<&Path>) -> Result<Option<Token>, SettingError> {
+fn own_token(file: Option<&Path>, layer: &Layer) -> Result<Option<Token>, Error> {
     let wrong = |why: String| match file {
-        Some(file) => SettingError::new("token", format!("{}: {why}", file.display())),
-        None => SettingError::new("token", why),
+        Some(file) => layer.error("token", 0, &format!("{}: {why}", file.display())),
+        None => layer.error("token", 0, &why),
     };
     let text = match (file, std::env::var_os(TOKEN_VARIABLE)) {
         (Some(file), _) => text::read(file).map_err(|e| wrong(format!("cannot read it: {e}")))?,
@@ -92,11 +95,14 @@ pub(crate) struct HostName(String);
 
 impl SettingValue for HostName {
     fn parse(text: &str) -> Result<Self, String> {
-        let bare = text.trim_start_matches('[').trim_end_matches(']');
-        match host_name(text) {
-            Some(name) if name == bare => Ok(Self(name.to_owned())),
-            _ => Err("expected a name such as pi.local or 192.168.1.5, without a port".to_owned()),
+        let bare = text
+            .strip_prefix('[')
+            .and_then(|text| text.strip_suffix(']'));
+        let bare = bare.unwrap_or(text);
+        if bare.parse::<Ipv6Addr>().is_ok() || host_name(text) == Some(bare) {
+            return Ok(Self(bare.to_owned()));
         }
+        Err("expected a name such as pi.local or 192.168.1.5, without a port".to_owned())
     }
 }
 

@@ -40,7 +40,7 @@ impl FromStr for Spec {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Spec> {
-        let text = text.strip_prefix(DEVICE_PREFIX).unwrap_or(text);
+        let text = text.trim_start_matches(DEVICE_PREFIX);
         let (word, rest) = match text.split_once(':') {
             Some((word, rest)) => (word, Some(rest)),
             None => (text, None),
@@ -231,6 +231,7 @@ mod tests {
         #[test]
         fn every_name_may_be_a_name(text in "\\PC{1,40}") {
             if let Ok(spec) = text.parse::<Spec>() {
+                prop_assert_eq!(spec.to_string().parse::<Spec>().ok(), Some(spec.clone()));
                 let name = spec.default_name();
                 prop_assert!(!name.is_empty());
                 prop_assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)));
