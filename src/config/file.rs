@@ -18,7 +18,7 @@ use crate::port::source::spec::Spec;
 use crate::terminal::shown;
 
 /// The text of a configuration file. An error is a sentence that begins with its path and line.
-pub(super) struct File<'i> {
+pub(super) struct ConfigFile<'i> {
     path: &'i Path,
     text: &'i str,
 }
@@ -30,7 +30,7 @@ type TomlValue<'i> = Spanned<DeValue<'i>>;
 /// A value, and the place where it begins.
 type Item = (Range<usize>, Json);
 
-impl<'i> File<'i> {
+impl<'i> ConfigFile<'i> {
     /// Takes the text at `path`.
     pub(super) fn new(path: &'i Path, text: &'i str) -> Self {
         Self { path, text }

@@ -12,7 +12,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, CommandFactory, Error, FromArgMatches};
 use serde_json::Value as Json;
 
-use super::file::File;
+use super::file::ConfigFile;
 use super::names::{self, DEFAULTS, Values};
 use super::port::PORT;
 use super::server::TOKEN_VARIABLE;
@@ -109,7 +109,7 @@ impl Invocation {
         let file = file.transpose()?.flatten();
         if let Some((path, text)) = &file {
             let profile = typed.bridge.profile.as_deref();
-            for lower in File::new(path, text).layers(profile).map_err(raw)? {
+            for lower in ConfigFile::new(path, text).layers(profile).map_err(raw)? {
                 layer.add(lower);
             }
         }

@@ -225,7 +225,10 @@ fn one_of(choices: &[(&str, &str)]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::config::{AllowedOrigin, HostName};
 
     #[track_caller]
     fn check<T: SettingValue>() {
@@ -243,5 +246,30 @@ mod tests {
         check::<LineEnding>();
         check::<Tls>();
         check::<Format>();
+    }
+
+    #[track_caller]
+    fn check_shown<T: SettingValue>(text: &str) {
+        if let Ok(value) = T::parse(text) {
+            let shown = Setting { value }.show();
+            let read = serde_json::from_value::<Setting<T>>(shown.clone());
+            assert!(read.is_ok(), "{text} is shown as {shown}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_is_read(
+            amount in "[0-9.]{1,20}(ms|s|m|h|B|KiB|GB)?",
+            address in "[\\[]?[a-z0-9:.]{1,12}[\\]]?(:[0-9]{1,5})?",
+            origin in "(http|https|a-extension)://[\\[]?[A-Za-z0-9:.]{1,9}[\\]]?(:80|:443)?/?(,read-only)?",
+        ) {
+            check_shown::<Duration>(&amount);
+            check_shown::<Option<Duration>>(&amount);
+            check_shown::<Size<0, { u64::MAX }>>(&amount);
+            check_shown::<SocketAddr>(&address);
+            check_shown::<HostName>(&address);
+            check_shown::<AllowedOrigin>(&origin);
+        }
     }
 }
