@@ -300,7 +300,7 @@ async fn a_mistake_in_the_file_is_told_with_its_line_and_what_is_right() {
     }
 }
 
-const MISTAKES: [(&str, &str); 35] = [
+const MISTAKES: [(&str, &str); 36] = [
     // Unknown names.
     (
         "# here\nbaudrate = 3",
@@ -311,6 +311,7 @@ const MISTAKES: [(&str, &str); 35] = [
         "class.toml:1: unknown setting `data_bits`; did you mean `data-bits`?",
     ),
     ("ports = 3", "did you mean `port`?"),
+    ("[profiles.class]", "did you mean `profile`?"),
     (
         "foo = 1",
         "class.toml:1: unknown setting `foo` (known: port, no-wait, baud, ",

@@ -97,11 +97,10 @@ impl<'i> ConfigFile<'i> {
             if !values.is_empty() {
                 layer.sources.insert(key.to_owned(), sources);
             }
-            let value = match values.pop() {
-                Some(last) if names::is_list(&DEFAULTS, key) => {
-                    values.into_iter().chain([last]).collect()
-                }
-                last => last.unwrap_or_default(),
+            let value = if names::is_list(&DEFAULTS, key) && !values.is_empty() {
+                values.into()
+            } else {
+                values.pop().unwrap_or_default()
             };
             layer.values.insert(key.to_owned(), value);
         }
@@ -120,8 +119,9 @@ impl<'i> ConfigFile<'i> {
         } else if DEFAULTS.contains_key(name) {
             format!("`{name}` is not for one port: write it above the first line with [ ]")
         } else {
-            let known: Vec<_> = known.keys().map(String::as_str).collect();
-            names::unknown("unknown setting", name, &known)
+            let profile = known.contains_key(PORT).then_some("profile");
+            let known = known.keys().map(String::as_str).chain(profile);
+            names::unknown("unknown setting", name, &known.collect::<Vec<_>>())
         };
         Err(self.error(&key.span(), text))
     }
