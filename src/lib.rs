@@ -7,8 +7,24 @@
 //! ```
 //!
 //! Bytes are read once and cut into frames once, for everyone. A [`hub`] hands each event to all
-//! sessions in one order; a [`view`] says what a client sees of it. The port below the hub and
-//! the server above it know nothing of each other.
+//! sessions in one order; a [`view`] defines what a client sees of it. `port` below the hub and
+//! `server` above it never import each other. `docs/ARCHITECTURE.md` describes the rest.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `cli` | the command line: flags, commands, exit codes |
+//! | `commands` | the commands beside sharing ports, with their arguments |
+//! | `config` | settings from flags, environment variables and files |
+//! | `fingerprint` | fingerprints of certificates |
+//! | [`hub`] | events, history, backpressure, requests: the fan-out of one port |
+//! | `log` | the log on standard error, which never blocks |
+//! | `platform` | what differs between systems, apart from serial ports |
+//! | `port` | devices: finding, opening, reading, framing, writing, closing |
+//! | `program` | the running program: the server and a task for each port |
+//! | [`protocol`] | the messages of the json view, as types |
+//! | `server` | access policy, limits, HTTP, WebSocket |
+//! | `terminal` | text from outside, made safe to print |
+//! | [`view`] | payloads: what clients can see of an event |
 
 #![warn(unreachable_pub)]
 
@@ -24,7 +40,6 @@ mod program;
 pub mod protocol;
 mod server;
 mod terminal;
-mod units;
 pub mod view;
 
 pub use cli::main;

@@ -7,6 +7,7 @@ mod port;
 mod server;
 mod show;
 mod text;
+pub(crate) mod units;
 pub(crate) mod value;
 
 use std::collections::HashSet;

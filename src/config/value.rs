@@ -15,9 +15,9 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value as Json, json};
 
 use crate::cli::{Tls, default_tcp_port};
+use crate::config::units;
 use crate::hub::{FlowControl, ModemLine, Parity};
 use crate::log::Format;
-use crate::units;
 use crate::view::LineEnding;
 
 /// Leaves the time to hold writes to the device.

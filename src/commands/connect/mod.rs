@@ -100,7 +100,7 @@ pub(crate) async fn run(args: ConnectArgs) -> Result<()> {
 fn parse_wait(text: &str) -> Result<Duration, String> {
     match text {
         "forever" => Ok(Duration::MAX),
-        time => crate::units::parse_time(time),
+        time => crate::config::units::parse_time(time),
     }
 }
 

@@ -15,11 +15,11 @@ use tokio::net::TcpStream;
 
 use super::client::{AccessArgs, Address};
 use crate::cli::default_tcp_port;
+use crate::config::units;
 use crate::platform::signal::Signals;
 use crate::port::is_name;
 use crate::protocol::{ClientMessage, ReleaseMessage};
 use crate::terminal::print;
-use crate::units;
 use bridge_client::BridgeClient;
 
 /// Limits how long `resume` waits for the port to be open. After it, it prints the status instead.
