@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::extract::{Extension, Path, Query, Request, State};
@@ -119,13 +120,16 @@ pub(super) async fn request(
     let outcome = tokio::select! {
         biased;
         reply = replies.recv() => reply.ok(),
-        // A port that was removed answers nothing.
+        // The port answers nothing any more.
         () = port.stop.cancelled() => None,
     };
     match (sent, outcome) {
         (Ok(_), Some((_, Ok(_)))) => Json(describe(&port)).into_response(),
         (Ok(_), Some((_, Err(error)))) => {
             (StatusCode::CONFLICT, error.reason + "\n").into_response()
+        }
+        _ if port.is_removed.load(Ordering::SeqCst) => {
+            (StatusCode::NOT_FOUND, "this port was removed\n").into_response()
         }
         _ => (StatusCode::SERVICE_UNAVAILABLE, "serial-ws is stopping\n").into_response(),
     }
