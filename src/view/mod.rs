@@ -4,19 +4,16 @@
 //! A view is one file and one line of the list below.
 
 mod json;
+mod line_ending;
 mod lines;
 mod raw;
 mod text;
 
-use std::fmt::{self, Display};
 use std::str::FromStr;
 
-use bytes::Bytes;
-use serde::de::IntoDeserializer;
-use serde::de::value::Error as ValueError;
-use serde::{Deserialize, Serialize};
-
 use crate::hub::{Event, Position, Unit};
+
+pub use line_ending::LineEnding;
 
 /// Declares the views, each with the definition in its file.
 macro_rules! views {
@@ -87,20 +84,6 @@ pub enum Part {
     Newest,
 }
 
-/// The ending that is added to a text message which lacks one.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LineEnding {
-    /// Nothing is added.
-    None,
-    /// A line feed.
-    Lf,
-    /// A carriage return and a line feed.
-    Crlf,
-    /// A carriage return.
-    Cr,
-}
-
 impl View {
     /// Returns the name in queries and flags.
     pub fn name(self) -> &'static str {
@@ -140,43 +123,6 @@ impl FromStr for View {
     }
 }
 
-impl LineEnding {
-    /// Returns the bytes to add.
-    pub(crate) fn bytes(self) -> &'static [u8] {
-        match self {
-            Self::None => b"",
-            Self::Lf => b"\n",
-            Self::Crlf => b"\r\n",
-            Self::Cr => b"\r",
-        }
-    }
-
-    /// Returns `text` with this ending, if it lacks a line end.
-    pub fn complete(self, text: Bytes) -> Bytes {
-        let ending = self.bytes();
-        if text.ends_with(ending) || (self != Self::Cr && text.ends_with(b"\n")) {
-            return text;
-        }
-        Bytes::from([&text[..], ending].concat())
-    }
-}
-
-impl FromStr for LineEnding {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let name = name.into_deserializer();
-        Self::deserialize(name)
-            .map_err(|_: ValueError| "append must be none, lf, crlf or cr".to_owned())
-    }
-}
-
-impl Display for LineEnding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.serialize(f)
-    }
-}
-
 impl Part {
     /// The whole event.
     pub const WHOLE: Self = Self::After(Position { line: 0, offset: 0 });
@@ -201,25 +147,6 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[track_caller]
-    fn check_ending(ending: LineEnding, text: &'static str, expected: &str) {
-        assert_eq!(
-            ending.complete(Bytes::from_static(text.as_bytes())),
-            expected
-        );
-    }
-
-    #[test]
-    fn an_ending_is_added_where_it_is_missing() {
-        check_ending(LineEnding::None, "H", "H");
-        check_ending(LineEnding::Lf, "H", "H\n");
-        check_ending(LineEnding::Lf, "H\n", "H\n");
-        check_ending(LineEnding::Crlf, "H", "H\r\n");
-        check_ending(LineEnding::Crlf, "H\n", "H\n");
-        check_ending(LineEnding::Cr, "H\r", "H\r");
-        check_ending(LineEnding::Lf, "", "\n");
-    }
 
     #[test]
     fn a_name_alone_means_lines_where_there_is_a_choice() {
