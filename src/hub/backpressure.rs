@@ -33,7 +33,8 @@ const SLOW_TIME: Duration = Duration::from_secs(1);
 pub(super) struct Backpressure {
     /// The offset that the subscriber furthest ahead has delivered.
     delivered: AtomicU64,
-    /// `delivered` when a pause for everyone ran out: until it grows, there is no other.
+    /// `delivered` when a pause for everyone ran out: until it grows, there is no other. Before the
+    /// first, an offset that no stream reaches.
     stalled_at: AtomicU64,
     /// Notified when a subscriber makes progress or leaves, so that the port looks again whether it
     /// still has to pause. Only the port waits for it.
@@ -96,6 +97,7 @@ impl Progress {
     /// behind.
     pub(super) fn catch_up(&mut self, offset: u64) -> bool {
         let was_behind = self.is_behind(offset);
+        // It never goes back, so that one that is never behind stays so.
         self.caught_up = self.caught_up.max(offset);
         self.slow_since.take_if(|since| since.elapsed() > SLOW_TIME);
         was_behind

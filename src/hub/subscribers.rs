@@ -46,6 +46,7 @@ struct Slot {
 impl Subscribers {
     /// Registers a subscriber that has everything up to `offset`, and returns its slot.
     pub(super) fn register(&mut self, kind: SubscriberKind, offset: u64) -> usize {
+        // One that reading does not pause for is never behind.
         let takes_part = kind.takes_part_in_backpressure();
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
