@@ -12,8 +12,8 @@ use base64::display::Base64Display;
 use base64::prelude::BASE64_STANDARD;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Number, Value};
 
 use crate::hub::{self, LineErrors, Timestamp};
 
@@ -73,7 +73,11 @@ pub enum ServerMessage<'a> {
         /// A sentence for people.
         error: Cow<'a, str>,
         /// The identifier of the request, if it had one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(
+            default,
+            deserialize_with = "present",
+            skip_serializing_if = "Option::is_none"
+        )]
         id: Option<Id>,
         /// The bytes that were written before it failed.
         #[serde(default, skip_serializing_if = "is_zero")]
@@ -173,10 +177,14 @@ pub enum ClientMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rts: Option<bool>,
     },
-    /// Holds the line in the break condition.
+    /// Holds the line in the break condition: for a time, or until it is ended.
     Break {
-        /// For so many milliseconds.
-        ms: u64,
+        /// For so many milliseconds, or a fraction of one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ms: Option<Number>,
+        /// Begins or ends it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on: Option<bool>,
     },
     /// Restarts the board by its modem lines.
     Reset,
@@ -184,7 +192,7 @@ pub enum ClientMessage {
     Release(ReleaseMessage),
     /// Takes the port back before its time.
     Resume,
-    /// A type of a later version, which serial-ws ignores.
+    /// A type of a later version, or a mistake.
     #[serde(other)]
     Unknown,
 }
@@ -219,7 +227,7 @@ pub struct HelloAnswer<'a> {
 }
 
 /// The identifier that a client gave to a request: any JSON value, kept as its text, which is
-/// smaller.
+/// smaller and comes back unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Id(Box<str>);
 
@@ -235,6 +243,9 @@ impl ServerMessage<'_> {
 }
 
 impl ClientMessage {
+    /// The words for the types.
+    pub const TYPES: [&str; 6] = ["write", "signals", "break", "reset", "release", "resume"];
+
     /// Returns the text of the message with this identifier.
     pub fn to_json(&self, id: &Id) -> String {
         #[derive(Serialize)]
@@ -286,6 +297,12 @@ impl Id {
 impl From<&Value> for Id {
     fn from(value: &Value) -> Self {
         Self(value.to_string().into())
+    }
+}
+
+impl From<&RawValue> for Id {
+    fn from(text: &RawValue) -> Self {
+        Self(text.get().into())
     }
 }
 
@@ -344,6 +361,11 @@ mod seconds {
         let seconds = f64::deserialize(d)?;
         Ok(Timestamp((seconds * 1e6).round() as u64))
     }
+}
+
+/// Reads a member that is there, even if it is null.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Id>, D::Error> {
+    Id::deserialize(deserializer).map(Some)
 }
 
 fn is_zero(count: &u64) -> bool {
@@ -484,7 +506,12 @@ mod tests {
 
     #[test]
     fn an_answer_has_the_identifier_as_it_came() {
-        let ids = [json!(7), json!("a\"b"), json!({ "b": [1, null], "a": 2.5 })];
+        let ids = [
+            json!(7),
+            json!("a\"b"),
+            json!({ "b": [1, null], "a": 2.5 }),
+            Value::Null,
+        ];
         for id in ids {
             check_server(
                 ServerMessage::Ack {
@@ -492,6 +519,14 @@ mod tests {
                     bytes: 3,
                 },
                 &format!(r#"{{"type":"ack","id":{id},"bytes":3}}"#),
+            );
+            check_server(
+                ServerMessage::Error {
+                    error: "no".into(),
+                    id: Some(Id::from(&id)),
+                    bytes: 0,
+                },
+                &format!(r#"{{"type":"error","error":"no","id":{id}}}"#),
             );
         }
         let error = |id, bytes| ServerMessage::Error {
@@ -542,8 +577,25 @@ mod tests {
             r#"{"type":"signals","dtr":true,"rts":false,"id":7}"#,
         );
         check_client(
-            ClientMessage::Break { ms: 250 },
+            ClientMessage::Break {
+                ms: Some(250.into()),
+                on: None,
+            },
             r#"{"type":"break","ms":250,"id":7}"#,
+        );
+        check_client(
+            ClientMessage::Break {
+                ms: Number::from_f64(0.1),
+                on: None,
+            },
+            r#"{"type":"break","ms":0.1,"id":7}"#,
+        );
+        check_client(
+            ClientMessage::Break {
+                ms: None,
+                on: Some(true),
+            },
+            r#"{"type":"break","on":true,"id":7}"#,
         );
         check_client(ClientMessage::Reset, r#"{"type":"reset","id":7}"#);
         check_client(

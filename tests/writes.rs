@@ -100,8 +100,12 @@ async fn json_that_is_not_json_is_answered_and_the_client_stays() {
         .send_json(json!({"type": "write", "bytes": "not base64!", "id": 2}))
         .await;
     assert_eq!(client.json_of("error").await["id"], 2);
-    // Unknown types and fields are of a later version, and are ignored.
-    client.send_json(json!({"type": "dance", "id": 3})).await;
+    client.send_json(json!({"type": "Write", "id": 3})).await;
+    let error = client.json_of("error").await;
+    let text = error["error"].as_str().expect("an error is a sentence");
+    assert!(error["id"] == 3 && text.contains("`write`"), "{error}");
+    // Unknown types without an id and unknown fields are of a later version, and are ignored.
+    client.send_json(json!({"type": "dance"})).await;
     client
         .send_json(json!({"type": "write", "text": "x", "id": 4, "colour": "blue"}))
         .await;

@@ -23,6 +23,7 @@ use crate::server::{ClientDefaults, ServerConfig};
 
 pub(crate) use layers::Invocation;
 use layers::Layer;
+pub(crate) use names::unknown as unknown_name;
 use port::PORT;
 pub(crate) use port::PortArg;
 pub(crate) use server::{AllowedOrigin, HostName, TOKEN_VARIABLE};

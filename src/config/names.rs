@@ -107,7 +107,7 @@ fn is_on(value: Option<&Json>) -> bool {
 }
 
 /// Says that there is no such name, and which one may have been meant, or which there are.
-pub(super) fn unknown(what: &str, name: &str, known: &[&str]) -> String {
+pub(crate) fn unknown(what: &str, name: &str, known: &[&str]) -> String {
     let near = known.iter().filter(|other| is_near(name, other));
     let best = near.max_by(|a, b| strsim::jaro(name, a).total_cmp(&strsim::jaro(name, b)));
     let advice = match best {
@@ -120,6 +120,7 @@ pub(super) fn unknown(what: &str, name: &str, known: &[&str]) -> String {
 
 /// Tells whether a name may be a slip of another: few letters differ, or one begins the other.
 fn is_near(name: &str, other: &str) -> bool {
+    let name = &*name.to_lowercase();
     let slips = strsim::damerau_levenshtein(name, other);
     let is_part = name.len() > 2 && (name.starts_with(other) || other.starts_with(name));
     is_part || slips <= name.len().div_ceil(4)
@@ -141,6 +142,7 @@ mod tests {
         check("baudrate", "; did you mean `baud`?");
         check("stopbits", "; did you mean `stop-bits`?");
         check("rst", "; did you mean `rts`?");
+        check("BAUD", "; did you mean `baud`?");
         check("max_message", "; did you mean `max-message`?");
         for far in ["foo", "zzz", "speed", "no", ""] {
             check(far, "(known: port, no-wait, ");

@@ -2,6 +2,7 @@
 //! board. They run step by step while reading goes on.
 
 use std::collections::VecDeque;
+use std::thread;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -15,6 +16,10 @@ const RESET_DELAY: Duration = Duration::from_millis(100);
 
 /// The time that a chip takes after a reset to read the pin that would select its bootloader.
 const BOOT_PIN_DELAY: Duration = Duration::from_millis(50);
+
+/// The shortest pause for which the port's task waits by a timer, which is exact to a millisecond. A
+/// shorter one, such as the break of 0.1 ms that begins a frame of DMX, is slept through.
+const MIN_TIMED_PAUSE: Duration = Duration::from_millis(2);
 
 /// One change of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,11 +67,13 @@ impl Signalling {
                 self.give_up(device, &format!("cannot {what} this device: {error}"));
                 return None;
             }
-            if let Some((pause, _)) = self.rest.front()
-                && *pause > Duration::ZERO
-            {
-                self.due = Instant::now() + *pause;
-                return Some(self);
+            match self.rest.front() {
+                Some((pause, _)) if *pause >= MIN_TIMED_PAUSE => {
+                    self.due = Instant::now() + *pause;
+                    return Some(self);
+                }
+                Some((pause, _)) => thread::sleep(*pause),
+                None => {}
             }
         }
         self.request.end(Ok(0));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use futures::{SinkExt, StreamExt};
+use serde_json::Value;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -52,7 +53,7 @@ impl<'a> BridgeClient<'a> {
     /// When the bridge rejects it or does not answer.
     pub(crate) async fn request(&mut self, request: &ClientMessage) -> Result<()> {
         self.requests += 1;
-        let id = Id::from(&self.requests.into());
+        let id = Id::from(&Value::from(self.requests));
         let request = request.to_json(&id);
         let answer = async {
             // If sending fails, reading fails as well, and finds the reason.

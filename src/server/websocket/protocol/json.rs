@@ -2,13 +2,16 @@
 //! request that has an `id`.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
+use serde_json::{Number, Value};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{ClientProtocol, Greeting, Input};
+use crate::config::unknown_name;
 use crate::hub::{Action, Position, Status};
 use crate::protocol::{self, ClientMessage, ConnectedPort, HelloMessage, Id, ServerMessage};
 use crate::view::LineEnding;
@@ -86,20 +89,31 @@ fn decode(text: &str, append: LineEnding) -> Input {
         Ok(_) => return Input::Invalid("a message must be one JSON object".into(), None),
         Err(error) => return Input::Invalid(format!("this is not JSON: {error}"), None),
     };
-    let id = object.get("id").filter(|id| !id.is_null()).map(Id::from);
+    let id = object.get("id").and_then(|_| id(text));
     if let Some(length) = id.as_ref().map(Id::len).filter(|len| *len > MAX_ID_BYTES) {
         let reason = format!(r#"an "id" may have {MAX_ID_BYTES} bytes; this one has {length}"#);
         return Input::Invalid(reason, None);
     }
-    if !object["type"].is_string() {
+    let Some(name) = object["type"].as_str().map(str::to_owned) else {
         return Input::Invalid(r#"a message needs a "type" such as "write""#.into(), id);
-    }
+    };
     let message = ClientMessage::deserialize(object).map_err(|error| error.to_string());
     match message.and_then(|message| action(message, append)) {
         Ok(Some(action)) => Input::Action(action, id),
+        // Who gives an identifier waits for an answer.
+        Ok(None) if id.is_some() => {
+            let known = ClientMessage::TYPES;
+            Input::Invalid(unknown_name("unknown type", &name, &known), id)
+        }
         Ok(None) => Input::Nothing,
         Err(reason) => Input::Invalid(reason, id),
     }
+}
+
+/// Returns the identifier exactly as the client wrote it: a number would lose digits.
+fn id(text: &str) -> Option<Id> {
+    let members: HashMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+    members.get("id").map(|id| Id::from(*id))
 }
 
 /// Returns what a message asks of the port; nothing for a type that is not known.
@@ -115,19 +129,25 @@ fn action(message: ClientMessage, append: LineEnding) -> Result<Option<Action>, 
             rts: None,
         } => return Err(r#"signals takes "dtr", "rts" or both"#.into()),
         ClientMessage::Signals { dtr, rts } => Action::Signals { dtr, rts },
-        ClientMessage::Break { ms } => {
-            let time = Duration::from_millis(ms);
-            if time > MAX_BREAK {
-                let max = MAX_BREAK.as_millis();
-                return Err(format!("a break may last {max} ms at most"));
-            }
-            Action::Break(time)
-        }
+        ClientMessage::Break {
+            ms: Some(ms),
+            on: None,
+        } => Action::Break(break_time(&ms)?),
+        ClientMessage::Break { .. } => return Err(r#"break takes "ms""#.into()),
         ClientMessage::Reset => Action::Reset,
         ClientMessage::Release(release) => Action::Release(release.lease()?),
         ClientMessage::Resume => Action::Resume,
         ClientMessage::Unknown => return Ok(None),
     }))
+}
+
+fn break_time(ms: &Number) -> Result<Duration, String> {
+    let seconds = ms.as_f64().map(|ms| ms / 1000.0);
+    let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    time.filter(|time| *time <= MAX_BREAK).ok_or_else(|| {
+        let max = MAX_BREAK.as_millis();
+        format!(r#""ms" must be a time from 0 to {max}"#)
+    })
 }
 
 #[cfg(test)]
@@ -173,6 +193,37 @@ mod tests {
     }
 
     #[test]
+    fn an_identifier_is_kept_as_it_was_written() {
+        let ids = [
+            "12345678901234567890123",
+            "1e2",
+            "-0",
+            "0.1000000000000000055511151231257827",
+            "null",
+            r#"{"b": [1, 2],"b":3}"#,
+            r#""\u0041""#,
+        ];
+        for id in ids {
+            let text = format!(r#"{{"id":0,"type":"reset","\u0069d": {id} }}"#);
+            let raw: &RawValue = serde_json::from_str(id).unwrap();
+            check_decode(&text, Input::Action(Action::Reset, Some(Id::from(raw))));
+        }
+    }
+
+    #[test]
+    fn a_break_may_last_a_fraction_of_a_millisecond() {
+        for (ms, micros) in [("250", 250_000), ("0.1", 100), ("0", 0), ("5e3", 5_000_000)] {
+            check_decode(
+                &format!(r#"{{"type":"break","ms":{ms}}}"#),
+                Input::Action(Action::Break(Duration::from_micros(micros)), None),
+            );
+        }
+        for ms in ["-1", "5000.1", "1e99"] {
+            check_invalid(&format!(r#"{{"type":"break","ms":{ms}}}"#), "5000");
+        }
+    }
+
+    #[test]
     fn what_is_no_object_is_invalid() {
         check_invalid("hello", "not JSON");
         check_invalid("7", "object");
@@ -183,8 +234,11 @@ mod tests {
     }
 
     #[test]
-    fn unknown_types_and_fields_are_ignored() {
+    fn unknown_types_and_fields_are_ignored_unless_an_answer_is_expected() {
         check_decode(r#"{"type":"dance"}"#, Input::Nothing);
+        check_invalid(r#"{"type":"dance","id":1}"#, "known: write, signals,");
+        check_invalid(r#"{"type":"Write","id":1}"#, "did you mean `write`?");
+        check_invalid(r#"{"type":"relase","id":1}"#, "did you mean `release`?");
         check_decode(
             r#"{"type":"reset","colour":"red"}"#,
             Input::Action(Action::Reset, None),
