@@ -108,28 +108,65 @@ export class SerialWs {
 
 export default SerialWs;
 
+/** A filter for USB devices, as in Web Serial. */
+export interface PortFilter {
+  usbVendorId?: number;
+  usbProductId?: number;
+}
+
+/** The board of serial-ws. */
+export interface UsedPort {
+  getInfo(): PortFilter;
+}
+
+/** Text, one byte, or several bytes. */
+export type Needle = string | number | number[] | Uint8Array;
+
 declare global {
   /** Defined by serial-ws.js in a script tag. */
   const SerialWs: typeof import("./serial-ws.js").SerialWs;
   type SerialWs = import("./serial-ws.js").SerialWs;
-  /** Defined by serial-ws-p5.js: returns a port with the methods of p5.webserial. */
-  function createSerial(): {
-    open(...given: unknown[]): void;
+  /** Defined by serial-ws-p5.js: returns a port with the calls of p5.webserial. */
+  function createSerial(): WebSerial;
+  /** Returns the board of serial-ws as the only entry, for open(). */
+  function usedSerialPorts(): UsedPort[];
+  const WebSerial: new () => WebSerial;
+
+  /** A port as in p5.webserial. */
+  interface WebSerial {
+    readonly presets: Record<string, PortFilter[]>;
+    /** Connects to the board of serial-ws, whatever is chosen here; or to the address of another port. */
+    open(port?: string | number | PortFilter | PortFilter[] | UsedPort, options?: number | { baudRate?: number }): void;
+    /** True while data can arrive. */
     opened(): boolean;
     close(): void;
     stop(): void;
+    /** The number of unread characters. */
     available(): number;
+    /** The number of unread bytes. */
+    availableBytes(): number;
+    /** Sets how many unread bytes are kept. */
+    bufferSize(size: number): void;
     clear(): void;
+    /** Returns at most `length` characters, or all of them. */
     read(length?: number): string;
+    /** Returns the text up to and including `needle`, or "". */
+    readUntil(needle: Needle): string;
+    readStringUntil(needle: Needle): string;
+    readArrayBuffer(length?: number): Uint8Array;
+    readArrayBufferUntil(needle: Needle): Uint8Array;
     readByte(): number | null;
     readBytes(length?: number): number[];
-    readUntil(needle: string | number): string;
-    readBytesUntil(needle: string | number): number[];
+    readBytesUntil(needle: Needle): number[];
+    /** Returns the newest character, and discards what came before it. */
     last(): string;
+    lastChar(): string;
     lastByte(): number | null;
-    write(out: string | number | number[] | Uint8Array): boolean;
-    print(out: unknown): boolean;
-    println(out: unknown): boolean;
-  };
-  function usedSerialPorts(): string[];
+    /** Resolves with true once it is written, and with false if it could not be. */
+    write(out: string | number | number[] | ArrayBuffer | ArrayBufferView): Promise<boolean>;
+    print(out: unknown): Promise<boolean>;
+    println(out?: unknown): Promise<boolean>;
+    dtr(on: boolean): Promise<void>;
+    rts(on: boolean): Promise<void>;
+  }
 }

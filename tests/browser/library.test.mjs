@@ -213,36 +213,6 @@ test("a page that the browser blocks learns the remedy", async (t) => {
   assert.match(status.hint, /site settings|--allow-origin/);
 });
 
-test("the methods of p5.webserial read and write bytes", async (t) => {
-  const { uno, bridge } = await onBoard(t);
-  const page = await blank(t, bridge.url);
-  await page.addScriptTag({ url: `${bridge.url}/serial-ws.js` });
-  await page.addScriptTag({ url: `${bridge.url}/serial-ws-p5.js` });
-  await page.evaluate(() => {
-    window.port = createSerial();
-    if (usedSerialPorts().length > 0) window.port.open(usedSerialPorts()[0], 57600);
-  });
-  await until("the port to be open", () => page.evaluate(() => window.port.opened()));
-  await uno.send("12,34\r\n56");
-  await until("bytes", async () => (await page.evaluate(() => window.port.available())) === 9);
-  const read = await page.evaluate(() => [
-    window.port.readUntil("\r\n"), window.port.readUntil("\n"), window.port.available(),
-    window.port.read(1), window.port.last(), window.port.last(), window.port.available(),
-  ]);
-  assert.deepEqual(read, ["12,34\r\n", "", 2, "5", "6", "", 0]);
-  await page.evaluate(() => {
-    window.port.write("H");
-    window.port.write(255);
-    window.port.write([1, 2]);
-    window.port.println(3);
-  });
-  await until("the board to receive it", () => uno.received === "H\xff\x01\x023\r\n");
-  await page.evaluate(() => window.port.close());
-  assert.equal(await page.evaluate(() => window.port.opened()), false);
-  await page.evaluate(() => window.port.open());
-  await until("the port to be open", () => page.evaluate(() => window.port.opened()));
-});
-
 test("it can be imported as a module", async (t) => {
   const bridge = await start(t, ["--port", "sim"]);
   const page = await open(t, `${bridge.url}/_serial-ws/`);
