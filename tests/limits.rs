@@ -209,14 +209,17 @@ async fn running_out_of_descriptors_costs_nobody_a_place() {
     }
     const DESCRIPTORS: usize = 64;
     let arguments = ["--port", "sensor=sim", "--listen", "127.0.0.1:0"];
-    let program = Program::start_with_descriptors(DESCRIPTORS, &arguments);
+    let program = Program::start_with_descriptors(&format!("-n {DESCRIPTORS}"), &arguments);
     let bridge = Bridge::of(program, 1).await;
     let mut witness = bridge.client("/").await;
     let mut crowd = Vec::new();
     for _ in 0..2 * DESCRIPTORS {
         crowd.push(connect(bridge.address()).await);
     }
-    bridge.program.said("cannot accept connections").await;
+    bridge
+        .program
+        .said("as many files are open as the system permits")
+        .await;
     witness.text().await;
     drop(crowd);
     bridge.client("/").await.text().await;

@@ -32,6 +32,8 @@ mod firmware;
 // What goes wrong at the door and behind it.
 #[cfg(unix)] // a terminal of our own
 mod ask; // pages that nobody allowed yet
+#[cfg(unix)] // other systems do not run out
+mod exhaustion; // no descriptors left
 mod fuzz; // laws that hold for every input
 mod hostile; // handshakes that nobody honest sends
 mod http;

@@ -3,6 +3,7 @@
 //! in these two places.
 
 mod computer;
+mod descriptors;
 mod private_file;
 mod process;
 mod service_manager;
@@ -11,6 +12,7 @@ mod tcp_listener;
 mod terminal;
 
 pub(crate) use computer::{computer_name, config_folder};
+pub(crate) use descriptors::{Descriptor, descriptors_in_use, raise_descriptor_limit};
 pub(crate) use private_file::{read_private, write_private};
 pub(crate) use process::Process;
 #[cfg(all(unix, not(target_os = "linux")))]

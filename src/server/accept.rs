@@ -1,5 +1,6 @@
 //! Accepts connections, and serves one HTTP request on each.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use tokio::time::timeout;
 
 use super::App;
 use super::access::{Peer, Rejection};
+use super::http::rejected;
 use super::limits::ConnectionId;
 
 /// Time that a connection has for its request head, and for its TLS handshake before; at the limit
@@ -32,6 +34,9 @@ const MAX_HEADERS: usize = 64;
 /// descriptors.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
+/// Time for which new connections wait while another one is told that there is no descriptor for it.
+const REFUSAL_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// The first byte of a TLS connection (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 22;
 
@@ -41,15 +46,18 @@ const ENCRYPTED_ONLY: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\
 
 /// Accepts connections until the program stops.
 pub(crate) async fn run(listener: TcpListener, router: Router, app: Arc<App>) {
-    let mut is_failing = false;
     loop {
         let accepted = tokio::select! {
             () = app.stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
+            Ok((stream, _)) if app.limits.descriptors.is_from_reserve(&stream) => {
+                // Others wait meanwhile, so that one descriptor of the reserve is enough.
+                let refusing = timeout(REFUSAL_TIMEOUT, refuse(stream, &app));
+                app.stop.run_until_cancelled(refusing).await;
+            }
             Ok((stream, remote)) => {
-                is_failing = false;
                 let Ok(local) = stream.local_addr() else {
                     continue;
                 };
@@ -65,12 +73,27 @@ pub(crate) async fn run(listener: TcpListener, router: Router, app: Arc<App>) {
                 });
             }
             Err(error) => {
-                if !std::mem::replace(&mut is_failing, true) {
-                    tracing::warn!(%error, "cannot accept connections");
-                }
+                app.log.failed("cannot accept connections", &error);
                 tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
+    }
+}
+
+/// Answers a connection for which there is no descriptor.
+async fn refuse(stream: TcpStream, app: &App) {
+    let rejection = Rejection::out_of_descriptors();
+    app.log.rejected(&rejection);
+    let service = service_fn(|_| {
+        let answer = rejected(&rejection);
+        async { Ok::<_, Infallible>(answer) }
+    });
+    let connection = http1::Builder::new()
+        .keep_alive(false)
+        .max_headers(MAX_HEADERS)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "connection failed");
     }
 }
 

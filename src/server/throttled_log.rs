@@ -1,6 +1,8 @@
 //! Warnings about clients, throttled: a client that tries again and again must not fill the log.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,15 +26,13 @@ impl ThrottledLog {
     /// Warns that a request was rejected.
     pub(crate) fn rejected(&self, rejection: &Rejection) {
         let (reason, remedy) = (&rejection.reason, &rejection.remedy);
-        let Some(left_out) = self.count(reason, Instant::now()) else {
-            return;
-        };
-        let times = match left_out {
-            0 => String::new(),
-            times => format!(" ({times} more since this was last logged)"),
-        };
         let separator = if remedy.is_empty() { "" } else { "; " };
-        tracing::warn!("refused: {reason}{separator}{remedy}{times}");
+        self.warn(reason, format_args!("refused: {reason}{separator}{remedy}"));
+    }
+
+    /// Warns that the system refuses what the server asks it for.
+    pub(crate) fn failed(&self, what: &str, error: &io::Error) {
+        self.warn(what, format_args!("{what}: {error}"));
     }
 
     /// Warns that something a client sent to this port was dropped.
@@ -40,6 +40,14 @@ impl ThrottledLog {
         if let Some(left_out) = self.count(&format!("{port}: {reason}"), Instant::now()) {
             let count = left_out + 1;
             tracing::warn!(port, count, reason, "dropped what a client sent");
+        }
+    }
+
+    fn warn(&self, reason: &str, text: fmt::Arguments<'_>) {
+        match self.count(reason, Instant::now()) {
+            None => {}
+            Some(0) => tracing::warn!("{text}"),
+            Some(times) => tracing::warn!("{text} ({times} more since this was last logged)"),
         }
     }
 

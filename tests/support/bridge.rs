@@ -57,12 +57,12 @@ impl Program {
         Self::spawn(command, words, Stdio::null(), None)
     }
 
-    /// Starts the program with so many descriptors and no more.
+    /// Starts the program with a limit on descriptors, as `ulimit` of a shell takes it.
     #[cfg(unix)]
-    pub fn start_with_descriptors(count: usize, arguments: &[&str]) -> Self {
+    pub fn start_with_descriptors(limit: &str, arguments: &[&str]) -> Self {
         let (program, words) = command(arguments, &[]);
         let mut shell = Command::new("sh");
-        let script = format!("ulimit -n {count}; exec \"$@\"");
+        let script = format!("ulimit {limit}; exec \"$@\"");
         shell.args(["-c", &script, "sh"]).arg(program.get_program());
         shell.args(program.get_args());
         for (name, value) in program.get_envs() {

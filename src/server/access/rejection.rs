@@ -1,6 +1,8 @@
 //! The answers to requests that are not allowed: the reason, and what the operator can do to allow
 //! them.
 
+use std::io;
+
 use axum::http::StatusCode;
 
 use super::origin::Origin;
@@ -74,6 +76,29 @@ impl Rejection {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "a request while too many others are being answered",
+            "try again in a moment",
+        )
+    }
+
+    /// Rejects a connection that would be accepted if fewer files and sockets were open.
+    pub(crate) fn out_of_descriptors() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "a connection while as many files are open as the system permits",
+            "try again in a moment, or raise the limit where serial-ws runs: ulimit -n",
+        )
+    }
+
+    /// Rejects a request for a file that is there, and that the system does not let us read.
+    pub(crate) fn unreadable(path: &str, error: &io::Error) -> Self {
+        let path = shown(path);
+        if error.kind() == io::ErrorKind::PermissionDenied {
+            let reason = format!("the file {path}, which serial-ws has no permission to read");
+            return Self::forbidden(reason, "permit it to the user that serial-ws runs as");
+        }
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("the file {path}, which cannot be read now: {error}"),
             "try again in a moment",
         )
     }

@@ -64,7 +64,7 @@ fn promote(app: &App, request: &Request) -> bool {
 }
 
 /// Answers a request that is not allowed.
-fn rejected(rejection: &Rejection) -> Response {
+pub(crate) fn rejected(rejection: &Rejection) -> Response {
     let Rejection { reason, remedy, .. } = rejection;
     let body = format!("serial-ws refused this: {reason}\n{remedy}\n");
     (rejection.status, body).into_response()

@@ -4,9 +4,11 @@
 mod access_layer;
 mod api;
 mod assets;
+mod folder;
 mod metrics;
 mod router;
 mod static_files;
 
+pub(crate) use access_layer::rejected;
 pub(crate) use router::router;
 pub(crate) use static_files::warn_of_hidden;

@@ -8,10 +8,11 @@ use axum::middleware;
 use axum::response::Response;
 use axum::routing::{get, post};
 
-use super::access_layer::access_layer;
+use super::access_layer::{access_layer, rejected};
 use super::{api, assets, static_files};
 use crate::hub::Action;
 use crate::server::App;
+use crate::server::access::Rejection;
 
 /// Returns the router of all resources.
 pub(crate) fn router(app: Arc<App>) -> Router {
@@ -51,7 +52,15 @@ async fn page_asset(Path(file): Path<String>) -> Response {
 /// page.
 async fn web(State(app): State<Arc<App>>, request: Request) -> Response {
     match &app.config.web {
-        Some(web) => static_files::file(web, request).await,
+        Some(web) => {
+            let path = request.uri().path().to_owned();
+            let answer = static_files::file(web, app.limits.descriptors, request).await;
+            answer.unwrap_or_else(|error| {
+                let rejection = Rejection::unreadable(&path, &error);
+                app.log.rejected(&rejection);
+                rejected(&rejection)
+            })
+        }
         None if request.uri().path() == "/" => assets::file("index.html"),
         None => assets::not_found(),
     }

@@ -5,7 +5,6 @@
 //! accepts reach it, and it opens files only through [`Folder`].
 
 use std::borrow::Cow;
-use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,13 +12,12 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures::future::BoxFuture;
 use percent_encoding::percent_decode_str;
-use tokio::task::spawn_blocking;
 use tower_http::services::ServeDir;
-use tower_http::services::fs::{Backend, TokioBackend, TokioFile};
 
 use super::assets;
+use super::folder::Folder;
+use crate::server::limits::Descriptors;
 
 /// Names in the folder that are not served, since they are pages of our own.
 const OWN_PAGES: [&str; 8] = [
@@ -51,21 +49,32 @@ pub(crate) fn warn_of_hidden(web: &Path) {
 }
 
 /// Serves the file that the request asks for, whole or in part. Answers 404 where there is none.
-pub(super) async fn file(web: &Path, request: Request) -> Response {
+///
+/// # Errors
+/// When there is one, but the system does not let us read it, or not now.
+pub(super) async fn file(
+    web: &Path,
+    descriptors: Descriptors,
+    request: Request,
+) -> io::Result<Response> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+        return Ok(StatusCode::METHOD_NOT_ALLOWED.into_response());
     }
     let Some(name) = file_name(request.uri().path()) else {
-        return assets::not_found();
+        return Ok(assets::not_found());
     };
-    let mut response = match answer(web, request).await {
-        Ok(response) if response.status() != StatusCode::NOT_FOUND => response,
-        _ => return assets::not_found(),
+    let folder = Folder::new(web, descriptors);
+    let mut response = match answer(folder, request).await {
+        Ok(response) if response.status() == StatusCode::NOT_FOUND => {
+            return Ok(assets::not_found());
+        }
+        Err(error) if is_absence(&error) => return Ok(assets::not_found()),
+        answer => answer?,
     };
     if response.status() == StatusCode::TEMPORARY_REDIRECT {
         // To the same folder with a slash, since its files are named relative to it.
         *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
-        return response;
+        return Ok(response);
     }
     let headers = response.headers_mut();
     // Someone who saves a sketch and reloads the page must see what was saved.
@@ -75,12 +84,20 @@ pub(super) async fn file(web: &Path, request: Request) -> Response {
     {
         *media_type = with_charset;
     }
-    response
+    Ok(response)
+}
+
+/// Returns true for an error that means that there is no such file.
+fn is_absence(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename
+    )
 }
 
 /// Answers a request by `tower-http`, and does what it does not: obeys `If-Range` (RFC 9110
 /// §13.1.5), and ignores `Range` with HEAD or in units other than bytes (§14.2).
-async fn answer(web: &Path, request: Request) -> io::Result<Response> {
+async fn answer(folder: Folder, request: Request) -> io::Result<Response> {
     let (parts, _) = request.into_parts();
     let mut request = Request::from_parts(parts, ());
     let is_head = request.method() == Method::HEAD;
@@ -90,7 +107,7 @@ async fn answer(web: &Path, request: Request) -> io::Result<Response> {
     if is_head || !headers.get(header::RANGE).is_some_and(is_in_bytes) {
         headers.remove(header::RANGE);
     }
-    let mut service = ServeDir::with_backend(web, Folder(web.to_owned()))
+    let mut service = ServeDir::with_backend(folder.path(), folder.clone())
         .with_buf_chunk_size(CHUNK_BYTES)
         .ignore_multi_range_requests(true);
     let mut response = service.try_call(request.clone()).await?;
@@ -107,50 +124,6 @@ async fn answer(web: &Path, request: Request) -> io::Result<Response> {
 fn is_version(headers: &HeaderMap, version: &HeaderValue) -> bool {
     let mut versions = [header::ETAG, header::LAST_MODIFIED].into_iter();
     versions.any(|name| headers.get(name) == Some(version))
-}
-
-/// Opens the files of a folder. Links are followed as long as they stay inside. Pipes, sockets and
-/// devices are not opened: opening one waits, or has an effect.
-#[derive(Clone)]
-struct Folder(PathBuf);
-
-impl Folder {
-    /// Returns the real path of a file or folder inside.
-    async fn resolve(self, path: PathBuf) -> io::Result<(PathBuf, Metadata)> {
-        let resolve = move || {
-            let path = path.canonicalize()?;
-            let metadata = path.metadata()?;
-            let is_inside = path.starts_with(self.0.canonicalize()?);
-            let is_served = is_inside && (metadata.is_file() || metadata.is_dir());
-            is_served
-                .then_some((path, metadata))
-                .ok_or_else(|| io::ErrorKind::NotFound.into())
-        };
-        spawn_blocking(resolve).await?
-    }
-}
-
-impl Backend for Folder {
-    type File = TokioFile;
-    type Metadata = Metadata;
-    type OpenFuture = BoxFuture<'static, io::Result<TokioFile>>;
-    type MetadataFuture = BoxFuture<'static, io::Result<Metadata>>;
-
-    fn open(&self, path: PathBuf) -> Self::OpenFuture {
-        let resolve = self.clone().resolve(path);
-        Box::pin(async move {
-            let (path, metadata) = resolve.await?;
-            if metadata.is_dir() {
-                return Err(io::ErrorKind::NotFound.into());
-            }
-            TokioBackend.open(path).await
-        })
-    }
-
-    fn metadata(&self, path: PathBuf) -> Self::MetadataFuture {
-        let resolve = self.clone().resolve(path);
-        Box::pin(async move { Ok(resolve.await?.1) })
-    }
 }
 
 /// Returns the path of a file in the folder by the path of its address, or `None` for a path at

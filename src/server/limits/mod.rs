@@ -4,6 +4,7 @@
 //! come in, a client keeps its place. Each place is a permit that is released when it is dropped.
 
 mod clients;
+mod descriptors;
 mod pending_connections;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 pub(crate) use clients::{ClientLimit, ClientPermit};
+pub(crate) use descriptors::Descriptors;
 pub(crate) use pending_connections::{ConnectionId, PendingConnections};
 
 /// Clients that are being told at one time why they were rejected, by a Close frame; beyond the
@@ -23,16 +25,20 @@ pub(crate) struct Limits {
     pub(crate) pending: Arc<PendingConnections>,
     /// WebSocket clients.
     pub(crate) clients: ClientLimit,
+    /// What the system permits to be open at once.
+    pub(crate) descriptors: Descriptors,
     /// Clients that are being told why they were rejected.
     pub(crate) rejected: Arc<Semaphore>,
 }
 
 impl Limits {
-    /// Returns limits with nothing in use, which admit `max_clients` clients.
+    /// Returns limits with nothing in use, which admit `max_clients` clients. Raises the limit on
+    /// descriptors for them.
     pub(crate) fn new(max_clients: usize) -> Self {
         Self {
             pending: Arc::default(),
             clients: ClientLimit::new(max_clients),
+            descriptors: Descriptors::raise(max_clients),
             rejected: Arc::new(Semaphore::new(MAX_REJECTED_CLIENTS)),
         }
     }

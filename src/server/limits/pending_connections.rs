@@ -16,14 +16,14 @@ use tokio::time::{Instant, timeout_at};
 /// Connections whose request is not allowed yet. At the limit, a new connection evicts the oldest
 /// one of the address that has the most, so that neither silent connections nor those of one
 /// address keep others out.
-const MAX_PENDING: usize = 64;
+pub(super) const MAX_PENDING: usize = 64;
 
 /// Time for which a pending connection cannot be evicted. While all places are taken by such
 /// connections, new ones wait in the system's backlog.
 const MIN_GRACE: Duration = Duration::from_millis(100);
 
 /// Requests that are being answered; more are answered with 503. None is cut off for another.
-const MAX_ANSWERING: usize = 256;
+pub(super) const MAX_ANSWERING: usize = 256;
 
 /// The same limit for one address of another computer.
 const MAX_ANSWERING_PER_ADDRESS: usize = 32;

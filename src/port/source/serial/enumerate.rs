@@ -1,11 +1,10 @@
 //! Lists the serial ports of this machine with what is known of each. Opens no port, and chooses
 //! none.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serialport::{SerialPortInfo, SerialPortType, UsbPortInfo};
 
-use super::boards;
-use super::os;
+use super::{boards, library, os};
 
 /// A serial port of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +58,7 @@ pub(crate) fn ports() -> Result<Vec<PortInfo>> {
     if let Some(reason) = os::cannot_list() {
         bail!("cannot list serial ports: {reason}");
     }
-    let listed = serialport::available_ports().context("cannot list serial ports")?;
+    let listed = library::available_ports()?;
     let mut ports: Vec<_> = listed.into_iter().map(describe).collect();
     ports.sort_by_cached_key(order);
     Ok(ports)

@@ -10,6 +10,7 @@ mod device;
 pub(crate) mod enumerate;
 pub(crate) mod find;
 pub(crate) mod identity;
+mod library;
 pub(crate) mod open;
 pub(crate) mod os;
 pub(crate) mod select;

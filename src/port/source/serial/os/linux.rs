@@ -4,6 +4,7 @@
 mod interference;
 
 use std::fs;
+use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
@@ -150,10 +151,13 @@ pub(crate) fn serial_group() -> Option<String> {
 }
 
 /// Returns the reason why ports cannot be listed here, if so.
-pub(crate) fn cannot_list() -> Option<&'static str> {
-    (!Path::new("/sys/class/tty").is_dir()).then_some(
-        "/sys/class/tty is missing: in a container, mount /sys, or name the port by its path",
-    )
+pub(crate) fn cannot_list() -> Option<String> {
+    let error = fs::read_dir("/sys/class/tty").err()?;
+    Some(if error.kind() == io::ErrorKind::NotFound {
+        "/sys/class/tty is missing: in a container, mount /sys, or name the port by its path".into()
+    } else {
+        format!("cannot read /sys/class/tty: {error}")
+    })
 }
 
 /// Returns the reason why boards may restart here each time their port is opened; None where only

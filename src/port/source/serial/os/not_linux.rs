@@ -9,7 +9,7 @@ pub(crate) fn aliases(_path: &str) -> Vec<String> {
     Vec::new()
 }
 
-pub(crate) fn cannot_list() -> Option<&'static str> {
+pub(crate) fn cannot_list() -> Option<String> {
     None
 }
 
