@@ -198,6 +198,58 @@ async fn a_client_of_the_latest_gets_a_single_line_without_waiting_for_another()
     assert_eq!(client.text().await, "only");
 }
 
+#[cfg(unix)] // a pty can be unplugged
+#[tokio::test]
+async fn after_a_loss_in_a_line_history_and_latest_still_give_the_newest_line() {
+    if !Pair::are_ours() {
+        return crate::support::skip("a serial pair from outside cannot be unplugged");
+    }
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut latest = Vec::new();
+    for query in ["latest=1", "latest=20", "latest=1000", "view=json&latest=2"] {
+        latest.push(bridge.client(&format!("/?{query}")).await);
+    }
+    let mut witness = bridge.client("/?view=raw").await;
+    for text in ["UP\n", "DOWN\nfrag", "ment\nSTOP\nfrag"] {
+        all_seen_by(&mut witness, &mut pair, text).await;
+    }
+    pair.unplug();
+    bridge.state("board", "lost").await;
+    // The next loss comes in another line.
+    pair.plug_in();
+    bridge.open("board").await;
+    all_seen_by(&mut witness, &mut pair, "again").await;
+    pair.unplug();
+    bridge.state("board", "lost").await;
+
+    for client in &mut latest[..3] {
+        while client.text().await != "STOP" {}
+    }
+    latest[3].json_of("hello").await;
+    last_line(&mut latest[3], "STOP").await;
+    for (count, expected) in [(1, &["STOP"][..]), (2, &["fragment", "STOP"])] {
+        let mut late = bridge.client(&format!("/?history={count}")).await;
+        for line in expected {
+            assert_eq!(late.text().await, *line, "history={count}");
+        }
+    }
+    // In json, a part of a line is delivered, and counts.
+    let mut late = bridge.client("/?view=json&history=2").await;
+    let hello = late.json_of("hello").await;
+    for (number, text) in (1..).zip(["frag", "again"]) {
+        let line = late.json_of("line").await;
+        assert_eq!(
+            (&line["text"], &line["partial"]),
+            (&text.into(), &true.into())
+        );
+        assert_eq!(
+            line["seq"].as_u64(),
+            hello["seq"].as_u64().map(|seq| seq + number)
+        );
+    }
+}
+
 /// Sends `text` from the device and waits until the bridge has passed it on.
 async fn all_seen(bridge: &Bridge, pair: &mut Pair, text: &str) {
     all_seen_by(&mut bridge.client("/?view=raw").await, pair, text).await;

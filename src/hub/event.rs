@@ -7,7 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 
-use super::{IncompleteUtf8, Status};
+use super::stream_item::LeftOut;
+use super::{IncompleteUtf8, Status, StreamItem};
 
 /// A place in a port's stream, counted from the start of the program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,6 +85,8 @@ impl fmt::Display for Timestamp {
 pub struct Event {
     /// The place in the stream that this event begins at.
     pub before: Position,
+    /// The part of the stream before that some views have left out.
+    left_out: LeftOut,
     /// The time of reading, never earlier than that of the event before.
     pub at: Timestamp,
     /// The same moment on the monotonic clock, for ages.
@@ -114,16 +117,17 @@ pub struct Written {
 }
 
 impl Event {
-    /// An event at a moment on both clocks. `encoded` counts the bytes of all encodings alive, for
-    /// the hub's bound on memory.
+    /// An event at a place in the stream and a moment on both clocks. `encoded` counts the bytes of
+    /// all encodings alive, for the hub's bound on memory.
     pub(super) fn new(
-        before: Position,
+        (before, left_out): (Position, LeftOut),
         (at, read): (Timestamp, Instant),
         kind: Kind,
         encoded: Arc<AtomicUsize>,
     ) -> Self {
         Self {
             before,
+            left_out,
             at,
             read,
             kind,
@@ -140,6 +144,36 @@ impl Event {
                 offset: self.before.offset + data.chunk.len() as u64,
             },
             Kind::Status(_) | Kind::Written(_) => self.before,
+        }
+    }
+
+    /// The part of the stream up to its end that some views leave out.
+    pub(super) fn left_out_after(&self) -> LeftOut {
+        self.left_out.after(&self.kind)
+    }
+
+    /// The number of items before this event.
+    pub(super) fn items_before(&self, item: StreamItem) -> u64 {
+        self.left_out.count(item, self.before)
+    }
+
+    /// The place in this event before the item with this number, counted from the start of the
+    /// program; its beginning for earlier ones.
+    pub(super) fn place_of(&self, item: StreamItem, number: u64) -> Position {
+        let Kind::Data(data) = &self.kind else {
+            return self.before;
+        };
+        let nth = number.saturating_sub(self.items_before(item));
+        let Position { line, offset } = self.before;
+        match item.unit() {
+            Unit::Lines => {
+                let mut frames = data.frames.iter().enumerate();
+                let mut items = frames.by_ref().filter(|(_, frame)| item.includes(frame));
+                let index = items.nth(nth as usize).map_or(0, |(index, _)| index);
+                self.before.with(Unit::Lines, line + index as u64)
+            }
+            // Text delivers the bytes of a character that began before this event with this event.
+            Unit::Bytes => self.before.with(Unit::Bytes, number.max(offset)),
         }
     }
 
@@ -206,6 +240,17 @@ pub struct Data {
     pub frames: Frames,
     /// The beginning of a character that the chunks before this one left unfinished.
     pub split: IncompleteUtf8,
+}
+
+impl Data {
+    /// The number of bytes at its end that begin a character without completing it.
+    pub(super) fn incomplete(&self) -> u8 {
+        if self.chunk.is_empty() {
+            // It ends the stream, and so the character.
+            return 0;
+        }
+        self.split.after(&self.chunk).as_bytes().len() as u8
+    }
 }
 
 /// The frames that one chunk completed, in one piece of memory.

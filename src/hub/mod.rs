@@ -12,6 +12,7 @@ mod metrics;
 mod requests;
 mod settings;
 mod status;
+mod stream_item;
 mod subscribers;
 mod subscription;
 mod utf8;
@@ -29,6 +30,7 @@ pub use requests::{
 };
 pub use settings::{FlowControl, LineSettings, ModemLine, Parity};
 pub use status::{DeviceInfo, LineErrors, State, Status};
+pub use stream_item::StreamItem;
 pub use subscribers::SubscriberKind;
 pub use subscription::{Subscription, Taken};
 pub use utf8::{IncompleteUtf8, incomplete_suffix};
@@ -52,8 +54,8 @@ pub struct HubConfig {
 pub enum Start {
     /// With the next event.
     Live,
-    /// With the last so many lines or bytes, as far as history reaches.
-    Last(Unit, u64),
+    /// With the last so many items, as far as history reaches.
+    Last(StreamItem, u64),
     /// Exactly after this line or byte; what history no longer has counts as missed.
     After(Unit, u64),
 }

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use super::history::Cursor;
-use super::{Event, Hub, Kind, Position, Start, Status, SubscriberKind};
+use super::{Event, Hub, Kind, Position, Start, Status, StreamItem, SubscriberKind};
 
 /// The bytes of the stream that one call of [`Subscription::take`] hands out at most. The rest waits
 /// for the next call, so that no subscriber holds much memory of its own.
@@ -22,6 +22,8 @@ pub struct Subscription {
     cursor: Cursor,
     /// The index of the first event after the subscriber joined.
     joined: u64,
+    /// The items that it delivers.
+    item: StreamItem,
     wants_written: bool,
 }
 
@@ -43,10 +45,19 @@ impl Subscription {
             slot,
             cursor: history.cursor(start),
             joined: history.head(),
+            item: StreamItem::Byte,
             wants_written: false,
         };
         subscription.delivered();
         subscription
+    }
+
+    /// The same subscription of somebody who delivers these items; else it is bytes. The newest of
+    /// them is never skipped.
+    #[must_use]
+    pub fn of(mut self, item: StreamItem) -> Self {
+        self.item = item;
+        self
     }
 
     /// The same subscription with [`Kind::Written`] events.
@@ -83,7 +94,7 @@ impl Subscription {
         let history = self.hub.history();
         let wanted = self.cursor.next;
         let mut next = if wanted >= self.joined {
-            history.oldest_live(wanted, Instant::now())
+            history.oldest_live(wanted, self.item, Instant::now())
         } else {
             wanted.max(history.first)
         };

@@ -68,13 +68,17 @@ fn check_start(start: Start, missed: u64, expected: &[&str]) {
 #[test]
 fn a_subscriber_begins_where_it_asks_to() {
     check_start(Start::Live, 0, &[]);
-    check_start(Start::Last(Unit::Lines, 2), 0, &["3", "4"]);
-    check_start(Start::Last(Unit::Lines, 99), 0, &["0", "1", "2", "3", "4"]);
-    check_start(Start::Last(Unit::Lines, 0), 0, &[]);
+    check_start(Start::Last(StreamItem::Line, 2), 0, &["3", "4"]);
+    check_start(
+        Start::Last(StreamItem::Line, 99),
+        0,
+        &["0", "1", "2", "3", "4"],
+    );
+    check_start(Start::Last(StreamItem::Line, 0), 0, &[]);
     check_start(Start::After(Unit::Lines, 4), 0, &["4"]);
     check_start(Start::After(Unit::Lines, 5), 0, &[]);
     check_start(Start::After(Unit::Lines, 99), 0, &[]);
-    check_start(Start::Last(Unit::Bytes, 4), 0, &["3", "4"]);
+    check_start(Start::Last(StreamItem::Byte, 4), 0, &["3", "4"]);
 }
 
 #[test]
@@ -84,7 +88,7 @@ fn a_start_may_lie_inside_a_chunk() {
     let mut subscription = hub.subscribe(SubscriberKind::Client, Start::After(Unit::Lines, 2));
     assert_eq!(take(&mut subscription).1, ["c"]);
     let mut taken = Vec::new();
-    hub.subscribe(SubscriberKind::Client, Start::Last(Unit::Bytes, 3))
+    hub.subscribe(SubscriberKind::Client, Start::Last(StreamItem::Byte, 3))
         .take(&mut taken);
     assert_eq!(taken[0].had.offset, 3);
 }
@@ -126,6 +130,31 @@ fn a_subscriber_that_is_too_late_still_gets_the_newest() {
 }
 
 #[test]
+fn a_subscriber_that_is_too_late_gets_the_newest_line_also_where_half_a_line_came_after_it() {
+    let limits = HubConfig {
+        max_behind: Duration::ZERO,
+        ..LIMITS
+    };
+    let (hub, mut framer) = counted(limits, 0..0);
+    let mut subscription = hub.subscribe(SubscriberKind::Client, Start::Live);
+    let mut of_lines = hub
+        .subscribe(SubscriberKind::Client, Start::Live)
+        .of(StreamItem::Line);
+    for chunk in ["old\n", "BUTTON DOWN\n", "fr", "ag"] {
+        publish(&hub, &mut framer, chunk);
+    }
+    let fragment = framer.cut().expect("half a line has come");
+    hub.publish(Timestamp::now(), Kind::Data(fragment));
+    std::thread::sleep(Duration::from_millis(1));
+    assert_eq!(take(&mut of_lines).1, ["BUTTON DOWN", "frag"]);
+    assert_eq!(
+        take(&mut subscription).1,
+        ["frag"],
+        "the newest bytes are enough for it"
+    );
+}
+
+#[test]
 fn a_subscriber_that_is_too_late_for_nothing_but_a_status_is_told_as_well() {
     let limits = HubConfig {
         max_behind: Duration::ZERO,
@@ -148,7 +177,7 @@ fn history_is_exempt_from_the_limits_for_the_slow() {
         ..LIMITS
     };
     let (hub, _) = counted(limits, 0..5);
-    let mut subscription = hub.subscribe(SubscriberKind::Client, Start::Last(Unit::Lines, 5));
+    let mut subscription = hub.subscribe(SubscriberKind::Client, Start::Last(StreamItem::Line, 5));
     assert_eq!(take(&mut subscription).1.len(), 5);
 }
 
@@ -160,7 +189,7 @@ fn without_history_a_late_joiner_gets_none_and_one_that_returns_is_told() {
     };
     let (hub, _) = counted(limits, 0..5);
     assert_eq!(
-        take(&mut hub.subscribe(SubscriberKind::Client, Start::Last(Unit::Lines, 5)))
+        take(&mut hub.subscribe(SubscriberKind::Client, Start::Last(StreamItem::Line, 5)))
             .1
             .len(),
         0
@@ -171,6 +200,26 @@ fn without_history_a_late_joiner_gets_none_and_one_that_returns_is_told() {
             .line,
         3
     );
+}
+
+#[test]
+fn an_event_that_is_larger_than_history_leaves_none_until_smaller_ones_follow() {
+    let limits = HubConfig {
+        history: 2000,
+        ..LIMITS
+    };
+    let (hub, mut framer) = counted(limits, 0..3);
+    let start = Start::Last(StreamItem::Line, 9);
+    let history = || {
+        take(&mut hub.subscribe(SubscriberKind::Client, start))
+            .1
+            .len()
+    };
+    assert_eq!(history(), 3);
+    publish(&hub, &mut framer, [&[b'x'; 900][..], b"\n"].concat());
+    assert_eq!(history(), 0);
+    publish(&hub, &mut framer, "4\n");
+    assert_eq!(history(), 1);
 }
 
 #[test]
@@ -187,8 +236,10 @@ fn history_is_bounded_in_memory_even_byte_by_byte() {
             vec![if number % 10 == 9 { b'\n' } else { b'x' }],
         );
     }
-    let (_, lines) =
-        take(&mut hub.subscribe(SubscriberKind::Client, Start::Last(Unit::Lines, u64::MAX)));
+    let (_, lines) = take(&mut hub.subscribe(
+        SubscriberKind::Client,
+        Start::Last(StreamItem::Line, u64::MAX),
+    ));
     // Each byte is charged for some 320 bytes of bookkeeping.
     assert!((20..40).contains(&lines.len()), "{}", lines.len());
 }
@@ -238,7 +289,7 @@ fn a_status_from_before_joining_is_not_repeated() {
     hub.publish_status(Status::new(State::Lost, "gone"));
     publish(&hub, &mut framer, "b\n");
     let mut taken = Vec::new();
-    hub.subscribe(SubscriberKind::Client, Start::Last(Unit::Lines, 9))
+    hub.subscribe(SubscriberKind::Client, Start::Last(StreamItem::Line, 9))
         .take(&mut taken);
     assert!(taken.iter().all(|taken| !taken.event.is_status()));
 }

@@ -7,29 +7,23 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use super::{Definition, Part, Payload, PayloadSink};
-use crate::hub::{Data, Event, Extent, Frame, Kind, Timestamp, Unit};
+use crate::hub::{Data, Event, Extent, Frame, Kind, StreamItem, Timestamp};
 use crate::protocol::ServerMessage;
 
 /// One object per line.
 pub(super) const LINES: Definition = Definition {
     name: "json",
-    unit: Unit::Lines,
+    item: StreamItem::Frame,
+    has_statuses: true,
     encode: |event, part, sink| encode(event, part, sink, lines),
-    is_blank: |event| match &event.kind {
-        Kind::Data(data) => data.frames.is_empty(),
-        kind => !matches!(kind, Kind::Status(_)),
-    },
 };
 
 /// One object per chunk of bytes.
 pub(super) const CHUNKS: Definition = Definition {
     name: "json",
-    unit: Unit::Bytes,
+    item: StreamItem::Byte,
+    has_statuses: true,
     encode: |event, part, sink| encode(event, part, sink, chunk),
-    is_blank: |event| match &event.kind {
-        Kind::Data(data) => data.chunk.is_empty(),
-        kind => !matches!(kind, Kind::Status(_)),
-    },
 };
 
 fn encode(
@@ -50,9 +44,9 @@ fn encode(
 
 fn lines(event: &Event, data: &Data, part: Part, sink: &mut PayloadSink<'_>) {
     let mut object = Vec::new();
-    let skip = part.lines_to_skip(data.frames.len());
-    for (number, frame) in (event.before.line + 1..).zip(data.frames.iter()).skip(skip) {
+    for (index, frame) in part.frames(LINES.item, data) {
         object.clear();
+        let number = event.before.line + 1 + index as u64;
         line(number, event.at, frame, &mut object);
         sink(Payload::Text(&object));
     }

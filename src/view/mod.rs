@@ -11,7 +11,7 @@ mod text;
 
 use std::str::FromStr;
 
-use crate::hub::{Event, Position, Unit};
+use crate::hub::{Data, Event, Frame, Kind, Position, StreamItem, Unit};
 
 pub use line_ending::LineEnding;
 
@@ -54,13 +54,12 @@ views! {
 struct Definition {
     /// The name in queries and flags.
     name: &'static str,
-    /// The unit in which the client's place in the stream is counted.
-    unit: Unit,
+    /// The items that it delivers, which is what `history` and `latest` count.
+    item: StreamItem,
+    /// True if it shows changes of status.
+    has_statuses: bool,
     /// Passes each payload of an event on, in order.
     encode: fn(&Event, Part, &mut PayloadSink<'_>),
-    /// Returns true if an event certainly has no payload. This is asked for many clients, so it
-    /// must be cheap.
-    is_blank: fn(&Event) -> bool,
 }
 
 /// The content of one message to a client.
@@ -80,7 +79,7 @@ pub type PayloadSink<'a> = dyn FnMut(Payload<'_>) + 'a;
 pub enum Part {
     /// All but so many lines and bytes at the beginning.
     After(Position),
-    /// The newest frame only.
+    /// The newest line or chunk only.
     Newest,
 }
 
@@ -90,9 +89,14 @@ impl View {
         self.definition().name
     }
 
+    /// Returns the items that this view delivers.
+    pub fn item(self) -> StreamItem {
+        self.definition().item
+    }
+
     /// Returns the unit in which the client's place in the stream is counted.
     pub fn unit(self) -> Unit {
-        self.definition().unit
+        self.item().unit()
     }
 
     /// Passes each payload of a part of an event to `sink`, in order.
@@ -100,9 +104,25 @@ impl View {
         (self.definition().encode)(event, part, sink);
     }
 
-    /// Returns true if there is certainly no payload in this event.
+    /// Returns true if there is no payload in this event.
     pub fn is_blank(self, event: &Event) -> bool {
-        (self.definition().is_blank)(event)
+        match &event.kind {
+            Kind::Data(data) => !self.item().is_in(data),
+            Kind::Status(_) => !self.definition().has_statuses,
+            Kind::Written(_) => true,
+        }
+    }
+
+    /// Returns true if this event has a line or chunk that may take the place of all before it.
+    pub fn has_newest(self, event: &Event) -> bool {
+        match &event.kind {
+            Kind::Data(data) => match self.unit() {
+                Unit::Lines => self.item().newest(data).is_some(),
+                // The end of the stream may complete a character, but is no chunk.
+                Unit::Bytes => !data.chunk.is_empty() && self.item().is_in(data),
+            },
+            Kind::Status(_) | Kind::Written(_) => false,
+        }
     }
 
     /// Returns the names of all views for an error message, such as `lines, raw`.
@@ -127,12 +147,18 @@ impl Part {
     /// The whole event.
     pub const WHOLE: Self = Self::After(Position { line: 0, offset: 0 });
 
-    /// Returns how many of the event's lines this part leaves out at the beginning.
-    fn lines_to_skip(self, lines: usize) -> usize {
-        match self {
-            Self::After(had) => had.line.min(lines as u64) as usize,
-            Self::Newest => lines.saturating_sub(1),
-        }
+    /// Returns the frames in this part that are such items, each with its index among all frames.
+    fn frames(self, item: StreamItem, data: &Data) -> impl Iterator<Item = (usize, Frame<'_>)> {
+        let all = data.frames.len();
+        let part = match self {
+            Self::After(had) => had.line.min(all as u64) as usize..all,
+            Self::Newest => item.newest(data).map_or(0..0, |newest| newest..newest + 1),
+        };
+        let frames = data.frames.iter().enumerate();
+        frames
+            .take(part.end)
+            .skip(part.start)
+            .filter(move |(_, frame)| item.includes(frame))
     }
 
     /// Returns how many of the event's bytes this part leaves out at the beginning.
@@ -145,11 +171,4 @@ impl Part {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_alone_means_lines_where_there_is_a_choice() {
-        assert_eq!("json".parse(), Ok(View::JsonLines));
-    }
-}
+mod tests;

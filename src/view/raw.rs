@@ -1,14 +1,14 @@
 //! The `raw` view: binary messages with the bytes exactly as they were read.
 
 use super::{Definition, Part, Payload, PayloadSink};
-use crate::hub::{Event, Kind, Unit};
+use crate::hub::{Event, Kind, StreamItem};
 
 /// Sends each chunk as one message. Its beginning and end mean nothing.
 pub(super) const RAW: Definition = Definition {
     name: "raw",
-    unit: Unit::Bytes,
+    item: StreamItem::Byte,
+    has_statuses: false,
     encode,
-    is_blank: |event| !matches!(&event.kind, Kind::Data(data) if !data.chunk.is_empty()),
 };
 
 fn encode(event: &Event, part: Part, sink: &mut PayloadSink<'_>) {

@@ -1,42 +1,50 @@
 //! The `text` view: the bytes as text messages, with no character split between two of them.
 
 use super::{Definition, Part, Payload, PayloadSink};
-use crate::hub::{Data, Kind, Unit, incomplete_suffix};
+use crate::hub::{Data, Kind, StreamItem, incomplete_suffix};
 
 /// Sends the characters that each chunk completes. A character that it only begins comes with the
 /// next chunk; one that the end of the stream cut short becomes U+FFFD, as all invalid bytes do.
 pub(super) const TEXT: Definition = Definition {
     name: "text",
-    unit: Unit::Bytes,
+    item: StreamItem::Character,
+    has_statuses: false,
     encode: |event, part, sink| {
         if let Kind::Data(data) = &event.kind {
             encode(data, part, sink);
         }
     },
-    // An empty chunk ends the stream, and may end a character.
-    is_blank: |event| !matches!(event.kind, Kind::Data(_)),
 };
 
 fn encode(data: &Data, part: Part, sink: &mut PayloadSink<'_>) {
-    let skip = part.bytes_to_skip(data.chunk.len());
-    let chunk = &data.chunk[skip..];
-    // Where a client begins inside a character, the rest of that character is no news.
-    let (begun, orphans) = match skip {
-        0 => (data.split.as_bytes(), 0),
-        _ => (&[][..], leading_continuations(chunk)),
-    };
-    let mut text = [begun, &chunk[orphans..]].concat();
+    let begun = data.split.as_bytes();
+    let mut text = [begun, &data.chunk].concat();
     if !data.chunk.is_empty() {
         text.truncate(text.len() - incomplete_suffix(&text));
     }
-    if !text.is_empty() {
-        sink(Payload::Text(String::from_utf8_lossy(&text).as_bytes()));
+    let start = match part.bytes_to_skip(data.chunk.len()) {
+        0 => 0,
+        // A client that begins inside a character gets all of it.
+        skip => character_start(&text, begun.len() + skip),
+    };
+    if start < text.len() {
+        let text = String::from_utf8_lossy(&text[start..]);
+        sink(Payload::Text(text.as_bytes()));
     }
 }
 
-fn leading_continuations(bytes: &[u8]) -> usize {
-    let is_continuation = |byte: &&u8| **byte & 0b1100_0000 == 0b1000_0000;
-    bytes.iter().take(3).take_while(is_continuation).count()
+/// The beginning of the character that the byte at `place` belongs to; `place` itself if that is no
+/// character.
+fn character_start(text: &[u8], place: usize) -> usize {
+    const LONGEST: usize = 4;
+    let contains_place = |start: &usize| {
+        let tail = &text[*start..text.len().min(start + LONGEST)];
+        let first = tail.utf8_chunks().next();
+        let first = first.and_then(|chunk| chunk.valid().chars().next());
+        first.is_some_and(|character| start + character.len_utf8() > place)
+    };
+    let mut starts = place.saturating_sub(LONGEST - 1)..place;
+    starts.find(contains_place).unwrap_or(place)
 }
 
 #[cfg(test)]
@@ -84,10 +92,18 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_begins_inside_a_character_gets_the_next_one() {
+    fn a_client_that_begins_inside_a_character_gets_all_of_it() {
         let mut framer = LineFramer::new(999);
-        let data = framer.push(Bytes::from_static("aéb".as_bytes()));
-        let had = Position { line: 0, offset: 2 };
-        assert_eq!(texts(&data, Part::After(had)), ["b"]);
+        let mut check = |chunk: &'static [u8], offset, expected: &str| {
+            let data = framer.push(Bytes::from_static(chunk));
+            let had = Position { line: 0, offset };
+            assert_eq!(texts(&data, Part::After(had)), [expected]);
+        };
+        check(b"a\xc3\xa9b", 2, "éb");
+        check(b"a\xc3\xa9b", 3, "b");
+        check(b"a\xf0\x9f\x98\x80", 4, "😀");
+        // What is no character has no other beginning.
+        check(b"\x80\x80b\xf0\x9f", 1, "\u{fffd}b");
+        check(b"\x98\x80!", 1, "😀!");
     }
 }

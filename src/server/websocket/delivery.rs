@@ -80,7 +80,7 @@ impl Delivery {
             for Taken { event, .. } in taken.drain(..) {
                 if event.is_status() {
                     queue.push(self.protocol.event(self.view, &event, Part::Newest));
-                } else if !self.view.is_blank(&event) {
+                } else if self.view.has_newest(&event) {
                     self.latest.event = Some(event);
                 }
             }

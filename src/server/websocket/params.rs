@@ -144,7 +144,7 @@ impl StreamParams {
             match key.as_str() {
                 "view" | "token" | "data" => {}
                 "history" => {
-                    params.start = Start::Last(params.view.unit(), number("history", value)?);
+                    params.start = Start::Last(params.view.item(), number("history", value)?);
                 }
                 "since" => params.continue_after(value, run)?,
                 "latest" => params.latest = Some(interval(value)?),

@@ -102,11 +102,11 @@ impl Accepted {
                 let query = Query::<Vec<(String, String)>>::try_from_uri(request.uri());
                 let query = query.map(|Query(query)| query).unwrap_or_default();
                 let params = StreamParams::new(&query, subprotocol, &port.clients, &app.run)?;
+                // Subscribed before the answer, so that a client that is connected misses nothing.
+                let subscription = port.hub.subscribe(SubscriberKind::Client, params.start);
                 let client = Client {
                     protocol: client_protocol(params.view),
-                    // Subscribed before the answer, so that a client that is connected misses
-                    // nothing.
-                    subscription: port.hub.subscribe(SubscriberKind::Client, params.start),
+                    subscription: subscription.of(params.view.item()),
                     port,
                     rights,
                     params,

@@ -1,0 +1,91 @@
+//! The items that a view delivers, and how many of them come before a place in the stream. What a
+//! view leaves out is never counted, so that `history=1` is the newest that it delivers. Pure.
+
+use super::{Data, Extent, Frame, Kind, Position, Unit};
+
+/// The least that a view delivers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamItem {
+    /// Any frame, fragments too.
+    Frame,
+    /// A frame that is no fragment: a line, or a piece of one.
+    Line,
+    /// A byte.
+    Byte,
+    /// A byte of a character that is complete.
+    Character,
+}
+
+impl StreamItem {
+    /// The unit of a place in the stream for those who get these items.
+    pub fn unit(self) -> Unit {
+        match self {
+            Self::Frame | Self::Line => Unit::Lines,
+            Self::Byte | Self::Character => Unit::Bytes,
+        }
+    }
+
+    /// Returns true if `frame` is one of these items; those that are no frames are in all of them.
+    pub fn includes(self, frame: &Frame<'_>) -> bool {
+        match self {
+            Self::Line => frame.extent != Extent::Fragment,
+            Self::Frame | Self::Byte | Self::Character => true,
+        }
+    }
+
+    /// Returns true if `data` has any of these items. This is asked for many clients, so it must be
+    /// cheap.
+    pub fn is_in(self, data: &Data) -> bool {
+        match self {
+            Self::Frame | Self::Line => data.frames.iter().any(|frame| self.includes(&frame)),
+            Self::Byte => !data.chunk.is_empty(),
+            Self::Character => {
+                let known = data.split.as_bytes().len() + data.chunk.len();
+                known > usize::from(data.incomplete())
+            }
+        }
+    }
+
+    /// The index of the newest frame in `data` that may stand for all before it. A fragment never
+    /// does: it would take the place of the newest line.
+    pub fn newest(self, data: &Data) -> Option<usize> {
+        let is_newest = |frame: Frame<'_>| self.includes(&frame) && Self::Line.includes(&frame);
+        data.frames.iter().rposition(is_newest)
+    }
+}
+
+/// The part of a stream that some views have left out before a place in it, or not delivered yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct LeftOut {
+    /// Frames that were fragments.
+    fragments: u64,
+    /// Bytes of the character that is incomplete there.
+    incomplete: u8,
+}
+
+impl LeftOut {
+    /// The same after an event of this kind.
+    pub(super) fn after(self, kind: &Kind) -> Self {
+        let Kind::Data(data) = kind else {
+            return self;
+        };
+        let frames = data.frames.iter();
+        let fragments = frames
+            .filter(|frame| !StreamItem::Line.includes(frame))
+            .count();
+        Self {
+            fragments: self.fragments + fragments as u64,
+            incomplete: data.incomplete(),
+        }
+    }
+
+    /// The number of items before `place`, where this is left out.
+    pub(super) fn count(self, item: StreamItem, place: Position) -> u64 {
+        match item {
+            StreamItem::Frame => place.line,
+            StreamItem::Line => place.line - self.fragments,
+            StreamItem::Byte => place.offset,
+            StreamItem::Character => place.offset - u64::from(self.incomplete),
+        }
+    }
+}
