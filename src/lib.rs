@@ -45,6 +45,6 @@ pub mod view;
 pub use cli::main;
 pub use config::Config;
 pub use port::Closed;
-pub use port::framing::{Framer, lines::LineFramer};
+pub use port::framing::{Framer, Framing, lines::LineFramer};
 pub use program::{PortTasks, Program, serve};
 pub use server::{ClientProtocol, Greeting, Input, Server, client_protocol};

@@ -137,6 +137,7 @@ impl PortTasks {
         let hub = Hub::new(self.limits, status);
         let port = Arc::new(Port {
             name: config.name.clone(),
+            frame: config.frame.to_string(),
             max_line: config.max_line,
             clients: shared.clients,
             hub,

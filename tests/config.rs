@@ -300,7 +300,7 @@ async fn a_mistake_in_the_file_is_told_with_its_line_and_what_is_right() {
     }
 }
 
-const MISTAKES: [(&str, &str); 36] = [
+const MISTAKES: [(&str, &str); 37] = [
     // Unknown names.
     (
         "# here\nbaudrate = 3",
@@ -380,6 +380,10 @@ const MISTAKES: [(&str, &str); 36] = [
     (
         "history = '1 MB'",
         "class.toml:1: `history` cannot be \"1 MB\": expected a size such as 65536, 64KiB or 1MB",
+    ),
+    (
+        "frame = 'CR'",
+        "class.toml:1: `frame` cannot be \"CR\": expected lf, crlf, cr or delim:HEX; did you mean `cr`?",
     ),
     (
         "max-line = '1GiB'",
@@ -558,6 +562,7 @@ no-reset = true
 no-low-latency = true
 settle = 250
 append = 'crlf'
+frame = 'delim:3b'
 max-line = 100
 read-only = true
 listen = ['127.0.0.1:1', '[::1]:2']

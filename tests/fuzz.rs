@@ -14,7 +14,7 @@ use serial_ws::Config;
 use serial_ws::Program;
 use serial_ws::client_protocol;
 use serial_ws::hub::{
-    Action, Hub, HubConfig, Kind, Lease, Start, State, Status, SubscriberKind, Timestamp,
+    Action, Extent, Hub, HubConfig, Kind, Lease, Start, State, Status, SubscriberKind, Timestamp,
 };
 use serial_ws::protocol::{Content, Id, ServerMessage};
 use serial_ws::view::{LineEnding, Part, Payload, View};
@@ -146,44 +146,62 @@ pub fn framer(data: &[u8]) {
 
     let objects = shown(View::JsonLines, input, max_line, sizes);
     let objects = objects.iter().map(|object| line(object));
-    assert!(objects.eq(expected.iter().cloned()));
-    // A line cut off by the end of the stream does not count.
-    let is_cut = !input.ends_with(b"\n") && !expected.is_empty();
-    let whole = &expected[..expected.len() - usize::from(is_cut)];
-    let whole = whole
+    let marked = expected
         .iter()
-        .map(|(line, _)| String::from_utf8_lossy(line).into_owned());
+        .map(|(line, extent)| (line.clone(), *extent != Extent::Whole));
+    assert!(objects.eq(marked));
+    // A line cut off by the end of the stream does not count.
+    let whole = expected
+        .iter()
+        .filter(|(_, extent)| *extent != Extent::Fragment);
+    let whole = whole.map(|(line, _)| String::from_utf8_lossy(line).into_owned());
     let lines = shown(View::Lines, input, max_line, sizes);
     assert!(lines.into_iter().eq(whole.map(String::into_bytes)));
 }
 
-/// Returns the expected lines of `input`, each with true if it is only a part of a line.
-fn lines(input: &[u8], max_line: usize) -> Vec<(Vec<u8>, bool)> {
+/// Returns the expected lines of `input`, each with its share of a line.
+fn lines(input: &[u8], max_line: usize) -> Vec<(Vec<u8>, Extent)> {
     let mut lines = Vec::new();
-    for line in input.split_inclusive(|&byte| byte == b'\n') {
+    for (number, line) in input.split_inclusive(|&byte| byte == b'\n').enumerate() {
         let is_ended = line.ends_with(b"\n");
-        let whole = line.strip_suffix(b"\n").unwrap_or(line);
-        let mut rest = whole
-            .strip_suffix(b"\r")
-            .filter(|_| is_ended)
-            .unwrap_or(whole);
-        // A carriage return past the limit may still belong to the line ending.
-        let may_end =
-            |rest: &[u8]| !is_ended && rest.len() == max_line + 1 && rest.ends_with(b"\r");
-        let mut is_part = !is_ended;
-        while rest.len() > max_line && !may_end(rest) {
+        let mut rest = line.strip_suffix(b"\n").unwrap_or(line);
+        // Carriage returns after a line feed belong to it.
+        while let (1.., Some(after)) = (number, rest.strip_prefix(b"\r")) {
+            rest = after;
+        }
+        let mut extent = Extent::Whole;
+        while is_over_long(rest, max_line) {
             // No piece ends inside a character.
             let is_begun = |cut: &usize| {
                 let tail = &rest[max_line - cut..max_line];
                 str::from_utf8(tail).is_err_and(|e| e.valid_up_to() == 0 && e.error_len().is_none())
             };
             let cut = max_line - (1..4).find(is_begun).unwrap_or(0);
-            lines.push((rest[..cut].to_vec(), true));
-            (rest, is_part) = (&rest[cut..], true);
+            extent = Extent::Piece;
+            lines.push((rest[..cut].to_vec(), extent));
+            rest = &rest[cut..];
         }
-        lines.push((rest.to_vec(), is_part));
+        if is_ended {
+            lines.push((content(rest).to_vec(), extent));
+        } else if !rest.is_empty() {
+            lines.push((rest.to_vec(), Extent::Fragment));
+        }
     }
     lines
+}
+
+/// Carriage returns past the limit may still belong to the line end, unless they are too many.
+fn is_over_long(rest: &[u8], max_line: usize) -> bool {
+    let content = content(rest).len();
+    content > max_line || rest.len() - content > max_line
+}
+
+/// Returns a line without the carriage returns at its end.
+fn content(mut line: &[u8]) -> &[u8] {
+    while let Some(before) = line.strip_suffix(b"\r") {
+        line = before;
+    }
+    line
 }
 
 /// Returns the payloads that a client of `view` receives if `input` arrives in chunks of these sizes.

@@ -21,17 +21,6 @@ async fn a_plain_client_gets_one_message_per_line_and_nothing_before() {
 }
 
 #[tokio::test]
-async fn a_line_may_end_in_cr_lf_and_keeps_every_other_cr() {
-    let mut pair = Pair::open().await;
-    let bridge = Bridge::on(&mut pair, &[]).await;
-    let mut client = bridge.client("/").await;
-    pair.device.write("a\r\nb\rc\n\r\nd\r\r\n").await;
-    for line in ["a", "b\rc", "", "d\r"] {
-        assert_eq!(client.text().await, line);
-    }
-}
-
-#[tokio::test]
 async fn a_view_is_chosen_by_query_or_by_subprotocol() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;

@@ -33,12 +33,30 @@ export interface Missed {
   bytes?: number;
 }
 
+/** The settings of a port. Later versions may have more. */
+export interface Settings {
+  baud: number;
+  dataBits: number;
+  parity: string;
+  stopBits: number;
+  flowControl: string;
+  /** The view of clients that ask for none. */
+  view: string;
+  append: string;
+  /** What ends a line: "lf", "crlf", "cr", or "delim:" and bytes in hex. */
+  frame: string;
+  /** Bytes beyond which a line is cut into pieces. */
+  maxLine: number;
+  readOnly: boolean;
+  [later: string]: unknown;
+}
+
 export interface Hello {
   version: number;
   run: string;
   seq: number;
   offset: number;
-  port: { name: string; path?: string; board?: string; settings: Record<string, unknown> };
+  port: { name: string; path?: string; board?: string; settings: Settings };
   ports: string[];
   status: Status;
 }

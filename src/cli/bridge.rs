@@ -17,6 +17,7 @@ use crate::config::value::{Number, Setting, Size, times};
 use crate::config::{AllowedOrigin, HostName, PortArg};
 use crate::hub::{FlowControl, ModemLine, Parity};
 use crate::log::Format;
+use crate::port::framing::Framing;
 use crate::view::{LineEnding, View};
 
 /// The TCP port that serial-ws listens on unless another one is given, as a literal.
@@ -213,6 +214,10 @@ pub(crate) struct PortArgs {
     /// Line ending to add to text messages that lack one
     #[arg(long, value_name = "ENDING", default_value = "none")]
     pub(crate) append: Setting<LineEnding>,
+    /// What ends a line: lf, crlf, cr, or delim:HEX for the bytes HEX, such as delim:3b for a
+    /// semicolon. With lf, every carriage return beside a line feed belongs to the line end
+    #[arg(long, value_name = "FRAMING", default_value = "lf")]
+    pub(crate) frame: Setting<Framing>,
     /// Longest line; longer ones are cut into pieces
     #[arg(long, value_name = "SIZE", default_value = "16KiB")]
     pub(crate) max_line: Setting<Size<16, { 1 << 20 }>>,

@@ -13,6 +13,7 @@ use super::names::{self, PORT_DEFAULTS, Values};
 use super::value::{Setting, SettingValue};
 use crate::cli::PortArgs;
 use crate::hub::LineSettings;
+use crate::port::framing::Framing;
 use crate::port::source::spec::Spec;
 use crate::port::{PortConfig, is_name};
 use crate::server::ClientDefaults;
@@ -93,6 +94,7 @@ impl PortArg {
             name: table.name.unwrap_or_else(|| spec.default_name()),
             spec,
             line,
+            frame: args.frame.value,
             max_line: args.max_line.0 as usize,
             expects_lines: clients.view == View::Lines,
             no_wait,
@@ -169,6 +171,18 @@ impl SettingValue for Spec {
     fn parse(text: &str) -> Result<Self, String> {
         text.parse()
             .map_err(|error: anyhow::Error| format!("{error:#}"))
+    }
+}
+
+impl SettingValue for Framing {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl Serialize for Framing {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The configuration of a port.
 
+use super::framing::Framing;
 use super::source::spec::Spec;
 use crate::hub::LineSettings;
 
@@ -12,6 +13,8 @@ pub(crate) struct PortConfig {
     pub(crate) spec: Spec,
     /// The settings with which it is opened.
     pub(crate) line: LineSettings,
+    /// The way to cut what it sends into lines.
+    pub(crate) frame: Framing,
     /// Bytes of a line beyond which it is cut into pieces.
     pub(crate) max_line: usize,
     /// True if most clients see lines, so that a device that sends none deserves a hint.

@@ -16,7 +16,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::device::Device;
-use super::framing::{self, Framer};
+use super::framing::Framer;
 use super::modem_lines::LineChange;
 use super::source::{OpenFailure, OpenedDevice, Opening, Source};
 use super::{Closed, PortConfig, Supervisor};
@@ -363,7 +363,7 @@ struct Bench {
 }
 
 fn start(config: &PortConfig, shared: &Shared, fault: Fault, at: usize) -> Bench {
-    let framer = framing::framer(config.max_line);
+    let framer = config.frame.framer(config.max_line);
     start_with(framer, config, shared, fault, at)
 }
 

@@ -14,7 +14,7 @@ use super::claims::Claims;
 use super::closing::{Closed, Closing};
 use super::config::PortConfig;
 use super::connection::{Connection, End};
-use super::framing::{self, Framer};
+use super::framing::Framer;
 use super::source::serial::os;
 use super::source::{self, OpenFailure, OpenedDevice, Source};
 use super::{QUICK_RETRY_DELAY, diagnostics, lease, modem_lines, until};
@@ -59,7 +59,7 @@ impl Supervisor {
     /// Prepares a port, and claims its device. Opens nothing yet.
     pub(crate) fn new(config: PortConfig, hub: Arc<Hub>, claims: &Claims) -> Self {
         let source = source::source(&config, claims);
-        let framer = framing::framer(config.max_line);
+        let framer = config.frame.framer(config.max_line);
         Self::with_parts(config, hub, source, framer)
     }
 

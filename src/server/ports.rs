@@ -15,6 +15,8 @@ use crate::hub::{Hub, MAX_WAITING};
 pub(crate) struct Port {
     /// Its name in addresses.
     pub(crate) name: String,
+    /// The way in which its lines are cut, as `--frame` has it.
+    pub(crate) frame: String,
     /// The length in bytes beyond which a line is cut into pieces.
     pub(crate) max_line: usize,
     /// The defaults for clients that ask for nothing else.
@@ -43,6 +45,7 @@ impl Port {
         let is_read_only = self.why_read_only(rights).is_some();
         settings.insert("view".to_owned(), json!(self.clients.view.name()));
         settings.insert("append".to_owned(), json!(self.clients.append));
+        settings.insert("frame".to_owned(), json!(self.frame));
         settings.insert("maxLine".to_owned(), json!(self.max_line));
         settings.insert("readOnly".to_owned(), json!(is_read_only));
         Value::Object(settings)

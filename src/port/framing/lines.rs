@@ -1,26 +1,71 @@
-//! Cuts a byte stream into lines, the same lines however its bytes arrive.
+//! Cuts a byte stream into lines, the same lines however its bytes arrive. The framings that differ
+//! only in what ends a line share this.
+
+use std::ops::Range;
 
 use bytes::Bytes;
-use memchr::memchr_iter;
+use memchr::memchr;
 
 use super::Framer;
+use super::lf::Lf;
 use crate::hub::{Data, Extent, Frames, IncompleteUtf8, Piece, incomplete_suffix};
 
-/// Cuts at line ends.
+/// The bytes that end a line.
+pub trait Terminator: Send + Sync + 'static {
+    /// Returns the byte that completes a terminator. A chunk without it completes no line.
+    fn last_byte(&self) -> u8;
+
+    /// Returns how many bytes before a chunk may be the beginning of a terminator that it completes.
+    fn overlap(&self) -> usize {
+        0
+    }
+
+    /// Returns the place of the first terminator.
+    fn find(&self, text: &[u8]) -> Option<Range<usize>>;
+
+    /// Returns how much of a line is its content: less than all where bytes before the terminator
+    /// belong to the line end, or may prove to while the line is not ended.
+    fn content(&self, line: &[u8], is_ended: bool) -> usize {
+        let _ = is_ended;
+        line.len()
+    }
+
+    /// Returns what of the bytes after a terminator belongs to the line end as well. A line is
+    /// delivered at its terminator, so this may come in a later chunk.
+    fn follow(&self, rest: &[u8]) -> Follow {
+        let _ = rest;
+        Follow::default()
+    }
+}
+
+/// The bytes after a terminator that belong to the line end.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Follow {
+    /// The number of them.
+    pub bytes: usize,
+    /// True if the bytes to come may belong to it as well.
+    pub may_go_on: bool,
+}
+
+/// Cuts at terminators, which do not belong to the lines.
 ///
-/// A line ends with `\n` or `\r\n`; neither belongs to it. A line longer than the limit is cut
-/// into pieces, so that a device that never ends a line costs bounded memory.
-pub struct LineFramer {
+/// A line longer than the limit is cut into pieces, so that a device that never ends a line costs
+/// bounded memory.
+pub struct LineFramer<T = Lf> {
+    terminator: T,
     max_line: usize,
     line: Vec<u8>,
+    /// True if a line end came last, and the bytes to come may belong to it.
+    may_follow: bool,
     /// The share of its line that the next frame is, if the line ends well: a piece if others have
     /// been delivered already, a fragment if its beginning was not seen.
     extent: Extent,
     split: IncompleteUtf8,
 }
 
-impl Framer for LineFramer {
+impl<T: Terminator> Framer for LineFramer<T> {
     fn begin(&mut self, starts_whole: bool) {
+        self.may_follow = false;
         self.extent = if starts_whole {
             Extent::Whole
         } else {
@@ -31,22 +76,7 @@ impl Framer for LineFramer {
     fn push(&mut self, chunk: Bytes) -> Data {
         let split = self.split;
         self.split = split.after(&chunk);
-        let known = self.line.len();
-        let text = if known == 0 {
-            chunk.clone()
-        } else {
-            joined(&self.line, &chunk)
-        };
-        let mut pieces = Vec::new();
-        let rest = self.cut_lines(&text, known, &mut pieces);
-        let frames = if pieces.is_empty() {
-            self.line.extend_from_slice(&chunk);
-            Frames::default()
-        } else {
-            self.line.clear();
-            self.line.extend_from_slice(&text[rest..]);
-            Frames::new(text.slice(..rest), pieces)
-        };
+        let frames = self.frames(&chunk);
         Data {
             chunk,
             frames,
@@ -75,53 +105,111 @@ impl Framer for LineFramer {
 }
 
 impl LineFramer {
-    /// Delivers lines longer than `max_line` bytes in pieces.
+    /// Ends lines with `\n` and every `\r` beside it; delivers lines longer than `max_line` bytes in
+    /// pieces.
     pub fn new(max_line: usize) -> Self {
+        Self::with_terminator(Lf, max_line)
+    }
+}
+
+impl<T: Terminator> LineFramer<T> {
+    /// Ends lines with `terminator`; delivers lines longer than `max_line` bytes in pieces.
+    pub(super) fn with_terminator(terminator: T, max_line: usize) -> Self {
         Self {
+            terminator,
             max_line,
             line: Vec::new(),
+            may_follow: false,
             extent: Extent::Whole,
             split: IncompleteUtf8::default(),
         }
     }
 
+    /// Returns the frames that end in `chunk`, and keeps what is unfinished.
+    fn frames(&mut self, chunk: &Bytes) -> Frames {
+        let known = self.line.len();
+        if known > 0 && self.ends_nothing(chunk) {
+            self.line.extend_from_slice(chunk);
+            return Frames::default();
+        }
+        let text = if known == 0 {
+            chunk.clone()
+        } else {
+            joined(&self.line, chunk)
+        };
+        let mut pieces = Vec::new();
+        let rest = self.cut_lines(&text, known, &mut pieces);
+        if pieces.is_empty() {
+            self.line.extend_from_slice(&chunk[rest..]);
+            return Frames::default();
+        }
+        self.line.clear();
+        self.line.extend_from_slice(&text[rest..]);
+        Frames::new(text.slice(..rest), pieces)
+    }
+
+    /// Returns true if no line ends in this chunk and it makes none too long, so that a long line
+    /// in many chunks is not looked at from its beginning each time.
+    fn ends_nothing(&self, chunk: &[u8]) -> bool {
+        self.line.len() + chunk.len() <= self.max_line
+            && memchr(self.terminator.last_byte(), chunk).is_none()
+    }
+
     /// Appends what `text` completes to `pieces`; no line ends before `known`. Returns where the
     /// unfinished rest begins.
     fn cut_lines(&mut self, text: &[u8], known: usize, pieces: &mut Vec<Piece>) -> usize {
-        let mut start = 0;
-        for newline in memchr_iter(b'\n', &text[known..]).map(|at| known + at) {
-            start = self.cut_overlong(text, start, newline, pieces);
-            let end = newline - usize::from(text[start..newline].ends_with(b"\r"));
-            pieces.push(self.piece(text, start, end));
+        let mut start = self.after_line_end(text, 0);
+        let mut from = known.saturating_sub(self.terminator.overlap()).max(start);
+        while let Some(end) = self.terminator.find(&text[from..]) {
+            let line_end = from + end.start;
+            start = self.cut_overlong(text, start..line_end, true, pieces);
+            let content = self.terminator.content(&text[start..line_end], true);
+            pieces.push(self.piece(text, start, start + content));
             self.extent = Extent::Whole;
-            start = newline + 1;
+            self.may_follow = true;
+            start = self.after_line_end(text, from + end.end);
+            from = start;
         }
-        self.cut_overlong(text, start, text.len(), pieces)
+        self.cut_overlong(text, start..text.len(), false, pieces)
     }
 
-    /// Cuts full pieces off the line at `start..end`; returns where its rest begins.
+    /// Returns where the line begins that follows a line end at `start`: behind the bytes that
+    /// belong to the line end as well.
+    fn after_line_end(&mut self, text: &[u8], start: usize) -> usize {
+        if !self.may_follow {
+            return start;
+        }
+        let follow = self.terminator.follow(&text[start..]);
+        self.may_follow = follow.may_go_on;
+        start + follow.bytes
+    }
+
+    /// Cuts full pieces off a line of `text`; returns where its rest begins.
     fn cut_overlong(
         &mut self,
         text: &[u8],
-        mut start: usize,
-        end: usize,
+        mut line: Range<usize>,
+        is_ended: bool,
         pieces: &mut Vec<Piece>,
     ) -> usize {
-        while self.is_over_long(&text[start..end]) {
+        while self.is_over_long(&text[line.clone()], is_ended) {
             if self.extent == Extent::Whole {
                 self.extent = Extent::Piece;
             }
-            let full = &text[start..start + self.max_line];
-            let cut = start + full.len() - incomplete_suffix(full);
-            pieces.push(self.piece(text, start, cut));
-            start = cut;
+            let full = &text[line.start..line.start + self.max_line];
+            let cut = line.start + full.len() - incomplete_suffix(full);
+            pieces.push(self.piece(text, line.start, cut));
+            line.start = cut;
         }
-        start
+        line.start
     }
 
-    /// A carriage return just past the limit may yet turn out to belong to the line end.
-    fn is_over_long(&self, line: &[u8]) -> bool {
-        line.len() > self.max_line && !(line.len() == self.max_line + 1 && line.ends_with(b"\r"))
+    /// What may belong to the line end does not count, unless it is too long itself.
+    fn is_over_long(&self, line: &[u8], is_ended: bool) -> bool {
+        line.len() > self.max_line && {
+            let content = self.terminator.content(line, is_ended);
+            content > self.max_line || line.len() - content > self.max_line
+        }
     }
 
     fn piece(&self, text: &[u8], start: usize, end: usize) -> Piece {
@@ -140,144 +228,4 @@ fn joined(line: &[u8], chunk: &[u8]) -> Bytes {
     text.extend_from_slice(line);
     text.extend_from_slice(chunk);
     text.into()
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    type Line = (Vec<u8>, Extent);
-
-    fn frame(max_line: usize, chunks: &[&[u8]]) -> Vec<Line> {
-        let mut framer = LineFramer::new(max_line);
-        let mut data: Vec<Data> = chunks
-            .iter()
-            .map(|chunk| framer.push(Bytes::copy_from_slice(chunk)))
-            .collect();
-        data.extend(framer.cut());
-        data.iter()
-            .flat_map(|data| {
-                data.frames
-                    .iter()
-                    .map(|frame| (frame.bytes.to_vec(), frame.extent))
-            })
-            .collect()
-    }
-
-    #[track_caller]
-    fn check(max_line: usize, chunks: &[&[u8]], expected: &[(&str, Extent)]) {
-        let lines = frame(max_line, chunks);
-        let shown: Vec<_> = lines
-            .iter()
-            .map(|(line, extent)| (str::from_utf8(line).unwrap(), *extent))
-            .collect();
-        assert_eq!(shown, expected);
-    }
-
-    use Extent::{Fragment, Piece as Part, Whole};
-
-    #[test]
-    fn a_line_ends_with_lf_or_crlf() {
-        check(
-            99,
-            &[b"a\nb\r\nc\n"],
-            &[("a", Whole), ("b", Whole), ("c", Whole)],
-        );
-        check(99, &[b"a\r", b"\nb"], &[("a", Whole), ("b", Fragment)]);
-        check(
-            99,
-            &[b"a\rb\n\n\r\n"],
-            &[("a\rb", Whole), ("", Whole), ("", Whole)],
-        );
-    }
-
-    #[test]
-    fn a_line_may_come_in_many_chunks() {
-        check(
-            99,
-            &[b"3", b"0", b"", b"0,1", b"2\n9"],
-            &[("300,12", Whole), ("9", Fragment)],
-        );
-    }
-
-    #[test]
-    fn a_line_over_the_limit_comes_in_pieces() {
-        check(
-            4,
-            &[b"abcdefghij\nk\n"],
-            &[("abcd", Part), ("efgh", Part), ("ij", Part), ("k", Whole)],
-        );
-        check(
-            4,
-            &[b"abcd\r", b"\n", b"abcd\n"],
-            &[("abcd", Whole), ("abcd", Whole)],
-        );
-        check(4, &[b"abcde\r\n"], &[("abcd", Part), ("e", Part)]);
-    }
-
-    #[test]
-    fn a_piece_never_splits_a_character() {
-        check(
-            4,
-            &["abcé\nabé\n".as_bytes()],
-            &[("abc", Part), ("é", Part), ("abé", Whole)],
-        );
-    }
-
-    #[test]
-    fn a_line_whose_beginning_was_missed_is_a_fragment() {
-        let mut framer = LineFramer::new(99);
-        framer.begin(false);
-        let data = framer.push(Bytes::from_static(b"ello\nhello\n"));
-        let extents: Vec<_> = data.frames.iter().map(|frame| frame.extent).collect();
-        assert_eq!(extents, [Fragment, Whole]);
-    }
-
-    proptest! {
-        /// However the input is cut, the frames are the same, and the chunks joined are the input.
-        #[test]
-        fn framing_does_not_depend_on_how_the_input_is_cut(
-            input in prop::collection::vec(
-                prop_oneof![Just(b'\n'), Just(b'\r'), Just(b'a'), Just(0xc3), Just(0xa9), any::<u8>()],
-                0..200,
-            ),
-            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..20),
-            max_line in 4_usize..20,
-        ) {
-            let mut ends: Vec<usize> = cuts.iter().map(|cut| cut.index(input.len() + 1)).collect();
-            ends.extend([0, input.len()]);
-            ends.sort_unstable();
-            let chunks: Vec<&[u8]> = ends.windows(2).map(|pair| &input[pair[0]..pair[1]]).collect();
-            prop_assert_eq!(frame(max_line, &chunks), frame(max_line, &[&input]));
-
-            let mut framer = LineFramer::new(max_line);
-            let seen: Vec<u8> = chunks
-                .iter()
-                .flat_map(|chunk| framer.push(Bytes::copy_from_slice(chunk)).chunk)
-                .collect();
-            prop_assert_eq!(&seen, &input);
-        }
-
-        /// Frames hold every byte but line ends, and never more than the limit.
-        #[test]
-        fn framing_loses_nothing_but_line_ends(
-            input in prop::collection::vec(prop_oneof![Just(b'\n'), Just(b'a'), any::<u8>()], 0..200),
-            max_line in 4_usize..20,
-        ) {
-            let lines = frame(max_line, &[&input]);
-            let kept: Vec<u8> = lines.iter().flat_map(|(line, _)| line.clone()).collect();
-            let unterminated = lines.last().filter(|_| !input.ends_with(b"\n"));
-            prop_assert!(lines.iter().all(|(line, _)| line.len() <= max_line + 1));
-            let mut expected = Vec::new();
-            for line in input.split_inclusive(|&byte| byte == b'\n') {
-                expected.extend_from_slice(
-                    line.strip_suffix(b"\r\n").or(line.strip_suffix(b"\n")).unwrap_or(line),
-                );
-            }
-            prop_assert_eq!(kept, expected);
-            prop_assert!(unterminated.is_none_or(|(_, extent)| *extent == Fragment) || input.is_empty());
-        }
-    }
 }

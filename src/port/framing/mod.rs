@@ -1,14 +1,25 @@
 //! Cuts a byte stream into frames, once for everyone. Pure: no I/O, and no clock of its own.
 //!
-//! A new framing is a file here that implements [`Framer`], and an arm of [`framer`].
+//! A new framing is a file here that implements [`Framer`], and a line of [`FRAMINGS`].
 
+mod cr;
+mod crlf;
+mod delim;
+mod lf;
 pub(crate) mod lines;
+mod suggest;
+
+use std::fmt::{self, Display};
+use std::str::FromStr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::hub::Data;
-use lines::LineFramer;
+
+/// The framings that users can choose from; the first one is the default.
+const FRAMINGS: &[FramingKind] = &[lf::LF, crlf::CRLF, cr::CR, delim::DELIM];
 
 /// Turns the chunks that a device sends into [`Data`]: each chunk with the frames that end in it.
 pub trait Framer: Send + Sync {
@@ -30,7 +41,88 @@ pub trait Framer: Send + Sync {
     fn cut(&mut self) -> Option<Data>;
 }
 
-/// Returns a framer for a port whose lines are cut at `max_line` bytes.
-pub(crate) fn framer(max_line: usize) -> Box<dyn Framer> {
-    Box::new(LineFramer::new(max_line))
+/// A framing with its parameters, as users choose it by `--frame`.
+#[derive(Clone)]
+pub struct Framing {
+    /// The one way in which it is shown, such as `lf` or `delim:3b`.
+    text: String,
+    make: Make,
 }
+
+/// Makes a framer for a port whose lines are cut at so many bytes.
+type Make = Arc<dyn Fn(usize) -> Box<dyn Framer> + Send + Sync>;
+
+/// A kind of framing, as its file defines it.
+struct FramingKind {
+    /// The way to write it, such as `delim:HEX`. The name ends at the colon.
+    usage: &'static str,
+    /// Reads what stands after the name and the colon. An error says what was expected.
+    parse: fn(&str) -> Result<Framing, String>,
+}
+
+impl FramingKind {
+    fn name(&self) -> &'static str {
+        self.usage
+            .split_once(':')
+            .map_or(self.usage, |(name, _)| name)
+    }
+}
+
+impl Framing {
+    fn new(
+        text: impl Into<String>,
+        make: impl Fn(usize) -> Box<dyn Framer> + Send + Sync + 'static,
+    ) -> Self {
+        let (text, make) = (text.into(), Arc::new(make));
+        Self { text, make }
+    }
+
+    /// Returns a framer that cuts lines longer than `max_line` bytes into pieces.
+    pub fn framer(&self, max_line: usize) -> Box<dyn Framer> {
+        (self.make)(max_line)
+    }
+
+    /// Returns the ways to write a framing, for an error message.
+    fn usages() -> String {
+        let usages: Vec<_> = FRAMINGS.iter().map(|framing| framing.usage).collect();
+        match &usages[..] {
+            [usages @ .., last] => format!("{} or {last}", usages.join(", ")),
+            [] => String::new(),
+        }
+    }
+}
+
+impl FromStr for Framing {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, parameters) = text.split_once(':').unwrap_or((text, ""));
+        let mut framings = FRAMINGS.iter();
+        let named = framings.find(|framing| framing.name() == name);
+        let has_room = |framing: &&FramingKind| framing.name() != framing.usage || text == name;
+        match named.filter(has_room) {
+            Some(framing) => (framing.parse)(parameters),
+            None if delim::is_hex(text) => (delim::DELIM.parse)(text),
+            None => Err(format!("expected {}", Self::usages())),
+        }
+        .map_err(|expected| match suggest::meant(text) {
+            Some(meant) => format!("{expected}; did you mean `{meant}`?"),
+            None => expected,
+        })
+    }
+}
+
+impl Display for Framing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Framing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests;

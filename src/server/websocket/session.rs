@@ -238,6 +238,7 @@ mod tests {
             rights: Rights::ReadWrite,
             port: Arc::new(Port {
                 name: "sim".to_owned(),
+                frame: "lf".to_owned(),
                 max_line: 16 << 10,
                 clients,
                 hub,

@@ -1,0 +1,36 @@
+//! `cr`: a line ends with `\r`. A `\n` right after it belongs to the line end.
+
+use std::ops::Range;
+
+use memchr::memchr;
+
+use super::lines::{Follow, LineFramer, Terminator};
+use super::{Framing, FramingKind};
+
+/// The definition of the framing.
+pub(super) const CR: FramingKind = FramingKind {
+    usage: "cr",
+    parse: |_| {
+        let framer = |max_line| Box::new(LineFramer::with_terminator(Cr, max_line)) as _;
+        Ok(Framing::new("cr", framer))
+    },
+};
+
+struct Cr;
+
+impl Terminator for Cr {
+    fn last_byte(&self) -> u8 {
+        b'\r'
+    }
+
+    fn find(&self, text: &[u8]) -> Option<Range<usize>> {
+        memchr(b'\r', text).map(|at| at..at + 1)
+    }
+
+    fn follow(&self, rest: &[u8]) -> Follow {
+        Follow {
+            bytes: usize::from(rest.starts_with(b"\n")),
+            may_go_on: rest.is_empty(),
+        }
+    }
+}

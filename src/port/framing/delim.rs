@@ -1,0 +1,94 @@
+//! `delim:HEX`: the bytes HEX end a line, and do not belong to it.
+
+use std::fmt::Write;
+use std::ops::Range;
+
+use memchr::memmem::Finder;
+
+use super::lines::{LineFramer, Terminator};
+use super::{Framing, FramingKind};
+
+/// Bytes of the longest delimiter; a longer one is refused.
+const MAX_BYTES: usize = 16;
+
+/// The definition of the framing.
+pub(super) const DELIM: FramingKind = FramingKind {
+    usage: "delim:HEX",
+    parse: |hex| {
+        let bytes = bytes(hex).ok_or_else(|| {
+            format!("expected 1 to {MAX_BYTES} bytes in hex, such as delim:3b or delim:0d0a")
+        })?;
+        let text = shown(&bytes);
+        let framer = move |max_line| {
+            let delimiter = Delimiter::new(bytes.clone());
+            Box::new(LineFramer::with_terminator(delimiter, max_line)) as _
+        };
+        Ok(Framing::new(text, framer))
+    },
+};
+
+/// Returns how the framing by these bytes is written.
+pub(super) fn shown(bytes: &[u8]) -> String {
+    let mut text = "delim:".to_owned();
+    for byte in bytes {
+        // Writing to a String does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// Returns true for bytes in hex without `delim:`, which users may leave out.
+pub(super) fn is_hex(text: &str) -> bool {
+    bytes(text).is_some()
+}
+
+fn bytes(hex: &str) -> Option<Vec<u8>> {
+    let digits = hex.as_bytes();
+    let is_right = !digits.is_empty()
+        && digits.len() <= 2 * MAX_BYTES
+        && digits.len().is_multiple_of(2)
+        && digits.iter().all(u8::is_ascii_hexdigit);
+    let pairs = digits.chunks(2).filter(|_| is_right);
+    let bytes = pairs.map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok());
+    bytes.collect::<Option<Vec<_>>>().filter(|_| is_right)
+}
+
+/// Ends lines with a sequence of bytes.
+pub(super) struct Delimiter {
+    last: u8,
+    finder: Finder<'static>,
+}
+
+impl Delimiter {
+    /// Ends lines with these bytes, of which there is at least one.
+    pub(super) fn new(bytes: Vec<u8>) -> Self {
+        Self {
+            last: bytes.last().copied().unwrap_or_default(),
+            finder: Finder::new(&bytes).into_owned(),
+        }
+    }
+}
+
+impl Terminator for Delimiter {
+    fn last_byte(&self) -> u8 {
+        self.last
+    }
+
+    fn overlap(&self) -> usize {
+        self.finder.needle().len() - 1
+    }
+
+    fn find(&self, text: &[u8]) -> Option<Range<usize>> {
+        let start = self.finder.find(text)?;
+        Some(start..start + self.finder.needle().len())
+    }
+
+    fn content(&self, line: &[u8], is_ended: bool) -> usize {
+        let needle = self.finder.needle();
+        let longest = line.len().min(needle.len() - 1);
+        let mut lengths = (1..=longest).rev();
+        let is_begun = |len: &usize| line.ends_with(&needle[..*len]);
+        let begun = lengths.find(is_begun).filter(|_| !is_ended);
+        line.len() - begun.unwrap_or(0)
+    }
+}

@@ -1,0 +1,142 @@
+//! What ends a line: carriage returns beside line feeds, and the other framings of `--frame`.
+
+use serde_json::json;
+
+use crate::support::{Bridge, Client, Pair, Program};
+
+#[tokio::test]
+async fn a_line_has_no_carriage_return_of_its_line_end() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut lines = bridge.client("/").await;
+    let mut raw = bridge.client("/?view=raw").await;
+    let mut objects = json_client(&bridge).await;
+    // As card readers, MicroPython and a printer's console end their lines.
+    let sent = "FOOD1\n\rFOOD2\n\rboot\r\r\nok\r\n\r10%\r20%\r\n";
+    pair.device.write(sent).await;
+    for line in ["FOOD1", "FOOD2", "boot", "ok", "10%\r20%"] {
+        assert_eq!(lines.text().await, line);
+        assert_eq!(objects.json_of("line").await["text"], line);
+    }
+    assert_eq!(raw.bytes_of(sent.len()).await, sent.as_bytes());
+}
+
+#[tokio::test]
+async fn a_line_comes_at_its_line_feed_and_a_late_carriage_return_is_nothing() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut lines = bridge.client("/").await;
+    let mut raw = bridge.client("/?view=raw").await;
+    for number in ["1", "2", "3"] {
+        pair.device.write(format!("{number}\n")).await;
+        assert_eq!(lines.text().await, number);
+        assert_eq!(raw.bytes_of(2).await, format!("{number}\n").as_bytes());
+        pair.device.write("\r").await;
+        assert_eq!(raw.bytes_of(1).await, b"\r");
+    }
+    assert_eq!(bridge.port("board").await["lines"], 4, "one is of the test");
+}
+
+#[tokio::test]
+#[cfg(unix)] // a pty can be unplugged
+async fn a_carriage_return_after_the_last_line_is_no_line_cut_by_the_loss() {
+    if !Pair::are_ours() {
+        return;
+    }
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut objects = json_client(&bridge).await;
+    let mut raw = bridge.client("/?view=raw").await;
+    pair.device.write("last\n\r").await;
+    assert_eq!(raw.bytes_of(6).await, b"last\n\r");
+    pair.unplug();
+    assert_eq!(objects.json_of("line").await["text"], "last");
+    let next = objects.json().await;
+    assert_eq!(next["type"], "status", "{next}");
+}
+
+#[tokio::test]
+async fn a_framing_decides_what_is_a_line() {
+    for (framing, sent, lines) in [
+        (
+            "cr",
+            "4006381333931\r0012345678905\r\n7\r",
+            ["4006381333931", "0012345678905", "7"],
+        ),
+        ("crlf", "a\nb\r\nc\rd\r\n\r\n", ["a\nb", "c\rd", ""]),
+        (
+            "delim:3b",
+            "ID019;FA00007074000;IF\r\n;",
+            ["ID019", "FA00007074000", "IF\r\n"],
+        ),
+        (
+            "delim:03",
+            "\u{2}0A00\u{3}\u{2}2B00\r\n\u{3}\u{3}",
+            ["\u{2}0A00", "\u{2}2B00\r\n", ""],
+        ),
+        ("delim:0d0d", "1\r\r2\r3\r\r4\r\r", ["1", "2\r3", "4"]),
+        (
+            "3E",
+            "41 0C\r\r>41 0D\r\r>ok>",
+            ["41 0C\r\r", "41 0D\r\r", "ok"],
+        ),
+    ] {
+        let mut pair = Pair::open().await;
+        let port = format!("board={},frame={framing}", pair.path);
+        let bridge = Bridge::start(&["--port", &port]).await;
+        bridge.open("board").await;
+        let mut plain = bridge.client("/").await;
+        let mut raw = bridge.client("/?view=raw").await;
+        let mut objects = json_client(&bridge).await;
+        pair.device.write(sent).await;
+        for line in lines {
+            // The first line may have begun before the port was opened.
+            let object = objects.json_of("line").await;
+            assert_eq!(object["text"], line, "{framing}");
+            if object["partial"] != true {
+                assert_eq!(plain.text().await, line, "{framing}");
+            }
+        }
+        assert_eq!(raw.bytes_of(sent.len()).await, sent.as_bytes());
+    }
+}
+
+#[tokio::test]
+async fn clients_are_told_the_framing_of_each_port() {
+    let ports = ["--port", "a=loop,frame=3B", "--port", "b=loop"];
+    let bridge = Bridge::start(&[&ports[..], &["--frame", "cr"]].concat()).await;
+    for (name, framing) in [("a", "delim:3b"), ("b", "cr")] {
+        let mut client = bridge.client(&format!("/ports/{name}?view=json")).await;
+        let hello = client.json_of("hello").await;
+        assert_eq!(hello["port"]["settings"]["frame"], framing);
+        assert_eq!(bridge.port(name).await["settings"]["frame"], framing);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_framing_is_told_what_was_meant() {
+    for (flag, parts) in [
+        ("--frame=words", "expected lf, crlf, cr or delim:HEX"),
+        ("--frame=CR", "did you mean `cr`?"),
+        ("--frame=;", "did you mean `delim:3b`?"),
+        (
+            "--frame=delim",
+            "expected 1 to 16 bytes in hex, such as delim:3b",
+        ),
+        (
+            "--port=sim,frame=delim:0x03",
+            "`frame` cannot be \"delim:0x03\": expected 1 to 16 bytes",
+        ),
+    ] {
+        Program::run(&[flag]).await.with(2, parts);
+    }
+}
+
+async fn json_client(bridge: &Bridge) -> Client {
+    let mut client = bridge.client("/?view=json").await;
+    assert_eq!(
+        client.json_of("hello").await["status"]["state"],
+        json!("open")
+    );
+    client
+}
