@@ -109,7 +109,7 @@ async fn always_holds_in_the_next_run() {
 
 #[tokio::test]
 async fn a_shared_origin_cannot_be_allowed_for_good() {
-    for origin in ["null", "https://preview.p5js.org"] {
+    for origin in ["null", "https://preview.p5js.org", "tauri://localhost"] {
         let Some(mut desk) = Desk::new("shared").await else {
             return;
         };
@@ -122,6 +122,38 @@ async fn a_shared_origin_cannot_be_allowed_for_good() {
         assert!(!log.contains("[a]"), "{log}");
         assert!(!desk.config().exists());
     }
+}
+
+#[tokio::test]
+async fn a_page_of_an_app_can_be_allowed_for_good() {
+    const WEBVIEW: &str = "vscode-webview://0B1C2D3E4F5061728394A5B6C7D8E9F0";
+    let Some(mut desk) = Desk::new("webview").await else {
+        return;
+    };
+    desk.rejected(WEBVIEW).await;
+    desk.bridge.program.said("vscode-webview").await;
+    desk.answer("a");
+    desk.allowed(WEBVIEW).await;
+    let folder = desk.folder.clone();
+    drop(desk);
+    let Some(mut desk) = Desk::at(folder).await else {
+        return;
+    };
+    desk.allowed(WEBVIEW).await;
+    desk.rejected(&WEBVIEW.to_lowercase()).await;
+}
+
+#[tokio::test]
+async fn a_board_that_says_file_is_asked_about_as_null() {
+    let Some(mut desk) = Desk::new("file").await else {
+        return;
+    };
+    desk.rejected("file://").await;
+    let program = &desk.bridge.program;
+    program.said("A page with no address wants to").await;
+    program.said("with `file://`").await;
+    desk.answer("y");
+    desk.allowed("file://").await;
 }
 
 #[tokio::test]

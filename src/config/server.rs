@@ -46,7 +46,10 @@ pub(super) fn resolve(args: &ServeArgs, layer: &Layer) -> Result<ServerConfig, E
         web,
         open: *args.open,
         allow_origin: origins
-            .map(|allowed| (allowed.origin.clone(), allowed.rights))
+            .flat_map(|allowed| {
+                let spellings = [&allowed.origin, &allowed.typed];
+                spellings.map(|origin| (origin.clone(), allowed.rights))
+            })
             .collect(),
         lan: is_lan.then_some(rights),
         token: own_token(path(&args.token).as_deref(), layer)?,
@@ -111,6 +114,8 @@ impl SettingValue for HostName {
 pub(crate) struct AllowedOrigin {
     /// The origin as browsers write it.
     origin: String,
+    /// The origin as it was typed: a program may send it so.
+    typed: String,
     /// The rights of its pages.
     rights: Rights,
 }
@@ -123,8 +128,11 @@ impl SettingValue for AllowedOrigin {
             Some((origin, _)) => return Err(format!("expected {origin} or {origin},read-only")),
         };
         let expected = "expected an origin such as https://example.org, one at a time";
-        let origin = normalize_origin(origin).ok_or(expected)?;
-        Ok(Self { origin, rights })
+        Ok(Self {
+            origin: normalize_origin(origin).ok_or(expected)?,
+            typed: origin.to_owned(),
+            rights,
+        })
     }
 }
 
@@ -134,6 +142,6 @@ impl Serialize for AllowedOrigin {
             Rights::ReadWrite => "",
             Rights::ReadOnly => ",read-only",
         };
-        serializer.collect_str(&format_args!("{}{end}", self.origin))
+        serializer.collect_str(&format_args!("{}{end}", self.typed))
     }
 }

@@ -102,7 +102,7 @@ impl Policy {
             return Err(Rejection::malformed(reason).into());
         }
         let host = self.host(caller)?;
-        let origin = single_header(caller.headers, header::ORIGIN)?;
+        let origin = single_header(caller.headers, header::ORIGIN)?.map(origin::canonical);
         if caller.class == RequestClass::Public {
             return Ok(Rights::ReadOnly);
         }
@@ -152,7 +152,7 @@ impl Policy {
     /// Checks that the request was meant for this computer.
     fn host<'a>(&self, caller: Caller<'a>) -> Result<Host<'a>, Rejection> {
         let Some(text) = single_header(caller.headers, header::HOST)? else {
-            return Err(Rejection::malformed("a request without a Host header"));
+            return Err(Rejection::no_host(caller.peer.local));
         };
         let Some(name) = origin::host_name(text) else {
             let reason = format!("{} is not a host", shown(text));
@@ -265,8 +265,8 @@ impl Policy {
         }
         let can_ask = match origin {
             Origin::Web { is_secure, .. } => is_secure,
-            Origin::Extension | Origin::Null => true,
-            Origin::Invalid => false,
+            Origin::App | Origin::Null => true,
+            Origin::Address | Origin::Invalid => false,
         };
         match answers.get(text) {
             Some(Some(rights)) if can_ask => Ok(*rights),

@@ -27,6 +27,7 @@ page of another server here            | -     | here | WS /                    
 page of another server here            | -     | here | WS /                    | rw  | Host: localhost:8080, Origin: http://[::1]:5500
 page of another server here            | -     | here | WS /                    | rw  | Host: localhost:8080, Origin: https://sketch.localhost
 page of another server here            | -     | here | GET /api/status         | rw  | Host: localhost:8080, Origin: http://localhost:5500
+a library that adds a slash            | -     | here | WS /                    | rw  | Host: localhost:8080, Origin: http://localhost/
 
 program                                | -     | here | WS /                    | rw  | Host: localhost:8080
 program                                | -     | here | GET /api/status         | rw  | Host: 127.0.0.1:8080
@@ -58,19 +59,27 @@ null                                   | -     | here | GET /api/status         
 null, answered y                       | null  | here | WS /                    | rw  | Host: localhost:8080, Origin: null
 null, with the token                   | lan   | here | WS /?token=TOKEN        | rw  | Host: localhost:8080, Origin: null
 
+a library that says file               | -     | here | WS /                    | ask | Host: localhost:8080, Origin: file://
+a library that says file, answered y   | null  | here | WS /                    | rw  | Host: localhost:8080, Origin: file://
+a library that says file, token        | lan   | lan  | WS /?token=TOKEN        | rw  | Host: 192.168.1.50:8080, Origin: file://
+
 extension                              | -     | here | WS /                    | ask | Host: localhost:8080, Origin: chrome-extension://abcdefgh
+page of an app                         | -     | here | WS /                    | ask | Host: localhost:8080, Origin: vscode-webview://0b1c2d3e
+page of an app, listed                 | list  | here | WS /                    | rw  | Host: localhost:8080, Origin: vscode-webview://listed
+program with a path, listed            | list  | here | WS /                    | rw  | Host: localhost:8080, Origin: https://lib.example/Path
 extension, listed                      | list  | here | WS /                    | rw  | Host: localhost:8080, Origin: chrome-extension://listed
 
 anything else                          | -     | here | WS /                    | 403 | Host: localhost:8080, Origin: http://site.example
 anything else                          | -     | here | WS /                    | 403 | Host: localhost:8080, Origin: http://192.168.1.7
-anything else                          | -     | here | WS /                    | 403 | Host: localhost:8080, Origin: file://
-anything else                          | -     | here | WS /                    | 403 | Host: localhost:8080, Origin: https://site.example/
+anything else                          | list  | here | WS /                    | 403 | Host: localhost:8080, Origin: https://lib.example/path
+anything else                          | list  | here | WS /                    | 403 | Host: localhost:8080, Origin: https://site.example/
 anything else                          | -     | here | WS /                    | 403 | Host: localhost:8080, Origin: https://user@localhost
 anything else                          | -     | here | WS /                    | 403 | Host: localhost:8080, Origin: *
 two origins                            | -     | here | WS /                    | 400 | Host: localhost:8080, Origin: http://localhost, Origin: http://localhost
 two origins, with the token            | lan   | here | WS /?token=TOKEN        | 400 | Host: localhost:8080, Origin: null, Origin: null
 two hosts, with the token              | lan   | lan  | WS /?token=TOKEN        | 400 | Host: pi.local, Host: pi.local
 no host, with the token                | lan   | lan  | WS /?token=TOKEN        | 400 | Accept: x
+no host                                | -     | here | WS /                    | 400 | Accept: x
 
 foreign host (rebinding)               | -     | here | WS /                    | 403 | Host: evil.example:8080, Origin: http://evil.example:8080
 foreign host (rebinding)               | -     | here | PAGE /                  | 403 | Host: evil.example:8080
@@ -136,6 +145,8 @@ fn policy(configuration: &str) -> Policy {
                 ("https://site.example".to_owned(), Rights::ReadWrite),
                 ("https://screen.example".to_owned(), Rights::ReadOnly),
                 ("chrome-extension://listed".to_owned(), Rights::ReadWrite),
+                ("vscode-webview://listed".to_owned(), Rights::ReadWrite),
+                ("https://lib.example/Path".to_owned(), Rights::ReadWrite),
             ]),
             ..Policy::default()
         },

@@ -79,10 +79,10 @@ fn question(origin: &str, ports: &str) -> String {
     let note = match origin {
         "null" => {
             "Note: it was opened from disk, or it is in a frame of any web site. The browser does \
-             not say which.\n"
+             not say which. Some boards and apps connect in the same way, with `file://`.\n"
         }
         _ if origin::is_shared(origin) => {
-            "Note: all people who use that site share this address.\n"
+            "Note: all who use that site or tool share this address.\n"
         }
         _ => "",
     };

@@ -2,10 +2,11 @@
 //! them.
 
 use std::io;
+use std::net::SocketAddr;
 
 use axum::http::StatusCode;
 
-use super::origin::Origin;
+use super::origin::{Origin, quoted};
 use crate::terminal::shown;
 
 /// The remedy of those who lack the token or have a wrong one.
@@ -29,22 +30,32 @@ pub(crate) struct Rejection {
 pub(crate) fn rejected_page(origin: &str) -> Rejection {
     let (reason, remedy) = match Origin::new(origin) {
         Origin::Null => (
-            "a page with no address (opened from disk, or in a sandboxed frame of any web site; \
-             the browser does not say which)"
+            "a page with no address (origin null: opened from disk, or in a sandboxed frame of any \
+             web site; the browser does not say which), or a library that sends file://"
                 .to_owned(),
             "open the page from a web server on this computer instead, or: --allow-origin null"
                 .to_owned(),
         ),
         Origin::Invalid => (
-            format!("page from {}, which no browser sends", shown(origin)),
-            String::new(),
+            format!("a client with the invalid origin \"{}\"", shown(origin)),
+            "have it send no Origin header, or the token: start serial-ws with --token FILE, and \
+             add ?token=… to the address"
+                .to_owned(),
         ),
-        _ => (
-            format!("page from {}", shown(origin)),
-            format!("to allow it: serial-ws --allow-origin {}", shown(origin)),
+        Origin::Address => (
+            format!("a program with the origin {}", shown(origin)),
+            allow_origin(origin),
         ),
+        Origin::Web { .. } | Origin::App => {
+            (format!("page from {}", shown(origin)), allow_origin(origin))
+        }
     };
     Rejection::forbidden(reason, remedy)
+}
+
+/// Returns the advice to allow an origin, as it is typed.
+fn allow_origin(origin: &str) -> String {
+    format!("to allow it: serial-ws --allow-origin {}", quoted(origin))
 }
 
 /// Rejects a page while the operator is being asked about it.
@@ -60,6 +71,20 @@ impl Rejection {
     /// Rejects a request that makes no sense, whoever sent it.
     pub(crate) fn malformed(reason: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, reason, "")
+    }
+
+    /// Rejects a request to `local`, our address, that does not say to which host. Browsers always do;
+    /// some boards do not.
+    pub(super) fn no_host(local: SocketAddr) -> Self {
+        let (ip, port) = (local.ip(), local.port());
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "a request without a Host header",
+            format!(
+                "send \"Host: {local}\"; ArduinoHttpClient does so if it gets the address as a \
+                 text instead of an IPAddress: WebSocketClient client(wifi, \"{ip}\", {port})"
+            ),
+        )
     }
 
     /// Rejects an address that has sent too many wrong tokens.

@@ -181,5 +181,5 @@ pub(super) fn single_header(
         return Err(Rejection::malformed(&reason));
     }
     let text = first.to_str().map(Some);
-    text.map_err(|_| Rejection::malformed(&format!("a {name} header that is not text")))
+    text.map_err(|_| Rejection::malformed(&format!("a request whose {name} header is not text")))
 }

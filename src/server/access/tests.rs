@@ -193,6 +193,8 @@ fn pages_of_this_computer_are_allowed() {
     check_origin("http://127.0.0.1:3000", "rw");
     check_origin("http://[::1]:80", "rw");
     check_origin("http://a.localhost", "rw");
+    check_origin("http://localhost/", "rw");
+    check_origin("http://127.0.0.1:8080/", "rw");
     check(
         "WS /",
         &[
@@ -226,7 +228,107 @@ fn unknown_pages_by_https_from_disk_and_of_extensions_are_asked_about() {
     check_origin("https://listed.example.evil.example", "ask");
     check_origin("https://localhost.evil.example", "ask");
     check_origin("null", "ask");
+    check_origin("file://", "ask");
+    check_origin("file:///android_asset/index.html", "ask");
     check_origin("chrome-extension://abcdefghijklmnop", "ask");
+    check_origin("vscode-webview://0b1c2d3e", "ask");
+    check_origin("capacitor://localhost", "ask");
+    check_origin("app://.", "ask");
+}
+
+#[test]
+fn an_answer_about_null_holds_for_file() {
+    let answers = Answers::from([("null".to_owned(), Some(Rights::ReadOnly))]);
+    for origin in ["null", "file://"] {
+        let fields = [("host", "localhost"), ("origin", origin)];
+        let decision = decision_after(&answers, &Policy::default(), "::1", "WS /", &fields);
+        assert_eq!(decision, "ro", "{origin}");
+    }
+}
+
+/// Checks that what is printed about a refused origin lets it in when it is typed.
+#[track_caller]
+fn check_remedy(origin: &str, printed: &str) {
+    let Rejection { remedy, .. } = rejection::rejected_page(origin::canonical(origin));
+    let typed = remedy.rsplit_once("--allow-origin ").expect(origin).1;
+    assert_eq!(typed, printed);
+    // As a shell would pass it on.
+    let flags = [
+        "serial-ws",
+        "--port",
+        "sim",
+        "--allow-origin",
+        typed.trim_matches('"'),
+    ];
+    let config = crate::config::Config::from_args(flags).expect(origin);
+    let policy = Policy::new(&config.server, None, None);
+    let fields = [("host", "localhost"), ("origin", origin)];
+    assert_eq!(
+        decision(&policy, "127.0.0.1", "WS /", &fields),
+        "rw",
+        "{origin}"
+    );
+    let other = format!("{origin}x");
+    let fields = [("host", "localhost"), ("origin", other.as_str())];
+    let found = decision(&policy, "127.0.0.1", "WS /", &fields);
+    assert!(origin.starts_with("file:") || found != "rw", "{other}");
+}
+
+#[test]
+fn what_is_printed_about_a_refused_origin_lets_it_in() {
+    check_remedy("file://", "null");
+    check_remedy("null", "null");
+    check_remedy("http://plain.example", "http://plain.example");
+    for origin in [
+        "https://github.com/gilmaimon/TinyWebsockets",
+        "https://GitHub.com/gilmaimon/TinyWebsockets/",
+        "https://OK.example",
+        "HTTPS://ok.example",
+        "https://ok.example:443",
+        "https://ok.example/",
+        "http://user@localhost",
+        "vscode-webview://0b1c2d3e4f5061728394a5b6c7d8e9f0",
+        "vscode-file://vscode-app",
+        "capacitor://localhost",
+        "ionic://localhost",
+        "tauri://localhost",
+        "app://.",
+        "app://obsidian.md",
+        "safari-web-extension://8D9F1B0C-3F4E-4E6F-9C55-0D9A3C1B2A77",
+        "ms-appx-web://1a2b.app",
+        "ws://192.168.1.50:8080",
+    ] {
+        check_remedy(origin, origin);
+    }
+    check_remedy("http://[fd00::1]:8080", "\"http://[fd00::1]:8080\"");
+    check_remedy(
+        "https://a.example/?b=1&c=(2)",
+        "\"https://a.example/?b=1&c=(2)\"",
+    );
+}
+
+#[test]
+fn an_invalid_origin_gets_in_with_the_token_as_the_advice_says() {
+    for origin in [
+        "",
+        "*",
+        "localhost",
+        "https://a b",
+        "https://*.example",
+        "a, b",
+    ] {
+        let Rejection { remedy, .. } = rejection::rejected_page(origin);
+        assert!(
+            remedy.contains("--token FILE") && remedy.contains("?token="),
+            "{remedy}"
+        );
+        let fields = [("host", "localhost"), ("origin", origin)];
+        let target = format!("WS /?token={TOKEN}");
+        assert_eq!(
+            decision(&lan(Rights::ReadWrite), "127.0.0.1", &target, &fields),
+            "rw"
+        );
+    }
 }
 
 #[test]
@@ -246,10 +348,12 @@ fn other_pages_are_always_rejected() {
         "http://localhost.evil.example",
         "http://192.168.1.7",
         "http://pi.local",
-        "file://",
-        "file://localhost",
-        "http://localhost/",
+        "http://localhost//",
+        "http://localhost/x",
+        "http://localhost.evil.example/",
         "http://localhost:80@evil.example",
+        "https://listed.example/",
+        "https://LISTED.example/x",
         "NULL",
         "https://",
         "https://a b",
@@ -547,6 +651,8 @@ proptest::proptest! {
             if fields.len() > 1 {
                 let after = origin.strip_prefix("http").unwrap();
                 let name = after.trim_start_matches('s').strip_prefix("://").unwrap();
+                // The slash that some libraries add.
+                let name = name.strip_suffix('/').unwrap_or(name);
                 assert!(origin::is_loopback(origin::host_name(name).unwrap()), "{origin}");
             }
         }
