@@ -36,6 +36,7 @@ mod ask; // pages that nobody allowed yet
 #[cfg(unix)] // other systems do not run out
 mod exhaustion; // no descriptors left
 mod fuzz; // laws that hold for every input
+mod handshakes; // what the libraries of others send
 mod hostile; // handshakes that nobody honest sends
 mod http;
 mod lan; // other computers and the token

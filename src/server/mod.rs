@@ -3,6 +3,7 @@
 mod accept;
 pub(crate) mod access;
 mod config;
+mod foreign;
 mod http;
 mod limits;
 mod listen;

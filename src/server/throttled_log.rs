@@ -35,6 +35,14 @@ impl ThrottledLog {
         self.warn(what, format_args!("{what}: {error}"));
     }
 
+    /// Warns that a client was turned away by a Close frame, which on a board nobody sees.
+    pub(crate) fn closed(&self, code: u16, reason: &str) {
+        self.warn(
+            reason,
+            format_args!("closed a client: {reason} (close code {code})"),
+        );
+    }
+
     /// Warns that something a client sent to this port was dropped.
     pub(crate) fn dropped(&self, port: &str, reason: &str) {
         if let Some(left_out) = self.count(&format!("{port}: {reason}"), Instant::now()) {

@@ -83,6 +83,12 @@ impl RawSocket {
         Self(stream)
     }
 
+    /// Asks for a WebSocket with a request as it is written, and returns the answer beside it.
+    pub async fn ask(at: SocketAddr, request: &str) -> (Reply, Self) {
+        let (reply, stream) = answer(send(at, request).await).await;
+        (reply, Self(stream))
+    }
+
     /// Writes bytes as they are.
     pub async fn write(&mut self, bytes: &[u8]) {
         self.0
@@ -134,7 +140,11 @@ impl RawSocket {
 }
 
 async fn knock(at: SocketAddr, path: &str, headers: &[(&str, &str)]) -> (Reply, TcpStream) {
-    let mut stream = ask_upgrade(at, path, headers).await;
+    answer(ask_upgrade(at, path, headers).await).await
+}
+
+/// Reads the answer to a request for a WebSocket.
+async fn answer(mut stream: TcpStream) -> (Reply, TcpStream) {
     let mut answer = Vec::new();
     within("an answer to an upgrade", async {
         while !answer.ends_with(b"\r\n\r\n") {
@@ -168,8 +178,11 @@ pub async fn ask_upgrade(at: SocketAddr, path: &str, headers: &[(&str, &str)]) -
             .any(|(other, _)| other.eq_ignore_ascii_case(name))
     });
     all.extend_from_slice(headers);
-    let request = request(at, "GET", path, &all);
+    send(at, &request(at, "GET", path, &all)).await
+}
 
+/// Sends a request as it is written.
+async fn send(at: SocketAddr, request: &str) -> TcpStream {
     let mut stream = TcpStream::connect(at)
         .await
         .expect("the program accepts connections");

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
 use axum::middleware;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::access_layer::{access_layer, rejected};
 use super::{api, assets, static_files};
 use crate::hub::Action;
-use crate::server::App;
 use crate::server::access::Rejection;
+use crate::server::{App, foreign};
 
 /// Returns the router of all resources.
 pub(crate) fn router(app: Arc<App>) -> Router {
@@ -49,19 +50,32 @@ async fn page_asset(Path(file): Path<String>) -> Response {
 }
 
 /// Serves a file of the user's folder. Where there is none, only `/` leads anywhere: to the built-in
-/// page.
+/// page. Socket.IO is told that it is not served, unless the folder has the file.
 async fn web(State(app): State<Arc<App>>, request: Request) -> Response {
-    match &app.config.web {
+    let uri = request.uri().clone();
+    if foreign::is_engine_io(&uri) {
+        return socket_io(&app);
+    }
+    let response = match &app.config.web {
         Some(web) => {
-            let path = request.uri().path().to_owned();
             let answer = static_files::file(web, app.limits.descriptors, request).await;
             answer.unwrap_or_else(|error| {
-                let rejection = Rejection::unreadable(&path, &error);
+                let rejection = Rejection::unreadable(uri.path(), &error);
                 app.log.rejected(&rejection);
                 rejected(&rejection)
             })
         }
-        None if request.uri().path() == "/" => assets::file("index.html"),
+        None if uri.path() == "/" => assets::file("index.html"),
         None => assets::not_found(),
+    };
+    match response.status() {
+        StatusCode::NOT_FOUND if foreign::is_socket_io(&uri) => socket_io(&app),
+        _ => response,
     }
+}
+
+/// Tells a client of Socket.IO what to do instead, and the operator that there is one.
+fn socket_io(app: &App) -> Response {
+    app.log.rejected(&Rejection::malformed(foreign::SOCKET_IO));
+    (StatusCode::BAD_REQUEST, foreign::SOCKET_IO_ANSWER).into_response()
 }

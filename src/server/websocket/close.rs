@@ -21,6 +21,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes of a reason. A longer one does not fit a Close frame and is cut (RFC 6455 §5.5).
 const MAX_REASON_BYTES: usize = 123;
 
+/// The reason for the clients of a port that was removed.
+const PORT_REMOVED: &str = "this port was removed";
+
 /// The reason for which a connection ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CloseReason {
@@ -65,10 +68,19 @@ impl CloseReason {
         }
     }
 
+    /// Returns the code and the reason for a client that should not connect again as it is.
+    pub(crate) fn mistake(&self) -> Option<(u16, &str)> {
+        match self {
+            Self::PortRemoved => Some((4404, PORT_REMOVED)),
+            Self::Error(code @ (4400 | 4404), reason) => Some((*code, reason)),
+            _ => None,
+        }
+    }
+
     fn frame(self) -> Option<CloseFrame> {
         let (code, reason) = match self {
             Self::Stopping => (1001, "serial-ws is stopping".to_owned()),
-            Self::PortRemoved => (4404, "this port was removed".to_owned()),
+            Self::PortRemoved => (4404, PORT_REMOVED.to_owned()),
             Self::NoPong => (1008, "no answer to a ping".to_owned()),
             Self::Error(code, reason) => (code, reason),
             Self::ClosedByClient | Self::Disconnected => return None,

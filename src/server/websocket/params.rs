@@ -10,6 +10,10 @@ use crate::view::{LineEnding, View};
 /// The prefix of our subprotocols, as in `serial-ws.lines`.
 const SUBPROTOCOL: &str = "serial-ws.";
 
+/// The subprotocol of clients made for TCP servers, such as Betaflight Configurator: it means the
+/// raw view. The other names of subprotocols that are not ours mean nothing here.
+const BINARY: &str = "binary";
+
 /// Characters of a name that is not known which an error repeats, and bytes of the list of ports
 /// beside it, so that both fit the 123 bytes of a Close reason. More are left out.
 const MAX_NAME_CHARS: usize = 32;
@@ -63,7 +67,7 @@ pub(crate) struct QueryError {
 }
 
 impl QueryError {
-    fn new(reason: impl Into<String>) -> Self {
+    pub(super) fn new(reason: impl Into<String>) -> Self {
         Self {
             code: 4400,
             reason: reason.into(),
@@ -111,14 +115,14 @@ fn short(name: &str) -> String {
 }
 
 /// Chooses the subprotocol to confirm among those that the client `offered`: one of ours, else
-/// the first, so that the client connects and can be told what is wrong with it.
+/// the first, since many libraries offer a name that cannot be changed.
 pub(crate) fn subprotocol<'a>(offered: &[&'a str]) -> Option<&'a str> {
     let ours = offered.iter().find(|name| name.starts_with(SUBPROTOCOL));
     ours.or(offered.first()).copied()
 }
 
 impl StreamParams {
-    /// Reads the query and the confirmed subprotocol. `defaults` holds for what they leave open,
+    /// Reads the query and the confirmed subprotocol, which need not be one of ours. `defaults` holds for what they leave open,
     /// and `run` is this run of the program.
     ///
     /// # Errors
@@ -180,16 +184,8 @@ fn view(
 ) -> Result<View, QueryError> {
     let by_query = query.iter().find(|(key, _)| key == "view");
     let by_query = by_query.map(|(_, value)| value.as_str());
-    let by_subprotocol = subprotocol.map(|name| {
-        name.strip_prefix(SUBPROTOCOL).ok_or_else(|| {
-            QueryError::new(format!(
-                "unknown subprotocol `{}` (known: {SUBPROTOCOL} with {})",
-                short(name),
-                View::names()
-            ))
-        })
-    });
-    let name = match (by_query, by_subprotocol.transpose()?) {
+    let by_subprotocol = subprotocol.and_then(|name| name.strip_prefix(SUBPROTOCOL));
+    let name = match (by_query, by_subprotocol) {
         (Some(query), Some(subprotocol)) if query != subprotocol => {
             return Err(QueryError::new(format!(
                 "the query asks for view `{}`, the subprotocol for `{}`",
@@ -198,6 +194,7 @@ fn view(
             )));
         }
         (Some(name), _) | (None, Some(name)) => name,
+        (None, None) if subprotocol == Some(BINARY) => return Ok(View::Raw),
         (None, None) => return Ok(default),
     };
     name.parse().map_err(|_| {

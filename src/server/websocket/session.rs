@@ -19,9 +19,9 @@ use super::send_queue::{ClientSocket, Io, drive};
 use super::wake_flag::WakeFlag;
 use crate::hub::{Action, Subscription};
 use crate::protocol::Id;
-use crate::server::Port;
 use crate::server::access::Rights;
 use crate::server::throttled_log::ThrottledLog;
+use crate::server::{Port, foreign};
 use crate::view::LineEnding;
 
 /// A client that was accepted for a port.
@@ -41,6 +41,8 @@ pub(crate) struct Session<S> {
     protocol: &'static dyn ClientProtocol,
     /// The ending that is added to the client's text messages.
     append: LineEnding,
+    /// True until the client has shown that it speaks our protocol.
+    is_new: bool,
     delivery: Delivery,
     requests: Requests,
     /// Reports what is dropped where the client cannot be told.
@@ -71,6 +73,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             rights: client.rights,
             protocol: client.protocol,
             append: client.params.append,
+            is_new: true,
             log,
             keepalive: Keepalive::new(),
             wake_flag: WakeFlag::new(),
@@ -82,6 +85,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.send(greeting);
         let reason = self.serve().await;
         tracing::debug!(?reason, "client leaves");
+        if let Some((code, text)) = reason.mistake() {
+            self.log
+                .closed(code, &format!("port {}: {text}", self.port.name));
+        }
         // A port that was released to the client need not wait for the closing handshake.
         self.requests.return_lease();
         close::close(&mut self.ws, reason).await;
@@ -152,6 +159,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Woken::HeldRequestSent | Woken::LatestDue => {}
             Woken::Io(Io::Received(message)) => {
                 self.keepalive.on_activity();
+                self.recognise(&message)?;
                 self.receive(message);
             }
             Woken::Io(Io::Failed(error)) => {
@@ -161,6 +169,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 let is_read = !self.requests.is_holding();
                 self.keepalive.on_idle(self.ws.get_mut(), is_read)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Ends the connection of a client that speaks another protocol, as its first message shows.
+    fn recognise(&mut self, message: &Message) -> Result<(), CloseReason> {
+        if !self.is_new {
+            return Ok(());
+        }
+        match message {
+            Message::Text(text) => {
+                if let Some(reason) = self.protocol.foreign(text) {
+                    return Err(CloseReason::Error(4400, reason.to_owned()));
+                }
+                self.is_new = foreign::may_be_p5_serialport(text);
+            }
+            Message::Binary(_) => self.is_new = false,
+            _ => {}
         }
         Ok(())
     }

@@ -19,10 +19,10 @@ use super::protocol::{Greeting, client_protocol};
 use super::send_queue::{self, ClientSocket};
 use super::session::{Client, Session};
 use crate::hub::SubscriberKind;
-use crate::server::App;
 use crate::server::access::{Peer, Rights};
 use crate::server::limits::ClientPermit;
 use crate::server::stream::ServerStream;
+use crate::server::{App, foreign};
 
 /// Returns true if this request wants to become a WebSocket.
 pub(crate) fn is_wanted(request: &Request) -> bool {
@@ -50,6 +50,7 @@ pub(crate) fn answer(app: &Arc<App>, mut request: Request, rights: Rights) -> Re
     match Accepted::new(app, &request, subprotocol, rights) {
         Ok(accepted) => accepted.start(app, on_upgrade),
         Err(error) => {
+            app.log.closed(error.code, &error.reason);
             let Ok(permit) = Arc::clone(&app.limits.rejected).try_acquire_owned() else {
                 return (StatusCode::SERVICE_UNAVAILABLE, error.reason).into_response();
             };
@@ -93,6 +94,9 @@ impl Accepted {
         subprotocol: Option<&str>,
         rights: Rights,
     ) -> Result<Self, QueryError> {
+        if foreign::is_socket_io(request.uri()) {
+            return Err(QueryError::new(foreign::SOCKET_IO));
+        }
         let ports = app.ports.all();
         let names: Vec<String> = ports.iter().map(|port| port.name.clone()).collect();
         let client = match params::target(request.uri().path(), &names)? {

@@ -57,6 +57,12 @@ pub trait ClientProtocol: Sync {
         None
     }
 
+    /// Returns the reason to close the connection of a client whose first message this is, if the
+    /// message shows that the client speaks another protocol.
+    fn foreign(&self, _first: &str) -> Option<&'static str> {
+        None
+    }
+
     /// Returns true if the client is told when a request is rejected. A client that is not told is
     /// not read while there is no room for its request, so that it loses nothing.
     fn has_replies(&self) -> bool {

@@ -5,11 +5,16 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::{ClientProtocol, Input};
 use crate::hub::Action;
+use crate::server::foreign;
 use crate::view::LineEnding;
 
 pub(super) struct Plain;
 
 impl ClientProtocol for Plain {
+    fn foreign(&self, first: &str) -> Option<&'static str> {
+        foreign::is_p5_serialport(first).then_some(foreign::P5_SERIALPORT)
+    }
+
     fn decode(&self, message: Message, append: LineEnding) -> Input {
         match message {
             Message::Text(text) => Input::Action(Action::Write(append.complete(text.into())), None),
