@@ -195,6 +195,56 @@ async fn a_byte_dims_the_led_exactly_as_a_number_does() {
 
 #[tokio::test]
 #[ignore = "tests/run firmware"]
+async fn a_number_counts_when_its_line_ends_with_cr_lf_or_both() {
+    let Some(mut board) = Board::start("DimmerNumber", &[]).await else {
+        return;
+    };
+    let bridge = board.bridge(&[]).await;
+    let mut page = bridge.client("/").await;
+    board.hears("start").await;
+    // Two lines in one message take nothing from each other.
+    for (message, numbers) in [
+        ("1\n", vec!["1"]),
+        ("20\r\n", vec!["20"]),
+        ("3\r", vec!["3"]),
+        ("\r\n40\r\n", vec!["40"]),
+        ("50\r\n60\r\n", vec!["50", "60"]),
+        ("70\r80\r", vec!["70", "80"]),
+    ] {
+        page.send(message).await;
+        for number in numbers {
+            assert_eq!(page.text().await, number, "{message:?}");
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "tests/run firmware"]
+async fn two_numbers_stay_together_whatever_ends_their_line() {
+    for end in ["\n", "\r\n", "\r"] {
+        let Some(mut board) = Board::start("Duplex", &[]).await else {
+            return;
+        };
+        board.tell("adc 0 2500");
+        let bridge = board.bridge(&[]).await;
+        let mut page = bridge.client("/").await;
+        assert_eq!(page.text().await, "0");
+        for (message, event) in [
+            (format!("1,0{end}"), "pin 2 1"),
+            (format!("0,1{end}"), "pin 5 1"),
+            // What is no pair of numbers is passed over, and takes no number from the next line.
+            (format!("7{end}1,1{end}"), "pin 2 1"),
+            (format!("{end}0,0{end}"), "pin 2 0"),
+        ] {
+            page.send(message).await;
+            board.hears(event).await;
+            while page.text().await != "511" {}
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "tests/run firmware"]
 async fn every_byte_goes_to_the_board_and_back_untouched() {
     let Some(mut board) = Board::start("Echo", &[]).await else {
         return;
@@ -308,10 +358,10 @@ async fn the_knob_of_one_board_dims_the_led_of_another() {
     let mut to_right = bridge.client("/ports/right?append=lf").await;
     left.settles().await;
     right.settles().await;
-    for (millivolts, knob) in [(1000, "51"), (4000, "204")] {
+    for (millivolts, knob, end) in [(1000, "51", ""), (4000, "204", "\r\n")] {
         left.tell(&format!("adc 0 {millivolts}"));
         while from_left.text().await != knob {}
-        to_right.send(knob).await;
+        to_right.send(format!("{knob}{end}")).await;
         right.hears(&format!("pwm 9 {knob}")).await;
     }
 }

@@ -9,6 +9,8 @@
   page: web/p5/Button
 
   created 20 Nov 2026
+
+  This example code is in the public domain.
 */
 
 const int buttonPin = 2;      // reads LOW while the button is pressed

@@ -12,6 +12,8 @@
   page: web/p5/CallResponse
 
   created 20 Nov 2026
+
+  This example code is in the public domain.
 */
 
 const int knobPin = A0;   // the middle pin of the potentiometer

@@ -9,6 +9,8 @@
   page: web/p5/CallResponseBinary
 
   created 20 Nov 2026
+
+  This example code is in the public domain.
 */
 
 const int sensorPin = A0;  // the middle pin of the potentiometer

@@ -9,6 +9,8 @@
   page: web/p5/DimmerByte
 
   created 20 Nov 2026
+
+  This example code is in the public domain.
 */
 
 const int ledPin = 9;  // a pin that can be dimmed; many boards mark these with ~

@@ -9,6 +9,8 @@
   page: web/p5/DimmerNumber
 
   created 20 Nov 2026
+
+  This example code is in the public domain.
 */
 
 const int ledPin = 9;  // a pin that can be dimmed; many boards mark these with ~
@@ -23,8 +25,9 @@ void setup() {
 void loop() {
   if (Serial.available() > 0) {
     int number = Serial.parseInt();
-    // use the number only when its line is complete:
-    if (Serial.read() == '\n') {
+    // use the number only when its line is complete, which ends with CR, LF or both:
+    int end = Serial.read();
+    if (end == '\r' || end == '\n') {
       int brightness = constrain(number, 0, 255);
       analogWrite(ledPin, brightness);
       Serial.println(brightness);

@@ -11,6 +11,8 @@
   page: web/p5/Duplex
 
   created 20 Nov 2026
+
+  This example code is in the public domain.
 */
 
 const int sensorPin = A0;   // the middle pin of the potentiometer
@@ -33,12 +35,16 @@ void setup() {
 void loop() {
   if (Serial.available() > 0) {
     int left = Serial.parseInt();
-    int right = Serial.parseInt();
-    // both numbers are complete when the line ends:
-    if (Serial.read() == '\n') {
-      digitalWrite(leftLedPin, left > 0);
-      digitalWrite(rightLedPin, right > 0);
-      Serial.println(analogRead(sensorPin));
+    // anything but a comma here is the rest of another line:
+    if (Serial.read() == ',') {
+      int right = Serial.parseInt();
+      // both numbers are complete when the line ends, with CR, LF or both:
+      int end = Serial.read();
+      if (end == '\r' || end == '\n') {
+        digitalWrite(leftLedPin, left > 0);
+        digitalWrite(rightLedPin, right > 0);
+        Serial.println(analogRead(sensorPin));
+      }
     }
   }
 }

@@ -10,6 +10,8 @@
   page: web/p5/Echo
 
   created 20 Nov 2026
+
+  This example code is in the public domain.
 */
 
 const unsigned long interval = 10000;  // milliseconds between reports

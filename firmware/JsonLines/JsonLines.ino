@@ -10,11 +10,13 @@
   page: web/p5/JsonLines
 
   created 20 Nov 2026
+
+  This example code is in the public domain.
 */
 
-const int knobPin = A0;   // the middle pin of the potentiometer
-const int buttonPin = 2;  // reads LOW while the button is pressed
-const int pause = 100;    // milliseconds between lines
+const int knobPin = A0;    // the middle pin of the potentiometer
+const int buttonPin = 2;   // reads LOW while the button is pressed
+const int interval = 100;  // milliseconds between lines
 
 long count = 0;           // the number of lines printed so far
 
@@ -32,5 +34,5 @@ void loop() {
   Serial.print(digitalRead(buttonPin) == LOW);
   Serial.println("}");
   count = count + 1;
-  delay(pause);
+  delay(interval);
 }

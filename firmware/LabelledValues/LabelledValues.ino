@@ -10,11 +10,13 @@
   page: web/p5/LabelledValues
 
   created 20 Nov 2026
+
+  This example code is in the public domain.
 */
 
 const int knobPin = A0;   // the middle pin of the potentiometer
 const int lightPin = A1;  // the point between the light sensor and its resistor
-const int pause = 50;     // milliseconds between lines
+const int interval = 50;  // milliseconds between lines
 
 void setup() {
   Serial.begin(9600);
@@ -26,5 +28,5 @@ void loop() {
   Serial.print("\t");
   Serial.print("light:");
   Serial.println(analogRead(lightPin));
-  delay(pause);
+  delay(interval);
 }

@@ -9,6 +9,8 @@
   page: web/p5/LedLetters
 
   created 20 Nov 2026
+
+  This example code is in the public domain.
 */
 
 const int ledPin = LED_BUILTIN;  // pin 13 on most boards

@@ -8,6 +8,8 @@
 # page: web/p5/LedLetters
 #
 # created 20 Nov 2026
+#
+# This example code is in the public domain.
 
 import micropython
 import sys

@@ -9,10 +9,12 @@
   page: web/p5/OneNumber
 
   created 20 Nov 2026
+
+  This example code is in the public domain.
 */
 
 const int sensorPin = A0;  // the middle pin of the potentiometer
-const int pause = 20;      // milliseconds between readings
+const int interval = 20;   // milliseconds between readings
 
 void setup() {
   Serial.begin(9600);
@@ -20,5 +22,5 @@ void setup() {
 
 void loop() {
   Serial.println(analogRead(sensorPin));
-  delay(pause);
+  delay(interval);
 }

@@ -14,15 +14,16 @@
   page: web/p5/Orientation
 
   created 20 Nov 2026
+
+  This example code is in the public domain.
 */
 
-const int xPin = A0;              // the x output of the accelerometer
-const int yPin = A1;              // the y output
-const int zPin = A2;              // the z output
-const int headingPin = A3;        // the middle pin of the potentiometer
-const int middle = 512;           // the reading of an axis without acceleration
-const float degrees = 57.29578;   // degrees in one radian
-const int pause = 20;             // milliseconds between lines
+const int xPin = A0;        // the x output of the accelerometer
+const int yPin = A1;        // the y output
+const int zPin = A2;        // the z output
+const int headingPin = A3;  // the middle pin of the potentiometer
+const int middle = 512;     // the reading of an axis without acceleration
+const int interval = 20;    // milliseconds between lines
 
 void setup() {
   Serial.begin(9600);
@@ -35,12 +36,12 @@ void loop() {
   float y = analogRead(yPin) - middle;
   float z = analogRead(zPin) - middle;
   float heading = analogRead(headingPin) * 360.0 / 1024;
-  float pitch = atan2(-x, sqrt(y * y + z * z)) * degrees;
-  float roll = atan2(y, z) * degrees;
+  float pitch = degrees(atan2(-x, sqrt(y * y + z * z)));
+  float roll = degrees(atan2(y, z));
   Serial.print(heading, 1);
   Serial.print(",");
   Serial.print(pitch, 1);
   Serial.print(",");
   Serial.println(roll, 1);
-  delay(pause);
+  delay(interval);
 }

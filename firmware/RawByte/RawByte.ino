@@ -9,10 +9,12 @@
   page: web/p5/RawByte
 
   created 20 Nov 2026
+
+  This example code is in the public domain.
 */
 
 const int sensorPin = A0;  // the middle pin of the potentiometer
-const int pause = 10;      // milliseconds between readings
+const int interval = 10;   // milliseconds between readings
 
 void setup() {
   Serial.begin(9600);
@@ -23,5 +25,5 @@ void loop() {
   byte reading = analogRead(sensorPin) / 4;
   // write() sends the byte itself; println() would send its digits:
   Serial.write(reading);
-  delay(pause);
+  delay(interval);
 }

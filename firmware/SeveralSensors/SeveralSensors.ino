@@ -11,12 +11,14 @@
   page: web/p5/SeveralSensors
 
   created 20 Nov 2026
+
+  This example code is in the public domain.
 */
 
 const int knobPin = A0;   // the middle pin of the potentiometer
 const int lightPin = A1;  // the point between the light sensor and its resistor
 const int buttonPin = 2;  // reads LOW while the button is pressed
-const int pause = 20;     // milliseconds between lines
+const int interval = 20;  // milliseconds between lines
 
 void setup() {
   Serial.begin(9600);
@@ -31,5 +33,5 @@ void loop() {
   Serial.print(",");
   // print 1 if pressed and 0 if not; println() ends the line:
   Serial.println(digitalRead(buttonPin) == LOW);
-  delay(pause);
+  delay(interval);
 }

@@ -10,6 +10,8 @@
 # page: web/p5/SeveralSensors
 #
 # created 20 Nov 2026
+#
+# This example code is in the public domain.
 
 from machine import ADC, Pin
 from time import sleep_ms
@@ -17,9 +19,9 @@ from time import sleep_ms
 knob = ADC(26)                         # the middle pin of the potentiometer
 light = ADC(27)                        # the point between the light sensor and its resistor
 button = Pin(15, Pin.IN, Pin.PULL_UP)  # reads 0 while the button is pressed
-pause = 20                             # milliseconds between lines
+interval = 20                          # milliseconds between lines
 
 while True:
     # a reading here is 0 to 65535, but the page expects 0 to 1023:
     print(knob.read_u16() // 64, light.read_u16() // 64, 1 - button.value(), sep=",")
-    sleep_ms(pause)
+    sleep_ms(interval)

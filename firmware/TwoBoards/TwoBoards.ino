@@ -11,12 +11,14 @@
   page: web/p5/TwoBoards
 
   created 20 Nov 2026
+
+  This example code is in the public domain.
 */
 
 const int knobPin = A0;   // the middle pin of the potentiometer
 const int ledPin = 9;     // a pin that can be dimmed; many boards mark these with ~
 const int threshold = 1;  // smaller changes are noise
-const int pause = 20;     // milliseconds between readings
+const int interval = 20;  // milliseconds between readings
 
 int lastKnob = -100;      // the reading that was sent last; none so far
 
@@ -36,10 +38,11 @@ void loop() {
   }
   while (Serial.available() > 0) {
     int brightness = Serial.parseInt();
-    // use the number only when its line is complete:
-    if (Serial.read() == '\n') {
+    // use the number only when its line is complete, which ends with CR, LF or both:
+    int end = Serial.read();
+    if (end == '\r' || end == '\n') {
       analogWrite(ledPin, constrain(brightness, 0, 255));
     }
   }
-  delay(pause);
+  delay(interval);
 }

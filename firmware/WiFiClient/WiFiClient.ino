@@ -14,6 +14,8 @@
   page: web/p5/WiFiClient
 
   created 20 Nov 2026
+
+  This example code is in the public domain.
 */
 
 // on boards with built-in WiFi (ESP32, Pico W) include WiFi.h instead, on the Uno R4 WiFi WiFiS3.h:
@@ -21,16 +23,16 @@
 #include <ArduinoHttpClient.h>
 #include "arduino_secrets.h"
 
-const int knobPin = A0;            // the middle pin of the potentiometer
-const int ledPin = 9;              // a pin that can be dimmed
-const int threshold = 2;           // smaller changes are noise
-const unsigned long pause = 50;    // milliseconds between readings
-const unsigned long retry = 2000;  // milliseconds until the next attempt to connect
+const int knobPin = A0;                    // the middle pin of the potentiometer
+const int ledPin = 9;                      // a pin that can be dimmed
+const int threshold = 2;                   // smaller changes are noise
+const unsigned long interval = 50;         // milliseconds between readings
+const unsigned long retryInterval = 2000;  // milliseconds until the next attempt to connect
 
 WiFiClient wifi;
-WebSocketClient socket = WebSocketClient(wifi, SECRET_SERVER, SECRET_SERVER_PORT);
-int lastKnob = -100;               // the reading that was sent last; none so far
-unsigned long lastReading = 0;     // when the knob was last read, in milliseconds
+WebSocketClient client = WebSocketClient(wifi, SECRET_SERVER, SECRET_SERVER_PORT);
+int lastKnob = -100;                       // the reading that was sent last; none so far
+unsigned long lastReading = 0;             // when the knob was last read, in milliseconds
 
 void setup() {
   Serial.begin(9600);
@@ -42,11 +44,11 @@ void setup() {
 void loop() {
   if (WiFi.status() != WL_CONNECTED) {
     joinNetwork();
-  } else if (!socket.connected()) {
-    connectToBridge();
+  } else if (!client.connected()) {
+    connectToServer();
   } else {
-    listen();
-    speak();
+    receiveNumber();
+    sendReading();
   }
 }
 
@@ -54,43 +56,43 @@ void joinNetwork() {
   Serial.print("joining ");
   Serial.println(SECRET_SSID);
   WiFi.begin(SECRET_SSID, SECRET_PASS);
-  delay(retry);
+  delay(retryInterval);
 }
 
-void connectToBridge() {
+void connectToServer() {
   // the token admits the board from the network:
   String path = "/?token=";
   path += SECRET_TOKEN;
   Serial.println("connecting to serial-ws");
-  socket.begin(path);
+  client.begin(path);
   // the others do not know the reading of this knob yet, so send it again:
   lastKnob = -100;
-  if (!socket.connected()) {
-    delay(retry);
+  if (!client.connected()) {
+    delay(retryInterval);
   }
 }
 
-void listen() {
+void receiveNumber() {
   // this also answers the keepalive pings of serial-ws:
-  int length = socket.parseMessage();
+  int length = client.parseMessage();
   if (length > 0) {
-    String message = socket.readString();
+    String message = client.readString();
     Serial.println(message);
     // every board receives what any board sends, including its own messages:
     analogWrite(ledPin, constrain(message.toInt(), 0, 255));
   }
 }
 
-void speak() {
-  if (millis() - lastReading < pause) {
+void sendReading() {
+  if (millis() - lastReading < interval) {
     return;
   }
   lastReading = millis();
   int knob = analogRead(knobPin) / 4;
   if (abs(knob - lastKnob) > threshold) {
-    socket.beginMessage(TYPE_TEXT);
-    socket.print(knob);
-    socket.endMessage();
+    client.beginMessage(TYPE_TEXT);
+    client.print(knob);
+    client.endMessage();
     lastKnob = knob;
   }
 }
