@@ -426,7 +426,7 @@ async fn the_first_command_is_not_lost_in_the_bootloader_of_a_board_that_restart
     assert_eq!(board.figure("dropped").await, 0);
     drop(bridge);
 
-    // A sketch that sends something receives the write at once.
+    // A sketch that sends lines receives the write after the second one.
     let Some(mut board) = Board::start("CallResponse", &LIKE_AN_UNO).await else {
         return;
     };

@@ -206,7 +206,8 @@ pub(crate) struct PortArgs {
     /// Let USB adapters gather what they receive for up to 16 ms (Linux)
     #[arg(long, action = ArgAction::SetTrue)]
     pub(crate) no_low_latency: Setting<bool>,
-    /// Longest time after opening to hold writes until the board has spoken, a plain number being
+    /// Longest time after opening or a reset to hold writes until the board listens: until it has
+    /// sent two lines of text, or was silent for 200 ms after speaking. A plain number is
     /// milliseconds; auto is 2s for boards that reset when opened, else 0
     #[arg(long, value_name = "TIME", default_value = "auto")]
     pub(crate) settle: Setting<Option<Duration>>,

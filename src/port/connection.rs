@@ -16,6 +16,7 @@ use super::diagnostics::Hints;
 use super::framing::Framer;
 use super::source::OpenedDevice;
 use super::source::serial::os;
+use super::stream_start::StreamStart;
 use super::transfer::{Step, Transfer};
 use super::until;
 use super::writer::Writer;
@@ -49,8 +50,8 @@ pub(crate) struct Connection<'a> {
     status: Status,
     hints: Hints,
     line_errors: Option<ErrorCount>,
-    /// True if the first byte after opening begins a line.
-    starts_whole: bool,
+    /// Tells which line is the first of an opening or a restart, and whether it is whole.
+    start: StreamStart,
     /// The time of the last read; None before the first.
     last_read: Option<Instant>,
     /// The end of a pause of reading, for clients that are far behind.
@@ -82,6 +83,7 @@ impl<'a> Connection<'a> {
             last: errors,
             due: Instant::now() + LINE_ERRORS_INTERVAL,
         });
+        framer.begin(opened.starts_whole);
         let errors = line_errors.as_ref().map(|_| LineErrors::default());
         hub.publish_status(status.clone().with_errors(errors));
         Self {
@@ -93,7 +95,7 @@ impl<'a> Connection<'a> {
             status,
             hints: Hints::new(settings.baud, config.expects_lines),
             line_errors,
-            starts_whole: opened.starts_whole,
+            start: StreamStart::new(opened.silence, opened.starts_whole, Instant::now()),
             last_read: None,
             read_pause: None,
             retry: None,
@@ -104,7 +106,10 @@ impl<'a> Connection<'a> {
     pub(crate) async fn run(&mut self, stop: &CancellationToken) -> End {
         loop {
             self.update_read_pause();
-            let (may_transfer, is_idle) = (self.retry.is_none(), self.writer.is_idle());
+            self.note_restart();
+            let is_idle = self.writer.is_idle(self.start.awaits_first());
+            let may_transfer = self.retry.is_none();
+            self.transfer.reports_silence = self.start.is_looking();
             let deadline = self.next_deadline();
             let (hub, read_pause) = (self.hub, self.read_pause);
             let step = self
@@ -159,7 +164,7 @@ impl<'a> Connection<'a> {
     fn next_deadline(&self) -> Option<Instant> {
         let deadlines = [
             self.retry,
-            self.transfer.silence_end,
+            self.start.deadline(),
             self.writer.deadline(),
             self.line_errors.as_ref().map(|errors| errors.due),
             self.framing_deadline(),
@@ -174,7 +179,7 @@ impl<'a> Connection<'a> {
     /// Goes on with all that is due.
     fn on_deadline(&mut self, now: Instant) {
         self.retry.take_if(|at| *at <= now);
-        self.transfer.silence_end.take_if(|end| *end <= now);
+        self.start.on_deadline(now);
         self.writer.on_deadline(now, &mut *self.transfer.device);
         self.publish_line_errors(now);
         if self.framing_deadline().is_some_and(|end| end <= now)
@@ -190,6 +195,10 @@ impl<'a> Connection<'a> {
             Ok(Step::Read(0)) => return Some(End::Lost(self.transfer.device.end_reason())),
             Ok(Step::Read(count)) => self.received(count),
             Ok(Step::Wrote(count)) => self.writer.wrote(count),
+            Ok(Step::Silent) => {
+                self.start.found_silence();
+                self.begin_stream(true, Instant::now());
+            }
             Err(error) if os::is_transient(&error) => {
                 self.retry = Some(Instant::now() + TRANSIENT_RETRY_DELAY);
             }
@@ -201,15 +210,33 @@ impl<'a> Connection<'a> {
     /// Frames and publishes the bytes that were read.
     fn received(&mut self, count: usize) {
         let (at, now) = (Timestamp::now(), Instant::now());
-        if self.last_read.replace(now).is_none() {
-            let is_whole = self.starts_whole || self.transfer.was_silent;
-            self.framer.begin(is_whole);
-        }
-        self.writer.device_spoke();
+        self.last_read = Some(now);
         let chunk = Bytes::copy_from_slice(self.transfer.read(count));
         let data = self.framer.push(chunk);
+        if self.start.read(!data.frames.is_empty(), now) {
+            self.writer.heard(&data, now);
+        }
         self.hub.counters.chunks.fetch_add(1, Ordering::Relaxed);
         self.publish(at, data, now);
+    }
+
+    /// Parts what comes now from what the board said before it may have restarted. What waits to
+    /// be read came before.
+    fn note_restart(&mut self) {
+        if self.writer.lines.has_restarted && !self.transfer.device.has_input() {
+            self.writer.lines.has_restarted = false;
+            let now = Instant::now();
+            let starts_whole = self.start.restarted(now);
+            self.begin_stream(starts_whole, now);
+        }
+    }
+
+    /// Ends the line that has begun, which gets no end any more, and starts with a new one.
+    fn begin_stream(&mut self, starts_whole: bool, now: Instant) {
+        if let Some(cut) = self.framer.cut() {
+            self.publish(Timestamp::now(), cut, now);
+        }
+        self.framer.begin(starts_whole);
     }
 
     fn publish(&mut self, at: Timestamp, data: Data, now: Instant) {

@@ -21,6 +21,11 @@ pub(crate) trait Device: AsyncRead + AsyncWrite + Unpin + Send {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// Returns true if the system has something to read that a read may not have found yet.
+    fn has_input(&self) -> bool {
+        false
+    }
+
     /// Returns the errors on the line since the device was plugged in; None where nobody counts
     /// them.
     fn line_errors(&self) -> Option<LineErrors> {

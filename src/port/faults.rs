@@ -268,6 +268,7 @@ impl FaultySource {
             info: DeviceInfo::default(),
             detail: "open".to_owned(),
             starts_whole: true,
+            silence: Duration::from_millis(5),
             settle: Duration::from_millis(20),
         })
     }

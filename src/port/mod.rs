@@ -6,6 +6,8 @@
 //! | `source/` | the kinds of device: how a serial port is found and opened, simulated boards |
 //! | `connection` | works with an open device until it is lost |
 //! | `transfer`, `writer` | reading and writing; the requests of clients |
+//! | `stream_start` | whether the first line after an opening or a restart is whole |
+//! | `settle` | when a board that restarts is ready for writes |
 //! | `framing/` | cuts what was read into frames |
 //! | `modem_lines` | DTR, RTS, break and reset |
 //! | `claims` | the devices of this program's ports, so that none takes another's |
@@ -20,10 +22,14 @@ pub(crate) mod device;
 mod diagnostics;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod first_lines;
 pub(crate) mod framing;
 mod lease;
 mod modem_lines;
+mod settle;
 pub(crate) mod source;
+mod stream_start;
 mod supervisor;
 mod transfer;
 mod writer;

@@ -2,6 +2,7 @@
 //! board. They run step by step while reading goes on.
 
 use std::collections::VecDeque;
+use std::io;
 use std::thread;
 use std::time::Duration;
 
@@ -35,6 +36,52 @@ pub(crate) enum LineChange {
 /// Changes to make one after another, each after its pause.
 pub(crate) type Sequence = VecDeque<(Duration, LineChange)>;
 
+/// The modem lines as they were set last, to tell which changes may restart a board.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LineState {
+    /// None as long as the system decides.
+    dtr: Option<bool>,
+    /// The same.
+    rts: Option<bool>,
+    /// True from a change that may have restarted the board until the port has dealt with it.
+    pub(crate) has_restarted: bool,
+}
+
+impl LineState {
+    /// Starts with a device that was opened with these settings.
+    pub(crate) fn new(settings: &LineSettings) -> Self {
+        Self {
+            dtr: initial_state(settings.dtr),
+            rts: initial_state(settings.rts),
+            has_restarted: false,
+        }
+    }
+
+    /// Makes a change, and notes whether it may restart the board.
+    fn change(&mut self, device: &mut dyn Device, change: LineChange) -> io::Result<()> {
+        device.change_line(change)?;
+        let before = *self;
+        match change {
+            LineChange::Dtr(on) => self.dtr = Some(on),
+            LineChange::Rts(on) => self.rts = Some(on),
+            LineChange::Break(_) => self.has_restarted = true,
+        }
+        self.has_restarted |= self.may_restart(before);
+        Ok(())
+    }
+
+    /// Returns whether a board may restart at the change to these lines. An Arduino restarts when
+    /// DTR is asserted, or RTS if that is what its adapter connects; an ESP32 is held in reset by
+    /// RTS without DTR, and starts when that ends.
+    fn may_restart(&self, before: Self) -> bool {
+        let is_asserted = |now, before| now == Some(true) && before != Some(true);
+        let is_held = |lines: &Self| lines.rts != Some(false) && lines.dtr != Some(true);
+        is_asserted(self.dtr, before.dtr)
+            || is_asserted(self.rts, before.rts)
+            || is_held(self) != is_held(&before)
+    }
+}
+
 /// A request whose sequence has begun.
 pub(crate) struct Signalling {
     request: Request,
@@ -50,21 +97,26 @@ impl Signalling {
     pub(crate) fn begin(
         request: Request,
         sequence: Sequence,
+        lines: &mut LineState,
         device: &mut dyn Device,
     ) -> Option<Self> {
         let (rest, due) = (sequence, Instant::now());
-        Self { request, rest, due }.go_on(device)
+        Self { request, rest, due }.go_on(lines, device)
     }
 
     /// Makes the changes that are due. Returns None if the sequence is over.
-    pub(crate) fn go_on(mut self, device: &mut dyn Device) -> Option<Self> {
+    pub(crate) fn go_on(mut self, lines: &mut LineState, device: &mut dyn Device) -> Option<Self> {
         while let Some((_, change)) = self.rest.pop_front() {
-            if let Err(error) = device.change_line(change) {
+            if let Err(error) = lines.change(device, change) {
                 let what = match change {
                     LineChange::Dtr(_) | LineChange::Rts(_) => "set the modem lines of",
                     LineChange::Break(_) => "send a break to",
                 };
-                self.give_up(device, &format!("cannot {what} this device: {error}"));
+                self.give_up(
+                    lines,
+                    device,
+                    &format!("cannot {what} this device: {error}"),
+                );
                 return None;
             }
             match self.rest.front() {
@@ -81,11 +133,11 @@ impl Signalling {
     }
 
     /// Ends a break that was begun, and tells the client that the rest is not done.
-    pub(crate) fn give_up(self, device: &mut dyn Device, reason: &str) {
+    pub(crate) fn give_up(self, lines: &mut LineState, device: &mut dyn Device, reason: &str) {
         let end = LineChange::Break(false);
         if self.rest.iter().any(|(_, change)| *change == end) {
             // A device that has gone or knows no break has none to end.
-            let _ = device.change_line(end);
+            let _ = lines.change(device, end);
         }
         self.request.end(Err(RequestError::new(reason)));
     }
@@ -165,6 +217,37 @@ mod tests {
     fn check(dtr: Option<bool>, rts: Option<bool>, expected: &[LineChange]) {
         let changes: Vec<LineChange> = set(dtr, rts).into_iter().map(|(_, it)| it).collect();
         assert_eq!(changes, expected);
+    }
+
+    /// Checks whether a board may restart at the change from the first lines to the others, each
+    /// DTR and RTS: `1` asserted, `0` released, `?` unknown.
+    #[track_caller]
+    fn check_restart(before: &str, after: &str, expected: bool) {
+        let [before, after] = [before, after].map(|text| {
+            let mut levels = text.chars().map(|c| (c != '?').then_some(c == '1'));
+            LineState {
+                dtr: levels.next().unwrap(),
+                rts: levels.next().unwrap(),
+                has_restarted: false,
+            }
+        });
+        assert_eq!(after.may_restart(before), expected);
+    }
+
+    #[test]
+    fn changes_that_restart_some_board_are_known() {
+        // An Arduino, by DTR or by RTS.
+        check_restart("01", "11", true);
+        check_restart("10", "11", true);
+        check_restart("?1", "11", true);
+        // An ESP32 goes into its reset, and comes out of it.
+        check_restart("11", "01", true);
+        check_restart("01", "00", true);
+        // Nothing restarts.
+        check_restart("11", "10", false);
+        check_restart("10", "00", false);
+        check_restart("11", "11", false);
+        check_restart("00", "00", false);
     }
 
     #[test]

@@ -4,10 +4,8 @@ use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Instant;
 
 use super::device::Device;
 use super::source::serial::os;
@@ -15,20 +13,14 @@ use super::source::serial::os;
 /// Bytes that are read at once. A tty hands out at most 4 KiB on Linux, other systems more.
 const READ_BUFFER_BYTES: usize = 64 << 10;
 
-/// The silence before a first byte that shows it to begin a line.
-const MIN_SILENCE: Duration = Duration::from_millis(50);
-
 /// A device with the buffer that it is read into.
 pub(crate) struct Transfer {
     pub(crate) device: Box<dyn Device>,
     buffer: Box<[u8]>,
     /// True if writing is tried before reading.
     writes_first: bool,
-    /// The end of the silence that would show the first byte to begin a line; None after it.
-    pub(crate) silence_end: Option<Instant>,
-    /// True if the device was seen to have nothing to say after that silence. The time alone does
-    /// not tell: on a busy machine a byte may have come long before it is read.
-    pub(crate) was_silent: bool,
+    /// True if the next step is to tell whether there is nothing to read.
+    pub(crate) reports_silence: bool,
 }
 
 /// The bytes that went one way in one step.
@@ -37,6 +29,8 @@ pub(crate) enum Step {
     Read(usize),
     /// So many were written.
     Wrote(usize),
+    /// There is nothing to read, which was to be reported.
+    Silent,
 }
 
 impl Transfer {
@@ -46,8 +40,7 @@ impl Transfer {
             device,
             buffer: vec![0; READ_BUFFER_BYTES].into(),
             writes_first: false,
-            silence_end: Some(Instant::now() + MIN_SILENCE),
-            was_silent: false,
+            reports_silence: false,
         }
     }
 
@@ -72,7 +65,9 @@ impl Transfer {
                 if let Poll::Ready(read) = self.poll_read(cx) {
                     return Poll::Ready(read);
                 }
-                self.was_silent |= self.silence_end.is_none();
+                if self.reports_silence && !self.device.has_input() {
+                    return Poll::Ready(Ok(Step::Silent));
+                }
             }
             if self.writes_first {
                 return Poll::Pending;

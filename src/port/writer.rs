@@ -8,17 +8,21 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::device::Device;
-use super::modem_lines::{self, Signalling};
-use crate::hub::{Action, Hub, LineSettings, Request, RequestError, Written};
+use super::modem_lines::{self, LineState, Signalling};
+use super::settle::Settle;
+use crate::hub::{Action, Data, Hub, LineSettings, Request, RequestError, Written};
 
 /// The request that is being carried out, and when the next one may begin.
 pub(crate) struct Writer<'a> {
     settings: &'a LineSettings,
     hub: &'a Hub,
-    /// The longest time to hold requests after an opening or a reset, until the device speaks.
-    settle: Duration,
-    /// The time at which requests may begin; None if they may now.
-    settled: Option<Instant>,
+    /// Holds requests after an opening or a reset, until the board listens.
+    settle: Settle,
+    /// True until the first request after an opening or a reset, which is held until an answer to
+    /// it would begin a line.
+    is_first: bool,
+    /// The modem lines, and whether they may have restarted the board.
+    pub(crate) lines: LineState,
     writing: Option<Writing>,
     signalling: Option<Signalling>,
 }
@@ -33,25 +37,22 @@ struct Writing {
 impl<'a> Writer<'a> {
     /// Starts with a device that was just opened.
     pub(crate) fn new(settings: &'a LineSettings, hub: &'a Hub, settle: Duration) -> Self {
-        let mut writer = Self {
+        Self {
             settings,
             hub,
-            settle,
-            settled: None,
+            settle: Settle::new(settle, Instant::now()),
+            is_first: true,
+            lines: LineState::new(settings),
             writing: None,
             signalling: None,
-        };
-        writer.hold();
-        writer
+        }
     }
 
-    fn hold(&mut self) {
-        self.settled = (self.settle > Duration::ZERO).then(|| Instant::now() + self.settle);
-    }
-
-    /// Returns whether the next request may begin.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.writing.is_none() && self.signalling.is_none() && self.settled.is_none()
+    /// Returns whether the next request may begin. `awaits_first` is true while an answer to it
+    /// would not count as a whole line.
+    pub(crate) fn is_idle(&self, awaits_first: bool) -> bool {
+        let is_held = self.is_first && (awaits_first || self.lines.has_restarted);
+        self.writing.is_none() && self.signalling.is_none() && self.settle.is_over() && !is_held
     }
 
     /// Returns the bytes that remain of the write under way.
@@ -63,19 +64,20 @@ impl<'a> Writer<'a> {
     /// Returns when to call [`Writer::on_deadline`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let signal = self.signalling.as_ref().map(|it| it.due);
-        [signal, self.settled].into_iter().flatten().min()
+        [signal, self.settle.deadline()].into_iter().flatten().min()
     }
 
     /// Goes on with what is due.
     pub(crate) fn on_deadline(&mut self, now: Instant, device: &mut dyn Device) {
-        self.settled.take_if(|at| *at <= now);
+        self.settle.on_deadline(now);
         if let Some(due) = self.signalling.take_if(|it| it.due <= now) {
-            self.signalling = due.go_on(device);
+            self.signalling = due.go_on(&mut self.lines, device);
         }
     }
 
     /// Begins a request that waited its turn.
     pub(crate) fn begin(&mut self, request: Request, device: &mut dyn Device) {
+        self.is_first = false;
         let sequence = match &request.action {
             Action::Write(bytes) if bytes.is_empty() => return request.end(Ok(0)),
             Action::Write(bytes) => {
@@ -92,20 +94,22 @@ impl<'a> Writer<'a> {
                 return self.reset(request, device);
             }
         };
-        self.signalling = Signalling::begin(request, sequence, device);
+        self.signalling = Signalling::begin(request, sequence, &mut self.lines, device);
     }
 
     /// Resets the board and drops all writes before: they were meant for the program that ran.
     pub(crate) fn reset(&mut self, request: Request, device: &mut dyn Device) {
         let sequence = modem_lines::reset(self.settings);
-        let Some(signalling) = Signalling::begin(request, sequence, device) else {
+        let begun = Signalling::begin(request, sequence, &mut self.lines, device);
+        let Some(signalling) = begun else {
             // A device without modem lines runs on, and gets what was sent.
             return;
         };
         device.discard_output();
         self.give_up("the board was reset", device);
         self.signalling = Some(signalling);
-        self.hold();
+        self.settle.restart(Instant::now());
+        self.is_first = true;
     }
 
     /// Counts bytes that the system took of the write under way, and ends it with the last.
@@ -126,10 +130,10 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Notes that the device speaks, so that it is ready, unless it is just being reset.
-    pub(crate) fn device_spoke(&mut self) {
+    /// Notes what the board says, unless it is just being reset.
+    pub(crate) fn heard(&mut self, data: &Data, now: Instant) {
         if self.signalling.is_none() {
-            self.settled = None;
+            self.settle.heard(data, now);
         }
     }
 
@@ -141,7 +145,7 @@ impl<'a> Writer<'a> {
             writing.request.end(Err(RequestError { reason, written }));
         }
         if let Some(signalling) = self.signalling.take() {
-            signalling.give_up(device, reason);
+            signalling.give_up(&mut self.lines, device, reason);
         }
         while let Some(request) = self.hub.queue.try_take() {
             let reason = format!("{reason} before this could be written");

@@ -65,9 +65,11 @@ pub(crate) struct OpenedDevice {
     pub(crate) info: DeviceInfo,
     /// One sentence about it for people, such as `/dev/ttyACM0 is open (Arduino Uno, 9600 baud)`.
     pub(crate) detail: String,
-    /// True if its first byte begins a line.
+    /// True if its first byte begins a line: nothing came before it, or it was seen to be silent.
     pub(crate) starts_whole: bool,
-    /// The longest time to hold writes until the device speaks, unless the user sets another.
+    /// The silence before a byte that shows it to begin a line.
+    pub(crate) silence: Duration,
+    /// The longest time to hold writes until the board listens, unless the user sets another.
     pub(crate) settle: Duration,
 }
 

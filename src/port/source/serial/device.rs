@@ -20,6 +20,10 @@ impl Device for SerialStream {
         }?)
     }
 
+    fn has_input(&self) -> bool {
+        os::has_input(self)
+    }
+
     fn line_errors(&self) -> Option<LineErrors> {
         os::line_errors(self)
     }

@@ -105,6 +105,14 @@ impl PortInfo {
         Some(!boards::is_bridge(usb.vid, usb.pid))
     }
 
+    /// Returns true for a board of our table that speaks USB itself, and so hands over at once what
+    /// it sends.
+    pub(crate) fn is_known_board(&self) -> bool {
+        self.usb().is_some_and(|usb| {
+            boards::name(usb.vid, usb.pid).is_some() && !boards::is_bridge(usb.vid, usb.pid)
+        })
+    }
+
     /// Returns whether `name` is this port's path or one of its aliases.
     pub(crate) fn is_called(&self, name: &str) -> bool {
         let is_com = !self.path.starts_with('/');

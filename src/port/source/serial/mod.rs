@@ -17,8 +17,6 @@ pub(crate) mod select;
 
 use std::time::{Duration, Instant};
 
-use tokio_serial::SerialStream;
-
 use super::spec::Spec;
 use super::{OpenFailure, OpenedDevice, Opening, Source};
 use crate::hub::{DeviceInfo, LineSettings};
@@ -28,7 +26,7 @@ use crate::terminal::shown;
 use enumerate::PortInfo;
 use find::{FoundDevice, find};
 use identity::Identity;
-use open::open;
+use open::{OpenPort, open};
 
 /// The time that a board with a USB serial chip, which restarts when it is opened, may take until
 /// its sketch listens: the bootloader comes first.
@@ -41,8 +39,8 @@ pub(crate) struct DeviceSelector {
     claim: ClaimGuard,
     /// The device that was open last, and since when it has not been.
     last: Option<(Identity, Instant)>,
-    /// True if the device has gone, or was looked for and not there, so that it starts anew when it
-    /// comes.
+    /// True if the device has gone, or was looked for and not there, so that nothing waits in the
+    /// system from before when it comes.
     was_absent: bool,
 }
 
@@ -62,13 +60,14 @@ impl DeviceSelector {
         let (spec, settings, last) = (self.spec.clone(), self.settings, self.last.clone());
         let others = self.claim.others();
         // Looking for devices and opening them may block.
+        let discards = !self.was_absent;
         let opening = tokio::task::spawn_blocking(move || -> Result<_, OpenFailure> {
             let found = find(&spec, last.as_ref(), &others)?;
-            let device = open(&found.path, settings)?;
+            let device = open(&found, settings, discards)?;
             Ok((found, device))
         });
         match opening.await {
-            Ok(Ok((found, device))) => Ok(self.opened(found, device).await),
+            Ok(Ok((found, device))) => Ok(self.opened(found, device)),
             Ok(Err(failure)) => {
                 self.was_absent |= failure.is_absent;
                 Err(failure)
@@ -80,28 +79,25 @@ impl DeviceSelector {
         }
     }
 
-    async fn opened(&mut self, found: FoundDevice, mut device: SerialStream) -> OpenedDevice {
-        if !self.was_absent {
-            // What waited in the system from before would pass for news.
-            os::discard_input(&mut device).await;
-        }
+    fn opened(&mut self, found: FoundDevice, device: OpenPort) -> OpenedDevice {
         self.claim
             .update(Some(found.path.clone()), found.identity.clone());
-        let starts_whole = std::mem::take(&mut self.was_absent);
+        self.was_absent = false;
         let listed = found.listed.as_ref();
         let restarts = listed.and_then(PortInfo::is_native_usb) == Some(false);
         let info = DeviceInfo {
             path: found.path,
             board: listed.and_then(PortInfo::board).map(|board| shown(&board)),
             usb: listed.and_then(PortInfo::usb_spec),
-            low_latency: self.settings.low_latency && os::set_low_latency(&device),
+            low_latency: device.low_latency,
         };
         self.last = found.identity.map(|identity| (identity, Instant::now()));
         OpenedDevice {
-            device: Box::new(device),
+            device: Box::new(device.stream),
             detail: detail(&info, self.settings.baud),
             info,
-            starts_whole,
+            starts_whole: device.was_silent,
+            silence: device.silence,
             settle: if restarts {
                 BOOTLOADER_TIMEOUT
             } else {

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use serialport::ErrorKind;
 use tokio_serial::{SerialPortBuilderExt, SerialStream};
 
-use super::enumerate;
+use super::enumerate::{self, PortInfo};
+use super::find::FoundDevice;
 use super::os::{self, Access};
 use super::select::{SelectError, select};
 use crate::hub::{FlowControl, LineSettings, Parity, State, Status};
@@ -16,17 +17,56 @@ use crate::platform::Process;
 use crate::port::device::Device;
 use crate::port::source::OpenFailure;
 use crate::port::source::spec::Spec;
-use crate::port::{QUICK_RETRY_DELAY, modem_lines};
+use crate::port::{QUICK_RETRY_DELAY, modem_lines, stream_start};
 use crate::terminal::shown;
 
 /// The hint about something that is not a serial port.
 pub(crate) const LIST_HINT: &str = "To see the serial ports: serial-ws list";
 
-/// Opens the serial port at `path`, and sets its modem lines as the user wants them.
+/// A serial port that was just opened.
+pub(crate) struct OpenPort {
+    /// The port.
+    pub(crate) stream: SerialStream,
+    /// True if its driver hands over at once what it receives, because it was asked to.
+    pub(crate) low_latency: bool,
+    /// The silence before a byte that shows it to begin a line.
+    pub(crate) silence: Duration,
+    /// True if the device was seen to be silent for so long since it was opened.
+    pub(crate) was_silent: bool,
+}
+
+/// Opens a serial port, and sets its modem lines as the user wants them. `discards` tells whether
+/// something may wait in the system that was received before.
 ///
 /// # Errors
 /// If it cannot be opened now: why, and what to do about it.
-pub(crate) fn open(path: &str, settings: LineSettings) -> Result<SerialStream, OpenFailure> {
+pub(crate) fn open(
+    found: &FoundDevice,
+    settings: LineSettings,
+    discards: bool,
+) -> Result<OpenPort, OpenFailure> {
+    let path = &found.path;
+    let mut stream = open_with_settings(path, settings)?;
+    if discards {
+        // It would pass for news. Before the lines are set, lest an answer to that goes as well.
+        os::discard_input(&mut stream);
+    }
+    let opened = Instant::now();
+    set_lines(&mut stream, path, settings);
+    let low_latency = settings.low_latency && os::set_low_latency(&stream);
+    let is_known_board = found.listed.as_ref().is_some_and(PortInfo::is_known_board);
+    let is_direct = low_latency || is_known_board || os::is_direct(path);
+    let silence = stream_start::silence(&settings, !is_direct);
+    let rest = silence.saturating_sub(opened.elapsed());
+    Ok(OpenPort {
+        was_silent: os::is_silent_for(&stream, rest),
+        stream,
+        low_latency,
+        silence,
+    })
+}
+
+fn open_with_settings(path: &str, settings: LineSettings) -> Result<SerialStream, OpenFailure> {
     let builder = tokio_serial::new(path, os::rate(path, settings.baud))
         .data_bits(match settings.data_bits {
             5 => serialport::DataBits::Five,
@@ -48,22 +88,24 @@ pub(crate) fn open(path: &str, settings: LineSettings) -> Result<SerialStream, O
             FlowControl::Software => serialport::FlowControl::Software,
             FlowControl::Hardware => serialport::FlowControl::Hardware,
         });
-    let mut device = open_within(os::REOPEN_TIMEOUT, || {
+    open_within(os::REOPEN_TIMEOUT, || {
         let opened = builder.clone().open_native_async();
         opened.map_err(|e| explain(&e, path, settings))
-    })?;
+    })
+}
+
+fn set_lines(stream: &mut SerialStream, path: &str, settings: LineSettings) {
     if settings.no_reset
-        && let Err(error) = os::keep_lines_on_close(&device)
+        && let Err(error) = os::keep_lines_on_close(stream)
     {
         tracing::debug!(path, %error, "cannot keep the modem lines after closing");
     }
     for (_, change) in modem_lines::opening(&settings) {
-        if let Err(error) = device.change_line(change) {
+        if let Err(error) = stream.change_line(change) {
             // Pseudo-terminals and some adapters have no modem lines.
             tracing::debug!(path, ?change, %error, "cannot set the modem line");
         }
     }
-    Ok(device)
 }
 
 /// Tries again for a while if a port seems to be in use: the system may still be closing it.

@@ -47,6 +47,7 @@ impl Source for Simulation {
             // A rate would mean nothing.
             detail: format!("{} is open (simulated)", self.path),
             starts_whole: true,
+            silence: Duration::ZERO,
             settle: Duration::ZERO,
         })))
     }

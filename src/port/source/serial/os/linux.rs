@@ -19,13 +19,19 @@ use crate::hub::LineErrors;
 use crate::platform::{Process, find_by_open_file};
 
 pub(crate) use super::unix::{
-    REOPEN_TIMEOUT, describe_path, discard_input, discard_output, is_missing, is_terminal,
-    keep_lines_on_close, same_port, write_chunk,
+    REOPEN_TIMEOUT, describe_path, discard_input, discard_output, has_input, is_missing,
+    is_silent_for, is_terminal, keep_lines_on_close, same_port, write_chunk,
 };
 pub(crate) use interference::{interference, missing_ports};
 
 /// `ASYNC_LOW_LATENCY` of linux/tty_flags.h, one of the flags that every user may change.
 const LOW_LATENCY: c_int = 1 << 13;
+
+/// The folder of pseudo-terminals.
+const PTYS: &str = "/dev/pts";
+
+/// The driver of devices that speak USB's protocol for modems (CDC-ACM), as boards do.
+const USB_MODEM_DRIVER: &str = "cdc_acm";
 
 /// The folders in which udev keeps links to ports, by identity and by place.
 const LINK_FOLDERS: [&str; 2] = ["/dev/serial/by-id", "/dev/serial/by-path"];
@@ -109,6 +115,15 @@ pub(crate) fn usb_location(path: &str) -> Option<String> {
         .file_name()?
         .to_str()
         .map(str::to_owned)
+}
+
+/// Returns true for a port that hands over at once what it receives: a device that speaks USB's
+/// protocol for modems itself, or a pseudo-terminal.
+pub(crate) fn is_direct(path: &str) -> bool {
+    let node = fs::canonicalize(path).unwrap_or_default();
+    let driver = class_folder(path).map(|folder| folder.join("device/driver"));
+    let driver = driver.and_then(|link| fs::canonicalize(link).ok());
+    node.starts_with(PTYS) || driver.is_some_and(|driver| driver.ends_with(USB_MODEM_DRIVER))
 }
 
 /// Returns false for an entry behind which there is no device that anyone would want to open: here,
@@ -298,6 +313,8 @@ mod tests {
     fn a_pty_is_no_usb_port() {
         let (_master, path) = pty();
         assert_eq!(usb_location(&path), None);
+        assert!(is_direct(&path));
+        assert!(!is_direct("/dev/no-such-port"));
         assert_eq!(aliases(&path), Vec::<String>::new());
         assert!(has_hardware(&path));
         assert_eq!(access("/dev/no-such-port"), Access::Unknown);

@@ -12,8 +12,8 @@ pub(crate) use super::not_linux::{
     aliases, cannot_list, interference, line_errors, serial_group, set_low_latency, usb_location,
 };
 pub(crate) use super::unix::{
-    REOPEN_TIMEOUT, describe_path, discard_input, discard_output, is_missing, is_terminal,
-    keep_lines_on_close, write_chunk,
+    REOPEN_TIMEOUT, describe_path, discard_input, discard_output, has_input, is_missing,
+    is_silent_for, is_terminal, keep_lines_on_close, write_chunk,
 };
 
 /// Services of the system itself that look like serial ports.
@@ -24,6 +24,10 @@ const CALL_IN: &str = "/dev/tty.";
 
 /// The beginning of the names of pseudo-terminals; those of serial ports have a dot there.
 const PTY: &str = "/dev/ttys";
+
+/// The beginning of the names that the system's own driver gives to devices that speak USB's
+/// protocol for modems (CDC-ACM), as boards do.
+const USB_MODEM: &str = "/dev/cu.usbmodem";
 
 /// The node of the same port that opens at once.
 const CALL_OUT: &str = "/dev/cu.";
@@ -63,9 +67,22 @@ fn call_out(path: &str) -> String {
 
 /// Returns 0 for pseudo-terminals, on which setting a rate fails: 0 leaves it out.
 pub(crate) fn rate(path: &str, baud: u32) -> u32 {
+    if is_named(path, &[PTY]) { 0 } else { baud }
+}
+
+pub(crate) fn is_direct(path: &str) -> bool {
+    is_named(path, &[PTY, USB_MODEM])
+}
+
+/// Returns whether the name of the node that `path` leads to begins with one of `beginnings`.
+fn is_named(path: &str, beginnings: &[&str]) -> bool {
     let node = fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
-    let is_pty = node.to_str().is_some_and(|node| node.starts_with(PTY));
-    if is_pty { 0 } else { baud }
+    let begins = |name: &str| {
+        beginnings
+            .iter()
+            .any(|beginning| name.starts_with(beginning))
+    };
+    node.to_str().is_some_and(|name| begins(&call_out(name)))
 }
 
 /// Returns a reason: each opening asserts the lines anew, which restarts no board only if the driver
@@ -84,6 +101,14 @@ mod tests {
         assert!(!has_hardware("/dev/tty.usbmodem14201"));
         assert!(!has_hardware("/dev/cu.Bluetooth-Incoming-Port"));
         assert!(same_port("/dev/cu.usbmodem1", "/dev/tty.usbmodem1"));
+    }
+
+    #[test]
+    fn boards_and_pseudo_terminals_hand_over_at_once() {
+        assert!(is_direct("/dev/cu.usbmodem14201"));
+        assert!(is_direct("/dev/tty.usbmodem14201"));
+        assert!(is_direct("/dev/ttys004"));
+        assert!(!is_direct("/dev/cu.usbserial-1420"));
     }
 
     #[test]

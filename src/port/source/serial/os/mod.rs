@@ -25,9 +25,9 @@ use windows as system;
 
 pub(crate) use system::{
     REOPEN_TIMEOUT, access, aliases, cannot_keep_lines, cannot_list, describe_path, discard_input,
-    discard_output, has_hardware, holder, interference, is_missing, is_terminal,
-    keep_lines_on_close, line_errors, missing_ports, rate, same_port, serial_group,
-    set_low_latency, usb_location, write_chunk,
+    discard_output, has_hardware, has_input, holder, interference, is_direct, is_missing,
+    is_silent_for, is_terminal, keep_lines_on_close, line_errors, missing_ports, rate, same_port,
+    serial_group, set_low_latency, usb_location, write_chunk,
 };
 
 /// Permission to open a port.

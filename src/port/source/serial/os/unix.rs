@@ -4,8 +4,10 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process;
 use rustix::termios::{ControlModes, OptionalActions, tcgetattr, tcsetattr};
 use serialport::{ClearBuffer, SerialPort};
@@ -22,7 +24,7 @@ pub(crate) fn access(path: &str, join: impl Fn(&str) -> String) -> Access {
     let wanted = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK;
     match rustix::fs::access(path, wanted) {
         Ok(()) => Access::Granted,
-        Err(rustix::io::Errno::ACCESS) => Access::Denied {
+        Err(Errno::ACCESS) => Access::Denied {
             hint: fs::metadata(path)
                 .ok()
                 .and_then(|metadata| hint(path, &metadata, join)),
@@ -138,8 +140,32 @@ pub(crate) fn write_chunk(bytes: &[u8]) -> &[u8] {
     bytes
 }
 
+/// Returns true if a port has something to be read, or has gone.
+pub(crate) fn has_input(port: &SerialStream) -> bool {
+    !is_silent_for(port, Duration::ZERO)
+}
+
+/// Waits for so long, and returns whether the port had nothing to be read all the while. Blocks,
+/// because it is more exact than a timer of the runtime, and looks once more at the end.
+pub(crate) fn is_silent_for(port: &SerialStream, time: Duration) -> bool {
+    let deadline = Instant::now() + time;
+    let port = descriptor(port);
+    loop {
+        let rest = deadline.saturating_duration_since(Instant::now());
+        let timeout = Timespec {
+            tv_sec: rest.as_secs() as _,
+            tv_nsec: rest.subsec_nanos().into(),
+        };
+        let input = PollFd::from_borrowed_fd(port, PollFlags::IN);
+        match poll(&mut [input], Some(&timeout)) {
+            Err(Errno::INTR) => {}
+            found => return found == Ok(0),
+        }
+    }
+}
+
 /// Discards what a port that was just opened had received before.
-pub(crate) async fn discard_input(port: &mut SerialStream) {
+pub(crate) fn discard_input(port: &mut SerialStream) {
     // A driver that cannot discard it has none.
     let _ = port.clear(ClearBuffer::Input);
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_serial::SerialStream;
 
@@ -40,14 +41,32 @@ pub(crate) fn write_chunk(bytes: &[u8]) -> &[u8] {
 
 /// The library begins to read as soon as the port is open. Discarding in the driver would abort
 /// that, which looks like a loss, and miss what was read already.
-pub(crate) async fn discard_input(port: &mut SerialStream) {
-    let mut scrap = [0; READ_AHEAD_BYTES];
-    for _ in 0..MAX_READS {
-        match timeout(READ_TIMEOUT, port.read(&mut scrap)).await {
-            Ok(Ok(1..)) => {}
-            _ => return,
+pub(crate) fn discard_input(port: &mut SerialStream) {
+    let reading = async {
+        let mut scrap = [0; READ_AHEAD_BYTES];
+        for _ in 0..MAX_READS {
+            match timeout(READ_TIMEOUT, port.read(&mut scrap)).await {
+                Ok(Ok(1..)) => {}
+                _ => return,
+            }
         }
-    }
+    };
+    Handle::current().block_on(reading);
+}
+
+/// Returns false: the library reads ahead, so what came is known by reading only.
+pub(crate) fn has_input(_port: &SerialStream) -> bool {
+    false
+}
+
+/// Returns false at once, for the same reason.
+pub(crate) fn is_silent_for(_port: &SerialStream, _time: Duration) -> bool {
+    false
+}
+
+/// Returns false: names tell nothing of the driver.
+pub(crate) fn is_direct(_path: &str) -> bool {
+    false
 }
 
 /// Does nothing: discarding would abort a write under way, which looks like a loss as well.
