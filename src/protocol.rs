@@ -20,6 +20,10 @@ use crate::hub::{self, LineErrors, Timestamp};
 /// The version that `hello` announces. Within it, objects only grow.
 pub const VERSION: u32 = 1;
 
+/// The header of the answer to a WebSocket handshake that names the ending which is added to text
+/// messages. It is there where text messages are written to a device as they are.
+pub(crate) const APPEND_HEADER: &str = "serial-ws-append";
+
 /// A message from serial-ws to a client.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]

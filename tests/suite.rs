@@ -48,6 +48,7 @@ mod web; // the built-in page, the folder of --web, --open
 
 // The program as a whole.
 mod config; // the file with settings
+mod connect; // what is typed or piped into it
 mod doctor;
 mod documents; // what they paste is what the program prints
 #[cfg(unix)] // a terminal of our own

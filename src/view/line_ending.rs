@@ -23,6 +23,16 @@ pub enum LineEnding {
 }
 
 impl LineEnding {
+    /// Returns the name, as in `?append=`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Lf => "lf",
+            Self::Crlf => "crlf",
+            Self::Cr => "cr",
+        }
+    }
+
     /// Returns the bytes to add.
     pub(crate) fn bytes(self) -> &'static [u8] {
         match self {

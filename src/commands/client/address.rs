@@ -97,8 +97,14 @@ impl Address {
 
     /// The view that the address asks for.
     pub(crate) fn view(&self) -> Option<&str> {
-        let mut parameters = self.request.uri().query()?.split('&');
-        parameters.find_map(|parameter| parameter.strip_prefix("view="))
+        self.parameter("view")
+    }
+
+    /// The value of a parameter of the address.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        let parameters = self.request.uri().query()?.split('&');
+        let mut pairs = parameters.filter_map(|parameter| parameter.split_once('='));
+        pairs.find_map(|(key, value)| (key == name).then_some(value))
     }
 
     /// Returns true if it asks for an encrypted connection.

@@ -107,19 +107,18 @@ impl Address {
         Ok(Box::new(stream))
     }
 
-    /// Turns the connection into a WebSocket. [`Address::refusal`] explains an error.
+    /// Turns the connection into a WebSocket, and returns the head of the bridge's answer beside it.
+    /// [`Address::refusal`] explains an error.
     pub(crate) async fn greet<'a>(
         &self,
         stream: &'a mut Stream,
-    ) -> tungstenite::Result<WebSocketStream<&'a mut Stream>> {
+    ) -> tungstenite::Result<(WebSocketStream<&'a mut Stream>, Response)> {
         let config = WebSocketConfig::default()
             .max_message_size(Some(MAX_MESSAGE_BYTES))
             .max_frame_size(Some(MAX_MESSAGE_BYTES));
         let greeting = client_async_with_config(self.request.clone(), stream, Some(config));
         let greeting = timeout(CONNECT_TIMEOUT, greeting).await;
-        let (socket, _) =
-            greeting.unwrap_or_else(|_| Err(Error::Io(io::ErrorKind::TimedOut.into())))?;
-        Ok(socket)
+        greeting.unwrap_or_else(|_| Err(Error::Io(io::ErrorKind::TimedOut.into())))
     }
 
     /// Explains why there is no WebSocket, with the first line of what the bridge sent on `stream`.

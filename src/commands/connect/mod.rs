@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::client::Response;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
@@ -23,8 +24,9 @@ use super::client::{AccessArgs, Address, Stream, check_close};
 use crate::cli::default_tcp_port;
 use crate::config::value::{Number, Setting, SettingValue};
 use crate::platform::signal;
+use crate::protocol::APPEND_HEADER;
 use crate::view::LineEnding;
-use input::{MessageReader, stdin};
+use input::{LineEnd, MessageReader, stdin};
 use printer::{EndReason, Printer};
 
 /// Limits the wait for the answer to a Close. After it, a client that has nothing on the way leaves
@@ -42,7 +44,8 @@ pub(crate) struct ConnectArgs {
         hide_env_values = true
     )]
     url: String,
-    /// Line ending that serial-ws adds to each line sent
+    /// Line ending of each line sent; none sends the lines without any
+    /// [default: that of the port; without one, each line keeps its own, or gets a newline]
     #[arg(long, value_name = "ENDING")]
     append: Option<Setting<LineEnding>>,
     /// Time to keep printing after the end of the input, such as 2s, or forever
@@ -58,6 +61,15 @@ pub(crate) struct ConnectArgs {
     /// The token and the fingerprint.
     #[command(flatten)]
     access: AccessArgs,
+}
+
+/// The sides on which a person sits at a terminal.
+#[derive(Clone, Copy)]
+struct Terminal {
+    /// True if the input is typed.
+    types: bool,
+    /// True if the output is shown in a terminal, which gets no control characters.
+    shows: bool,
 }
 
 impl ConnectArgs {
@@ -92,8 +104,11 @@ pub(crate) async fn run(args: ConnectArgs) -> Result<()> {
             pending().await
         }
     };
-    let is_terminal = io::stdout().is_terminal();
-    exchange(args, is_terminal, stdin(), tokio::io::stdout(), stop).await
+    let terminal = Terminal {
+        types: io::stdin().is_terminal(),
+        shows: io::stdout().is_terminal(),
+    };
+    exchange(args, terminal, stdin(), tokio::io::stdout(), stop).await
 }
 
 /// Reads the value of `--wait`: a time, or `forever`.
@@ -112,13 +127,11 @@ fn parse_count(text: &str) -> Result<u64, String> {
 /// bridge closes, the input ends, the messages are counted, nobody reads the output any more, or
 /// `stop` is ready (Ctrl-C). The bridge has then read everything that was sent.
 ///
-/// A terminal is shown no control characters.
-///
 /// # Errors
 /// When there is no connection, or the bridge ends it, and why.
 async fn exchange(
     args: ConnectArgs,
-    is_terminal: bool,
+    terminal: Terminal,
     input: impl AsyncRead + Unpin,
     output: impl AsyncWrite + Unpin,
     stop: impl Future<Output = ()>,
@@ -133,11 +146,11 @@ async fn exchange(
         () = &mut stop => return Ok(()),
         greeting = address.greet(&mut stream) => greeting,
     };
-    let socket = match greeting {
-        Ok(socket) => socket,
+    let (socket, answer) = match greeting {
+        Ok(greeting) => greeting,
         Err(error) => return Err(address.refusal(error, &mut stream).await),
     };
-    if is_terminal {
+    if terminal.shows {
         note(&format!(
             "connected to {address}: each line that you type is sent; Ctrl-C ends"
         ));
@@ -145,16 +158,29 @@ async fn exchange(
     let (sink, messages) = socket.split();
     let mut client = TerminalClient {
         sink,
-        printer: Printer::new(messages, output, args.count, is_terminal, address.view()),
+        printer: Printer::new(messages, output, args.count, terminal.shows, address.view()),
         sent: 0,
     };
-    let append = args.append.map(|append| append.value);
-    let input = MessageReader::new(input, append, address.view());
+    let line_end = line_end(&answer, address.parameter("append").is_some(), terminal);
+    let input = MessageReader::new(input, line_end, address.view());
     let reason = tokio::select! {
         reason = client.exchange(input, args.wait()) => reason?,
         () = &mut stop => EndReason::Stopped,
     };
     client.end(reason, stop).await
+}
+
+/// Chooses what ends the lines that are sent, by the head of the bridge's answer and by whether an
+/// ending was asked for.
+fn line_end(answer: &Response, is_asked: bool, terminal: Terminal) -> LineEnd {
+    let added = answer.headers().get(APPEND_HEADER);
+    let added = added.and_then(|value| value.to_str().ok()?.parse().ok());
+    match added {
+        None => LineEnd::Message,
+        Some(LineEnding::None) if !is_asked && terminal.types => LineEnd::Newline,
+        Some(LineEnding::None) if !is_asked => LineEnd::Kept,
+        Some(added) => LineEnd::Added(added),
+    }
 }
 
 /// Both directions of an open connection.

@@ -51,7 +51,16 @@ impl Client {
         let stopped = async {
             let _ = stopped.await;
         };
-        let result = tokio::spawn(exchange(args, false, client_input, client_output, stopped));
+        let result = tokio::spawn(exchange(
+            args,
+            Terminal {
+                types: false,
+                shows: false,
+            },
+            client_input,
+            client_output,
+            stopped,
+        ));
         Client {
             input,
             output,

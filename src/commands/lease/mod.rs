@@ -208,7 +208,7 @@ async fn with_client<T>(
 ) -> Result<T> {
     let mut stream = address.secure(stream).await?;
     match address.greet(&mut stream).await {
-        Ok(socket) => task(BridgeClient::start(socket).await?).await,
+        Ok((socket, _)) => task(BridgeClient::start(socket).await?).await,
         Err(error) => Err(address.refusal(error, &mut stream).await),
     }
 }

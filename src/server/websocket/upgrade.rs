@@ -19,10 +19,12 @@ use super::protocol::{Greeting, client_protocol};
 use super::send_queue::{self, ClientSocket};
 use super::session::{Client, Session};
 use crate::hub::SubscriberKind;
+use crate::protocol::APPEND_HEADER;
 use crate::server::access::{Peer, Rights};
 use crate::server::limits::ClientPermit;
 use crate::server::stream::ServerStream;
 use crate::server::{App, foreign};
+use crate::view::LineEnding;
 
 /// Returns true if this request wants to become a WebSocket.
 pub(crate) fn is_wanted(request: &Request) -> bool {
@@ -48,7 +50,13 @@ pub(crate) fn answer(app: &Arc<App>, mut request: Request, rights: Rights) -> Re
             .insert(header::SEC_WEBSOCKET_PROTOCOL, value);
     }
     match Accepted::new(app, &request, subprotocol, rights) {
-        Ok(accepted) => accepted.start(app, on_upgrade),
+        Ok(accepted) => {
+            if let Some(append) = accepted.append() {
+                let value = HeaderValue::from_static(append.name());
+                response.headers_mut().insert(APPEND_HEADER, value);
+            }
+            accepted.start(app, on_upgrade);
+        }
         Err(error) => {
             app.log.closed(error.code, &error.reason);
             let Ok(permit) = Arc::clone(&app.limits.rejected).try_acquire_owned() else {
@@ -125,6 +133,12 @@ impl Accepted {
         let permit = app.limits.clients.try_acquire(address);
         let permit = permit.map_err(|reason| QueryError { code: 1013, reason })?;
         Ok(Self { permit, client })
+    }
+
+    /// Returns the ending that the client's text messages get, where they are written as they are.
+    fn append(&self) -> Option<LineEnding> {
+        let (client, _) = self.client.as_ref()?;
+        (!client.protocol.has_replies()).then_some(client.params.append)
     }
 
     fn start(self, app: &Arc<App>, on_upgrade: OnUpgrade) {
