@@ -104,6 +104,8 @@ async fn nothing_hidden_or_outside_is_served() {
         ("passwd", "/etc/passwd"),
         ("up", ".."),
         ("in", "a.txt"),
+        ("env", ".env"),
+        ("git", "d/../.git"),
     ] {
         std::os::unix::fs::symlink(target, folder.0.join("web").join(link))
             .expect("links can be made");
@@ -126,6 +128,8 @@ async fn nothing_hidden_or_outside_is_served() {
         "/a/../../secret",
         "/..%5csecret",
         "/.env",
+        "/env",
+        "/git/config",
         "/%2eenv",
         "/.git/config",
         "/out",

@@ -57,7 +57,8 @@ pub(crate) fn descriptors_in_use(_newest: &impl Descriptor) -> u64 {
     0
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
 

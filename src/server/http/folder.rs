@@ -11,10 +11,10 @@ use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
 use tokio::task::spawn_blocking;
 use tower_http::services::fs::{self, Backend};
 
+use crate::platform;
 use crate::server::limits::Descriptors;
 
-/// Opens the files of a folder. Links are followed as long as they stay inside. Pipes, sockets and
-/// devices are not opened: opening one waits, or has an effect.
+/// Opens the files of a folder, as it is at each request, and none outside it.
 #[derive(Clone)]
 pub(super) struct Folder {
     path: PathBuf,
@@ -33,25 +33,20 @@ impl Folder {
         &self.path
     }
 
-    /// Returns the real path of a file or folder inside.
-    fn resolve(&self, path: &Path) -> io::Result<(PathBuf, Metadata)> {
-        let path = path.canonicalize()?;
-        let metadata = path.metadata()?;
-        let is_inside = path.starts_with(self.path.canonicalize()?);
-        let is_served = is_inside && (metadata.is_file() || metadata.is_dir());
-        is_served
-            .then_some((path, metadata))
-            .ok_or_else(|| io::ErrorKind::NotFound.into())
+    /// Opens a file or folder inside, at a path that begins with that of the folder.
+    fn open_any(&self, path: &Path) -> io::Result<File> {
+        let name = path.strip_prefix(&self.path);
+        let file = platform::open_beneath(&self.path, name.map_err(|_| io::ErrorKind::NotFound)?)?;
+        if self.descriptors.is_from_reserve(&file) {
+            return Err(io::Error::other("too many files are open"));
+        }
+        Ok(file)
     }
 
     fn open_file(&self, path: &Path) -> io::Result<OpenFile> {
-        let (path, metadata) = self.resolve(path)?;
-        if metadata.is_dir() {
+        let file = self.open_any(path)?;
+        if file.metadata()?.is_dir() {
             return Err(io::ErrorKind::NotFound.into());
-        }
-        let file = File::open(path)?;
-        if self.descriptors.is_from_reserve(&file) {
-            return Err(io::Error::other("too many files are open"));
         }
         Ok(OpenFile(file.into()))
     }
@@ -70,10 +65,7 @@ impl Backend for Folder {
 
     fn metadata(&self, path: PathBuf) -> Self::MetadataFuture {
         let folder = self.clone();
-        Box::pin(async move {
-            let (_, metadata) = spawn_blocking(move || folder.resolve(&path)).await??;
-            Ok(metadata)
-        })
+        Box::pin(async move { spawn_blocking(move || folder.open_any(&path)?.metadata()).await? })
     }
 }
 

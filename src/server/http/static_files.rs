@@ -17,6 +17,7 @@ use tower_http::services::ServeDir;
 
 use super::assets;
 use super::folder::Folder;
+use crate::platform;
 use crate::server::limits::Descriptors;
 
 /// Names in the folder that are not served, since they are pages of our own.
@@ -159,7 +160,8 @@ fn decode(path: &str) -> Option<Cow<'_, str>> {
 fn is_served(part: &str) -> bool {
     let is_invalid = |c: char| c.is_control() || matches!(c, '\\' | ':');
     // Windows ignores dots and blanks at the end.
-    let is_hidden = part.is_empty() || part.starts_with('.') || part.ends_with(['.', ' ']);
+    let is_hidden =
+        part.is_empty() || platform::is_hidden(part.as_ref()) || part.ends_with(['.', ' ']);
     !is_hidden && !part.contains(is_invalid) && !is_windows_device(part)
 }
 
@@ -237,6 +239,7 @@ mod tests {
         for path in [
             "/.git/config",
             "/.env",
+            "/%E2%80%8C.env",
             "/a/.htaccess",
             "/COM3",
             "/com3.js",
