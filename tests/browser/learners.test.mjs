@@ -203,7 +203,7 @@ test("every page says so if serial-ws is not running", async (t) => {
   }
 });
 
-test("every page that serial-ws serves to a phone finds it there", async (t) => {
+test("every page that serial-ws serves to a phone finds it there, and fits its screen", async (t) => {
   const folders = [...Object.keys(sketches).map((name) => [`p5/${name}`, "", sketches[name]]), ...Object.keys(plain).map((name) => ["plain", name, plain[name]])];
   let phone, port = 0;
   for (const [folder, file, [device, works]] of folders) {
@@ -214,10 +214,12 @@ test("every page that serial-ws serves to a phone finds it there", async (t) => 
       phone = await launch([`--host-resolver-rules=MAP pi.local:8080 127.0.0.1:${port}`]);
       t.after(() => phone.close());
     }
-    const page = await phone.newPage();
+    const page = await phone.newPage({ viewport: { width: 390, height: 760 } });
     await mockCdn(page);
     await page.goto(`http://pi.local:8080/${file}`);
     await works(page);
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(width <= 390, `${folder}/${file} is ${width} pixels wide`);
     await page.close();
     await bridge.stop();
   }

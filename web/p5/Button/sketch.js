@@ -4,6 +4,7 @@
 
   board: firmware/Button
   run: serial-ws
+  without a board: serial-ws --port sim:button
 */
 
 // connect to the server of this page if its port is 8080, otherwise to this computer:
@@ -14,6 +15,7 @@ let pressed = "0";  // the latest line from the board: 1 or 0
 
 function setup() {
   createCanvas(400, 400);
+  textSize(20);
   connect();
 }
 
@@ -35,6 +37,7 @@ function readLine(event) {
 
 function draw() {
   background(pressed === "1" ? "gold" : "gray");
+  text(pressed === "1" ? "the button is pressed" : "press the button", 20, 50);
   // without a connection, say so:
   if (socket.readyState !== WebSocket.OPEN) text("no connection. is serial-ws running?", 20, height - 20);
 }

@@ -17,6 +17,7 @@ let lastCall = 0;      // when this page last asked, in milliseconds
 
 function setup() {
   createCanvas(400, 400);
+  textSize(16);
   // call at most 20 times a second:
   frameRate(20);
   connect();
@@ -62,11 +63,10 @@ function draw() {
   background(240);
   fill("teal");
   circle(width / 2, height / 2, map(reading, 0, 1023, 10, width));
+  fill("black");
+  text("the reading: " + reading, 20, 30);
   // without a connection, say so:
-  if (socket.readyState !== WebSocket.OPEN) {
-    fill("black");
-    text("no connection. is serial-ws running?", 20, height - 20);
-  }
+  if (socket.readyState !== WebSocket.OPEN) text("no connection. is serial-ws running?", 20, height - 20);
 }
 
 function send(message) {

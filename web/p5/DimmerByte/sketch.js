@@ -11,7 +11,7 @@ const address = location.port === "8080" ? location.origin.replace("http", "ws")
 
 let socket;            // the connection to serial-ws
 let slider;            // sets the brightness, 0 to 255
-let brightness = "?";  // the brightness that the board reported
+let brightness = "";   // the brightness that the board reported
 let sent = 0;          // the value that was sent last
 
 function setup() {
@@ -44,7 +44,7 @@ function draw() {
     send(new Uint8Array([sent]));
   }
   background(240);
-  text("the LED is at " + brightness, 20, 50);
+  text(brightness === "" ? "move the slider" : "the LED is at " + brightness, 20, 50);
   // without a connection, say so:
   if (socket.readyState !== WebSocket.OPEN) text("no connection. is serial-ws running?", 20, height - 20);
 }

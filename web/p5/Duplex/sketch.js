@@ -4,6 +4,7 @@
 
   board: firmware/Duplex
   run: serial-ws
+  without a board: serial-ws --port sim
 */
 
 // connect to the server of this page if its port is 8080, otherwise to this computer:
@@ -16,6 +17,7 @@ let lastSent = 0;      // when this page last sent a line, in milliseconds
 
 function setup() {
   createCanvas(400, 400);
+  textSize(16);
   // send at most 20 times a second:
   frameRate(20);
   connect();
@@ -51,11 +53,10 @@ function draw() {
   background(240);
   fill(mouseX < width / 2 ? "tomato" : "teal");
   circle(map(reading, 0, 1023, 0, width), height / 2, 50);
+  fill("black");
+  text("point at the left half or the right half", 20, 30);
   // without a connection, say so:
-  if (socket.readyState !== WebSocket.OPEN) {
-    fill("black");
-    text("no connection. is serial-ws running?", 20, height - 20);
-  }
+  if (socket.readyState !== WebSocket.OPEN) text("no connection. is serial-ws running?", 20, height - 20);
 }
 
 function send(message) {

@@ -4,6 +4,7 @@
 
   board: firmware/Echo
   run: serial-ws
+  without a board: serial-ws --port loop
 */
 
 // connect to the server of this page if its port is 8080, otherwise to this computer:
@@ -15,8 +16,10 @@ let lines = [];  // the latest lines from the board
 
 function setup() {
   createCanvas(400, 300);
+  textSize(16);
   input = createInput();
   input.attribute("aria-label", "line to send");
+  input.attribute("placeholder", "type a line and press Enter");
   // send the line when Enter is pressed:
   input.changed(sendLine);
   connect();

@@ -4,6 +4,7 @@
 
   board: firmware/JsonLines
   run: serial-ws
+  without a board: serial-ws --port sim:json
 */
 
 // connect to the server of this page if its port is 8080, otherwise to this computer:

@@ -4,6 +4,7 @@
 
   board: firmware/LabelledValues
   run: serial-ws
+  without a board: serial-ws --port sim:labels
 */
 
 // connect to the server of this page if its port is 8080, otherwise to this computer:

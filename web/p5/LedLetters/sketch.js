@@ -4,6 +4,7 @@
 
   board: firmware/LedLetters
   run: serial-ws
+  without a board: serial-ws --port sim:led
 */
 
 // connect to the server of this page if its port is 8080, otherwise to this computer:
@@ -44,7 +45,7 @@ function mouseReleased() {
 
 function draw() {
   background(state === "on" ? "gold" : "gray");
-  text("the LED is " + state, 20, 50);
+  text("press and hold: the LED is " + state, 20, 50);
   // without a connection, say so:
   if (socket.readyState !== WebSocket.OPEN) text("no connection. is serial-ws running?", 20, height - 20);
 }

@@ -2,8 +2,9 @@
   Orientation
   Turns a box the way the sensor turns.
 
-  board: firmware/Orientation, or --port sim:imu
+  board: firmware/Orientation
   run: serial-ws
+  without a board: serial-ws --port sim:imu
 */
 
 // connect to the server of this page if its port is 8080, otherwise to this computer:

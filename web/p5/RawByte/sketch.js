@@ -4,6 +4,7 @@
 
   board: firmware/RawByte
   run: serial-ws
+  without a board: serial-ws --port sim:raw
 */
 
 // connect to the server of this page if its port is 8080, otherwise to this computer:

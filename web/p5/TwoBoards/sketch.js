@@ -16,6 +16,7 @@ let rightKnob = 0;  // the latest reading of the right knob
 
 function setup() {
   createCanvas(400, 200);
+  textSize(16);
   connectLeft();
   connectRight();
 }
@@ -63,9 +64,11 @@ function draw() {
   circle(100, 100, 150);
   fill(rightKnob);
   circle(300, 100, 150);
+  fill("black");
+  text("left knob: " + leftKnob, 65, 18);
+  text("right knob: " + rightKnob, 265, 18);
   // without a connection, say so:
   if (left.readyState !== WebSocket.OPEN || right.readyState !== WebSocket.OPEN) {
-    fill("black");
     text("no connection. is serial-ws running?", 20, height - 6);
   }
 }

@@ -17,6 +17,7 @@ let number = 0;  // the latest number received, 0 to 255
 
 function setup() {
   createCanvas(400, 300);
+  textSize(16);
   slider = createSlider(0, 255, 0);
   slider.attribute("aria-label", "number to send");
   connect();
@@ -47,11 +48,10 @@ function draw() {
   background(240);
   fill("teal");
   circle(width / 2, height / 2, map(number, 0, 255, 10, height));
+  fill("black");
+  text("the latest number: " + number, 20, 30);
   // without a connection, say so:
-  if (socket.readyState !== WebSocket.OPEN) {
-    fill("black");
-    text("no connection. is serial-ws running?", 20, height - 20);
-  }
+  if (socket.readyState !== WebSocket.OPEN) text("no connection. is serial-ws running?", 20, height - 20);
 }
 
 function send(message) {
