@@ -114,6 +114,9 @@ pub struct HelloMessage<'a> {
     pub seq: u64,
     /// The number of bytes after which this client's bytes begin.
     pub offset: u64,
+    /// Bytes of the longest message that the client may send; 0 where it is not known.
+    #[serde(rename = "maxMessage", default, skip_serializing_if = "is_zero")]
+    pub max_message: u64,
     /// The port that the client is connected to.
     pub port: ConnectedPort<'a>,
     /// The names of all ports.
@@ -422,6 +425,7 @@ mod tests {
             run: "a343848cc485e218".into(),
             seq: 4,
             offset: 18,
+            max_message: 65536,
             port: ConnectedPort {
                 name: "uno".into(),
                 device: device.map(Cow::Owned),
@@ -445,11 +449,11 @@ mod tests {
     fn a_hello_has_the_port_with_its_device_and_all_names() {
         check_server(
             hello(Some(device()), status(None, "")),
-            r#"{"type":"hello","version":1,"run":"a343848cc485e218","seq":4,"offset":18,"port":{"name":"uno","path":"/dev/ttyACM0","board":"Arduino Uno","usb":"usb:2341:0043:A1","lowLatency":true,"settings":{"baud":9600,"parity":"none"}},"ports":["uno","knob"],"status":{"state":"open","detail":"loop is \"open\""}}"#,
+            r#"{"type":"hello","version":1,"run":"a343848cc485e218","seq":4,"offset":18,"maxMessage":65536,"port":{"name":"uno","path":"/dev/ttyACM0","board":"Arduino Uno","usb":"usb:2341:0043:A1","lowLatency":true,"settings":{"baud":9600,"parity":"none"}},"ports":["uno","knob"],"status":{"state":"open","detail":"loop is \"open\""}}"#,
         );
         check_server(
             hello(None, status(None, "")),
-            r#"{"type":"hello","version":1,"run":"a343848cc485e218","seq":4,"offset":18,"port":{"name":"uno","settings":{"baud":9600,"parity":"none"}},"ports":["uno","knob"],"status":{"state":"open","detail":"loop is \"open\""}}"#,
+            r#"{"type":"hello","version":1,"run":"a343848cc485e218","seq":4,"offset":18,"maxMessage":65536,"port":{"name":"uno","settings":{"baud":9600,"parity":"none"}},"ports":["uno","knob"],"status":{"state":"open","detail":"loop is \"open\""}}"#,
         );
     }
 

@@ -56,6 +56,8 @@ export interface Hello {
   run: string;
   seq: number;
   offset: number;
+  /** Bytes of the longest message, as JSON. A longer one is not sent. */
+  maxMessage?: number;
   port: { name: string; path?: string; board?: string; settings: Settings };
   ports: string[];
   status: Status;
@@ -116,7 +118,10 @@ export class SerialWs {
   resume(): Promise<object>;
   /** Sets the modem lines, one or both. */
   signals(lines: { dtr?: boolean; rts?: boolean }): Promise<object>;
-  /** Sends any request of the json protocol. Resolves with its reply. */
+  /**
+   * Sends any request of the json protocol. Resolves with its reply. It is rejected if it is too
+   * long for a message, and if the connection closes or falls silent for a minute before the reply.
+   */
   ask(object: object): Promise<object>;
   /** Reconnects after close(). */
   open(): void;

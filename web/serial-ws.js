@@ -5,6 +5,10 @@
   const FATAL_CODES = [4400, 4404];
   /** The shortest and the longest delay before reconnecting, in milliseconds. */
   const MIN_DELAY = 500, MAX_DELAY = 10000;
+  /** Bytes of the longest message, unless `hello` says otherwise. */
+  const MAX_MESSAGE = 65536;
+  /** Milliseconds of silence, while a reply is due, before the connection is tested, and again before it is given up. */
+  const REPLY_TIMEOUT = 30000;
   /** Milliseconds before a pending attempt is diagnosed: the browser may be asking its user. */
   const CONNECT_TIMEOUT = 4000;
 
@@ -20,6 +24,7 @@
     #position;
     #delay = MIN_DELAY;
     #timers = [];
+    #replyTimer;
     #active;
     #connected = false;
 
@@ -90,8 +95,14 @@
       const promise = new Promise((resolve, reject) => {
         if (this.#socket?.readyState !== 1) throw new Error(`not sent: ${this.status.detail}`);
         const id = ++this.#lastId;
+        const text = JSON.stringify({ ...object, id });
+        const { length } = new TextEncoder().encode(text);
+        const max = this.hello?.maxMessage ?? MAX_MESSAGE;
+        // serial-ws would close the connection.
+        if (length > max) throw new Error(`not sent: ${length} bytes as JSON are more than a message may have (${max})`);
         this.#pending.set(id, { resolve, reject });
-        this.#socket.send(JSON.stringify({ ...object, id }));
+        this.#socket.send(text);
+        if (this.#pending.size === 1) this.#awaitReply();
       });
       // Ignoring the promise must not cause an uncaught error.
       promise.catch((error) => this.#emit("error", error));
@@ -155,6 +166,21 @@
       return query;
     }
 
+    /** Waits for any message while replies are due. The other end may have gone without a word. */
+    #awaitReply(isTested) {
+      clearTimeout(this.#replyTimer);
+      const socket = this.#socket;
+      if (this.#pending.size > 0) this.#replyTimer = setTimeout(() => {
+        if (isTested) {
+          socket.close();
+          return this.#onClose({ code: 1006, reason: "" });
+        }
+        // serial-ws does not know this type, and says so.
+        socket.send('{"type":"ping","id":0}');
+        this.#awaitReply(true);
+      }, REPLY_TIMEOUT);
+    }
+
     #onMessage(message) {
       const { type, id } = message;
       if (type === "hello") {
@@ -184,8 +210,9 @@
         this.#pending.delete(id);
         if (type === "ack") request?.resolve(message);
         else if (request) request.reject(new Error(message.error));
-        else this.#emit("error", new Error(message.error));
+        else if (id !== 0) this.#emit("error", new Error(message.error));
       }
+      this.#awaitReply();
     }
 
     #emitJson(text, message) {
@@ -247,6 +274,7 @@
     #rejectPending(reason) {
       for (const { reject } of this.#pending.values()) reject(new Error(reason));
       this.#pending.clear();
+      clearTimeout(this.#replyTimer);
     }
 
     #setStatus({ state, detail, hint }) {
@@ -257,7 +285,14 @@
     }
 
     #emit(event, ...values) {
-      for (const handler of this.#handlers.get(event) ?? []) handler.apply(this, values);
+      for (const handler of this.#handlers.get(event) ?? []) {
+        try {
+          handler.apply(this, values);
+        } catch (error) {
+          // The console shows it as uncaught, and the other handlers get their call.
+          queueMicrotask(() => { throw error; });
+        }
+      }
     }
 
     #startTimer(time, callback) {

@@ -21,6 +21,7 @@ const FILES: &[(&str, &[u8])] = embed![
     "page/page.js"
     "page/parse.js"
     "page/plotter.js"
+    "page/sendbox.js"
     "page/series.js"
     "serial-ws-p5.js"
     "serial-ws.js"

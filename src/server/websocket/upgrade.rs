@@ -170,6 +170,7 @@ impl App {
             rights: client.rights,
             status: client.subscription.status(),
             position: client.subscription.position(),
+            max_message: self.config.max_message,
             run: &self.run,
             ports: names,
         })

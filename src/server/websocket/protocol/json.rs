@@ -33,6 +33,7 @@ impl ClientProtocol for Json {
             run: greeting.run.into(),
             seq: greeting.position.line,
             offset: greeting.position.offset,
+            max_message: greeting.max_message as u64,
             port: ConnectedPort {
                 name: (&*port.name).into(),
                 device: device.map(Cow::Borrowed),

@@ -82,6 +82,8 @@ pub struct Greeting<'a> {
     pub(crate) status: Status,
     /// The place in the stream where the client begins.
     pub(crate) position: Position,
+    /// Bytes of the longest message that the client may send.
+    pub(crate) max_message: usize,
     /// The name of this run of the program.
     pub(crate) run: &'a str,
     /// The names of all ports.

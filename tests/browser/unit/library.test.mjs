@@ -1,0 +1,114 @@
+// The client library with a WebSocket and a clock of the test: node --test tests/browser/unit
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { mock, test } from "node:test";
+import vm from "node:vm";
+
+vm.runInThisContext(readFileSync(new URL("../../../web/serial-ws.js", import.meta.url), "utf8"));
+
+/** A WebSocket whose other end is the test. */
+class Socket {
+  static all = [];
+  readyState = 1;
+  sent = [];
+
+  constructor() {
+    Socket.all.push(this);
+  }
+
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close() {
+    this.readyState = 2;
+  }
+
+  /** Receives an object from the test. */
+  receive(object) {
+    this.onmessage({ data: JSON.stringify(object) });
+  }
+}
+
+/** Returns a connected client, its socket, and what became of each of its requests. */
+async function connected(t) {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  t.after(() => mock.timers.reset());
+  // Nothing answers the question why there is no connection.
+  t.mock.method(globalThis, "fetch", () => Promise.reject(new Error("no network")));
+  const serial = new SerialWs("ws://localhost:1/", { WebSocket: Socket });
+  await settled();
+  const socket = Socket.all.at(-1);
+  socket.receive({ type: "hello", version: 1, run: "a", seq: 0, offset: 0, port: { name: "uno", settings: {} }, ports: ["uno"], status: { state: "open" } });
+  const outcomes = [];
+  const ask = (object) => serial.ask(object).then(() => outcomes.push("done"), (error) => outcomes.push(error.message));
+  t.after(() => serial.close());
+  return { serial, socket, outcomes, ask };
+}
+
+/** Lets all promises run that can. */
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+async function pass(seconds) {
+  mock.timers.tick(seconds * 1000);
+  await settled();
+}
+
+const LOST = "the connection was lost before the reply; the request may have taken effect";
+
+test("a request is rejected when the other end has gone without a word", async (t) => {
+  const { serial, socket, outcomes, ask } = await connected(t);
+  ask({ type: "reset" });
+  ask({ type: "write", text: "H" });
+  await pass(29);
+  assert.deepEqual(socket.sent.map(({ type }) => type), ["reset", "write"]);
+  await pass(1);
+  assert.deepEqual(socket.sent.map(({ type }) => type), ["reset", "write", "ping"]);
+  assert.deepEqual(outcomes, []);
+  await pass(30);
+  assert.deepEqual(outcomes, [LOST, LOST]);
+  assert.equal(serial.opened, false);
+  const before = Socket.all.length;
+  await pass(10);
+  assert.equal(Socket.all.length, before + 1, "it connects again");
+});
+
+test("a slow request is waited for while anything arrives", async (t) => {
+  const { socket, outcomes, ask } = await connected(t);
+  ask({ type: "write", text: "slow" });
+  for (let count = 1; count < 10; count++) {
+    await pass(30);
+    assert.equal(socket.sent.filter(({ type }) => type === "ping").length, count);
+    await pass(29);
+    // serial-ws does not know the type:
+    socket.receive({ type: "error", error: "unknown type `ping`", id: 0 });
+  }
+  assert.deepEqual(outcomes, []);
+  socket.receive({ type: "ack", id: 1, bytes: 4 });
+  await settled();
+  assert.deepEqual(outcomes, ["done"]);
+});
+
+test("without a request, a silent connection is left alone", async (t) => {
+  const { socket, outcomes, ask } = await connected(t);
+  await pass(3600);
+  assert.deepEqual(socket.sent, []);
+  ask({ type: "reset" });
+  socket.receive({ type: "ack", id: 1 });
+  await pass(3600);
+  assert.deepEqual(socket.sent.map(({ type }) => type), ["reset"]);
+  assert.deepEqual(outcomes, ["done"]);
+});
+
+test("every request settles when the connection closes, and when the page closes it", async (t) => {
+  const { serial, socket, outcomes, ask } = await connected(t);
+  ask({ type: "futureThing" });
+  socket.onclose({ code: 1006, reason: "" });
+  await settled();
+  ask({ type: "reset" });
+  await settled();
+  assert.equal(outcomes.length, 2);
+  assert.equal(outcomes[0], LOST);
+  assert.match(outcomes[1], /^not sent: /);
+  serial.close();
+});
