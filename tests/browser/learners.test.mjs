@@ -23,7 +23,7 @@ const sketches = {
   Duplex: ["sim", (page) => becomes(page, "reading > 0")],
   Echo: ["loop", async (page) => {
     await becomes(page, "socket.readyState === 1");
-    await page.locator("input").fill("hello");
+    await page.locator("textarea").fill("hello");
     await page.keyboard.press("Enter");
     await becomes(page, "lines.some((line) => line.includes('hello'))");
   }],

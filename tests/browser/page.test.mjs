@@ -227,6 +227,110 @@ test("a sent text reaches the board, and the page shows that it did", async (t) 
   assert.equal(await page.inputValue("#text"), "<b>");
 });
 
+/** Pastes a text into the send box, as a person does. */
+async function paste(page, text) {
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.evaluate((text) => navigator.clipboard.writeText(text), text);
+  await page.focus("#text");
+  await page.keyboard.press("ControlOrMeta+v");
+}
+
+/** Waits until the board has received exactly this, and forgets it. */
+async function receives(uno, expected) {
+  await until(JSON.stringify(expected), () => uno.received.length >= expected.length);
+  assert.equal(uno.received, expected);
+  uno.received = "";
+}
+
+test("each line of a pasted text reaches the board with its ending, in order", async (t) => {
+  const { uno, page } = await onBoard(t);
+  for (const [label, expected] of [
+    ["newline", "G28\n\nG1 X10 F600\nG1 Y10\n"],
+    ["CR + LF", "G28\r\n\r\nG1 X10 F600\r\nG1 Y10\r\n"],
+    ["CR", "G28\r\rG1 X10 F600\rG1 Y10\r"],
+  ]) {
+    await page.selectOption("#ending", { label });
+    for (const text of ["G28\n\nG1 X10 F600\nG1 Y10\n", "G28\r\n\r\nG1 X10 F600\r\nG1 Y10"]) {
+      await paste(page, text);
+      await page.keyboard.press("Enter");
+      await receives(uno, expected);
+    }
+  }
+  // Nothing is added, and nothing is taken away:
+  await page.selectOption("#ending", { label: "no line ending" });
+  for (const text of ["one\n\ntwo", "one\n"]) {
+    await paste(page, text);
+    await page.click("#send button");
+    await receives(uno, text);
+  }
+  const all = await rows(page);
+  assert.ok(all.some((row) => row.includes("G1 X10 F600‹LF›✓")), all.join("\n"));
+});
+
+test("a port that adds a line ending adds it to each line of a pasted text", async (t) => {
+  const { uno, page } = await onBoard(t, ["--append", "crlf"]);
+  await paste(page, "AT\nATE0\n");
+  await page.keyboard.press("Enter");
+  await receives(uno, "AT\r\nATE0\r\n");
+});
+
+test("a long program is pasted and sent whole, and what is sent next comes after it", async (t) => {
+  const { uno, page } = await onBoard(t);
+  const program = Array.from({ length: 2000 }, (_, index) => `G1 X${index} ; é\n`).join("");
+  await paste(page, program);
+  await page.keyboard.press("Enter");
+  await page.fill("#text", "M30");
+  await page.keyboard.press("Enter");
+  await receives(uno, Buffer.from(`${program}M30\n`).toString("latin1"));
+});
+
+test("lines after one that was not written are not sent", async (t) => {
+  const { uno, page } = await onBoard(t);
+  await uno.unplug();
+  await until("lost", async () => (await state(page)) === "lost");
+  await paste(page, "one\ntwo\nthree\n");
+  await page.keyboard.press("Enter");
+  await until("the errors", async () => (await rows(page)).filter((row) => /not sent$/.test(row)).length === 2);
+  assert.ok((await rows(page)).some((row) => /one‹LF›.*not open/.test(row)));
+  await uno.plug();
+  await isOpen(page);
+  await page.fill("#text", "four");
+  await page.keyboard.press("Enter");
+  await receives(uno, "four\n");
+});
+
+test("the send box grows with its lines, and the arrow keys move in it before they recall", async (t) => {
+  const { uno, page } = await onBoard(t);
+  const height = () => page.locator("#text").evaluate((box) => box.offsetHeight);
+  const low = await height();
+  await page.fill("#text", "first");
+  await page.keyboard.press("Enter");
+  await receives(uno, "first\n");
+  await page.keyboard.type("one");
+  await page.keyboard.press("Shift+Enter");
+  await page.keyboard.type("two");
+  const high = await height();
+  assert.ok(high > low + 10, `${low} and ${high}`);
+  assert.equal(await page.inputValue("#text"), "one\ntwo");
+  await page.screenshot({ path: shot("send-two-lines") });
+  // From the second line to the first, and only then to an earlier text and back:
+  await page.keyboard.press("ArrowUp");
+  assert.equal(await page.inputValue("#text"), "one\ntwo");
+  await page.keyboard.press("ArrowUp");
+  assert.equal(await page.inputValue("#text"), "first");
+  assert.equal(await height(), low);
+  await page.fill("#text", "one\ntwo");
+  await page.keyboard.press("Enter");
+  await receives(uno, "one\ntwo\n");
+  assert.equal(await height(), low);
+  await page.keyboard.press("ArrowUp");
+  assert.equal(await page.inputValue("#text"), "one\ntwo");
+  assert.equal(await height(), high);
+  // However long the text is, the page stays usable:
+  await page.fill("#text", "line\n".repeat(200));
+  assert.ok(await height() < 200);
+});
+
 test("an unplugged board is shown as lost, with a hint, and comes back", async (t) => {
   const { uno, page } = await onBoard(t);
   await uno.unplug();
@@ -454,6 +558,9 @@ for (const [name, look] of Object.entries(looks)) {
     assert.ok(excess <= 0, `the page is ${excess} pixels too wide`);
     const heights = await page.locator("#plotter .bar button").evaluateAll((buttons) => buttons.map((button) => button.offsetTop));
     assert.equal(new Set(heights).size, 1, "the buttons of the plot are in one row");
+    await page.fill("#text", "G28\nG1 X10 F600\nG1 Y10");
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(wide <= 0, `with three lines to send, the page is ${wide} pixels too wide`);
     await page.screenshot({ path: shot(name), fullPage: name.startsWith("phone") });
   });
 }

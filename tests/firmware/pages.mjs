@@ -57,7 +57,7 @@ const room = {
   "plain/chat.html": async ({ page, another }) => {
     await page.until("it is connected", "socket.readyState === 1");
     await another.until("the other is connected", "socket.readyState === 1");
-    await page.click("input");
+    await page.click("textarea");
     await page.type("hé <b>llo");
     await another.until("the message is there", 'messages.firstChild?.textContent === "hé <b>llo"');
   },
@@ -97,7 +97,7 @@ const checks = {
 
   async Echo({ board, page }) {
     await page.until("it is connected", "socket.readyState === 1");
-    await page.click("input");
+    await page.click("textarea");
     await page.type("héllo");
     await page.until("the line is back", 'lines.at(-1) === "héllo"');
   },

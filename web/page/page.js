@@ -5,12 +5,11 @@ import { Lines, Log } from "./log.js";
 import { Monitor } from "./monitor.js";
 import { SeriesParser, hex } from "./parse.js";
 import { Plotter } from "./plotter.js";
+import { SendBox } from "./sendbox.js";
 import { Table } from "./series.js";
 
 /** Milliseconds of silence on an open port before the page suggests reasons. */
 const SILENCE_TIMEOUT = 3000;
-/** Texts that the send box remembers; the oldest is dropped. */
-const MAX_SENT = 50;
 /** Characters in a row of unbroken text; more start a new row. */
 const MAX_ROW_LENGTH = 4096;
 /** States in which the page is not connected, so the state of the board is unknown. */
@@ -30,6 +29,16 @@ const monitor = new Monitor(log, elements, (following) => {
   requestFrame();
 });
 const plotter = new Plotter(table, elements, requestFrame);
+new SendBox(elements, {
+  add(text) {
+    /** @type {import("./log.js").Row} */
+    const row = { kind: "sent", text, t: now() };
+    addRow(row);
+    return row;
+  },
+  send: (row) => showReply(row, serial.send(row.text)),
+  refresh: (row) => monitor.refresh(row),
+});
 
 /** The connection, and the options it was opened with. @type {any} */
 let serial, options;
@@ -87,7 +96,7 @@ function showPort(hello) {
   elements.port.replaceChildren(...hello.ports.map((port) => new Option(port, port, false, port === name)));
   elements.address.textContent = serial.url.replace(/\/$/, "");
   elements.ending.disabled = settings.append !== "none";
-  elements.ending.title = settings.append === "none" ? "Line ending to add" : `serial-ws adds the line ending (--append ${settings.append})`;
+  elements.ending.title = settings.append === "none" ? "Line ending to add to each line" : `serial-ws adds the line ending (--append ${settings.append})`;
   stats.activeAt = stats.connectedAt = Date.now();
 }
 
@@ -225,25 +234,6 @@ function showStats() {
   [stats.pieces, stats.worst] = [0, 0];
 }
 
-/** The texts that were sent, and the index of the one that the send box shows. */
-const sent = { texts: /** @type {string[]} */ ([]), at: 0 };
-
-async function send(event) {
-  event.preventDefault();
-  const box = elements.text;
-  const text = box.value;
-  const ending = elements.ending.disabled ? "" : elements.ending.value;
-  if (text + ending === "") return;
-  if (text && sent.texts.at(-1) !== text) sent.texts.push(text);
-  sent.texts.splice(0, sent.texts.length - MAX_SENT);
-  sent.at = sent.texts.length;
-  box.value = "";
-  /** @type {import("./log.js").Row} */
-  const row = { kind: "sent", text: text + ending, t: now() };
-  addRow(row);
-  await showReply(row, serial.send(text + ending));
-}
-
 async function showReply(row, promise) {
   try {
     await promise;
@@ -252,14 +242,6 @@ async function showReply(row, promise) {
     row.state = error.message;
   }
   monitor.refresh(row);
-}
-
-function recall(event) {
-  const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-  if (!step) return;
-  event.preventDefault();
-  sent.at = Math.max(0, Math.min(sent.at + step, sent.texts.length));
-  elements.text.value = sent.texts[sent.at] ?? "";
 }
 
 /** Waits for a request and shows its error, if any. */
@@ -335,8 +317,6 @@ elements.clear.addEventListener("click", () => monitor.clear());
 elements.copy.addEventListener("click", copy);
 elements.download.addEventListener("click", () => save(new Blob([monitor.text(elements.times.checked)], { type: "text/plain" }), "txt"));
 elements.search.addEventListener("input", (event) => monitor.search(event.target.value));
-elements.send.addEventListener("submit", send);
-elements.text.addEventListener("keydown", recall);
 elements.reset.addEventListener("click", () => showError(serial.reset()));
 elements.release.addEventListener("click", () => showError(serial.release()));
 elements.resume.addEventListener("click", () => showError(serial.resume()));

@@ -11,17 +11,17 @@
 const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
 
 let socket;      // the connection to serial-ws
-let input;       // the field to type into
+let input;       // the box to type or paste into
 let lines = [];  // the latest lines from the board
 
 function setup() {
   createCanvas(400, 300);
   textSize(16);
-  input = createInput();
-  input.attribute("aria-label", "line to send");
+  input = createElement("textarea");
+  input.attribute("rows", "1");
+  input.attribute("aria-label", "lines to send");
   input.attribute("placeholder", "type a line and press Enter");
-  // send the line when Enter is pressed:
-  input.changed(sendLine);
+  input.elt.onkeydown = pressKey;
   connect();
 }
 
@@ -42,8 +42,12 @@ function readLine(event) {
   lines = lines.slice(-10);
 }
 
-function sendLine() {
-  send(input.value() + "\n");
+function pressKey(event) {
+  // Enter sends the lines, and Shift+Enter starts another one:
+  if (event.key !== "Enter" || event.shiftKey) return;
+  event.preventDefault();
+  // end the last line, too, unless it has an end already:
+  send(input.value().replace(/\n$/, "") + "\n");
   input.value("");
 }
 
