@@ -125,6 +125,19 @@ test("after close() and open(), nothing arrives that came meanwhile", async (t) 
   assert.equal(await bytes(), 0);
 });
 
+test("a board that is plugged in again needs no click, and unread text stays", async (t) => {
+  const { uno, page, send } = await sketch(t);
+  await send("12\n", 3);
+  await uno.unplug();
+  await until("the port to be closed", () => page.evaluate("!port.opened()"));
+  assert.equal(await look(page, "port.write('H')"), false);
+  await uno.plug();
+  await until("the port to be open", () => page.evaluate("port.opened()"));
+  await send("34\n", 6);
+  assert.deepEqual(await page.evaluate("[port.readUntil('\\n'), port.readUntil('\\n')]"), ["12\n", "34\n"]);
+  assert.equal(await look(page, "port.write('H')"), true);
+});
+
 test("calling open() again and again makes one connection", async (t) => {
   const { bridge, page } = await sketch(t);
   await page.evaluate("for (let i = 0; i < 100; i++) port.open('Arduino', 9600)");
