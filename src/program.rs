@@ -134,7 +134,7 @@ impl PortTasks {
     fn register(&self, shared: SharedPort) -> Result<Registered> {
         let config = shared.port;
         let status = Status::new(State::Waiting, "not open yet").with_settings(config.line);
-        let hub = Hub::new(self.limits, status);
+        let hub = Hub::with_request_limits(self.limits, shared.requests, status);
         let port = Arc::new(Port {
             name: config.name.clone(),
             frame: config.frame.to_string(),

@@ -166,8 +166,12 @@ pub enum Content<'a> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum ClientMessage {
-    /// Writes either `text`, completed by the line ending of `append`, or exactly these `bytes`.
+    /// Writes either `text`, completed by the line ending of `append` unless it is urgent, or exactly
+    /// these `bytes`.
     Write {
+        /// Before everything that waits, also within another write.
+        #[serde(default, skip_serializing_if = "Not::not")]
+        urgent: bool,
         /// Text.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         text: Option<String>,
@@ -565,6 +569,7 @@ mod tests {
     fn each_request_reads_as_it_is_written() {
         check_client(
             ClientMessage::Write {
+                urgent: false,
                 text: Some("H\n".into()),
                 bytes: None,
             },
@@ -572,10 +577,11 @@ mod tests {
         );
         check_client(
             ClientMessage::Write {
+                urgent: true,
                 text: None,
                 bytes: Some(bytes()),
             },
-            r#"{"type":"write","bytes":"AAH/","id":7}"#,
+            r#"{"type":"write","urgent":true,"bytes":"AAH/","id":7}"#,
         );
         check_client(
             ClientMessage::Signals {

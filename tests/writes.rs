@@ -325,6 +325,123 @@ async fn what_is_dropped_is_said_once_a_minute_for_each_port() {
     assert_eq!(said, 2, "{log:#?}");
 }
 
+#[tokio::test]
+async fn an_urgent_write_passes_the_messages_of_all_clients_and_cuts_none_but_one() {
+    const SIZE: usize = 60_000;
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &["--append", "lf"]).await;
+    let mut busy = bridge.client("/?view=raw").await;
+    let sender = tokio::spawn(async move {
+        for letter in [b'a', b'b'] {
+            busy.send_bytes(vec![letter; SIZE]).await;
+        }
+        busy
+    });
+    let mut panel = json_client(&bridge).await;
+    // The device reads nothing yet, and the first message fills the system's buffer.
+    until("the buffer to be full", async || {
+        let written = bridge.port("board").await["counters"]["written_bytes"].as_u64();
+        (written > Some(0)).then_some(())
+    })
+    .await;
+    panel
+        .send_json(json!({"type": "write", "text": "!", "urgent": true, "id": 1}))
+        .await;
+    panel
+        .send_json(json!({"type": "write", "bytes": BASE64.encode("?"), "urgent": true, "id": 2}))
+        .await;
+    let all = pair.device.take(2 * SIZE + 2).await;
+    sender.await.expect("the sender does not panic");
+    let place = all.iter().position(|byte| *byte == b'!');
+    assert!(
+        place < Some(SIZE),
+        "the urgent write waited for the message"
+    );
+    let (urgent, rest): (Vec<u8>, Vec<u8>) =
+        all.iter().partition(|byte| byte.is_ascii_punctuation());
+    assert_eq!(urgent, b"!?");
+    assert_eq!(rest, [[b'a'; SIZE], [b'b'; SIZE]].concat());
+    for id in [1, 2] {
+        assert_eq!(panel.json_of("ack").await["id"], id);
+    }
+}
+
+#[tokio::test]
+async fn a_reset_and_a_release_have_room_where_the_writes_of_the_same_client_have_none() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut client = json_client(&bridge).await;
+    // The device reads nothing.
+    let (mut id, mut refused) = (0, json!(null));
+    while refused.is_null() {
+        let text = "x".repeat(1000);
+        client
+            .send_json(json!({"type": "write", "text": text, "id": id}))
+            .await;
+        client
+            .send_json(json!({"type": "write", "id": "next"}))
+            .await;
+        // The error about the second message shows that the first was looked at.
+        let answers = client.json_until("next").await;
+        let full = |it: &&Value| {
+            it["error"]
+                .as_str()
+                .is_some_and(|it| it.contains("may wait"))
+        };
+        refused = answers.iter().find(full).cloned().unwrap_or_default();
+        id += 1;
+    }
+    // A pseudo-terminal has no lines to reset it with, and says so itself.
+    client
+        .send_json(json!({"type": "reset", "id": "reset"}))
+        .await;
+    let answers = client.json_until("reset").await;
+    let reset = answers.last().expect("it is answered");
+    let error = reset["error"].as_str().unwrap_or_default();
+    assert!(!error.contains("may wait"), "{reset}");
+    client
+        .send_json(json!({"type": "release", "id": "release"}))
+        .await;
+    let answers = client.json_until("release").await;
+    assert_eq!(answers.last().expect("it is answered")["type"], "ack");
+    client
+        .send_json(json!({"type": "resume", "id": "resume"}))
+        .await;
+    let answers = client.json_until("resume").await;
+    assert_eq!(answers.last().expect("it is answered")["type"], "ack");
+}
+
+#[tokio::test]
+async fn a_json_client_may_write_as_much_as_a_message_may_have() {
+    const SIZE: usize = 200_000;
+    let mut pair = Pair::open().await;
+    let flags = ["--max-message", &SIZE.to_string()];
+    let bridge = Bridge::on(&mut pair, &flags).await;
+    let mut client = json_client(&bridge).await;
+    let all: Vec<u8> = (0..SIZE).map(|at| (at % 251) as u8).collect();
+    client
+        .send_json(json!({"type": "write", "bytes": BASE64.encode(&all), "id": 1}))
+        .await;
+    pair.device.expect(&all).await;
+    assert_eq!(client.json_of("ack").await["bytes"], SIZE);
+    let lines = "12345678901234567890\n".repeat(SIZE / 21);
+    client
+        .send_json(json!({"type": "write", "text": lines, "id": 2}))
+        .await;
+    pair.device.expect(&lines).await;
+    assert_eq!(client.json_of("ack").await["id"], 2);
+    client
+        .send_json(json!({"type": "write", "text": "x".repeat(SIZE + 1), "id": 3}))
+        .await;
+    let error = client.json_of("error").await;
+    assert!(
+        error["id"] == 3
+            && error["error"]
+                .as_str()
+                .is_some_and(|it| it.contains("200000"))
+    );
+}
+
 /// Set in every byte of a signed message but the last.
 const MORE: u8 = 0x80;
 

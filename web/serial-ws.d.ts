@@ -79,6 +79,11 @@ export interface Options {
   WebSocket?: new (url: string) => unknown;
 }
 
+export interface WriteOptions {
+  /** Before everything that waits, also within a long message of another client; text gets no ending. */
+  urgent?: boolean;
+}
+
 export interface Events {
   line(text: string, line: Line): void;
   /** Called for each line that is valid JSON. */
@@ -107,9 +112,12 @@ export class SerialWs {
   on<E extends keyof Events>(event: E, handler: Events[E]): this;
   off<E extends keyof Events>(event: E, handler: Events[E]): this;
   /** Sends text. Resolves once the operating system has taken the last byte. */
-  send(text: string | number): Promise<{ bytes: number }>;
+  send(text: string | number, options?: WriteOptions): Promise<{ bytes: number }>;
   /** Sends a number as one byte, and a view as its bytes. */
-  write(bytes: number | ArrayLike<number> | ArrayBuffer | ArrayBufferView | string): Promise<{ bytes: number }>;
+  write(
+    bytes: number | ArrayLike<number> | ArrayBuffer | ArrayBufferView | string,
+    options?: WriteOptions,
+  ): Promise<{ bytes: number }>;
   /** Resets the board with its modem lines. */
   reset(): Promise<object>;
   /** Closes the port so that another program can use it, for 60 s by default. */

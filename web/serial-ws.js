@@ -60,18 +60,21 @@
     }
 
     /** Sends text. The promise resolves once the operating system has taken the last byte. */
-    send(text) {
-      return this.ask({ type: "write", text: String(text) });
+    send(text, options) {
+      return this.ask({ type: "write", text: String(text), ...options });
     }
 
-    /** Sends bytes unchanged: one number, an array of them, a view or an ArrayBuffer; or text. */
-    write(bytes) {
-      if (typeof bytes === "string") return this.send(bytes);
+    /**
+     * Sends bytes unchanged: one number, an array of them, a view or an ArrayBuffer; or text. With
+     * `{ urgent: true }`, before everything that waits.
+     */
+    write(bytes, options) {
+      if (typeof bytes === "string") return this.send(bytes, options);
       const list = typeof bytes === "number" ? [bytes] : bytes;
       const { buffer = list, byteOffset, byteLength } = list;
       let binary = "";
       for (const byte of new Uint8Array(buffer, byteOffset, byteLength)) binary += String.fromCharCode(byte);
-      return this.ask({ type: "write", bytes: btoa(binary) });
+      return this.ask({ type: "write", bytes: btoa(binary), ...options });
     }
 
     reset() {

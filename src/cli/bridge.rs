@@ -212,6 +212,10 @@ pub(crate) struct PortArgs {
     #[arg(long, value_name = "TIME", default_value = "auto")]
     pub(crate) settle: Setting<Option<Duration>>,
 
+    /// Bytes a second that each client may write on average, such as 960; beyond it, its writes wait
+    /// for their turn. 0 is no limit
+    #[arg(long, value_name = "SIZE", default_value = "0")]
+    pub(crate) max_write_rate: Setting<Size<0, { u32::MAX as u64 }>>,
     /// Line ending to add to text messages that lack one
     #[arg(long, value_name = "ENDING", default_value = "none")]
     pub(crate) append: Setting<LineEnding>,

@@ -17,7 +17,7 @@ use anyhow::Result;
 use clap::Error;
 
 use crate::cli::Settings;
-use crate::hub::HubConfig;
+use crate::hub::{HubConfig, RequestLimits};
 use crate::port::PortConfig;
 use crate::server::{ClientDefaults, ServerConfig};
 
@@ -46,6 +46,8 @@ pub(crate) struct SharedPort {
     pub(crate) port: PortConfig,
     /// The settings of its clients.
     pub(crate) clients: ClientDefaults,
+    /// The bounds on what they ask of it.
+    pub(crate) requests: RequestLimits,
 }
 
 impl Config {
@@ -78,7 +80,8 @@ impl Config {
                 return Err(wrong(format!("{key} cannot be combined with {other}")));
             }
             let shared = typed.resolve(&layer.values, *bridge.no_wait);
-            let shared = shared.map_err(wrong)?;
+            let mut shared = shared.map_err(wrong)?;
+            shared.requests.max_message = bridge.serve.max_message.0 as usize;
             let PortConfig { name, spec, .. } = &shared.port;
             if !names.insert(name.clone()) {
                 return Err(wrong(format!(
@@ -113,7 +116,7 @@ mod tests {
 
     #[track_caller]
     fn check_port(args: &str, name: &str, spec: &str, baud: u32, view: View) {
-        let SharedPort { port, clients } = config(args).unwrap().ports.remove(0);
+        let SharedPort { port, clients, .. } = config(args).unwrap().ports.remove(0);
         assert_eq!((&*port.name, &*port.spec.to_string()), (name, spec));
         assert_eq!((port.line.baud, clients.view), (baud, view));
     }

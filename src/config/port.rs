@@ -12,7 +12,7 @@ use super::SharedPort;
 use super::names::{self, PORT_DEFAULTS, Values};
 use super::value::{Setting, SettingValue};
 use crate::cli::PortArgs;
-use crate::hub::LineSettings;
+use crate::hub::{LineSettings, RequestLimits};
 use crate::port::framing::Framing;
 use crate::port::source::spec::Spec;
 use crate::port::{PortConfig, is_name};
@@ -99,7 +99,15 @@ impl PortArg {
             expects_lines: clients.view == View::Lines,
             no_wait,
         };
-        Ok(SharedPort { port, clients })
+        let requests = RequestLimits {
+            max_write_rate: args.max_write_rate.0 as u32,
+            ..RequestLimits::default()
+        };
+        Ok(SharedPort {
+            port,
+            clients,
+            requests,
+        })
     }
 }
 

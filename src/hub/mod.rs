@@ -9,6 +9,7 @@ mod backpressure;
 mod event;
 mod history;
 mod metrics;
+mod request_queue;
 mod requests;
 mod settings;
 mod status;
@@ -16,6 +17,7 @@ mod stream_item;
 mod subscribers;
 mod subscription;
 mod utf8;
+mod write_rate;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -25,8 +27,10 @@ pub use event::{
     Data, Event, Extent, Frame, Frames, Kind, Piece, Position, Timestamp, Unit, Written,
 };
 pub use metrics::{BUCKETS, Counters, Delays};
+pub use request_queue::RequestQueue;
 pub use requests::{
-    Action, Lease, MAX_WAITING, Outcome, Permit, Request, RequestError, RequestQueue, RequestSender,
+    Action, Lease, MAX_WAITING, NoRoom, Outcome, Permit, Request, RequestError, RequestLimits,
+    RequestSender,
 };
 pub use settings::{FlowControl, LineSettings, ModemLine, Parity};
 pub use status::{DeviceInfo, LineErrors, State, Status};
@@ -80,13 +84,22 @@ pub struct Hub {
 impl Hub {
     /// A hub without events whose port has `status`.
     pub fn new(limits: HubConfig, status: Status) -> Arc<Self> {
+        Self::with_request_limits(limits, RequestLimits::default(), status)
+    }
+
+    /// The same with other bounds on what clients ask of the port.
+    pub fn with_request_limits(
+        limits: HubConfig,
+        requests: RequestLimits,
+        status: Status,
+    ) -> Arc<Self> {
         Arc::new(Self {
             history: Mutex::new(History::new(limits, status)),
             head: AtomicU64::new(0),
             subscribers: Mutex::default(),
             backpressure: Backpressure::default(),
             wants_written: AtomicUsize::new(0),
-            queue: Arc::default(),
+            queue: RequestQueue::new(requests),
             counters: Counters::default(),
             delays: Delays::default(),
         })

@@ -1,37 +1,66 @@
-//! The requests of clients on their way to a port, bounded for each client and served in turn.
-//!
-//! The queue holds each client's requests in order, and the port takes one from each client in
-//! turn, so that a client that sends much does not keep the others waiting. Urgent requests go
-//! before all of them.
+//! The requests of clients on their way to a port, bounded for each client.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::channel::mpsc;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
-/// Bytes that one client may have waiting for the port. At the limit a request is refused, or the
-/// client is not read any further until there is room.
+use super::request_queue::RequestQueue;
+use super::write_rate::WriteRate;
+
+/// Bytes that one client may have waiting for the port, unless one message may have more. At the
+/// limit a request is refused, or the client is not read any further until there is room.
 pub const MAX_WAITING: usize = 64 << 10;
 
 /// The least that a request counts for, in bytes, so that small ones are bounded in number too.
 const MIN_COST: usize = 64;
 
-/// Requests that one client may have waiting; a consequence of the two limits above.
-pub(crate) const MAX_REQUESTS: usize = MAX_WAITING / MIN_COST;
+/// Bytes that one client may have waiting in urgent writes. At the limit one is refused. They keep
+/// all others waiting, so they are few.
+const MAX_URGENT: usize = 256;
 
-/// Clients that have left with requests still waiting. At the limit, the requests of the one that
-/// left first are dropped.
-const MAX_DEPARTED: usize = 256;
+/// The least that an urgent write counts for, in bytes.
+const MIN_URGENT_COST: usize = 4;
+
+/// Requests of one client that wait for no write, and may wait for the port. At the limit one is
+/// refused.
+const MAX_IMMEDIATE: usize = 16;
+
+/// Replies that one client may have waiting: as many as requests, however long a message may be.
+pub(super) const MAX_REPLIES: usize =
+    MAX_ROOM / MIN_COST + MAX_URGENT / MIN_URGENT_COST + MAX_IMMEDIATE + 1;
+
+/// The most bytes that one client may have waiting, however long a message may be.
+const MAX_ROOM: usize = 1 << 30;
+
+/// The bounds on what clients ask of a port.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestLimits {
+    /// Bytes that one message may write. A longer one is refused.
+    pub max_message: usize,
+    /// Bytes a second that one client may write; 0 for no limit. Beyond it, its writes wait.
+    pub max_write_rate: u32,
+}
+
+impl Default for RequestLimits {
+    fn default() -> Self {
+        Self {
+            max_message: MAX_WAITING,
+            max_write_rate: 0,
+        }
+    }
+}
 
 /// The things that a client may ask of a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Write these bytes, contiguously.
+    /// Write these bytes, contiguously but for urgent writes.
     Write(Bytes),
+    /// Write these bytes before everything that waits, also within another write.
+    WriteUrgently(Bytes),
     /// Set modem lines.
     Signals {
         /// Data Terminal Ready.
@@ -39,15 +68,17 @@ pub enum Action {
         /// Request To Send.
         rts: Option<bool>,
     },
-    /// Hold the line in the break condition.
+    /// Hold the line in the break condition for a time.
     Break(Duration),
+    /// Begin or end the break condition.
+    HoldBreak(bool),
     /// Restart the board by its modem lines.
     Reset,
     /// Close the port so that another program can use it.
     Release(Lease),
     /// Take the port back from whoever has it.
     Resume,
-    /// Take the port back if it is leased to this client, which is leaving.
+    /// Take the port back if it is leased to this client, and end its break: it is leaving.
     Return,
 }
 
@@ -61,8 +92,21 @@ pub enum Lease {
 }
 
 impl Action {
-    /// Returns true for what goes before all that waits: it must work while a write is stuck.
-    fn is_urgent(&self) -> bool {
+    /// Returns the bytes that this writes.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Write(bytes) | Self::WriteUrgently(bytes) => bytes,
+            _ => &[],
+        }
+    }
+
+    /// Returns true for what goes before all that waits its turn.
+    pub fn is_urgent(&self) -> bool {
+        matches!(self, Self::WriteUrgently(_))
+    }
+
+    /// Returns true for what waits for no write: it must work while one is stuck.
+    pub fn is_immediate(&self) -> bool {
         matches!(
             self,
             Self::Reset | Self::Release(_) | Self::Resume | Self::Return
@@ -102,6 +146,8 @@ pub struct Request {
     number: u64,
     /// Takes the outcome to the client, which may have left.
     replies: mpsc::Sender<(u64, Outcome)>,
+    /// The rate of its client; None for no limit.
+    rate: Option<Arc<WriteRate>>,
     _room: OwnedSemaphorePermit,
 }
 
@@ -111,203 +157,191 @@ impl Request {
         // There is room for as many replies as requests; only a client that has left misses one.
         let _ = self.replies.try_send((self.number, outcome));
     }
-}
 
-/// All requests that are waiting for one port.
-#[derive(Default)]
-pub struct RequestQueue {
-    waiting: Mutex<Waiting>,
-    filled: Notify,
-    urgent: Notify,
-    next_client: AtomicU64,
-}
-
-#[derive(Default)]
-struct Waiting {
-    /// The requests of each client that has any.
-    requests: HashMap<u64, VecDeque<Request>>,
-    /// The clients that have requests, the one to serve next in front.
-    turn: VecDeque<u64>,
-    /// The clients that left while requests of theirs were waiting, the first to leave in front.
-    departed: VecDeque<u64>,
-    urgent: VecDeque<Request>,
-}
-
-impl Waiting {
-    /// Records that a client has left.
-    fn leave(&mut self, id: u64) {
-        let requests = &self.requests;
-        self.departed.retain(|client| requests.contains_key(client));
-        if requests.contains_key(&id) {
-            self.departed.push_back(id);
-        }
-        if self.departed.len() > MAX_DEPARTED
-            && let Some(first) = self.departed.pop_front()
-        {
-            self.requests.remove(&first);
-            self.turn.retain(|client| *client != first);
-        }
-    }
-}
-
-impl RequestQueue {
-    /// Registers a client: the sender of its requests, and the receiver of their numbers and outcomes.
-    pub fn register(self: &Arc<Self>) -> (RequestSender, mpsc::Receiver<(u64, Outcome)>) {
-        // Most clients never ask: this channel takes memory only for replies that wait.
-        let (replies, receiver) = mpsc::channel(MAX_REQUESTS);
-        let sender = RequestSender {
-            queue: Arc::clone(self),
-            id: self.next_client.fetch_add(1, Ordering::Relaxed),
-            room: Arc::new(Semaphore::new(MAX_WAITING)),
-            replies,
-            sent: 0,
-            holds_lease: false,
+    /// Counts the request in its client's rate if it may be taken now.
+    ///
+    /// # Errors
+    /// The moment at which it may be taken.
+    pub(super) fn take_turn(&self, now: Instant) -> Result<(), Instant> {
+        let bytes = self.action.bytes().len();
+        let Some(rate) = self.rate.as_ref().filter(|_| bytes > 0) else {
+            return Ok(());
         };
-        (sender, receiver)
-    }
-
-    /// Waits for the next request. Cancelling the wait loses nothing.
-    pub async fn take(&self) -> Request {
-        next(&self.filled, || self.try_take()).await
-    }
-
-    /// Waits for the next request that does not wait its turn. Cancelling loses nothing.
-    pub async fn take_urgent(&self) -> Request {
-        next(&self.urgent, || self.waiting().urgent.pop_front()).await
-    }
-
-    /// The next request that waits its turn, if there is one.
-    pub fn try_take(&self) -> Option<Request> {
-        let mut waiting = self.waiting();
-        let client = waiting.turn.pop_front()?;
-        let requests = waiting.requests.get_mut(&client)?;
-        let request = requests.pop_front()?;
-        if requests.is_empty() {
-            waiting.requests.remove(&client);
-        } else {
-            waiting.turn.push_back(client);
-        }
-        Some(request)
-    }
-
-    fn push(&self, request: Request) {
-        if request.action.is_urgent() {
-            self.waiting().urgent.push_back(request);
-            return self.urgent.notify_one();
-        }
-        {
-            let mut waiting = self.waiting();
-            let client = request.client;
-            let requests = waiting.requests.entry(client).or_default();
-            requests.push_back(request);
-            if requests.len() == 1 {
-                waiting.turn.push_back(client);
+        let is_urgent = self.action.is_urgent();
+        match rate.due(is_urgent, now) {
+            Some(due) => Err(due),
+            None => {
+                rate.count(bytes, is_urgent, now);
+                Ok(())
             }
         }
-        self.filled.notify_one();
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting
-            .lock()
-            .expect("nothing panics while it holds the requests")
     }
 }
 
-/// Waits until `try_take` returns a request. `filled` is notified of each one that comes.
-async fn next(filled: &Notify, try_take: impl Fn() -> Option<Request>) -> Request {
-    loop {
-        let filled = filled.notified();
-        if let Some(request) = try_take() {
-            return request;
+/// The room for the requests of one client of one kind.
+#[derive(Clone)]
+struct Room {
+    free: Arc<Semaphore>,
+    /// Bytes in all.
+    size: usize,
+    /// The least that a request counts for.
+    min_cost: usize,
+}
+
+impl Room {
+    fn new(size: usize, min_cost: usize) -> Self {
+        let free = Arc::new(Semaphore::new(size));
+        Self {
+            free,
+            size,
+            min_cost,
         }
-        filled.await;
+    }
+
+    /// Returns what a request for `action` counts for.
+    fn cost(&self, action: &Action) -> u32 {
+        action.bytes().len().clamp(self.min_cost, self.size) as u32
     }
 }
 
 /// Room for one action in the queue.
 pub struct Permit(OwnedSemaphorePermit);
 
+/// The reason why there is no room for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoRoom {
+    /// It writes more bytes than one message may.
+    TooLong {
+        /// The most that it may.
+        max: usize,
+    },
+    /// Too much of the same client is waiting.
+    Full {
+        /// The bytes that what waits counts for.
+        waiting: usize,
+        /// The most that it may count for.
+        max: usize,
+        /// The least that a request counts for.
+        min_cost: usize,
+    },
+}
+
 /// Sends the requests of one client. When it is dropped, what was sent is still served, unless too
-/// many others have left requests since, and a port that was leased to the client comes back.
+/// many others have left requests since, and what the client held comes back.
 pub struct RequestSender {
     queue: Arc<RequestQueue>,
     id: u64,
-    room: Arc<Semaphore>,
+    max_message: usize,
+    room: Room,
+    urgent_room: Room,
+    immediate_room: Room,
+    rate: Option<Arc<WriteRate>>,
     replies: mpsc::Sender<(u64, Outcome)>,
     sent: u64,
-    /// True if the port may be leased to this client for as long as it is connected.
-    holds_lease: bool,
+    /// True if the port may be leased to this client for as long as it is connected, or held in the
+    /// break condition.
+    holds_port: bool,
 }
 
 impl RequestSender {
+    pub(super) fn new(
+        queue: Arc<RequestQueue>,
+        id: u64,
+        limits: RequestLimits,
+        replies: mpsc::Sender<(u64, Outcome)>,
+    ) -> Self {
+        Self {
+            queue,
+            id,
+            max_message: limits.max_message,
+            room: Room::new(limits.max_message.clamp(MAX_WAITING, MAX_ROOM), MIN_COST),
+            urgent_room: Room::new(MAX_URGENT, MIN_URGENT_COST),
+            immediate_room: Room::new(MAX_IMMEDIATE, 1),
+            rate: WriteRate::new(limits.max_write_rate).map(Arc::new),
+            replies,
+            sent: 0,
+            holds_port: false,
+        }
+    }
+
     /// Sends a request for `action` if there is room for it, and returns its number.
     ///
     /// # Errors
-    /// The bytes that are waiting already, where there is no room.
-    pub fn try_send(&mut self, action: Action) -> Result<u64, usize> {
-        let waiting = MAX_WAITING - self.room.available_permits();
-        let cost = match &action {
-            Action::Write(bytes) if bytes.len() > MAX_WAITING => return Err(waiting),
-            action => cost(action),
-        };
-        let room = Arc::clone(&self.room)
-            .try_acquire_many_owned(cost)
-            .map_err(|_| waiting)?;
-        Ok(self.send(action, Permit(room)))
+    /// The reason why there is none.
+    pub fn try_send(&mut self, action: Action) -> Result<u64, NoRoom> {
+        let room = self.room_of(&action);
+        let max = room.size.min(self.max_message);
+        if action.bytes().len() > max {
+            return Err(NoRoom::TooLong { max });
+        }
+        let permit = Arc::clone(&room.free).try_acquire_many_owned(room.cost(&action));
+        let permit = permit.map_err(|_| NoRoom::Full {
+            waiting: room.size - room.free.available_permits(),
+            max: room.size,
+            min_cost: room.min_cost,
+        })?;
+        Ok(self.send(action, Permit(permit)))
     }
 
-    /// Waits until there is room for an action of this size. One that is larger than all the room
-    /// waits until it is alone.
+    /// Waits until there is room for an action of this size.
     pub async fn reserve(&self, action: &Action) -> Permit {
-        let acquired = Arc::clone(&self.room)
-            .acquire_many_owned(cost(action))
-            .await;
-        Permit(acquired.expect("the room is never closed"))
+        let room = self.room_of(action);
+        let acquired = Arc::clone(&room.free).acquire_many_owned(room.cost(action));
+        Permit(acquired.await.expect("the room is never closed"))
     }
 
     /// Sends a request for `action`, for which room was reserved, and returns its number.
     pub fn send(&mut self, action: Action, Permit(room): Permit) -> u64 {
         self.sent += 1;
-        self.holds_lease |= action == Action::Release(Lease::WhileConnected);
+        let holds = [
+            Action::Release(Lease::WhileConnected),
+            Action::HoldBreak(true),
+        ];
+        self.holds_port |= holds.contains(&action);
         self.queue.push(Request {
             action,
             client: self.id,
             number: self.sent,
             replies: self.replies.clone(),
+            rate: self.rate.clone(),
             _room: room,
         });
         self.sent
     }
 
-    /// Returns the port if it was leased to this client for as long as it is connected.
-    pub fn return_lease(&mut self) {
+    /// Gives back what this client holds for as long as it is connected: the port if it was leased
+    /// to it, and the break condition.
+    pub fn return_port(&mut self) {
         // Nothing fits even where there is no room.
-        let room = Arc::clone(&self.room).try_acquire_many_owned(0);
-        if let (true, Ok(room)) = (std::mem::take(&mut self.holds_lease), room) {
+        let room = Arc::clone(&self.immediate_room.free).try_acquire_many_owned(0);
+        if let (true, Ok(room)) = (std::mem::take(&mut self.holds_port), room) {
+            self.queue.drop_breaks(self.id);
             self.send(Action::Return, Permit(room));
+        }
+    }
+
+    fn room_of(&self, action: &Action) -> &Room {
+        if action.is_immediate() {
+            &self.immediate_room
+        } else if action.is_urgent() {
+            &self.urgent_room
+        } else {
+            &self.room
         }
     }
 }
 
 impl Drop for RequestSender {
     fn drop(&mut self) {
-        self.return_lease();
-        self.queue.waiting().leave(self.id);
+        self.return_port();
+        self.queue.leave(self.id);
     }
-}
-
-fn cost(action: &Action) -> u32 {
-    let bytes = match action {
-        Action::Write(bytes) => bytes.len(),
-        _ => 0,
-    };
-    bytes.clamp(MIN_COST, MAX_WAITING) as u32
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hub::request_queue::MAX_DEPARTED;
 
     fn write(text: &'static str) -> Action {
         Action::Write(Bytes::from_static(text.as_bytes()))
@@ -326,7 +360,7 @@ mod tests {
 
     #[test]
     fn clients_are_served_in_turn_and_each_in_order() {
-        let queue = Arc::new(RequestQueue::default());
+        let queue = RequestQueue::new(RequestLimits::default());
         let (mut busy, _busy_replies) = queue.register();
         let (mut calm, _calm_replies) = queue.register();
         for text in ["b1", "b2", "b3"] {
@@ -339,29 +373,34 @@ mod tests {
 
     #[test]
     fn a_client_may_have_only_so_many_bytes_waiting() {
-        let queue = Arc::new(RequestQueue::default());
+        let queue = RequestQueue::new(RequestLimits::default());
         let (mut sender, _replies) = queue.register();
         let half = Action::Write(Bytes::from(vec![0; MAX_WAITING / 2]));
         sender.try_send(half.clone()).unwrap();
         sender.try_send(half.clone()).unwrap();
-        assert_eq!(sender.try_send(write("x")), Err(MAX_WAITING));
+        let full = NoRoom::Full {
+            waiting: MAX_WAITING,
+            max: MAX_WAITING,
+            min_cost: MIN_COST,
+        };
+        assert_eq!(sender.try_send(write("x")), Err(full));
         drop(queue.try_take());
         sender.try_send(half).unwrap();
     }
 
     #[test]
     fn small_requests_are_bounded_in_number() {
-        let queue = Arc::new(RequestQueue::default());
+        let queue = RequestQueue::new(RequestLimits::default());
         let (mut sender, _replies) = queue.register();
         let taken = (0..)
             .take_while(|_| sender.try_send(write("")).is_ok())
             .count();
-        assert_eq!(taken, MAX_REQUESTS);
+        assert_eq!(taken, MAX_WAITING / MIN_COST);
     }
 
     #[test]
     fn the_last_clients_that_left_are_still_served() {
-        let queue = Arc::new(RequestQueue::default());
+        let queue = RequestQueue::new(RequestLimits::default());
         let (mut stays, _replies) = queue.register();
         stays.try_send(write("stays")).unwrap();
         for _ in 0..2 {
@@ -375,30 +414,30 @@ mod tests {
             queue.register().0.try_send(write("last")).unwrap();
         }
         check_order(&queue, &[&["stays"], &["last"; MAX_DEPARTED][..]].concat());
-        assert!(queue.waiting().requests.is_empty());
+        assert!(queue.is_empty());
     }
 
     #[tokio::test]
     async fn a_client_that_holds_a_lease_returns_it_on_leaving_however_full_its_queue() {
-        let queue = Arc::new(RequestQueue::default());
+        let queue = RequestQueue::new(RequestLimits::default());
         let (mut sender, _replies) = queue.register();
         sender
             .try_send(Action::Release(Lease::WhileConnected))
             .unwrap();
         while sender.try_send(write("x")).is_ok() {}
         drop(sender);
-        let release = queue.take_urgent().await;
-        let back = queue.take_urgent().await;
+        let release = queue.take_immediate().await;
+        let back = queue.take_immediate().await;
         assert_eq!(back.action, Action::Return);
         assert_eq!(back.client, release.client);
     }
 
     #[tokio::test]
     async fn the_client_gets_the_outcome_of_each_request() {
-        let queue = Arc::new(RequestQueue::default());
+        let queue = RequestQueue::new(RequestLimits::default());
         let (mut sender, mut replies) = queue.register();
         let number = sender.try_send(write("x")).unwrap();
-        queue.take().await.end(Ok(1));
+        queue.take(None).await.end(Ok(1));
         assert_eq!(replies.recv().await, Ok((number, Ok(1))));
     }
 }

@@ -7,9 +7,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::task::yield_now;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::backlog::Backlog;
 use super::config::PortConfig;
 use super::device::Device;
 use super::diagnostics::Hints;
@@ -43,6 +45,7 @@ pub(crate) enum End {
 pub(crate) struct Connection<'a> {
     transfer: Transfer,
     writer: Writer<'a>,
+    backlog: Backlog,
     framer: &'a mut dyn Framer,
     hub: &'a Hub,
     name: &'a str,
@@ -88,6 +91,7 @@ impl<'a> Connection<'a> {
         hub.publish_status(status.clone().with_errors(errors));
         Self {
             writer: Writer::new(settings, hub, settings.settle.unwrap_or(opened.settle)),
+            backlog: Backlog::new(settings, Instant::now()),
             transfer: Transfer::new(opened.device),
             framer,
             hub,
@@ -107,22 +111,32 @@ impl<'a> Connection<'a> {
         loop {
             self.update_read_pause();
             self.note_restart();
+            let may_interrupt = self.writer.may_interrupt();
+            if self.writer.unwritten().is_some()
+                && may_interrupt
+                && let Some(request) = self.hub.queue.try_take_urgent()
+            {
+                self.writer.begin(request, &mut *self.transfer.device);
+                continue;
+            }
             let is_idle = self.writer.is_idle(self.start.awaits_first());
             let may_transfer = self.retry.is_none();
             self.transfer.reports_silence = self.start.is_looking();
+            let break_of = self.writer.break_of();
+            let room = self.room();
             let deadline = self.next_deadline();
             let (hub, read_pause) = (self.hub, self.read_pause);
-            let step = self
-                .transfer
-                .step(self.writer.unwritten(), read_pause.is_none());
+            let unwritten = self.writer.unwritten().filter(|_| room > 0);
+            let piece = unwritten.map(|bytes| &bytes[..bytes.len().min(room)]);
+            let step = self.transfer.step(piece, read_pause.is_none());
             // In no fixed order, so that a device that floods does not keep clients waiting.
             tokio::select! {
                 () = stop.cancelled() => return End::Stopped,
-                request = hub.queue.take_urgent() => match request.action {
-                    Action::Release(lease) => return End::Released(lease, request),
-                    Action::Resume | Action::Return => request.end(Ok(0)),
-                    _ => self.writer.reset(request, &mut *self.transfer.device),
-                },
+                request = hub.queue.take_immediate() => {
+                    if let Some(end) = self.begin_immediate(request) {
+                        return end;
+                    }
+                }
                 step = step, if may_transfer => {
                     let has_read = matches!(step, Ok(Step::Read(_)));
                     if let Some(end) = self.transferred(step) {
@@ -130,15 +144,45 @@ impl<'a> Connection<'a> {
                     }
                     if has_read {
                         after_other_tasks().await;
+                    } else if self.writer.unwritten().is_some() {
+                        // Something urgent may have come, which sockets are looked at for.
+                        yield_now().await;
                     }
                 }
-                request = hub.queue.take(), if is_idle => {
+                request = hub.queue.take_urgent(), if may_interrupt => {
+                    self.writer.begin(request, &mut *self.transfer.device);
+                }
+                request = hub.queue.take(break_of), if is_idle => {
                     self.writer.begin(request, &mut *self.transfer.device);
                 }
                 () = wait_for_readers(hub, read_pause) => {}
                 () = until(deadline) => self.on_deadline(Instant::now()),
             }
         }
+    }
+
+    /// Carries out a request that waits for no write. Returns the reason to end, if it is one.
+    fn begin_immediate(&mut self, request: Request) -> Option<End> {
+        let device = &mut *self.transfer.device;
+        match request.action {
+            Action::Release(lease) => return Some(End::Released(lease, request)),
+            Action::Return => {
+                self.writer.end_break(Some(request.client), device);
+                request.end(Ok(0));
+            }
+            Action::Resume => request.end(Ok(0)),
+            _ => self.writer.reset(request, device),
+        }
+        None
+    }
+
+    /// Returns how many bytes may be handed to the system now.
+    fn room(&mut self) -> usize {
+        if self.writer.unwritten().is_none() {
+            return 0;
+        }
+        let device = &self.transfer.device;
+        self.backlog.room(Instant::now(), || device.unsent())
     }
 
     /// Fails all requests, and returns the device to be closed.
@@ -166,10 +210,15 @@ impl<'a> Connection<'a> {
             self.retry,
             self.start.deadline(),
             self.writer.deadline(),
+            self.backlog_deadline(),
             self.line_errors.as_ref().map(|errors| errors.due),
             self.framing_deadline(),
         ];
         deadlines.into_iter().flatten().min()
+    }
+
+    fn backlog_deadline(&self) -> Option<Instant> {
+        self.writer.unwritten().and(self.backlog.deadline())
     }
 
     fn framing_deadline(&self) -> Option<Instant> {
@@ -194,7 +243,10 @@ impl<'a> Connection<'a> {
         match step {
             Ok(Step::Read(0)) => return Some(End::Lost(self.transfer.device.end_reason())),
             Ok(Step::Read(count)) => self.received(count),
-            Ok(Step::Wrote(count)) => self.writer.wrote(count),
+            Ok(Step::Wrote(count)) => {
+                self.backlog.handed(count, Instant::now());
+                self.writer.wrote(count);
+            }
             Ok(Step::Silent) => {
                 self.start.found_silence();
                 self.begin_stream(true, Instant::now());

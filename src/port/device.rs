@@ -26,6 +26,12 @@ pub(crate) trait Device: AsyncRead + AsyncWrite + Unpin + Send {
         false
     }
 
+    /// Returns how many bytes that were written the system has not sent yet; None where it cannot
+    /// tell.
+    fn unsent(&self) -> Option<usize> {
+        None
+    }
+
     /// Returns the errors on the line since the device was plugged in; None where nobody counts
     /// them.
     fn line_errors(&self) -> Option<LineErrors> {

@@ -5,7 +5,8 @@
 //! | `supervisor` | keeps the port open: opening, retry after a loss, lease |
 //! | `source/` | the kinds of device: how a serial port is found and opened, simulated boards |
 //! | `connection` | works with an open device until it is lost |
-//! | `transfer`, `writer` | reading and writing; the requests of clients |
+//! | `transfer`, `writer`, `writing` | reading and writing; the requests of clients |
+//! | `backlog` | how much of a write is handed to the system at once |
 //! | `stream_start` | whether the first line after an opening or a restart is whole |
 //! | `settle` | when a board that restarts is ready for writes |
 //! | `framing/` | cuts what was read into frames |
@@ -14,12 +15,15 @@
 //! | `closing`, `lease` | closing a device, and leaving it to another program |
 //! | `diagnostics` | hints about settings that do not fit the board |
 
+mod backlog;
 mod claims;
 mod closing;
 mod config;
 mod connection;
 pub(crate) mod device;
 mod diagnostics;
+#[cfg(test)]
+mod fake_uart;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
@@ -33,6 +37,7 @@ mod stream_start;
 mod supervisor;
 mod transfer;
 mod writer;
+mod writing;
 
 use std::time::Duration;
 

@@ -58,7 +58,7 @@ impl LineState {
     }
 
     /// Makes a change, and notes whether it may restart the board.
-    fn change(&mut self, device: &mut dyn Device, change: LineChange) -> io::Result<()> {
+    pub(crate) fn change(&mut self, device: &mut dyn Device, change: LineChange) -> io::Result<()> {
         device.change_line(change)?;
         let before = *self;
         match change {
@@ -108,15 +108,7 @@ impl Signalling {
     pub(crate) fn go_on(mut self, lines: &mut LineState, device: &mut dyn Device) -> Option<Self> {
         while let Some((_, change)) = self.rest.pop_front() {
             if let Err(error) = lines.change(device, change) {
-                let what = match change {
-                    LineChange::Dtr(_) | LineChange::Rts(_) => "set the modem lines of",
-                    LineChange::Break(_) => "send a break to",
-                };
-                self.give_up(
-                    lines,
-                    device,
-                    &format!("cannot {what} this device: {error}"),
-                );
+                self.give_up(lines, device, &refusal(change, &error));
                 return None;
             }
             match self.rest.front() {
@@ -141,6 +133,15 @@ impl Signalling {
         }
         self.request.end(Err(RequestError::new(reason)));
     }
+}
+
+/// Returns the sentence about a change that the device refused.
+pub(crate) fn refusal(change: LineChange, error: &io::Error) -> String {
+    let what = match change {
+        LineChange::Dtr(_) | LineChange::Rts(_) => "set the modem lines of",
+        LineChange::Break(_) => "send a break to",
+    };
+    format!("cannot {what} this device: {error}")
 }
 
 /// Sets the lines that are given. DTR is asserted first and released last: RTS alone holds some

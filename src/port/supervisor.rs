@@ -217,7 +217,7 @@ impl Supervisor {
             tokio::select! {
                 biased;
                 () = until(deadline) => return Next::Open,
-                request = self.hub.queue.take_urgent() => match request.action {
+                request = self.hub.queue.take_immediate() => match request.action {
                     Action::Release(_) if borrower.is_some_and(|id| id != request.client) => {
                         request.end(Err(RequestError::new(lease::TAKEN)));
                     }
@@ -229,7 +229,7 @@ impl Supervisor {
                     }
                     _ => refuse(&self.status, request),
                 },
-                request = self.hub.queue.take() => refuse(&self.status, request),
+                request = self.hub.queue.take_any() => refuse(&self.status, request),
             }
         }
     }
@@ -271,10 +271,10 @@ impl Supervisor {
     }
 }
 
-/// Refuses what waits its turn while the port is not open. Urgent requests are for the open port.
+/// Refuses what waits its turn while the port is not open. Immediate requests are for the open port.
 async fn refuse_all(hub: &Hub, status: &Status) -> Infallible {
     loop {
-        refuse(status, hub.queue.take().await);
+        refuse(status, hub.queue.take_any().await);
     }
 }
 

@@ -1,16 +1,19 @@
 //! Carries out the requests of clients on an open device, one at a time: writes, changes of modem
 //! lines, resets. Holds writes back until a board that restarts is ready for them.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::device::Device;
-use super::modem_lines::{self, LineState, Signalling};
+use super::modem_lines::{self, LineChange, LineState, Signalling};
 use super::settle::Settle;
-use crate::hub::{Action, Data, Hub, LineSettings, Request, RequestError, Written};
+use super::writing::Writing;
+use crate::hub::{Action, Data, Hub, LineSettings, Request, RequestError};
+
+/// The error for who writes while the line is held.
+const HELD: &str =
+    r#"the line is held in the break condition; to end it: {"type":"break","on":false}"#;
 
 /// The request that is being carried out, and when the next one may begin.
 pub(crate) struct Writer<'a> {
@@ -23,15 +26,13 @@ pub(crate) struct Writer<'a> {
     is_first: bool,
     /// The modem lines, and whether they may have restarted the board.
     pub(crate) lines: LineState,
+    /// The write that is under way.
     writing: Option<Writing>,
+    /// The urgent write that interrupts it.
+    urgent: Option<Writing>,
     signalling: Option<Signalling>,
-}
-
-/// A write under way.
-struct Writing {
-    request: Request,
-    bytes: Bytes,
-    written: usize,
+    /// The client that holds the line in the break condition. Meanwhile others wait.
+    break_of: Option<u64>,
 }
 
 impl<'a> Writer<'a> {
@@ -44,7 +45,9 @@ impl<'a> Writer<'a> {
             is_first: true,
             lines: LineState::new(settings),
             writing: None,
+            urgent: None,
             signalling: None,
+            break_of: None,
         }
     }
 
@@ -52,13 +55,25 @@ impl<'a> Writer<'a> {
     /// would not count as a whole line.
     pub(crate) fn is_idle(&self, awaits_first: bool) -> bool {
         let is_held = self.is_first && (awaits_first || self.lines.has_restarted);
-        self.writing.is_none() && self.signalling.is_none() && self.settle.is_over() && !is_held
+        let is_writing = self.writing.is_some() || self.urgent.is_some();
+        !is_writing && self.signalling.is_none() && self.settle.is_over() && !is_held
     }
 
-    /// Returns the bytes that remain of the write under way.
+    /// Returns whether an urgent write may begin, within another one.
+    pub(crate) fn may_interrupt(&self) -> bool {
+        let is_held = !self.settle.is_over() || self.break_of.is_some();
+        self.urgent.is_none() && self.signalling.is_none() && !is_held
+    }
+
+    /// Returns the client that holds the line in the break condition.
+    pub(crate) fn break_of(&self) -> Option<u64> {
+        self.break_of
+    }
+
+    /// Returns the bytes to write next.
     pub(crate) fn unwritten(&self) -> Option<&[u8]> {
-        let writing = self.writing.as_ref()?;
-        Some(&writing.bytes[writing.written..])
+        let writing = self.urgent.as_ref().or(self.writing.as_ref())?;
+        Some(writing.unwritten())
     }
 
     /// Returns when to call [`Writer::on_deadline`].
@@ -77,24 +92,71 @@ impl<'a> Writer<'a> {
 
     /// Begins a request that waited its turn.
     pub(crate) fn begin(&mut self, request: Request, device: &mut dyn Device) {
-        self.is_first = false;
+        self.is_first &= request.action.is_urgent();
         let sequence = match &request.action {
-            Action::Write(bytes) if bytes.is_empty() => return request.end(Ok(0)),
+            Action::Write(bytes) | Action::WriteUrgently(bytes) if bytes.is_empty() => {
+                return request.end(Ok(0));
+            }
+            Action::Write(_) if self.break_of.is_some() => {
+                return request.end(Err(RequestError::new(HELD)));
+            }
             Action::Write(bytes) => {
-                self.writing = Some(Writing {
-                    bytes: bytes.clone(),
-                    request,
-                    written: 0,
-                });
+                let bytes = bytes.clone();
+                self.writing = Some(Writing::new(request, bytes));
+                return;
+            }
+            Action::WriteUrgently(bytes) => {
+                let bytes = bytes.clone();
+                self.interrupt(Writing::new(request, bytes));
                 return;
             }
             Action::Signals { dtr, rts } => modem_lines::set(*dtr, *rts),
-            Action::Break(time) => modem_lines::hold_break(*time),
+            Action::Break(time) => {
+                self.break_of = None;
+                modem_lines::hold_break(*time)
+            }
+            Action::HoldBreak(on) => {
+                let on = *on;
+                return self.hold_break(on, request, device);
+            }
             Action::Reset | Action::Release(_) | Action::Resume | Action::Return => {
                 return self.reset(request, device);
             }
         };
         self.signalling = Signalling::begin(request, sequence, &mut self.lines, device);
+    }
+
+    /// Writes something before the rest of the write under way.
+    fn interrupt(&mut self, urgent: Writing) {
+        if let Some(writing) = &mut self.writing {
+            // What went out before is told before.
+            writing.publish(self.hub);
+        }
+        self.urgent = Some(urgent);
+    }
+
+    /// Begins or ends the break condition.
+    fn hold_break(&mut self, on: bool, request: Request, device: &mut dyn Device) {
+        let change = LineChange::Break(on);
+        match self.lines.change(device, change) {
+            Ok(()) => {
+                self.break_of = on.then_some(request.client);
+                request.end(Ok(0));
+            }
+            Err(error) => {
+                let reason = modem_lines::refusal(change, &error);
+                request.end(Err(RequestError::new(reason)));
+            }
+        }
+    }
+
+    /// Ends the break condition if this client began it, or whoever did.
+    pub(crate) fn end_break(&mut self, client: Option<u64>, device: &mut dyn Device) {
+        let is_meant = |holder: &mut u64| client.is_none_or(|client| client == *holder);
+        if self.break_of.take_if(is_meant).is_some() {
+            // A device that has gone or knows no break has none to end.
+            let _ = self.lines.change(device, LineChange::Break(false));
+        }
     }
 
     /// Resets the board and drops all writes before: they were meant for the program that ran.
@@ -105,6 +167,7 @@ impl<'a> Writer<'a> {
             // A device without modem lines runs on, and gets what was sent.
             return;
         };
+        self.end_break(None, device);
         device.discard_output();
         self.give_up("the board was reset", device);
         self.signalling = Some(signalling);
@@ -112,21 +175,19 @@ impl<'a> Writer<'a> {
         self.is_first = true;
     }
 
-    /// Counts bytes that the system took of the write under way, and ends it with the last.
+    /// Counts bytes that the system took of what is to be written next, and ends a write with its
+    /// last.
     pub(crate) fn wrote(&mut self, count: usize) {
-        let total = &self.hub.counters.written_bytes;
-        total.fetch_add(count as u64, Ordering::Relaxed);
-        let Some(writing) = &mut self.writing else {
-            return;
+        let current = if self.urgent.is_some() {
+            &mut self.urgent
+        } else {
+            &mut self.writing
         };
-        let taken = writing.written..writing.written + count;
-        writing.written = taken.end;
-        self.hub.publish_written(|| Written {
-            bytes: writing.bytes.slice(taken),
-            client: writing.request.client,
-        });
-        if let Some(done) = self.writing.take_if(|it| it.written == it.bytes.len()) {
-            done.request.end(Ok(done.written));
+        if let Some(writing) = current {
+            writing.advance(count, self.hub);
+        }
+        if let Some(done) = current.take_if(|writing| writing.is_done()) {
+            done.end();
         }
     }
 
@@ -139,10 +200,10 @@ impl<'a> Writer<'a> {
 
     /// Ends the request under way and all that wait, with the `reason` as their error.
     pub(crate) fn give_up(&mut self, reason: &str, device: &mut dyn Device) {
-        if let Some(writing) = self.writing.take() {
-            let (written, all) = (writing.written, writing.bytes.len());
-            let reason = format!("{reason} after {written} of {all} bytes");
-            writing.request.end(Err(RequestError { reason, written }));
+        self.end_break(None, device);
+        let writings = [self.urgent.take(), self.writing.take()];
+        for writing in writings.into_iter().flatten() {
+            writing.give_up(reason, self.hub);
         }
         if let Some(signalling) = self.signalling.take() {
             signalling.give_up(&mut self.lines, device, reason);

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::access::Rights;
 use super::config::ClientDefaults;
-use crate::hub::{Hub, MAX_WAITING};
+use crate::hub::{Hub, NoRoom};
 
 /// A serial port, as far as clients reach it.
 pub(crate) struct Port {
@@ -51,17 +51,23 @@ impl Port {
         Value::Object(settings)
     }
 
-    /// Returns the reason why a write of `size` bytes has no room beside the `waiting` ones.
-    pub(crate) fn no_room_reason(&self, size: usize, waiting: usize) -> String {
+    /// Returns the reason why a request that writes `size` bytes has no room, for its client.
+    pub(crate) fn no_room_reason(&self, size: usize, reason: NoRoom) -> String {
         let line = self.hub.status().settings;
         let bits = size as u64 * u64::from(line.bits_per_byte());
         let (baud, seconds) = (line.baud, bits / u64::from(line.baud));
-        if size > MAX_WAITING {
-            format!("{size} bytes take {seconds} s at {baud} baud; at most {MAX_WAITING} may wait")
-        } else {
-            format!(
-                "{waiting} bytes of yours already wait for the device; at most {MAX_WAITING} may wait"
-            )
+        match reason {
+            NoRoom::TooLong { max } => format!(
+                "{size} bytes take {seconds} s at {baud} baud; such a write may have at most {max}"
+            ),
+            NoRoom::Full {
+                waiting,
+                max,
+                min_cost,
+            } => format!(
+                "{waiting} bytes of yours already wait for the device; at most {max} may wait, each \
+                 request counting for at least {min_cost}"
+            ),
         }
     }
 }

@@ -94,6 +94,15 @@ impl Client {
         }
     }
 
+    /// JSON objects until the one with this `id`.
+    pub async fn json_until(&mut self, id: &str) -> Vec<Value> {
+        let mut objects = Vec::new();
+        while objects.last().is_none_or(|last: &Value| last["id"] != id) {
+            objects.push(self.json().await);
+        }
+        objects
+    }
+
     /// The next message, which is binary.
     pub async fn bytes(&mut self) -> Vec<u8> {
         match self.next("a binary message").await {

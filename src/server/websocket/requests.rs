@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::channel::mpsc;
 
-use crate::hub::{Action, Outcome, Permit, RequestQueue, RequestSender};
+use crate::hub::{Action, NoRoom, Outcome, Permit, RequestQueue, RequestSender};
 use crate::protocol::Id;
 
 /// One client's requests.
@@ -42,15 +42,15 @@ impl Requests {
     /// Asks the port at once.
     ///
     /// # Errors
-    /// When there is no room: the bytes that wait already, and the identifier.
+    /// When there is no room: the reason, and the identifier.
     pub(crate) fn try_send(
         &mut self,
         action: Action,
         id: Option<Id>,
-    ) -> Result<(), (usize, Option<Id>)> {
+    ) -> Result<(), (NoRoom, Option<Id>)> {
         match self.sender.try_send(action) {
             Ok(number) => self.ids.extend(id.map(|id| (number, id))),
-            Err(waiting) => return Err((waiting, id)),
+            Err(reason) => return Err((reason, id)),
         }
         Ok(())
     }
@@ -84,9 +84,9 @@ impl Requests {
         Some(Reply { id, outcome })
     }
 
-    /// Gives the port back if it is released to this client.
-    pub(crate) fn return_lease(&mut self) {
-        self.sender.return_lease();
+    /// Gives back what the client holds for as long as it is connected.
+    pub(crate) fn return_port(&mut self) {
+        self.sender.return_port();
     }
 }
 

@@ -90,7 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 .closed(code, &format!("port {}: {text}", self.port.name));
         }
         // A port that was released to the client need not wait for the closing handshake.
-        self.requests.return_lease();
+        self.requests.return_port();
         close::close(&mut self.ws, reason).await;
     }
 
@@ -206,12 +206,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// Asks the port at once, or rejects the request if there is no room.
     fn request(&mut self, action: Action, id: Option<Id>) {
-        let size = match &action {
-            Action::Write(bytes) => bytes.len(),
-            _ => 0,
-        };
-        if let Err((waiting, id)) = self.requests.try_send(action, id) {
-            let reason = self.port.no_room_reason(size, waiting);
+        let size = action.bytes().len();
+        if let Err((reason, id)) = self.requests.try_send(action, id) {
+            let reason = self.port.no_room_reason(size, reason);
             self.reject(id, &reason, 0);
         }
     }

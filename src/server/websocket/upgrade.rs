@@ -143,7 +143,10 @@ impl Accepted {
 
     fn start(self, app: &Arc<App>, on_upgrade: OnUpgrade) {
         let Self { permit, client } = self;
-        let (max_message, stop) = (app.config.max_message, app.stop.clone());
+        let max_write = app.config.max_message;
+        let protocol = client.as_ref().map(|(client, _)| client.protocol);
+        let max_message = protocol.map_or(max_write, |it| it.max_message(max_write));
+        let stop = app.stop.clone();
         let log = Arc::clone(&app.log);
         app.tasks.spawn(async move {
             let _permit = permit;

@@ -24,6 +24,10 @@ impl Device for SerialStream {
         os::has_input(self)
     }
 
+    fn unsent(&self) -> Option<usize> {
+        self.bytes_to_write().ok().map(|count| count as usize)
+    }
+
     fn line_errors(&self) -> Option<LineErrors> {
         os::line_errors(self)
     }

@@ -22,6 +22,9 @@ const MAX_ID_BYTES: usize = 256;
 /// The longest break; a request for more is an error.
 const MAX_BREAK: Duration = Duration::from_secs(5);
 
+/// Bytes of an object beside what it writes.
+const OBJECT_BYTES: usize = 1024;
+
 pub(super) struct Json;
 
 impl ClientProtocol for Json {
@@ -72,6 +75,11 @@ impl ClientProtocol for Json {
         true
     }
 
+    /// Base64 takes 4 bytes for 3, and most text with its escapes less than twice its bytes.
+    fn max_message(&self, max_write: usize) -> usize {
+        max_write.saturating_mul(2).saturating_add(OBJECT_BYTES)
+    }
+
     fn decode(&self, message: Message, append: LineEnding) -> Input {
         match message {
             Message::Text(text) => decode(&text, append),
@@ -120,11 +128,24 @@ fn id(text: &str) -> Option<Id> {
 /// Returns what a message asks of the port; nothing for a type that is not known.
 fn action(message: ClientMessage, append: LineEnding) -> Result<Option<Action>, String> {
     Ok(Some(match message {
-        ClientMessage::Write { text, bytes } => match (text, bytes) {
-            (Some(text), None) => Action::Write(append.complete(text.into())),
-            (None, Some(bytes)) => Action::Write(bytes.0.into_owned().into()),
-            _ => return Err(r#"write takes either "text" or "bytes""#.into()),
-        },
+        ClientMessage::Write {
+            urgent,
+            text,
+            bytes,
+        } => {
+            let bytes = match (text, bytes) {
+                // Within another line, an ending would end that line.
+                (Some(text), None) if urgent => text.into(),
+                (Some(text), None) => append.complete(text.into()),
+                (None, Some(bytes)) => bytes.0.into_owned().into(),
+                _ => return Err(r#"write takes either "text" or "bytes""#.into()),
+            };
+            if urgent {
+                Action::WriteUrgently(bytes)
+            } else {
+                Action::Write(bytes)
+            }
+        }
         ClientMessage::Signals {
             dtr: None,
             rts: None,
@@ -134,7 +155,11 @@ fn action(message: ClientMessage, append: LineEnding) -> Result<Option<Action>, 
             ms: Some(ms),
             on: None,
         } => Action::Break(break_time(&ms)?),
-        ClientMessage::Break { .. } => return Err(r#"break takes "ms""#.into()),
+        ClientMessage::Break {
+            ms: None,
+            on: Some(on),
+        } => Action::HoldBreak(on),
+        ClientMessage::Break { .. } => return Err(r#"break takes either "ms" or "on""#.into()),
         ClientMessage::Reset => Action::Reset,
         ClientMessage::Release(release) => Action::Release(release.lease()?),
         ClientMessage::Resume => Action::Resume,
@@ -188,7 +213,16 @@ mod tests {
                 Some(Id::from(&json!(7))),
             ),
         );
+        check_decode(
+            r#"{"type":"write","text":"!","urgent":true}"#,
+            Input::Action(Action::WriteUrgently("!".into()), None),
+        );
+        check_decode(
+            r#"{"type":"write","bytes":"AAH/","urgent":false}"#,
+            Input::Action(Action::Write(Bytes::from_static(&[0, 1, 255])), None),
+        );
         check_invalid(r#"{"type":"write"}"#, "either");
+        check_invalid(r#"{"type":"write","text":"!","urgent":"yes"}"#, "bool");
         check_invalid(r#"{"type":"write","bytes":"?"}"#, "base64");
         check_invalid(r#"{"type":"write","text":7}"#, "string");
     }
@@ -231,6 +265,7 @@ mod tests {
         check_invalid("{}", "type");
         check_invalid(r#"{"type":"break"}"#, "ms");
         check_invalid(r#"{"type":"break","ms":60000}"#, "5000");
+        check_invalid(r#"{"type":"break","ms":1,"on":true}"#, "either");
         check_invalid(r#"{"type":"release","seconds":-1}"#, "seconds");
     }
 

@@ -69,6 +69,11 @@ pub trait ClientProtocol: Sync {
         false
     }
 
+    /// Returns how many bytes a message may have that writes `max_write` bytes.
+    fn max_message(&self, max_write: usize) -> usize {
+        max_write
+    }
+
     /// Returns what a message of the client asks for. Pings and the like are not messages in this
     /// sense. Text that is to be written gets the ending of `append`.
     fn decode(&self, message: Message, append: LineEnding) -> Input;
