@@ -9,7 +9,8 @@ use tokio::{
 
 use crate::support::network::{Network, kept};
 use crate::support::{
-    Bridge, Client, RawSocket, ask_upgrade, bare, http, is_emulated, request, upgrade, within,
+    Bridge, Client, RawSocket, ask_upgrade, bare, http, is_emulated, request, until, upgrade,
+    within,
 };
 #[cfg(unix)]
 use crate::support::{Program, is_for_windows, skip};
@@ -137,9 +138,82 @@ async fn a_download_is_not_cut_off_by_later_connections() {
 }
 
 #[tokio::test]
-async fn another_computer_with_too_many_requests_at_once_gets_503() {
-    /// The program's limit per address, and the requests beyond it.
-    const ANSWERED: usize = 32;
+async fn downloads_that_nobody_reads_keep_no_place_from_pages_and_calls() {
+    let folder = Large::new("stalled");
+    std::fs::write(folder.0.join("index.html"), "mine").expect("files can be written");
+    let bridge = simulated(&["--web", folder.path()]).await;
+    let mut downloads = Vec::new();
+    for _ in 0..300 {
+        downloads.push(download(bridge.address(), &[]).await);
+    }
+    let mut statuses = Vec::new();
+    for download in &mut downloads {
+        let mut line = [0; 12];
+        let read = within("an answer", download.read_exact(&mut line)).await;
+        read.expect("there is an answer");
+        statuses.push(line);
+    }
+    let served = statuses.iter().filter(|line| *line == b"HTTP/1.1 200");
+    assert_eq!(served.count(), 128);
+    for path in [
+        "/",
+        "/healthz",
+        "/hello",
+        "/serial-ws.js",
+        "/api/status",
+        "/metrics",
+    ] {
+        assert_eq!(bridge.get(path).await.status, 200, "{path}");
+    }
+    bridge.client("/").await.text().await;
+    // A download that ends makes room for another one.
+    downloads.clear();
+    until("a place for another download", async || {
+        let mut again = download(bridge.address(), &[]).await;
+        let mut line = [0; 12];
+        again
+            .read_exact(&mut line)
+            .await
+            .expect("there is an answer");
+        (line == *b"HTTP/1.1 200").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_request_is_answered_although_its_sender_has_ended_its_half() {
+    let folder = Large::new("half");
+    let bridge = simulated(&["--web", folder.path()]).await;
+    for path in [
+        "/hello",
+        "/healthz",
+        "/large.bin",
+        "/api/status",
+        "/serial-ws.js",
+    ] {
+        for _ in 0..10 {
+            let mut stream = connect(bridge.address()).await;
+            let request = request(bridge.address(), "GET", path, &[]);
+            let sent = stream.write_all(request.as_bytes()).await;
+            sent.expect("it is taken");
+            stream.shutdown().await.expect("a half can be ended");
+            let mut answer = Vec::new();
+            let read = within("the answer", stream.read_to_end(&mut answer)).await;
+            read.expect("it is whole");
+            assert!(
+                answer.starts_with(b"HTTP/1.1 200"),
+                "{path}: {} bytes",
+                answer.len()
+            );
+            assert!(path != "/large.bin" || answer.len() > Large::SIZE);
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_computer_with_too_many_downloads_at_once_gets_503() {
+    /// The program's limit per address, and the downloads beyond it.
+    const ANSWERED: usize = 16;
     const MORE: usize = 3;
     let folder = Large::new("crowd");
     let Some(network) = Network::new("crowd", &["--web", folder.path()]).await else {
@@ -160,6 +234,14 @@ async fn another_computer_with_too_many_requests_at_once_gets_503() {
     }
     assert_eq!(answered, ANSWERED);
     network.bridge.program.said("try again").await;
+    let other = http(
+        network.at,
+        "GET",
+        "/api/status",
+        &[("Authorization", &bearer)],
+    )
+    .await;
+    assert_eq!(other.status, 200, "{other:?}");
     // Its WebSocket clients are accepted all the same, and so are other computers.
     Client::open(network.at, &format!("/?token={token}"), &[])
         .await

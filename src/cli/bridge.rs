@@ -110,6 +110,11 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "N", default_value = "256")]
     pub(crate) max_clients: Setting<Number<0, { u64::MAX }, 256>>,
 
+    /// Largest number of clients of one other computer at a time: a class behind one address needs
+    /// more
+    #[arg(long, value_name = "N", default_value = "32")]
+    pub(crate) max_clients_per_address: Setting<Number<1, { u64::MAX }, 32>>,
+
     /// Largest message that a client may send
     #[arg(long, value_name = "SIZE", default_value = "64KiB")]
     pub(crate) max_message: Setting<Size<1, { 1 << 30 }>>,

@@ -42,6 +42,7 @@ pub(super) fn resolve(args: &ServeArgs, layer: &Layer) -> Result<ServerConfig, E
         },
         any_family: !is_listen_set,
         max_clients: args.max_clients.0 as usize,
+        max_clients_per_address: args.max_clients_per_address.0 as usize,
         max_message: args.max_message.0 as usize,
         web,
         open: *args.open,

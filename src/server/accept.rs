@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use super::App;
 use super::access::{Peer, Rejection};
+use super::answer_timeout::AnswerTimeout;
 use super::http::rejected;
 use super::limits::ConnectionId;
 
@@ -153,7 +154,8 @@ where
         .header_read_timeout(REQUEST_HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(stream), service)
+        .half_close(true)
+        .serve_connection(TokioIo::new(AnswerTimeout::new(stream)), service)
         .with_upgrades();
     if let Err(error) = connection.await {
         tracing::debug!(%error, "connection failed");

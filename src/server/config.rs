@@ -27,6 +27,8 @@ pub(crate) struct ServerConfig {
     pub(crate) any_family: bool,
     /// Clients that may be connected at once; one more is rejected by a Close frame with code 1013.
     pub(crate) max_clients: usize,
+    /// Clients of one other computer that may be connected at once.
+    pub(crate) max_clients_per_address: usize,
     /// Bytes of the largest message that a client may send; a larger one ends its connection.
     pub(crate) max_message: usize,
     /// The folder that is served at `/` instead of the built-in page.

@@ -2,6 +2,7 @@
 
 mod accept;
 pub(crate) mod access;
+mod answer_timeout;
 mod config;
 mod foreign;
 mod http;
@@ -143,7 +144,7 @@ impl Server {
         let channel = || mpsc::channel(MAX_QUESTIONS);
         let (ask, questions) = platform::can_ask().then(channel).unzip();
         let app = Arc::new(App {
-            limits: Limits::new(config.max_clients),
+            limits: Limits::new(config.max_clients, config.max_clients_per_address),
             ports,
             config,
             policy,

@@ -9,6 +9,8 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::answer_timeout::AnswerTimeout;
+
 #[cfg(feature = "tls")]
 use tokio_rustls::server::TlsStream;
 
@@ -25,16 +27,16 @@ impl ServerStream {
     /// Unwraps a connection that becomes a WebSocket. Returns it with the bytes that were read beyond
     /// its request.
     pub(crate) fn unwrap(upgraded: Upgraded) -> Option<(Self, Vec<u8>)> {
-        let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
+        let upgraded = match upgraded.downcast::<TokioIo<AnswerTimeout<TcpStream>>>() {
             Ok(parts) => {
-                let socket = Self::Plain(parts.io.into_inner());
+                let socket = Self::Plain(parts.io.into_inner().into_inner());
                 return Some((socket, parts.read_buf.to_vec()));
             }
             Err(upgraded) => upgraded,
         };
         #[cfg(feature = "tls")]
-        if let Ok(parts) = upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>() {
-            let socket = Self::Tls(Box::new(parts.io.into_inner()));
+        if let Ok(parts) = upgraded.downcast::<TokioIo<AnswerTimeout<TlsStream<TcpStream>>>>() {
+            let socket = Self::Tls(Box::new(parts.io.into_inner().into_inner()));
             return Some((socket, parts.read_buf.to_vec()));
         }
         #[cfg(not(feature = "tls"))]

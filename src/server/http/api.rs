@@ -69,7 +69,7 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Json<Value> {
         "version": env!("CARGO_PKG_VERSION"),
         "run": app.run,
         "uptime": app.started.elapsed().as_secs(),
-        "clients": app.limits.clients.connected(),
+        "clients": app.limits.clients.taken(),
         "ports": ports.collect::<Value>(),
     }))
 }

@@ -4,6 +4,7 @@
 mod access_layer;
 mod api;
 mod assets;
+mod downloads;
 mod folder;
 mod metrics;
 mod router;

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::access_layer::{access_layer, rejected};
-use super::{api, assets, static_files};
+use super::{api, assets, downloads, static_files};
 use crate::hub::Action;
 use crate::server::access::Rejection;
 use crate::server::{App, foreign};
@@ -58,9 +58,11 @@ async fn web(State(app): State<Arc<App>>, request: Request) -> Response {
     }
     let response = match &app.config.web {
         Some(web) => {
+            let address = downloads::limit_address(&request);
             let answer = static_files::file(web, app.limits.descriptors, request).await;
-            answer.unwrap_or_else(|error| {
-                let rejection = Rejection::unreadable(uri.path(), &error);
+            let answer = answer.map_err(|error| Rejection::unreadable(uri.path(), &error));
+            let answer = answer.and_then(|answer| downloads::limit(&app, address, answer));
+            answer.unwrap_or_else(|rejection| {
                 app.log.rejected(&rejection);
                 rejected(&rejection)
             })

@@ -21,7 +21,7 @@ use super::session::{Client, Session};
 use crate::hub::SubscriberKind;
 use crate::protocol::APPEND_HEADER;
 use crate::server::access::{Peer, Rights};
-use crate::server::limits::ClientPermit;
+use crate::server::limits::{QuotaError, QuotaPermit};
 use crate::server::stream::ServerStream;
 use crate::server::{App, foreign};
 use crate::view::LineEnding;
@@ -90,7 +90,7 @@ fn offered(headers: &HeaderMap) -> Vec<&str> {
 
 /// A client that has been accepted.
 struct Accepted {
-    permit: ClientPermit,
+    permit: QuotaPermit,
     /// The client of a port with its greeting, if there is one; None for `/echo`.
     client: Option<(Client, Option<String>)>,
 }
@@ -131,7 +131,10 @@ impl Accepted {
         let remote = peer.filter(|peer| !peer.is_loopback());
         let address = remote.map(Peer::limit_address);
         let permit = app.limits.clients.try_acquire(address);
-        let permit = permit.map_err(|reason| QueryError { code: 1013, reason })?;
+        let permit = permit.map_err(|full| {
+            let reason = too_many_clients(full);
+            QueryError { code: 1013, reason }
+        })?;
         Ok(Self { permit, client })
     }
 
@@ -163,6 +166,18 @@ impl Accepted {
                 }
             }
         });
+    }
+}
+
+/// Returns the reason for a Close frame, short enough for it.
+fn too_many_clients(full: QuotaError) -> String {
+    match full {
+        QuotaError::InTotal(max) => {
+            format!("{max} clients are connected already (--max-clients {max})")
+        }
+        QuotaError::ForAddress(max) => format!(
+            "{max} clients of your computer are connected already (--max-clients-per-address {max})"
+        ),
     }
 }
 
