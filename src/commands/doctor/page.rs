@@ -36,6 +36,8 @@ impl Page {
             let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
             match scheme {
                 "file" => Some("null".to_owned()),
+                // Addresses of other things than pages.
+                "ftp" | "ws" | "wss" => None,
                 _ => server::normalize_origin(&format!("{scheme}://{host}")),
             }
         });
@@ -160,7 +162,14 @@ mod tests {
         check_origin("http://localhost:5500/index.html", "http://localhost:5500");
         check_origin("file:///home/ana/index.html", "null");
         check_origin("https://editor.p5js.org/ana/sketches/x", P5_PREVIEW);
-        for address in ["example.org", "https://", "ftp://a", "https://a b/"] {
+        check_origin("vscode-webview://0b1c/index.html", "vscode-webview://0b1c");
+        for address in [
+            "example.org",
+            "https://",
+            "ftp://a",
+            "ws://a",
+            "https://a b/",
+        ] {
             assert!(Page::new(address, &config("")).is_err(), "{address}");
         }
     }

@@ -127,3 +127,21 @@ where
         while socket.read(&mut scrap).await.is_ok_and(|count| count > 0) {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_retry_would_help_is_a_mistake() {
+        assert_eq!(
+            CloseReason::PortRemoved.mistake(),
+            Some((4404, PORT_REMOVED))
+        );
+        for (code, expected) in [(4400, true), (4404, true), (1008, false), (1013, false)] {
+            let reason = CloseReason::Error(code, "why".to_owned());
+            assert_eq!(reason.mistake(), expected.then_some((code, "why")));
+        }
+        assert_eq!(CloseReason::Stopping.mistake(), None);
+    }
+}
