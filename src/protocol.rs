@@ -147,6 +147,9 @@ pub struct StatusMessage<'a> {
     /// The next step, for people; empty where there is nothing to do.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub hint: Cow<'a, str>,
+    /// The setting that would help, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<Cow<'a, hub::Advice>>,
     /// Characters that the driver received with a fault since the device was opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errors: Option<LineErrors>,
@@ -351,6 +354,7 @@ impl<'a> From<&'a hub::Status> for StatusMessage<'a> {
             state: status.state.word().into(),
             detail: (&*status.detail).into(),
             hint: (&*status.hint).into(),
+            advice: status.advice.as_deref().map(Cow::Borrowed),
             errors: status.errors,
         }
     }
@@ -445,6 +449,7 @@ mod tests {
             state: "open".into(),
             detail: "loop is \"open\"".into(),
             hint: hint.into(),
+            advice: None,
             errors,
         }
     }
@@ -475,6 +480,47 @@ mod tests {
         check_server(
             ServerMessage::Status(status(Some(errors), "Plug it in")),
             r#"{"type":"status","state":"open","detail":"loop is \"open\"","hint":"Plug it in","errors":{"framing":1,"parity":2,"overrun":3}}"#,
+        );
+    }
+
+    #[track_caller]
+    fn check_advice(advice: hub::Advice, text: &str) {
+        let status = StatusMessage {
+            advice: Some(Cow::Owned(advice)),
+            ..status(None, "Try it")
+        };
+        let text = format!(
+            r#"{{"type":"status","state":"open","detail":"loop is \"open\"","hint":"Try it","advice":{text}}}"#
+        );
+        check_server(ServerMessage::Status(status), &text);
+    }
+
+    #[test]
+    fn advice_has_the_setting_that_would_help() {
+        let none = hub::Advice::default();
+        check_advice(
+            hub::Advice {
+                frame: Some("delim:3b".into()),
+                ..none.clone()
+            },
+            r#"{"frame":"delim:3b"}"#,
+        );
+        check_advice(
+            hub::Advice {
+                data_bits: Some(7),
+                parity: Some(hub::Parity::Odd),
+                ..none.clone()
+            },
+            r#"{"dataBits":7,"parity":"odd"}"#,
+        );
+        check_advice(
+            hub::Advice {
+                baud: Some(115_200),
+                view: Some("raw".into()),
+                max_line: Some(65_536),
+                ..none
+            },
+            r#"{"baud":115200,"view":"raw","maxLine":65536}"#,
         );
     }
 

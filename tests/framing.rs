@@ -1,6 +1,7 @@
-//! What ends a line: carriage returns beside line feeds, and the other framings of `--frame`.
+//! What ends a line: carriage returns beside line feeds, the other framings of `--frame`, and the
+//! hints that name what would fit.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Bridge, Client, Pair, Program};
 
@@ -129,6 +130,100 @@ async fn a_wrong_framing_is_told_what_was_meant() {
         ),
     ] {
         Program::run(&[flag]).await.with(2, parts);
+    }
+}
+
+#[tokio::test]
+async fn a_hint_reaches_every_client_with_the_setting_that_helps() {
+    for (sent, said, advice) in [
+        (
+            &b"4006381333931\r"[..],
+            "use --frame cr",
+            json!({ "frame": "cr" }),
+        ),
+        (
+            b"\x020A00B1C2D379\x03",
+            "use --frame 03",
+            json!({ "frame": "delim:03" }),
+        ),
+        (
+            &[0xc8; 300],
+            "no line ends seen",
+            json!({ "baud": 115_200 }),
+        ),
+    ] {
+        let mut pair = Pair::open().await;
+        let port = format!("board={}", pair.path);
+        let bridge = Bridge::start(&["--port", &port]).await;
+        bridge.open("board").await;
+        let mut client = json_client(&bridge).await;
+        let mut chunks = bridge.client("/?view=json&data=chunks").await;
+        pair.device.write(sent).await;
+        for client in [&mut client, &mut chunks] {
+            let status = status(client).await;
+            assert_eq!(status["state"], "open");
+            let hint = status["hint"].as_str().unwrap_or_default();
+            assert!(hint.contains(said), "{status}");
+            assert_eq!(status["advice"], advice, "{status}");
+        }
+        bridge.program.said(said).await;
+        assert_eq!(bridge.port("board").await["status"]["advice"], advice);
+        let mut late = bridge.client("/?view=json").await;
+        assert_eq!(late.json_of("hello").await["status"]["advice"], advice);
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_was_cut_names_the_limit_that_it_needs() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut client = json_client(&bridge).await;
+    let line = format!("{{\"fft\":[{}]}}\n", "1.37,".repeat(5000));
+    pair.device.write(&line).await;
+    let status = status(&mut client).await;
+    assert_eq!(status["advice"], json!({ "maxLine": 32768 }), "{status}");
+
+    let bridge = Bridge::start(&["--port", "loop", "--max-line", "32KiB"]).await;
+    let mut lines = bridge.client("/").await;
+    lines.send(line.as_str()).await;
+    assert_eq!(lines.text().await, line.trim_end());
+}
+
+#[tokio::test]
+#[cfg(unix)] // a pty can be unplugged
+async fn a_hint_is_gone_when_the_device_is_opened_again() {
+    if !Pair::are_ours() {
+        return;
+    }
+    let mut pair = Pair::open().await;
+    let port = format!("board={}", pair.path);
+    let bridge = Bridge::start(&["--port", &port]).await;
+    bridge.open("board").await;
+    let mut client = json_client(&bridge).await;
+    pair.device.write("4006381333931\r").await;
+    assert_eq!(status(&mut client).await["advice"]["frame"], "cr");
+    pair.unplug();
+    let lost = status(&mut client).await;
+    assert_eq!(
+        (&lost["state"], &lost["advice"]),
+        (&json!("lost"), &json!(null))
+    );
+    pair.plug_in();
+    let open = status(&mut client).await;
+    assert_eq!(open["state"], "open");
+    assert_eq!(
+        (&open["hint"], &open["advice"]),
+        (&json!(null), &json!(null))
+    );
+}
+
+/// Returns the next status, whatever comes before it.
+async fn status(client: &mut Client) -> Value {
+    loop {
+        let object = client.json().await;
+        if object["type"] == "status" {
+            return object;
+        }
     }
 }
 

@@ -10,6 +10,20 @@ export interface Status {
   detail?: string;
   /** What to do, for people. */
   hint?: string;
+  /** The setting that would help, where it is one. */
+  advice?: Advice;
+}
+
+/** A setting that would help, to offer by a button, for example. Later versions may have more. */
+export interface Advice {
+  baud?: number;
+  dataBits?: number;
+  parity?: string;
+  /** What ends a line, as `--frame` takes it: "cr", "delim:3b". */
+  frame?: string;
+  view?: "lines" | "raw" | "text";
+  maxLine?: number;
+  [later: string]: unknown;
 }
 
 export interface Line {

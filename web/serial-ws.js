@@ -32,7 +32,7 @@
     hello;
     /** The last complete line, or undefined. */
     last;
-    /** The current status: `state` is for programs, `detail` and `hint` are for people. */
+    /** The current status: `state` is for programs, `detail` and `hint` are for people. `advice` is the setting that would help. */
     status = { state: "connecting", detail: "connecting to serial-ws" };
 
     constructor(url, options = {}) {
@@ -280,9 +280,9 @@
       clearTimeout(this.#replyTimer);
     }
 
-    #setStatus({ state, detail, hint }) {
+    #setStatus({ state, detail, hint, advice }) {
       const { status } = this;
-      this.status = { state, detail, hint };
+      this.status = { state, detail, hint, advice };
       if (status.state === state && status.detail === detail && status.hint === hint) return;
       this.#emit("status", this.status);
     }

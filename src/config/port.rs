@@ -15,7 +15,7 @@ use crate::cli::PortArgs;
 use crate::hub::{LineSettings, RequestLimits};
 use crate::port::framing::Framing;
 use crate::port::source::spec::Spec;
-use crate::port::{PortConfig, is_name};
+use crate::port::{DataKind, PortConfig, is_name};
 use crate::server::ClientDefaults;
 use crate::view::View;
 
@@ -96,7 +96,11 @@ impl PortArg {
             line,
             frame: args.frame.value,
             max_line: args.max_line.0 as usize,
-            expects_lines: clients.view == View::Lines,
+            expects: match clients.view {
+                View::Raw => DataKind::Bytes,
+                View::Text => DataKind::Text,
+                _ => DataKind::Lines,
+            },
             no_wait,
         };
         let requests = RequestLimits {

@@ -33,7 +33,7 @@ pub use requests::{
     RequestSender,
 };
 pub use settings::{FlowControl, LineSettings, ModemLine, Parity};
-pub use status::{DeviceInfo, LineErrors, State, Status};
+pub use status::{Advice, DeviceInfo, LineErrors, State, Status};
 pub use stream_item::StreamItem;
 pub use subscribers::SubscriberKind;
 pub use subscription::{Subscription, Taken};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::LineSettings;
+use super::{LineSettings, Parity};
 
 /// The state of a port, with what to say about it.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Status {
     pub detail: String,
     /// The next step for the user; empty where there is nothing to do.
     pub hint: String,
+    /// The setting that would help, where it is one.
+    pub advice: Option<Arc<Advice>>,
     /// The line errors since the device was opened, where its driver counts them.
     pub errors: Option<LineErrors>,
     /// The line settings in force, or to be used at the next opening.
@@ -91,6 +93,7 @@ impl Status {
             state,
             detail: detail.into(),
             hint: String::new(),
+            advice: None,
             errors: None,
             settings: LineSettings::default(),
             device: None,
@@ -103,6 +106,12 @@ impl Status {
             hint: hint.into(),
             ..self
         }
+    }
+
+    /// The same status with the setting that would help.
+    pub fn with_advice(self, advice: Option<Advice>) -> Self {
+        let advice = advice.map(Arc::new);
+        Self { advice, ..self }
     }
 
     /// The same status about `device`.
@@ -131,8 +140,34 @@ impl Status {
     /// Returns true if a reader would learn nothing new from `other`.
     pub fn says_the_same(&self, other: &Self) -> bool {
         let what = |status: &Self| (status.state, status.errors, status.settings);
-        what(self) == what(other) && self.detail == other.detail && self.hint == other.hint
+        what(self) == what(other)
+            && (&self.detail, &self.hint) == (&other.detail, &other.hint)
+            && self.advice == other.advice
     }
+}
+
+/// A setting that would help, as clients could offer it by a button. The others are left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Advice {
+    /// The baud rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baud: Option<u32>,
+    /// Data bits per character.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_bits: Option<u8>,
+    /// The parity bit of each character.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parity: Option<Parity>,
+    /// What ends a line, as `--frame` takes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame: Option<String>,
+    /// The view for clients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub view: Option<String>,
+    /// Bytes of the longest line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_line: Option<usize>,
 }
 
 /// The number of characters that a driver received with an error, or lost.

@@ -17,10 +17,21 @@ pub(crate) struct PortConfig {
     pub(crate) frame: Framing,
     /// Bytes of a line beyond which it is cut into pieces.
     pub(crate) max_line: usize,
-    /// True if most clients see lines, so that a device that sends none deserves a hint.
-    pub(crate) expects_lines: bool,
+    /// The kind of data that most clients see. A device that sends something else deserves a hint.
+    pub(crate) expects: DataKind,
     /// Ends the program, instead of waiting, if the device cannot be opened at first.
     pub(crate) no_wait: bool,
+}
+
+/// A kind of data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DataKind {
+    /// Lines of text.
+    Lines,
+    /// Text with or without lines.
+    Text,
+    /// Any bytes.
+    Bytes,
 }
 
 /// Returns whether a port may have this name. It becomes part of addresses.

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::backlog::Backlog;
 use super::config::PortConfig;
 use super::device::Device;
-use super::diagnostics::Hints;
+use super::diagnostics::{Expectations, Hint, Hints};
 use super::framing::Framer;
 use super::source::OpenedDevice;
 use super::source::serial::os;
@@ -97,7 +97,7 @@ impl<'a> Connection<'a> {
             hub,
             name: &config.name,
             status,
-            hints: Hints::new(settings.baud, config.expects_lines),
+            hints: Hints::new(Expectations::new(config, opened.has_rate)),
             line_errors,
             start: StreamStart::new(opened.silence, opened.starts_whole, Instant::now()),
             last_read: None,
@@ -213,6 +213,7 @@ impl<'a> Connection<'a> {
             self.backlog_deadline(),
             self.line_errors.as_ref().map(|errors| errors.due),
             self.framing_deadline(),
+            self.hints.deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -231,6 +232,9 @@ impl<'a> Connection<'a> {
         self.start.on_deadline(now);
         self.writer.on_deadline(now, &mut *self.transfer.device);
         self.publish_line_errors(now);
+        if let Some(hint) = self.hints.on_silence(now) {
+            self.publish_hint(hint);
+        }
         if self.framing_deadline().is_some_and(|end| end <= now)
             && let Some(data) = self.framer.cut()
         {
@@ -297,10 +301,20 @@ impl<'a> Connection<'a> {
             let counter = &self.hub.counters.invalid_lines;
             counter.fetch_add(invalid as u64, Ordering::Relaxed);
         }
-        if let Some(hint) = self.hints.look(&data, now) {
-            tracing::warn!(port = self.name, "{hint}");
-        }
+        let hint = self.hints.look(&data, now);
         self.hub.publish(at, Kind::Data(data));
+        if let Some(hint) = hint {
+            self.publish_hint(hint);
+        }
+    }
+
+    /// Shows a hint in the terminal, and to clients until the device is opened again.
+    fn publish_hint(&mut self, Hint { text, advice }: Hint) {
+        tracing::warn!(port = self.name, "{text}");
+        self.status = self.status.clone().with_hint(text).with_advice(advice);
+        let errors = self.hub.status().errors;
+        self.hub
+            .publish_status(self.status.clone().with_errors(errors));
     }
 
     /// Publishes the errors on the line, if it is time and the driver counts more than before.

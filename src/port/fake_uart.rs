@@ -134,6 +134,7 @@ impl Source for UartSource {
             detail: "open".to_owned(),
             starts_whole: true,
             silence: Duration::from_millis(5),
+            has_rate: true,
             settle: Duration::ZERO,
         });
         Box::pin(ready(opened))

@@ -253,7 +253,7 @@ impl FaultySource {
         world.attempts += 1;
         let fail = |state, is_absent| {
             Err(OpenFailure {
-                status: Status::new(state, "not now"),
+                status: Box::new(Status::new(state, "not now")),
                 is_permanent: false,
                 is_absent,
             })
@@ -269,6 +269,7 @@ impl FaultySource {
             detail: "open".to_owned(),
             starts_whole: true,
             silence: Duration::from_millis(5),
+            has_rate: true,
             settle: Duration::from_millis(20),
         })
     }

@@ -143,6 +143,7 @@ impl Source for BoardSource {
             detail: "open".to_owned(),
             starts_whole: false,
             silence: self.board.silence,
+            has_rate: true,
             settle: self.board.settle,
         })))
     }

@@ -48,7 +48,7 @@ use claims::ClaimedDevice;
 
 pub(crate) use claims::Claims;
 pub use closing::Closed;
-pub(crate) use config::{PortConfig, is_name};
+pub(crate) use config::{DataKind, PortConfig, is_name};
 pub(crate) use diagnostics::{Diagnostic, Severity};
 pub(crate) use source::serial::open::{denied, in_use};
 pub(crate) use supervisor::Supervisor;
@@ -68,7 +68,7 @@ pub(crate) fn find(port: &PortConfig, ports: &[PortConfig]) -> Result<String, St
         .collect();
     source::serial::find::find(&port.spec, None, &claims)
         .map(|found| found.path)
-        .map_err(|failure| failure.status)
+        .map_err(|failure| *failure.status)
 }
 
 /// Waits until the moment; for ever if there is none.

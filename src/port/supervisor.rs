@@ -255,7 +255,7 @@ impl Supervisor {
     /// Publishes why the device cannot be opened, once for each new reason.
     fn report(&mut self, failure: OpenFailure) {
         let last = &self.status;
-        let status = failure.status.with_device(last.device.clone());
+        let status = (*failure.status).with_device(last.device.clone());
         // That a device is absent is no news after it was lost.
         let is_news = !(failure.is_absent && last.state == State::Lost);
         let status = status.with_settings(self.config.line);

@@ -497,6 +497,19 @@ test("the page gives a hint about a silent board until it sends something", asyn
   assert.equal(await page.isVisible("#silence"), false);
 });
 
+test("the page says that bytes came without a line end, with the hint of serial-ws", async (t) => {
+  const scanner = await board(t);
+  const bridge = await start(t, ["--port", `scanner=${scanner.path}`]);
+  const page = await open(t, bridge.url);
+  await isOpen(page);
+  await scanner.send("Router> ");
+  await until("the explanation", () => page.isVisible("#silence"));
+  assert.match(await text(page, "#silence"), /^The board has sent 8 bytes, but no line has ended yet/);
+  await scanner.send("4006381333931\r");
+  await until("the hint", async () => /use --frame cr\.$/.test(await text(page, "#remedy")));
+  assert.match(await text(page, "#silence"), /no line has ended yet/);
+});
+
 test("one of several ports can be chosen, and stays chosen", async (t) => {
   const bridge = await start(t, ["--port", "a=sim", "--port", "b=sim:labels"]);
   const page = await open(t, bridge.url);

@@ -91,6 +91,6 @@ export class Lines {
       pieces.shift();
       this.#whole = true;
     }
-    return pieces.map((line) => line.replace(/\r$/, ""));
+    return pieces.map((line) => line.replace(/^\r+|\r+$/g, ""));
   }
 }

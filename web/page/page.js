@@ -107,9 +107,9 @@ function showStatus({ state, detail, hint }) {
   elements.state.dataset.state = state;
   elements.stateText.textContent = state === "open" ? "open" : detail || state;
   elements.state.title = detail ?? "";
-  const remedy = readOnly && open ? "" : hint ?? "";
+  const remedy = hint ?? "";
   elements.remedy.textContent = remedy && `${remedy.replace(/[.]?$/, ".")}`;
-  elements.remedy.hidden = open || !remedy;
+  elements.remedy.hidden = !remedy;
   elements.first.hidden = state !== "mistake";
   elements.reset.disabled = !open || readOnly;
   elements.release.hidden = state === "released";
@@ -230,8 +230,31 @@ function showStats() {
   const millis = Math.max(1, Math.round(stats.worst * 1000));
   const delay = millis > 999 ? `${(millis / 1000).toFixed(1)} s` : `${millis} ms`;
   elements.delay.textContent = open && stats.pieces > 0 ? delay : "–";
-  elements.silence.hidden = !silent || !open || Date.now() - stats.activeAt < SILENCE_TIMEOUT;
+  if (!silent || !open) elements.silence.hidden = true;
+  else if (Date.now() - stats.activeAt >= SILENCE_TIMEOUT) explainSilence(serial);
   [stats.pieces, stats.worst] = [0, 0];
+}
+
+/** What to say where the board has sent nothing. */
+const NOTHING_RECEIVED = elements.silence.textContent;
+
+/** Says why there are no lines: because nothing has come, or because no line has ended. */
+async function explainSilence(connection) {
+  const { name } = connection.hello.port;
+  let explanation = "No lines received yet.";
+  try {
+    const { ports } = await (await fetch("/api/status", { signal: AbortSignal.timeout(3000) })).json();
+    const { bytes, lines } = ports.find((port) => port.name === name);
+    const unfinished = lines === 0 ? bytes : bytes - connection.hello.offset;
+    explanation = unfinished > 0
+      ? `The board has sent ${unfinished.toLocaleString("en")} bytes, but no line has ended yet. To see them as they come, choose text above.`
+      : NOTHING_RECEIVED;
+  } catch {
+    // What is not known is not said.
+  }
+  if (connection !== serial || !silent || serial.status.state !== "open") return;
+  elements.silence.textContent = explanation;
+  elements.silence.hidden = false;
 }
 
 async function showReply(row, promise) {

@@ -18,14 +18,18 @@ pub(super) const DELIM: FramingKind = FramingKind {
         let bytes = bytes(hex).ok_or_else(|| {
             format!("expected 1 to {MAX_BYTES} bytes in hex, such as delim:3b or delim:0d0a")
         })?;
-        let text = shown(&bytes);
-        let framer = move |max_line| {
-            let delimiter = Delimiter::new(bytes.clone());
-            Box::new(LineFramer::with_terminator(delimiter, max_line)) as _
-        };
-        Ok(Framing::new(text, framer))
+        Ok(framing(bytes))
     },
 };
+
+/// Returns the framing by these bytes.
+pub(super) fn framing(bytes: Vec<u8>) -> Framing {
+    let text = shown(&bytes);
+    Framing::new(text, move |max_line| {
+        let delimiter = Delimiter::new(bytes.clone());
+        Box::new(LineFramer::with_terminator(delimiter, max_line)) as _
+    })
+}
 
 /// Returns how the framing by these bytes is written.
 pub(super) fn shown(bytes: &[u8]) -> String {

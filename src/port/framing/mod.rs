@@ -82,6 +82,20 @@ impl Framing {
         (self.make)(max_line)
     }
 
+    /// Returns the framing for messages that end with these bytes, at least one.
+    pub(crate) fn ended_by(end: &[u8]) -> Self {
+        match end {
+            b"\r" => (cr::CR.parse)(""),
+            [carriage_returns @ .., b'\n']
+                if carriage_returns.iter().all(|byte| *byte == b'\r') =>
+            {
+                (lf::LF.parse)("")
+            }
+            end => Ok(delim::framing(end.to_vec())),
+        }
+        .expect("they take no parameters")
+    }
+
     /// Returns the ways to write a framing, for an error message.
     fn usages() -> String {
         let usages: Vec<_> = FRAMINGS.iter().map(|framing| framing.usage).collect();

@@ -69,6 +69,8 @@ pub(crate) struct OpenedDevice {
     pub(crate) starts_whole: bool,
     /// The silence before a byte that shows it to begin a line.
     pub(crate) silence: Duration,
+    /// True if a baud rate means something to it: not to native USB and simulated boards.
+    pub(crate) has_rate: bool,
     /// The longest time to hold writes until the board listens, unless the user sets another.
     pub(crate) settle: Duration,
 }
@@ -77,7 +79,7 @@ pub(crate) struct OpenedDevice {
 #[derive(Debug)]
 pub(crate) struct OpenFailure {
     /// The status for clients and the user.
-    pub(crate) status: Status,
+    pub(crate) status: Box<Status>,
     /// True if trying again is pointless.
     pub(crate) is_permanent: bool,
     /// True if no device is there, so that one that comes starts anew.
@@ -87,7 +89,7 @@ pub(crate) struct OpenFailure {
 impl From<Status> for OpenFailure {
     fn from(status: Status) -> Self {
         Self {
-            status,
+            status: Box::new(status),
             is_permanent: false,
             is_absent: false,
         }

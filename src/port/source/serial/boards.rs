@@ -60,6 +60,18 @@ pub(crate) fn is_bridge(vid: u16, pid: u16) -> bool {
     CHIP_MAKERS.contains(&vid) || (ARDUINO.contains(&vid) && has_16u2)
 }
 
+/// Returns whether a baud rate means something to a device: not to a known board whose USB is its
+/// processor's own. Some boards have a second processor that passes on serial data.
+pub(crate) fn has_rate(vid: u16, pid: u16) -> bool {
+    const ARDUINOS: [u16; 4] = [0x004d, 0x0058, 0x006d, 0x1002];
+    let passes_on = match vid {
+        0x03eb => true,
+        0x2e8a => pid == 0x000c,
+        _ => ARDUINO.contains(&vid) && ARDUINOS.contains(&(pid & !SKETCH_BIT)),
+    };
+    passes_on || is_bridge(vid, pid) || name(vid, pid).is_none()
+}
+
 fn arduino(pid: u16) -> Option<&'static str> {
     Some(match pid & !SKETCH_BIT {
         0x0001 | 0x0043 | 0x0243 => "Arduino Uno",
@@ -117,5 +129,26 @@ mod tests {
         check(0x10c4, 0xea60, None, true);
         check(0x2e8a, 0x000a, Some("Raspberry Pi Pico"), false);
         check(0x1234, 0x0001, None, false);
+    }
+
+    #[test]
+    fn a_rate_means_nothing_to_boards_with_usb_of_their_own() {
+        for (vid, pid) in [
+            (0x2341, 0x8036),
+            (0x2e8a, 0x000a),
+            (0x303a, 0x1001),
+            (0x16c0, 0x0483),
+        ] {
+            assert!(!has_rate(vid, pid), "{vid:04x}:{pid:04x}");
+        }
+        // An Uno, a Nano Every, a debug probe, an adapter of another maker.
+        for (vid, pid) in [
+            (0x2341, 0x0043),
+            (0x2341, 0x0058),
+            (0x2e8a, 0x000c),
+            (0x04d8, 0x00df),
+        ] {
+            assert!(has_rate(vid, pid), "{vid:04x}:{pid:04x}");
+        }
     }
 }

@@ -113,6 +113,12 @@ impl PortInfo {
         })
     }
 
+    /// Returns whether a baud rate means something to the device, as far as is known.
+    pub(crate) fn has_rate(&self) -> bool {
+        self.usb()
+            .is_none_or(|usb| boards::has_rate(usb.vid, usb.pid))
+    }
+
     /// Returns whether `name` is this port's path or one of its aliases.
     pub(crate) fn is_called(&self, name: &str) -> bool {
         let is_com = !self.path.starts_with('/');

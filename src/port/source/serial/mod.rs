@@ -98,6 +98,7 @@ impl DeviceSelector {
             info,
             starts_whole: device.was_silent,
             silence: device.silence,
+            has_rate: listed.is_none_or(PortInfo::has_rate),
             settle: if restarts {
                 BOOTLOADER_TIMEOUT
             } else {

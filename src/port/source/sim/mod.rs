@@ -48,6 +48,7 @@ impl Source for Simulation {
             detail: format!("{} is open (simulated)", self.path),
             starts_whole: true,
             silence: Duration::ZERO,
+            has_rate: false,
             settle: Duration::ZERO,
         })))
     }
