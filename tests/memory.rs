@@ -52,7 +52,10 @@ async fn a_device_that_sends_byte_by_byte_keeps_to_the_history_it_was_given() {
     const MARGIN: u64 = 4 * MIB;
     const BYTES: usize = 40_000;
     let mut pair = Pair::open().await;
-    let bridge = Bridge::on(&mut pair, &["--history", &HISTORY.to_string()]).await;
+    let history = HISTORY.to_string();
+    // Beyond history, only what came within that time is kept for clients that are behind.
+    let arguments = ["--history", &history, "--max-behind", "100ms"];
+    let bridge = Bridge::on(&mut pair, &arguments).await;
     let mut client = bridge.client("/?view=raw").await;
     let Some(before) = bridge.program.peak_memory() else {
         return skip("the memory of the program cannot be known here");
@@ -98,6 +101,82 @@ async fn clients_that_leave_writes_behind_cost_constant_memory() {
     last.leave().await;
     pair.device.take(KEPT * WRITE).await;
     pair.device.expect("!").await;
+}
+
+/// The views, as queries.
+const VIEWS: [&str; 7] = [
+    "view=lines",
+    "view=raw",
+    "view=text",
+    "view=json",
+    "view=json&data=chunks",
+    "view=json&latest=1000",
+    "latest=0.01",
+];
+
+#[tokio::test]
+async fn clients_of_every_view_that_never_read_stay_within_the_stated_bound() {
+    const CLIENTS: usize = 256;
+    /// PROTOCOL.md: 22 MiB for the port, 128 KiB for each client; and 32 MiB for the program.
+    const BOUND: u64 = 22 * MIB + CLIENTS as u64 * 128 * KIB + 32 * MIB;
+    /// So much at least is used, else the test tests nothing.
+    const REACHED: u64 = 30 * MIB;
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    if bridge.program.memory().is_none() {
+        return skip("the memory of the program cannot be known here");
+    }
+    let mut witness = bridge.client("/?view=raw").await;
+    let mut clients = Vec::new();
+    for number in 0..CLIENTS {
+        // Each begins at another place, so that no two can share what they hold.
+        let block = vec![b'\n'; 16 * KIB as usize];
+        tokio::join!(pair.device.write(&block), witness.bytes_of(block.len()));
+        let view = VIEWS[number % VIEWS.len()];
+        let target = if view.contains("latest") {
+            format!("/?{view}")
+        } else {
+            format!("/?{view}&history=100000000")
+        };
+        clients.push(Client::open_narrow(bridge.address(), &target).await);
+    }
+    let peak = bridge.program.peak_memory().expect("it was known before");
+    assert!(peak < BOUND, "{} KiB", peak / KIB);
+    assert!(peak > REACHED, "{} KiB", peak / KIB);
+}
+
+#[tokio::test]
+async fn an_idle_client_costs_no_more_after_it_was_sent_history() {
+    const CLIENTS: u64 = 60;
+    const EACH: u64 = 10 * KIB;
+    const LINES: usize = 1500;
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &["--max-clients", "500"]).await;
+    let mut witness = bridge.client("/?view=raw").await;
+    for _ in 0..LINES {
+        pair.device.write("1\n").await;
+        witness.bytes_of(2).await;
+    }
+    let mut clients = Vec::new();
+    let join = async |clients: &mut Vec<Client>| {
+        let mut client = bridge.client(&format!("/?history={LINES}")).await;
+        for _ in 0..LINES {
+            client.text().await;
+        }
+        clients.push(client);
+    };
+    for _ in 0..20 {
+        join(&mut clients).await;
+    }
+    let Some(before) = bridge.program.memory() else {
+        return skip("the memory of the program cannot be known here");
+    };
+    for _ in 0..CLIENTS {
+        join(&mut clients).await;
+    }
+    let after = bridge.program.memory().expect("it was known before");
+    let each = after.saturating_sub(before) / CLIENTS;
+    assert!(each < EACH, "{each} bytes for each client");
 }
 
 #[tokio::test]

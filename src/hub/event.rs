@@ -1,12 +1,12 @@
 //! Events: chunks of data with the frames that they completed, changes of status, and writes.
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 
+use super::encodings::{EncodingBudget, Encodings};
 use super::stream_item::LeftOut;
 use super::{IncompleteUtf8, Status, StreamItem};
 
@@ -93,8 +93,7 @@ pub struct Event {
     pub read: Instant,
     /// The kind, with what belongs to it.
     pub kind: Kind,
-    encodings: OnceLock<Box<[OnceLock<Bytes>]>>,
-    encoded: Arc<AtomicUsize>,
+    encodings: Encodings,
 }
 
 /// The kinds of event.
@@ -117,13 +116,13 @@ pub struct Written {
 }
 
 impl Event {
-    /// An event at a place in the stream and a moment on both clocks. `encoded` counts the bytes of
-    /// all encodings alive, for the hub's bound on memory.
+    /// An event at a place in the stream and a moment on both clocks. Its encodings count towards
+    /// `budget`.
     pub(super) fn new(
         (before, left_out): (Position, LeftOut),
         (at, read): (Timestamp, Instant),
         kind: Kind,
-        encoded: Arc<AtomicUsize>,
+        budget: EncodingBudget,
     ) -> Self {
         Self {
             before,
@@ -131,8 +130,7 @@ impl Event {
             at,
             read,
             kind,
-            encodings: OnceLock::new(),
-            encoded,
+            encodings: Encodings::new(budget),
         }
     }
 
@@ -182,26 +180,27 @@ impl Event {
         matches!(self.kind, Kind::Status(_))
     }
 
-    /// The encoding in `slot`, if a subscriber has made it.
+    /// The encoding in `slot`, if a subscriber has made it and it is kept.
     pub fn cached(&self, slot: usize) -> Option<Bytes> {
-        self.encodings.get()?[slot].get().cloned()
+        self.encodings.get(slot)
     }
 
-    /// The encoding in `slot` of so many `slots`, which are the same for all encodings, made by the
-    /// first subscriber that asks for it and shared by all.
+    /// The encoding in `slot` of so many `slots`, which are the same for all encodings: made by the
+    /// first subscriber that asks for it, and shared by all as long as there is room to keep it.
     pub fn encoding(&self, slot: usize, slots: usize, encode: impl FnOnce() -> Bytes) -> Bytes {
-        let slots = self.encodings.get_or_init(|| {
-            let slots: Box<[OnceLock<Bytes>]> = (0..slots).map(|_| OnceLock::new()).collect();
-            self.encoded
-                .fetch_add(size_of_val(&*slots), Ordering::Relaxed);
-            slots
-        });
-        let bytes = slots[slot].get_or_init(|| {
-            let bytes = encode();
-            self.encoded.fetch_add(bytes.len(), Ordering::Relaxed);
-            bytes
-        });
-        bytes.clone()
+        self.cached(slot).unwrap_or_else(|| {
+            let encoding = encode();
+            self.encodings.keep(slot, slots, &encoding);
+            encoding
+        })
+    }
+
+    /// Keeps no encodings any more. One that a subscriber is just using stays until it is dropped.
+    pub(super) fn give_up_encodings(event: &mut Arc<Self>) {
+        event.encodings.close();
+        if let Some(event) = Arc::get_mut(event) {
+            event.encodings.give_up();
+        }
     }
 
     /// The bytes of memory that this event takes without its encodings.
@@ -210,24 +209,10 @@ impl Event {
         const FIXED: usize = 320;
         FIXED
             + match &self.kind {
-                Kind::Data(data) => data.chunk.len() + data.frames.memory(),
+                Kind::Data(data) => data.memory(),
                 Kind::Status(status) => status.detail.len() + status.hint.len(),
                 Kind::Written(written) => written.bytes.len(),
             }
-    }
-}
-
-impl Drop for Event {
-    fn drop(&mut self) {
-        if let Some(slots) = self.encodings.get() {
-            let bytes: usize = slots
-                .iter()
-                .filter_map(|slot| slot.get())
-                .map(Bytes::len)
-                .sum();
-            self.encoded
-                .fetch_sub(bytes + size_of_val(&**slots), Ordering::Relaxed);
-        }
     }
 }
 
@@ -243,6 +228,33 @@ pub struct Data {
 }
 
 impl Data {
+    /// Splits off what is more than `max` frames. The chunk goes with the last part.
+    pub(super) fn split_off(&mut self, max: usize) -> Option<Self> {
+        if self.frames.len() <= max {
+            return None;
+        }
+        let frames = self.frames.split_off(max);
+        let first = Self {
+            frames: std::mem::take(&mut self.frames),
+            ..Self::default()
+        };
+        Some(Self {
+            frames,
+            ..std::mem::replace(self, first)
+        })
+    }
+
+    fn memory(&self) -> usize {
+        let pieces = size_of_val(&*self.frames.pieces);
+        // Mostly the frames are in the chunk itself.
+        let is_shared = self
+            .chunk
+            .as_ptr_range()
+            .contains(&self.frames.text.as_ptr());
+        let text = if is_shared { 0 } else { self.frames.text.len() };
+        self.chunk.len() + pieces + text
+    }
+
     /// The number of bytes at its end that begin a character without completing it.
     pub(super) fn incomplete(&self) -> u8 {
         if self.chunk.is_empty() {
@@ -323,8 +335,19 @@ impl Frames {
         })
     }
 
-    fn memory(&self) -> usize {
-        self.text.len() + size_of_val(&*self.pieces)
+    /// Splits off the frames from this one on, with all that belongs to them.
+    fn split_off(&mut self, at: usize) -> Self {
+        let mut pieces = std::mem::take(&mut self.pieces).into_vec();
+        let mut rest = pieces.split_off(at);
+        let end = pieces.last().map_or(0, |piece| piece.end);
+        let start = rest.first().map_or(end, |piece| piece.start);
+        for piece in &mut rest {
+            piece.start -= start;
+            piece.end -= start;
+        }
+        let text = std::mem::take(&mut self.text);
+        *self = Self::new(text.slice(..end as usize), pieces);
+        Self::new(text.slice(start as usize..), rest)
     }
 }
 

@@ -1,25 +1,33 @@
-//! The most recent events of a port, in a ring that is bounded in bytes whatever the number of
-//! subscribers.
+//! The most recent events of a port, in a ring that is bounded in bytes whatever subscribers do.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use super::event::{Event, Kind, Position, Timestamp};
+use super::encodings::EncodingBudget;
+use super::event::{Data, Event, Kind, Position, Timestamp};
 use super::stream_item::LeftOut;
 use super::{HubConfig, Start, Status, StreamItem};
 
-/// Bytes of memory that are kept for clients that are a little behind, whatever `--history` is. At
-/// the limit the oldest event goes; a subscriber that had not taken it has missed it.
-const MIN_CAPACITY: usize = 4 << 20;
+/// Bytes of memory that events always may take, whatever `--history` is, so that the newest is there
+/// for those who are late.
+const MIN_CAPACITY: usize = 1 << 20;
+
+/// Bytes of memory that events take at most, or `--history` if that is more. It is enough for
+/// [`MAX_BYTES_BEHIND`] of line ends, read 64 at a time. At the limit the oldest event goes; a
+/// subscriber that had not taken it has missed it.
+pub(super) const MAX_CAPACITY: usize = 20 << 20;
+
+/// Frames of one event. Data with more becomes several events, so that what a subscriber takes at
+/// once is bounded.
+pub(super) const MAX_FRAMES: usize = 256;
 
 /// Bytes of the stream that a client may have to catch up on. At the limit it skips ahead.
-const MAX_BYTES_BEHIND: u64 = 1 << 20;
+pub(super) const MAX_BYTES_BEHIND: u64 = 1 << 20;
 
 /// Events in order, each with an index that only ever grows.
 pub(super) struct History {
-    events: VecDeque<Arc<Event>>,
+    pub events: VecDeque<Arc<Event>>,
     /// The index of the oldest event kept.
     pub first: u64,
     /// The place in the stream after the newest event.
@@ -31,14 +39,15 @@ pub(super) struct History {
     /// The newest status.
     pub status: Status,
     /// The memory that the events take, without their encodings.
-    memory: usize,
+    pub memory: usize,
     /// The index of the oldest event that late joiners are shown: it and those after it take
     /// `shown_memory`, at most `--history`.
     shown: u64,
     shown_memory: usize,
-    /// The memory that all encodings alive take.
-    pub encoded: Arc<AtomicUsize>,
-    limits: HubConfig,
+    /// The encodings that the events keep, and the index of the oldest event that keeps any.
+    pub encoded: EncodingBudget,
+    oldest_encoded: u64,
+    pub limits: HubConfig,
 }
 
 /// The place of a subscriber.
@@ -63,20 +72,39 @@ impl History {
             memory: 0,
             shown: 0,
             shown_memory: 0,
-            encoded: Arc::default(),
+            encoded: EncodingBudget::default(),
+            oldest_encoded: 0,
             limits,
         }
     }
 
-    /// Appends an event and drops the oldest ones over the limit.
+    /// Appends an event, or several where there is much in it, and drops what is no longer needed.
     pub(super) fn push(&mut self, at: Timestamp, kind: Kind) {
         let read = Instant::now();
         let at = self.monotonic(at, read);
-        if let Kind::Status(status) = &kind {
-            self.status = status.clone();
+        match kind {
+            Kind::Data(data) => self.append_data((at, read), data),
+            Kind::Status(status) => {
+                self.status = status.clone();
+                self.append((at, read), Kind::Status(status));
+            }
+            Kind::Written(_) => self.append((at, read), kind),
         }
+        self.drop_oldest(read);
+        self.give_up_encodings();
+    }
+
+    fn append_data(&mut self, moment: (Timestamp, Instant), mut data: Data) {
+        while let Some(rest) = data.split_off(MAX_FRAMES) {
+            self.append(moment, Kind::Data(data));
+            data = rest;
+        }
+        self.append(moment, Kind::Data(data));
+    }
+
+    fn append(&mut self, moment: (Timestamp, Instant), kind: Kind) {
         let place = (self.end, self.left_out);
-        let event = Event::new(place, (at, read), kind, Arc::clone(&self.encoded));
+        let event = Event::new(place, moment, kind, self.encoded.clone());
         self.end = event.after();
         self.left_out = event.left_out_after();
         self.memory += event.memory_cost();
@@ -84,10 +112,6 @@ impl History {
         self.events.push_back(Arc::new(event));
         while self.shown_memory > self.limits.history {
             self.hide_oldest();
-        }
-        let limit = self.limits.history.max(MIN_CAPACITY);
-        while self.memory + self.encoded.load(Ordering::Relaxed) > limit && self.events.len() > 1 {
-            self.drop_oldest();
         }
     }
 
@@ -110,13 +134,30 @@ impl History {
         self.shown += 1;
     }
 
-    fn drop_oldest(&mut self) {
-        if self.shown == self.first {
-            self.hide_oldest();
+    /// Drops the oldest events that are not shown to late joiners, unless they are few or somebody
+    /// who is a little behind may still want them.
+    fn drop_oldest(&mut self, now: Instant) {
+        while self.first < self.shown && self.memory > MIN_CAPACITY {
+            let is_wanted =
+                |oldest: &Arc<Event>| !self.is_behind(oldest, now) && self.memory <= MAX_CAPACITY;
+            if self.events.front().is_none_or(is_wanted) {
+                break;
+            }
+            if let Some(event) = self.events.pop_front() {
+                self.memory -= event.memory_cost();
+                self.first += 1;
+            }
         }
-        if let Some(event) = self.events.pop_front() {
-            self.memory -= event.memory_cost();
-            self.first += 1;
+    }
+
+    /// Has the oldest events give up their encodings where there is little room for others.
+    fn give_up_encodings(&mut self) {
+        while self.encoded.is_short() && self.oldest_encoded < self.head() {
+            let index = self.oldest_encoded.saturating_sub(self.first) as usize;
+            if let Some(event) = self.events.get_mut(index) {
+                Event::give_up_encodings(event);
+            }
+            self.oldest_encoded = self.first + index as u64 + 1;
         }
     }
 
@@ -171,10 +212,7 @@ impl History {
     /// The event with which a live subscriber at `next` goes on: that one, unless it is too old or
     /// too far behind. The newest that it is delivered is for everyone, however old.
     pub(super) fn oldest_live(&self, next: u64, item: StreamItem, now: Instant) -> u64 {
-        let is_behind = |event: &Arc<Event>| {
-            now.duration_since(event.read) > self.limits.max_behind
-                || self.end.offset - event.before.offset > MAX_BYTES_BEHIND
-        };
+        let is_behind = |event: &Arc<Event>| self.is_behind(event, now);
         let next = next.max(self.first);
         if !self.event(next).is_some_and(is_behind) {
             return next;
@@ -184,5 +222,11 @@ impl History {
         let with_items = |event: &Arc<Event>| event.items_before(item) < end;
         let newest = self.events.partition_point(with_items).checked_sub(1);
         next.max(self.first + newest.map_or(recent, |newest| recent.min(newest)) as u64)
+    }
+
+    /// Returns true if somebody who has not taken this event is too far behind, or too late.
+    fn is_behind(&self, event: &Event, now: Instant) -> bool {
+        now.duration_since(event.read) > self.limits.max_behind
+            || self.end.offset - event.before.offset > MAX_BYTES_BEHIND
     }
 }

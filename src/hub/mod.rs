@@ -6,6 +6,7 @@
 //! direction, clients' requests wait in a bounded queue for the port. Pure: no I/O.
 
 mod backpressure;
+mod encodings;
 mod event;
 mod history;
 mod metrics;
@@ -36,7 +37,7 @@ pub use settings::{FlowControl, LineSettings, ModemLine, Parity};
 pub use status::{Advice, DeviceInfo, LineErrors, State, Status};
 pub use stream_item::StreamItem;
 pub use subscribers::SubscriberKind;
-pub use subscription::{Subscription, Taken};
+pub use subscription::{Received, Subscription, Taken};
 pub use utf8::{IncompleteUtf8, incomplete_suffix};
 
 use backpressure::{Backpressure, MAX_PAUSE, MAX_STALL_PAUSE};
@@ -198,5 +199,7 @@ impl Hub {
     }
 }
 
+#[cfg(test)]
+mod model_tests;
 #[cfg(test)]
 mod tests;

@@ -69,13 +69,18 @@ impl LeftOut {
         let Kind::Data(data) = kind else {
             return self;
         };
-        let frames = data.frames.iter();
-        let fragments = frames
-            .filter(|frame| !StreamItem::Line.includes(frame))
-            .count();
+        let is_fragment = |frame: &Frame<'_>| !StreamItem::Line.includes(frame);
+        let fragments = data.frames.iter().filter(is_fragment).count();
+        // Frames alone say nothing about the characters of the stream.
+        let is_frames_only = data.chunk.is_empty() && data.split.is_empty();
+        let incomplete = if is_frames_only {
+            self.incomplete
+        } else {
+            data.incomplete()
+        };
         Self {
             fragments: self.fragments + fragments as u64,
-            incomplete: data.incomplete(),
+            incomplete,
         }
     }
 

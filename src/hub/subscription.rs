@@ -9,10 +9,6 @@ use std::time::Instant;
 use super::history::Cursor;
 use super::{Event, Hub, Kind, Position, Start, Status, StreamItem, SubscriberKind};
 
-/// The bytes of the stream that one call of [`Subscription::take`] hands out at most. The rest waits
-/// for the next call, so that no subscriber holds much memory of its own.
-const MAX_TAKEN_BYTES: u64 = 64 << 10;
-
 /// A subscriber's place in a port's stream; dropping it unsubscribes.
 pub struct Subscription {
     hub: Arc<Hub>,
@@ -25,6 +21,16 @@ pub struct Subscription {
     /// The items that it delivers.
     item: StreamItem,
     wants_written: bool,
+    /// True once it was asked for what comes next.
+    has_begun: bool,
+}
+
+/// The next thing that a subscriber gets.
+pub enum Received {
+    /// An event.
+    Event(Taken),
+    /// The distance that was skipped before what comes next: none where it was only statuses.
+    Missed(Position),
 }
 
 /// An event as one subscriber takes it.
@@ -47,6 +53,7 @@ impl Subscription {
             joined: history.head(),
             item: StreamItem::Byte,
             wants_written: false,
+            has_begun: false,
         };
         subscription.delivered();
         subscription
@@ -88,44 +95,65 @@ impl Subscription {
         .await;
     }
 
-    /// Appends the events that are ready to `taken`. If it had to skip events before them, returns
-    /// what was missed with those: nothing where they were only statuses.
-    pub fn take(&mut self, taken: &mut Vec<Taken>) -> Option<Position> {
+    /// Takes what comes next, if it is ready. `now` tells what has become too old.
+    pub fn next(&mut self, now: Instant) -> Option<Received> {
+        // Even where there is no event, something before the beginning may be missed.
+        if std::mem::replace(&mut self.has_begun, true) && self.is_up_to_date() {
+            return None;
+        }
         let history = self.hub.history();
         let wanted = self.cursor.next;
         let mut next = if wanted >= self.joined {
-            history.oldest_live(wanted, self.item, Instant::now())
+            history.oldest_live(wanted, self.item, now)
         } else {
             wanted.max(history.first)
         };
-        let has_skipped = next > wanted;
+        let had = self.cursor.position;
         let before = history
             .event(next)
             .map_or(history.end, |event| event.before);
-        let missed = before.since(self.cursor.position);
-        let mut position = self.cursor.position;
-        if missed != Position::default() {
-            position = before;
+        let missed = before.since(had);
+        if next > wanted || missed != Position::default() {
+            let is_missed = missed != Position::default();
+            let position = if is_missed { before } else { had };
+            self.cursor = Cursor { next, position };
+            return Some(Received::Missed(missed));
         }
-        let enough = position.offset + MAX_TAKEN_BYTES;
-        while let Some(event) = history.event(next).filter(|_| position.offset < enough) {
+        while let Some(event) = history.event(next) {
+            next += 1;
+            let had = self.cursor.position.since(event.before);
+            let position = event.after();
+            self.cursor = Cursor { next, position };
             let is_wanted = match event.kind {
                 Kind::Data(_) => true,
                 // The greeting has told the status at joining; older ones would only confuse.
-                Kind::Status(_) => next >= self.joined,
+                Kind::Status(_) => next > self.joined,
                 Kind::Written(_) => self.wants_written,
             };
             if is_wanted {
-                taken.push(Taken {
-                    event: Arc::clone(event),
-                    had: position.since(event.before),
-                });
+                let event = Arc::clone(event);
+                return Some(Received::Event(Taken { event, had }));
             }
-            position = event.after();
-            next += 1;
         }
-        self.cursor = Cursor { next, position };
-        (has_skipped || missed != Position::default()).then_some(missed)
+        None
+    }
+
+    /// Appends all events that are ready to `taken`. If it had to skip events, returns what was
+    /// missed with those: nothing where they were only statuses.
+    pub fn take(&mut self, taken: &mut Vec<Taken>) -> Option<Position> {
+        let mut missed = None;
+        let now = Instant::now();
+        while let Some(next) = self.next(now) {
+            match next {
+                Received::Event(event) => taken.push(event),
+                Received::Missed(more) => {
+                    let all: &mut Position = missed.get_or_insert_default();
+                    all.line += more.line;
+                    all.offset += more.offset;
+                }
+            }
+        }
+        missed
     }
 
     /// The place in the stream up to which everything was taken.

@@ -216,7 +216,7 @@ fn an_event_that_is_larger_than_history_leaves_none_until_smaller_ones_follow() 
             .len()
     };
     assert_eq!(history(), 3);
-    publish(&hub, &mut framer, [&[b'x'; 900][..], b"\n"].concat());
+    publish(&hub, &mut framer, [&[b'x'; 1900][..], b"\n"].concat());
     assert_eq!(history(), 0);
     publish(&hub, &mut framer, "4\n");
     assert_eq!(history(), 1);
@@ -244,30 +244,136 @@ fn history_is_bounded_in_memory_even_byte_by_byte() {
     assert!((20..40).contains(&lines.len()), "{}", lines.len());
 }
 
-#[test]
-fn encodings_count_towards_the_bound_and_are_given_back() {
-    let (hub, mut framer) = counted(LIMITS, 0..0);
-    let mut subscription = hub.subscribe(SubscriberKind::Client, Start::Live);
-    let mut kept = Vec::new();
-    for _ in 0..200 {
-        publish(&hub, &mut framer, vec![b'x'; 50_000]);
-        subscription.take(&mut kept);
-        for Taken { event, .. } in kept.drain(..) {
-            event.encoding(0, 1, || Bytes::from(vec![0; 50_000]));
+/// Takes everything, and has it encoded to so many bytes in each of five views.
+fn look_at_all(subscription: &mut Subscription, size: usize) {
+    let mut taken = Vec::new();
+    subscription.take(&mut taken);
+    for Taken { event, .. } in taken {
+        for view in 0..5 {
+            let encoding = event.encoding(view, 5, || Bytes::from(vec![0; size]));
+            assert_eq!(encoding.len(), size);
         }
     }
-    let (alive, encoded) = {
-        let history = hub.history();
-        (
-            history.head() - history.first,
-            history.encoded.load(Ordering::Relaxed),
+}
+
+#[test]
+fn encodings_are_bounded_and_give_way_before_events_do() {
+    let limits = HubConfig {
+        history: 0,
+        ..LIMITS
+    };
+    let (hub, mut framer) = counted(limits, 0..0);
+    let mut slow = hub.subscribe(SubscriberKind::Client, Start::Live);
+    let mut fast = hub.subscribe(SubscriberKind::Client, Start::Live);
+    for _ in 0..20 {
+        publish(&hub, &mut framer, vec![b'x'; 50_000]);
+        look_at_all(&mut fast, 50_000);
+        assert!(hub.history().encoded.used() <= encodings::ENCODING_CAPACITY);
+    }
+    let mut taken = Vec::new();
+    assert_eq!(slow.take(&mut taken), None, "it was less than 1 MiB behind");
+    let bytes = taken
+        .iter()
+        .map(|it| it.event.after().offset - it.event.before.offset);
+    assert_eq!(bytes.sum::<u64>(), 1_000_000);
+    drop(taken);
+    publish(&hub, &mut framer, "\n");
+    look_at_all(&mut fast, 1000);
+    let newest = hub
+        .history()
+        .events
+        .back()
+        .map(|event| event.cached(4).is_some());
+    assert_eq!(
+        newest,
+        Some(true),
+        "there is room for those of the newest event"
+    );
+}
+
+#[test]
+fn a_joiner_who_looks_at_all_of_history_does_not_shorten_it() {
+    let limits = HubConfig {
+        history: 8 << 20,
+        ..LIMITS
+    };
+    let (hub, mut framer) = counted(limits, 0..20_000);
+    let join = || {
+        hub.subscribe(
+            SubscriberKind::Client,
+            Start::Last(StreamItem::Line, u64::MAX),
         )
     };
-    assert!(alive < 45, "{alive} events of 100 kB are alive");
-    assert!(
-        encoded < 45 * 51_000,
-        "{encoded} bytes of encodings are counted"
+    let kept = take(&mut join()).1.len();
+    look_at_all(&mut join(), 500);
+    assert_eq!(take(&mut join()).1.len(), kept);
+    publish(&hub, &mut framer, "20000\n");
+    assert_eq!(take(&mut join()).1.len(), kept + 1);
+}
+
+#[test]
+fn one_line_per_read_is_kept_for_40_000_reads() {
+    let limits = HubConfig {
+        history: 0,
+        ..LIMITS
+    };
+    let (hub, mut framer) = counted(limits, 0..0);
+    let mut slow = hub.subscribe(SubscriberKind::Client, Start::Live);
+    for _ in 0..40_000 {
+        publish(&hub, &mut framer, [&[b'x'; 25][..], b"\n"].concat());
+    }
+    let (missed, lines) = take(&mut slow);
+    assert_eq!((missed.line, lines.len()), (0, 40_000));
+}
+
+#[test]
+fn a_mebibyte_of_line_ends_is_kept_where_reads_are_of_64_bytes() {
+    let limits = HubConfig {
+        history: 0,
+        ..LIMITS
+    };
+    let (hub, mut framer) = counted(limits, 0..0);
+    let mut slow = hub.subscribe(SubscriberKind::Client, Start::Live);
+    for _ in 0..(1 << 20) / 64 {
+        publish(&hub, &mut framer, vec![b'\n'; 64]);
+    }
+    let (missed, lines) = take(&mut slow);
+    assert_eq!((missed.line, lines.len()), (0, 1 << 20));
+}
+
+#[test]
+fn many_lines_of_one_read_become_several_events_with_the_same_lines_bytes_and_text() {
+    let (hub, mut framer) = counted(LIMITS, 0..0);
+    let mut subscription = hub.subscribe(SubscriberKind::Client, Start::Live);
+    let lines: Vec<String> = (0..600).map(|number| format!("{number}")).collect();
+    let chunk = [lines.join("\r\n").as_bytes(), b"\r\n\xc3"].concat();
+    publish(&hub, &mut framer, chunk.clone());
+    let mut late = hub.subscribe(
+        SubscriberKind::Client,
+        Start::Last(StreamItem::Character, 1),
     );
+    publish(&hub, &mut framer, vec![0xa9]);
+    let mut taken = Vec::new();
+    late.take(&mut taken);
+    let Kind::Data(data) = &taken[0].event.kind else {
+        panic!("it is data");
+    };
+    assert_eq!(&data.chunk[taken[0].had.offset as usize..], b"\n\xc3");
+    taken.clear();
+    subscription.take(&mut taken);
+    let (mut frames, mut bytes) = (Vec::new(), Vec::new());
+    for Taken { event, .. } in &taken {
+        let Kind::Data(data) = &event.kind else {
+            panic!("it is data");
+        };
+        assert_eq!(event.before.line, frames.len() as u64);
+        assert_eq!(event.before.offset, bytes.len() as u64);
+        let text = |frame: Frame<'_>| String::from_utf8_lossy(frame.bytes).into_owned();
+        frames.extend(data.frames.iter().map(text));
+        bytes.extend_from_slice(&data.chunk);
+    }
+    assert_eq!((taken.len(), frames), (4, lines));
+    assert_eq!(bytes, [&chunk[..], b"\xa9"].concat());
 }
 
 #[test]

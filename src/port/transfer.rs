@@ -10,8 +10,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::device::Device;
 use super::source::serial::os;
 
-/// Bytes that are read at once. A tty hands out at most 4 KiB on Linux, other systems more.
-const READ_BUFFER_BYTES: usize = 64 << 10;
+/// Bytes that are read at once, and so the most of one event. A tty on Linux hands out no more;
+/// where there is more, the rest comes with the next read.
+const READ_BUFFER_BYTES: usize = 4 << 10;
 
 /// A device with the buffer that it is read into.
 pub(crate) struct Transfer {

@@ -79,7 +79,7 @@ pub type PayloadSink<'a> = dyn FnMut(Payload<'_>) + 'a;
 pub enum Part {
     /// All but so many lines and bytes at the beginning.
     After(Position),
-    /// The newest line or chunk only.
+    /// The newest line only.
     Newest,
 }
 
@@ -113,16 +113,19 @@ impl View {
         }
     }
 
-    /// Returns true if this event has a line or chunk that may take the place of all before it.
-    pub fn has_newest(self, event: &Event) -> bool {
-        match &event.kind {
-            Kind::Data(data) => match self.unit() {
-                Unit::Lines => self.item().newest(data).is_some(),
-                // The end of the stream may complete a character, but is no chunk.
-                Unit::Bytes => !data.chunk.is_empty() && self.item().is_in(data),
-            },
-            Kind::Status(_) | Kind::Written(_) => false,
-        }
+    /// Returns the part of this event that may take the place of all before it: its newest line, or
+    /// its chunk.
+    pub fn newest(self, event: &Event) -> Option<Part> {
+        let Kind::Data(data) = &event.kind else {
+            return None;
+        };
+        let (is_there, is_all) = match self.unit() {
+            Unit::Lines => (self.item().newest(data).is_some(), data.frames.len() == 1),
+            // The end of the stream may complete a character, but is no chunk.
+            Unit::Bytes => (!data.chunk.is_empty() && self.item().is_in(data), true),
+        };
+        let part = if is_all { Part::WHOLE } else { Part::Newest };
+        is_there.then_some(part)
     }
 
     /// Returns the names of all views for an error message, such as `lines, raw`.

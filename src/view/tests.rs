@@ -157,8 +157,10 @@ proptest! {
         let seen = take(&mut witness);
         let is_fragment = |frame: &Frame<'_>| frame.extent == crate::hub::Extent::Fragment;
         for &view in View::ALL {
-            let newest = seen.iter().rev().find(|taken| view.has_newest(&taken.event));
-            let newest = newest.map(|taken| payloads(view, &taken.event, Part::Newest));
+            let newest = seen.iter().rev().find_map(|Taken { event, .. }| {
+                let part = view.newest(event)?;
+                Some(payloads(view, event, part))
+            });
             let expected = seen.iter().rev().find_map(|Taken { event, .. }| {
                 let Kind::Data(data) = &event.kind else { return None };
                 let whole = payloads(view, event, Part::WHOLE);

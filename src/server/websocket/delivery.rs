@@ -4,21 +4,25 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use super::frame;
 use super::latest::Latest;
 use super::params::StreamParams;
 use super::protocol::ClientProtocol;
-use super::send_queue::SendQueue;
-use crate::hub::{Hub, Position, Subscription, Taken};
+use super::send_queue::{MAX_SLICES, SendQueue};
+use crate::hub::{Hub, Position, Received, Subscription, Taken};
 use crate::view::{Part, View};
+
+/// Encoded bytes of the port's data that are queued for one client at once. More waits in the hub,
+/// which every client shares.
+const MAX_QUEUED_BYTES: usize = 64 << 10;
 
 /// The way of events to one client.
 pub(crate) struct Delivery {
     pub(crate) subscription: Subscription,
     protocol: &'static dyn ClientProtocol,
     view: View,
-    /// The events just taken from the hub; kept for its memory only.
-    taken: Vec<Taken>,
     pub(crate) latest: Latest,
     /// The start of the session, and the time at which the oldest data was read that the socket has
     /// not taken. History does not count, nor what waits because the client wants it seldom.
@@ -39,7 +43,6 @@ impl Delivery {
             subscription,
             protocol,
             view: params.view,
-            taken: Vec::new(),
             latest: Latest::new(params.latest),
             began: Instant::now(),
             oldest: None,
@@ -47,21 +50,25 @@ impl Delivery {
         }
     }
 
-    /// Takes what is ready from the hub and queues it for the socket.
+    /// Takes what is ready from the hub and queues it for the socket, as much as may wait there.
     pub(crate) fn fill<S>(&mut self, queue: &mut SendQueue<S>, hub: &Hub) {
         if self.latest.is_wanted() {
             return self.fill_latest(queue, hub);
         }
-        let mut taken = std::mem::take(&mut self.taken);
-        self.take(&mut taken, queue, hub);
-        for Taken { event, had } in taken.drain(..) {
+        let (now, mut room) = (Instant::now(), Room::default());
+        while !room.is_used()
+            && let Some(next) = self.next(now, queue, hub)
+        {
+            let Received::Event(Taken { event, had }) = next else {
+                continue;
+            };
             let frames = self.protocol.event(self.view, &event, Part::After(had));
             if self.oldest.is_none() && !frames.is_empty() && event.read >= self.began {
                 self.oldest = Some(event.read);
             }
+            room.use_for(&frames);
             queue.push(frames);
         }
-        self.taken = taken;
     }
 
     /// Records that the socket has taken everything.
@@ -72,34 +79,43 @@ impl Delivery {
         }
     }
 
-    /// Passes over all but the newest frame, and queues it when its time has come.
+    /// Passes over all but the newest line or chunk, and queues it when its time has come.
     fn fill_latest<S>(&mut self, queue: &mut SendQueue<S>, hub: &Hub) {
-        let mut taken = std::mem::take(&mut self.taken);
-        while !self.subscription.is_up_to_date() {
-            self.take(&mut taken, queue, hub);
-            for Taken { event, .. } in taken.drain(..) {
-                if event.is_status() {
-                    queue.push(self.protocol.event(self.view, &event, Part::Newest));
-                } else if self.view.has_newest(&event) {
-                    self.latest.event = Some(event);
-                }
+        let (now, mut room) = (Instant::now(), Room::default());
+        let mut newest = None;
+        while !room.is_used()
+            && let Some(next) = self.next(now, queue, hub)
+        {
+            let Received::Event(Taken { event, .. }) = next else {
+                continue;
+            };
+            if event.is_status() {
+                let frames = self.protocol.event(self.view, &event, Part::WHOLE);
+                room.use_for(&frames);
+                queue.push(frames);
+            } else if let Some(part) = self.view.newest(&event) {
+                newest = Some((event, part));
             }
         }
-        self.taken = taken;
-        if let Some(event) = self.latest.take_due() {
-            queue.push(self.protocol.event(self.view, &event, Part::Newest));
+        if let Some((event, part)) = newest {
+            self.latest.frames = Some(self.protocol.event(self.view, &event, part));
+        }
+        if let Some(frames) = self.latest.take_due() {
+            queue.push(frames);
         }
     }
 
-    /// Takes what is ready. If something before it was passed over, counts that, and tells a client
-    /// that can be told, together with the status now: a change of it may have been passed over too.
-    fn take<S>(&mut self, taken: &mut Vec<Taken>, queue: &mut SendQueue<S>, hub: &Hub) {
-        let skipped = self.subscription.take(taken);
+    /// Takes what comes next. If something before it was passed over, counts that, and tells a
+    /// client that can be told, together with the status now: a change of it may have been passed
+    /// over too.
+    fn next<S>(&mut self, now: Instant, queue: &mut SendQueue<S>, hub: &Hub) -> Option<Received> {
+        let next = self.subscription.next(now);
         let owes_missed = std::mem::take(&mut self.owes_missed);
-        if skipped.is_none() && !owes_missed {
-            return;
-        }
-        let missed = skipped.unwrap_or_default();
+        let missed = match &next {
+            Some(Received::Missed(missed)) => *missed,
+            _ if owes_missed => Position::default(),
+            _ => return next,
+        };
         let (lines, bytes) = (&hub.counters.missed_lines, &hub.counters.missed_bytes);
         lines.fetch_add(missed.line, Ordering::Relaxed);
         bytes.fetch_add(missed.offset, Ordering::Relaxed);
@@ -109,5 +125,25 @@ impl Delivery {
         for text in notice.into_iter().chain(status) {
             queue.push_answer(frame::text(&text));
         }
+        next
+    }
+}
+
+/// The room in a send queue for data of the port. It is used up before the data that does not fit,
+/// so that the socket is given one event more at most.
+#[derive(Default)]
+struct Room {
+    bytes: usize,
+    events: usize,
+}
+
+impl Room {
+    fn use_for(&mut self, frames: &Bytes) {
+        self.bytes += frames.len();
+        self.events += usize::from(!frames.is_empty());
+    }
+
+    fn is_used(&self) -> bool {
+        self.bytes >= MAX_QUEUED_BYTES || self.events >= MAX_SLICES
     }
 }

@@ -20,7 +20,11 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use super::frame_limits::FrameLimits;
 
 /// Buffers of frames that one system call takes. More wait for the next call.
-const MAX_SLICES: usize = 64;
+pub(crate) const MAX_SLICES: usize = 64;
+
+/// Buffers for which an empty queue keeps room. What a longer one took is given back, so that an
+/// idle client costs little whatever it was sent before.
+const MAX_SPARE_SLICES: usize = 8;
 
 /// Bytes of the library's own frames that may wait; beyond, it keeps the newest pong itself.
 const CONTROL_CAPACITY: usize = 4 << 10;
@@ -114,6 +118,9 @@ impl<S: AsyncWrite + Unpin> SendQueue<S> {
             ready!(Pin::new(&mut self.socket).poll_flush(cx))?;
             self.is_flushed = true;
             self.answers = 0;
+            if self.frames.capacity() > MAX_SPARE_SLICES {
+                self.frames = VecDeque::new();
+            }
         }
         Poll::Ready(Ok(()))
     }

@@ -126,7 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             ..
         } = &mut self.delivery;
         // Most clients only listen. For those, an event is no reason to look at all the rest.
-        let only_listens = is_idle && !is_holding && latest.event.is_none();
+        let only_listens = is_idle && !is_holding && latest.frames.is_none();
         let rest = std::pin::pin!(async {
             tokio::select! {
                 biased;
