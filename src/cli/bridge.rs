@@ -119,8 +119,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "SIZE", default_value = "64KiB")]
     pub(crate) max_message: Setting<Size<1, { 1 << 30 }>>,
 
-    /// Web site whose pages may connect, such as https://preview.p5js.org, or
-    /// https://preview.p5js.org,read-only; can be repeated
+    /// Web site or app whose pages may connect, as the terminal prints it: for example
+    /// https://preview.p5js.org or https://preview.p5js.org,read-only; can be repeated
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) allow_origin: Vec<Setting<AllowedOrigin>>,
 
