@@ -46,23 +46,28 @@ pub(crate) fn open(
     discards: bool,
 ) -> Result<OpenPort, OpenFailure> {
     let path = &found.path;
+    let early = os::EarlyPort::open(path, settings.baud, discards);
+    let direct_silence = stream_start::silence(&settings, false);
+    let was_silent_early = early
+        .as_ref()
+        .map(|port| port.is_silent_for(direct_silence));
     let mut stream = open_with_settings(path, settings)?;
-    if discards {
+    if discards && early.is_none() {
         // It would pass for news. Before the lines are set, lest an answer to that goes as well.
         os::discard_input(&mut stream);
     }
-    let opened = Instant::now();
     set_lines(&mut stream, path, settings);
     let low_latency = settings.low_latency && os::set_low_latency(&stream);
     let is_known_board = found.listed.as_ref().is_some_and(PortInfo::is_known_board);
     let is_direct = low_latency || is_known_board || os::is_direct(path);
     let silence = stream_start::silence(&settings, !is_direct);
-    let rest = silence.saturating_sub(opened.elapsed());
+    let was_silent =
+        was_silent_early.unwrap_or_else(|| os::is_silent_until(&stream, Instant::now() + silence));
     Ok(OpenPort {
-        was_silent: os::is_silent_for(&stream, rest),
         stream,
         low_latency,
         silence,
+        was_silent,
     })
 }
 

@@ -6,12 +6,14 @@ mod interference;
 use std::fs;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use libc::{c_char, c_int, c_uchar, c_uint, c_ulong, c_ushort};
-use rustix::fs::{AtFlags, CWD, FileType, StatxFlags, major, minor};
+use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, StatxFlags, major, minor};
+use rustix::termios::{OptionalActions, QueueSelector, tcflush, tcgetattr, tcsetattr};
 use tokio_serial::SerialStream;
 
 use super::{Access, unix};
@@ -20,7 +22,7 @@ use crate::platform::{Process, find_by_open_file};
 
 pub(crate) use super::unix::{
     REOPEN_TIMEOUT, describe_path, discard_input, discard_output, has_input, is_missing,
-    is_silent_for, is_terminal, keep_lines_on_close, same_port, write_chunk,
+    is_silent_until, is_terminal, keep_lines_on_close, same_port, write_chunk,
 };
 pub(crate) use interference::{interference, missing_ports};
 
@@ -124,6 +126,44 @@ pub(crate) fn is_direct(path: &str) -> bool {
     let driver = class_folder(path).map(|folder| folder.join("device/driver"));
     let driver = driver.and_then(|link| fs::canonicalize(link).ok());
     node.starts_with(PTYS) || driver.is_some_and(|driver| driver.ends_with(USB_MODEM_DRIVER))
+}
+
+/// A port that hands over at once what it receives, open before the library opens it too. That
+/// takes some requests to the device, while boards with USB of their own may speak as soon as they
+/// see their port open.
+pub(crate) struct EarlyPort {
+    port: OwnedFd,
+    /// The time since which everything is kept that comes.
+    opened: Instant,
+}
+
+impl EarlyPort {
+    /// Opens a port if it is one of these. Nothing that comes from now on is changed or lost, and
+    /// what came before is discarded if `discards`.
+    pub(crate) fn open(path: &str, baud: u32, discards: bool) -> Option<Self> {
+        if !is_direct(path) {
+            return None;
+        }
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let port = rustix::fs::open(path, flags, Mode::empty()).ok()?;
+        // A port that another program has locked is left alone.
+        rustix::fs::flock(&port, FlockOperation::NonBlockingLockExclusive).ok()?;
+        rustix::fs::flock(&port, FlockOperation::Unlock).ok()?;
+        let mut settings = tcgetattr(&port).ok()?;
+        settings.make_raw();
+        settings.set_speed(baud).ok()?;
+        tcsetattr(&port, OptionalActions::Now, &settings).ok()?;
+        if discards {
+            tcflush(&port, QueueSelector::IFlush).ok()?;
+        }
+        let opened = Instant::now();
+        Some(Self { port, opened })
+    }
+
+    /// Returns whether nothing came from the opening on for so long. Blocks until then.
+    pub(crate) fn is_silent_for(&self, silence: Duration) -> bool {
+        unix::has_no_input_until(self.port.as_fd(), self.opened + silence)
+    }
 }
 
 /// Returns false for an entry behind which there is no device that anyone would want to open: here,

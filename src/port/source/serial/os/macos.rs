@@ -9,11 +9,12 @@ use crate::platform::{Process, find_by_lsof};
 use crate::port::Diagnostic;
 
 pub(crate) use super::not_linux::{
-    aliases, cannot_list, interference, line_errors, serial_group, set_low_latency, usb_location,
+    EarlyPort, aliases, cannot_list, interference, line_errors, serial_group, set_low_latency,
+    usb_location,
 };
 pub(crate) use super::unix::{
     REOPEN_TIMEOUT, describe_path, discard_input, discard_output, has_input, is_missing,
-    is_silent_for, is_terminal, keep_lines_on_close, write_chunk,
+    is_silent_until, is_terminal, keep_lines_on_close, write_chunk,
 };
 
 /// Services of the system itself that look like serial ports.

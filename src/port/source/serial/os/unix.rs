@@ -142,14 +142,17 @@ pub(crate) fn write_chunk(bytes: &[u8]) -> &[u8] {
 
 /// Returns true if a port has something to be read, or has gone.
 pub(crate) fn has_input(port: &SerialStream) -> bool {
-    !is_silent_for(port, Duration::ZERO)
+    !is_silent_until(port, Instant::now())
 }
 
-/// Waits for so long, and returns whether the port had nothing to be read all the while. Blocks,
-/// because it is more exact than a timer of the runtime, and looks once more at the end.
-pub(crate) fn is_silent_for(port: &SerialStream, time: Duration) -> bool {
-    let deadline = Instant::now() + time;
-    let port = descriptor(port);
+/// Waits until then, and returns whether the port had nothing to be read all the while. Blocks,
+/// because that is more exact than a timer of the runtime.
+pub(crate) fn is_silent_until(port: &SerialStream, deadline: Instant) -> bool {
+    has_no_input_until(descriptor(port), deadline)
+}
+
+/// Does the same for a descriptor. The system looks once more at the end.
+pub(super) fn has_no_input_until(port: BorrowedFd<'_>, deadline: Instant) -> bool {
     loop {
         let rest = deadline.saturating_duration_since(Instant::now());
         let timeout = Timespec {

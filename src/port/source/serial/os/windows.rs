@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::AsyncReadExt;
 use tokio::runtime::Handle;
@@ -15,7 +15,8 @@ use crate::port::Diagnostic;
 use crate::port::source::spec::{DEVICE_PREFIX, is_com_port};
 
 pub(crate) use super::not_linux::{
-    aliases, cannot_list, interference, line_errors, serial_group, set_low_latency, usb_location,
+    EarlyPort, aliases, cannot_list, interference, line_errors, serial_group, set_low_latency,
+    usb_location,
 };
 
 /// Bytes that are written at once. Larger chunks are faster, but less is known of them after a loss.
@@ -60,7 +61,7 @@ pub(crate) fn has_input(_port: &SerialStream) -> bool {
 }
 
 /// Returns false at once, for the same reason.
-pub(crate) fn is_silent_for(_port: &SerialStream, _time: Duration) -> bool {
+pub(crate) fn is_silent_until(_port: &SerialStream, _deadline: Instant) -> bool {
     false
 }
 
