@@ -7,6 +7,7 @@
 mod support;
 
 // From the device to the clients.
+mod first_lines; // after an opening, a restart, and for the first write
 mod framing; // what ends a line
 mod history; // what came before: history, since, latest
 mod slow; // clients that do not keep up, and those beside them
