@@ -16,7 +16,7 @@ use tokio_rustls::{
 use tokio_tungstenite::client_async;
 
 use crate::support::network::{Network, home, kept};
-use crate::support::{Bridge, Client, Program, http, within};
+use crate::support::{Bridge, Client, Ended, Program, http, skip, within};
 
 #[tokio::test]
 async fn another_computer_must_encrypt_and_this_one_need_not() {
@@ -49,6 +49,111 @@ async fn another_computer_must_encrypt_and_this_one_need_not() {
         .expect("as before");
     assert_eq!(again.bridge.program.said("fingerprint").await, said);
     encrypted(again.at, home).await;
+}
+
+/// Runs `serial-ws tls` with the configuration at `home`.
+async fn tls(home: &Path, arguments: &[&str]) -> Ended {
+    let text = home.to_str().expect("the folder is text");
+    let variables = [("XDG_CONFIG_HOME", text), ("HOME", text), ("APPDATA", text)];
+    let mut program = Program::start_with(&[&["tls"], arguments].concat(), &variables);
+    program.ended().await
+}
+
+fn fingerprint(shown: &Ended) -> String {
+    let line = shown.stdout.lines().next().expect("there is a line");
+    let fingerprint = line.strip_prefix("SHA-256 fingerprint: ");
+    fingerprint.expect("it is the fingerprint").to_owned()
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_is_one_that_browsers_can_trust() {
+    let home = home("tls-rules");
+    let shown = tls(&home, &[]).await;
+    shown.with(0, "");
+    let file = home.join("serial-ws/tls-cert.pem");
+    assert!(
+        shown.stdout.contains(&file.display().to_string()),
+        "{shown:?}"
+    );
+    let openssl = |arguments: &[&str]| {
+        let mut openssl = std::process::Command::new("openssl");
+        openssl
+            .args(["x509", "-noout", "-in"])
+            .arg(&file)
+            .args(arguments)
+            .output()
+    };
+    let Ok(text) = openssl(&["-text", "-fingerprint", "-sha256"]) else {
+        return skip("there is no openssl");
+    };
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    for part in [
+        &fingerprint(&shown),
+        "CN = serial-ws on ",
+        "DNS:localhost",
+        "IP Address:127.0.0.1",
+        "IP Address:0:0:0:0:0:0:0:1",
+        "TLS Web Server Authentication",
+        "Digital Signature",
+    ] {
+        assert!(
+            text.contains(part) || text.replace("CN=", "CN = ").contains(part),
+            "{part}: {text}"
+        );
+    }
+    assert!(!text.contains("CA:TRUE"), "{text}");
+    // It ends within 825 days, less the one that has passed already, and not soon.
+    let is_valid_after = |days: u32| {
+        let seconds = (days * 24 * 60 * 60).to_string();
+        openssl(&["-checkend", &seconds])
+            .expect("it ran before")
+            .status
+            .success()
+    };
+    assert!(is_valid_after(800) && !is_valid_after(824));
+}
+
+#[tokio::test]
+async fn a_certificate_near_its_end_is_renewed_and_others_are_kept() {
+    let home = home("tls-renewed");
+    let first = fingerprint(&tls(&home, &[]).await);
+    assert_eq!(fingerprint(&tls(&home, &[]).await), first);
+    let file = home.join("serial-ws/tls-cert.pem");
+    let text = std::fs::read_to_string(&file).expect("it is kept");
+    let (before, after) = text.split_once("valid until: ").expect("its end is kept");
+    let (_, after) = after.split_once('\n').expect("the line ends");
+    for end in ["4102444800", "no number"] {
+        let old = format!("{before}valid until: {end}\n{after}");
+        std::fs::write(&file, &old).expect("it can be written");
+        let again = tls(&home, &[]).await;
+        if end == "no number" {
+            again.with(0, "there is a new one");
+            assert_ne!(fingerprint(&again), first);
+        } else {
+            assert_eq!(fingerprint(&again), first);
+        }
+    }
+    let second = fingerprint(&tls(&home, &[]).await);
+    assert_ne!(fingerprint(&tls(&home, &["--renew"]).await), second);
+}
+
+#[tokio::test]
+async fn a_pair_that_is_not_whole_is_explained() {
+    for (lost, there) in [
+        ("tls-cert.pem", "tls-key.pem"),
+        ("tls-key.pem", "tls-cert.pem"),
+    ] {
+        let home = home(&format!("tls-half-{lost}"));
+        tls(&home, &[]).await.with(0, "");
+        let folder = home.join("serial-ws");
+        std::fs::remove_file(folder.join(lost)).expect("it is there");
+        let there = folder.join(there).display().to_string();
+        tls(&home, &[])
+            .await
+            .with(1, &format!("or delete {there} to get a new certificate"));
+        std::fs::write(folder.join(lost), "").expect("it can be written");
+        tls(&home, &[]).await.with(1, "is damaged; delete ");
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::{Command, LogArgs};
-use crate::commands::{completions, connect, doctor, lease, list, man, service};
+use crate::commands::{completions, connect, doctor, lease, list, man, service, tls};
 use crate::config::{Config, Invocation};
 use crate::platform::StopSignal;
 use crate::platform::signal::Signals;
@@ -71,6 +71,7 @@ async fn command(mut invocation: Invocation) -> Result<ExitCode> {
         }
         Some(Command::Man(args)) => man::run(&args, &mut stdout())?,
         Some(Command::Completions(args)) => completions::run(&args, &mut stdout())?,
+        Some(Command::Tls(args)) => tls::run(&args, &mut stdout())?,
         Some(Command::Service(args)) => return Ok(code(service::run(&args, &mut stdout())?)),
     }
     Ok(ExitCode::SUCCESS)

@@ -18,6 +18,7 @@ use crate::commands::lease::{LeaseArgs, ReleaseArgs, UploadArgs};
 use crate::commands::list::ListArgs;
 use crate::commands::man::ManArgs;
 use crate::commands::service::ServiceArgs;
+use crate::commands::tls::TlsArgs;
 
 /// Share a serial port with any number of web pages and programs over WebSocket
 ///
@@ -81,6 +82,8 @@ pub(crate) enum Command {
     Doctor(Box<DoctorArgs>),
     /// Run serial-ws as a system service
     Service(ServiceArgs),
+    /// Show the certificate of --tls self-signed, and how to trust it on other computers
+    Tls(TlsArgs),
     /// Print the manual page of serial-ws or of one of its commands, in roff
     ///
     /// To read it on Linux: serial-ws man | man -l -

@@ -8,3 +8,4 @@ pub(crate) mod lease;
 pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod service;
+pub(crate) mod tls;

@@ -42,6 +42,8 @@ pub(crate) use access::token::Token;
 pub(crate) use config::{ClientDefaults, ServerConfig, TlsConfig};
 pub(crate) use listen::try_each as try_listen;
 pub(crate) use ports::{Port, Ports};
+#[cfg(feature = "tls")]
+pub(crate) use tls::SelfSigned;
 pub use websocket::protocol::{ClientProtocol, Greeting, Input, client_protocol};
 
 /// The state that all connections share.
