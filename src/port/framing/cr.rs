@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::memchr;
+use memchr::memchr_iter;
 
 use super::lines::{Follow, LineFramer, Terminator};
 use super::{Framing, FramingKind};
@@ -16,6 +16,8 @@ pub(super) const CR: FramingKind = FramingKind {
     },
 };
 
+/// Ends lines with `\r` and the `\n` after it.
+#[derive(Clone, Copy)]
 struct Cr;
 
 impl Terminator for Cr {
@@ -23,8 +25,8 @@ impl Terminator for Cr {
         b'\r'
     }
 
-    fn find(&self, text: &[u8]) -> Option<Range<usize>> {
-        memchr(b'\r', text).map(|at| at..at + 1)
+    fn find<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
+        memchr_iter(b'\r', text).map(|at| at..at + 1)
     }
 
     fn follow(&self, rest: &[u8]) -> Follow {

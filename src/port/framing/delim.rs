@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::ops::Range;
+use std::sync::Arc;
 
 use memchr::memmem::Finder;
 
@@ -58,9 +59,10 @@ fn bytes(hex: &str) -> Option<Vec<u8>> {
 }
 
 /// Ends lines with a sequence of bytes.
+#[derive(Clone)]
 pub(super) struct Delimiter {
     last: u8,
-    finder: Finder<'static>,
+    finder: Arc<Finder<'static>>,
 }
 
 impl Delimiter {
@@ -68,7 +70,7 @@ impl Delimiter {
     pub(super) fn new(bytes: Vec<u8>) -> Self {
         Self {
             last: bytes.last().copied().unwrap_or_default(),
-            finder: Finder::new(&bytes).into_owned(),
+            finder: Arc::new(Finder::new(&bytes).into_owned()),
         }
     }
 }
@@ -82,9 +84,11 @@ impl Terminator for Delimiter {
         self.finder.needle().len() - 1
     }
 
-    fn find(&self, text: &[u8]) -> Option<Range<usize>> {
-        let start = self.finder.find(text)?;
-        Some(start..start + self.finder.needle().len())
+    fn find<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
+        let length = self.finder.needle().len();
+        self.finder
+            .find_iter(text)
+            .map(move |start| start..start + length)
     }
 
     fn content(&self, line: &[u8], is_ended: bool) -> usize {

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use memchr::memchr;
+use memchr::memchr_iter;
 
 use super::lines::{Follow, LineFramer, Terminator};
 use super::{Framing, FramingKind};
@@ -26,20 +26,26 @@ impl Terminator for Lf {
         b'\n'
     }
 
-    fn find(&self, text: &[u8]) -> Option<Range<usize>> {
-        memchr(b'\n', text).map(|at| at..at + 1)
+    fn find<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
+        memchr_iter(b'\n', text).map(|at| at..at + 1)
     }
 
     fn content(&self, line: &[u8], _is_ended: bool) -> usize {
-        let last = line.iter().rposition(|byte| *byte != b'\r');
-        last.map_or(0, |last| last + 1)
+        let mut content = line;
+        while let [before @ .., b'\r'] = content {
+            content = before;
+        }
+        content.len()
     }
 
     fn follow(&self, rest: &[u8]) -> Follow {
-        let bytes = rest.iter().take_while(|byte| **byte == b'\r').count();
+        let mut after = rest;
+        while let [b'\r', next @ ..] = after {
+            after = next;
+        }
         Follow {
-            bytes,
-            may_go_on: bytes == rest.len(),
+            bytes: rest.len() - after.len(),
+            may_go_on: after.is_empty(),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::lf::Lf;
 use crate::hub::{Data, Extent, Frames, IncompleteUtf8, Piece, incomplete_suffix};
 
 /// The bytes that end a line.
-pub trait Terminator: Send + Sync + 'static {
+pub trait Terminator: Clone + Send + Sync + 'static {
     /// Returns the byte that completes a terminator. A chunk without it completes no line.
     fn last_byte(&self) -> u8;
 
@@ -20,8 +20,8 @@ pub trait Terminator: Send + Sync + 'static {
         0
     }
 
-    /// Returns the place of the first terminator.
-    fn find(&self, text: &[u8]) -> Option<Range<usize>>;
+    /// Returns the places of all terminators, none of which overlap.
+    fn find<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a;
 
     /// Returns how much of a line is its content: less than all where bytes before the terminator
     /// belong to the line end, or may prove to while the line is not ended.
@@ -159,16 +159,19 @@ impl<T: Terminator> LineFramer<T> {
     /// unfinished rest begins.
     fn cut_lines(&mut self, text: &[u8], known: usize, pieces: &mut Vec<Piece>) -> usize {
         let mut start = self.after_line_end(text, 0);
-        let mut from = known.saturating_sub(self.terminator.overlap()).max(start);
-        while let Some(end) = self.terminator.find(&text[from..]) {
+        let from = known.saturating_sub(self.terminator.overlap()).max(start);
+        let terminator = self.terminator.clone();
+        for end in terminator.find(&text[from..]) {
             let line_end = from + end.start;
-            start = self.cut_overlong(text, start..line_end, true, pieces);
-            let content = self.terminator.content(&text[start..line_end], true);
+            if line_end - start > self.max_line {
+                start = self.cut_overlong(text, start..line_end, true, pieces);
+            }
+            let content = terminator.content(&text[start..line_end], true);
             pieces.push(self.piece(text, start, start + content));
             self.extent = Extent::Whole;
-            self.may_follow = true;
-            start = self.after_line_end(text, from + end.end);
-            from = start;
+            let follow = terminator.follow(&text[from + end.end..]);
+            self.may_follow = follow.may_go_on;
+            start = from + end.end + follow.bytes;
         }
         self.cut_overlong(text, start..text.len(), false, pieces)
     }
