@@ -235,7 +235,7 @@ async fn the_token_gives_a_read_only_page_no_more_rights() {
 #[tokio::test]
 async fn wrong_tokens_are_rate_limited() {
     let bridge = with_own_token(&[]).await;
-    for n in 0..5 {
+    for n in 0..30 {
         let target = format!("/api/status?token=wrong{n}");
         let reply = http(bridge.address(), "GET", &target, &[]).await;
         assert_eq!(reply.status, 401, "{reply:?}");
@@ -248,8 +248,47 @@ async fn wrong_tokens_are_rate_limited() {
             "{guess}"
         );
     }
+    // A page of another origin has guesses of its own, and so have other programs.
+    let right = format!("/api/status?token={TOKEN}");
+    let origin = [("Origin", "http://localhost:5500")];
+    let reply = http(bridge.address(), "GET", &right, &origin).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
     assert_eq!(bridge.get("/hello").await.status, 200);
     assert!(!bridge.program.log().join("\n").contains(TOKEN));
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_locks_nobody_out() {
+    let bridge = with_own_token(&[]).await;
+    let foreign = [("Origin", "https://evil.example")];
+    for path in ["/", "/hello"] {
+        for n in 0..40 {
+            let target = format!("{path}?token=wrong{n}");
+            http(bridge.address(), "GET", &target, &foreign).await;
+        }
+    }
+    let target = format!("/?token={TOKEN}");
+    assert_eq!(
+        upgrade(bridge.address(), &target, &foreign).await.status,
+        429
+    );
+    Client::open(bridge.address(), &target, &[])
+        .await
+        .text()
+        .await;
+}
+
+#[tokio::test]
+async fn a_token_that_nobody_can_guess_has_no_limit() {
+    let Some(network) = Network::new("no-limit", &[]).await else {
+        return;
+    };
+    for n in 0..310 {
+        let target = format!("/api/status?token=wrong{n}");
+        assert_eq!(http(network.at, "GET", &target, &[]).await.status, 401);
+    }
+    let target = format!("/api/status?token={}", kept(&network.home));
+    assert_eq!(http(network.at, "GET", &target, &[]).await.status, 200);
 }
 
 #[tokio::test]

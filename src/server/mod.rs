@@ -30,7 +30,7 @@ use tokio_util::task::TaskTracker;
 use crate::platform;
 
 use access::consent::{Consent, MAX_QUESTIONS};
-use access::rate_limit::RateLimit;
+use access::rate_limit::{RateLimit, TokenSource};
 use access::{Caller, Denial, Peer, Policy, Rejection, announce, origin, prompt};
 use http::warn_of_hidden;
 use limits::Limits;
@@ -105,16 +105,24 @@ impl App {
 
     /// Decides on a request by the access policy, the operator's answers, and the rate limit.
     fn decide(&self, caller: Caller<'_>) -> Result<Rights, Denial> {
-        let (address, now) = (caller.peer.limit_address(), Instant::now());
-        let token = self.policy.attempted_token(caller);
-        if token.is_some() && self.rate_limit.is_limited(address, now) {
+        let now = Instant::now();
+        let source = TokenSource {
+            address: caller.peer.limit_address(),
+            origin: caller.origin(),
+        };
+        let token = self.policy.guessable_token(caller);
+        if token.is_some() && self.rate_limit.is_limited(source, now) {
             return Err(Rejection::rate_limited().into());
         }
         let decision = (self.consent).with_answers(|answers| self.policy.decide(caller, answers));
-        if let (Err(Denial::Reject(rejection)), Some(token)) = (&decision, token)
-            && rejection.is_wrong_token
-        {
-            self.rate_limit.record_failure(address, &token, now);
+        match (&decision, token) {
+            (Err(Denial::Reject(rejection)), Some(token)) if rejection.is_wrong_token => {
+                self.rate_limit.record_failure(source, &token, now);
+            }
+            (Ok(_), Some(token)) if self.policy.is_right(&token) => {
+                self.rate_limit.record_success(source, now);
+            }
+            _ => {}
         }
         decision
     }

@@ -129,13 +129,19 @@ impl Policy {
         }
     }
 
-    /// Returns the token that a request carries, right or wrong, where tokens matter.
-    pub(crate) fn attempted_token(&self, caller: Caller<'_>) -> Option<String> {
-        if self.token.is_none() || caller.class == RequestClass::Public {
+    /// Returns the token that a request carries, right or wrong, where somebody could guess it. The
+    /// one that serial-ws makes has too many random bits for that.
+    pub(crate) fn guessable_token(&self, caller: Caller<'_>) -> Option<String> {
+        if !self.token_for_all || caller.class == RequestClass::Public {
             return None;
         }
         let explicit = caller.explicit_token().ok().flatten();
         explicit.or_else(|| caller.cookie().map(str::to_owned))
+    }
+
+    /// Returns true for the right token.
+    pub(crate) fn is_right(&self, token: &str) -> bool {
+        self.token.as_ref().is_some_and(|ours| ours.matches(token))
     }
 
     /// Returns the token that must move from a page's address to a cookie, if the address has one.

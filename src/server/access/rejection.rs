@@ -91,7 +91,7 @@ impl Rejection {
     pub(crate) fn rate_limited() -> Self {
         Self::new(
             StatusCode::TOO_MANY_REQUESTS,
-            "too many wrong tokens from one address",
+            "too many wrong tokens from one address, or from one page there",
             "wait a minute, then use the full address that was printed where serial-ws runs",
         )
     }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::extract::Query;
-use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 
 use super::Rejection;
 
@@ -133,6 +133,12 @@ impl Caller<'_> {
                 "only pages of this computer may send it; see /hello",
             )),
         }
+    }
+
+    /// Returns the text of the Origin header; empty where there is none.
+    pub(crate) fn origin(&self) -> &[u8] {
+        let origin = self.headers.get(header::ORIGIN);
+        origin.map_or(b"", HeaderValue::as_bytes)
     }
 
     /// Returns the token in the address or the Authorization header.

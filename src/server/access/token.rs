@@ -6,7 +6,7 @@ use std::str::FromStr;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use subtle::ConstantTimeEq;
 
-/// Fewer characters could be guessed at five guesses a minute.
+/// Fewer characters could be guessed at 300 guesses a minute.
 const MIN_LENGTH: usize = 12;
 
 /// A secret, which reveals itself only where it is asked for by name.
