@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Number, Value};
 
-use crate::hub::{self, LineErrors, Timestamp};
+use crate::hub::{self, LineErrors, ModemInputs, Timestamp};
 
 /// The version that `hello` announces. Within it, objects only grow.
 pub const VERSION: u32 = 1;
@@ -153,6 +153,9 @@ pub struct StatusMessage<'a> {
     /// Characters that the driver received with a fault since the device was opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errors: Option<LineErrors>,
+    /// The modem's inputs, where the open device has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<ModemInputs>,
 }
 
 /// Data from the device or for it: text, or bytes where it is not UTF-8.
@@ -356,6 +359,7 @@ impl<'a> From<&'a hub::Status> for StatusMessage<'a> {
             hint: (&*status.hint).into(),
             advice: status.advice.as_deref().map(Cow::Borrowed),
             errors: status.errors,
+            inputs: status.inputs,
         }
     }
 }
@@ -451,6 +455,7 @@ mod tests {
             hint: hint.into(),
             advice: None,
             errors,
+            inputs: None,
         }
     }
 
@@ -521,6 +526,23 @@ mod tests {
                 ..none
             },
             r#"{"baud":115200,"view":"raw","maxLine":65536}"#,
+        );
+    }
+
+    #[test]
+    fn a_status_has_the_inputs_of_a_modem() {
+        let inputs = ModemInputs {
+            cts: true,
+            ri: true,
+            ..ModemInputs::default()
+        };
+        let status = StatusMessage {
+            inputs: Some(inputs),
+            ..status(None, "")
+        };
+        check_server(
+            ServerMessage::Status(status),
+            r#"{"type":"status","state":"open","detail":"loop is \"open\"","inputs":{"cts":true,"dsr":false,"dcd":false,"ri":true}}"#,
         );
     }
 

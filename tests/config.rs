@@ -367,7 +367,7 @@ const MISTAKES: [(&str, &str); 37] = [
     ),
     (
         "parity = 'some'",
-        "class.toml:1: `parity` cannot be \"some\": expected none, odd or even",
+        "class.toml:1: `parity` cannot be \"some\": expected none, odd, even, mark or space",
     ),
     (
         "stop-bits = 7",
@@ -563,6 +563,7 @@ no-low-latency = true
 settle = 250
 append = 'crlf'
 frame = 'delim:3b'
+max-write-rate = 960
 max-line = 100
 read-only = true
 listen = ['127.0.0.1:1', '[::1]:2']

@@ -58,7 +58,6 @@ const PRIVATE_NAMES: &[(&str, &str)] = &[
     ("FAIR_TIME", "MIN_GRACE"),
     ("Held", "Claims"),
     ("Link", "Connection"),
-    ("Mark", "Severity"),
     ("OPEN_TO", "the header's own name"),
     ("Opened", "OpenedDevice"),
     ("Places", "PendingConnections"),

@@ -10,6 +10,8 @@ export interface Status {
   detail?: string;
   /** What to do, for people. */
   hint?: string;
+  /** The lines that the device drives, if it has them. */
+  inputs?: { cts: boolean; dsr: boolean; dcd: boolean; ri: boolean };
   /** The setting that would help, where it is one. */
   advice?: Advice;
 }

@@ -280,10 +280,10 @@
       clearTimeout(this.#replyTimer);
     }
 
-    #setStatus({ state, detail, hint, advice }) {
+    #setStatus({ state, detail, hint, advice, inputs }) {
       const { status } = this;
-      this.status = { state, detail, hint, advice };
-      if (status.state === state && status.detail === detail && status.hint === hint) return;
+      this.status = { state, detail, hint, advice, inputs };
+      if (JSON.stringify(status) === JSON.stringify(this.status)) return;
       this.#emit("status", this.status);
     }
 

@@ -201,7 +201,13 @@ macro_rules! choices {
 }
 
 choices! {
-    Parity { "none": "no parity bit", "odd": "an odd number of ones", "even": "an even number of ones" }
+    Parity {
+        "none": "no parity bit",
+        "odd": "an odd number of ones",
+        "even": "an even number of ones",
+        "mark": "a bit that is always one (Linux)",
+        "space": "a bit that is always zero (Linux)"
+    }
     FlowControl { "none": "no flow control", "software": "XON/XOFF", "hardware": "RTS/CTS" }
     ModemLine { "on": "assert it", "off": "release it", "keep": "leave it as the system sets it" }
     LineEnding {

@@ -34,7 +34,7 @@ pub use requests::{
     RequestSender,
 };
 pub use settings::{FlowControl, LineSettings, ModemLine, Parity};
-pub use status::{Advice, DeviceInfo, LineErrors, State, Status};
+pub use status::{Advice, DeviceInfo, LineErrors, ModemInputs, State, Status};
 pub use stream_item::StreamItem;
 pub use subscribers::SubscriberKind;
 pub use subscription::{Received, Subscription, Taken};
@@ -74,6 +74,8 @@ pub struct Hub {
     backpressure: Backpressure,
     /// The number of subscriptions that want [`Kind::Written`] events.
     wants_written: AtomicUsize,
+    /// The number of subscriptions that want to know of the modem's inputs.
+    wants_inputs: AtomicUsize,
     /// The requests of clients, on their way to the port.
     pub queue: Arc<RequestQueue>,
     /// Totals since the hub was made.
@@ -100,6 +102,7 @@ impl Hub {
             subscribers: Mutex::default(),
             backpressure: Backpressure::default(),
             wants_written: AtomicUsize::new(0),
+            wants_inputs: AtomicUsize::new(0),
             queue: RequestQueue::new(requests),
             counters: Counters::default(),
             delays: Delays::default(),
@@ -128,6 +131,11 @@ impl Hub {
         if self.wants_written.load(Ordering::Relaxed) > 0 {
             self.publish(Timestamp::now(), Kind::Written(written()));
         }
+    }
+
+    /// Returns whether a subscriber wants to know soon when the modem's inputs change.
+    pub fn wants_inputs(&self) -> bool {
+        self.wants_inputs.load(Ordering::Relaxed) > 0
     }
 
     /// The port's status now.

@@ -77,6 +77,21 @@ pub enum Parity {
     Odd,
     /// An even number of ones.
     Even,
+    /// Always one.
+    Mark,
+    /// Always zero.
+    Space,
+}
+
+impl Parity {
+    /// Returns the value of a parity bit that is always the same.
+    pub fn constant(self) -> Option<bool> {
+        match self {
+            Self::Mark => Some(true),
+            Self::Space => Some(false),
+            Self::None | Self::Odd | Self::Even => None,
+        }
+    }
 }
 
 /// The way in which both sides keep each other from sending too much.

@@ -19,6 +19,8 @@ pub struct Status {
     pub advice: Option<Arc<Advice>>,
     /// The line errors since the device was opened, where its driver counts them.
     pub errors: Option<LineErrors>,
+    /// The modem's inputs, where the open device has them.
+    pub inputs: Option<ModemInputs>,
     /// The line settings in force, or to be used at the next opening.
     pub settings: LineSettings,
     /// The device that is or was last behind the port.
@@ -95,6 +97,7 @@ impl Status {
             hint: String::new(),
             advice: None,
             errors: None,
+            inputs: None,
             settings: LineSettings::default(),
             device: None,
         }
@@ -129,6 +132,11 @@ impl Status {
         Self { errors, ..self }
     }
 
+    /// The same status with the modem's inputs.
+    pub fn with_inputs(self, inputs: Option<ModemInputs>) -> Self {
+        Self { inputs, ..self }
+    }
+
     /// The detail and the hint in one text.
     pub fn sentence(&self) -> String {
         if self.hint.is_empty() {
@@ -139,7 +147,7 @@ impl Status {
 
     /// Returns true if a reader would learn nothing new from `other`.
     pub fn says_the_same(&self, other: &Self) -> bool {
-        let what = |status: &Self| (status.state, status.errors, status.settings);
+        let what = |it: &Self| (it.state, it.errors, it.inputs, it.settings);
         what(self) == what(other)
             && (&self.detail, &self.hint) == (&other.detail, &other.hint)
             && self.advice == other.advice
@@ -179,6 +187,19 @@ pub struct LineErrors {
     pub parity: u32,
     /// Characters lost because the chip or the driver had no room for them.
     pub overrun: u32,
+}
+
+/// The inputs of a modem: the levels of the lines that the device drives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModemInputs {
+    /// Clear To Send.
+    pub cts: bool,
+    /// Data Set Ready.
+    pub dsr: bool,
+    /// Data Carrier Detect.
+    pub dcd: bool,
+    /// Ring Indicator.
+    pub ri: bool,
 }
 
 impl LineErrors {

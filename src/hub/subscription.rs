@@ -21,6 +21,7 @@ pub struct Subscription {
     /// The items that it delivers.
     item: StreamItem,
     wants_written: bool,
+    wants_inputs: bool,
     /// True once it was asked for what comes next.
     has_begun: bool,
 }
@@ -54,6 +55,7 @@ impl Subscription {
             item: StreamItem::Byte,
             wants_written: false,
             has_begun: false,
+            wants_inputs: false,
         };
         subscription.delivered();
         subscription
@@ -72,6 +74,16 @@ impl Subscription {
     pub fn with_written(mut self) -> Self {
         if !std::mem::replace(&mut self.wants_written, true) {
             self.hub.wants_written.fetch_add(1, Ordering::Relaxed);
+        }
+        self
+    }
+
+    /// The same subscription, which is told soon when the modem's inputs change. Otherwise the port
+    /// looks at them once a second.
+    #[must_use]
+    pub fn with_inputs(mut self) -> Self {
+        if !std::mem::replace(&mut self.wants_inputs, true) {
+            self.hub.wants_inputs.fetch_add(1, Ordering::Relaxed);
         }
         self
     }
@@ -183,6 +195,9 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         if self.wants_written {
             self.hub.wants_written.fetch_sub(1, Ordering::Relaxed);
+        }
+        if self.wants_inputs {
+            self.hub.wants_inputs.fetch_sub(1, Ordering::Relaxed);
         }
         self.hub.subscribers().remove(self.slot);
         self.hub.backpressure.progress.notify_waiters();

@@ -16,20 +16,18 @@ use super::config::PortConfig;
 use super::device::Device;
 use super::diagnostics::{Expectations, Hint, Hints};
 use super::framing::Framer;
+use super::line_watch::LineWatch;
 use super::source::OpenedDevice;
 use super::source::serial::os;
 use super::stream_start::StreamStart;
 use super::transfer::{Step, Transfer};
 use super::until;
 use super::writer::Writer;
-use crate::hub::{Action, Data, Hub, Kind, Lease, LineErrors, Request, Status, Timestamp};
+use crate::hub::{Action, Data, Hub, Kind, Lease, Request, Status, Timestamp};
 
 /// The delay before repeating a read or write that a signal interrupted, or that the device
 /// refused although it was said to be ready. Long enough not to spin if that goes on.
 const TRANSIENT_RETRY_DELAY: Duration = Duration::from_millis(1);
-
-/// The time between two questions to a driver that counts errors on the line.
-const LINE_ERRORS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The reason why work with a device ended.
 pub(crate) enum End {
@@ -49,10 +47,10 @@ pub(crate) struct Connection<'a> {
     framer: &'a mut dyn Framer,
     hub: &'a Hub,
     name: &'a str,
-    /// The status while the device is open, without errors on the line.
+    /// The status while the device is open, without the state of the line.
     status: Status,
     hints: Hints,
-    line_errors: Option<ErrorCount>,
+    line: LineWatch,
     /// Tells which line is the first of an opening or a restart, and whether it is whole.
     start: StreamStart,
     /// The time of the last read; None before the first.
@@ -63,32 +61,19 @@ pub(crate) struct Connection<'a> {
     retry: Option<Instant>,
 }
 
-/// The errors on the line that the driver counts.
-struct ErrorCount {
-    at_opening: LineErrors,
-    last: LineErrors,
-    /// The time to ask again.
-    due: Instant,
-}
-
 impl<'a> Connection<'a> {
     /// Starts with a device that was just opened, and publishes its status.
     pub(crate) fn new(
-        opened: OpenedDevice,
+        mut opened: OpenedDevice,
         status: Status,
         config: &'a PortConfig,
         hub: &'a Hub,
         framer: &'a mut dyn Framer,
     ) -> Self {
         let settings = &config.line;
-        let line_errors = opened.device.line_errors().map(|errors| ErrorCount {
-            at_opening: errors,
-            last: errors,
-            due: Instant::now() + LINE_ERRORS_INTERVAL,
-        });
+        let line = LineWatch::new(&mut *opened.device, Instant::now());
         framer.begin(opened.starts_whole);
-        let errors = line_errors.as_ref().map(|_| LineErrors::default());
-        hub.publish_status(status.clone().with_errors(errors));
+        hub.publish_status(line.complete(status.clone()));
         Self {
             writer: Writer::new(settings, hub, settings.settle.unwrap_or(opened.settle)),
             backlog: Backlog::new(settings, Instant::now()),
@@ -98,7 +83,7 @@ impl<'a> Connection<'a> {
             name: &config.name,
             status,
             hints: Hints::new(Expectations::new(config, opened.has_rate)),
-            line_errors,
+            line,
             start: StreamStart::new(opened.silence, opened.starts_whole, Instant::now()),
             last_read: None,
             read_pause: None,
@@ -211,7 +196,7 @@ impl<'a> Connection<'a> {
             self.start.deadline(),
             self.writer.deadline(),
             self.backlog_deadline(),
-            self.line_errors.as_ref().map(|errors| errors.due),
+            self.line.deadline(),
             self.framing_deadline(),
             self.hints.deadline(),
         ];
@@ -231,7 +216,7 @@ impl<'a> Connection<'a> {
         self.retry.take_if(|at| *at <= now);
         self.start.on_deadline(now);
         self.writer.on_deadline(now, &mut *self.transfer.device);
-        self.publish_line_errors(now);
+        self.publish_line(now);
         if let Some(hint) = self.hints.on_silence(now) {
             self.publish_hint(hint);
         }
@@ -312,22 +297,20 @@ impl<'a> Connection<'a> {
     fn publish_hint(&mut self, Hint { text, advice }: Hint) {
         tracing::warn!(port = self.name, "{text}");
         self.status = self.status.clone().with_hint(text).with_advice(advice);
-        let errors = self.hub.status().errors;
-        self.hub
-            .publish_status(self.status.clone().with_errors(errors));
+        let status = self.line.complete(self.status.clone());
+        self.hub.publish_status(status);
     }
 
-    /// Publishes the errors on the line, if it is time and the driver counts more than before.
-    fn publish_line_errors(&mut self, now: Instant) {
-        let Some(count) = self.line_errors.as_mut().filter(|it| it.due <= now) else {
-            return;
-        };
-        count.due = now + LINE_ERRORS_INTERVAL;
-        let errors = self.transfer.device.line_errors().unwrap_or(count.last);
-        if std::mem::replace(&mut count.last, errors) != errors {
-            let errors = errors.since(count.at_opening);
-            tracing::debug!(port = self.name, ?errors, "errors on the line");
-            let status = self.status.clone().with_errors(Some(errors));
+    /// Publishes the state of the line, if it is time to look and it has changed.
+    fn publish_line(&mut self, now: Instant) {
+        let wants_inputs = self.hub.wants_inputs();
+        if self
+            .line
+            .look(&mut *self.transfer.device, wants_inputs, now)
+        {
+            let status = self.line.complete(self.status.clone());
+            let (errors, inputs) = (status.errors, status.inputs);
+            tracing::debug!(port = self.name, ?errors, ?inputs, "the line has changed");
             self.hub.publish_status(status);
         }
     }

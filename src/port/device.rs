@@ -5,7 +5,7 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::modem_lines::LineChange;
-use crate::hub::LineErrors;
+use crate::hub::{LineErrors, ModemInputs};
 
 /// A byte stream with modem lines.
 ///
@@ -35,6 +35,11 @@ pub(crate) trait Device: AsyncRead + AsyncWrite + Unpin + Send {
     /// Returns the errors on the line since the device was plugged in; None where nobody counts
     /// them.
     fn line_errors(&self) -> Option<LineErrors> {
+        None
+    }
+
+    /// Returns the modem's inputs; None where the device has none.
+    fn inputs(&mut self) -> Option<ModemInputs> {
         None
     }
 

@@ -20,8 +20,8 @@ use super::source::{OpenFailure, OpenedDevice, Opening, Source};
 use super::{PortConfig, Supervisor};
 use crate::config::Config;
 use crate::hub::{
-    Action, DeviceInfo, Hub, HubConfig, Kind, Outcome, RequestLimits, RequestSender, Start, State,
-    Status, SubscriberKind,
+    Action, DeviceInfo, Hub, HubConfig, Kind, ModemInputs, Outcome, RequestLimits, RequestSender,
+    Start, State, Status, SubscriberKind,
 };
 
 /// The time of one byte at 9600 baud.
@@ -42,6 +42,9 @@ struct Wire {
     breaks: Vec<bool>,
     /// True if the device refuses breaks.
     has_no_break: bool,
+    inputs: Option<ModemInputs>,
+    /// The times that the inputs were asked for.
+    asked: usize,
 }
 
 type Shared = Arc<Mutex<Wire>>;
@@ -116,6 +119,12 @@ impl Device for Uart {
         Some(wire(&self.wire).queue.len())
     }
 
+    fn inputs(&mut self) -> Option<ModemInputs> {
+        let mut wire = wire(&self.wire);
+        wire.asked += 1;
+        wire.inputs
+    }
+
     fn discard_output(&mut self) {
         wire(&self.wire).queue.clear();
     }
@@ -160,6 +169,10 @@ impl Bench {
     }
 
     async fn with_limits(requests: RequestLimits) -> Self {
+        Self::on(Shared::default(), requests).await
+    }
+
+    async fn on(wire: Shared, requests: RequestLimits) -> Self {
         let limits = HubConfig {
             history: 4 << 20,
             max_behind: Duration::from_secs(3600),
@@ -168,7 +181,7 @@ impl Bench {
         let hub = Hub::with_request_limits(limits, requests, status);
         let config = Config::from_args(["serial-ws", "--port", "/dev/uart"]).unwrap();
         let config: PortConfig = config.ports.into_iter().next().unwrap().port;
-        let (wire, stop) = (Shared::default(), CancellationToken::new());
+        let stop = CancellationToken::new();
         let framer = config.frame.framer(config.max_line);
         let source = Box::new(UartSource(Arc::clone(&wire)));
         let port = Supervisor::with_parts(config, Arc::clone(&hub), source, framer);
@@ -450,4 +463,50 @@ async fn a_break_of_less_than_the_timer_can_tell_is_done_at_once() {
     assert_eq!(client.outcome().await.1, Ok(0));
     assert_eq!(start.elapsed(), Duration::ZERO);
     assert_eq!(bench.breaks(), [true, false]);
+}
+
+fn with_inputs() -> Shared {
+    let shared = Shared::default();
+    wire(&shared).inputs = Some(ModemInputs::default());
+    shared
+}
+
+#[tokio::test(start_paused = true)]
+async fn inputs_are_told_soon_to_who_wants_them() {
+    let bench = Bench::on(with_inputs(), RequestLimits::default()).await;
+    let listener = bench.hub.subscribe(SubscriberKind::Client, Start::Live);
+    let mut listener = listener.with_inputs();
+    sleep(Duration::from_secs(1)).await;
+    for cts in [true, false, true] {
+        let inputs = ModemInputs {
+            cts,
+            ..ModemInputs::default()
+        };
+        wire(&bench.wire).inputs = Some(inputs);
+        sleep(Duration::from_millis(50)).await;
+        assert_eq!(bench.hub.status().inputs, Some(inputs));
+    }
+    let mut taken = Vec::new();
+    while !listener.is_up_to_date() {
+        listener.take(&mut taken);
+    }
+    assert_eq!(taken.len(), 3, "each change is one status");
+}
+
+#[tokio::test(start_paused = true)]
+async fn inputs_are_looked_at_once_a_second_while_nobody_wants_them() {
+    let bench = Bench::on(with_inputs(), RequestLimits::default()).await;
+    let asked = wire(&bench.wire).asked;
+    sleep(Duration::from_millis(10_500)).await;
+    assert_eq!(wire(&bench.wire).asked - asked, 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_without_inputs_is_not_asked_for_them_again() {
+    let bench = Bench::start().await;
+    let listener = bench.hub.subscribe(SubscriberKind::Client, Start::Live);
+    let _listener = listener.with_inputs();
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(wire(&bench.wire).asked, 1);
+    assert_eq!(bench.hub.status().inputs, None);
 }

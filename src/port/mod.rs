@@ -10,6 +10,7 @@
 //! | `stream_start` | whether the first line after an opening or a restart is whole |
 //! | `settle` | when a board that restarts is ready for writes |
 //! | `framing/` | cuts what was read into frames |
+//! | `line_watch` | errors on the line and the modem's inputs |
 //! | `modem_lines` | DTR, RTS, break and reset |
 //! | `claims` | the devices of this program's ports, so that none takes another's |
 //! | `closing`, `lease` | closing a device, and leaving it to another program |
@@ -30,6 +31,7 @@ mod faults;
 mod first_lines;
 pub(crate) mod framing;
 mod lease;
+mod line_watch;
 mod modem_lines;
 mod settle;
 pub(crate) mod source;

@@ -116,9 +116,16 @@ impl Accepted {
                 let params = StreamParams::new(&query, subprotocol, &port.clients, &app.run)?;
                 // Subscribed before the answer, so that a client that is connected misses nothing.
                 let subscription = port.hub.subscribe(SubscriberKind::Client, params.start);
+                let subscription = subscription.of(params.view.item());
+                let protocol = client_protocol(params.view);
                 let client = Client {
-                    protocol: client_protocol(params.view),
-                    subscription: subscription.of(params.view.item()),
+                    protocol,
+                    // Only those who are told the status want to know of the modem's inputs.
+                    subscription: if protocol.has_replies() {
+                        subscription.with_inputs()
+                    } else {
+                        subscription
+                    },
                     port,
                     rights,
                     params,

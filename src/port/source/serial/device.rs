@@ -6,7 +6,7 @@ use serialport::{ClearBuffer, SerialPort};
 use tokio_serial::SerialStream;
 
 use super::os;
-use crate::hub::LineErrors;
+use crate::hub::{LineErrors, ModemInputs};
 use crate::port::device::Device;
 use crate::port::modem_lines::LineChange;
 
@@ -30,6 +30,10 @@ impl Device for SerialStream {
 
     fn line_errors(&self) -> Option<LineErrors> {
         os::line_errors(self)
+    }
+
+    fn inputs(&mut self) -> Option<ModemInputs> {
+        os::inputs(self)
     }
 
     fn discard_output(&mut self) {

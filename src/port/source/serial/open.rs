@@ -83,6 +83,8 @@ fn open_with_settings(path: &str, settings: LineSettings) -> Result<SerialStream
             Parity::None => serialport::Parity::None,
             Parity::Odd => serialport::Parity::Odd,
             Parity::Even => serialport::Parity::Even,
+            // The library has no such parity; it is set below.
+            Parity::Mark | Parity::Space => serialport::Parity::None,
         })
         .stop_bits(match settings.stop_bits {
             2 => serialport::StopBits::Two,
@@ -93,10 +95,14 @@ fn open_with_settings(path: &str, settings: LineSettings) -> Result<SerialStream
             FlowControl::Software => serialport::FlowControl::Software,
             FlowControl::Hardware => serialport::FlowControl::Hardware,
         });
-    open_within(os::REOPEN_TIMEOUT, || {
+    let stream = open_within(os::REOPEN_TIMEOUT, || {
         let opened = builder.clone().open_native_async();
         opened.map_err(|e| explain(&e, path, settings))
-    })
+    })?;
+    if let Some(bit) = settings.parity.constant() {
+        os::set_parity_bit(&stream, bit).map_err(|error| no_constant_parity(path, &error))?;
+    }
+    Ok(stream)
 }
 
 fn set_lines(stream: &mut SerialStream, path: &str, settings: LineSettings) {
@@ -174,6 +180,14 @@ fn absent(path: &str) -> OpenFailure {
         }
         Ok(_) => OpenFailure::absent(format!("no port {}", shown(path))),
     }
+}
+
+fn no_constant_parity(path: &str, error: &io::Error) -> OpenFailure {
+    let path = shown(path);
+    OpenFailure::permanent(
+        format!("cannot open {path} with mark or space parity: {error}"),
+        "Use --parity none, odd or even",
+    )
 }
 
 fn busy(path: &str) -> OpenFailure {

@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use libc::{c_char, c_int, c_uchar, c_uint, c_ulong, c_ushort};
 use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, StatxFlags, major, minor};
-use rustix::termios::{OptionalActions, QueueSelector, tcflush, tcgetattr, tcsetattr};
+use rustix::termios::{
+    ControlModes, OptionalActions, QueueSelector, tcflush, tcgetattr, tcsetattr,
+};
 use tokio_serial::SerialStream;
 
 use super::{Access, unix};
@@ -21,7 +23,7 @@ use crate::hub::LineErrors;
 use crate::platform::{Process, find_by_open_file};
 
 pub(crate) use super::unix::{
-    REOPEN_TIMEOUT, describe_path, discard_input, discard_output, has_input, is_missing,
+    REOPEN_TIMEOUT, describe_path, discard_input, discard_output, has_input, inputs, is_missing,
     is_silent_until, is_terminal, keep_lines_on_close, same_port, write_chunk,
 };
 pub(crate) use interference::{interference, missing_ports};
@@ -274,6 +276,26 @@ pub(crate) fn set_low_latency(port: &SerialStream) -> bool {
     // Some drivers refuse it, and some accept it without effect, so the result is read back.
     unsafe { libc::ioctl(port.as_raw_fd(), libc::TIOCSSERIAL, &raw const settings) };
     serial_struct(port).is_some_and(|settings| settings.flags & LOW_LATENCY != 0)
+}
+
+/// Gives each character a parity bit that is always the same.
+///
+/// # Errors
+/// If the driver has no such parity: it clears the flag without a word.
+pub(crate) fn set_parity_bit(port: &SerialStream, bit: bool) -> io::Result<()> {
+    let port = unix::descriptor(port);
+    let mut settings = tcgetattr(port)?;
+    let modes = &mut settings.control_modes;
+    modes.insert(ControlModes::PARENB | ControlModes::CMSPAR);
+    modes.set(ControlModes::PARODD, bit);
+    tcsetattr(port, OptionalActions::Now, &settings)?;
+    let modes = tcgetattr(port)?.control_modes;
+    // A pseudo-terminal has no characters that a parity bit could be added to.
+    if modes.contains(ControlModes::PARENB) && !modes.contains(ControlModes::CMSPAR) {
+        let error = "the driver has no such parity";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, error));
+    }
+    Ok(())
 }
 
 fn serial_struct(port: &SerialStream) -> Option<SerialStruct> {

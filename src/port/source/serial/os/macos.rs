@@ -10,10 +10,10 @@ use crate::port::Diagnostic;
 
 pub(crate) use super::not_linux::{
     EarlyPort, aliases, cannot_list, interference, line_errors, serial_group, set_low_latency,
-    usb_location,
+    set_parity_bit, usb_location,
 };
 pub(crate) use super::unix::{
-    REOPEN_TIMEOUT, describe_path, discard_input, discard_output, has_input, is_missing,
+    REOPEN_TIMEOUT, describe_path, discard_input, discard_output, has_input, inputs, is_missing,
     is_silent_until, is_terminal, keep_lines_on_close, write_chunk,
 };
 

@@ -14,6 +14,7 @@ use serialport::{ClearBuffer, SerialPort};
 use tokio_serial::SerialStream;
 
 use super::{Access, PathKind};
+use crate::hub::ModemInputs;
 use crate::terminal::shown;
 
 /// Reading and writing for the group, as bits of a file's mode.
@@ -177,6 +178,20 @@ pub(crate) fn discard_input(port: &mut SerialStream) {
 pub(crate) fn discard_output(port: &SerialStream) {
     // A driver that cannot discard it sends it.
     let _ = port.clear(ClearBuffer::Output);
+}
+
+/// Returns the modem's inputs; None where the device has none, such as a pseudo-terminal.
+pub(crate) fn inputs(port: &mut SerialStream) -> Option<ModemInputs> {
+    let mut lines: libc::c_int = 0;
+    // SAFETY: the request writes one `int`, which this is, and keeps no pointer to it.
+    let done = unsafe { libc::ioctl(port.as_raw_fd(), libc::TIOCMGET, &raw mut lines) };
+    let is_on = |line| lines & line != 0;
+    (done == 0).then(|| ModemInputs {
+        cts: is_on(libc::TIOCM_CTS),
+        dsr: is_on(libc::TIOCM_DSR),
+        dcd: is_on(libc::TIOCM_CAR),
+        ri: is_on(libc::TIOCM_RI),
+    })
 }
 
 /// Returns whether a port that could not be opened is gone. Never opens it.

@@ -4,19 +4,21 @@ use std::fs;
 use std::io;
 use std::time::{Duration, Instant};
 
+use serialport::SerialPort;
 use tokio::io::AsyncReadExt;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_serial::SerialStream;
 
 use super::{Access, PathKind};
+use crate::hub::ModemInputs;
 use crate::platform::Process;
 use crate::port::Diagnostic;
 use crate::port::source::spec::{DEVICE_PREFIX, is_com_port};
 
 pub(crate) use super::not_linux::{
     EarlyPort, aliases, cannot_list, interference, line_errors, serial_group, set_low_latency,
-    usb_location,
+    set_parity_bit, usb_location,
 };
 
 /// Bytes that are written at once. Larger chunks are faster, but less is known of them after a loss.
@@ -63,6 +65,15 @@ pub(crate) fn has_input(_port: &SerialStream) -> bool {
 /// Returns false at once, for the same reason.
 pub(crate) fn is_silent_until(_port: &SerialStream, _deadline: Instant) -> bool {
     false
+}
+
+pub(crate) fn inputs(port: &mut SerialStream) -> Option<ModemInputs> {
+    Some(ModemInputs {
+        cts: port.read_clear_to_send().ok()?,
+        dsr: port.read_data_set_ready().ok()?,
+        dcd: port.read_carrier_detect().ok()?,
+        ri: port.read_ring_indicator().ok()?,
+    })
 }
 
 /// Returns false: names tell nothing of the driver.
