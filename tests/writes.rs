@@ -5,6 +5,31 @@ use serde_json::{Value, json};
 
 use crate::support::{Bridge, Client, Pair, until};
 
+#[cfg(target_os = "linux")] // other systems may discard what had arrived
+#[tokio::test]
+async fn what_had_come_of_a_program_that_left_is_written_though_the_device_talks() {
+    /// The first waits for the device, the second for room, and the third in the socket.
+    const MESSAGES: [(u8, usize); 3] = [(b'a', 40_000), (b'b', 40_000), (b'c', 40_000)];
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut client = bridge.client("/").await;
+    let mut witness = bridge.client("/").await;
+    for (byte, length) in MESSAGES {
+        client.send_bytes(vec![byte; length]).await;
+    }
+    drop(client);
+    for _ in 0..3 {
+        // Nothing of this can be sent to the client any more.
+        pair.device.write("ok\n").await;
+        assert_eq!(witness.text().await, "ok");
+    }
+    for (byte, length) in MESSAGES {
+        assert!(pair.device.take(length).await == vec![byte; length]);
+    }
+    let counters = &bridge.port("board").await["counters"];
+    assert_eq!(counters["refused"], 0, "{counters}");
+}
+
 #[tokio::test]
 async fn a_text_message_reaches_the_device_as_it_is() {
     let mut pair = Pair::open().await;

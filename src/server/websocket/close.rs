@@ -114,7 +114,8 @@ where
         // The frame goes to the queue; that the library then reports an end is no news.
         let _ = ws.close(Some(frame)).await;
     }
-    if poll_fn(|cx| ws.get_mut().poll_send(cx)).await.is_err() {
+    poll_fn(|cx| ws.get_mut().poll_send(cx)).await;
+    if ws.get_ref().is_broken() {
         return;
     }
     if awaits_answer {

@@ -55,7 +55,7 @@ impl Delivery {
         if self.latest.is_wanted() {
             return self.fill_latest(queue, hub);
         }
-        let (now, mut room) = (Instant::now(), Room::default());
+        let (now, mut room) = (Instant::now(), QueueRoom::default());
         while !room.is_used()
             && let Some(next) = self.next(now, queue, hub)
         {
@@ -81,7 +81,7 @@ impl Delivery {
 
     /// Passes over all but the newest line or chunk, and queues it when its time has come.
     fn fill_latest<S>(&mut self, queue: &mut SendQueue<S>, hub: &Hub) {
-        let (now, mut room) = (Instant::now(), Room::default());
+        let (now, mut room) = (Instant::now(), QueueRoom::default());
         let mut newest = None;
         while !room.is_used()
             && let Some(next) = self.next(now, queue, hub)
@@ -132,12 +132,12 @@ impl Delivery {
 /// The room in a send queue for data of the port. It is used up before the data that does not fit,
 /// so that the socket is given one event more at most.
 #[derive(Default)]
-struct Room {
+struct QueueRoom {
     bytes: usize,
     events: usize,
 }
 
-impl Room {
+impl QueueRoom {
     fn use_for(&mut self, frames: &Bytes) {
         self.bytes += frames.len();
         self.events += usize::from(!frames.is_empty());

@@ -64,7 +64,8 @@ impl Keepalive {
         Ok(())
     }
 
-    fn reset(&mut self) {
+    /// Starts the ping interval anew.
+    pub(crate) fn reset(&mut self) {
         self.timer.as_mut().reset(Instant::now() + PING_INTERVAL);
     }
 }

@@ -6,7 +6,8 @@
 //!   └── requests ◀── session ◀── protocol ◀── WebSocket library ◀─┘
 //! ```
 //!
-//! `upgrade` and `params` make the session of an HTTP request, `keepalive` and `close` end it.
+//! `upgrade` and `params` make the session of an HTTP request, `keepalive` and `close` end it, and `turn` makes them share
+//! the thread.
 
 mod delivery;
 mod frame;
@@ -14,6 +15,7 @@ mod frame_limits;
 mod keepalive;
 mod latest;
 mod requests;
+mod turn;
 mod wake_flag;
 
 pub(crate) mod close;

@@ -60,6 +60,11 @@ impl Requests {
         self.held = Some(action);
     }
 
+    /// Drops the request that waits for room, if there is one.
+    pub(crate) fn drop_held(&mut self) -> bool {
+        self.held.take().is_some()
+    }
+
     /// Returns true if a request waits for room.
     pub(crate) fn is_holding(&self) -> bool {
         self.held.is_some()

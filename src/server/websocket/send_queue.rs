@@ -66,6 +66,9 @@ pub(crate) struct SendQueue<S> {
     /// Bytes pushed since the queue was last empty that answer what the client sent.
     answers: usize,
     is_flushed: bool,
+    /// True once the socket has failed to take something: it takes nothing more, but what the client
+    /// had sent before can still be read.
+    is_broken: bool,
 }
 
 impl<S> SendQueue<S> {
@@ -76,12 +79,13 @@ impl<S> SendQueue<S> {
             frames: VecDeque::new(),
             answers: 0,
             is_flushed: true,
+            is_broken: false,
         }
     }
 
-    /// Queues whole frames.
+    /// Queues whole frames, unless nothing can be sent any more.
     pub(crate) fn push(&mut self, frames: Bytes) {
-        if !frames.is_empty() {
+        if !frames.is_empty() && !self.is_broken {
             self.frames.push_back(frames);
             self.is_flushed = false;
         }
@@ -98,6 +102,11 @@ impl<S> SendQueue<S> {
         self.is_flushed
     }
 
+    /// Returns true once nothing can be sent any more.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
     /// Returns the socket behind the queue.
     pub(crate) fn get_mut(&mut self) -> &mut S {
         &mut self.socket
@@ -105,8 +114,24 @@ impl<S> SendQueue<S> {
 }
 
 impl<S: AsyncWrite + Unpin> SendQueue<S> {
-    /// Writes as much as the socket takes; ready when it has taken everything.
-    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Writes as much as the socket takes; ready when it has taken everything. When it fails, the
+    /// queue is broken, and whatever waits is dropped.
+    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let sent = ready!(self.poll_write_all(cx));
+        if let Err(error) = sent {
+            tracing::debug!(%error, "the client takes nothing more");
+            self.frames.clear();
+            self.is_broken = true;
+        }
+        self.is_flushed = true;
+        self.answers = 0;
+        if self.frames.capacity() > MAX_SPARE_SLICES {
+            self.frames = VecDeque::new();
+        }
+        Poll::Ready(())
+    }
+
+    fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.frames.is_empty() {
             let written = ready!(self.poll_write_frames(cx))?;
             if written == 0 {
@@ -116,22 +141,17 @@ impl<S: AsyncWrite + Unpin> SendQueue<S> {
         }
         if !self.is_flushed {
             ready!(Pin::new(&mut self.socket).poll_flush(cx))?;
-            self.is_flushed = true;
-            self.answers = 0;
-            if self.frames.capacity() > MAX_SPARE_SLICES {
-                self.frames = VecDeque::new();
-            }
         }
         Poll::Ready(Ok(()))
     }
 
     /// Writes as much as the socket takes without waiting.
-    pub(crate) async fn send_now(&mut self) -> io::Result<()> {
-        poll_fn(|cx| match self.poll_send(cx) {
-            Poll::Pending => Poll::Ready(Ok(())),
-            sent => sent,
+    pub(crate) async fn send_now(&mut self) {
+        poll_fn(|cx| {
+            let _ = self.poll_send(cx);
+            Poll::Ready(())
         })
-        .await
+        .await;
     }
 
     fn poll_write_frames(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
@@ -166,21 +186,20 @@ pub(crate) enum Io {
     Sent,
     /// A message came.
     Received(Message),
-    /// Nothing more can be sent or received.
+    /// Nothing more can be received.
     Failed(Error),
 }
 
-/// Sends what waits and, unless told not to, receives a message, whichever is done first.
+/// Sends what waits and, unless told not to, receives a message, whichever is done first. What the
+/// client had sent is received also where nothing can be sent to it any more.
 pub(crate) async fn drive<S>(ws: &mut ClientSocket<S>, may_read: bool) -> Io
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let had_something = !ws.get_ref().is_empty();
     poll_fn(|cx| {
-        match ws.get_mut().poll_send(cx) {
-            Poll::Ready(Err(error)) => return Poll::Ready(Io::Failed(error.into())),
-            Poll::Ready(Ok(())) if had_something => return Poll::Ready(Io::Sent),
-            _ => {}
+        if ws.get_mut().poll_send(cx).is_ready() && had_something {
+            return Poll::Ready(Io::Sent);
         }
         if !may_read || ws.get_ref().answers > ANSWER_CAPACITY {
             ws.get_mut().get_mut().pause();
@@ -192,11 +211,7 @@ where
             Poll::Ready(None) => Poll::Ready(Io::Failed(Error::ConnectionClosed)),
             // Reading may have queued a pong.
             Poll::Pending if ws.get_ref().is_empty() => Poll::Pending,
-            Poll::Pending => match ws.get_mut().poll_send(cx) {
-                Poll::Ready(Ok(())) => Poll::Ready(Io::Sent),
-                Poll::Ready(Err(error)) => Poll::Ready(Io::Failed(error.into())),
-                Poll::Pending => Poll::Pending,
-            },
+            Poll::Pending => ws.get_mut().poll_send(cx).map(|()| Io::Sent),
         }
     })
     .await

@@ -4,7 +4,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use futures::{FutureExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::unconstrained;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::WaitForCancellationFuture;
 
@@ -16,6 +18,7 @@ use super::params::StreamParams;
 use super::protocol::{ClientProtocol, Input};
 use super::requests::{Reply, Requests};
 use super::send_queue::{ClientSocket, Io, drive};
+use super::turn::Turn;
 use super::wake_flag::WakeFlag;
 use crate::hub::{Action, Subscription};
 use crate::protocol::Id;
@@ -23,6 +26,9 @@ use crate::server::access::Rights;
 use crate::server::throttled_log::ThrottledLog;
 use crate::server::{Port, foreign};
 use crate::view::LineEnding;
+
+/// The reason why a message of a client that has left is not written.
+const GIVEN_UP: &str = "the client has left, and the device takes nothing";
 
 /// A client that was accepted for a port.
 pub(crate) struct Client {
@@ -48,6 +54,8 @@ pub(crate) struct Session<S> {
     /// Reports what is dropped where the client cannot be told.
     log: Arc<ThrottledLog>,
     keepalive: Keepalive,
+    /// The bytes that the device had taken when it was last looked whether it takes any.
+    written_bytes: u64,
     /// Raised by everything but the port's events.
     wake_flag: WakeFlag,
 }
@@ -76,6 +84,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             is_new: true,
             log,
             keepalive: Keepalive::new(),
+            written_bytes: 0,
             wake_flag: WakeFlag::new(),
         }
     }
@@ -97,28 +106,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     async fn serve(&mut self) -> CloseReason {
         let stop = self.port.stop.clone();
         let mut stopped = std::pin::pin!(stop.cancelled());
+        let mut turn = Turn::default();
         loop {
-            if self.ws.get_ref().is_empty() {
+            if self.is_idle() {
                 self.delivery.fill(self.ws.get_mut(), &self.port.hub);
                 // Mostly the socket takes it all, and then there is no need to wait for that.
-                if let Err(error) = self.ws.get_mut().send_now().await {
-                    return CloseReason::after(&error.into());
-                }
-                if self.ws.get_ref().is_empty() {
+                self.ws.get_mut().send_now().await;
+                if self.is_idle() {
                     self.delivery.delivered(&self.port.hub);
                 }
             }
-            if let Some(woken) = self.wait(stopped.as_mut()).await
-                && let Err(reason) = self.handle(woken)
-            {
+            let Some(woken) = turn.wait_for(self.wait(stopped.as_mut())).await else {
+                continue;
+            };
+            let is_message = matches!(woken, Woken::Io(Io::Received(_)));
+            if let Err(reason) = self.handle(woken) {
                 return reason;
+            }
+            if is_message {
+                turn.count().await;
             }
         }
     }
 
+    /// Returns true if the client has taken everything, and can take more.
+    fn is_idle(&self) -> bool {
+        let queue = self.ws.get_ref();
+        queue.is_empty() && !queue.is_broken()
+    }
+
     /// Waits until there is something to do; returns nothing where that is only the port's events.
     async fn wait(&mut self, stopped: Pin<&mut WaitForCancellationFuture<'_>>) -> Option<Woken> {
-        let is_idle = self.ws.get_ref().is_empty();
+        let is_idle = self.is_idle();
         let is_holding = self.requests.is_holding();
         let Delivery {
             subscription,
@@ -165,6 +184,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Woken::Io(Io::Failed(error)) => {
                 return Err(CloseReason::after(&error));
             }
+            Woken::Idle if self.ws.get_ref().is_broken() => self.read_on()?,
             Woken::Idle => {
                 let is_read = !self.requests.is_holding();
                 self.keepalive.on_idle(self.ws.get_mut(), is_read)?;
@@ -224,6 +244,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.send(self.protocol.reject(id, reason, written));
     }
 
+    /// Goes on with a client that takes nothing more, for the sake of what it had sent before, as
+    /// long as the device takes something.
+    fn read_on(&mut self) -> Result<(), CloseReason> {
+        let written = self.port.hub.counters.written_bytes.load(Ordering::Relaxed);
+        if std::mem::replace(&mut self.written_bytes, written) == written {
+            self.give_up();
+            return Err(CloseReason::Disconnected);
+        }
+        self.keepalive.reset();
+        Ok(())
+    }
+
+    /// Reports all that the client had sent and that is not written.
+    fn give_up(&mut self) {
+        if self.requests.drop_held() {
+            self.reject(None, GIVEN_UP, 0);
+        }
+        // All at once: there is no more of it than the system holds for one socket.
+        while let Some(Some(Ok(message))) = unconstrained(self.ws.next()).now_or_never() {
+            if let Input::Action(_, id) = self.protocol.decode(message, self.append) {
+                self.reject(id, GIVEN_UP, 0);
+            }
+        }
+    }
+
     /// Queues a text message, if there is one.
     fn send(&mut self, text: Option<String>) {
         if let Some(text) = text {
@@ -238,18 +283,18 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
-    use tokio::io::{AsyncReadExt, DuplexStream};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
     use tokio_util::sync::CancellationToken;
 
     use super::*;
     use crate::config::Config;
-    use crate::hub::{Hub, MAX_WAITING, State, Status, SubscriberKind};
+    use crate::hub::{Hub, Kind, MAX_WAITING, State, Status, SubscriberKind, Timestamp};
+    use crate::port::framing::{Framer, lines::LineFramer};
     use crate::server::websocket::protocol::client_protocol;
     use crate::server::websocket::send_queue::client_socket;
 
-    /// The session of a client that has written more than the port, which takes nothing, has room
-    /// for.
-    async fn holding(socket: DuplexStream) -> Session<DuplexStream> {
+    /// The session of a client of a port that takes nothing.
+    async fn session(socket: DuplexStream, rights: Rights) -> Session<DuplexStream> {
         let config = Config::from_args(["serial-ws", "--port", "sim"]).unwrap();
         let clients = config.ports[0].clients;
         let hub = Hub::new(config.limits, Status::new(State::Open, ""));
@@ -258,7 +303,7 @@ mod tests {
             subscription: hub.subscribe(SubscriberKind::Client, params.start),
             protocol: client_protocol(params.view),
             params,
-            rights: Rights::ReadWrite,
+            rights,
             port: Arc::new(Port {
                 name: "sim".to_owned(),
                 frame: "lf".to_owned(),
@@ -270,7 +315,12 @@ mod tests {
             }),
         };
         let ws = client_socket(socket, Vec::new(), MAX_WAITING).await;
-        let mut session = Session::new(ws, client, Arc::default());
+        Session::new(ws, client, Arc::default())
+    }
+
+    /// The session of a client that has written more than the port has room for.
+    async fn holding(socket: DuplexStream) -> Session<DuplexStream> {
+        let mut session = session(socket, Rights::ReadWrite).await;
         let write = Action::Write(Bytes::from(vec![0; MAX_WAITING]));
         session.requests.try_send(write.clone(), None).unwrap();
         session.requests.hold(write);
@@ -285,6 +335,64 @@ mod tests {
         let minute = Duration::from_secs(60);
         let end = tokio::time::timeout(minute, session.run(None));
         assert!(end.await.is_ok());
+    }
+
+    /// Messages of 100 bytes, more than may wait for the port at once.
+    const MESSAGES: usize = 2000;
+
+    /// The session of a client that sent its messages and left, and to which nothing can be sent.
+    async fn departed() -> (Session<DuplexStream>, Arc<Hub>) {
+        let (mut client, server) = tokio::io::duplex(1 << 20);
+        let frame = [&[0x82, 0x80 | 100, 0, 0, 0, 0][..], &[b'x'; 100]].concat();
+        client.write_all(&frame.repeat(MESSAGES)).await.unwrap();
+        drop(client);
+        let session = session(server, Rights::ReadWrite).await;
+        let hub = Arc::clone(&session.port.hub);
+        let line = LineFramer::new(99).push(Bytes::from_static(b"ok\n"));
+        hub.publish(Timestamp::now(), Kind::Data(line));
+        (session, hub)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_client_sent_before_it_left_is_written_though_the_device_talks() {
+        let (mut session, hub) = departed().await;
+        let queue = Arc::clone(&hub.queue);
+        let device = tokio::spawn(async move {
+            for _ in 0..MESSAGES {
+                queue.take(None).await.end(Ok(100));
+            }
+        });
+        session.run(None).await;
+        device.await.unwrap();
+        assert_eq!(hub.counters.refused.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_client_sent_before_it_left_is_refused_if_the_device_takes_nothing() {
+        let (mut session, hub) = departed().await;
+        let minute = Duration::from_secs(60);
+        let end = tokio::time::timeout(minute, session.run(None));
+        assert!(end.await.is_ok(), "it gives its place back");
+        let waiting = std::iter::from_fn(|| hub.queue.try_take()).count();
+        let refused = hub.counters.refused.load(Ordering::Relaxed) as usize;
+        assert_eq!((waiting, waiting + refused), (MAX_WAITING / 100, MESSAGES));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_sends_much_lets_others_go_first_after_64_messages() {
+        let (mut client, server) = tokio::io::duplex(1 << 20);
+        let empty = [0x82, 0x80, 0, 0, 0, 0];
+        client.write_all(&empty.repeat(MESSAGES)).await.unwrap();
+        let mut session = session(server, Rights::ReadOnly).await;
+        let hub = Arc::clone(&session.port.hub);
+        let _session = tokio::spawn(async move { session.run(None).await });
+        let mut before = 0;
+        while before < MESSAGES as u64 {
+            tokio::task::yield_now().await;
+            let after = hub.counters.refused.load(Ordering::Relaxed);
+            assert!(after - before <= 64, "{before} to {after}");
+            before = after;
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,0 +1,68 @@
+//! A client's turn: bounds what is done for one client before others have theirs, since all share
+//! one thread.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Messages of one client that are dealt with in one turn, and the time that they may take. At
+/// either limit, other clients and the port go first.
+const MAX_MESSAGES: u32 = 64;
+const MAX_TIME: Duration = Duration::from_micros(200);
+
+/// The messages of one client since it last waited for something.
+#[derive(Default)]
+pub(crate) struct Turn {
+    messages: u32,
+    began: Option<Instant>,
+}
+
+impl Turn {
+    /// Waits for `future`; having to wait ends the turn.
+    pub(crate) async fn wait_for<T>(&mut self, future: impl Future<Output = T>) -> T {
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            let polled = future.as_mut().poll(cx);
+            if polled.is_pending() {
+                *self = Self::default();
+            }
+            polled
+        })
+        .await
+    }
+
+    /// Counts a message that was dealt with, and lets others go first if the turn is over.
+    pub(crate) async fn count(&mut self) {
+        if self.is_over(Instant::now()) {
+            tokio::task::yield_now().await;
+            *self = Self::default();
+        }
+    }
+
+    fn is_over(&mut self, now: Instant) -> bool {
+        self.messages += 1;
+        let began = *self.began.get_or_insert(now);
+        self.messages >= MAX_MESSAGES || now - began >= MAX_TIME
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_ends_after_64_messages_or_200_microseconds_and_when_the_client_waits() {
+        let (mut turn, now) = (Turn::default(), Instant::now());
+        assert!((1..64).all(|_| !turn.is_over(now)));
+        assert!(turn.is_over(now));
+        let mut turn = Turn::default();
+        assert!(!turn.is_over(now));
+        assert!(!turn.is_over(now + Duration::from_micros(199)));
+        assert!(turn.is_over(now + Duration::from_micros(200)));
+        turn.wait_for(tokio::time::sleep(Duration::from_secs(1)))
+            .await;
+        assert!(!turn.is_over(now + Duration::from_secs(1)));
+    }
+}
