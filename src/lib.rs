@@ -24,6 +24,7 @@
 //! | [`protocol`] | the messages of the json view, as types |
 //! | `server` | access policy, limits, HTTP, WebSocket |
 //! | `terminal` | text from outside, made safe to print |
+//! | [`values`] | the numbers in lines, with their names |
 //! | [`view`] | payloads: what clients can see of an event |
 
 #![warn(unreachable_pub)]
@@ -40,6 +41,7 @@ mod program;
 pub mod protocol;
 mod server;
 mod terminal;
+pub mod values;
 pub mod view;
 
 pub use cli::main;

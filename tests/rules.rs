@@ -95,6 +95,7 @@ fn the_hub_and_the_views_know_no_port_no_server_and_no_system() {
     // They are pure: what they do depends on their arguments alone.
     check_imports("hub", &["port", "server", "platform"]);
     check_imports("view", &["port", "server", "platform"]);
+    check_imports("values", &["hub", "view", "port", "server", "platform"]);
 }
 
 #[test]
