@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::encodings::{EncodingBudget, Encodings};
 use super::stream_item::LeftOut;
 use super::{IncompleteUtf8, Status, StreamItem};
+use crate::values::{Header, HeaderTracker, LineHeaders, LineValues, values};
 
 /// A place in a port's stream, counted from the start of the program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -252,7 +253,7 @@ impl Data {
             .as_ptr_range()
             .contains(&self.frames.text.as_ptr());
         let text = if is_shared { 0 } else { self.frames.text.len() };
-        self.chunk.len() + pieces + text
+        self.chunk.len() + pieces + text + self.frames.headers.memory()
     }
 
     /// The number of bytes at its end that begin a character without completing it.
@@ -270,6 +271,7 @@ impl Data {
 pub struct Frames {
     text: Bytes,
     pieces: Box<[Piece]>,
+    headers: LineHeaders,
 }
 
 /// The place of one frame in its text, without the line end.
@@ -305,6 +307,18 @@ pub struct Frame<'a> {
     pub extent: Extent,
     /// True if its bytes are valid UTF-8.
     pub utf8: bool,
+    /// The header that may name its values.
+    pub header: Option<&'a Header>,
+}
+
+impl Frame<'_> {
+    /// Returns the numbers in it with their names. A part of a line has none.
+    pub fn values(&self) -> LineValues {
+        match self.extent {
+            Extent::Whole => values(self.bytes, self.header),
+            Extent::Piece | Extent::Fragment => LineValues::default(),
+        }
+    }
 }
 
 impl Frames {
@@ -313,7 +327,15 @@ impl Frames {
         Self {
             text,
             pieces: pieces.into(),
+            headers: LineHeaders::default(),
         }
+    }
+
+    /// Settles which headers name the values of these frames, after those that came before.
+    pub fn settle_headers(&mut self, headers: &mut HeaderTracker) {
+        let lines = self.iter();
+        let lines = lines.map(|frame| (frame.bytes, frame.extent == Extent::Whole));
+        self.headers = LineHeaders::settle(headers, lines);
     }
 
     /// The number of frames.
@@ -328,10 +350,11 @@ impl Frames {
 
     /// All of them, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Frame<'_>> + ExactSizeIterator {
-        self.pieces.iter().map(|piece| Frame {
+        self.pieces.iter().enumerate().map(|(index, piece)| Frame {
             bytes: &self.text[piece.start as usize..piece.end as usize],
             extent: piece.extent,
             utf8: piece.utf8,
+            header: self.headers.at(index),
         })
     }
 
@@ -346,8 +369,13 @@ impl Frames {
             piece.end -= start;
         }
         let text = std::mem::take(&mut self.text);
-        *self = Self::new(text.slice(..end as usize), pieces);
-        Self::new(text.slice(start as usize..), rest)
+        let headers = self.headers.split_off(at);
+        self.text = text.slice(..end as usize);
+        self.pieces = pieces.into();
+        Self {
+            headers,
+            ..Self::new(text.slice(start as usize..), rest)
+        }
     }
 }
 

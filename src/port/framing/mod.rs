@@ -5,6 +5,7 @@
 mod cr;
 mod crlf;
 mod delim;
+mod headers;
 mod lf;
 pub(crate) mod lines;
 mod suggest;
@@ -17,6 +18,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::hub::Data;
+use headers::WithHeaders;
 
 /// The framings that users can choose from; the first one is the default.
 const FRAMINGS: &[FramingKind] = &[lf::LF, crlf::CRLF, cr::CR, delim::DELIM];
@@ -79,7 +81,7 @@ impl Framing {
 
     /// Returns a framer that cuts lines longer than `max_line` bytes into pieces.
     pub fn framer(&self, max_line: usize) -> Box<dyn Framer> {
-        (self.make)(max_line)
+        Box::new(WithHeaders::new((self.make)(max_line)))
     }
 
     /// Returns the framing for messages that end with these bytes, at least one.
