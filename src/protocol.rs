@@ -42,6 +42,10 @@ pub enum ServerMessage<'a> {
         /// Its text or bytes.
         #[serde(flatten)]
         content: Content<'a>,
+        /// Its numbers, with `&values`: an object if they have names, otherwise an array. A number
+        /// that is missing is null.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        values: Option<Value>,
         /// True if it is only a part of a line.
         #[serde(default, skip_serializing_if = "Not::not")]
         partial: bool,
@@ -552,6 +556,7 @@ mod tests {
             seq: 5,
             t: Timestamp(1_795_169_654_514_300),
             content,
+            values: None,
             partial,
         };
         check_server(
@@ -561,6 +566,20 @@ mod tests {
         check_server(
             line(Content::Bytes(bytes()), true),
             r#"{"type":"line","seq":5,"t":1795169654.514300,"bytes":"AAH/","partial":true}"#,
+        );
+    }
+
+    #[test]
+    fn a_line_may_have_values() {
+        check_server(
+            ServerMessage::Line {
+                seq: 5,
+                t: Timestamp(1_500_000),
+                content: Content::Text("t:21.5".into()),
+                values: Some(json!({ "t": 21.5 })),
+                partial: false,
+            },
+            r#"{"type":"line","seq":5,"t":1.500000,"text":"t:21.5","values":{"t":21.5}}"#,
         );
     }
 

@@ -171,6 +171,22 @@ impl History {
         self.events.get(index.checked_sub(self.first)? as usize)
     }
 
+    /// The number of the line before the oldest event that late joiners are shown.
+    pub(super) fn first_line(&self) -> u64 {
+        self.event(self.shown)
+            .map_or(self.end, |event| event.before)
+            .line
+    }
+
+    /// At most so many of the events before this index that late joiners are shown, newest first.
+    pub(super) fn shown_before(&self, next: u64, count: u64) -> Vec<Arc<Event>> {
+        let first = next.saturating_sub(count).max(self.shown);
+        let indices = (first..next).rev();
+        indices
+            .filter_map(|index| self.event(index).cloned())
+            .collect()
+    }
+
     /// The place at which a new subscriber begins.
     pub(super) fn cursor(&self, start: Start) -> Cursor {
         let (at, position) = match start {

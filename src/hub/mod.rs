@@ -9,6 +9,7 @@ mod backpressure;
 mod encodings;
 mod event;
 mod history;
+mod last_values;
 mod metrics;
 mod request_queue;
 mod requests;

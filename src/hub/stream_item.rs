@@ -10,6 +10,8 @@ pub enum StreamItem {
     Frame,
     /// A frame that is no fragment: a line, or a piece of one.
     Line,
+    /// A whole line with values.
+    Values,
     /// A byte.
     Byte,
     /// A byte of a character that is complete.
@@ -20,7 +22,7 @@ impl StreamItem {
     /// The unit of a place in the stream for those who get these items.
     pub fn unit(self) -> Unit {
         match self {
-            Self::Frame | Self::Line => Unit::Lines,
+            Self::Frame | Self::Line | Self::Values => Unit::Lines,
             Self::Byte | Self::Character => Unit::Bytes,
         }
     }
@@ -29,15 +31,17 @@ impl StreamItem {
     pub fn includes(self, frame: &Frame<'_>) -> bool {
         match self {
             Self::Line => frame.extent != Extent::Fragment,
+            Self::Values => !frame.values().is_empty(),
             Self::Frame | Self::Byte | Self::Character => true,
         }
     }
 
-    /// Returns true if `data` has any of these items. This is asked for many clients, so it must be
-    /// cheap.
+    /// Returns false if `data` certainly has none of these items. This is asked for many clients, so
+    /// it must be cheap.
     pub fn is_in(self, data: &Data) -> bool {
         match self {
             Self::Frame | Self::Line => data.frames.iter().any(|frame| self.includes(&frame)),
+            Self::Values => Self::Line.is_in(data),
             Self::Byte => !data.chunk.is_empty(),
             Self::Character => {
                 let known = data.split.as_bytes().len() + data.chunk.len();
@@ -84,11 +88,12 @@ impl LeftOut {
         }
     }
 
-    /// The number of items before `place`, where this is left out.
+    /// The number of items before `place`, where this is left out. Lines with values are not counted
+    /// as they come: for them it is the number of lines.
     pub(super) fn count(self, item: StreamItem, place: Position) -> u64 {
         match item {
             StreamItem::Frame => place.line,
-            StreamItem::Line => place.line - self.fragments,
+            StreamItem::Line | StreamItem::Values => place.line - self.fragments,
             StreamItem::Byte => place.offset,
             StreamItem::Character => place.offset - u64::from(self.incomplete),
         }

@@ -7,6 +7,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use super::history::Cursor;
+use super::last_values;
 use super::{Event, Hub, Kind, Position, Start, Status, StreamItem, SubscriberKind};
 
 /// A subscriber's place in a port's stream; dropping it unsubscribes.
@@ -45,6 +46,10 @@ pub struct Taken {
 impl Subscription {
     pub(super) fn new(hub: &Arc<Hub>, kind: SubscriberKind, start: Start) -> Self {
         let slot = hub.subscribers().register(kind, hub.end().offset);
+        let start = match start {
+            Start::Last(StreamItem::Values, count) => last_values::start(hub, count),
+            start => start,
+        };
         let history = hub.history();
         let subscription = Self {
             hub: Arc::clone(hub),

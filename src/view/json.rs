@@ -9,6 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use super::{Definition, Part, Payload, PayloadSink};
 use crate::hub::{Data, Event, Extent, Frame, Kind, StreamItem, Timestamp};
 use crate::protocol::ServerMessage;
+use crate::values::LineValues;
 
 /// One object per line.
 pub(super) const LINES: Definition = Definition {
@@ -16,6 +17,12 @@ pub(super) const LINES: Definition = Definition {
     item: StreamItem::Frame,
     has_statuses: true,
     encode: |event, part, sink| encode(event, part, sink, lines),
+};
+
+/// One object per line, with the values of those that have any.
+pub(super) const LINES_WITH_VALUES: Definition = Definition {
+    encode: |event, part, sink| encode(event, part, sink, lines_with_values),
+    ..LINES
 };
 
 /// One object per chunk of bytes.
@@ -43,11 +50,25 @@ fn encode(
 }
 
 fn lines(event: &Event, data: &Data, part: Part, sink: &mut PayloadSink<'_>) {
+    each_line(event, data, part, sink, |_| LineValues::default());
+}
+
+fn lines_with_values(event: &Event, data: &Data, part: Part, sink: &mut PayloadSink<'_>) {
+    each_line(event, data, part, sink, |frame| frame.values());
+}
+
+fn each_line(
+    event: &Event,
+    data: &Data,
+    part: Part,
+    sink: &mut PayloadSink<'_>,
+    values: impl Fn(Frame<'_>) -> LineValues,
+) {
     let mut object = Vec::new();
     for (index, frame) in part.frames(LINES.item, data) {
         object.clear();
         let number = event.before.line + 1 + index as u64;
-        line(number, event.at, frame, &mut object);
+        line(number, event.at, frame, &values(frame), &mut object);
         sink(Payload::Text(&object));
     }
 }
@@ -65,7 +86,7 @@ fn chunk(event: &Event, data: &Data, part: Part, sink: &mut PayloadSink<'_>) {
 
 /// Appends a [`ServerMessage::Line`]. This runs for every line, and is faster than the serializer
 /// of the type.
-fn line(number: u64, at: Timestamp, frame: Frame<'_>, out: &mut Vec<u8>) {
+fn line(number: u64, at: Timestamp, frame: Frame<'_>, values: &LineValues, out: &mut Vec<u8>) {
     // Writing to a Vec cannot fail.
     let _ = write!(out, r#"{{"type":"line","seq":{number},"t":{at},"#);
     if let Ok(text) = str::from_utf8(frame.bytes) {
@@ -74,6 +95,10 @@ fn line(number: u64, at: Timestamp, frame: Frame<'_>, out: &mut Vec<u8>) {
     } else {
         out.extend_from_slice(br#""bytes":"#);
         base64(frame.bytes, out);
+    }
+    if !values.is_empty() {
+        out.extend_from_slice(br#","values":"#);
+        values.write_json(out);
     }
     if frame.extent != Extent::Whole {
         out.extend_from_slice(br#","partial":true"#);
@@ -112,8 +137,9 @@ mod tests {
             bytes,
             extent,
             utf8: true,
+            header: None,
         };
-        line(5, Timestamp(1_500_000), frame, &mut out);
+        line(5, Timestamp(1_500_000), frame, &frame.values(), &mut out);
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 
@@ -130,6 +156,16 @@ mod tests {
             r#"{"type":"line","seq":5,"t":1.500000,"bytes":"/w=="}"#,
         );
         check_line(
+            b"t:21.5 h:nan",
+            Extent::Whole,
+            r#"{"type":"line","seq":5,"t":1.500000,"text":"t:21.5 h:nan","values":{"t":21.5,"h":null}}"#,
+        );
+        check_line(
+            b"512,3",
+            Extent::Whole,
+            r#"{"type":"line","seq":5,"t":1.500000,"text":"512,3","values":[512,3]}"#,
+        );
+        check_line(
             b"a",
             Extent::Piece,
             r#"{"type":"line","seq":5,"t":1.500000,"text":"a","partial":true}"#,
@@ -137,6 +173,29 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_line_with_values_reads_as_its_type(numbers: Vec<i16>, is_named: bool) {
+            let name = if is_named { "n:" } else { "" };
+            let text = numbers.iter().map(|number| (f64::from(*number) / 8.0).to_string());
+            let text: Vec<_> = text.collect();
+            let text = format!("{name}{}", text.join(", "));
+            let frame = Frame {
+                bytes: text.as_bytes(),
+                extent: Extent::Whole,
+                utf8: true,
+                header: None,
+            };
+            let mut out = Vec::new();
+            line(5, Timestamp(7), frame, &frame.values(), &mut out);
+            let read: ServerMessage<'_> = serde_json::from_slice(&out).unwrap();
+            let again: ServerMessage<'_> = serde_json::from_str(&read.to_json()).unwrap();
+            prop_assert_eq!(&read, &again);
+            let ServerMessage::Line { values, .. } = read else {
+                panic!("{read:?}");
+            };
+            prop_assert_eq!(values.is_some(), !numbers.is_empty());
+        }
+
         #[test]
         fn lines_and_chunks_are_written_as_their_types_are(
             bytes in prop_oneof![
@@ -149,13 +208,13 @@ mod tests {
         ) {
             let t = Timestamp(micros);
             let extent = if is_whole { Extent::Whole } else { Extent::Piece };
-            let frame = Frame { bytes: &bytes, extent, utf8: true };
+            let frame = Frame { bytes: &bytes, extent, utf8: true, header: None };
             let mut out = Vec::new();
-            line(number, t, frame, &mut out);
+            line(number, t, frame, &LineValues::default(), &mut out);
             let base64 = || Base64(bytes.as_slice().into());
             let content = str::from_utf8(&bytes).map(|text| Content::Text(text.into()));
             let content = content.unwrap_or_else(|_| Content::Bytes(base64()));
-            let message = ServerMessage::Line { seq: number, t, content, partial: !is_whole };
+            let message = ServerMessage::Line { seq: number, t, content, values: None, partial: !is_whole };
             prop_assert_eq!(out, message.to_json().into_bytes());
 
             let mut out = Vec::new();

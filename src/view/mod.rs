@@ -8,6 +8,7 @@ mod line_ending;
 mod lines;
 mod raw;
 mod text;
+mod values;
 
 use std::str::FromStr;
 
@@ -46,8 +47,12 @@ views! {
     Text = text::TEXT,
     /// Objects with numbers, times and status, one per line.
     JsonLines = json::LINES,
+    /// The same, with the values of each line.
+    JsonLinesWithValues = json::LINES_WITH_VALUES,
     /// The same, one per chunk of bytes.
     JsonChunks = json::CHUNKS,
+    /// The numbers of each line that has any.
+    Values = values::VALUES,
 }
 
 /// A view, as its file defines it.

@@ -34,7 +34,9 @@ pub(crate) fn of_event(view: View, event: &Event, part: Part) -> Bytes {
 fn encode(view: View, event: &Event, part: Part) -> Bytes {
     let mut out = Vec::new();
     // What is kept with the event should take no more memory than it needs.
-    if let (Kind::Data(data), Unit::Lines) = (&event.kind, view.unit()) {
+    if let (Kind::Data(data), Unit::Lines) = (&event.kind, view.unit())
+        && view != View::Values
+    {
         let frames = data.frames.iter();
         out.reserve_exact(frames.map(|frame| frame.bytes.len() + HEADER_BYTES).sum());
     }

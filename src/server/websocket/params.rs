@@ -16,7 +16,7 @@ const BINARY: &str = "binary";
 
 /// Characters of a name that is not known which an error repeats, and bytes of the list of ports
 /// beside it, so that both fit the 123 bytes of a Close reason. More are left out.
-const MAX_NAME_CHARS: usize = 32;
+const MAX_NAME_CHARS: usize = 24;
 const MAX_LIST_BYTES: usize = 50;
 
 /// Messages per second of `?latest=`. More are an error.
@@ -26,8 +26,8 @@ const MAX_RATE: f64 = 1000.0;
 const MAX_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The parameters of a query.
-const KNOWN: [&str; 7] = [
-    "view", "data", "history", "since", "latest", "append", "token",
+const KNOWN: [&str; 8] = [
+    "view", "data", "values", "history", "since", "latest", "append", "token",
 ];
 
 /// The similarity of two names, from 0 to 1, above which one is suggested for the other.
@@ -147,6 +147,7 @@ impl StreamParams {
         for (key, value) in query {
             match key.as_str() {
                 "view" | "token" | "data" => {}
+                "values" => params.view = with_values(params.view, value)?,
                 "history" => {
                     params.start = Start::Last(params.view.item(), number("history", value)?);
                 }
@@ -216,6 +217,20 @@ fn with_data(view: View, value: &str) -> Result<View, QueryError> {
     Ok(wanted)
 }
 
+/// Reads `values`, which adds them to the lines of the json view.
+fn with_values(view: View, value: &str) -> Result<View, QueryError> {
+    match view {
+        _ if !matches!(value, "" | "1" | "true") => Err(QueryError::new(
+            "values takes no value, as in view=json&values",
+        )),
+        View::JsonLines | View::JsonLinesWithValues => Ok(View::JsonLinesWithValues),
+        View::JsonChunks => Err(QueryError::new("values needs data=lines")),
+        _ => Err(QueryError::new(
+            "values needs view=json, or take view=values",
+        )),
+    }
+}
+
 fn number(name: &str, value: &str) -> Result<u64, QueryError> {
     let error = || QueryError::new(format!("{name} must be a whole number such as 100"));
     value.parse().map_err(|_| error())
@@ -253,7 +268,7 @@ mod tests {
     fn check_error(query: &str, expected: &str) {
         let pairs: Vec<_> = query
             .split('&')
-            .filter_map(|pair| pair.split_once('='))
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect();
         let defaults = ClientDefaults {
@@ -271,19 +286,25 @@ mod tests {
     fn an_error_says_what_is_wrong_and_what_would_be_right() {
         check_error(
             "vew=json",
-            "unknown query parameter `vew` (known: view, data, history, since, latest, append, \
-             token); did you mean `view`?",
+            "unknown query parameter `vew` (known: view, data, values, history, since, latest, \
+             append, token); did you mean `view`?",
         );
         check_error(
-            "a_name_of_more_than_32_characters=1",
-            "unknown query parameter `a_name_of_more_than_32_character` (known: view, data, \
-             history, since, latest, append, token)",
+            "a_name_of_more_than_24_characters=1",
+            "unknown query parameter `a_name_of_more_than_24_c` (known: view, data, values, history, \
+             since, latest, append, token)",
         );
         check_error(
             "view=rows",
-            "unknown view `rows` (known: lines, raw, text, json)",
+            "unknown view `rows` (known: lines, raw, text, json, values)",
         );
         check_error("data=chunks", "data needs view=json");
+        check_error("values", "values needs view=json, or take view=values");
+        check_error(
+            "view=json&values=no",
+            "values takes no value, as in view=json&values",
+        );
+        check_error("view=json&data=chunks&values", "values needs data=lines");
         assert_eq!(with_data(View::JsonLines, "chunks"), Ok(View::JsonChunks));
         check_error(
             "since=a:x&view=json",

@@ -19,7 +19,7 @@ use crate::view::{LineEnding, Part, View};
 /// Returns the protocol of the clients that see this view.
 pub fn client_protocol(view: View) -> &'static dyn ClientProtocol {
     match view {
-        View::JsonLines | View::JsonChunks => &json::Json,
+        View::JsonLines | View::JsonLinesWithValues | View::JsonChunks => &json::Json,
         _ => &plain::Plain,
     }
 }
