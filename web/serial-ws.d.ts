@@ -28,6 +28,9 @@ export interface Advice {
   [later: string]: unknown;
 }
 
+/** The numbers of a line: by name, or in order where they have none. A number that is missing is null. */
+export type Values = Record<string, number | null> | (number | null)[];
+
 export interface Line {
   seq: number;
   /** The time its last byte was read, in seconds since 1970. */
@@ -36,6 +39,8 @@ export interface Line {
   partial?: boolean;
   /** The bytes in base64, if they are not UTF-8. */
   bytes?: string;
+  /** Its numbers, if it has any and they are asked for. */
+  values?: Values;
 }
 
 export interface Chunk {
@@ -90,6 +95,8 @@ export interface Options {
   append?: "none" | "lf" | "crlf" | "cr";
   /** Receive bytes as they arrive, through the event "data", instead of lines. */
   data?: "chunks";
+  /** Receive the values of lines. A handler of "values" that is there when connecting asks for them too. */
+  values?: boolean;
   token?: string;
   /** The WebSocket class to use where there is no global one. */
   WebSocket?: new (url: string) => unknown;
@@ -104,6 +111,8 @@ export interface Events {
   line(text: string, line: Line): void;
   /** Called for each line that is valid JSON. */
   json(value: any, line: Line): void;
+  /** Called for each line that has numbers. */
+  values(values: any, line: Line): void;
   data(bytes: Uint8Array, chunk: Chunk): void;
   open(hello: Hello): void;
   close(reason: { code: number; reason: string }): void;
@@ -125,6 +134,8 @@ export class SerialWs {
   readonly hello?: Hello;
   /** The last complete line. */
   readonly last?: string;
+  /** The values of the last line that had any; at first none. */
+  readonly values: any;
   on<E extends keyof Events>(event: E, handler: Events[E]): this;
   off<E extends keyof Events>(event: E, handler: Events[E]): this;
   /** Sends text. Resolves once the operating system has taken the last byte. */

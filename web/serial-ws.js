@@ -32,6 +32,8 @@
     hello;
     /** The last complete line, or undefined. */
     last;
+    /** The values of the last line that had any, where they are asked for: by name, or in order. */
+    values = {};
     /** The current status: `state` is for programs, `detail` and `hint` are for people. `advice` is the setting that would help. */
     status = { state: "connecting", detail: "connecting to serial-ws" };
 
@@ -158,11 +160,12 @@
     }
 
     #query() {
-      const { history, latest, append, data, token } = this.#options;
+      const { history, latest, append, data, values, token } = this.#options;
       const query = { view: "json" };
       if (latest) query.latest = latest;
       if (append) query.append = append;
       if (data) query.data = data;
+      else if (values || this.#handlers.get("values")?.size) query.values = "";
       if (token) query.token = token;
       if (this.#position) query.since = this.#position;
       else if (history) query.history = history;
@@ -199,6 +202,10 @@
         const text = message.text ?? new TextDecoder().decode(decode(message.bytes));
         if (!message.partial) this.last = text;
         this.#emit("line", text, message);
+        if (message.values) {
+          this.values = message.values;
+          this.#emit("values", message.values, message);
+        }
         if (this.#handlers.get("json")?.size) this.#emitJson(text, message);
       } else if (type === "data") {
         const bytes = decode(message.bytes);

@@ -57,6 +57,26 @@ test("lines and JSON arrive, from the address that the file was loaded from", as
   await until("the port to be open", () => elsewhere.evaluate(() => window.serial.opened));
 });
 
+test("values arrive for a handler that is there when it connects, and for the option, and not otherwise", async (t) => {
+  const uno = await board(t);
+  const bridge = await start(t, ["--port", `uno=${uno.path}`]);
+  const page = await withLibrary(t, bridge.url);
+  await page.evaluate(() => {
+    window.values = [];
+    window.listening = new SerialWs().on("values", (values, { seq }) => window.values.push([values, seq]));
+    window.asking = new SerialWs({ values: true });
+  });
+  await until("all to be open", () => page.evaluate("[serial, listening, asking].every(({ opened }) => opened)"));
+  assert.deepEqual(await page.evaluate("asking.values"), {});
+  await uno.send("\nlight:80 temp:nan\nlog\n512,3\n");
+  await until("the last line", () => page.evaluate("[serial, listening, asking].every(({ last }) => last === '512,3')"));
+  const values = await page.evaluate("window.values");
+  assert.deepEqual(values.map(([values]) => values), [{ light: 80, temp: null }, [512, 3]]);
+  assert.equal(values[1][1] - values[0][1], 2);
+  assert.deepEqual(await page.evaluate("asking.values"), [512, 3]);
+  assert.deepEqual(await page.evaluate("serial.values"), {});
+});
+
 test("writes are acknowledged, and rejected ones give the reason", async (t) => {
   const { uno, page } = await onBoard(t);
   assert.deepEqual(await page.evaluate(() => window.serial.send("H\n")).then(({ bytes }) => bytes), 2);
