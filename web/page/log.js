@@ -71,26 +71,3 @@ export class Log {
     return this.#rows.slice(Math.max(0, from - this.start), Math.max(0, to - this.start));
   }
 }
-
-/** Splits a stream of text chunks into lines. */
-export class Lines {
-  #rest = "";
-  #whole;
-
-  /** @param {boolean} [whole] true if the first line is whole; otherwise it is dropped */
-  constructor(whole = false) {
-    this.#whole = whole;
-  }
-
-  /** @param {string} text @returns {string[]} the completed lines */
-  push(text) {
-    const pieces = (this.#rest + text).split("\n");
-    // A device that never ends a line must not fill the memory.
-    this.#rest = (pieces.pop() ?? "").slice(-(16 << 10));
-    if (!this.#whole && pieces.length > 0) {
-      pieces.shift();
-      this.#whole = true;
-    }
-    return pieces.map((line) => line.replace(/^\r+|\r+$/g, ""));
-  }
-}

@@ -1,6 +1,6 @@
 // Shows the log: the newest rows while following, and the kept rows while paused.
 
-import { clock, visible } from "./parse.js";
+import { clock, visible } from "./format.js";
 
 /** @typedef {import("./log.js").Row} Row */
 

@@ -1,12 +1,12 @@
 // The built-in page: connects to a port, and feeds the monitor and the plotter.
 
 import "/serial-ws.js";
-import { Lines, Log } from "./log.js";
+import { Log } from "./log.js";
 import { Monitor } from "./monitor.js";
-import { SeriesParser, hex } from "./parse.js";
+import { hex } from "./format.js";
 import { Plotter } from "./plotter.js";
 import { SendBox } from "./sendbox.js";
-import { Table } from "./series.js";
+import { Table, named } from "./series.js";
 
 /** Milliseconds of silence on an open port before the page suggests reasons. */
 const SILENCE_TIMEOUT = 3000;
@@ -42,8 +42,8 @@ new SendBox(elements, {
 
 /** The connection, and the options it was opened with. @type {any} */
 let serial, options;
-let parser = new SeriesParser();
-let lines = new Lines();
+/** The connection that brings the values of lines where the main one has none, and its options. @type {any} */
+let values, valuesOptions;
 let decoder = new TextDecoder();
 /** Bytes in the last, incomplete row of the hex view. @type {number[]} */
 let lastRow = [];
@@ -77,13 +77,17 @@ function draw() {
 function connect() {
   // Closing the connection here needs no status message.
   serial?.off("status", showStatus).close();
+  values?.close();
   const port = new URLSearchParams(location.search).get("port") ?? undefined;
   const view = elements.view.value;
-  options = { port, history: view === "lines" ? 200 : 2000, latest: elements.latest.value || undefined, data: view === "lines" ? undefined : "chunks" };
-  [lines, parser, decoder, lastRow, unfinished, silent] = [new Lines(), new SeriesParser(), new TextDecoder(), [], false, true];
+  const latest = elements.latest.value || undefined;
+  options = view === "lines" ? { port, latest, history: 200, values: true } : { port, latest, history: 2000, data: "chunks" };
+  [decoder, lastRow, unfinished, silent] = [new TextDecoder(), [], false, true];
   elements.rows.classList.toggle("hex", view === "hex");
   serial = new SerialWs(options).on("open", showPort).on("status", showStatus).on("missed", showMissed)
-    .on("line", addLine).on("data", view === "hex" ? addBytes : addText);
+    .on("line", addLine).on("values", plot).on("data", view === "hex" ? addBytes : addText);
+  valuesOptions = { port, latest, history: 200 };
+  values = view === "text" ? new SerialWs(valuesOptions).on("values", plot).on("missed", () => table.gap()) : undefined;
   showStatus(serial.status);
 }
 
@@ -142,20 +146,17 @@ function showMissed({ lines, bytes }) {
 /** Separates the data to come from the data before a gap. */
 function startAfterGap() {
   table.gap();
-  [lines, decoder] = [new Lines(), new TextDecoder()];
+  decoder = new TextDecoder();
 }
 
 function addLine(text, { t, partial }) {
   addRow({ kind: partial ? "part" : "line", text, t });
-  if (!partial) plot(t, text);
   count(t);
 }
 
 /** Adds a chunk to the text view: one row for each line, and one for an unfinished line. */
-function addText(bytes, { t, offset }) {
-  if (offset === 0) lines = new Lines(true);
+function addText(bytes, { t }) {
   const text = decoder.decode(bytes, { stream: true });
-  for (const line of lines.push(text)) plot(t, line);
   text.split("\n").forEach((piece, index) => {
     const whole = piece.replace(/\r$/, "");
     if (index > 0) unfinished = false;
@@ -193,9 +194,10 @@ function addBytes(bytes, { t, offset }) {
   requestFrame();
 }
 
-function plot(t, text) {
-  const values = parser.parse(text);
-  if (values) table.add(t, values);
+/** Adds the values of a line, which serial-ws has found in it, to the plot. */
+function plot(found, { t }) {
+  table.add(t, named(found));
+  requestFrame();
 }
 
 function addRow(row) {
@@ -326,10 +328,12 @@ elements.view.addEventListener("change", () => {
   connect();
 });
 elements.latest.addEventListener("change", () => {
-  options.latest = elements.latest.value || undefined;
-  // Reopen the same connection, so that it resumes where it was.
+  options.latest = valuesOptions.latest = elements.latest.value || undefined;
+  // Reopen the same connections, so that they resume where they were.
   serial.off("status", showStatus).close();
   serial.on("status", showStatus).open();
+  values?.close();
+  values?.open();
 });
 elements.times.addEventListener("change", (event) => {
   elements.rows.classList.toggle("with-times", event.target.checked);

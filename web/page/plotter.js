@@ -1,6 +1,6 @@
 // Draws the newest samples on a canvas. The values in the legend follow the pointer.
 
-import { clock, short, ticks } from "./parse.js";
+import { clock, short, ticks } from "./format.js";
 import { GAP, MAX_IGNORED, MAX_SAMPLES, scale } from "./series.js";
 
 /** Margins in pixels. The left one, for the numbers, grows with their width. */

@@ -1,6 +1,6 @@
 // The data of the plotter: the newest samples of a few series, in bounded memory. Pure.
 
-import { csvField } from "./parse.js";
+import { csvField } from "./format.js";
 
 /** Samples to keep; the oldest are overwritten. */
 export const MAX_SAMPLES = 1 << 15;
@@ -9,6 +9,17 @@ export const MAX_SERIES = 16, MAX_IGNORED = 100;
 
 /** Marks an interruption of a series. NaN marks a row without a value, as when labels alternate between lines. */
 export const GAP = Infinity;
+
+/**
+ * Returns the values of a line by name. Those without names are named by their place.
+ * @param {Record<string, number | null> | (number | null)[]} values @returns {Map<string, number>}
+ */
+export function named(values) {
+  const pairs = Object.entries(values);
+  const name = (/** @type {string} */ key) => (!Array.isArray(values) ? key : pairs.length === 1 ? "value" : `value ${Number(key) + 1}`);
+  // A number that is missing interrupts its series.
+  return new Map(pairs.map(([key, value]) => [name(key), value ?? GAP]));
+}
 
 /** A ring buffer of rows of numbers, ordered by time. */
 export class Table {

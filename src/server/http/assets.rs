@@ -19,7 +19,7 @@ const FILES: &[(&str, &[u8])] = embed![
     "page/monitor.js"
     "page/page.css"
     "page/page.js"
-    "page/parse.js"
+    "page/format.js"
     "page/plotter.js"
     "page/sendbox.js"
     "page/series.js"

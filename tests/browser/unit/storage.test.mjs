@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Lines, Log, MAX_CHARACTERS, MAX_ROWS } from "../../../web/page/log.js";
+import { Log, MAX_CHARACTERS, MAX_ROWS } from "../../../web/page/log.js";
 import { MAX_SAMPLES, MAX_SERIES, Table, scale } from "../../../web/page/series.js";
 
 const line = (text) => ({ kind: "line", text, t: 0 });
@@ -26,21 +26,6 @@ test("a log of long lines is bounded by their characters", () => {
   }
   assert.ok(most <= MAX_CHARACTERS * 1.2 + 16384, String(most));
   assert.ok(log.length > 100);
-});
-
-test("chunks are split into lines", () => {
-  const lines = new Lines(true);
-  assert.deepEqual(lines.push("a\r"), []);
-  assert.deepEqual(lines.push("\nb\nc"), ["a", "b"]);
-  assert.deepEqual(lines.push("d\n"), ["cd"]);
-  for (let index = 0; index < 100; index++) lines.push("x".repeat(10000));
-  assert.ok(lines.push("\n")[0].length <= 16384);
-});
-
-test("the first line is dropped if it may be incomplete", () => {
-  const lines = new Lines();
-  assert.deepEqual(lines.push("00\r"), []);
-  assert.deepEqual(lines.push("\n1000\n10"), ["1000"]);
 });
 
 test("a table overwrites the oldest samples", () => {

@@ -1,0 +1,55 @@
+// How the page names and formats values, without a browser: node --test tests/browser/unit
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { csvField, hex, short, ticks, visible } from "../../../web/page/format.js";
+import { GAP, named } from "../../../web/page/series.js";
+
+test("values are named by their names or by their place", () => {
+  const check = (values, expected) => assert.deepEqual([...named(values)], expected);
+  check({ light: 80, temp: 21.5 }, [["light", 80], ["temp", 21.5]]);
+  check([512], [["value", 512]]);
+  check([512, null, 0], [["value 1", 512], ["value 2", GAP], ["value 3", 0]]);
+  check({ a: null }, [["a", GAP]]);
+});
+
+test("control characters are made visible", () => {
+  assert.equal(visible("\x1b[31mred\x07\0"), "‹ESC›[31mred‹BEL›‹NUL›");
+  assert.equal(visible("a\tb"), "a\tb");
+  assert.equal(visible("\x7f\u202e\u200b"), "‹DEL›‹U+202E›‹U+200B›");
+  assert.equal(visible("<b>é</b>"), "<b>é</b>");
+});
+
+test("a hex dump shows offset, bytes and characters", () => {
+  const [row, next] = hex(Uint8Array.from({ length: 17 }, (_, index) => index + 60), 16);
+  assert.equal(row, "00000010  3c 3d 3e 3f 40 41 42 43 44 45 46 47 48 49 4a 4b  <=>?@ABCDEFGHIJK");
+  assert.match(next, /^00000020  4c {47,}L$/);
+});
+
+test("ticks are round, few, and distinguishable", () => {
+  const texts = (low, high, about = 5) => ticks(low, high, about).map(([, text]) => text);
+  assert.deepEqual(ticks(0, 1023, 5), [[0, "0"], [500, "500"], [1000, "1000"]]);
+  assert.deepEqual(texts(-1, 1, 4), ["-1.0", "-0.5", "0.0", "0.5", "1.0"]);
+  assert.deepEqual(texts(12345670, 12345690, 4), ["12345670", "12345675", "12345680", "12345685", "12345690"]);
+  assert.deepEqual(texts(101325, 101326, 4), ["101325.0", "101325.5", "101326.0"]);
+  assert.deepEqual(texts(0, 5e-8, 5), ["0e+0", "1e-8", "2e-8", "3e-8", "4e-8", "5e-8"]);
+  assert.deepEqual(texts(1e16, 1.2e16, 2), ["1.0e+16", "1.1e+16", "1.2e+16"]);
+  assert.deepEqual(ticks(1, 1, 5), []);
+  assert.ok(ticks(0, 1e308, 5).length < 20);
+});
+
+test("values are short, but keep their significant digits", () => {
+  assert.equal(short(0.1 + 0.2), "0.3");
+  assert.equal(short(1 / 3), "0.333333333");
+  assert.equal(short(12345678), "12345678");
+  assert.equal(short(4294967295), "4294967295");
+  assert.equal(short(1.5e20), "1.50e+20");
+  assert.equal(short(0.00001234), "1.23e-5");
+  assert.equal(short(NaN), "–");
+});
+
+test("a field of a CSV file is never a formula", () => {
+  assert.equal(csvField("=cmd|x"), "'=cmd|x");
+  assert.equal(csvField('a,"b"'), '"a,""b"""');
+  assert.equal(csvField("temp"), "temp");
+});

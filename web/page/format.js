@@ -1,0 +1,94 @@
+// Turns values into text for people: visible characters, hex dumps, axis labels, CSV fields. Pure.
+
+/** Characters that are invisible or change how their neighbours are displayed. */
+// eslint-disable-next-line no-control-regex
+const HIDDEN = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+
+/** Names of the control characters. Many fonts lack the Unicode symbols (␛). */
+const NAMES = ("NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI "
+  + "DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US").split(" ");
+
+/**
+ * Makes every control character visible: `‹ESC›`, or `‹U+202E›` if it has no name.
+ * @param {string} text
+ */
+export function visible(text) {
+  return text.replace(HIDDEN, (character) => {
+    const code = character.charCodeAt(0);
+    const name = code === 0x7f ? "DEL" : NAMES[code];
+    return `‹${name ?? `U+${code.toString(16).toUpperCase().padStart(4, "0")}`}›`;
+  });
+}
+
+/**
+ * Returns the rows of a hex dump: offset, bytes, and characters.
+ * @param {Uint8Array} bytes @param {number} offset position of the first byte in the stream
+ */
+export function hex(bytes, offset) {
+  const rows = [];
+  for (let start = 0; start < bytes.length; start += 16) {
+    const row = bytes.subarray(start, start + 16);
+    const digits = Array.from(row, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+    const characters = Array.from(row, (byte) => (byte > 0x1f && byte < 0x7f ? String.fromCharCode(byte) : "·"));
+    rows.push(`${(offset + start).toString(16).padStart(8, "0")}  ${digits.padEnd(47)}  ${characters.join("")}`);
+  }
+  return rows;
+}
+
+/** From here on not every digit is exact, so fewer are shown. */
+const EXPONENTIAL_ABOVE = 1e15;
+
+/**
+ * Returns the ticks for an axis from `low` to `high`, each with its label. They are 1, 2 or 5 times
+ * a power of ten apart.
+ * @param {number} low @param {number} high @param {number} about the approximate number of ticks
+ * @returns {[number, string][]}
+ */
+export function ticks(low, high, about) {
+  const rough = (high - low) / Math.max(about, 1);
+  if (!(rough > 0) || !Number.isFinite(rough)) return [];
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= rough) ?? power * 10;
+  /** @type {[number, string][]} */
+  const found = [];
+  for (let index = Math.ceil(low / step); index * step <= high && found.length < 100; index++) {
+    found.push([index * step, label(index * step, step)]);
+  }
+  return found;
+}
+
+/** Formats a number with enough digits to tell it from one that is `step` away. @param {number} value @param {number} step */
+function label(value, step) {
+  // The logarithm of a step such as 0.1 may fall just below the whole number.
+  const power = Math.floor(Math.log10(step) + 1e-9);
+  if (Math.abs(value) < EXPONENTIAL_ABOVE && power >= -6) return value.toFixed(Math.max(-power, 0));
+  const digits = Math.floor(Math.log10(Math.abs(value) || step)) - power;
+  return value.toExponential(Math.max(0, Math.min(digits, 15)));
+}
+
+/**
+ * Formats a value for the legend: whole numbers in full, others with nine digits.
+ * @param {number} value
+ */
+export function short(value) {
+  if (Number.isNaN(value)) return "–";
+  if (value !== 0 && (Math.abs(value) >= EXPONENTIAL_ABOVE || Math.abs(value) < 1e-4)) return value.toExponential(2);
+  return String(Number.isInteger(value) ? value : Number(value.toPrecision(9)));
+}
+
+/**
+ * Escapes a field for CSV. A field that a spreadsheet would run as a formula is marked as text.
+ * @param {string} text
+ */
+export function csvField(text) {
+  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+/** Formats seconds since 1970 as a time of day with milliseconds. @param {number} t */
+export function clock(t) {
+  const date = new Date(t * 1000);
+  const two = (/** @type {number} */ value) => String(value).padStart(2, "0");
+  const millis = String(date.getMilliseconds()).padStart(3, "0");
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${millis}`;
+}
