@@ -20,8 +20,9 @@ function setup() {
 }
 
 function connect() {
-  socket = new WebSocket(address);
-  socket.onmessage = readLine;
+  // ask for the numbers in the lines, with their labels:
+  socket = new WebSocket(address + "/?view=values");
+  socket.onmessage = readValues;
   // when the connection closes, try again after a second:
   socket.onclose = reconnect;
 }
@@ -30,12 +31,9 @@ function reconnect() {
   setTimeout(connect, 1000);
 }
 
-function readLine(event) {
-  // tabs separate the pairs, and a colon separates label and value:
-  for (const pair of event.data.split("\t")) {
-    const [label, value] = pair.split(":");
-    values[label] = Number(value);
-  }
+function readValues(event) {
+  // a message such as {"potentiometer":512,"light":300}:
+  values = JSON.parse(event.data);
 }
 
 function draw() {
