@@ -17,6 +17,9 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 /// The length of a line without its ending: eleven digits of number, a space, twenty digits of time.
 pub const LINE: usize = 32;
 
+/// The lengths of the number and of the time in a line of five numbers, which is as long.
+const COLUMNS: (usize, usize) = (7, 18);
+
 /// How long the device waits for a reader or writer before the measurement fails.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -28,6 +31,8 @@ pub struct Device {
     _tty: File,
     /// The number of lines sent so far. Lines are numbered from 1.
     pub sent: u64,
+    /// True if lines are five numbers with commas between them.
+    pub has_columns: bool,
 }
 
 impl Device {
@@ -44,6 +49,7 @@ impl Device {
             path,
             _tty: tty,
             sent: 0,
+            has_columns: false,
         })
     }
 
@@ -85,6 +91,13 @@ impl Device {
         let (lines, _) = lines.split_at_mut(count as usize * (LINE + 1));
         for line in lines.chunks_exact_mut(LINE + 1) {
             self.sent += 1;
+            if self.has_columns {
+                let (number, time) = COLUMNS;
+                line.copy_from_slice(b"       ,                  ,3,2,1\n");
+                digits(self.sent, &mut line[..number]);
+                digits(now, &mut line[number + 1..number + 1 + time]);
+                continue;
+            }
             digits(self.sent, &mut line[..11]);
             line[11] = b' ';
             digits(now, &mut line[12..LINE]);

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::device::Device;
 use crate::effort::Effort;
 use crate::rig::Rig;
-use crate::subject::Kind;
+use crate::subject::{Kind, Subject};
 use crate::table::{Measured, Table, Target, measure};
 
 struct Paced {
@@ -92,6 +93,27 @@ pub fn crowd(effort: Effort, kinds: &[Kind], table: &mut Table) -> Result<()> {
     Ok(())
 }
 
+/// Measures the values view beside the json view, with lines of five numbers. The json view takes
+/// the place of the floor.
+pub fn values(effort: Effort, _: &[Kind], table: &mut Table) -> Result<()> {
+    let views = [Kind::SerialWs, Kind::Floor];
+    let measured = measure(effort, &views, |view| {
+        let path = match view {
+            Kind::SerialWs => "/?view=values",
+            _ => "/?view=json",
+        };
+        let mut device = Device::new()?;
+        device.has_columns = true;
+        let subject = Subject::start(Kind::SerialWs, &device)?;
+        let rig = Rig::at(device, subject, path, 100)?;
+        paced(rig, 1000, effort.time)
+    })?;
+    let target = Target::RatioAtMost(1.3);
+    table.add("CPU per message, µs", &measured, |paced| paced.cpu, target);
+    add_lost(&measured, table);
+    Ok(())
+}
+
 fn add_lost(measured: &Measured<Paced>, table: &mut Table) {
     table.add(
         "lines lost",
@@ -102,7 +124,10 @@ fn add_lost(measured: &Measured<Paced>, table: &mut Table) {
 }
 
 fn pace(kind: Kind, clients: u64, rate: u32, time: Duration) -> Result<Paced> {
-    let mut rig = Rig::new(kind, clients)?;
+    paced(Rig::new(kind, clients)?, rate, time)
+}
+
+fn paced(mut rig: Rig, rate: u32, time: Duration) -> Result<Paced> {
     // Fills the caches and the history first.
     rig.device.pace(rate, time / 4)?;
     rig.wait_for_arrival()?;

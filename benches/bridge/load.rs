@@ -220,9 +220,8 @@ impl Load {
 impl Report {
     /// Checks a line against the one before it, and returns the time at which it was written.
     fn check(&mut self, last: &mut u64, line: &[u8]) -> u64 {
-        let read = (line.len() == LINE).then(|| (number(&line[..11]), number(&line[12..])));
-        match read {
-            Some((Some(this), Some(written))) if this > *last => {
+        match read(line) {
+            Some((this, written)) if this > *last => {
                 self.lines += 1;
                 // A client's first line may have any number.
                 self.gaps += if *last == 0 { 0 } else { this - *last - 1 };
@@ -235,6 +234,23 @@ impl Report {
             }
         }
     }
+}
+
+/// Returns the number and the time in a line, or in what the json or the values view makes of it.
+fn read(message: &[u8]) -> Option<(u64, u64)> {
+    /// What stands before the line in an object of the json view.
+    const TEXT: &[u8] = b"\"text\":\"";
+    let line = match message.first()? {
+        b'[' => &message[1..],
+        b'{' => {
+            let at = message.windows(TEXT.len()).position(|part| part == TEXT)?;
+            &message[at + TEXT.len()..]
+        }
+        _ if message.len() == LINE => message,
+        _ => return None,
+    };
+    let mut fields = line.split(|byte| !byte.is_ascii_digit());
+    Some((number(fields.next()?)?, number(fields.next()?)?))
 }
 
 /// A histogram of the ages of lines, in classes of 1/128 of their value.

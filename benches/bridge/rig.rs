@@ -30,8 +30,13 @@ impl Rig {
     }
 
     /// Does the same with a subject that is running already.
-    pub fn with(mut device: Device, subject: Subject, clients: u64) -> Result<Self> {
-        let mut load = Load::connect(subject.address, "/", clients)?;
+    pub fn with(device: Device, subject: Subject, clients: u64) -> Result<Self> {
+        Self::at(device, subject, "/", clients)
+    }
+
+    /// Does the same with clients that ask for a path of their own.
+    pub fn at(mut device: Device, subject: Subject, path: &str, clients: u64) -> Result<Self> {
+        let mut load = Load::connect(subject.address, path, clients)?;
         let deadline = Instant::now() + ARRIVAL_TIMEOUT;
         // The subject may open its tty only after it listens, and then discards earlier input.
         while load.ask("report")?.received_by_all == 0 {

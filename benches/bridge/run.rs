@@ -12,13 +12,14 @@ use crate::{counting, fanout, flood, floor, idle, load, stalled, writers};
 
 type Scenario = fn(Effort, &[Kind], &mut Table) -> Result<()>;
 
-const SCENARIOS: [(&str, Scenario); 13] = [
+const SCENARIOS: [(&str, Scenario); 14] = [
     ("fanout-100x200", |e, k, t| {
         fanout::fanout(100, 200, e, k, t)
     }),
     ("fanout-500x100", |e, k, t| {
         fanout::fanout(500, 100, e, k, t)
     }),
+    ("values-100x1000", fanout::values),
     ("single-1x1000", fanout::single),
     ("latency", fanout::latency),
     ("crowd", fanout::crowd),
