@@ -180,7 +180,7 @@ impl Request {
 
 /// The room for the requests of one client of one kind.
 #[derive(Clone)]
-struct Room {
+struct RequestRoom {
     free: Arc<Semaphore>,
     /// Bytes in all.
     size: usize,
@@ -188,7 +188,7 @@ struct Room {
     min_cost: usize,
 }
 
-impl Room {
+impl RequestRoom {
     fn new(size: usize, min_cost: usize) -> Self {
         let free = Arc::new(Semaphore::new(size));
         Self {
@@ -232,9 +232,9 @@ pub struct RequestSender {
     queue: Arc<RequestQueue>,
     id: u64,
     max_message: usize,
-    room: Room,
-    urgent_room: Room,
-    immediate_room: Room,
+    room: RequestRoom,
+    urgent_room: RequestRoom,
+    immediate_room: RequestRoom,
     rate: Option<Arc<WriteRate>>,
     replies: mpsc::Sender<(u64, Outcome)>,
     sent: u64,
@@ -254,9 +254,9 @@ impl RequestSender {
             queue,
             id,
             max_message: limits.max_message,
-            room: Room::new(limits.max_message.clamp(MAX_WAITING, MAX_ROOM), MIN_COST),
-            urgent_room: Room::new(MAX_URGENT, MIN_URGENT_COST),
-            immediate_room: Room::new(MAX_IMMEDIATE, 1),
+            room: RequestRoom::new(limits.max_message.clamp(MAX_WAITING, MAX_ROOM), MIN_COST),
+            urgent_room: RequestRoom::new(MAX_URGENT, MIN_URGENT_COST),
+            immediate_room: RequestRoom::new(MAX_IMMEDIATE, 1),
             rate: WriteRate::new(limits.max_write_rate).map(Arc::new),
             replies,
             sent: 0,
@@ -320,7 +320,7 @@ impl RequestSender {
         }
     }
 
-    fn room_of(&self, action: &Action) -> &Room {
+    fn room_of(&self, action: &Action) -> &RequestRoom {
         if action.is_immediate() {
             &self.immediate_room
         } else if action.is_urgent() {
