@@ -51,6 +51,46 @@ impl Drop for Desk {
     }
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_others_may_change_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let desk = Desk::new("others", "baud = 300\n");
+    for (mode, is_refused) in [(0o666, true), (0o664, true), (0o646, true), (0o644, false)] {
+        let permissions = fs::Permissions::from_mode(mode);
+        fs::set_permissions(desk.file(), permissions).expect("its mode can be changed");
+        let ended = desk.config(&[], &[]).await;
+        if is_refused {
+            ended.with(2, "class.toml: others may change it: chmod 600 it");
+        } else {
+            ended.with(0, "");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_secret_that_others_may_read_is_warned_about() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let desk = Desk::new("readers", "");
+    let file = desk.folder.join("secret");
+    fs::write(&file, "correct-horse-battery").expect("it can be written");
+    for (mode, is_warned) in [(0o600, false), (0o640, true), (0o604, true)] {
+        let permissions = fs::Permissions::from_mode(mode);
+        fs::set_permissions(&file, permissions).expect("its mode can be changed");
+        let token = file.to_str().expect("the folder is text");
+        let ended = desk.config(&["--token", token], &[]).await;
+        ended.with(0, "");
+        assert_eq!(
+            ended.stderr.contains("may read the secret in"),
+            is_warned,
+            "{ended:?}"
+        );
+    }
+}
+
 /// Checks that a line says so, and where it comes from.
 #[track_caller]
 fn check(shown: &str, said: &str, from: &str) {
@@ -572,6 +612,7 @@ open = true
 history = 0
 max-behind = '1.5s'
 max-clients = 3
+max-clients-per-address = 2
 max-message = 10
 allow-origin = ['https://a.example', 'https://b.example,read-only']
 allow-host = 'pi.local'

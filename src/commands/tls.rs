@@ -10,10 +10,6 @@ use clap::Args;
 pub(crate) struct TlsArgs {
     /// Make a new certificate, for the names and addresses that this computer has now
     #[arg(long)]
-    #[cfg_attr(
-        not(feature = "tls"),
-        expect(dead_code, reason = "a build without TLS has no certificate")
-    )]
     renew: bool,
 }
 

@@ -217,7 +217,7 @@ fn find(typed: &Settings, usual: Option<PathBuf>) -> Result<Option<(PathBuf, Str
     };
     let is_needed = named.is_some() || typed.bridge.profile.is_some();
     let missing = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
-    match text::read(&path) {
+    match platform::check_private(&path).and_then(|()| text::read(&path)) {
         Ok(text) => Ok(Some((path, text))),
         Err(error) if missing.contains(&error.kind()) && !is_needed => Ok(None),
         Err(error) => {

@@ -10,6 +10,7 @@ use super::layers::Layer;
 use super::text;
 use super::value::{Setting, SettingValue};
 use crate::cli::{ServeArgs, default_tcp_port};
+use crate::platform;
 use crate::server::{Rights, ServerConfig, TlsConfig, Token, host_name, normalize_origin};
 
 /// The environment variable with a token of the user's own.
@@ -84,6 +85,9 @@ fn own_token(file: Option<&Path>, layer: &Layer) -> Result<Option<Token>, Error>
         Some(file) => layer.error("token", 0, &format!("{}: {why}", file.display())),
         None => layer.error("token", 0, &why),
     };
+    if let Some(file) = file {
+        platform::warn_of_readers(file);
+    }
     let text = match (file, std::env::var_os(TOKEN_VARIABLE)) {
         (Some(file), _) => text::read(file).map_err(|e| wrong(format!("cannot read it: {e}")))?,
         // Bytes that are no text become characters that are refused.

@@ -13,6 +13,22 @@ pub(crate) fn read_private(path: &Path) -> io::Result<String> {
     fs::read_to_string(path)
 }
 
+/// Checks that nobody but its owner may change a file.
+///
+/// # Errors
+/// Where others may, and where there is none.
+pub(crate) fn check_private(path: &Path) -> io::Result<()> {
+    system::check(path)
+}
+
+/// Warns where others may read a file with a secret.
+pub(crate) fn warn_of_readers(path: &Path) {
+    if system::is_readable_by_others(path) {
+        let path = path.display();
+        tracing::warn!("other users of this computer may read the secret in {path}: chmod 600 it");
+    }
+}
+
 /// Writes a file, with its folder, that nobody but its owner may read or change. Whoever reads it
 /// meanwhile finds it as it was or as it will be.
 ///
@@ -46,6 +62,13 @@ mod system {
     /// Permission to write, for the group and for others, as bits of a file's mode.
     const OTHERS_WRITE: u32 = 0o022;
 
+    /// Permission to read, for the group and for others.
+    const OTHERS_READ: u32 = 0o044;
+
+    pub(super) fn is_readable_by_others(path: &Path) -> bool {
+        fs::metadata(path).is_ok_and(|metadata| metadata.mode() & OTHERS_READ != 0)
+    }
+
     pub(super) fn check(path: &Path) -> io::Result<()> {
         let metadata = fs::metadata(path)?;
         let is_ours = metadata.uid() == rustix::process::geteuid().as_raw() || metadata.uid() == 0;
@@ -72,6 +95,10 @@ mod system {
     use std::fs::{self, File};
     use std::io;
     use std::path::Path;
+
+    pub(super) fn is_readable_by_others(_path: &Path) -> bool {
+        false
+    }
 
     /// Files in a user's folder are that user's alone unless someone changed that.
     pub(super) fn check(path: &Path) -> io::Result<()> {

@@ -36,6 +36,7 @@ pub(crate) fn load_or_create_token() -> Result<Token> {
     };
     let file = folder.join(TOKEN_FILE);
     let path = file.display();
+    platform::warn_of_readers(&file);
     let kept = match platform::read_private(&file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         kept => kept.with_context(|| format!("cannot read {path}"))?,

@@ -13,6 +13,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::config::TlsConfig;
+use crate::platform;
 pub(crate) use self_signed::SelfSigned;
 
 /// Returns the TLS acceptor of a configuration.
@@ -52,6 +53,7 @@ fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
 }
 
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
+    platform::warn_of_readers(path);
     PrivateKeyDer::from_pem_file(path)
         .with_context(|| format!("cannot read --tls-key {}", path.display()))
 }

@@ -121,6 +121,7 @@ impl SelfSigned {
             (None, Some(_)) => return Err(half(cert, key)),
             (Some(_), None) => return Err(half(key, cert)),
         };
+        platform::warn_of_readers(key);
         let broken = |path: &Path| {
             let [cert, key] = [cert, key].map(|path| path.display());
             let path = path.display();

@@ -9,6 +9,10 @@ use serialport::SerialPortInfo;
 
 thread_local! {
     /// True while this thread is in the library: a panic is an error then, and no news for users.
+    #[allow(
+        clippy::missing_const_for_thread_local,
+        reason = "it is const, but on Windows clippy sees what the macro makes of it"
+    )]
     static IS_IN_LIBRARY: Cell<bool> = const { Cell::new(false) };
 }
 
