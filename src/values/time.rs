@@ -1,7 +1,13 @@
 //! Times and dates, which stand in many lines and are no values.
 
+/// Bytes of a time with its date, zone and fraction. A longer word is none.
+const MAX_BYTES: usize = 40;
+
 /// Returns true for a time of day, a date, or both in one word, such as `2025-10-31T18:35:45Z`.
 pub(super) fn is_time(word: &str) -> bool {
+    if word.len() > MAX_BYTES {
+        return false;
+    }
     let word = without_zone(word);
     if is_time_of_day(word) || is_date(word) {
         return true;
