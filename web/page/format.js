@@ -77,12 +77,13 @@ export function short(value) {
 }
 
 /**
- * Escapes a field for CSV. A field that a spreadsheet would run as a formula is marked as text.
+ * Escapes a field for CSV. A field that a spreadsheet would run as a formula is marked as text, also where the
+ * formula is behind blanks, or behind what some spreadsheets take for the end of a field.
  * @param {string} text
  */
 export function csvField(text) {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  const safe = /(^|[;,\t\r\n])\s*[=+\-@]|^[\t\r]/.test(text) ? `'${text.replace(/[\t\r\n]/g, " ")}` : text;
+  return /[",;\t\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
 /** Formats seconds since 1970 as a time of day with milliseconds. @param {number} t */

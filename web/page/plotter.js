@@ -1,6 +1,6 @@
 // Draws the newest samples on a canvas. The values in the legend follow the pointer.
 
-import { clock, short, ticks } from "./format.js";
+import { clock, short, ticks, visible } from "./format.js";
 import { GAP, MAX_IGNORED, MAX_SAMPLES, scale } from "./series.js";
 
 /** Margins in pixels. The left one, for the numbers, grows with their width. */
@@ -340,7 +340,7 @@ export class Plotter {
     const byKeys = this.#row !== undefined && this.#pointer === undefined;
     if (Date.now() - this.#announcedAt < 2000 && !byKeys) return;
     this.#announcedAt = Date.now();
-    const values = [...this.table.series.keys()].map((name) => `${name} ${short(this.table.value(name, row))}`);
+    const values = [...this.table.series.keys()].map((name) => `${visible(name)} ${short(this.table.value(name, row))}`);
     this.elements.canvas.setAttribute("aria-label", `Plot of ${values.join(", ")}`);
   }
 
@@ -357,7 +357,7 @@ export class Plotter {
       return span;
     };
     const value = part("value", "");
-    button.append(part(`swatch s${index % COLOURS + 1}${index < COLOURS ? "" : " dashed"}`, ""), part("name", name), value);
+    button.append(part(`swatch s${index % COLOURS + 1}${index < COLOURS ? "" : " dashed"}`, ""), part("name", visible(name)), value);
     button.addEventListener("click", () => {
       const wasHidden = this.#hidden.has(name);
       if (wasHidden) this.#hidden.delete(name);

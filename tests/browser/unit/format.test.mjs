@@ -52,4 +52,8 @@ test("a field of a CSV file is never a formula", () => {
   assert.equal(csvField("=cmd|x"), "'=cmd|x");
   assert.equal(csvField('a,"b"'), '"a,""b"""');
   assert.equal(csvField("temp"), "temp");
+  assert.equal(csvField("\n=1+1"), "' =1+1");
+  assert.equal(csvField("a;=1+1"), "\"'a;=1+1\"");
+  assert.equal(csvField("  @x"), "'  @x");
+  assert.equal(csvField("x-y"), "x-y");
 });
