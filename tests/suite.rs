@@ -15,6 +15,7 @@ mod values; // the numbers in lines
 mod views; // lines, raw, text and json
 
 // From the clients to the device.
+mod controls; // breaks, modem lines, parity
 mod writes;
 
 // The ports: several, their settings, missing, busy, no port at all.

@@ -205,8 +205,8 @@ choices! {
         "none": "no parity bit",
         "odd": "an odd number of ones",
         "even": "an even number of ones",
-        "mark": "a bit that is always one (Linux)",
-        "space": "a bit that is always zero (Linux)"
+        "mark": "a bit that is always one (not on macOS)",
+        "space": "a bit that is always zero (not on macOS)"
     }
     FlowControl { "none": "no flow control", "software": "XON/XOFF", "hardware": "RTS/CTS" }
     ModemLine { "on": "assert it", "off": "release it", "keep": "leave it as the system sets it" }

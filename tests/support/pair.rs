@@ -186,10 +186,16 @@ impl Pair {
         self.held = None;
     }
 
+    /// The program's end, which shows the settings, where it is ours.
+    #[cfg(all(unix, not(target_os = "macos")))]
+    pub fn terminal(&self) -> Option<&std::os::fd::OwnedFd> {
+        self.held.as_ref()
+    }
+
     /// The rate that the program set, where that can be seen from here.
     #[cfg(all(unix, not(target_os = "macos")))]
     pub fn rate(&self) -> Option<u32> {
-        let settings = rustix::termios::tcgetattr(self.held.as_ref()?);
+        let settings = rustix::termios::tcgetattr(self.terminal()?);
         Some(settings.expect("a pty has settings").output_speed())
     }
 }

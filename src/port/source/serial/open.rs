@@ -99,9 +99,8 @@ fn open_with_settings(path: &str, settings: LineSettings) -> Result<SerialStream
         let opened = builder.clone().open_native_async();
         opened.map_err(|e| explain(&e, path, settings))
     })?;
-    if let Some(bit) = settings.parity.constant() {
-        os::set_parity_bit(&stream, bit).map_err(|error| no_constant_parity(path, &error))?;
-    }
+    let bit = settings.parity.constant();
+    os::set_parity_bit(&stream, bit).map_err(|error| no_parity_bit(path, &error))?;
     Ok(stream)
 }
 
@@ -182,12 +181,16 @@ fn absent(path: &str) -> OpenFailure {
     }
 }
 
-fn no_constant_parity(path: &str, error: &io::Error) -> OpenFailure {
+fn no_parity_bit(path: &str, error: &io::Error) -> OpenFailure {
     let path = shown(path);
-    OpenFailure::permanent(
-        format!("cannot open {path} with mark or space parity: {error}"),
-        "Use --parity none, odd or even",
-    )
+    match error.kind() {
+        io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput => OpenFailure::permanent(
+            format!("cannot open {path} with mark or space parity: {error}"),
+            "Use --parity none, odd or even",
+        ),
+        // The device may just have gone.
+        _ => OpenFailure::waiting(format!("cannot open {path}: {error}")),
+    }
 }
 
 fn busy(path: &str) -> OpenFailure {

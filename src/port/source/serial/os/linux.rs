@@ -278,14 +278,22 @@ pub(crate) fn set_low_latency(port: &SerialStream) -> bool {
     serial_struct(port).is_some_and(|settings| settings.flags & LOW_LATENCY != 0)
 }
 
-/// Gives each character a parity bit that is always the same.
+/// Gives each character a parity bit that is always the same. None leaves the parity as the library
+/// has set it, which does not know of such a bit, and so keeps it from the program before.
 ///
 /// # Errors
 /// If the driver has no such parity: it clears the flag without a word.
-pub(crate) fn set_parity_bit(port: &SerialStream, bit: bool) -> io::Result<()> {
+pub(crate) fn set_parity_bit(port: &SerialStream, bit: Option<bool>) -> io::Result<()> {
     let port = unix::descriptor(port);
     let mut settings = tcgetattr(port)?;
     let modes = &mut settings.control_modes;
+    let Some(bit) = bit else {
+        if modes.contains(ControlModes::CMSPAR) {
+            modes.remove(ControlModes::CMSPAR);
+            tcsetattr(port, OptionalActions::Now, &settings)?;
+        }
+        return Ok(());
+    };
     modes.insert(ControlModes::PARENB | ControlModes::CMSPAR);
     modes.set(ControlModes::PARODD, bit);
     tcsetattr(port, OptionalActions::Now, &settings)?;

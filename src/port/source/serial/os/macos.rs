@@ -2,7 +2,10 @@
 //! has two nodes, of which `/dev/cu.*` is the one to open.
 
 use std::fs;
+use std::io;
 use std::path::PathBuf;
+
+use tokio_serial::SerialStream;
 
 use super::{Access, unix};
 use crate::platform::{Process, find_by_lsof};
@@ -10,7 +13,7 @@ use crate::port::Diagnostic;
 
 pub(crate) use super::not_linux::{
     EarlyPort, aliases, cannot_list, interference, line_errors, serial_group, set_low_latency,
-    set_parity_bit, usb_location,
+    usb_location,
 };
 pub(crate) use super::unix::{
     REOPEN_TIMEOUT, describe_path, discard_input, discard_output, has_input, inputs, is_missing,
@@ -84,6 +87,12 @@ fn is_named(path: &str, beginnings: &[&str]) -> bool {
             .any(|beginning| name.starts_with(beginning))
     };
     node.to_str().is_some_and(|name| begins(&call_out(name)))
+}
+
+/// Fails for such a bit: termios has none here.
+pub(crate) fn set_parity_bit(_port: &SerialStream, bit: Option<bool>) -> io::Result<()> {
+    let error = || io::Error::new(io::ErrorKind::Unsupported, "this system has no such parity");
+    bit.map_or(Ok(()), |_| Err(error()))
 }
 
 /// Returns a reason: each opening asserts the lines anew, which restarts no board only if the driver

@@ -1,6 +1,5 @@
 //! The answers of systems that tell less about serial ports than Linux does.
 
-use std::io;
 use std::time::Duration;
 
 use tokio_serial::SerialStream;
@@ -44,12 +43,6 @@ pub(crate) fn serial_group() -> Option<String> {
 
 pub(crate) fn set_low_latency(_port: &SerialStream) -> bool {
     false
-}
-
-/// Fails: macOS has no such parity, and the library does not set that of Windows.
-pub(crate) fn set_parity_bit(_port: &SerialStream, _bit: bool) -> io::Result<()> {
-    let error = "serial-ws cannot set it on this system";
-    Err(io::Error::new(io::ErrorKind::Unsupported, error))
 }
 
 pub(crate) fn usb_location(_path: &str) -> Option<String> {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::windows::io::AsRawHandle;
 use std::time::{Duration, Instant};
 
 use serialport::SerialPort;
@@ -9,6 +10,9 @@ use tokio::io::AsyncReadExt;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_serial::SerialStream;
+use windows_sys::Win32::Devices::Communication::{
+    DCB, GetCommState, MARKPARITY, SPACEPARITY, SetCommState,
+};
 
 use super::{Access, PathKind};
 use crate::hub::ModemInputs;
@@ -18,7 +22,7 @@ use crate::port::source::spec::{DEVICE_PREFIX, is_com_port};
 
 pub(crate) use super::not_linux::{
     EarlyPort, aliases, cannot_list, interference, line_errors, serial_group, set_low_latency,
-    set_parity_bit, usb_location,
+    usb_location,
 };
 
 /// Bytes that are written at once. Larger chunks are faster, but less is known of them after a loss.
@@ -29,6 +33,9 @@ const READ_AHEAD_BYTES: usize = 4096;
 
 /// Limits the wait for what a port has received before.
 const READ_TIMEOUT: Duration = Duration::from_millis(10);
+
+/// `fParity` of a [`DCB`], its second bit: whether the parity bit is checked.
+const CHECKS_PARITY: u32 = 1 << 1;
 
 /// Reads that empty any driver; a device may go on sending meanwhile.
 const MAX_READS: usize = 4;
@@ -74,6 +81,32 @@ pub(crate) fn inputs(port: &mut SerialStream) -> Option<ModemInputs> {
         dcd: port.read_carrier_detect().ok()?,
         ri: port.read_ring_indicator().ok()?,
     })
+}
+
+/// Nothing is to do for None, as the library sets the whole of the parity.
+pub(crate) fn set_parity_bit(port: &SerialStream, bit: Option<bool>) -> io::Result<()> {
+    let Some(bit) = bit else {
+        return Ok(());
+    };
+    let port = port.as_raw_handle();
+    let mut settings = DCB {
+        DCBlength: size_of::<DCB>() as u32,
+        ..DCB::default()
+    };
+    // SAFETY: the handle is open as long as the port is borrowed, and the system writes one `DCB`.
+    check(unsafe { GetCommState(port, &raw mut settings) })?;
+    settings.Parity = if bit { MARKPARITY } else { SPACEPARITY };
+    settings._bitfield |= CHECKS_PARITY;
+    // SAFETY: the same, and the system only reads the `DCB`.
+    check(unsafe { SetCommState(port, &raw const settings) })
+}
+
+/// Returns the error of a call of Windows that returned FALSE.
+fn check(result: i32) -> io::Result<()> {
+    if result == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
 }
 
 /// Returns false: names tell nothing of the driver.
