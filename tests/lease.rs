@@ -94,10 +94,30 @@ async fn a_port_can_be_released_over_http_which_answers_when_it_is_free() {
         let path = format!("/api/ports/board/{path}");
         let reply = http(bridge.address(), "POST", &path, &[]).await;
         assert_eq!(reply.status, 200, "{reply:?}");
-        if state == "released" {
-            assert_eq!(reply.json()["status"]["state"], state, "{reply:?}");
-        }
-        bridge.state("board", state).await;
+        assert_eq!(reply.json()["status"]["state"], state, "{reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_sent_right_after_a_resume_reaches_the_device() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut page = bridge.client("/").await;
+    let mut client = watcher(&bridge).await;
+    for _ in 0..3 {
+        client
+            .send_json(json!({"type": "release", "id": "r"}))
+            .await;
+        client.json_until("r").await;
+        client.send_json(json!({"type": "resume", "id": "s"})).await;
+        client
+            .send_json(json!({"type": "write", "text": "now\n", "id": "w"}))
+            .await;
+        let answers = client.json_until("w").await;
+        assert_eq!(answers.last().expect("it is answered")["type"], "ack");
+        pair.device.expect("now\n").await;
+        page.send("then\n").await;
+        pair.device.expect("then\n").await;
     }
 }
 

@@ -33,7 +33,7 @@ impl Supervisor {
         self.publish_status(status);
         request.end(self.freed());
         let next = self.wait_closed(end, borrower).await;
-        if matches!(next, Next::Open) {
+        if matches!(next, Next::Open(_)) {
             // Only now may the device be another one, or another port's.
             self.source.release(false);
         }

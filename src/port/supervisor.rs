@@ -45,8 +45,8 @@ pub(crate) struct Supervisor {
 
 /// The next thing to do with a port.
 pub(super) enum Next {
-    /// Opens the device.
-    Open,
+    /// Opens the device, for the client of this request if one asked for it.
+    Open(Option<Request>),
     /// Waits so long before it opens the device.
     Wait(Duration),
     /// Leaves the device to another program.
@@ -93,7 +93,7 @@ impl Supervisor {
         let mut next = self.open_first(&stop).await?;
         loop {
             next = match next {
-                Next::Open => self.open(&stop).await,
+                Next::Open(request) => self.open(request, &stop).await,
                 Next::Wait(time) => {
                     let waiting = self.wait_closed(Some(Instant::now() + time), None);
                     stop.run_until_cancelled(waiting)
@@ -115,7 +115,7 @@ impl Supervisor {
     async fn open_first(&mut self, stop: &CancellationToken) -> Result<Next> {
         match stop.run_until_cancelled(self.source.open()).await {
             None => Ok(Next::Stop),
-            Some(Ok(opened)) => Ok(self.serve_device(opened, stop).await),
+            Some(Ok(opened)) => Ok(self.serve_device(opened, None, stop).await),
             Some(Err(failure)) if failure.is_permanent || self.config.no_wait => {
                 bail!(failure.status.sentence());
             }
@@ -126,27 +126,48 @@ impl Supervisor {
         }
     }
 
-    /// Opens the device again.
-    async fn open(&mut self, stop: &CancellationToken) -> Next {
+    /// Opens the device again. The client that asked for it hears of the outcome.
+    async fn open(&mut self, request: Option<Request>, stop: &CancellationToken) -> Next {
         if self.closing.state() == Closed::Stuck {
             // Opening would block in the system, and nobody would be answered.
             let status = Status::new(State::Busy, STILL_HELD);
             let status = status.with_hint("Unplug the device, or wait up to 30 s");
-            return self.report_open_failure(status.into());
+            return self.open_failed(status.into(), request);
         }
+        let may_wait = self.may_requests_wait();
         let opened = tokio::select! {
             () = stop.cancelled() => return Next::Stop,
             opened = self.source.open() => opened,
-            never = refuse_all(&self.hub, &self.status) => match never {},
+            never = refuse_all(&self.hub, &self.status), if !may_wait => match never {},
         };
         match opened {
-            Ok(opened) => self.serve_device(opened, stop).await,
-            Err(failure) => self.report_open_failure(failure),
+            Ok(opened) => self.serve_device(opened, request, stop).await,
+            Err(failure) => self.open_failed(failure, request),
         }
     }
 
+    fn open_failed(&mut self, failure: OpenFailure, request: Option<Request>) -> Next {
+        let next = self.report_open_failure(failure);
+        if let Some(request) = request {
+            request.end(Ok(0));
+        }
+        next
+    }
+
+    /// Returns true if what is asked for before the device is open is for that device: at the
+    /// start, and when it comes back from another program.
+    fn may_requests_wait(&self) -> bool {
+        let is_first = self.hub.counters.opened.load(Ordering::Relaxed) == 0;
+        is_first || self.status.state == State::Released
+    }
+
     /// Works with an open device until it is lost or released, or the program stops, and closes it.
-    async fn serve_device(&mut self, opened: OpenedDevice, stop: &CancellationToken) -> Next {
+    async fn serve_device(
+        &mut self,
+        opened: OpenedDevice,
+        request: Option<Request>,
+        stop: &CancellationToken,
+    ) -> Next {
         self.note_opening();
         let status = Status::new(State::Open, &opened.detail)
             .with_settings(self.config.line)
@@ -155,6 +176,9 @@ impl Supervisor {
         self.status = status.clone();
         let (config, hub, framer) = (&self.config, &self.hub, &mut *self.framer);
         let mut connection = Connection::new(opened, status, config, hub, framer);
+        if let Some(request) = request {
+            request.end(Ok(0));
+        }
         let end = connection.run(stop).await;
         let device = connection.into_device(&end);
         if let Some(rest) = self.framer.cut() {
@@ -189,7 +213,9 @@ impl Supervisor {
         if std::mem::take(&mut self.was_lost) {
             counters.reconnects.fetch_add(1, Ordering::Relaxed);
         }
-        if counters.opened.fetch_add(1, Ordering::Relaxed) > 0 {
+        let may_wait = self.may_requests_wait();
+        counters.opened.fetch_add(1, Ordering::Relaxed);
+        if !may_wait {
             while let Some(request) = self.hub.queue.try_take() {
                 refuse(&self.status, request);
             }
@@ -216,17 +242,14 @@ impl Supervisor {
         loop {
             tokio::select! {
                 biased;
-                () = until(deadline) => return Next::Open,
+                () = until(deadline) => return Next::Open(None),
                 request = self.hub.queue.take_immediate() => match request.action {
                     Action::Release(_) if borrower.is_some_and(|id| id != request.client) => {
                         request.end(Err(RequestError::new(lease::TAKEN)));
                     }
                     Action::Release(lease) => return Next::Lease(lease, request),
                     Action::Return if borrower != Some(request.client) => request.end(Ok(0)),
-                    Action::Resume | Action::Return => {
-                        request.end(Ok(0));
-                        return Next::Open;
-                    }
+                    Action::Resume | Action::Return => return Next::Open(Some(request)),
                     _ => refuse(&self.status, request),
                 },
                 request = self.hub.queue.take_any() => refuse(&self.status, request),
