@@ -48,7 +48,7 @@ impl Finding {
                     Some(advice),
                 )
             }
-            Self::Terminator(bytes) => terminator(bytes),
+            Self::Terminator(bytes) => terminator(bytes, &expected.frame),
             Self::Text => (
                 "no line ends seen, though this is text: end each message with one, as \
                  Serial.println does in a sketch, or use --text for the text as it comes"
@@ -116,7 +116,7 @@ fn encoding(byte: u8) -> String {
     )
 }
 
-fn terminator(end: &[u8]) -> (String, Option<Advice>) {
+fn terminator(end: &[u8], expected: &str) -> (String, Option<Advice>) {
     let frame = Framing::ended_by(end).to_string();
     let short = frame.strip_prefix("delim:");
     let flag = match short {
@@ -129,7 +129,11 @@ fn terminator(end: &[u8]) -> (String, Option<Advice>) {
         ..Advice::default()
     };
     let names = names.join(" ");
-    let text = format!("each message ends with {names} instead of a line feed: use {flag}");
+    let instead = match expected {
+        "lf" => " instead of a line feed".to_owned(),
+        frame => format!(", not as --frame {frame} says"),
+    };
+    let text = format!("each message ends with {names}{instead}: use {flag}");
     (text, Some(advice))
 }
 

@@ -12,6 +12,9 @@ const ENOUGH: [(usize, usize); 2] = [(32, 5), (128, 3)];
 /// Times that a control character must come to be taken for what ends each message.
 const MIN_ENDS: usize = 3;
 
+/// Different control characters that mark messages of text at most. Binary data has more.
+const MAX_MARKS: usize = 4;
+
 /// How often each byte came, among those that did not come in ordinary lines.
 pub(super) struct Sample {
     counts: [u16; 256],
@@ -52,8 +55,12 @@ impl Sample {
     /// Returns true if most of it is text, apart from control characters that mark messages.
     pub(super) fn is_text(&self) -> bool {
         let text = self.count(is_printable) + self.count(is_space) + self.multibyte;
-        let marks = self.count(|byte| byte.is_ascii_control() && !is_space(byte));
-        text * 10 >= (self.total - marks) * 6 && text * 4 >= self.total
+        let is_mark = |byte: &u8| byte.is_ascii_control() && !is_space(*byte);
+        let marks = self.count(|byte| is_mark(&byte));
+        let is_frequent =
+            |byte: &u8| usize::from(self.counts[usize::from(*byte)]) * 50 > self.total;
+        let kinds = (0..=0x7f).filter(is_mark).filter(is_frequent).count();
+        text * 10 >= (self.total - marks) * 7 && text * 4 >= self.total && kinds <= MAX_MARKS
     }
 
     /// Returns true for mostly ASCII text without control characters, as in Latin-1 and other

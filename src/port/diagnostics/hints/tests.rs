@@ -261,7 +261,7 @@ fn a_framing_that_does_not_fit_names_the_one_that_does() {
     check_with(
         ",frame=crlf",
         lines,
-        &["--frame lf"],
+        &["each message ends with LF, not as --frame crlf says: use --frame lf"],
         json!({ "frame": "lf" }),
     );
     let codes = every(SECOND, &[b"4006381333931\r", b"4012345678901\r"]);
@@ -312,6 +312,13 @@ fn bytes_that_are_no_text_hint_at_raw_and_the_rate() {
         &["Try 9600"],
         json!({ "baud": 9600 }),
     );
+    // Notes of MIDI, a message of a GPS receiver, and a reply of Modbus have letters among them.
+    let notes = (0..20).map(|note| (100, vec![0x90, 60 + note, 100]));
+    check(notes.collect(), &parts, json!({ "view": "raw" }));
+    let packet = b"\xb5\x62\x01\x07\x04\x00\x11\x22\x33\x44\x55";
+    check(repeat(200, 30, packet), &parts, json!({ "view": "raw" }));
+    let reply = b"\x01\x03\x02\x00\x12\x34\xb5\x33";
+    check(repeat(300, 30, reply), &parts, json!({ "view": "raw" }));
     let parts = ["no line ends seen", "--raw"];
     check(
         every(0, &[&[10], &[200; 200], &[200; 200], &[200; 200]]),
