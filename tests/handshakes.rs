@@ -219,8 +219,13 @@ async fn a_page_of_a_web_site_is_not_let_in_by_what_libraries_send() {
 async fn a_board_that_sends_no_host_is_told_how_to_send_one() {
     let bridge = guarded("hostless").await;
     let at = bridge.address();
-    for path in ["/".to_owned(), format!("/?token={TOKEN}")] {
-        let (reply, _) = ask(at, IP_ADDRESS, &path).await;
+    let empty = IP_ADDRESS.replace("HTTP/1.1\r\n", "HTTP/1.1\r\nHost:\r\n");
+    for (head, path) in [
+        (IP_ADDRESS, "/".to_owned()),
+        (IP_ADDRESS, format!("/?token={TOKEN}")),
+        (&empty, format!("/?token={TOKEN}")),
+    ] {
+        let (reply, _) = ask(at, head, &path).await;
         assert_eq!(reply.status, 400, "{reply:?}");
         let advice = format!(
             "WebSocketClient client(wifi, \"{}\", {})",

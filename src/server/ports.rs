@@ -57,6 +57,9 @@ impl Port {
         let bits = size as u64 * u64::from(line.bits_per_byte());
         let (baud, seconds) = (line.baud, bits / u64::from(line.baud));
         match reason {
+            NoRoom::TooLong { max } if seconds == 0 => {
+                format!("{size} bytes are too many: such a write may have at most {max}")
+            }
             NoRoom::TooLong { max } => format!(
                 "{size} bytes take {seconds} s at {baud} baud; such a write may have at most {max}"
             ),

@@ -157,7 +157,8 @@ impl Policy {
 
     /// Checks that the request was meant for this computer.
     fn host<'a>(&self, caller: Caller<'a>) -> Result<Host<'a>, Rejection> {
-        let Some(text) = single_header(caller.headers, header::HOST)? else {
+        let host = single_header(caller.headers, header::HOST)?;
+        let Some(text) = host.filter(|text| !text.is_empty()) else {
             return Err(Rejection::no_host(caller.peer.local));
         };
         let Some(name) = origin::host_name(text) else {
