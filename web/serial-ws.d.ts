@@ -77,7 +77,7 @@ export interface Hello {
   run: string;
   seq: number;
   offset: number;
-  /** Bytes of the longest message, as JSON. A longer one is not sent. */
+  /** The bytes that one request may write. */
   maxMessage?: number;
   port: { name: string; path?: string; board?: string; settings: Settings };
   ports: string[];

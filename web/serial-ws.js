@@ -5,7 +5,7 @@
   const FATAL_CODES = [4400, 4404];
   /** The shortest and the longest delay before reconnecting, in milliseconds. */
   const MIN_DELAY = 500, MAX_DELAY = 10000;
-  /** Bytes of the longest message, unless `hello` says otherwise. */
+  /** Bytes that a request may write, unless `hello` says otherwise. */
   const MAX_MESSAGE = 65536;
   /** Milliseconds of silence, while a reply is due, before the connection is tested, and again before it is given up. */
   const REPLY_TIMEOUT = 30000;
@@ -102,7 +102,8 @@
         const id = ++this.#lastId;
         const text = JSON.stringify({ ...object, id });
         const { length } = new TextEncoder().encode(text);
-        const max = this.hello?.maxMessage ?? MAX_MESSAGE;
+        // An object may have twice as many bytes as it writes, and 1024 more:
+        const max = 2 * (this.hello?.maxMessage ?? MAX_MESSAGE) + 1024;
         // serial-ws would close the connection.
         if (length > max) throw new Error(`not sent: ${length} bytes as JSON are more than a message may have (${max})`);
         this.#pending.set(id, { resolve, reject });
