@@ -63,6 +63,14 @@ impl Port {
             NoRoom::TooLong { max } => format!(
                 "{size} bytes take {seconds} s at {baud} baud; such a write may have at most {max}"
             ),
+            // Only what writes nothing counts for so little.
+            NoRoom::Full {
+                waiting,
+                max,
+                min_cost: 1,
+            } => format!(
+                "{waiting} such requests of yours already wait for the device; at most {max} may"
+            ),
             NoRoom::Full {
                 waiting,
                 max,

@@ -25,6 +25,19 @@ const MAX_BREAK: Duration = Duration::from_secs(5);
 /// Bytes of an object beside what it writes.
 const OBJECT_BYTES: usize = 1024;
 
+/// The members of messages by their types, what they can be, and the same in words.
+const MEMBERS: [(&str, &str, fn(&Value) -> bool, &str); 9] = [
+    ("write", "urgent", Value::is_boolean, "true or false"),
+    ("write", "text", is_text, "text"),
+    ("write", "bytes", is_text, "base64"),
+    ("signals", "dtr", is_switch, "true or false"),
+    ("signals", "rts", is_switch, "true or false"),
+    ("break", "ms", is_number, "a number such as 250"),
+    ("break", "on", is_switch, "true or false"),
+    ("release", "seconds", is_number, "a number such as 60"),
+    ("release", "while", is_text, r#""connected""#),
+];
+
 pub(super) struct Json;
 
 impl ClientProtocol for Json {
@@ -106,7 +119,8 @@ fn decode(text: &str, append: LineEnding) -> Input {
     let Some(name) = object["type"].as_str().map(str::to_owned) else {
         return Input::Invalid(r#"a message needs a "type" such as "write""#.into(), id);
     };
-    let message = ClientMessage::deserialize(object).map_err(|error| error.to_string());
+    let message = ClientMessage::deserialize(object)
+        .map_err(|error| misfit(text).unwrap_or_else(|| error.to_string()));
     match message.and_then(|message| action(message, append)) {
         Ok(Some(action)) => Input::Action(action, id),
         // Who gives an identifier waits for an answer.
@@ -123,6 +137,28 @@ fn decode(text: &str, append: LineEnding) -> Input {
 fn id(text: &str) -> Option<Id> {
     let members: HashMap<String, &RawValue> = serde_json::from_str(text).ok()?;
     members.get("id").map(|id| Id::from(*id))
+}
+
+/// Returns a sentence about the member of a message that is of the wrong kind.
+fn misfit(text: &str) -> Option<String> {
+    let object: Value = serde_json::from_str(text).ok()?;
+    let mut members = MEMBERS.iter();
+    let (_, name, _, expected) = members.find(|(kind, name, fits, _)| {
+        object["type"] == *kind && object.get(name).is_some_and(|value| !fits(value))
+    })?;
+    Some(format!(r#""{name}" must be {expected}"#))
+}
+
+fn is_text(value: &Value) -> bool {
+    value.is_string() || value.is_null()
+}
+
+fn is_switch(value: &Value) -> bool {
+    value.is_boolean() || value.is_null()
+}
+
+fn is_number(value: &Value) -> bool {
+    value.is_number() || value.is_null()
 }
 
 /// Returns what a message asks of the port; nothing for a type that is not known.
@@ -222,9 +258,12 @@ mod tests {
             Input::Action(Action::Write(Bytes::from_static(&[0, 1, 255])), None),
         );
         check_invalid(r#"{"type":"write"}"#, "either");
-        check_invalid(r#"{"type":"write","text":"!","urgent":"yes"}"#, "bool");
+        check_invalid(
+            r#"{"type":"write","text":"!","urgent":"yes"}"#,
+            "true or false",
+        );
         check_invalid(r#"{"type":"write","bytes":"?"}"#, "base64");
-        check_invalid(r#"{"type":"write","text":7}"#, "string");
+        check_invalid(r#"{"type":"write","text":7}"#, "must be text");
     }
 
     #[test]
@@ -267,6 +306,32 @@ mod tests {
         check_invalid(r#"{"type":"break","ms":60000}"#, "5000");
         check_invalid(r#"{"type":"break","ms":1,"on":true}"#, "either");
         check_invalid(r#"{"type":"release","seconds":-1}"#, "seconds");
+    }
+
+    #[test]
+    fn a_member_of_the_wrong_kind_is_named_with_what_is_right() {
+        for (members, reason) in [
+            (r#""write","text":5"#, r#""text" must be text"#),
+            (r#""write","bytes":[1]"#, r#""bytes" must be base64"#),
+            (r#""write","bytes":"?""#, r#""bytes" must be base64"#),
+            (
+                r#""write","urgent":null"#,
+                r#""urgent" must be true or false"#,
+            ),
+            (r#""signals","dtr":1"#, r#""dtr" must be true or false"#),
+            (
+                r#""break","ms":"a""#,
+                r#""ms" must be a number such as 250"#,
+            ),
+            (r#""break","on":"yes""#, r#""on" must be true or false"#),
+            (
+                r#""release","seconds":"5""#,
+                r#""seconds" must be a number"#,
+            ),
+            (r#""release","while":1"#, r#""while" must be "connected""#),
+        ] {
+            check_invalid(&format!(r#"{{"type":{members}}}"#), reason);
+        }
     }
 
     #[test]
