@@ -290,6 +290,10 @@ impl Hints {
         let control = self.sample.usual_control().filter(|_| !has_lines);
         let end = self.pauses.terminator(has_lines).map(<[u8]>::to_vec);
         let end = end.or(control.map(|control| vec![control]))?;
+        // The line ends of UTF-16 are none of a framing, which would leave the rest as it is.
+        if end.contains(&0) && end.iter().any(|byte| b"\r\n".contains(byte)) {
+            return None;
+        }
         let is_other = self.expected.frame != Framing::ended_by(&end).to_string();
         is_other.then_some(Finding::Terminator(end))
     }

@@ -12,6 +12,9 @@ const ENOUGH: [(usize, usize); 2] = [(32, 5), (128, 3)];
 /// Times that a control character must come to be taken for what ends each message.
 const MIN_ENDS: usize = 3;
 
+/// Times that CR and LF must come, as often as each other, to show that the rate is right.
+const MIN_LINE_ENDS: u16 = 8;
+
 /// Different control characters that mark messages of text at most. Binary data has more.
 const MAX_MARKS: usize = 4;
 
@@ -63,13 +66,15 @@ impl Sample {
         text * 10 >= (self.total - marks) * 7 && text * 4 >= self.total && kinds <= MAX_MARKS
     }
 
-    /// Returns true for mostly ASCII text without control characters, as in Latin-1 and other
-    /// encodings that are not UTF-8. Bytes at a wrong rate are everything.
+    /// Returns true for text without control characters that is mostly ASCII, as in Latin-1, or whose
+    /// lines end with CR LF, as in KOI8. Bytes at a wrong rate are everything.
     pub(super) fn is_other_encoding(&self) -> bool {
         let (printable, high) = (self.count(is_printable), self.high());
         let controls =
             self.count(|byte| byte.is_ascii_control() && !is_space(byte) && byte != 0x1b);
-        controls * 100 <= self.total && printable * 4 >= printable + high
+        let [returns, feeds] = [b'\r', b'\n'].map(|byte| self.counts[usize::from(byte)]);
+        let has_line_ends = feeds >= MIN_LINE_ENDS && returns.abs_diff(feeds) * 8 <= feeds;
+        controls * 100 <= self.total && (printable * 4 >= printable + high || has_line_ends)
     }
 
     /// Returns true if nearly all bytes are beyond ASCII, which no text is, and few bytes of other

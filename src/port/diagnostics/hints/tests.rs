@@ -96,6 +96,9 @@ fn ordinary_data_gives_no_hint() {
     check_none(repeat(SECOND, 9, "23.5 °C, Größe 4 µm\n".as_bytes()));
     check_none(repeat(SECOND, 9, "温度: 23.5\r\n".as_bytes()));
     check_none(repeat(SECOND, 9, b"\x1b[0;32mI (523) wifi: up\x1b[0m\r\n"));
+    // UTF-16, for which there is no setting.
+    check_none(repeat(100, 12, b"2\x003\0\r\0\n\0"));
+    check_none(repeat(100, 12, b"2\x003\0\n\0"));
     check_none(repeat(100, 300, b""));
     check_none(vec![]);
 }
@@ -428,7 +431,16 @@ fn another_encoding_is_no_wrong_rate() {
         &[&b"23.5 \xb0C\r\n"[..], b"41 %\r\n", b"1013 hPa\r\n"].repeat(9),
     );
     check(mixed, &parts, json!(null));
-    // GBK, Shift-JIS and Windows-1251.
+    // GBK, Shift-JIS, Windows-1251 and KOI8.
+    check(
+        repeat(
+            99,
+            12,
+            b"\xf4\xc5\xcd\xd0\xc5\xd2\xc1\xd4\xd5\xd2\xc1 5\r\n",
+        ),
+        &parts,
+        json!(null),
+    );
     check(
         repeat(99, 12, b"\xce\xc2\xb6\xc8: 23.5\r\n"),
         &parts,

@@ -25,8 +25,10 @@ const MAX_BREAK: Duration = Duration::from_secs(5);
 /// Bytes of an object beside what it writes.
 const OBJECT_BYTES: usize = 1024;
 
-/// The members of messages by their types, what they can be, and the same in words.
-const MEMBERS: [(&str, &str, fn(&Value) -> bool, &str); 9] = [
+/// The type of a message, one of its members, what that can be, and the same in words.
+type Member = (&'static str, &'static str, fn(&Value) -> bool, &'static str);
+
+const MEMBERS: [Member; 9] = [
     ("write", "urgent", Value::is_boolean, "true or false"),
     ("write", "text", is_text, "text"),
     ("write", "bytes", is_text, "base64"),
