@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serialport::SerialPort;
 use tokio::io::AsyncReadExt;
 use tokio::runtime::Handle;
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 use tokio_serial::SerialStream;
 use windows_sys::Win32::Devices::Communication::{
     DCB, GetCommState, MARKPARITY, SPACEPARITY, SetCommState,
@@ -69,9 +69,11 @@ pub(crate) fn has_input(_port: &SerialStream) -> bool {
     false
 }
 
-/// Returns false at once, for the same reason.
-pub(crate) fn is_silent_until(_port: &SerialStream, _deadline: Instant) -> bool {
-    false
+/// What the library reads ahead shows that the device speaks, and is kept for the first read.
+pub(crate) fn is_silent_until(port: &SerialStream, deadline: Instant) -> bool {
+    // In the runtime, which a timer needs to begin.
+    let readable = async { timeout_at(deadline.into(), port.readable()).await };
+    Handle::current().block_on(readable).is_err()
 }
 
 pub(crate) fn inputs(port: &mut SerialStream) -> Option<ModemInputs> {
