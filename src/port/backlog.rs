@@ -82,18 +82,18 @@ impl Backlog {
             return 0;
         }
         self.recheck = None;
-        if self.held > self.low_water_mark() {
+        if self.held > self.unasked_limit() {
             let Some(unsent) = unsent() else {
                 return usize::MAX;
             };
             self.note_unsent(unsent, now);
+            if self.held > self.low_water_mark() {
+                self.recheck = Some(now + self.recheck_delay());
+                self.checks += 1;
+                return 0;
+            }
         }
-        if self.held <= self.low_water_mark() {
-            return self.limit() - self.held;
-        }
-        self.recheck = Some(now + self.recheck_delay());
-        self.checks += 1;
-        0
+        self.limit() - self.held
     }
 
     /// Notes that the system took so many bytes.
@@ -150,6 +150,16 @@ impl Backlog {
             0
         } else {
             self.line_limit / 2
+        }
+    }
+
+    /// The most that the system may hold when it is handed more without being asked. Asking for each
+    /// of many short messages would cost a fast device more than they do.
+    fn unasked_limit(&self) -> usize {
+        if self.has_outrun() && self.checks == 0 {
+            self.outrun_limit / 2
+        } else {
+            self.low_water_mark()
         }
     }
 
@@ -315,6 +325,35 @@ mod tests {
             );
             assert!(run.most_unsent <= OUTRUN_BYTES[1]);
         }
+    }
+
+    #[test]
+    fn a_fast_device_is_not_asked_about_each_of_many_short_messages() {
+        const MESSAGE: usize = 32;
+        let now = Instant::now();
+        let mut backlog = Backlog::new(&at(9600), now);
+        let mut asked = 0;
+        for _ in 0..10_000 {
+            let room = backlog.room(now, || {
+                asked += 1;
+                Some(0)
+            });
+            assert!(room >= 16, "{room}");
+            backlog.handed(MESSAGE.min(room), now);
+        }
+        assert!(asked < 1000, "{asked} questions");
+        // When it stops, it is found out before the system holds more than it may.
+        let mut unsent = 0;
+        loop {
+            match backlog.room(now, || Some(unsent)) {
+                0 => break,
+                room => {
+                    unsent += MESSAGE.min(room);
+                    backlog.handed(MESSAGE.min(room), now);
+                }
+            }
+        }
+        assert!(unsent <= OUTRUN_BYTES[1], "{unsent}");
     }
 
     #[test]
