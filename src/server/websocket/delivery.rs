@@ -105,27 +105,33 @@ impl Delivery {
         }
     }
 
-    /// Takes what comes next. If something before it was passed over, counts that, and tells a
-    /// client that can be told, together with the status now: a change of it may have been passed
-    /// over too.
+    /// Takes what comes next. If something before it was passed over, says so.
+    #[inline(always)]
     fn next<S>(&mut self, now: Instant, queue: &mut SendQueue<S>, hub: &Hub) -> Option<Received> {
         let next = self.subscription.next(now);
-        let owes_missed = std::mem::take(&mut self.owes_missed);
-        let missed = match &next {
+        if self.owes_missed || matches!(next, Some(Received::Missed(_))) {
+            self.tell_missed(&next, queue, hub);
+        }
+        next
+    }
+
+    /// Counts what was passed over before `next`, and tells a client that can be told, together
+    /// with the status now: a change of it may have been passed over too.
+    #[cold]
+    fn tell_missed<S>(&mut self, next: &Option<Received>, queue: &mut SendQueue<S>, hub: &Hub) {
+        let missed = match next {
             Some(Received::Missed(missed)) => *missed,
-            _ if owes_missed => Position::default(),
-            _ => return next,
+            _ => Position::default(),
         };
         let (lines, bytes) = (&hub.counters.missed_lines, &hub.counters.missed_bytes);
         lines.fetch_add(missed.line, Ordering::Relaxed);
         bytes.fetch_add(missed.offset, Ordering::Relaxed);
-        let is_told = owes_missed || missed != Position::default();
+        let is_told = std::mem::take(&mut self.owes_missed) || missed != Position::default();
         let notice = is_told.then(|| self.protocol.missed(missed)).flatten();
         let status = self.protocol.status(&self.subscription.status());
         for text in notice.into_iter().chain(status) {
             queue.push_answer(frame::text(&text));
         }
-        next
     }
 }
 

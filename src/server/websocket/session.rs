@@ -116,7 +116,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     self.delivery.delivered(&self.port.hub);
                 }
             }
-            let Some(woken) = turn.wait_for(self.wait(stopped.as_mut())).await else {
+            let Some(woken) = self.wait(stopped.as_mut()).await else {
                 continue;
             };
             let is_message = matches!(woken, Woken::Io(Io::Received(_)));
