@@ -113,11 +113,16 @@ impl Subscription {
     }
 
     /// Takes what comes next, if it is ready. `now` tells what has become too old.
+    #[inline]
     pub fn next(&mut self, now: Instant) -> Option<Received> {
         // Even where there is no event, something before the beginning may be missed.
         if std::mem::replace(&mut self.has_begun, true) && self.is_up_to_date() {
             return None;
         }
+        self.next_of_history(now)
+    }
+
+    fn next_of_history(&mut self, now: Instant) -> Option<Received> {
         let history = self.hub.history();
         let wanted = self.cursor.next;
         let mut next = if wanted >= self.joined {

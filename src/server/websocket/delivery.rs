@@ -72,6 +72,7 @@ impl Delivery {
     }
 
     /// Records that the socket has taken everything.
+    #[inline]
     pub(crate) fn delivered(&mut self, hub: &Hub) {
         self.subscription.delivered();
         if let Some(oldest) = self.oldest.take() {
