@@ -57,6 +57,8 @@ pub(crate) struct Connection<'a> {
     last_read: Option<Instant>,
     /// The end of a pause of reading, for clients that are far behind.
     read_pause: Option<Instant>,
+    /// The place in the stream up to which clients were looked at.
+    published: u64,
     /// The time to try reading and writing again.
     retry: Option<Instant>,
 }
@@ -87,6 +89,7 @@ impl<'a> Connection<'a> {
             start: StreamStart::new(opened.silence, opened.starts_whole, Instant::now()),
             last_read: None,
             read_pause: None,
+            published: 0,
             retry: None,
         }
     }
@@ -181,8 +184,13 @@ impl<'a> Connection<'a> {
         self.transfer.device
     }
 
-    /// Begins, prolongs or ends the pause of reading for clients that are far behind.
+    /// Begins, prolongs or ends the pause of reading for clients that are far behind. Nobody falls
+    /// behind while nothing is published, so that writes alone do not look at all clients.
     fn update_read_pause(&mut self) {
+        let end = self.hub.end().offset;
+        if std::mem::replace(&mut self.published, end) == end && self.read_pause.is_none() {
+            return;
+        }
         self.read_pause = self.hub.read_pause().map(|time| {
             let end = Instant::now() + time;
             self.read_pause.map_or(end, |earlier| end.min(earlier))
