@@ -102,8 +102,8 @@
         const id = ++this.#lastId;
         const text = JSON.stringify({ ...object, id });
         const { length } = new TextEncoder().encode(text);
-        // An object may have twice as many bytes as it writes, and 1024 more:
-        const max = 2 * (this.hello?.maxMessage ?? MAX_MESSAGE) + 1024;
+        // An object may have six times as many bytes as it writes, and 1024 more:
+        const max = 6 * (this.hello?.maxMessage ?? MAX_MESSAGE) + 1024;
         // serial-ws would close the connection.
         if (length > max) throw new Error(`not sent: ${length} bytes as JSON are more than a message may have (${max})`);
         this.#pending.set(id, { resolve, reject });

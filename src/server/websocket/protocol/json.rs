@@ -90,9 +90,9 @@ impl ClientProtocol for Json {
         true
     }
 
-    /// Base64 takes 4 bytes for 3, and most text with its escapes less than twice its bytes.
+    /// An escape such as `\u0000` takes 6 bytes for one, and base64 4 for 3.
     fn max_message(&self, max_write: usize) -> usize {
-        max_write.saturating_mul(2).saturating_add(OBJECT_BYTES)
+        max_write.saturating_mul(6).saturating_add(OBJECT_BYTES)
     }
 
     fn decode(&self, message: Message, append: LineEnding) -> Input {
