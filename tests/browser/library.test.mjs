@@ -128,6 +128,7 @@ test("what is too long for a message is rejected, and the connection goes on", a
 
 test("a handler that throws keeps nothing from the others, and its error is seen", async (t) => {
   const { uno, page } = await onBoard(t);
+  await until("the first line", async () => (await seen(page, "line")).length === 1);
   await page.evaluate(() => {
     window.uncaught = [];
     window.addEventListener("error", (event) => {
