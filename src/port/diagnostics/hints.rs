@@ -282,6 +282,7 @@ impl Hints {
             return self.expected.has_rate.then_some(Finding::Rate);
         }
         let end = self.pauses.binary_terminator();
+        let end = end.filter(|_| self.sample.is_low_beside_ones());
         let end = end.map(|end| Finding::Terminator(end.to_vec()));
         end.or(Some(Finding::Bytes(self.sample.is_high())))
     }

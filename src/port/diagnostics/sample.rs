@@ -83,6 +83,13 @@ impl Sample {
         self.high() * 4 >= self.total * 3
     }
 
+    /// Returns true if most bytes but those of all ones are ASCII. Text at a lower rate than that at
+    /// which it was sent has mostly ones.
+    pub(super) fn is_low_beside_ones(&self) -> bool {
+        let ones = usize::from(self.counts[0xff]);
+        (self.high() - ones) * 2 < self.total - ones
+    }
+
     /// Returns the most frequent byte beyond ASCII.
     pub(super) fn usual_high(&self) -> u8 {
         let bytes = 0x80..=u8::MAX;

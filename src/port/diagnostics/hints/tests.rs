@@ -315,6 +315,9 @@ fn bytes_that_are_no_text_hint_at_raw_and_the_rate() {
         &["Try 9600"],
         json!({ "baud": 9600 }),
     );
+    // Short lines at a far lower rate than that at which they were sent.
+    let ones = repeat(300, 30, b"\xfe\xf8\xff\xff\xff");
+    check(ones, &parts, json!({ "baud": 115_200 }));
     // Notes of MIDI, a message of a GPS receiver, and a reply of Modbus have letters among them.
     let notes = (0..20).map(|note| (100, vec![0x90, 60 + note, 100]));
     check(notes.collect(), &parts, json!({ "view": "raw" }));
