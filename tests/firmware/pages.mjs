@@ -227,7 +227,7 @@ class Browser {
         constructor(url) { super(url.replace("localhost:8080", "${address}")); } }; }`,
     });
     await page.give("Page.navigate", { url });
-    await page.until("the page has loaded", 'document.querySelector("canvas, form") !== null');
+    await page.until("the page has loaded", 'document.querySelector("canvas, form, textarea") !== null');
     return page;
   }
 }
