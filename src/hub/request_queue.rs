@@ -50,19 +50,12 @@ type NextRequest = Result<Request, Option<Instant>>;
 impl Waiting {
     /// Takes the next request that waits its turn. With `only`, those of other clients wait on.
     fn next_in_turn(&mut self, only: Option<u64>, now: Instant) -> NextRequest {
-        let mut earliest = None;
-        for at in 0..self.turn.len() {
-            let client = self.turn[at];
-            let head = self.requests.get(&client).and_then(VecDeque::front);
-            let Some(head) = head.filter(|_| only.is_none_or(|only| only == client)) else {
-                continue;
-            };
-            match head.take_turn(now) {
-                Ok(()) => return self.take_of(at).ok_or(None),
-                Err(due) => earliest = Some(earliest.map_or(due, |other| due.min(other))),
-            }
-        }
-        Err(earliest)
+        let clients = self.turn.iter().enumerate();
+        let clients = clients.filter(|(_, client)| only.is_none_or(|only| only == **client));
+        let heads =
+            clients.filter_map(|(at, client)| Some((at, self.requests.get(client)?.front()?)));
+        let at = first_due(heads, now)?;
+        self.take_of(at).ok_or(None)
     }
 
     /// Takes the first request of the client at this place of the turn, which goes to the end.
@@ -80,14 +73,8 @@ impl Waiting {
 
     /// Takes the next urgent write.
     fn next_urgent(&mut self, now: Instant) -> NextRequest {
-        let mut earliest = None;
-        for at in 0..self.urgent.len() {
-            match self.urgent[at].take_turn(now) {
-                Ok(()) => return self.urgent.remove(at).ok_or(None),
-                Err(due) => earliest = Some(earliest.map_or(due, |other| due.min(other))),
-            }
-        }
-        Err(earliest)
+        let at = first_due(self.urgent.iter().enumerate(), now)?;
+        self.urgent.remove(at).ok_or(None)
     }
 
     /// Records that a client has left.
@@ -226,6 +213,22 @@ impl RequestQueue {
             .lock()
             .expect("nothing panics while it holds the requests")
     }
+}
+
+/// Returns the place of the first request that its client's rate lets out now, and counts it there;
+/// otherwise when one will be let out, if there is any.
+fn first_due<'a>(
+    requests: impl Iterator<Item = (usize, &'a Request)>,
+    now: Instant,
+) -> Result<usize, Option<Instant>> {
+    let mut earliest = None;
+    for (at, request) in requests {
+        match request.take_turn(now) {
+            Ok(()) => return Ok(at),
+            Err(due) => earliest = Some(earliest.map_or(due, |other: Instant| due.min(other))),
+        }
+    }
+    Err(earliest)
 }
 
 /// Waits until `try_take` returns a request. `filled` is notified of each one that comes.
