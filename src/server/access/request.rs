@@ -79,6 +79,12 @@ impl Peer {
         }
     }
 
+    /// Returns the address whose places are limited; None for this computer, which is limited in total
+    /// only.
+    pub(crate) fn quota_address(&self) -> Option<IpAddr> {
+        (!self.is_loopback()).then(|| self.limit_address())
+    }
+
     /// Returns true if the client is on this computer.
     pub(crate) fn is_loopback(&self) -> bool {
         self.remote.to_canonical().is_loopback()

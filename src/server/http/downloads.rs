@@ -3,23 +3,15 @@
 use std::net::IpAddr;
 
 use axum::body::Body;
-use axum::extract::Request;
 use axum::http::header;
 use axum::response::Response;
 use futures::StreamExt;
 
 use crate::server::App;
-use crate::server::access::{Peer, Rejection};
+use crate::server::access::Rejection;
 
 /// Bytes of an answer that fits into the buffers of a connection, and so needs no place.
 const MAX_SHORT_BYTES: u64 = 64 << 10;
-
-/// Returns the address by which limits count; None for this computer.
-pub(super) fn limit_address(request: &Request) -> Option<IpAddr> {
-    let peer = request.extensions().get::<Peer>();
-    let remote = peer.filter(|peer| !peer.is_loopback());
-    remote.map(Peer::limit_address)
-}
 
 /// Takes a place for an answer that may last, until it has been sent.
 ///

@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use super::access_layer::{access_layer, rejected};
 use super::{api, assets, downloads, static_files};
 use crate::hub::Action;
-use crate::server::access::Rejection;
+use crate::server::access::{Peer, Rejection};
 use crate::server::{App, foreign};
 
 /// Returns the router of all resources.
@@ -58,7 +58,8 @@ async fn web(State(app): State<Arc<App>>, request: Request) -> Response {
     }
     let response = match &app.config.web {
         Some(web) => {
-            let address = downloads::limit_address(&request);
+            let peer = request.extensions().get::<Peer>();
+            let address = peer.and_then(Peer::quota_address);
             let answer = static_files::file(web, app.limits.descriptors, request).await;
             let answer = answer.map_err(|error| Rejection::unreadable(uri.path(), &error));
             let answer = answer.and_then(|answer| downloads::limit(&app, address, answer));

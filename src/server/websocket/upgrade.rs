@@ -135,8 +135,7 @@ impl Accepted {
             }
         };
         let peer = request.extensions().get::<Peer>();
-        let remote = peer.filter(|peer| !peer.is_loopback());
-        let address = remote.map(Peer::limit_address);
+        let address = peer.and_then(Peer::quota_address);
         let permit = app.limits.clients.try_acquire(address);
         let permit = permit.map_err(|full| {
             let reason = too_many_clients(full);
