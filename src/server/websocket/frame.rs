@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::hub::{Event, Kind, Unit};
+use crate::hub::{Event, Kind, StreamItem};
 use crate::view::{Part, Payload, View};
 
 /// Bytes of the header of a frame with less than 64 KiB of payload.
@@ -34,9 +34,7 @@ pub(crate) fn of_event(view: View, event: &Event, part: Part) -> Bytes {
 fn encode(view: View, event: &Event, part: Part) -> Bytes {
     let mut out = Vec::new();
     // What is kept with the event should take no more memory than it needs.
-    if let (Kind::Data(data), Unit::Lines) = (&event.kind, view.unit())
-        && view != View::Values
-    {
+    if let (Kind::Data(data), StreamItem::Frame | StreamItem::Line) = (&event.kind, view.item()) {
         let frames = data.frames.iter();
         out.reserve_exact(frames.map(|frame| frame.bytes.len() + HEADER_BYTES).sum());
     }
