@@ -167,7 +167,6 @@ impl<'a> Writer<'a> {
             // A device without modem lines runs on, and gets what was sent.
             return;
         };
-        self.end_break(None, device);
         device.discard_output();
         self.give_up("the board was reset", device);
         self.signalling = Some(signalling);
