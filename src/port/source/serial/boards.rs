@@ -60,6 +60,11 @@ pub(crate) fn is_bridge(vid: u16, pid: u16) -> bool {
     CHIP_MAKERS.contains(&vid) || (ARDUINO.contains(&vid) && has_16u2)
 }
 
+/// Returns true for a known board that speaks USB itself, and so hands over at once what it sends.
+pub(crate) fn speaks_usb(vid: u16, pid: u16) -> bool {
+    name(vid, pid).is_some() && !is_bridge(vid, pid)
+}
+
 /// Returns whether a baud rate means something to a device: not to a known board whose USB is its
 /// processor's own. Some boards have a second processor that passes on serial data.
 pub(crate) fn has_rate(vid: u16, pid: u16) -> bool {
@@ -69,7 +74,7 @@ pub(crate) fn has_rate(vid: u16, pid: u16) -> bool {
         0x2e8a => pid == 0x000c,
         _ => ARDUINO.contains(&vid) && ARDUINOS.contains(&(pid & !SKETCH_BIT)),
     };
-    passes_on || is_bridge(vid, pid) || name(vid, pid).is_none()
+    passes_on || !speaks_usb(vid, pid)
 }
 
 fn arduino(pid: u16) -> Option<&'static str> {

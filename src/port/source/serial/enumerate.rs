@@ -107,10 +107,9 @@ impl PortInfo {
 
     /// Returns true for a board of our table that speaks USB itself, and so hands over at once what
     /// it sends.
-    pub(crate) fn is_known_board(&self) -> bool {
-        self.usb().is_some_and(|usb| {
-            boards::name(usb.vid, usb.pid).is_some() && !boards::is_bridge(usb.vid, usb.pid)
-        })
+    pub(crate) fn speaks_usb(&self) -> bool {
+        self.usb()
+            .is_some_and(|usb| boards::speaks_usb(usb.vid, usb.pid))
     }
 
     /// Returns whether a baud rate means something to the device, as far as is known.

@@ -58,8 +58,8 @@ pub(crate) fn open(
     }
     set_lines(&mut stream, path, settings);
     let low_latency = settings.low_latency && os::set_low_latency(&stream);
-    let is_known_board = found.listed.as_ref().is_some_and(PortInfo::is_known_board);
-    let is_direct = low_latency || is_known_board || os::is_direct(path);
+    let speaks_usb = found.listed.as_ref().is_some_and(PortInfo::speaks_usb);
+    let is_direct = early.is_some() || low_latency || speaks_usb || os::is_direct(path);
     let silence = stream_start::silence(&settings, !is_direct);
     let was_silent =
         was_silent_early.unwrap_or_else(|| os::is_silent_until(&stream, Instant::now() + silence));
