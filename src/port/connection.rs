@@ -114,8 +114,7 @@ impl<'a> Connection<'a> {
             let room = self.room();
             let deadline = self.next_deadline();
             let (hub, read_pause) = (self.hub, self.read_pause);
-            let unwritten = self.writer.unwritten().filter(|_| room > 0);
-            let piece = unwritten.map(|bytes| &bytes[..bytes.len().min(room)]);
+            let piece = self.writer.unwritten_within(room);
             let step = self.transfer.step(piece, read_pause.is_none());
             // In no fixed order, so that a device that floods does not keep clients waiting.
             tokio::select! {
@@ -130,12 +129,7 @@ impl<'a> Connection<'a> {
                     if let Some(end) = self.transferred(step) {
                         return end;
                     }
-                    if has_read {
-                        after_other_tasks().await;
-                    } else if self.writer.unwritten().is_some() {
-                        // Something urgent may have come, which sockets are looked at for.
-                        yield_now().await;
-                    }
+                    self.give_way(has_read).await;
                 }
                 request = hub.queue.take_urgent(), if may_interrupt => {
                     self.writer.begin(request, &mut *self.transfer.device);
@@ -146,6 +140,16 @@ impl<'a> Connection<'a> {
                 () = wait_for_readers(hub, read_pause) => {}
                 () = until(deadline) => self.on_deadline(Instant::now()),
             }
+        }
+    }
+
+    /// Lets other tasks have their turn after a read or a write.
+    async fn give_way(&mut self, has_read: bool) {
+        if has_read {
+            after_other_tasks().await;
+        } else if self.writer.unwritten().is_some() {
+            // Something urgent may have come, which sockets are looked at for.
+            yield_now().await;
         }
     }
 

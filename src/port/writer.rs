@@ -76,6 +76,12 @@ impl<'a> Writer<'a> {
         Some(writing.unwritten())
     }
 
+    /// Returns the first of these bytes, as many as there is `room` for.
+    pub(crate) fn unwritten_within(&self, room: usize) -> Option<&[u8]> {
+        let unwritten = self.unwritten().filter(|_| room > 0)?;
+        Some(&unwritten[..unwritten.len().min(room)])
+    }
+
     /// Returns when to call [`Writer::on_deadline`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let signal = self.signalling.as_ref().map(|it| it.due);
