@@ -17,6 +17,7 @@ use crate::config::value::{Number, Setting, Size, times};
 use crate::config::{AllowedOrigin, HostName, PortArg};
 use crate::hub::{FlowControl, ModemLine, Parity};
 use crate::log::Format;
+use crate::port::MAX_LINE_LIMIT;
 use crate::port::framing::Framing;
 use crate::view::{LineEnding, View};
 
@@ -230,7 +231,7 @@ pub(crate) struct PortArgs {
     pub(crate) frame: Setting<Framing>,
     /// Longest line; longer ones are cut into pieces
     #[arg(long, value_name = "SIZE", default_value = "16KiB")]
-    pub(crate) max_line: Setting<Size<16, { 1 << 20 }>>,
+    pub(crate) max_line: Setting<Size<16, { MAX_LINE_LIMIT as u64 }>>,
     /// Refuse all that clients send
     #[arg(long, action = ArgAction::SetTrue)]
     pub(crate) read_only: Setting<bool>,

@@ -4,6 +4,9 @@ use super::framing::Framing;
 use super::source::spec::Spec;
 use crate::hub::LineSettings;
 
+/// Bytes of the longest line that `--max-line` permits.
+pub(crate) const MAX_LINE_LIMIT: usize = 1 << 20;
+
 /// One serial port.
 #[derive(Clone, Debug)]
 pub(crate) struct PortConfig {

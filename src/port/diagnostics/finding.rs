@@ -2,10 +2,8 @@
 
 use super::hints::Expectations;
 use crate::hub::{Advice, Parity};
+use crate::port::MAX_LINE_LIMIT;
 use crate::port::framing::Framing;
-
-/// Bytes of the longest line that `--max-line` allows.
-const MAX_LINE: usize = 1 << 20;
 
 /// Something that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,7 +151,7 @@ fn name(byte: u8) -> String {
 }
 
 fn long_line(length: usize) -> (String, Option<Advice>) {
-    if length > MAX_LINE {
+    if length > MAX_LINE_LIMIT {
         let text = format!(
             "a line of {length} bytes was cut into pieces: a line can have at most 1 MiB, so use \
              --raw or --text"
@@ -175,5 +173,7 @@ fn long_line(length: usize) -> (String, Option<Advice>) {
 
 /// Returns a limit for lines of about this length.
 pub(super) fn enough(length: usize) -> usize {
-    (length + length / 4).next_power_of_two().min(MAX_LINE)
+    (length + length / 4)
+        .next_power_of_two()
+        .min(MAX_LINE_LIMIT)
 }
