@@ -225,7 +225,7 @@ pub(crate) struct PortArgs {
     /// Line ending to add to text messages that lack one
     #[arg(long, value_name = "ENDING", default_value = "none")]
     pub(crate) append: Setting<LineEnding>,
-    /// What ends a line: lf, crlf, cr, or delim:HEX for the bytes HEX, such as delim:3b for a
+    /// End of a line: lf, crlf, cr, or delim:HEX for the bytes HEX, such as delim:3b for a
     /// semicolon. With lf, every carriage return beside a line feed belongs to the line end
     #[arg(long, value_name = "FRAMING", default_value = "lf")]
     pub(crate) frame: Setting<Framing>,

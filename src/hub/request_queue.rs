@@ -40,7 +40,7 @@ struct Waiting {
     departed: VecDeque<u64>,
     /// Urgent writes of all clients, in the order in which they came.
     urgent: VecDeque<Request>,
-    /// What passes all writes, in the order in which it came.
+    /// Requests that wait for no write, in the order in which they came.
     immediate: VecDeque<Request>,
 }
 

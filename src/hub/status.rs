@@ -167,7 +167,7 @@ pub struct Advice {
     /// The parity bit of each character.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parity: Option<Parity>,
-    /// What ends a line, as `--frame` takes it.
+    /// The framing, as `--frame` takes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frame: Option<String>,
     /// The view for clients.

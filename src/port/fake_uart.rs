@@ -36,7 +36,7 @@ struct Wire {
     queue: VecDeque<u8>,
     /// The time at which the first byte of the queue will have been sent.
     next: Option<Instant>,
-    /// What was sent.
+    /// The bytes that were sent.
     sent: Vec<u8>,
     is_stopped: bool,
     breaks: Vec<bool>,
@@ -234,6 +234,13 @@ fn place(sent: &[u8], byte: u8) -> usize {
     place.expect("it was sent")
 }
 
+/// Checks that no more than 50 ms of the line went out before the urgent byte.
+#[track_caller]
+fn check_urgent(sent: &[u8]) {
+    let before = place(sent, b'!');
+    assert!(before <= 49, "{before} bytes before");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_urgent_byte_waits_for_50_ms_of_the_line_within_a_long_message() {
     let bench = Bench::start().await;
@@ -246,11 +253,7 @@ async fn an_urgent_byte_waits_for_50_ms_of_the_line_within_a_long_message() {
         assert!(panel.outcome().await.1.is_ok());
         sleep(Duration::from_millis(100)).await;
         let new = bench.sent().split_off(before);
-        assert!(
-            place(&new, b'!') <= 49,
-            "{} bytes before",
-            place(&new, b'!')
-        );
+        check_urgent(&new);
         assert!(asked.elapsed() < Duration::from_millis(200));
     }
 }
@@ -331,11 +334,7 @@ async fn a_stopped_device_gets_the_urgent_byte_first_when_it_goes_on() {
     }
     sleep(Duration::from_millis(100)).await;
     let new = bench.sent().split_off(before);
-    assert!(
-        place(&new, b'!') <= 49,
-        "{} bytes before",
-        place(&new, b'!')
-    );
+    check_urgent(&new);
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,14 +28,14 @@ use crate::hub::{
 /// Texts, each so many milliseconds after something has happened.
 type Speech = Vec<(u64, &'static str)>;
 
-/// What a board does.
+/// The behaviour of a board.
 #[derive(Clone, Default)]
 struct Board {
-    /// What it says after it is opened.
+    /// Its words after it is opened.
     opened: Speech,
-    /// What it says after each write.
+    /// Its words after each write.
     written: Speech,
-    /// What it says after DTR is asserted.
+    /// Its words after DTR is asserted.
     restarted: Speech,
     /// The time that the system takes to hand over what has come.
     delay: u64,
@@ -44,7 +44,7 @@ struct Board {
     settle: Duration,
 }
 
-/// When the board was written to, and what, in milliseconds since it was opened.
+/// The writes that the board got, each with its time in milliseconds since it was opened.
 type Written = Arc<Mutex<Vec<(u64, Vec<u8>)>>>;
 
 /// A board that was opened.

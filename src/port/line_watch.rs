@@ -1,4 +1,4 @@
-//! What the driver says of an open device's line apart from its data: errors, and the modem's inputs.
+//! Watches an open device's line apart from its data: errors, and the modem's inputs.
 
 use std::time::Duration;
 

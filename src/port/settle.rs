@@ -55,7 +55,7 @@ pub(crate) struct Settle {
     hold: Option<Hold>,
 }
 
-/// What is known of a board for which writes are held.
+/// The state of a board for which writes are held.
 struct Hold {
     /// The time at which they go out in any case.
     end: Instant,

@@ -1,7 +1,7 @@
-//! What the first byte of a line tells about it, and how many fields a row has. This is asked of every
-//! line, so it takes few instructions; eight bytes are compared at once where that pays.
+//! Classifies a line by its first byte, and counts the fields of a row. This runs for every line, so
+//! it takes few instructions; eight bytes are compared at once where that pays.
 
-/// What the first byte of a line tells about it.
+/// The class of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LineClass {
     /// Nothing can be seen in it.

@@ -1,4 +1,4 @@
-//! What loggers put before a message: ESP-IDF's `I (1234) tag: `, and groups in brackets, such as
+//! The prefixes that loggers put before a message: ESP-IDF's `I (1234) tag: `, and groups in brackets, such as
 //! `[  1234][I][main.cpp:42] loop(): `.
 
 use super::{LineValues, MAX_NAME_CHARS, read, time};

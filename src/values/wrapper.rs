@@ -1,4 +1,4 @@
-//! What protocols put around their values: `<…>` with `|` inside, `/* */`, `>`, `$…;`, sentences.
+//! The wrappers that protocols put around their values: `<…>` with `|` inside, `/* */`, `>`, `$…;`, sentences.
 
 use super::commas::Comma;
 use super::decimal::DecimalMark;

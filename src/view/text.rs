@@ -36,14 +36,15 @@ fn encode(data: &Data, part: Part, sink: &mut PayloadSink<'_>) {
 /// The beginning of the character that the byte at `place` belongs to; `place` itself if that is no
 /// character.
 fn character_start(text: &[u8], place: usize) -> usize {
-    const LONGEST: usize = 4;
+    /// Bytes of a character in UTF-8.
+    const MAX_BYTES: usize = 4;
     let contains_place = |start: &usize| {
-        let tail = &text[*start..text.len().min(start + LONGEST)];
+        let tail = &text[*start..text.len().min(start + MAX_BYTES)];
         let first = tail.utf8_chunks().next();
         let first = first.and_then(|chunk| chunk.valid().chars().next());
         first.is_some_and(|character| start + character.len_utf8() > place)
     };
-    let mut starts = place.saturating_sub(LONGEST - 1)..place;
+    let mut starts = place.saturating_sub(MAX_BYTES - 1)..place;
     starts.find(contains_place).unwrap_or(place)
 }
 

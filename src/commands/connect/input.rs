@@ -21,7 +21,7 @@ const MAX_PIECE_BYTES: usize = 64 * 1024 - 2;
 /// Bytes that are read at once, and the longest message where there are no lines.
 const BUFFER_BYTES: usize = 16 * 1024;
 
-/// What ends the lines that go out.
+/// The end of the lines that go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LineEnd {
     /// The end of the message, as for the json view: each line is one, without its own end.

@@ -1,4 +1,4 @@
-//! What hints say: in words for people, and as the setting that would help.
+//! The content of hints: words for people, and the setting that would help.
 
 use super::hints::Expectations;
 use crate::hub::{Advice, Parity};

@@ -40,7 +40,7 @@ const MIN_TEXT_PAUSES: u32 = 3;
 /// pieces.
 const MIN_TEXT_BYTES: usize = 24;
 
-/// What the settings let the user expect.
+/// The kind of data that the settings let the user expect.
 #[derive(Clone, Debug)]
 pub(crate) struct Expectations {
     /// The kind of data that most clients want.

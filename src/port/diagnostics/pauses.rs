@@ -1,4 +1,4 @@
-//! What comes before each pause: where it is always the same, it ends the messages.
+//! The bytes before each pause: where they are always the same, they end the messages.
 
 /// Bytes to remember of what came last.
 const TAIL_BYTES: usize = 4;
@@ -18,7 +18,7 @@ pub(super) struct Pauses {
     tail: Tail,
     /// True if the pause after them was counted.
     is_counted: bool,
-    /// What the last pauses all followed.
+    /// The bytes that the last pauses all followed.
     end: Tail,
     /// The number of pauses that followed it without one that did not.
     same: u32,

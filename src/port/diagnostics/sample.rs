@@ -1,4 +1,4 @@
-//! What kind of data the bytes are: text, text of another encoding or character format, or neither.
+//! Judges a sample of bytes: text, text of another encoding or character format, or neither.
 
 use crate::hub::{Data, Parity};
 

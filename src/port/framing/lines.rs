@@ -207,7 +207,8 @@ impl<T: Terminator> LineFramer<T> {
         line.start
     }
 
-    /// What may belong to the line end does not count, unless it is too long itself.
+    /// Returns true for a line over the limit. Bytes that may belong to the line end do not count,
+    /// unless they are too many themselves.
     fn is_over_long(&self, line: &[u8], is_ended: bool) -> bool {
         line.len() > self.max_line && {
             let content = self.terminator.content(line, is_ended);

@@ -49,7 +49,7 @@ pub(crate) struct TokenSource<'a> {
 #[derive(Default)]
 struct Attempts {
     by_address: HashMap<IpAddr, WrongTokens>,
-    /// When an address and the hash of an origin have last shown the right token.
+    /// The time at which an address and the hash of an origin have last shown the right token.
     right: HashMap<(IpAddr, u64), Instant>,
 }
 

@@ -35,7 +35,7 @@ pub(crate) struct Limits {
     pub(crate) clients: Quota,
     /// Downloads that do not fit into the buffer of a connection, and so may last.
     pub(crate) downloads: Quota,
-    /// What the system permits to be open at once.
+    /// The descriptors that the system permits to be open at once.
     pub(crate) descriptors: Descriptors,
     /// Clients that are being told why they were rejected.
     pub(crate) rejected: Arc<Semaphore>,

@@ -6,8 +6,8 @@
 //!   └── requests ◀── session ◀── protocol ◀── WebSocket library ◀─┘
 //! ```
 //!
-//! `upgrade` and `params` make the session of an HTTP request, `keepalive` and `close` end it, and `turn` makes them share
-//! the thread.
+//! `upgrade` and `params` make the session of an HTTP request, `keepalive` and `close` end it, and
+//! `turn` makes sessions share the thread.
 
 mod delivery;
 mod frame;

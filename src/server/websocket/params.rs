@@ -122,8 +122,8 @@ pub(crate) fn subprotocol<'a>(offered: &[&'a str]) -> Option<&'a str> {
 }
 
 impl StreamParams {
-    /// Reads the query and the confirmed subprotocol, which need not be one of ours. `defaults` holds for what they leave open,
-    /// and `run` is this run of the program.
+    /// Reads the query and the confirmed subprotocol, which need not be one of ours. `defaults` holds
+    /// for what they leave open, and `run` is this run of the program.
     ///
     /// # Errors
     /// Code 4400, saying what is right.

@@ -69,7 +69,7 @@ pub(crate) fn has_input(_port: &SerialStream) -> bool {
     false
 }
 
-/// What the library reads ahead shows that the device speaks, and is kept for the first read.
+/// The library reads ahead: that shows that the device speaks, and is kept for the first read.
 pub(crate) fn is_silent_until(port: &SerialStream, deadline: Instant) -> bool {
     // In the runtime, which a timer needs to begin.
     let readable = async { timeout_at(deadline.into(), port.readable()).await };
