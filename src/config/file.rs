@@ -1,6 +1,7 @@
 //! The configuration file: TOML whose keys are the long names of flags.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
@@ -11,7 +12,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::layers::{Layer, SetBy};
 use super::names::{self, DEFAULTS, ONLY_FLAGS, PORT_DEFAULTS, Values};
-use super::port::{PORT, PortArg};
+use super::port::{self, PORT, PortArg};
 use crate::cli::Settings;
 use crate::port::is_name;
 use crate::port::source::spec::Spec;
@@ -97,6 +98,9 @@ impl<'i> ConfigFile<'i> {
             if !values.is_empty() {
                 layer.sources.insert(key.to_owned(), sources);
             }
+            if key == PORT {
+                layer.sources.extend(self.sources_of_ports(value));
+            }
             let value = if names::is_list(&DEFAULTS, key) && !values.is_empty() {
                 values.into()
             } else {
@@ -138,6 +142,21 @@ impl<'i> ConfigFile<'i> {
             }
             _ => Ok(vec![(value.span(), json(value))]),
         }
+    }
+
+    /// Returns the line of each setting in the tables `[port.NAME]`.
+    fn sources_of_ports(&self, value: &TomlValue<'_>) -> BTreeMap<String, Vec<SetBy>> {
+        let ports = value.get_ref().as_table().into_iter().flatten();
+        let tables = ports.filter_map(|(name, port)| Some((name, port.get_ref().as_table()?)));
+        let settings = tables.flat_map(|(name, table)| {
+            let settings = table.iter();
+            settings.map(move |(key, value)| (name, key, value))
+        });
+        let sources = settings.map(|(name, key, value)| {
+            let line = SetBy::Line(self.path.to_owned(), self.line(&value.span()));
+            (port::source_key(name.get_ref(), key.get_ref()), vec![line])
+        });
+        sources.collect()
     }
 
     /// Reads a table `[port.NAME]`.

@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 
 use super::file::ConfigFile;
 use super::names::{self, DEFAULTS, Values};
-use super::port::PORT;
+use super::port::{self, PORT};
 use super::server::TOKEN_VARIABLE;
 use super::value::MAX_TIMES;
 use super::{Config, text};
@@ -46,7 +46,7 @@ pub(super) struct Layer {
     /// The values. One that was emptied is null: it overrides what is below, and has its default.
     pub(super) values: Values,
     /// The places that set the values. A list has as many as items, or one for all of them; a
-    /// default has none.
+    /// default has none. The settings of a port's own table are under [`port::source_key`].
     pub(super) sources: BTreeMap<String, Vec<SetBy>>,
 }
 
@@ -67,6 +67,21 @@ impl fmt::Display for SetBy {
             Self::Flag => f.write_str("flag"),
             Self::Variable(name) => write!(f, "environment variable {name}"),
             Self::Line(path, line) => write!(f, "{}:{line}", path.display()),
+        }
+    }
+}
+
+impl SetBy {
+    /// Returns the place that set `key`, in the user's words. Clients are told it, so a file has no
+    /// folder.
+    pub(super) fn place(&self, key: &str) -> String {
+        match self {
+            Self::Flag => format!("--{key}"),
+            Self::Variable(name) => format!("the variable {name}"),
+            Self::Line(path, line) => {
+                let file = path.file_name().unwrap_or_default().display();
+                format!("{file}:{line}")
+            }
         }
     }
 }
@@ -176,15 +191,16 @@ impl Layer {
             port.retain(|key, _| is_seen(key));
         }
         lower.values.retain(|key, _| is_seen(key));
-        lower.sources.retain(|key, _| is_seen(key));
+        lower
+            .sources
+            .retain(|key, _| is_seen(port::key_of_source(key)));
         self.values.extend(lower.values);
         self.sources.extend(lower.sources);
     }
 
     /// Returns the error about a value, or an item of a list, in the words of the place that set it.
     pub(super) fn error(&self, key: &str, index: usize, text: &str) -> Error {
-        let places = self.sources.get(key);
-        match places.and_then(|places| places.get(index).or(places.last())) {
+        match self.source(key, index) {
             Some(SetBy::Variable(name)) => raw(format!("{name}: {text}")),
             Some(line @ SetBy::Line(..)) => raw(format!("{line}: `{key}`: {text}")),
             Some(SetBy::Flag) | None => {
@@ -192,6 +208,12 @@ impl Layer {
                 Cli::command().error(ErrorKind::ValueValidation, text)
             }
         }
+    }
+
+    /// Returns the place that set a value, or an item of a list; None for a default.
+    pub(super) fn source(&self, key: &str, index: usize) -> Option<&SetBy> {
+        let places = self.sources.get(key)?;
+        places.get(index).or(places.last())
     }
 
     /// Makes relative paths begin in `folder`.

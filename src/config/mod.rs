@@ -79,7 +79,7 @@ impl Config {
             if let Some((key, other)) = names::conflict(&typed.0) {
                 return Err(wrong(format!("{key} cannot be combined with {other}")));
             }
-            let shared = typed.resolve(&layer.values, *bridge.no_wait);
+            let shared = typed.resolve(layer, index, *bridge.no_wait);
             let mut shared = shared.map_err(wrong)?;
             shared.requests.max_message = bridge.serve.max_message.0 as usize;
             let PortConfig { name, spec, .. } = &shared.port;
@@ -106,6 +106,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::port::FixedSettings;
     use crate::server::Rights;
     use crate::view::View;
 
@@ -163,6 +164,67 @@ mod tests {
             View::Raw,
         );
         check_port("-p sim,text --raw", "sim", "sim", 9600, View::Text);
+    }
+
+    /// Returns the places that fixed the rate and the parity of each port.
+    fn fixed(config: Config) -> Vec<String> {
+        let ports = config.port_configs().into_iter();
+        let places = ports.map(|PortConfig { name, fixed, .. }| {
+            let places = [fixed.baud, fixed.parity].map(Option::unwrap_or_default);
+            format!("{name} [{}] [{}]", places[0], places[1])
+        });
+        places.collect()
+    }
+
+    #[test]
+    fn what_was_given_explicitly_is_fixed_by_its_place() {
+        let check = |args: &str, expected: &[&str]| {
+            assert_eq!(fixed(config(args).unwrap()), expected);
+        };
+        check("-p sim", &["sim [] []"]);
+        check("-p sim -b 9600", &["sim [--baud] []"]);
+        check("-p sim,baud=300", &["sim [--port …,baud=300] []"]);
+        check(
+            "-p sim,baud=300 -p b=sim --baud 9600 --parity even",
+            &[
+                "sim [--port …,baud=300] [--parity]",
+                "b [--baud] [--parity]",
+            ],
+        );
+        let fixed = config("-p sim --dtr keep --flow-control none").unwrap();
+        let fixed = fixed.ports[0].port.fixed.clone();
+        let expected = FixedSettings {
+            dtr: Some("--dtr".to_owned()),
+            flow_control: Some("--flow-control".to_owned()),
+            ..FixedSettings::default()
+        };
+        assert_eq!(fixed, expected);
+    }
+
+    #[test]
+    fn a_setting_of_a_file_is_fixed_by_its_line() {
+        let folder = std::env::temp_dir().join(format!("serial-ws-fixed-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("config.toml");
+        let text = "baud = 300\n[port.uno]\nspec = 'sim'\nbaud = 1200\n[port.knob]\nspec = 'sim'\n\
+                    [profile.class]\nparity = 'odd'\n";
+        std::fs::write(&file, text).unwrap();
+        let check = |args: &str, expected: &[&str]| {
+            let args = format!("--config {} {args}", file.display());
+            assert_eq!(fixed(config(&args).unwrap()), expected);
+        };
+        check("", &["uno [config.toml:4] []", "knob [config.toml:1] []"]);
+        check(
+            "--profile class",
+            &[
+                "uno [config.toml:4] [config.toml:8]",
+                "knob [config.toml:1] [config.toml:8]",
+            ],
+        );
+        check("--baud 9600", &["uno [--baud] []", "knob [--baud] []"]);
+        check("-p uno=sim", &["uno [config.toml:1] []"]);
+        check("-p uno=sim,baud=300", &["uno [--port …,baud=300] []"]);
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

@@ -9,13 +9,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value as Json, json};
 
 use super::SharedPort;
+use super::layers::{Layer, SetBy};
 use super::names::{self, PORT_DEFAULTS, Values};
-use super::value::{Setting, SettingValue};
+use super::value::{AUTO, Setting, SettingValue};
 use crate::cli::PortArgs;
 use crate::hub::{LineSettings, RequestLimits};
 use crate::port::framing::Framing;
 use crate::port::source::spec::Spec;
-use crate::port::{DataKind, PortConfig, is_name};
+use crate::port::{DataKind, FixedSettings, PortConfig, is_name};
 use crate::server::ClientDefaults;
 use crate::view::View;
 
@@ -66,9 +67,15 @@ impl PortArg {
         Ok(())
     }
 
-    /// Returns the configuration of the port; `common` has the settings that it does not have.
-    pub(super) fn resolve(&self, common: &Values, no_wait: bool) -> Result<SharedPort, String> {
-        let mut all = common.clone();
+    /// Returns the configuration of the port, which is the one at `index`. `common` has the settings
+    /// that it does not have.
+    pub(super) fn resolve(
+        &self,
+        common: &Layer,
+        index: usize,
+        no_wait: bool,
+    ) -> Result<SharedPort, String> {
+        let mut all = common.values.clone();
         all.retain(|key, _| !names::hides(&self.0, key));
         all.extend(self.0.clone());
         let table: PortTable = names::typed(all)?;
@@ -94,6 +101,7 @@ impl PortArg {
             name: table.name.unwrap_or_else(|| spec.default_name()),
             spec,
             line,
+            fixed: self.fixed(common, index),
             frame: args.frame.value,
             max_line: args.max_line.0 as usize,
             expects: match clients.view {
@@ -113,6 +121,50 @@ impl PortArg {
             requests,
         })
     }
+
+    /// Returns the line settings that were given for the port explicitly, and where.
+    fn fixed(&self, common: &Layer, index: usize) -> FixedSettings {
+        let place = |key: &str| match self.0.get(key) {
+            Some(own) if is_choice(own) => Some(self.place(common, index, key, own)),
+            Some(_) => None,
+            None if is_choice(common.values.get(key)?) => Some(common.source(key, 0)?.place(key)),
+            None => None,
+        };
+        FixedSettings {
+            baud: place("baud"),
+            data_bits: place("data-bits"),
+            parity: place("parity"),
+            stop_bits: place("stop-bits"),
+            flow_control: place("flow-control"),
+            dtr: place("dtr"),
+            rts: place("rts"),
+        }
+    }
+
+    /// Returns the place that gave this port a setting of its own.
+    fn place(&self, common: &Layer, index: usize, key: &str, value: &Json) -> String {
+        let name = self.0.get(NAME).and_then(Json::as_str);
+        let in_table = name.and_then(|name| common.source(&source_key(name, key), 0));
+        match in_table.or_else(|| common.source(PORT, index)) {
+            None | Some(SetBy::Flag) => format!("--{PORT} …,{key}={}", text(value)),
+            Some(source) => source.place(PORT),
+        }
+    }
+}
+
+/// Returns the key of the source of a setting in the table of a port. No setting has a dot.
+pub(super) fn source_key(name: &str, key: &str) -> String {
+    format!("{PORT}.{name}.{key}")
+}
+
+/// Returns the setting that a source is about: for one of a port's table, the ports as a whole.
+pub(super) fn key_of_source(key: &str) -> &str {
+    key.split('.').next().unwrap_or(key)
+}
+
+/// Returns false for a value that leaves the choice to serial-ws.
+fn is_choice(value: &Json) -> bool {
+    *value != json!(AUTO)
 }
 
 impl FromStr for PortArg {

@@ -20,8 +20,8 @@ use crate::hub::{FlowControl, ModemLine, Parity};
 use crate::log::Format;
 use crate::view::LineEnding;
 
-/// Leaves the time to hold writes to the device.
-const AUTO: &str = "auto";
+/// Leaves a setting to the device and to serial-ws.
+pub(super) const AUTO: &str = "auto";
 
 /// The number of times that a flag such as `-v` is believed to be given.
 pub(super) const MAX_TIMES: u8 = 9;

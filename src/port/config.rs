@@ -16,6 +16,9 @@ pub(crate) struct PortConfig {
     pub(crate) spec: Spec,
     /// The settings with which it is opened.
     pub(crate) line: LineSettings,
+    /// Those of them that clients may not change.
+    #[allow(dead_code, reason = "only the tests read it yet")]
+    pub(crate) fixed: FixedSettings,
     /// The way to cut what it sends into lines.
     pub(crate) frame: Framing,
     /// Bytes of a line beyond which it is cut into pieces.
@@ -24,6 +27,26 @@ pub(crate) struct PortConfig {
     pub(crate) expects: DataKind,
     /// Ends the program, instead of waiting, if the device cannot be opened at first.
     pub(crate) no_wait: bool,
+}
+
+/// The line settings that the user gave explicitly for a port, so that clients may not change them.
+/// Each has the place that set it, in the user's words, such as `--baud` or `config.toml:12`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FixedSettings {
+    /// The place that set [`LineSettings::baud`]; None where it may be changed, as for all others.
+    pub(crate) baud: Option<String>,
+    /// The same for [`LineSettings::data_bits`].
+    pub(crate) data_bits: Option<String>,
+    /// The same for [`LineSettings::parity`].
+    pub(crate) parity: Option<String>,
+    /// The same for [`LineSettings::stop_bits`].
+    pub(crate) stop_bits: Option<String>,
+    /// The same for [`LineSettings::flow_control`].
+    pub(crate) flow_control: Option<String>,
+    /// The same for [`LineSettings::dtr`].
+    pub(crate) dtr: Option<String>,
+    /// The same for [`LineSettings::rts`].
+    pub(crate) rts: Option<String>,
 }
 
 /// A kind of data.
