@@ -1,6 +1,8 @@
 // Shows the log: the newest rows while following, and the kept rows while paused.
 
 import { clock, visible } from "./format.js";
+import { onFrame } from "./frame.js";
+import { setPressed } from "./pressed.js";
 
 /** @typedef {import("./log.js").Row} Row */
 
@@ -25,21 +27,23 @@ export class Monitor {
   /** @type {WeakMap<Row, HTMLElement>} elements of rows that may still change */
   #rowElements = new WeakMap();
 
+  /** Draws in the next frame. */
+  requestFrame = onFrame(() => this.#draw());
+
   /**
    * @param {import("./log.js").Log} log
-   * @param {{rows: HTMLElement, newest: HTMLButtonElement, found: HTMLElement, announced: HTMLElement}} elements
-   * @param {(following: boolean) => void} onFollow called when following starts or stops
+   * @param {typeof import("./elements.js").monitor} elements
    */
-  constructor(log, elements, onFollow) {
+  constructor(log, elements) {
     this.log = log;
     this.elements = elements;
-    this.onFollow = onFollow;
-    elements.rows.addEventListener("scroll", () => this.#scrolled());
-    elements.newest.addEventListener("click", () => this.follow(true));
-  }
-
-  get following() {
-    return this.#follow;
+    const { rows, newest, pause, clear, search, times } = elements;
+    rows.addEventListener("scroll", () => this.#scrolled());
+    newest.addEventListener("click", () => this.follow(true));
+    pause.addEventListener("click", () => this.follow(!this.#follow));
+    clear.addEventListener("click", () => this.clear());
+    search.addEventListener("input", () => this.search(search.value));
+    times.addEventListener("change", () => this.#showTimes());
   }
 
   /** Follows the newest rows, or pauses. @param {boolean} follow */
@@ -50,7 +54,8 @@ export class Monitor {
     const fromBottom = rows.scrollHeight - rows.scrollTop;
     this.#fill();
     rows.scrollTop = follow ? rows.scrollHeight : rows.scrollHeight - fromBottom;
-    this.onFollow(follow);
+    setPressed(this.elements.pause, !follow);
+    this.requestFrame();
   }
 
   /** Shows only rows that contain `query`. @param {string} query */
@@ -68,8 +73,15 @@ export class Monitor {
     this.follow(true);
   }
 
-  /** Returns all kept rows that match the search, as text. @param {boolean} times */
-  text(times) {
+  #showTimes() {
+    const { rows, times } = this.elements;
+    rows.classList.toggle("with-times", times.checked);
+    if (this.#follow) rows.scrollTop = rows.scrollHeight;
+  }
+
+  /** Returns all kept rows that match the search, as text. */
+  text() {
+    const times = this.elements.times.checked;
     const rows = this.log.slice(this.log.start).filter((row) => this.#matches(row));
     const plain = rows.map((row) => {
       const prefix = { line: "", part: "", sent: "> ", note: "# " }[row.kind];
@@ -78,8 +90,8 @@ export class Monitor {
     return plain.join("\n") + (plain.length > 0 ? "\n" : "");
   }
 
-  /** Adds new rows to the page. Called at most once per frame. */
-  draw() {
+  /** Adds new rows to the page. */
+  #draw() {
     const { rows, newest } = this.elements;
     const unseen = this.log.end - this.#shown;
     newest.hidden = this.#follow;

@@ -1,6 +1,8 @@
 // Draws the newest samples on a canvas. The values in the legend follow the pointer.
 
 import { clock, short, ticks, visible } from "./format.js";
+import { onFrame } from "./frame.js";
+import { setPressed } from "./pressed.js";
 import { GAP, MAX_IGNORED, MAX_SAMPLES, scale } from "./series.js";
 
 /** Margins in pixels. The left one, for the numbers, grows with their width. */
@@ -11,8 +13,6 @@ const COLOURS = 8;
 const TIME_STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300];
 
 export class Plotter {
-  /** Estimated seconds that the clock of serial-ws is behind this page's clock. */
-  clockOffset = 0;
   /** True while new samples can arrive. */
   live = false;
   /** Seconds shown. */
@@ -40,17 +40,23 @@ export class Plotter {
   /** The time of the last announcement to screen readers, in milliseconds. */
   #announcedAt = 0;
 
+  /** Draws in the next frame. */
+  requestFrame = onFrame(() => this.#draw());
+
   /**
    * @param {import("./series.js").Table} table
-   * @param {{canvas: HTMLCanvasElement, legend: HTMLElement, more: HTMLElement, plotEmpty: HTMLElement, plotPause: HTMLElement}} elements
-   * @param {() => void} requestFrame
+   * @param {typeof import("./elements.js").plot} elements
+   * @param {{now: () => number}} clock that of serial-ws
    */
-  constructor(table, elements, requestFrame) {
+  constructor(table, elements, clock) {
     /** The table that samples are added to, and the one that is shown: a copy while paused. */
     this.liveTable = this.table = table;
     this.elements = elements;
-    this.requestFrame = requestFrame;
-    const { canvas } = elements;
+    this.clock = clock;
+    const { canvas, pause, clear, span } = elements;
+    pause.addEventListener("click", () => this.pause(!this.paused));
+    clear.addEventListener("click", () => this.clear());
+    span.addEventListener("change", () => { this.span = Number(span.value); });
     const dark = matchMedia("(prefers-color-scheme: dark)");
     dark.addEventListener("change", () => this.#reloadColours());
     this.#reloadColours();
@@ -70,6 +76,7 @@ export class Plotter {
   pause(paused) {
     this.#pausedAt = paused ? this.#now() : undefined;
     this.table = paused ? this.liveTable.copy() : this.liveTable;
+    setPressed(this.elements.pause, paused);
     this.#redraw();
   }
 
@@ -93,15 +100,11 @@ export class Plotter {
     this.elements.more.hidden = true;
   }
 
-  /** True while the plot scrolls. */
-  get moving() {
-    return this.live && !this.paused && this.table.end > 0;
-  }
-
-  /** Draws the plot and the legend. Called at most once per frame. */
-  draw() {
+  /** Draws the plot and the legend, and again in the next frame while the plot scrolls. */
+  #draw() {
     const { table, elements } = this;
-    elements.plotEmpty.hidden = table.end > 0;
+    if (this.live && !this.paused && table.end > 0) this.requestFrame();
+    elements.empty.hidden = table.end > 0;
     if (this.paused && !this.#stale) return;
     this.#stale = false;
     let view = this.#view();
@@ -139,7 +142,7 @@ export class Plotter {
   /** Returns the plot with a legend below it, as a PNG. @returns {Promise<Blob | null>} */
   async png() {
     this.#redraw();
-    this.draw();
+    this.#draw();
     const { canvas } = this.elements;
     const ratio = devicePixelRatio || 1;
     const copy = document.createElement("canvas");
@@ -171,8 +174,7 @@ export class Plotter {
   /** Returns the time at the right edge, on the clock of serial-ws. */
   #now() {
     const newest = this.table.end > 0 ? this.table.time(this.table.end - 1) : 0;
-    const now = Date.now() / 1000 - this.clockOffset;
-    return this.live ? Math.max(now, newest) : newest;
+    return this.live ? Math.max(this.clock.now(), newest) : newest;
   }
 
   #view() {
@@ -390,7 +392,7 @@ export class Plotter {
     } else if (event.key === "Escape") {
       this.#point();
     } else if (event.key === " ") {
-      this.elements.plotPause.click();
+      this.pause(!this.paused);
     } else {
       return;
     }
