@@ -327,7 +327,10 @@
   }
 
   async function diagnose(socketUrl) {
-    const url = new URL("/hello", socketUrl.replace(/^ws/, "http"));
+    const url = new URL(socketUrl.replace(/^ws/, "http"));
+    // A proxy may have put serial-ws under a prefix:
+    url.pathname = url.pathname.replace(/((ports|devices)\/)?[^/]*$/, "hello");
+    url.search = "";
     try {
       const hello = await (await fetch(url, { signal: AbortSignal.timeout(3000) })).json();
       if (hello.allowed === false) {

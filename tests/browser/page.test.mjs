@@ -387,6 +387,16 @@ test("a broken connection resumes exactly where it was", async (t) => {
   assert.equal(await page.locator("#missed-figure").isVisible(), false);
 });
 
+test("the page works behind a proxy that adds a prefix to its paths", async (t) => {
+  const bridge = await start(t, ["--port", "a=sim", "--port", "b=sim:labels"]);
+  const lab = await proxy(t, bridge.port, "/lab");
+  for (const path of ["/lab/?port=b", "/lab/_serial-ws/?port=b"]) {
+    const page = await open(t, lab.url + path);
+    await until("its lines", async () => (await rows(page)).at(-1)?.includes("temperature:"));
+    assert.equal(await text(page, "#address"), `${lab.url.replace("http", "ws")}/lab/ports/b`);
+  }
+});
+
 test("the page can receive only the newest lines, and then all of them again without duplicates", async (t) => {
   const bridge = await start(t, ["--port", "sim"]);
   const page = await open(t, bridge.url);

@@ -193,8 +193,8 @@ export async function serve(t, folder) {
   return `http://127.0.0.1:${server.address().port}`;
 }
 
-/** Starts a proxy to serial-ws, which can be cut and restored. */
-export async function proxy(t, port) {
+/** Starts a proxy to serial-ws, which can be cut and restored. Its paths may begin with a prefix. */
+export async function proxy(t, port, prefix = "") {
   const sockets = new Set();
   let connected = true;
   const server = listen((near) => {
@@ -204,7 +204,11 @@ export async function proxy(t, port) {
       sockets.add(socket);
       socket.on("error", () => other.destroy()).on("close", () => other.destroy());
     }
-    near.pipe(far).pipe(near);
+    // Each connection has one request, whose first line is in its first packet.
+    near.once("data", (data) => {
+      far.write(data.toString("latin1").replace(`GET ${prefix}/`, "GET /"), "latin1");
+      near.pipe(far).pipe(near);
+    });
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const cut = () => {

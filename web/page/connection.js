@@ -2,6 +2,9 @@
 
 import "../serial-ws.js";
 
+/** The address of serial-ws, which may be behind a proxy that adds a prefix to its paths. */
+const HOME = new URL("..", import.meta.url);
+
 /** Lines from the history to begin with; with bytes, the bytes. */
 const HISTORY_LINES = 200, HISTORY_BYTES = 2000;
 
@@ -33,15 +36,16 @@ export class Connection {
   connect({ port, view, latest }) {
     const { open, status, missed, line, data, values, gap } = this.handlers;
     this.#close();
-    const common = { port, latest };
+    const address = new URL(port ? `ports/${encodeURIComponent(port)}` : "", HOME).href.replace("http", "ws");
+    const common = { latest };
     const options = view === "lines"
       ? { ...common, history: HISTORY_LINES, values: true }
       : { ...common, history: HISTORY_BYTES, data: "chunks" };
     const beside = { ...common, history: HISTORY_LINES };
     this.#options = [options, beside];
-    this.#main = new SerialWs(options).on("open", open).on("status", status).on("missed", missed)
+    this.#main = new SerialWs(address, options).on("open", open).on("status", status).on("missed", missed)
       .on("line", line).on("values", values).on("data", data);
-    this.#values = view === "text" ? new SerialWs(beside).on("values", values).on("missed", gap) : undefined;
+    this.#values = view === "text" ? new SerialWs(address, beside).on("values", values).on("missed", gap) : undefined;
     status(this.#main.status);
   }
 

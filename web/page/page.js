@@ -175,6 +175,6 @@ on(elements.plot.png, "click", async () => {
   if (picture) saveAs(picture, "png");
 });
 
-elements.board.address.textContent = location.origin.replace("http", "ws");
+elements.board.address.textContent = new URL("..", import.meta.url).href.replace("http", "ws").replace(/\/$/, "");
 connect();
 setInterval(showStatistics, 1000);

@@ -37,6 +37,9 @@ const FILES: &[(&str, &[u8])] = embed![
     "serial-ws.mjs"
 ];
 
+/// The built-in page.
+const PAGE: &str = "index.html";
+
 /// The header that says which pages may load a resource without reading it, as a script or picture.
 pub(crate) const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
@@ -49,9 +52,28 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 
 /// Serves the file at `path` in `web/`. Answers 404 where there is none.
 pub(crate) fn file(path: &str) -> Response {
-    let Some(content) = content(path) else {
-        return not_found();
+    content(path).map_or_else(not_found, |content| respond(path, content))
+}
+
+/// Serves the built-in page at `/`.
+pub(super) fn page() -> Response {
+    file(PAGE)
+}
+
+/// Serves the built-in page at `/_serial-ws/`, beside its files. Addresses in the page are relative,
+/// since serial-ws may be behind a proxy that adds a prefix to its paths.
+pub(super) fn page_beside_its_files() -> Response {
+    let beside = |page: Cow<'static, [u8]>| {
+        let text = String::from_utf8_lossy(&page);
+        respond(
+            PAGE,
+            text.replace("=\"_serial-ws/", "=\"").into_bytes().into(),
+        )
     };
+    content(PAGE).map_or_else(not_found, beside)
+}
+
+fn respond(path: &str, content: Cow<'static, [u8]>) -> Response {
     let headers = [
         (header::CONTENT_TYPE, media_type(path).as_str()),
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),

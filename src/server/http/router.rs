@@ -23,7 +23,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     };
     Router::new()
         .route("/", get(web))
-        .route("/_serial-ws/", get(async || assets::file("index.html")))
+        .route(
+            "/_serial-ws/",
+            get(async || assets::page_beside_its_files()),
+        )
         .route("/_serial-ws/{file}", get(page_asset))
         .route("/serial-ws.js", library("serial-ws.js"))
         .route("/serial-ws.mjs", library("serial-ws.mjs"))
@@ -68,7 +71,7 @@ async fn web(State(app): State<Arc<App>>, request: Request) -> Response {
                 rejected(&rejection)
             })
         }
-        None if uri.path() == "/" => assets::file("index.html"),
+        None if uri.path() == "/" => assets::page(),
         None => assets::not_found(),
     };
     match response.status() {
