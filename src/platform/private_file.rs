@@ -13,6 +13,22 @@ pub(crate) fn read_private(path: &Path) -> io::Result<String> {
     fs::read_to_string(path)
 }
 
+/// Reads a file that nobody but its owner may read or change.
+///
+/// # Errors
+/// Also where others may, and where it is no file.
+pub(crate) fn read_secret(path: &Path) -> io::Result<String> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no file: remove it"));
+    }
+    let text = read_private(path)?;
+    if system::is_readable_by_others(path) {
+        let why = "others may read it: chmod 600 it, or delete it";
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    }
+    Ok(text)
+}
+
 /// Checks that nobody but its owner may change a file.
 ///
 /// # Errors

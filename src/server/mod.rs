@@ -17,7 +17,7 @@ mod websocket;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use anyhow::Result;
 use axum::Router;
@@ -31,7 +31,8 @@ use crate::platform;
 
 use access::consent::{Consent, MAX_QUESTIONS};
 use access::rate_limit::{RateLimit, TokenSource};
-use access::{Caller, Denial, Peer, Policy, Rejection, announce, origin, prompt};
+use access::session_store::SessionStore;
+use access::{AccessState, Caller, Denial, Peer, Policy, Rejection, announce, origin, prompt};
 use http::warn_of_hidden;
 use limits::Limits;
 use throttled_log::ThrottledLog;
@@ -53,6 +54,7 @@ pub(crate) struct App {
     policy: Policy,
     consent: Arc<Consent>,
     rate_limit: RateLimit,
+    sessions: SessionStore,
     log: Arc<ThrottledLog>,
     /// Encrypts connections from other computers; None where --tls was not given.
     #[cfg(feature = "tls")]
@@ -103,25 +105,39 @@ impl App {
         format!("{scheme}://{host}/{}", query.unwrap_or_default())
     }
 
-    /// Decides on a request by the access policy, the operator's answers, and the rate limit.
+    /// Decides on a request by the access policy, what happened before, and the rate limit.
     fn decide(&self, caller: Caller<'_>) -> Result<Rights, Denial> {
+        self.consent.with_answers(|answers| {
+            self.sessions.with_sessions(|sessions| {
+                let now = SystemTime::now();
+                let state = AccessState {
+                    answers,
+                    sessions,
+                    now,
+                };
+                self.decide_in(state, caller)
+            })
+        })
+    }
+
+    fn decide_in(&self, state: AccessState<'_>, caller: Caller<'_>) -> Result<Rights, Denial> {
+        let Some(token) = self.policy.guessable_token(caller, state) else {
+            return self.policy.decide(caller, state);
+        };
         let now = Instant::now();
         let source = TokenSource {
             address: caller.peer.limit_address(),
-            origin: caller.origin(),
+            origin: caller.origin_or_site(),
         };
-        let token = self.policy.guessable_token(caller);
-        if token.is_some() && self.rate_limit.is_limited(source, now) {
+        if self.rate_limit.is_limited(source, now) {
             return Err(Rejection::rate_limited().into());
         }
-        let decision = (self.consent).with_answers(|answers| self.policy.decide(caller, answers));
-        match (&decision, token) {
-            (Err(Denial::Reject(rejection)), Some(token)) if rejection.is_wrong_token => {
+        let decision = self.policy.decide(caller, state);
+        match &decision {
+            Err(Denial::Reject(rejection)) if rejection.is_wrong_token => {
                 self.rate_limit.record_failure(source, &token, now);
             }
-            (Ok(_), Some(token)) if self.policy.is_right(&token) => {
-                self.rate_limit.record_success(source, now);
-            }
+            Ok(_) if self.policy.is_right(&token) => self.rate_limit.record_success(source, now),
             _ => {}
         }
         decision
@@ -148,6 +164,7 @@ impl Server {
             (None, Some(_)) => Some(announce::load_or_create_token()?),
             (None, None) => None,
         };
+        let sessions = token.as_ref().map(|_| SessionStore::load());
         let policy = Policy::new(&config, token, platform::computer_name());
         #[cfg(feature = "tls")]
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
@@ -160,6 +177,7 @@ impl Server {
             policy,
             consent: Arc::new(Consent::new(prompt::remembered(), ask)),
             rate_limit: RateLimit::default(),
+            sessions: sessions.unwrap_or_default(),
             log: Arc::default(),
             #[cfg(feature = "tls")]
             tls,

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -127,19 +128,27 @@ test("a host name that was rebound to this computer reaches nothing", async (t) 
   assert.equal(await socket(page, own), "closed 1006");
 });
 
-test("a link with the token opens the page, even from another site", async (t) => {
+const TOKEN = "correct-horse-battery";
+
+/** Writes a file with the token, and returns its path. */
+function tokenFile(t) {
   const folder = mkdtempSync(join(tmpdir(), "serial-ws-token-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, "token");
-  writeFileSync(file, "correct-horse-battery\n", { mode: 0o600 });
-  const bridge = await start(t, ["--port", "sim", "--token", file]);
-  const url = `${bridge.url}/?token=correct-horse-battery`;
+  writeFileSync(file, `${TOKEN}\n`, { mode: 0o600 });
+  return file;
+}
+
+const isOpen = (page) => until("the port to be open", () => page.locator("#state[data-state=open]").count());
+
+test("a link with the token opens the page, even from another site", async (t) => {
+  const bridge = await start(t, ["--port", "sim", "--token", tokenFile(t)]);
+  const url = `${bridge.url}/?token=${TOKEN}`;
   const page = await foreign(t, `${await serve(t, root)}/web/plain/chat.html`);
   await page.evaluate((url) => {
     document.body.append(Object.assign(document.createElement("a"), { href: url, id: "link", textContent: "link" }));
   }, url);
   await page.click("#link");
-  const isOpen = (page) => until("the port to be open", () => page.locator("#state[data-state=open]").count());
   await isOpen(page);
   assert.equal(page.url(), `${bridge.url}/`);
   assert.equal(await page.evaluate(() => document.cookie), "");
@@ -147,4 +156,48 @@ test("a link with the token opens the page, even from another site", async (t) =
   const typed = await open(t, url);
   await isOpen(typed);
   assert.equal(typed.url(), `${bridge.url}/`);
+});
+
+test("another server of this computer sees the id of a session, not the token, and cannot lock the page out", async (t) => {
+  const token = tokenFile(t);
+  const bridge = await start(t, ["--port", "sim", "--token", token]);
+  const page = await open(t, `${bridge.url}/?token=${TOKEN}`);
+  await isOpen(page);
+
+  let seen;
+  const server = createServer((request, response) => {
+    seen = request.headers.cookie;
+    response.setHeader("Content-Type", "text/html");
+    response.end("<p>Another server of this computer</p>");
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => server.close());
+  const other = await page.context().newPage();
+  await other.goto(`http://127.0.0.1:${server.address().port}/`);
+  assert.match(seen, new RegExp(`^serial-ws-${bridge.port}=[\\w-]{43}$`));
+  assert.equal(seen.includes(TOKEN), false);
+
+  // By requests that name an origin, and by those that name none.
+  await other.evaluate(async (url) => {
+    for (const mode of ["cors", "no-cors"]) {
+      for (let n = 0; n < 40; n++) await fetch(`${url}/hello?token=${mode}-${n}`, { mode }).catch(() => {});
+      for (let n = 0; n < 40; n++) await fetch(`${url}/?token=${mode}-${n}`, { mode }).catch(() => {});
+    }
+  }, bridge.url);
+  await page.reload();
+  await isOpen(page);
+  const typed = await open(t, `${bridge.url}/?token=${TOKEN}`);
+  await isOpen(typed);
+
+  // The session outlives the program.
+  await bridge.stop();
+  const again = await start(t, ["--port", "sim", "--token", token], bridge.port);
+  await isOpen(page);
+  await page.reload();
+  await isOpen(page);
+  await again.stop();
+  writeFileSync(token, "another-horse-battery\n");
+  await start(t, ["--port", "sim", "--token", token], bridge.port);
+  await page.reload();
+  assert.match(await page.textContent("body"), /session has ended/);
 });

@@ -18,6 +18,17 @@ export const TIMEOUT = 20000;
 
 export const sleep = (time) => new Promise((resolve) => setTimeout(resolve, time));
 
+let home;
+
+/** A folder for what the program keeps, so that nobody's own configuration is read or changed. */
+function configuration() {
+  if (!home) {
+    home = mkdtempSync(join(tmpdir(), "serial-ws-home-"));
+    process.on("exit", () => rmSync(home, { recursive: true, force: true }));
+  }
+  return { ...process.env, XDG_CONFIG_HOME: home };
+}
+
 /** Polls `look` until its result is truthy, and returns the result. */
 export async function until(what, look, timeout = TIMEOUT) {
   const end = Date.now() + timeout;
@@ -31,7 +42,7 @@ export async function until(what, look, timeout = TIMEOUT) {
 
 /** Starts the program on a free TCP port, or on the given one. It stops when the test ends. */
 export async function start(t, args, port = 0) {
-  const child = spawn(PROGRAM, ["--listen", `127.0.0.1:${port}`, ...args], { stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(PROGRAM, ["--listen", `127.0.0.1:${port}`, ...args], { env: configuration(), stdio: ["ignore", "ignore", "pipe"] });
   const ended = new Promise((resolve) => child.on("exit", resolve));
   let log = "";
   child.stderr.on("data", (data) => { log += data; });

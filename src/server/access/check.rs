@@ -1,11 +1,13 @@
 //! Tells in advance whether a page may connect, for users who want to know why it cannot.
 
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::time::SystemTime;
 
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 
 use super::rejection::rejected_page;
-use super::{Caller, Denial, Peer, Policy, RequestClass, Rights, origin, prompt};
+use super::sessions::Sessions;
+use super::{AccessState, Caller, Denial, Peer, Policy, RequestClass, Rights, origin, prompt};
 use crate::platform;
 use crate::server::ServerConfig;
 
@@ -32,7 +34,12 @@ pub(crate) fn check(config: &ServerConfig, origin: &str) -> Result<Rights, Denia
         },
     };
     let policy = Policy::new(config, config.token.clone(), platform::computer_name());
-    policy.decide(caller, &prompt::remembered())
+    let state = AccessState {
+        answers: &prompt::remembered(),
+        sessions: &Sessions::default(),
+        now: SystemTime::now(),
+    };
+    policy.decide(caller, state)
 }
 
 /// Returns true if a server with this configuration serves pages of `origin` to other computers: at

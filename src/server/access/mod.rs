@@ -4,7 +4,8 @@
 //! A page of any web site can open `ws://localhost`, and a host name that its owner points at this
 //! computer reaches it too (DNS rebinding). Therefore the host of a request must be a name of this
 //! computer, and a page must come from this computer, unless the operator allows others. Other
-//! computers, where they may connect at all, need a token.
+//! computers, where they may connect at all, need a token. A browser that has shown it keeps the id of
+//! a session in a cookie.
 
 mod policy;
 mod rejection;
@@ -16,10 +17,12 @@ pub(crate) mod consent;
 pub(crate) mod origin;
 pub(crate) mod prompt;
 pub(crate) mod rate_limit;
+pub(crate) mod session_store;
+pub(crate) mod sessions;
 pub(crate) mod token;
 
 pub(crate) use check::{check, is_local, is_own_page};
-pub(crate) use policy::{Answers, Denial, Policy, Rights};
+pub(crate) use policy::{AccessState, Answers, Denial, Policy, Rights};
 pub(crate) use rejection::{Rejection, pending_page};
 pub(crate) use request::{Caller, Peer, RequestClass};
 

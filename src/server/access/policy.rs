@@ -3,12 +3,14 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::time::SystemTime;
 
 use axum::http::header;
 
 use super::origin::{self, Origin};
 use super::rejection::{Rejection, rejected_page};
 use super::request::{Caller, RequestClass, single_header};
+use super::sessions::Sessions;
 use super::token::Token;
 use crate::server::ServerConfig;
 use crate::terminal::shown;
@@ -58,6 +60,17 @@ pub(crate) enum Denial {
 /// The operator's answers by origin: what its pages may do, or None for "no".
 pub(crate) type Answers = HashMap<String, Option<Rights>>;
 
+/// What happened before a request, as far as access depends on it.
+#[derive(Clone, Copy)]
+pub(crate) struct AccessState<'a> {
+    /// The operator's answers.
+    pub(crate) answers: &'a Answers,
+    /// The sessions of browsers that have shown the token.
+    pub(crate) sessions: &'a Sessions,
+    /// The time of the request.
+    pub(crate) now: SystemTime,
+}
+
 /// The host that a request names.
 struct Host<'a> {
     /// The host with its TCP port, as in the header.
@@ -66,16 +79,16 @@ struct Host<'a> {
     is_local: bool,
 }
 
-/// The token that a request carries.
+/// The proof of the right to connect that a request carries.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Credential {
     /// None that counts.
     Missing,
-    /// A wrong token in the cookie of our own page. It does not matter where none is needed, since
-    /// browsers send cookies unasked.
-    StaleCookie,
-    /// The right token: in the address, in the Authorization header, or in the cookie of our own
-    /// page.
+    /// The cookie of our own page names a session that is not valid. It does not matter where no
+    /// token is needed, since browsers send cookies unasked.
+    EndedSession,
+    /// The right token in the address or in the Authorization header, or a session in the cookie of
+    /// our own page.
     Valid,
 }
 
@@ -92,11 +105,16 @@ impl Policy {
         }
     }
 
-    /// Decides on a request, given the operator's answers so far.
+    /// Decides on a request.
     ///
     /// # Errors
     /// When the request is not allowed.
-    pub(crate) fn decide(&self, caller: Caller<'_>, answers: &Answers) -> Result<Rights, Denial> {
+    pub(crate) fn decide(
+        &self,
+        caller: Caller<'_>,
+        state: AccessState<'_>,
+    ) -> Result<Rights, Denial> {
+        let answers = state.answers;
         if caller.uri.authority().is_some() {
             let reason = "a request with a whole address, as for a proxy";
             return Err(Rejection::malformed(reason).into());
@@ -107,7 +125,7 @@ impl Policy {
             return Ok(Rights::ReadOnly);
         }
         let is_local = host.is_local && caller.is_direct();
-        let credential = self.credential(caller, host.text, origin)?;
+        let credential = self.credential(caller, host.text, origin, state)?;
         if credential == Credential::Valid {
             // The token gives a page no more rights than its origin was given.
             let configured = origin.and_then(|origin| self.configured_rights(origin, answers));
@@ -116,7 +134,7 @@ impl Policy {
         }
         if self.token_for_all || !is_local {
             return Err(Denial::Reject(match credential {
-                Credential::StaleCookie => Rejection::wrong_token(),
+                Credential::EndedSession => Rejection::session_ended(),
                 _ => self.token_needed(caller),
             }));
         }
@@ -129,14 +147,35 @@ impl Policy {
         }
     }
 
-    /// Returns the token that a request carries, right or wrong, where somebody could guess it. The
-    /// one that serial-ws makes has too many random bits for that.
-    pub(crate) fn guessable_token(&self, caller: Caller<'_>) -> Option<String> {
+    /// Returns the token that decides on a request, right or wrong, where somebody could guess it. The
+    /// one that serial-ws makes, and the id of a session, have too many random bits for that.
+    pub(crate) fn guessable_token(
+        &self,
+        caller: Caller<'_>,
+        state: AccessState<'_>,
+    ) -> Option<String> {
         if !self.token_for_all || caller.class == RequestClass::Public {
             return None;
         }
-        let explicit = caller.explicit_token().ok().flatten();
-        explicit.or_else(|| caller.cookie().map(str::to_owned))
+        let token = caller.explicit_token().ok().flatten()?;
+        (!self.has_session(caller, state)).then_some(token)
+    }
+
+    /// Returns true if a request comes from our own page in a browser that has a valid session.
+    fn has_session(&self, caller: Caller<'_>, state: AccessState<'_>) -> bool {
+        let host = single_header(caller.headers, header::HOST).ok().flatten();
+        let origin = single_header(caller.headers, header::ORIGIN);
+        let (Some(host), Ok(origin)) = (host, origin) else {
+            return false;
+        };
+        let origin = origin.map(origin::canonical);
+        caller.is_own_page(host, origin) && self.is_session(caller.cookie(), state)
+    }
+
+    /// Returns true if a cookie names a valid session.
+    fn is_session(&self, cookie: Option<&str>, state: AccessState<'_>) -> bool {
+        let token_and_id = self.token.as_ref().zip(cookie);
+        token_and_id.is_some_and(|(token, id)| state.sessions.is_valid(token, id, state.now))
     }
 
     /// Returns true for the right token.
@@ -144,9 +183,9 @@ impl Policy {
         self.token.as_ref().is_some_and(|ours| ours.matches(token))
     }
 
-    /// Returns the token that must move from a page's address to a cookie, if the address has one.
-    /// Meant for requests that are allowed.
-    pub(crate) fn token_for_cookie(&self, caller: Caller<'_>) -> Option<&Token> {
+    /// Returns the token of the session that a request begins, which is one for a page with a token in
+    /// its address. Meant for requests that are allowed.
+    pub(crate) fn token_for_session(&self, caller: Caller<'_>) -> Option<&Token> {
         let in_query = caller.uri.query().is_some_and(|query| {
             let mut pairs = query.split('&').map(|pair| pair.split('=').next());
             pairs.any(|key| key == Some("token"))
@@ -199,37 +238,30 @@ impl Policy {
         })
     }
 
-    /// Finds the token in a request to `host` from a page of `origin`.
+    /// Finds the proof in a request to `host` from a page of `origin`. A valid session counts before
+    /// the token in an address, which may be an old one, or one that somebody put into a link.
     fn credential(
         &self,
         caller: Caller<'_>,
         host: &str,
         origin: Option<&str>,
+        state: AccessState<'_>,
     ) -> Result<Credential, Rejection> {
         let Some(token) = &self.token else {
             return Ok(Credential::Missing);
         };
-        if let Some(attempt) = caller.explicit_token()? {
-            return if token.matches(&attempt) {
-                Ok(Credential::Valid)
-            } else {
-                Err(Rejection::wrong_token())
-            };
+        let attempt = caller.explicit_token()?;
+        let cookie = caller.cookie();
+        let cookie = cookie.filter(|_| caller.is_own_page(host, origin));
+        if self.is_session(cookie, state) {
+            return Ok(Credential::Valid);
         }
-        let is_own_page = match origin {
-            Some(origin) => Origin::new(origin).is_of(host),
-            // Browsers name the origin of all requests that act, and of WebSockets.
-            None => {
-                caller.is_reading()
-                    && caller.class != RequestClass::WebSocket
-                    && caller.check_fetch_metadata().is_ok()
-            }
-        };
-        Ok(match caller.cookie() {
-            Some(attempt) if is_own_page && token.matches(attempt) => Credential::Valid,
-            Some(_) if is_own_page => Credential::StaleCookie,
-            _ => Credential::Missing,
-        })
+        match (attempt, cookie) {
+            (Some(attempt), _) if token.matches(&attempt) => Ok(Credential::Valid),
+            (Some(_), _) => Err(Rejection::wrong_token()),
+            (None, Some(_)) => Ok(Credential::EndedSession),
+            (None, None) => Ok(Credential::Missing),
+        }
     }
 
     /// Returns what the token allows.

@@ -101,11 +101,12 @@ another computer, token                | lan   | lan  | WS /?token=TOKEN        
 another computer, token                | lan   | lan  | WS /?token=TOKEN        | rw  | Host: pi.local:8080, Origin: https://site.example
 another computer, token                | lan   | lan  | WS /                    | rw  | Host: pi:8080, Authorization: Bearer TOKEN
 another computer, token to read        | look  | lan  | WS /?token=TOKEN        | ro  | Host: pi.local:8080
-another computer, cookie, our page     | lan   | lan  | WS /                    | rw  | Host: pi.local:8080, Origin: http://pi.local:8080, Cookie: serial-ws-8080=TOKEN
-another computer, cookie, our page     | lan   | lan  | PAGE /                  | rw  | Host: pi.local:8080, Cookie: serial-ws-8080=TOKEN
-another computer, cookie, other page   | lan   | lan  | WS /                    | 401 | Host: pi.local:8080, Origin: https://site.example, Cookie: serial-ws-8080=TOKEN
+another computer, cookie, our page     | lan   | lan  | WS /                    | rw  | Host: pi.local:8080, Origin: http://pi.local:8080, Cookie: serial-ws-8080=SESSION
+another computer, cookie, our page     | lan   | lan  | PAGE /                  | rw  | Host: pi.local:8080, Cookie: serial-ws-8080=SESSION
+another computer, cookie, other page   | lan   | lan  | WS /                    | 401 | Host: pi.local:8080, Origin: https://site.example, Cookie: serial-ws-8080=SESSION
 another computer's address as host     | lan   | lan  | WS /?token=TOKEN        | 403 | Host: 192.168.1.51:8080
 this computer by a name of the network | lan   | here | WS /                    | 401 | Host: pi.local:8080
+another computer, the token as cookie  | lan   | lan  | PAGE /                  | 401 | Host: pi.local:8080, Cookie: serial-ws-8080=TOKEN
 another computer, old cookie           | lan   | lan  | PAGE /                  | 401 | Host: pi.local:8080, Cookie: serial-ws-8080=old
 this computer, old cookie              | lan   | here | PAGE /                  | rw  | Host: localhost:8080, Cookie: serial-ws-8080=old
 this computer, old cookie              | lan   | here | WS /                    | rw  | Host: localhost:8080, Origin: http://localhost:8080, Cookie: serial-ws-8080=old
@@ -122,6 +123,8 @@ shared machine                         | token | here | WS /                    
 shared machine                         | token | here | WS /                    | 401 | Host: localhost:8080, Origin: http://localhost:8080
 shared machine                         | token | here | PAGE /                  | 401 | Host: localhost:8080
 shared machine, old cookie             | token | here | PAGE /                  | 401 | Host: localhost:8080, Cookie: serial-ws-8080=old
+shared machine, cookie, our page       | token | here | WS /                    | rw  | Host: localhost:8080, Origin: http://localhost:8080, Cookie: serial-ws-8080=SESSION
+shared machine, cookie, other page     | token | here | WS /                    | 401 | Host: localhost:8080, Origin: http://localhost:5500, Cookie: serial-ws-8080=SESSION
 shared machine                         | token | here | WS /?token=TOKEN        | rw  | Host: localhost:8080
 shared machine                         | token | here | HELLO /hello            | ro  | Host: localhost:8080
 ";

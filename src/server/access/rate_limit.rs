@@ -42,7 +42,7 @@ pub(crate) struct RateLimit {
 pub(crate) struct TokenSource<'a> {
     /// The address by which limits count.
     pub(crate) address: IpAddr,
-    /// The text of the Origin header; empty where there is none.
+    /// The page, as [`super::Caller::origin_or_site`] has it; empty for a program.
     pub(crate) origin: &'a [u8],
 }
 

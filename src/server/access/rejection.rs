@@ -1,6 +1,7 @@
 //! The answers to requests that are not allowed: the reason, and what the operator can do to allow
 //! them.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
@@ -128,8 +129,22 @@ impl Rejection {
         )
     }
 
+    /// Rejects a request that would be answered if `what` had not failed.
+    pub(crate) fn failed(what: &str, error: &dyn fmt::Display) -> Self {
+        let reason = format!("a request for which {what} was needed, which failed: {error}");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            reason,
+            "try again in a moment",
+        )
+    }
+
     pub(super) fn unauthorized(reason: &str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, reason, USE_PRINTED_ADDRESS)
+    }
+
+    pub(super) fn session_ended() -> Self {
+        Self::unauthorized("a page whose session has ended, after 30 days or by a new token")
     }
 
     pub(super) fn wrong_token() -> Self {

@@ -6,6 +6,7 @@ use axum::extract::Query;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 
 use super::Rejection;
+use super::origin::Origin;
 
 /// Headers by which a proxy tells that it passes a request on.
 const FORWARDED: [&str; 6] = [
@@ -90,7 +91,7 @@ impl Peer {
         self.remote.to_canonical().is_loopback()
     }
 
-    /// Returns the name of the cookie for the token. It has our TCP port, since browsers keep the
+    /// Returns the name of the cookie for a session. It has our TCP port, since browsers keep the
     /// cookies of all TCP ports of a host together.
     pub(crate) fn cookie_name(&self) -> String {
         format!("serial-ws-{}", self.local.port())
@@ -141,10 +142,32 @@ impl Caller<'_> {
         }
     }
 
-    /// Returns the text of the Origin header; empty where there is none.
-    pub(crate) fn origin(&self) -> &[u8] {
-        let origin = self.headers.get(header::ORIGIN);
-        origin.map_or(b"", HeaderValue::as_bytes)
+    /// Returns true for a request of our own page to `host`, whose cookie counts; `origin` is what its
+    /// Origin header says.
+    pub(super) fn is_own_page(&self, host: &str, origin: Option<&str>) -> bool {
+        match origin {
+            Some(origin) => Origin::new(origin).is_of(host),
+            // Browsers name the origin of all requests that act, and of WebSockets.
+            None => {
+                self.is_reading()
+                    && self.class != RequestClass::WebSocket
+                    && self.check_fetch_metadata().is_ok()
+            }
+        }
+    }
+
+    /// Returns what a browser says about the page that made a request: its origin, or else whether it
+    /// is one of another site, since no page may use up the attempts of another. Empty for programs,
+    /// and for addresses that somebody typed.
+    pub(crate) fn origin_or_site(&self) -> &[u8] {
+        let value = |name: &str| self.headers.get(name).map(HeaderValue::as_bytes);
+        match (value(header::ORIGIN.as_str()), value("sec-fetch-site")) {
+            (Some(origin), _) => origin,
+            (None, None | Some(b"same-origin" | b"none")) => b"",
+            // A link is apart from what a page loads by itself.
+            (None, Some(_)) if value("sec-fetch-dest") == Some(b"document") => b"a link",
+            (None, Some(_)) => b"another site",
+        }
     }
 
     /// Returns the token in the address or the Authorization header.
@@ -167,8 +190,8 @@ impl Caller<'_> {
         Ok(bearer.map(|(_, token)| token.trim().to_owned()))
     }
 
-    /// Returns the token in the cookie.
-    pub(super) fn cookie(&self) -> Option<&str> {
+    /// Returns the id of a session in the cookie.
+    pub(crate) fn cookie(&self) -> Option<&str> {
         let name = self.peer.cookie_name();
         let values = self.headers.get_all(header::COOKIE).iter();
         values

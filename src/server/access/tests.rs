@@ -2,14 +2,18 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::time::SystemTime;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::policy::Lan;
+use super::sessions::{SessionId, Sessions};
 use super::token::Token;
 use super::*;
 
 pub(crate) const TOKEN: &str = "K7QDXXYZ12345678";
+/// The id of a session that began with the token.
+const SESSION: &str = "SESSION";
 const P5: &str = "https://preview.p5js.org";
 
 /// Returns a decision in short: the rights, `ask`, or the status of the rejection.
@@ -56,7 +60,15 @@ pub(crate) fn decision_after(
             is_encrypted: false,
         },
     };
-    match policy.decide(caller, answers) {
+    let now = SystemTime::now();
+    let mut sessions = Sessions::default();
+    sessions.begin(&Token::new(TOKEN), &SessionId::new(SESSION), now);
+    let state = AccessState {
+        answers,
+        sessions: &sessions,
+        now,
+    };
+    match policy.decide(caller, state) {
         Ok(Rights::ReadWrite) => "rw".into(),
         Ok(Rights::ReadOnly) => "ro".into(),
         Err(Denial::Ask(_)) => "ask".into(),
@@ -552,7 +564,7 @@ fn a_token_answers_the_question_of_origin_and_not_that_of_host() {
 
 #[test]
 fn a_cookie_counts_from_our_own_page_only() {
-    let cookie = format!("a=b; serial-ws-8080={TOKEN}");
+    let cookie = format!("a=b; serial-ws-8080={SESSION}");
     let (host, cookie) = (("host", "pi.local:8080"), ("cookie", cookie.as_str()));
     let own = ("origin", "http://pi.local:8080");
     check_lan("192.168.1.9", "WS /", &[host, cookie, own], "rw");
@@ -593,6 +605,76 @@ fn a_cookie_counts_from_our_own_page_only() {
     );
     let of_other_port = ("cookie", "serial-ws-8081=x");
     check_lan("192.168.1.9", "WS /", &[host, of_other_port, own], "401");
+}
+
+#[test]
+fn the_token_itself_is_no_session() {
+    let cookie = format!("serial-ws-8080={TOKEN}");
+    let fields = [("host", "pi.local:8080"), ("cookie", cookie.as_str())];
+    check_lan("192.168.1.9", "PAGE /", &fields, "401");
+}
+
+#[test]
+fn a_session_counts_before_a_wrong_token_in_an_address() {
+    let cookie = format!("serial-ws-8080={SESSION}");
+    let host = ("host", "pi.local:8080");
+    let cookie = ("cookie", cookie.as_str());
+    let target = "PAGE /?token=of-an-earlier-run";
+    check_lan("192.168.1.9", target, &[host, cookie], "rw");
+    check_lan("192.168.1.9", target, &[host], "401");
+    let elsewhere = ("origin", "https://evil.example");
+    check_lan("192.168.1.9", target, &[host, cookie, elsewhere], "401");
+}
+
+#[test]
+fn a_session_has_the_rights_of_its_token() {
+    let cookie = format!("serial-ws-8080={SESSION}");
+    let fields = [("host", "pi.local:8080"), ("cookie", cookie.as_str())];
+    let read_only = lan(Rights::ReadOnly);
+    assert_eq!(decision(&read_only, "192.168.1.9", "PAGE /", &fields), "ro");
+    // A new token has none of the sessions of the old one.
+    let renewed = Policy {
+        token: Some(Token::new("a-new-token-of-mine")),
+        ..lan(Rights::ReadWrite)
+    };
+    assert_eq!(decision(&renewed, "192.168.1.9", "PAGE /", &fields), "401");
+}
+
+#[track_caller]
+fn check_origin_or_site(fields: &[(&str, &str)], expected: &str) {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields {
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        headers.append(name, value.parse().unwrap());
+    }
+    let caller = Caller {
+        method: &Method::GET,
+        uri: &"/".parse().unwrap(),
+        headers: &headers,
+        class: RequestClass::Page,
+        peer: Peer {
+            remote: "127.0.0.1".parse().unwrap(),
+            local: "127.0.0.1:8080".parse().unwrap(),
+            is_encrypted: false,
+        },
+    };
+    assert_eq!(caller.origin_or_site(), expected.as_bytes());
+}
+
+#[test]
+fn what_a_page_of_another_site_loads_is_told_from_programs_and_typed_addresses() {
+    let (site, document) = ("sec-fetch-site", ("sec-fetch-dest", "document"));
+    let image = ("sec-fetch-dest", "image");
+    check_origin_or_site(&[], "");
+    check_origin_or_site(&[document], "");
+    check_origin_or_site(&[(site, "none"), document], "");
+    check_origin_or_site(&[(site, "same-origin"), image], "");
+    check_origin_or_site(&[(site, "cross-site"), document], "a link");
+    check_origin_or_site(&[(site, "cross-site"), image], "another site");
+    check_origin_or_site(&[(site, "same-site")], "another site");
+    check_origin_or_site(&[(site, "nonsense")], "another site");
+    let origin = ("origin", "https://a.example");
+    check_origin_or_site(&[origin, (site, "cross-site"), image], "https://a.example");
 }
 
 #[test]

@@ -24,7 +24,7 @@ impl Token {
         self.0.as_bytes().ct_eq(attempt.as_bytes()).into()
     }
 
-    /// Returns the secret itself, for a file or a cookie.
+    /// Returns the secret itself, for a file or a hash.
     pub(crate) fn secret(&self) -> &str {
         &self.0
     }
@@ -38,7 +38,7 @@ impl Token {
 impl FromStr for Token {
     type Err = String;
 
-    /// Takes a secret that somebody made up. It has to fit into addresses, headers and cookies.
+    /// Takes a secret that somebody made up. It has to fit into addresses and headers.
     fn from_str(secret: &str) -> Result<Self, String> {
         if secret.len() < MIN_LENGTH {
             return Err(format!("a token has at least {MIN_LENGTH} characters"));

@@ -9,14 +9,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::assets::CROSS_ORIGIN_RESOURCE_POLICY;
+use super::session_cookie::begin_session;
+use crate::server::App;
 use crate::server::access::{Caller, Denial, Peer, Rejection, RequestClass, Rights, pending_page};
 use crate::server::limits::ConnectionId;
 use crate::server::websocket::upgrade;
-use crate::server::{App, Token};
-
-/// Time for which a browser keeps the cookie with the token, in seconds: 400 days, the longest that
-/// browsers allow.
-const COOKIE_MAX_AGE: u32 = 400 * 24 * 60 * 60;
 
 /// Answers a request if it is allowed: upgrades WebSockets, and passes others on to the router.
 pub(super) async fn access_layer(
@@ -29,8 +26,12 @@ pub(super) async fn access_layer(
     let mut response = match authorize(&app, &request, class) {
         Err(rejection) => rejected(&rejection),
         Ok(rights) if wants_upgrade => upgrade::answer(&app, request, rights),
-        Ok(rights) => match app.policy.token_for_cookie(caller(&request, class)) {
-            Some(token) => set_token_cookie(token, &request),
+        Ok(rights) => match app
+            .policy
+            .token_for_session(caller(&request, class))
+            .cloned()
+        {
+            Some(token) => begin_session(&app, token, request).await,
             None => pass_on(request, class, rights, next).await,
         },
     };
@@ -91,34 +92,6 @@ async fn pass_on(
     response
 }
 
-/// Moves the token from the address of a page to a cookie, and leads on to the page.
-fn set_token_cookie(token: &Token, request: &Request) -> Response {
-    let peer = caller(request, RequestClass::Page).peer;
-    let (name, token) = (peer.cookie_name(), token.secret());
-    let secure = if peer.is_encrypted { "; Secure" } else { "" };
-    let cookie = format!(
-        "{name}={token}; Path=/; Max-Age={COOKIE_MAX_AGE}; HttpOnly; SameSite=Strict{secure}"
-    );
-    let query = request.uri().query().unwrap_or_default().split('&');
-    let query: Vec<_> = query
-        .filter(|pair| pair.split('=').next() != Some("token"))
-        .collect();
-    // One slash only: two would lead to another site.
-    let path = request.uri().path().trim_start_matches('/');
-    let mark = if query.is_empty() { "" } else { "?" };
-    let target = format!("/{path}{mark}{}", query.join("&"));
-    // Not a redirect by status: a browser that follows a link from another site through a 302 or
-    // 303 sends no strict cookie (seen with Chromium), but it does when a page of ours leads on.
-    let headers = [
-        (header::SET_COOKIE, cookie),
-        (header::REFRESH, format!("0; url={target}")),
-        (header::CACHE_CONTROL, "no-store".to_owned()),
-        (header::REFERRER_POLICY, "no-referrer".to_owned()),
-        (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
-    ];
-    (headers, "Welcome. The page follows.\n").into_response()
-}
-
 fn set_security_headers(headers: &mut HeaderMap, class: RequestClass) {
     // One request per connection leaves no way to smuggle a second one in.
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -136,7 +109,7 @@ fn set_security_headers(headers: &mut HeaderMap, class: RequestClass) {
 }
 
 /// Returns the request as the access policy sees it.
-pub(super) fn caller(request: &Request, class: RequestClass) -> Caller<'_> {
+pub(super) fn caller<B>(request: &Request<B>, class: RequestClass) -> Caller<'_> {
     let peer = request.extensions().get::<Peer>();
     Caller {
         method: request.method(),

@@ -8,6 +8,7 @@ mod downloads;
 mod folder;
 mod metrics;
 mod router;
+mod session_cookie;
 mod static_files;
 
 pub(crate) use access_layer::rejected;

@@ -1,0 +1,68 @@
+//! The cookie of a browser that has shown the token: it holds the random id of a session.
+
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use tokio::task::spawn_blocking;
+
+use super::access_layer::{caller, rejected};
+use crate::server::access::sessions::SESSION_LIFETIME;
+use crate::server::access::{Caller, Rejection, RequestClass};
+use crate::server::{App, Token};
+
+/// Begins a session for a browser that has shown the token in the address of a page, and leads on to
+/// the page without it.
+pub(super) async fn begin_session(app: &Arc<App>, token: Token, request: Request) -> Response {
+    let request = request.map(drop);
+    let caller = caller(&request, RequestClass::Page);
+    let cookie = match session_cookie(app, token, caller).await {
+        Ok(cookie) => cookie,
+        Err(rejection) => {
+            app.log.rejected(&rejection);
+            return rejected(&rejection);
+        }
+    };
+    let query = request.uri().query().unwrap_or_default().split('&');
+    let query: Vec<_> = query
+        .filter(|pair| pair.split('=').next() != Some("token"))
+        .collect();
+    // One slash only: two would lead to another site.
+    let path = request.uri().path().trim_start_matches('/');
+    let mark = if query.is_empty() { "" } else { "?" };
+    let target = format!("/{path}{mark}{}", query.join("&"));
+    // Not a redirect by status: a browser that follows a link from another site through a 302 or
+    // 303 sends no strict cookie (seen with Chromium), but it does when a page of ours leads on.
+    let headers = [
+        (header::SET_COOKIE, cookie),
+        (header::REFRESH, format!("0; url={target}")),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+        (header::REFERRER_POLICY, "no-referrer".to_owned()),
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
+    ];
+    (headers, "Welcome. The page follows.\n").into_response()
+}
+
+/// Begins a session, or prolongs the one of the request, and returns its cookie.
+async fn session_cookie(
+    app: &Arc<App>,
+    token: Token,
+    caller: Caller<'_>,
+) -> Result<String, Rejection> {
+    let (app, cookie) = (Arc::clone(app), caller.cookie().map(str::to_owned));
+    // The file may be on a slow disk.
+    let begun = spawn_blocking(move || app.sessions.begin(&token, cookie.as_deref()));
+    let failed = |error: &dyn std::fmt::Display| Rejection::failed("a session", error);
+    let id = begun.await.map_err(|error| failed(&error))?;
+    let id = id.map_err(|error| failed(&error))?;
+    let (name, id) = (caller.peer.cookie_name(), id.secret());
+    let age = SESSION_LIFETIME.as_secs();
+    let secure = if caller.peer.is_encrypted {
+        "; Secure"
+    } else {
+        ""
+    };
+    let attributes = format!("Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}");
+    Ok(format!("{name}={id}; {attributes}"))
+}
