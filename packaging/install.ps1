@@ -77,5 +77,5 @@
     Write-Host "serial-ws: added $bin to your Path, for windows that are opened from now on"
     $env:Path += ";$bin"
   }
-  Write-Host 'serial-ws: try: serial-ws --port sim --open'
+  Write-Host 'serial-ws: try: serial-ws sim --open'
 }

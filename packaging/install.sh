@@ -38,7 +38,7 @@ main() {
   say "installed $version as $bin/serial-ws; to remove it, delete that file"
 
   case :$PATH: in
-    *:"$bin":*) say "try: serial-ws --port sim --open" ;;
+    *:"$bin":*) say "try: serial-ws sim --open" ;;
     *)
       # The shell of macOS reads another file than those of Linux.
       case ${SHELL-} in
@@ -47,7 +47,7 @@ main() {
       esac
       say "$bin is not in your PATH yet. Put this line at the end of ~/$profile, then log in again:"
       say "  export PATH=\"$bin:\$PATH\""
-      say "or run it by its whole name: $bin/serial-ws --port sim --open"
+      say "or run it by its whole name: $bin/serial-ws sim --open"
       ;;
   esac
 }

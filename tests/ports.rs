@@ -173,7 +173,7 @@ async fn no_wait_ends_the_program_when_the_port_is_missing() {
 #[tokio::test]
 async fn a_directory_is_no_serial_port() {
     let folder = std::env::temp_dir().display().to_string();
-    Bridge::fail(&["--port", &folder]).await.with(1, &folder);
+    Bridge::fail(&["--port", &folder]).await.with(2, &folder);
 }
 
 #[tokio::test]
@@ -182,7 +182,7 @@ async fn a_regular_file_is_no_serial_port() {
         .join("Cargo.toml")
         .display()
         .to_string();
-    Bridge::fail(&["--port", &file]).await.with(1, &file);
+    Bridge::fail(&["--port", &file]).await.with(2, &file);
 }
 
 #[tokio::test]
@@ -201,7 +201,7 @@ async fn a_name_given_twice_is_wrong_usage() {
         .await
         .with(2, "a");
     // The name that a path gives counts as well.
-    Bridge::fail(&["--port", "/dev/x/ttyS9", "--port", "/dev/y/ttyS9"])
+    Bridge::fail(&["--port", "/x/ttyS9", "--port", "/y/ttyS9"])
         .await
         .with(2, "ttyS9");
 }

@@ -140,7 +140,7 @@ async fn wrong_flags_are_found_before_anything_is_written() {
     let wrong = home.service(&["install", "--", "--baud", "fast"]).await;
     wrong.with(2, "--baud");
     let wrong = home.service(&["install", "--", "--port", "simm:x"]).await;
-    wrong.with(2, "unknown kind of port");
+    wrong.with(2, "unknown kind of device");
     home.service(&["install", "--", "list"]).await.with(1, "");
     assert!(!home.unit().exists() && home.asked().is_empty());
 }

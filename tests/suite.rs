@@ -51,6 +51,7 @@ mod tls; // encrypted connections
 mod web; // the built-in page, the folder of --web, --open
 
 // The program as a whole.
+mod arguments; // devices on the command line
 mod config; // the file with settings
 mod connect; // what is typed or piped into it
 mod doctor;

@@ -6,7 +6,6 @@
     reason = "the help texts are for a terminal"
 )]
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use clap::{ArgAction, Args, ValueHint};
 use serde::{Deserialize, Serialize};
 
 use crate::config::value::{Number, Setting, Size, times};
-use crate::config::{AllowedOrigin, HostName, PortArg};
+use crate::config::{AllowedOrigin, HostName, ListenArg, PortArg};
 use crate::hub::{FlowControl, ModemLine, Parity};
 use crate::log::Format;
 use crate::port::MAX_LINE_LIMIT;
@@ -38,6 +37,18 @@ const LOOPBACK: [&str; 2] = [
 /// The largest rate that fits the settings of a port.
 const MAX_BAUD: u64 = u32::MAX as u64;
 
+/// The arguments for sharing ports.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct SharingArgs {
+    /// Serial port to share, as after --port: [NAME=]SPEC[,SETTING...]
+    #[arg(value_name = "DEVICE", value_hint = ValueHint::FilePath)]
+    pub(crate) devices: Vec<String>,
+
+    /// The flags.
+    #[command(flatten)]
+    pub(crate) bridge: BridgeArgs,
+}
+
 /// The flags for sharing ports.
 #[derive(Args, Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -47,8 +58,8 @@ pub(crate) struct BridgeArgs {
     /// SPEC is a path (/dev/ttyACM0, COM3), usb:VID:PID[:SERIAL] in hex, auto for the only USB
     /// board, sim[:NAME] for a simulated device, or loop for a device that echoes what it receives.
     /// A SETTING is a flag of the list "Port settings" without its dashes, for this port only:
-    /// scale=/dev/ttyUSB0,baud=115200,raw. The first port is at ws://localhost:8080/, each one at
-    /// /ports/NAME.
+    /// scale=/dev/ttyUSB0,baud=115200,raw. Between quotes, a comma belongs to the value. The first
+    /// port is at ws://localhost:8080/, each one at /ports/NAME.
     #[arg(short, long, value_name = "SPEC", default_value = "auto")]
     #[arg(env = "SERIAL_WS_PORT", hide_env_values = true)]
     pub(crate) port: Vec<PortArg>,
@@ -87,9 +98,10 @@ pub(crate) struct BridgeArgs {
 #[command(next_help_heading = "Clients")]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct ServeArgs {
-    /// Address to listen on; can be repeated
-    #[arg(short, long, value_name = "ADDR:PORT", default_values = LOOPBACK)]
-    pub(crate) listen: Vec<Setting<SocketAddr>>,
+    /// Address to listen on; can be repeated. A TCP port alone stands for this computer only, or
+    /// with --lan for all its addresses
+    #[arg(short, long, value_name = "[ADDR:]PORT", default_values = LOOPBACK)]
+    pub(crate) listen: Vec<Setting<ListenArg>>,
 
     /// Folder to serve at / instead of the built-in page, which stays at /_serial-ws/
     #[arg(long, value_name = "DIR", value_hint = ValueHint::AnyPath)]

@@ -7,7 +7,7 @@ mod dispatch;
 use clap::{Parser, Subcommand};
 
 pub(crate) use bridge::{
-    BridgeArgs, LogArgs, PortArgs, ServeArgs, Settings, Tls, default_tcp_port,
+    BridgeArgs, LogArgs, PortArgs, ServeArgs, Settings, SharingArgs, Tls, default_tcp_port,
 };
 pub use dispatch::main;
 
@@ -25,30 +25,33 @@ use crate::commands::tls::TlsArgs;
 /// serial-ws reads a serial device and sends its data to every connected client; what clients
 /// send goes to the device. A page needs no library, only a WebSocket to ws://localhost:8080.
 #[derive(Debug, Parser)]
-#[command(version, bin_name = "serial-ws", args_conflicts_with_subcommands = true, after_help = EXAMPLES, max_term_width = 100)]
+#[command(version, bin_name = "serial-ws", after_help = EXAMPLES, max_term_width = 100)]
+#[command(override_usage = USAGE)]
 pub(crate) struct Cli {
     /// The command to run instead of sharing ports.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
-    /// The flags for sharing ports.
+    /// The arguments for sharing ports.
     #[command(flatten)]
-    pub(crate) bridge: BridgeArgs,
+    pub(crate) sharing: SharingArgs,
     /// The flags for the log.
     #[command(flatten)]
     pub(crate) log: LogArgs,
 }
 
+const USAGE: &str = "serial-ws [OPTIONS] [DEVICE]...\n       serial-ws <COMMAND>";
+
 const EXAMPLES: &str = "\
 Examples:
-  serial-ws                                    the only USB board, as lines, at 9600 baud
-  serial-ws --port sim                         no board at hand: a simulated one
-  serial-ws --port /dev/ttyACM0 --baud 115200  this port, at this rate
-  serial-ws --port uno=/dev/ttyACM0 --port scale=COM3,baud=4800,raw
-                                               two ports, each with its own settings
-  serial-ws --web my-sketch --open             your own page, with the board
-  serial-ws list                               the serial ports of this computer
-  serial-ws connect                            print what the board sends, send what you type
-  serial-ws upload -- arduino-cli upload ...   upload a sketch while serial-ws is running";
+  serial-ws                                   the only USB board, as lines, at 9600 baud
+  serial-ws sim                               no board at hand: a simulated one
+  serial-ws /dev/ttyACM0 --baud 115200        this port, at this rate
+  serial-ws uno=/dev/ttyACM0 scale=COM3,baud=4800,raw
+                                              two ports, each with its own settings
+  serial-ws --web my-sketch --open            your own page, with the board
+  serial-ws list                              the serial ports of this computer
+  serial-ws connect                           print what the board sends, send what you type
+  serial-ws upload -- arduino-cli upload ...  upload a sketch while serial-ws is running";
 
 /// A command to run instead of sharing ports.
 #[derive(Debug, Subcommand)]
@@ -72,8 +75,8 @@ pub(crate) enum Command {
     /// Print the settings in force and where each comes from, as a configuration file
     ///
     /// Takes the flags for sharing ports. Defaults are commented out. The output can be
-    /// the file of another run: serial-ws config --port sim > class.toml
-    Config(Box<BridgeArgs>),
+    /// the file of another run: serial-ws config sim > class.toml
+    Config(Box<SharingArgs>),
     /// Diagnose why a board or a page cannot connect
     ///
     /// Checks the serial ports, the TCP port, and the page if its address is given. Takes the flags
@@ -105,12 +108,12 @@ Examples:
   PowerShell, in its profile: serial-ws completions powershell | Out-String | Invoke-Expression";
 
 impl Cli {
-    /// Returns the flags for sharing ports, if the command takes them.
-    pub(crate) fn bridge(&self) -> Option<&BridgeArgs> {
+    /// Returns the flags for sharing ports and the devices, if the command takes them.
+    pub(crate) fn sharing(&self) -> Option<(&BridgeArgs, &[String])> {
         match &self.command {
-            None => Some(&self.bridge),
-            Some(Command::Config(bridge)) => Some(bridge),
-            Some(Command::Doctor(args)) => Some(&args.bridge),
+            None => Some((&self.sharing.bridge, &self.sharing.devices)),
+            Some(Command::Config(sharing)) => Some((&sharing.bridge, &sharing.devices)),
+            Some(Command::Doctor(args)) => Some((&args.bridge, &[])),
             Some(_) => None,
         }
     }

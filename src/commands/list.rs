@@ -100,7 +100,7 @@ fn nothing(all: bool) -> String {
     };
     format!(
         "No serial port found. Plug in a board, with a cable that carries data (some only charge).\n\
-         {more}serial-ws --port sim works without a board.\n"
+         {more}serial-ws sim works without a board.\n"
     )
 }
 

@@ -9,20 +9,23 @@ use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command, CommandFactory, Error, FromArgMatches};
+use clap::{ArgMatches, Args, Command, CommandFactory, Error, FromArgMatches};
 use serde_json::Value as Json;
 
 use super::file::ConfigFile;
 use super::names::{self, DEFAULTS, Values};
-use super::port::{self, PORT};
+use super::port::{self, PORT, PortArg};
 use super::server::TOKEN_VARIABLE;
 use super::value::MAX_TIMES;
 use super::{Config, text};
-use crate::cli::{self, Cli, Settings};
+use crate::cli::{self, Cli, Settings, SharingArgs};
 use crate::platform;
 
 /// The name of the file in its usual folder.
 const FILE_NAME: &str = "config.toml";
+
+/// The name of the arguments that are devices.
+const DEVICES: &str = "devices";
 
 /// The settings whose values are paths.
 const PATHS: [&str; 4] = ["web", "token", "tls-cert", "tls-key"];
@@ -53,8 +56,10 @@ pub(super) struct Layer {
 /// The place that set a value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum SetBy {
-    /// The command line.
+    /// A flag.
     Flag,
+    /// An argument that is no flag: a device.
+    Argument,
     /// An environment variable.
     Variable(String),
     /// A line of the configuration file.
@@ -65,6 +70,7 @@ impl fmt::Display for SetBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag => f.write_str("flag"),
+            Self::Argument => f.write_str("argument"),
             Self::Variable(name) => write!(f, "environment variable {name}"),
             Self::Line(path, line) => write!(f, "{}:{line}", path.display()),
         }
@@ -76,7 +82,7 @@ impl SetBy {
     /// folder.
     pub(super) fn place(&self, key: &str) -> String {
         match self {
-            Self::Flag => format!("--{key}"),
+            Self::Flag | Self::Argument => format!("--{key}"),
             Self::Variable(name) => format!("the variable {name}"),
             Self::Line(path, line) => {
                 let file = path.file_name().unwrap_or_default().display();
@@ -110,16 +116,25 @@ impl Invocation {
         usual_place: Option<PathBuf>,
     ) -> Result<Self, Error> {
         let matches = command.clone().try_get_matches_from(arguments)?;
+        check_order(&matches)?;
         let cli = Cli::from_arg_matches(&matches)?;
-        let shares_ports = cli.bridge().is_some();
+        let sharing = cli.sharing();
+        let shares_ports = sharing.is_some();
         let own = matches.subcommand().filter(|_| shares_ports);
         let own = own.map_or(&matches, |(_, own)| own);
+        let (bridge, devices) = sharing.unwrap_or((&cli.sharing.bridge, &[]));
         let mut typed = Settings {
-            bridge: cli.bridge().unwrap_or(&cli.bridge).clone(),
-            log: cli.log,
+            bridge: bridge.clone(),
+            log: cli.log.clone(),
         };
         typed.log.verbose = typed.log.verbose.min(MAX_TIMES);
+        let sources = add_devices(&mut typed.bridge.port, devices, own)?;
         let mut layer = Layer::of_flags(&command, own, &typed);
+        if let Some(sources) = sources {
+            let ports = names::values(&typed).remove(PORT).unwrap_or_default();
+            layer.values.insert(PORT.to_owned(), ports);
+            layer.sources.insert(PORT.to_owned(), sources);
+        }
         let file = shares_ports.then(|| find(&typed, usual_place));
         let file = file.transpose()?.flatten();
         if let Some((path, text)) = &file {
@@ -159,6 +174,9 @@ impl Layer {
         let mut layer = Self::default();
         let mut values = names::values(typed);
         for flag in command.get_arguments() {
+            let Some(key) = flag.get_long() else {
+                continue;
+            };
             let source = match (matches.value_source(flag.get_id().as_str()), flag.get_env()) {
                 (Some(ValueSource::CommandLine), _) => SetBy::Flag,
                 (Some(ValueSource::EnvVariable), Some(name)) => {
@@ -166,7 +184,7 @@ impl Layer {
                 }
                 _ => continue,
             };
-            if let Some((key, value)) = flag.get_long().and_then(|key| values.remove_entry(key)) {
+            if let Some((key, value)) = values.remove_entry(key) {
                 layer.sources.insert(key.clone(), vec![source]);
                 layer.values.insert(key, value);
             }
@@ -203,10 +221,8 @@ impl Layer {
         match self.source(key, index) {
             Some(SetBy::Variable(name)) => raw(format!("{name}: {text}")),
             Some(line @ SetBy::Line(..)) => raw(format!("{line}: `{key}`: {text}")),
-            Some(SetBy::Flag) | None => {
-                let text = format!("--{key}: {text}");
-                Cli::command().error(ErrorKind::ValueValidation, text)
-            }
+            Some(SetBy::Argument) => wrong_usage(text),
+            Some(SetBy::Flag) | None => wrong_usage(&format!("--{key}: {text}")),
         }
     }
 
@@ -224,6 +240,56 @@ impl Layer {
             }
         }
     }
+}
+
+/// Checks that nothing stands before a command that is not for it: the flags for sharing ports
+/// come behind the commands that take them.
+fn check_order(matches: &ArgMatches) -> Result<(), Error> {
+    let Some((command, _)) = matches.subcommand() else {
+        return Ok(());
+    };
+    let sharing = SharingArgs::augment_args(Command::new("sharing"));
+    let is_typed = |arg: &&clap::Arg| {
+        matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine)
+    };
+    let Some(arg) = sharing.get_arguments().find(is_typed) else {
+        return Ok(());
+    };
+    let what = match arg.get_long() {
+        Some(flag) => format!("--{flag}"),
+        None => "a device".to_owned(),
+    };
+    Err(wrong_usage(&format!(
+        "{what} cannot stand before the command `{command}`; did you mean `serial-ws {command}`?"
+    )))
+}
+
+/// Adds the devices of the command line to the ports of its flags, in the order in which they were
+/// typed, and returns where the ports come from if there are any devices.
+fn add_devices(
+    ports: &mut Vec<PortArg>,
+    devices: &[String],
+    matches: &ArgMatches,
+) -> Result<Option<Vec<SetBy>>, Error> {
+    if devices.is_empty() {
+        return Ok(None);
+    }
+    let is_typed = matches.value_source(PORT) == Some(ValueSource::CommandLine);
+    let typed = is_typed.then(|| matches.indices_of(PORT)).flatten();
+    let typed = typed.into_iter().flatten().zip(ports.drain(..));
+    let mut all: Vec<_> = typed.map(|(at, port)| (at, port, SetBy::Flag)).collect();
+    let places = matches.indices_of(DEVICES).into_iter().flatten();
+    for (at, device) in places.zip(devices) {
+        let port = PortArg::argument(device).map_err(|text| wrong_usage(&text))?;
+        all.push((at, port, SetBy::Argument));
+    }
+    all.sort_by_key(|(at, ..)| *at);
+    let (found, sources) = all
+        .into_iter()
+        .map(|(_, port, source)| (port, source))
+        .unzip();
+    *ports = found;
+    Ok(Some(sources))
 }
 
 /// Returns the usual place of the configuration file on this system.
@@ -247,6 +313,11 @@ fn find(typed: &Settings, usual: Option<PathBuf>) -> Result<Option<(PathBuf, Str
             Err(raw(format!("cannot read {file}: {error}")))
         }
     }
+}
+
+/// Returns an error about the command line.
+fn wrong_usage(text: &str) -> Error {
+    raw(format!("{text}\n\nFor more information, try '--help'."))
 }
 
 /// Returns an error in one line, without advice on flags.

@@ -1,9 +1,13 @@
 //! The configuration: settings from flags, variables and files, checked and resolved.
 
+mod device;
 mod file;
+mod grammar;
 mod layers;
 mod names;
 mod port;
+#[cfg(test)]
+mod port_table;
 mod server;
 mod show;
 mod text;
@@ -26,7 +30,7 @@ use layers::Layer;
 pub(crate) use names::unknown as unknown_name;
 use port::PORT;
 pub(crate) use port::PortArg;
-pub(crate) use server::{AllowedOrigin, HostName, TOKEN_VARIABLE};
+pub(crate) use server::{AllowedOrigin, HostName, ListenArg, TOKEN_VARIABLE};
 
 /// The configuration of the whole program.
 #[derive(Clone, Debug)]
@@ -85,7 +89,7 @@ impl Config {
             let PortConfig { name, spec, .. } = &shared.port;
             if !names.insert(name.clone()) {
                 return Err(wrong(format!(
-                    "another port is called {name}, too. Name them: --port a={spec} --port b=…"
+                    "another port is called {name}, too: name each of them, such as a={spec}"
                 )));
             }
             ports.push(shared);
@@ -232,7 +236,7 @@ mod tests {
         check_error("-p sim,speed=3", "known: baud, ");
         check_error("-p sim,baud=fast", "baud");
         check_error("-p sim:nothing", "sim:nothing");
-        check_error("-p sim -p sim", "--port a=sim");
+        check_error("-p sim -p sim", "such as a=sim");
         check_error("-p sim,raw,text", "text");
         check_error("-p sim --baud 0", "9600");
     }
@@ -248,7 +252,10 @@ mod tests {
         );
         assert_eq!(server("--lan").lan, Some(Rights::ReadWrite));
         assert_eq!(server("--lan-read-only").lan, Some(Rights::ReadOnly));
-        assert_eq!(server("--lan").listen[0].to_string(), "0.0.0.0:8080");
+        assert_eq!(
+            server("--lan").listen[0].address.to_string(),
+            "0.0.0.0:8080"
+        );
     }
 
     #[test]

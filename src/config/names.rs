@@ -108,14 +108,18 @@ fn is_on(value: Option<&Json>) -> bool {
 
 /// Says that there is no such name, and which one may have been meant, or which there are.
 pub(crate) fn unknown(what: &str, name: &str, known: &[&str]) -> String {
-    let near = known.iter().filter(|other| is_near(name, other));
-    let best = near.max_by(|a, b| strsim::jaro(name, a).total_cmp(&strsim::jaro(name, b)));
-    let advice = match best {
+    let advice = match nearest(name, known.iter().copied()) {
         Some(best) => format!("; did you mean `{best}`?"),
         None if known.is_empty() => String::new(),
         None => format!(" (known: {})", known.join(", ")),
     };
     format!("{what} `{}`{advice}", shown(name))
+}
+
+/// Returns the name of which another one is most likely a slip, if there is one.
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = known.filter(|other| is_near(name, other));
+    near.max_by(|a, b| strsim::jaro(name, a).total_cmp(&strsim::jaro(name, b)))
 }
 
 /// Tells whether a name may be a slip of another: few letters differ, or one begins the other.

@@ -9,15 +9,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value as Json, json};
 
 use super::SharedPort;
+use super::device::{self, Place};
+use super::grammar;
 use super::layers::{Layer, SetBy};
-use super::names::{self, PORT_DEFAULTS, Values};
+use super::names::{self, DEFAULTS, PORT_DEFAULTS, Values};
 use super::value::{AUTO, Setting, SettingValue};
 use crate::cli::PortArgs;
 use crate::hub::{LineSettings, RequestLimits};
 use crate::port::framing::Framing;
-use crate::port::source::spec::Spec;
-use crate::port::{DataKind, FixedSettings, PortConfig, is_name};
+use crate::port::source::spec::{Spec, quoted};
+use crate::port::{DataKind, FixedSettings, PortConfig};
 use crate::server::ClientDefaults;
+use crate::terminal::shown;
 use crate::view::View;
 
 /// The key of ports.
@@ -60,8 +63,59 @@ impl PortArg {
         ]))
     }
 
+    /// Reads a port that stands alone on the command line.
+    pub(super) fn argument(text: &str) -> Result<Self, String> {
+        Self::parse(text, Place::Argument)
+    }
+
+    fn parse(text: &str, place: Place) -> Result<Self, String> {
+        let typed = grammar::split(text)?;
+        let spec = device::read(typed.spec, place).map_err(|why| {
+            // `baud=9600` has the form of a port that is called baud.
+            let setting = typed.name.filter(|name| DEFAULTS.contains_key(*name));
+            match setting.filter(|_| place == Place::Argument) {
+                Some(key) => format!(
+                    "`{key}` is a setting; did you mean `--{key} {}`?",
+                    shown(typed.spec)
+                ),
+                None => why,
+            }
+        })?;
+        let mut port = Self::new(typed.name, &spec);
+        for (key, value) in typed.settings {
+            port.set_typed(key, value)?;
+        }
+        Ok(port)
+    }
+
+    /// Reads a setting that stands behind a comma.
+    fn set_typed(&mut self, key: &str, value: Option<&str>) -> Result<(), String> {
+        let Some(default) = PORT_DEFAULTS.get(key) else {
+            let known = PORT_DEFAULTS.keys().map(String::as_str);
+            let known: Vec<_> = known.filter(|key| *key != SPEC).collect();
+            return Err(match key {
+                "" => "expected a setting after each comma, such as baud=9600".to_owned(),
+                _ => names::unknown("unknown port setting", key, &known),
+            });
+        };
+        if value.is_none() && !default.is_boolean() {
+            return Err(format!(
+                "`{key}` needs a value, such as {key}={}",
+                text(default)
+            ));
+        }
+        if self.0.contains_key(key) {
+            return Err(format!("`{key}` is set twice"));
+        }
+        self.set(key, &value.map_or(Json::Bool(true), Json::from))
+    }
+
     /// Reads a setting of the port. An error is a sentence that begins with the key.
     pub(super) fn set(&mut self, key: &str, value: &Json) -> Result<(), String> {
+        if let (SPEC, Some(spec)) = (key, value.as_str()) {
+            check_alone(spec)
+                .map_err(|why| format!("`{key}` cannot be \"{}\": {why}", shown(spec)))?;
+        }
         let value = names::read::<PortTable>(&PORT_DEFAULTS, key, value)?;
         self.0.insert(key.to_owned(), value);
         Ok(())
@@ -147,6 +201,7 @@ impl PortArg {
         let in_table = name.and_then(|name| common.source(&source_key(name, key), 0));
         match in_table.or_else(|| common.source(PORT, index)) {
             None | Some(SetBy::Flag) => format!("--{PORT} …,{key}={}", text(value)),
+            Some(SetBy::Argument) => format!("…,{key}={}", text(value)),
             Some(source) => source.place(PORT),
         }
     }
@@ -171,30 +226,7 @@ impl FromStr for PortArg {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, rest) = match text.split_once('=') {
-            Some((name, rest)) if is_name(name) => (Some(name), rest),
-            _ => (None, text),
-        };
-        let mut parts = rest.split(',');
-        let spec = Spec::parse(parts.next().unwrap_or_default())?;
-        let mut port = Self::new(name, &spec);
-        for part in parts {
-            let pair = part.split_once('=');
-            let (key, value) = pair.map_or((part, None), |(key, value)| (key, Some(value)));
-            let Some(default) = PORT_DEFAULTS.get(key) else {
-                let known = PORT_DEFAULTS.keys().map(String::as_str);
-                let known: Vec<_> = known.filter(|key| *key != SPEC).collect();
-                return Err(names::unknown("unknown port setting", key, &known));
-            };
-            if value.is_none() && !default.is_boolean() {
-                return Err(format!("`{key}` needs a value"));
-            }
-            if port.0.contains_key(key) {
-                return Err(format!("`{key}` is set twice"));
-            }
-            port.set(key, &value.map_or(Json::Bool(true), Json::from))?;
-        }
-        Ok(port)
+        Self::parse(text, Place::Setting)
     }
 }
 
@@ -218,11 +250,22 @@ impl Display for PortArg {
                 (NAME, name) => write!(f, "{}=", text(name))?,
                 (SPEC, spec) => f.write_str(&text(spec))?,
                 (key, Json::Bool(true)) => write!(f, ",{key}")?,
-                (key, value) => write!(f, ",{key}={}", text(value))?,
+                (key, value) => write!(f, ",{key}={}", quoted(&text(value)))?,
             }
         }
         Ok(())
     }
+}
+
+/// Checks a SPEC that has no settings behind it.
+fn check_alone(text: &str) -> Result<(), String> {
+    let typed = grammar::split(text)?;
+    if typed.name.is_some() || !typed.settings.is_empty() {
+        let rule =
+            "in a file, the name stands in [port.NAME], and each setting is a key of its own";
+        return Err(rule.to_owned());
+    }
+    device::read(text, Place::Setting).map(drop)
 }
 
 /// Returns a value without quotes.

@@ -11,7 +11,9 @@ use super::text;
 use super::value::{Setting, SettingValue};
 use crate::cli::{ServeArgs, default_tcp_port};
 use crate::platform;
-use crate::server::{Rights, ServerConfig, TlsConfig, Token, host_name, normalize_origin};
+use crate::server::{
+    ListenAddress, Rights, ServerConfig, TlsConfig, Token, host_name, normalize_origin,
+};
 
 /// The environment variable with a token of the user's own.
 pub(crate) const TOKEN_VARIABLE: &str = "SERIAL_WS_TOKEN";
@@ -24,24 +26,25 @@ pub(super) fn resolve(args: &ServeArgs, layer: &Layer) -> Result<ServerConfig, E
         let text = format!("{}: there is no such folder", web.display());
         return Err(layer.error("web", 0, &text));
     }
-    let listen: Vec<_> = args.listen.iter().map(|address| address.value).collect();
-    let is_beyond = |address: &SocketAddr| !address.ip().to_canonical().is_loopback();
-    let is_lan = *args.lan || *args.lan_read_only || listen.iter().any(is_beyond);
+    let is_lan_set = *args.lan || *args.lan_read_only;
+    let typed = args.listen.iter().map(|listen| listen.value);
+    let listen: Vec<_> = if is_listen_set {
+        typed
+            .flat_map(|listen| listen.addresses(is_lan_set))
+            .collect()
+    } else {
+        ListenArg::Port(default_tcp_port!()).addresses(is_lan_set)
+    };
+    let is_beyond = |one: &ListenAddress| !one.address.ip().to_canonical().is_loopback();
+    let is_lan = is_lan_set || listen.iter().any(is_beyond);
     let rights = if *args.lan_read_only {
         Rights::ReadOnly
     } else {
         Rights::ReadWrite
     };
-    let everywhere: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
-    let everywhere = everywhere.map(|ip| SocketAddr::new(ip, default_tcp_port!()));
     let origins = args.allow_origin.iter();
     Ok(ServerConfig {
-        listen: if is_lan && !is_listen_set {
-            everywhere.to_vec()
-        } else {
-            listen
-        },
-        any_family: !is_listen_set,
+        listen,
         max_clients: args.max_clients.0 as usize,
         max_clients_per_address: args.max_clients_per_address.0 as usize,
         max_message: args.max_message.0 as usize,
@@ -95,6 +98,54 @@ fn own_token(file: Option<&Path>, layer: &Layer) -> Result<Option<Token>, Error>
         (None, None) => return Ok(None),
     };
     text.trim().parse().map(Some).map_err(wrong)
+}
+
+/// A place to listen, written `[ADDR:]PORT`.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum ListenArg {
+    /// One address.
+    One(SocketAddr),
+    /// A TCP port of both loopback addresses, or with `--lan` of all addresses.
+    Port(u16),
+}
+
+impl ListenArg {
+    /// Returns the addresses to listen on.
+    fn addresses(self, is_lan: bool) -> Vec<ListenAddress> {
+        let (ips, port): ([IpAddr; 2], _) = match self {
+            Self::One(address) => {
+                let is_one_of_two = false;
+                return vec![ListenAddress {
+                    address,
+                    is_one_of_two,
+                }];
+            }
+            Self::Port(port) if is_lan => (
+                [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
+                port,
+            ),
+            Self::Port(port) => (
+                [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+                port,
+            ),
+        };
+        let listen = |ip| ListenAddress {
+            address: SocketAddr::new(ip, port),
+            is_one_of_two: true,
+        };
+        ips.map(listen).to_vec()
+    }
+}
+
+impl SettingValue for ListenArg {
+    fn parse(text: &str) -> Result<Self, String> {
+        let bare = text.strip_prefix(':').unwrap_or(text);
+        if let Ok(port) = bare.parse() {
+            return Ok(Self::Port(port));
+        }
+        SocketAddr::parse(text).map(Self::One)
+    }
 }
 
 /// The name of a computer, without a TCP port.

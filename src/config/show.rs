@@ -21,7 +21,8 @@ impl Invocation {
     pub(crate) fn show(&self, config: &Config) -> String {
         let mut values = names::values(&self.settings);
         // They depend on --lan.
-        let addresses = config.server.listen.iter().map(ToString::to_string);
+        let addresses = config.server.listen.iter();
+        let addresses = addresses.map(|listen| listen.address.to_string());
         values.insert("listen".to_owned(), addresses.collect());
         let mut text = format!("# {}\n# Defaults are commented out.\n", self.place());
         let mut heading = None;

@@ -166,10 +166,7 @@ impl SettingValue for SocketAddr {
         text.parse().map_err(|_| {
             let port = text.rsplit(':').next().and_then(|port| port.parse().ok());
             let port: u16 = port.unwrap_or(default_tcp_port!());
-            format!(
-                "expected an address such as 127.0.0.1:{port}, or 0.0.0.0:{port} for other \
-                 computers too"
-            )
+            format!("expected an address such as 127.0.0.1:{port}, or a TCP port such as {port}")
         })
     }
 }

@@ -18,13 +18,21 @@ pub(crate) struct ClientDefaults {
     pub(crate) read_only: bool,
 }
 
+/// An address to listen on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ListenAddress {
+    /// The address.
+    pub(crate) address: SocketAddr,
+    /// True if there is another one of the other family, so that one of the two is enough where the
+    /// system lacks a family.
+    pub(crate) is_one_of_two: bool,
+}
+
 /// The configuration of the server as a whole.
 #[derive(Clone, Debug)]
 pub(crate) struct ServerConfig {
     /// The addresses to listen on.
-    pub(crate) listen: Vec<SocketAddr>,
-    /// Passes over an address whose family the system lacks.
-    pub(crate) any_family: bool,
+    pub(crate) listen: Vec<ListenAddress>,
     /// Clients that may be connected at once; one more is rejected by a Close frame with code 1013.
     pub(crate) max_clients: usize,
     /// Clients of one other computer that may be connected at once.

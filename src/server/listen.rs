@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use anyhow::{Result, ensure};
 use tokio::net::{TcpListener, TcpSocket};
 
-use super::config::ServerConfig;
+use super::config::{ListenAddress, ServerConfig};
 
 /// Bytes that the system buffers for a client. At the limit, writing to it waits, which is how we
 /// notice that it is slow.
@@ -34,19 +34,23 @@ pub(crate) fn all(config: &ServerConfig) -> Result<Vec<TcpListener>> {
 /// Tries to listen on each configured address. Leaves out addresses whose family the system lacks,
 /// where either of two families will do.
 pub(crate) fn try_each(config: &ServerConfig) -> Vec<(SocketAddr, Result<TcpListener>)> {
-    let try_listen = |&address: &SocketAddr| match listen(address, config.any_family) {
-        Err(error) if config.any_family && lacks_family(&error) => {
+    let try_listen = |one: &ListenAddress| match (listen(*one), one.address) {
+        (Err(error), address) if one.is_one_of_two && lacks_family(&error) => {
             tracing::debug!(%address, "this system lacks the address family");
             None
         }
-        Err(error) => Some((address, Err(listen_error(error, address)))),
-        Ok(listener) => Some((address, Ok(listener))),
+        (Err(error), address) => Some((address, Err(listen_error(error, address)))),
+        (Ok(listener), address) => Some((address, Ok(listener))),
     };
     config.listen.iter().filter_map(try_listen).collect()
 }
 
-/// Listens on one address. `is_one_of_two` is true if another listener is for IPv4.
-fn listen(address: SocketAddr, is_one_of_two: bool) -> io::Result<TcpListener> {
+/// Listens on one address.
+fn listen(listen: ListenAddress) -> io::Result<TcpListener> {
+    let ListenAddress {
+        address,
+        is_one_of_two,
+    } = listen;
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()
     } else {

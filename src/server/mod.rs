@@ -40,7 +40,7 @@ use throttled_log::ThrottledLog;
 pub(crate) use access::Rights;
 pub(crate) use access::origin::{host_name, normalize_origin};
 pub(crate) use access::token::Token;
-pub(crate) use config::{ClientDefaults, ServerConfig, TlsConfig};
+pub(crate) use config::{ClientDefaults, ListenAddress, ServerConfig, TlsConfig};
 pub(crate) use listen::try_each as try_listen;
 pub(crate) use ports::{Port, Ports};
 #[cfg(feature = "tls")]

@@ -142,7 +142,7 @@ impl Address {
 
     fn unreachable(&self, error: io::Error) -> anyhow::Error {
         let start = if self.is_here() {
-            "serial-ws --port auto"
+            "serial-ws"
         } else {
             "serial-ws --lan"
         };

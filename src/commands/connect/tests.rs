@@ -409,7 +409,7 @@ async fn if_nothing_listens_the_next_step_is_shown() {
         Client::start(to(&url)).result().await,
         &format!(
             "nothing answers at {url}: is serial-ws running there? \
-             Start it with: serial-ws --port auto"
+             Start it with: serial-ws"
         ),
     );
     failed(

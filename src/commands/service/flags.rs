@@ -57,7 +57,7 @@ impl Flags {
         let invocation = Invocation::of_service(all).unwrap_or_else(|error| error.exit());
         ensure!(
             invocation.command.is_none(),
-            "a service shares ports: after the two dashes come the flags for that, such as --port"
+            "a service shares ports: after the two dashes come a device and the flags for that, such as --baud"
         );
         ensure!(
             !*invocation.settings.bridge.serve.open,
@@ -94,8 +94,7 @@ fn ports(config: &Config) -> Result<Vec<PathBuf>> {
         };
         ensure!(
             cfg!(windows) || Path::new(path).is_absolute(),
-            "--port {path} depends on the folder that you are in. Write an absolute path: \
-             --port /dev/{path}"
+            "{path} depends on the folder that you are in. Write an absolute path, such as /dev/ttyUSB0"
         );
         paths.push(path.into());
     }
@@ -204,7 +203,7 @@ mod tests {
         check_wrong("list", "after the two dashes");
         check_wrong("--open", "--open");
         if cfg!(unix) {
-            check_wrong("--port ttyUSB0", "--port /dev/ttyUSB0");
+            check_wrong("dev/ttyUSB0", "such as /dev/ttyUSB0");
         }
     }
 }

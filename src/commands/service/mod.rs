@@ -51,7 +51,7 @@ enum ServiceAction {
 
 const INSTALL_EXAMPLE: &str = "\
 Example:
-  serial-ws service install -- --port /dev/ttyACM0 --baud 115200";
+  serial-ws service install -- /dev/ttyACM0 --baud 115200";
 
 /// Arguments of `serial-ws service install`.
 #[derive(Debug, Args)]

@@ -1,10 +1,11 @@
 //! Parses the SPEC of `--port`, which names a kind of device and the device. Pure. To select the
 //! serial port that a SPEC means is the business of `serial::select`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::serial::enumerate::Usb;
 use super::sim::Pattern;
@@ -13,6 +14,9 @@ use crate::terminal::shown;
 
 /// The prefix of a device's name in Windows' own notation, which may be left out.
 pub(crate) const DEVICE_PREFIX: &str = r"\\.\";
+
+/// The characters between which a comma belongs to a value.
+pub(crate) const QUOTES: [char; 2] = ['"', '\''];
 
 /// The port that the user wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +40,57 @@ pub(crate) enum Spec {
     Loop,
 }
 
+/// A kind of device that a SPEC names by its first word.
+struct SpecKind {
+    /// The word, which a colon ends if something follows.
+    word: &'static str,
+    /// The way to write it, for the help and for mistakes.
+    form: &'static str,
+    /// Reads what stands behind the colon.
+    parse: fn(Option<&str>) -> Result<Spec>,
+}
+
+/// The kinds of device beside paths. A new one is a line here and a variant of [`Spec`].
+const KINDS: [SpecKind; 4] = [
+    SpecKind {
+        word: "usb",
+        form: "usb:VID:PID[:SERIAL]",
+        parse: |rest| parse_usb(rest.unwrap_or_default()),
+    },
+    SpecKind {
+        word: "auto",
+        form: "auto",
+        parse: |rest| alone("auto", rest, Spec::Auto),
+    },
+    SpecKind {
+        word: "sim",
+        form: "sim[:NAME]",
+        parse: |rest| Ok(Spec::Sim(rest.unwrap_or_default().parse()?)),
+    },
+    SpecKind {
+        word: "loop",
+        form: "loop",
+        parse: |rest| alone("loop", rest, Spec::Loop),
+    },
+];
+
+/// Returns the words of all kinds.
+pub(crate) fn words() -> Vec<&'static str> {
+    KINDS.iter().map(|kind| kind.word).collect()
+}
+
+/// Returns the ways to write a SPEC, for people.
+pub(crate) fn forms() -> String {
+    let path = if cfg!(windows) {
+        "COM3"
+    } else {
+        "/dev/ttyACM0"
+    };
+    let forms: Vec<_> = KINDS.iter().map(|kind| kind.form).collect();
+    let forms = forms.join(", ");
+    format!("a path such as {path}, {forms}")
+}
+
 impl FromStr for Spec {
     type Err = anyhow::Error;
 
@@ -45,38 +100,75 @@ impl FromStr for Spec {
             Some((word, rest)) => (word, Some(rest)),
             None => (text, None),
         };
+        ensure!(!text.is_empty(), "expected {}", forms());
+        if let Some(kind) = KINDS.iter().find(|kind| kind.word == word) {
+            return (kind.parse)(rest);
+        }
         match (word, rest) {
-            ("", _) => bail!("no port given. For example: --port auto"),
-            ("auto", None) => Ok(Spec::Auto),
-            ("loop", None) => Ok(Spec::Loop),
-            ("sim", name) => Ok(Spec::Sim(name.unwrap_or_default().parse()?)),
-            ("usb", rest) => match rest.and_then(parse_usb) {
-                Some(spec) => Ok(spec),
-                None => bail!(
-                    "{} is not of the form usb:VID:PID[:SERIAL] with VID and PID in hex. \
-                     For example: --port usb:2341:0043",
-                    shown(text)
-                ),
-            },
             // `mode` and old manuals write `COM3:`.
             (word, None | Some("")) if is_com_port(word) => Ok(Spec::Path(word.to_uppercase())),
-            (word, Some(_)) if !word.contains(['/', '\\', '.']) && word.len() > 1 => bail!(
-                "unknown kind of port {}: use a path, usb:VID:PID, auto, sim[:NAME] or loop",
-                shown(text)
-            ),
-            _ => Ok(Spec::Path(text.to_owned())),
+            (word, Some(_)) if !word.contains(['/', '\\', '.', '"', '\'']) && word.len() != 1 => {
+                let word = if word.is_empty() { text } else { word };
+                bail!(
+                    "unknown kind of device `{}` (known: {})",
+                    shown(word),
+                    forms()
+                )
+            }
+            _ => Ok(Spec::Path(unquoted(text)?.to_owned())),
         }
     }
 }
 
-fn parse_usb(text: &str) -> Option<Spec> {
-    let mut parts = text.splitn(3, ':');
-    let (vid, pid) = (parse_id(parts.next()?)?, parse_id(parts.next()?)?);
-    let serial = match parts.next() {
-        Some("") => return None,
-        serial => serial.map(str::to_owned),
+/// Reads a kind that has nothing behind its word.
+fn alone(word: &str, rest: Option<&str>, spec: Spec) -> Result<Spec> {
+    ensure!(rest.is_none(), "`{word}` stands alone, without a colon");
+    Ok(spec)
+}
+
+/// Returns a text without the quotes around it, in which a comma belongs to it.
+fn unquoted(text: &str) -> Result<&str> {
+    let Some(quote) = text.chars().next().filter(|c| QUOTES.contains(c)) else {
+        return Ok(text);
     };
-    Some(Spec::Usb { vid, pid, serial })
+    let inside = text[1..].strip_suffix(quote);
+    let inside = inside.filter(|inside| !inside.contains(quote) && !inside.is_empty());
+    inside.with_context(|| format!("expected a name between two quotes, not {}", shown(text)))
+}
+
+/// Writes a text with quotes around it where a comma must belong to it.
+pub(crate) fn quoted(text: &str) -> Cow<'_, str> {
+    let has_both = QUOTES.iter().all(|quote| text.contains(*quote));
+    if has_both || !text.contains(',') && !text.starts_with(QUOTES) {
+        return text.into();
+    }
+    let quote = if text.contains('"') { '\'' } else { '"' };
+    format!("{quote}{text}{quote}").into()
+}
+
+/// Reads what stands behind `usb:`.
+fn parse_usb(text: &str) -> Result<Spec> {
+    usb(text)?.with_context(|| {
+        let wrong = shown(&format!("usb:{text}"));
+        format!("`{wrong}` is not of the form usb:VID:PID[:SERIAL], such as usb:2341:0043")
+    })
+}
+
+/// Returns None for what is not of the form `VID:PID[:SERIAL]`.
+fn usb(text: &str) -> Result<Option<Spec>> {
+    let mut parts = text.splitn(3, ':');
+    let (vid, pid) = (
+        parts.next().and_then(parse_id),
+        parts.next().and_then(parse_id),
+    );
+    let (Some(vid), Some(pid)) = (vid, pid) else {
+        return Ok(None);
+    };
+    let serial = match parts.next() {
+        Some("") => return Ok(None),
+        serial => serial.map(unquoted).transpose()?.map(str::to_owned),
+    };
+    Ok(Some(Spec::Usb { vid, pid, serial }))
 }
 
 fn parse_id(text: &str) -> Option<u16> {
@@ -95,11 +187,11 @@ pub(crate) fn is_com_port(text: &str) -> bool {
 impl fmt::Display for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Spec::Path(path) => f.write_str(path),
+            Spec::Path(path) => f.write_str(&quoted(path)),
             Spec::Usb { vid, pid, serial } => {
                 write!(f, "usb:{vid:04x}:{pid:04x}")?;
                 match serial {
-                    Some(serial) => write!(f, ":{serial}"),
+                    Some(serial) => write!(f, ":{}", quoted(serial)),
                     None => Ok(()),
                 }
             }
@@ -213,18 +305,18 @@ mod tests {
 
     #[test]
     fn wrong_specs_say_what_is_right() {
-        check_wrong("", "--port auto");
-        check_wrong("usb", "usb is not of the form usb:VID:PID[:SERIAL]");
+        check_wrong("", "expected a path such as ");
+        check_wrong("usb", "`usb:` is not of the form usb:VID:PID[:SERIAL]");
         check_wrong(
             "usb:2341",
-            "usb:2341 is not of the form usb:VID:PID[:SERIAL] with VID and PID in hex. For example: --port usb:2341:0043",
+            "`usb:2341` is not of the form usb:VID:PID[:SERIAL], such as usb:2341:0043",
         );
-        check_wrong("usb:2341:uno", "usb:2341:uno is not");
+        check_wrong("usb:2341:uno", "`usb:2341:uno` is not");
         check_wrong("usb:+341:0043", "is not");
         check_wrong("usb:12345:0043", "is not");
         check_wrong("usb:2341:0043:", "is not");
-        check_wrong("simm:raw", "unknown kind of port simm:raw");
-        check_wrong("loop:x", "unknown kind of port loop:x");
+        check_wrong("simm:raw", "unknown kind of device `simm` (known: a path");
+        check_wrong("loop:x", "`loop` stands alone");
     }
 
     proptest! {

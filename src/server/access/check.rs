@@ -18,7 +18,7 @@ use crate::server::ServerConfig;
 /// When the page may not connect, or not yet.
 pub(crate) fn check(config: &ServerConfig, origin: &str) -> Result<Rights, Denial> {
     let rejected = || Denial::Reject(rejected_page(origin));
-    let local = config.listen.first().copied().ok_or_else(rejected)?;
+    let local = config.listen.first().ok_or_else(rejected)?.address;
     let value = |text: &str| HeaderValue::from_str(text).map_err(|_| rejected());
     let host = value(&format!("localhost:{}", local.port()))?;
     let headers = HeaderMap::from_iter([(header::HOST, host), (header::ORIGIN, value(origin)?)]);
@@ -57,7 +57,7 @@ pub(crate) fn is_own_page(config: &ServerConfig, origin: &str) -> bool {
     let port = port.unwrap_or(default_port);
     let address = name.parse().ok().filter(is_own_address);
     config.lan.is_some()
-        && config.listen.iter().any(|listener| listener.port() == port)
+        && config.listen.iter().any(|one| one.address.port() == port)
         && Policy::new(config, None, platform::computer_name())
             .is_own_name(address.unwrap_or(Ipv4Addr::UNSPECIFIED.into()), name)
 }

@@ -7,7 +7,7 @@ use crate::terminal::shown;
 
 /// The advice if no board is found.
 const ADVICE: &str = "Plug in a board with a cable that carries data (some only charge), \
-                      or try without one: --port sim";
+                      or try without one: serial-ws sim";
 
 /// The reason why no port was selected, in words for the user.
 #[derive(Debug, Clone, PartialEq, Eq)]

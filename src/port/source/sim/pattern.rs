@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use anyhow::{Result, anyhow};
 
+use crate::terminal::shown;
+
 /// The behaviour of a simulated board. Each is a pattern that classes teach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) enum Pattern {
@@ -53,27 +55,6 @@ impl Pattern {
             Pattern::Imu => "imu",
         }
     }
-
-    /// Returns half a line for `--help` and error messages.
-    pub(crate) fn description(self) -> &'static str {
-        match self {
-            Pattern::Sensors => "potentiometer,light,button as a line, 50 times a second",
-            Pattern::Raw => "one byte 0-255 per reading, no line ends: take --raw",
-            Pattern::Call => "hello until it is called, then one line for each byte it gets",
-            Pattern::Labels => "label:value pairs, tab-separated, for a plotter",
-            Pattern::Json => "a JSON object per line",
-            Pattern::Button => "1 when a button is pressed, 0 when it is let go",
-            Pattern::Led => "takes H, L, or a brightness 0-255, and tells its state",
-            Pattern::Imu => "heading,pitch,roll in degrees, 50 times a second",
-        }
-    }
-
-    /// Returns the list of all patterns, one per line and indented.
-    pub(crate) fn list() -> String {
-        let line =
-            |pattern: &Pattern| format!("  {:<10}  {}", pattern.to_string(), pattern.description());
-        Pattern::ALL.iter().map(line).collect::<Vec<_>>().join("\n")
-    }
 }
 
 /// As typed after `--port`: `sim`, `sim:raw`.
@@ -100,9 +81,11 @@ impl FromStr for Pattern {
             .into_iter()
             .find(|pattern| pattern.name() == name)
             .ok_or_else(|| {
-                let name = name.escape_debug();
-                let known = Pattern::list();
-                anyhow!("unknown simulated device sim:{name}; available:\n{known}")
+                let known = Pattern::ALL.map(|pattern| pattern.to_string()).join(", ");
+                anyhow!(
+                    "unknown simulated device `sim:{}` (known: {known})",
+                    shown(name)
+                )
             })
     }
 }

@@ -262,11 +262,9 @@ fn a_pattern_is_found_by_what_is_shown_of_it() {
 #[test]
 fn a_wrong_name_lists_the_right_ones() {
     let error = "sim:imuu".parse::<Pattern>().unwrap_err().to_string();
-    assert!(
-        error.starts_with("unknown simulated device sim:imuu; available:\n  sim  "),
-        "{error}"
+    assert_eq!(
+        error,
+        "unknown simulated device `sim:imuu` (known: sim, sim:raw, sim:call, sim:labels, sim:json, \
+         sim:button, sim:led, sim:imu)"
     );
-    for pattern in Pattern::ALL {
-        assert!(error.contains(pattern.description()), "{error}");
-    }
 }
