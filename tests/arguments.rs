@@ -76,6 +76,19 @@ async fn a_command_is_no_device() {
     Program::run(&["list", "-q"]).await.with(0, "");
 }
 
+#[cfg(unix)] // where a reader that leaves is noticed
+#[tokio::test]
+async fn watching_the_list_ends_with_its_reader() {
+    use crate::support::{is_for_windows, skip};
+
+    if is_for_windows() {
+        return skip("wine's programs do not notice a closed pipe");
+    }
+    let mut watching = Program::start(&["list", "--watch", "--all"]);
+    drop(watching.take_stdout());
+    watching.ended().await.with(0, "");
+}
+
 #[tokio::test]
 async fn a_tcp_port_alone_is_one_of_this_computer() {
     for typed in ["0", ":0"] {

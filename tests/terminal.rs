@@ -48,7 +48,6 @@ async fn a_wrong_flag_or_value_is_wrong_usage() {
 #[tokio::test]
 async fn a_wrong_address_to_listen_on_gets_an_example() {
     for (wrong, code, right) in [
-        ("8081", 2, "such as 127.0.0.1:8081"),
         ("localhost:8081", 2, "such as 127.0.0.1:8081"),
         ("nowhere", 2, "such as 127.0.0.1:8080"),
         // An address for documentation, which no computer has (RFC 5737).

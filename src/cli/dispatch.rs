@@ -60,7 +60,7 @@ async fn command(mut invocation: Invocation) -> Result<ExitCode> {
         Some(Command::Config(_)) => {
             print(&mut stdout(), invocation.show(&checked(&invocation)))?;
         }
-        Some(Command::List(args)) => list::run(&args, &mut stdout())?,
+        Some(Command::List(args)) => list::run(&args, &mut stdout()).await?,
         Some(Command::Connect(args)) => connect::run(args).await?,
         Some(Command::Release(args)) => lease::release(args, &mut stdout()).await?,
         Some(Command::Resume(args)) => lease::resume(args, &mut stdout()).await?,

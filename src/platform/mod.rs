@@ -26,4 +26,4 @@ pub(crate) use process::find_by_open_file;
 pub(crate) use service_manager::{ServiceManager, notify_ready, service_manager};
 pub(crate) use signal::{StopSignal, end_by_signal};
 pub(crate) use tcp_listener::tcp_listener;
-pub(crate) use terminal::{can_ask, forget_typed, is_reader_gone, shows_colours};
+pub(crate) use terminal::{can_ask, forget_typed, is_output_closed, is_reader_gone, shows_colours};

@@ -33,6 +33,22 @@ pub(crate) fn is_reader_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe || is_gone_on_windows
 }
 
+/// Returns true if nobody reads our output any more, without writing to it.
+#[cfg(unix)]
+pub(crate) fn is_output_closed() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdout = io::stdout();
+    let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
+    let seen = poll(&mut fds, Some(&Timespec::default()));
+    seen.is_ok() && fds[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
+}
+
+/// Returns false: Windows tells only when something is written.
+#[cfg(windows)]
+pub(crate) fn is_output_closed() -> bool {
+    false
+}
+
 /// Returns true also where there is no job control, so that nothing could stop the program.
 #[cfg(unix)]
 fn is_in_foreground() -> bool {

@@ -1,6 +1,8 @@
 //! `serial-ws list`: lists the serial ports of this computer, as a table or as JSON. Opens none of
 //! them, since that would restart an Uno.
 
+mod watch;
+
 use std::io::Write;
 
 use anyhow::Result;
@@ -18,24 +20,26 @@ const HEADINGS: [&str; 6] = ["PORT", "BOARD", "USB", "SERIAL NUMBER", "MAKER", "
 /// Arguments of `serial-ws list`.
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// Print a JSON array instead of a table
+    /// Print a JSON array instead of a table; with --watch, one object a line
     #[arg(long)]
     json: bool,
     /// Include ports without hardware, Bluetooth, and second names of the same device
     #[arg(long)]
     all: bool,
+    /// Print each port that comes (+) or goes (-), until Ctrl-C
+    #[arg(long)]
+    watch: bool,
 }
 
 /// Prints the list.
 ///
 /// # Errors
 /// When ports cannot be listed, or the output cannot be written.
-pub(crate) fn run(args: &ListArgs, out: &mut dyn Write) -> Result<()> {
-    let mut ports = ports()?;
-    if !args.all {
-        ports.retain(|port| !port.is_placeholder());
+pub(crate) async fn run(args: &ListArgs, out: &mut dyn Write) -> Result<()> {
+    if args.watch {
+        return watch::run(args, out).await;
     }
-    let ports: Vec<_> = ports
+    let ports: Vec<_> = listed(args)?
         .into_iter()
         .map(|port| (Availability::of(&port), port))
         .collect();
@@ -45,6 +49,15 @@ pub(crate) fn run(args: &ListArgs, out: &mut dyn Write) -> Result<()> {
         (false, false) => to_table(&ports),
     };
     print(out, text)
+}
+
+/// Returns the ports that were asked for.
+fn listed(args: &ListArgs) -> Result<Vec<PortInfo>> {
+    let mut ports = ports()?;
+    if !args.all {
+        ports.retain(|port| !port.is_placeholder());
+    }
+    Ok(ports)
 }
 
 /// The state of a port, as far as it can be known without opening it.
@@ -114,6 +127,13 @@ fn to_json(ports: &[(Availability, PortInfo)]) -> Result<String> {
 }
 
 fn object(port: &PortInfo, availability: &Availability) -> Value {
+    let mut object = facts(port);
+    object["state"] = availability.to_json();
+    object
+}
+
+/// Returns what is known of a port without looking at who uses it.
+fn facts(port: &PortInfo) -> Value {
     let usb = port.usb().map(|usb| {
         json!({
             "vid": format!("{:04x}", usb.vid),
@@ -131,7 +151,6 @@ fn object(port: &PortInfo, availability: &Availability) -> Value {
         "usb": usb,
         "spec": port.usb_spec(),
         "aliases": port.aliases,
-        "state": availability.to_json(),
     })
 }
 
