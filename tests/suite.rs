@@ -36,6 +36,7 @@ mod firmware;
 // What goes wrong at the door and behind it.
 #[cfg(unix)] // a terminal of our own
 mod ask; // pages that nobody allowed yet
+mod errors; // in the browser
 #[cfg(unix)] // other systems do not run out
 mod exhaustion; // no descriptors left
 mod fuzz; // laws that hold for every input

@@ -92,9 +92,9 @@ async fn nothing_hidden_or_outside_is_served() {
         "outside",
         &[
             ("web/a.txt", "a"),
-            ("web/.env", "secret"),
-            ("web/.git/config", "secret"),
-            ("secret", "secret"),
+            ("web/.env", "TOPSECRET"),
+            ("web/.git/config", "TOPSECRET"),
+            ("secret", "TOPSECRET"),
             ("web/d/x", "x"),
         ],
     );
@@ -151,7 +151,7 @@ async fn nothing_hidden_or_outside_is_served() {
         ] {
             let reply = http(bridge.address(), method, path, headers).await;
             assert_eq!(reply.status, 404, "{path}: {reply:?}");
-            assert!(!reply.body.contains("sec"), "{path}");
+            assert!(!reply.body.contains("TOP"), "{path}: {reply:?}");
         }
     }
 }
@@ -401,6 +401,92 @@ async fn a_folder_that_is_not_there_is_wrong_usage() {
             .contains("/no/such/folder: there is no such folder"),
         "{ended:?}"
     );
+}
+
+#[tokio::test]
+async fn a_file_in_place_of_the_folder_is_wrong_usage() {
+    let folder = Folder::new("file", &[("sketch.js", "x")]);
+    let file = folder.0.join("sketch.js");
+    let file = file.to_str().expect("the path is text");
+    let ended = Program::run(&["--port", "sim", "--web", file]).await;
+    let advice = format!(
+        "is a file; give the folder that it is in: {}",
+        folder.0.display()
+    );
+    ended.with(2, &advice);
+}
+
+/// Checks the warning about a folder with these files, and the answer to `/` there.
+async fn check_without_index(name: &str, files: &[(&str, &str)], sentence: &str, there: &str) {
+    let folder = Folder::new(name, files);
+    fs::create_dir_all(&folder.0).expect("folders can be made");
+    let bridge = folder.serve().await;
+    let warning = bridge.program.said(sentence).await;
+    assert!(warning.contains("at /_serial-ws/"), "{warning}");
+    let reply = bridge.get("/").await;
+    assert_eq!(reply.status, 404, "{reply:?}");
+    let expected = format!("{sentence}\nwhat is there: {there}\n");
+    assert!(reply.body.ends_with(&expected), "{reply:?}");
+}
+
+#[tokio::test]
+async fn a_folder_without_an_index_is_explained_at_the_start_and_in_the_answer() {
+    check_without_index(
+        "empty",
+        &[],
+        "the folder is empty: put an index.html into it",
+        "/_serial-ws/",
+    )
+    .await;
+    check_without_index(
+        "sketch",
+        &[("sketch.js", "x")],
+        "but no index.html, the page that loads it: add one with <script src=\"sketch.js\"></script>",
+        "/_serial-ws/",
+    )
+    .await;
+    check_without_index(
+        "pages",
+        &[
+            ("b.html", "x"),
+            ("a b.htm", "x"),
+            ("c/index.html", "x"),
+            ("d/x.html", "x"),
+            (".hidden.html", "x"),
+            ("api/index.html", "x"),
+            ("index.html/x", "x"),
+        ],
+        "the folder has no index.html, so / shows nothing: open /a b.htm",
+        "/a b.htm /b.html /c/ /_serial-ws/",
+    )
+    .await;
+    check_without_index(
+        "other",
+        &[("data.csv", "1,2")],
+        "the folder has no index.html, so / shows nothing: add one",
+        "/_serial-ws/",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_folder_with_an_index_needs_no_warning() {
+    let folder = Folder::new("index", &[("index.html", "x"), ("b.html", "x")]);
+    let bridge = folder.serve().await;
+    let reply = bridge.get("/none").await;
+    assert_eq!(reply.status, 404, "{reply:?}");
+    assert!(reply.body.starts_with("nothing is at /none\n"), "{reply:?}");
+    let html = [("Accept", "text/html")];
+    let reply = http(bridge.address(), "GET", "/x/none", &html).await;
+    for link in [
+        "href=\"../\"",
+        "href=\"../b.html\"",
+        "href=\"../_serial-ws/\"",
+    ] {
+        assert!(reply.body.contains(link), "{reply:?}");
+    }
+    let log = bridge.program.log().join("\n");
+    assert!(!log.contains("index.html"), "{log}");
 }
 
 #[cfg(unix)]

@@ -23,8 +23,7 @@ pub(super) fn resolve(args: &ServeArgs, layer: &Layer) -> Result<ServerConfig, E
     let is_listen_set = layer.sources.contains_key("listen");
     let web = path(&args.web);
     if let Some(web) = web.as_ref().filter(|web| !web.is_dir()) {
-        let text = format!("{}: there is no such folder", web.display());
-        return Err(layer.error("web", 0, &text));
+        return Err(layer.error("web", 0, &no_folder(web)));
     }
     let is_lan_set = *args.lan || *args.lan_read_only;
     let typed = args.listen.iter().map(|listen| listen.value);
@@ -61,6 +60,17 @@ pub(super) fn resolve(args: &ServeArgs, layer: &Layer) -> Result<ServerConfig, E
         tls: tls(args, layer)?,
         allow_host: args.allow_host.iter().map(|host| host.0.clone()).collect(),
     })
+}
+
+/// Returns the error about a path that is no folder.
+fn no_folder(path: &Path) -> String {
+    let shown = path.display();
+    if !path.is_file() {
+        return format!("{shown}: there is no such folder");
+    }
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let folder = folder.unwrap_or(Path::new(".")).display();
+    format!("{shown} is a file; give the folder that it is in: {folder}")
 }
 
 fn path(setting: &Option<Setting<PathBuf>>) -> Option<PathBuf> {

@@ -5,20 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::header;
+use axum::response::Response;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use super::App;
+use super::access::origin::host_name;
 use super::access::{Peer, Rejection};
 use super::answer_timeout::AnswerTimeout;
-use super::http::rejected;
+use super::http::{Links, Navigation, rejected};
 use super::limits::ConnectionId;
 
 /// Time that a connection has for its request head, and for its TLS handshake before; at the limit
@@ -40,10 +43,6 @@ const REFUSAL_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The first byte of a TLS connection (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 22;
-
-/// The answer to another computer that does not encrypt, where it must.
-const ENCRYPTED_ONLY: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\
-    Content-Type: text/plain\r\n\r\nuse https:// or wss:// here\n";
 
 /// Accepts connections until the program stops.
 pub(crate) async fn run(listener: TcpListener, router: Router, app: Arc<App>) {
@@ -85,14 +84,27 @@ pub(crate) async fn run(listener: TcpListener, router: Router, app: Arc<App>) {
 async fn refuse(stream: TcpStream, app: &App) {
     let rejection = Rejection::out_of_descriptors();
     app.log.rejected(&rejection);
-    let service = service_fn(|_| {
-        let answer = rejected(&rejection);
-        async { Ok::<_, Infallible>(answer) }
+    answer_each(stream, |_| rejected(&rejection)).await;
+}
+
+/// Answers the request of a connection that the router does not get.
+async fn answer_each(stream: TcpStream, answer: impl Fn(&Request<Incoming>) -> Response) {
+    let service = service_fn(|request| {
+        let (answer, navigation) = (answer(&request), Navigation::of(&request));
+        async move {
+            Ok::<_, Infallible>(match navigation {
+                Some(navigation) => navigation.explain(answer).await,
+                None => answer,
+            })
+        }
     });
     let connection = http1::Builder::new()
         .keep_alive(false)
+        .timer(TokioTimer::new())
+        .header_read_timeout(REQUEST_HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(AnswerTimeout::new(stream)), service);
     if let Err(error) = connection.await {
         tracing::debug!(%error, "connection failed");
     }
@@ -126,16 +138,27 @@ async fn serve_tcp(stream: TcpStream, mut peer: Peer, id: ConnectionId, router: 
         )),
         // Connections that stay on this computer need no encryption.
         (false, true) if !peer.is_loopback() => {
-            app.log.rejected(&Rejection::malformed(
-                "a connection of another computer by http:// or ws://, but other computers need \
-                 https:// or wss://",
-            ));
-            let mut stream = stream;
-            // A client that does not read misses a hint, no more.
-            let _ = timeout(REQUEST_HEAD_TIMEOUT, stream.write_all(ENCRYPTED_ONLY)).await;
+            app.log.rejected(&Rejection::encrypted_only(None));
+            answer_each(stream, encrypted_only).await;
         }
         _ => serve(stream, peer, id, router).await,
     }
+}
+
+/// Answers a request that should have been encrypted, and leads a browser there.
+fn encrypted_only(request: &Request<Incoming>) -> Response {
+    let host = request.headers().get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok());
+    let mut response = rejected(&Rejection::encrypted_only(host));
+    if let Some(host) = host.filter(|host| host_name(host).is_some()) {
+        let address = format!("https://{host}{}", request.uri().path());
+        response.extensions_mut().insert(Links {
+            title: "This address is https here",
+            intro: "Other computers have to encrypt their connections. Open:".to_owned(),
+            links: vec![(address.clone(), address)],
+        });
+    }
+    response
 }
 
 /// Serves one connection: one request, which may turn it into a WebSocket.

@@ -33,7 +33,7 @@ use access::consent::{Consent, MAX_QUESTIONS};
 use access::rate_limit::{RateLimit, TokenSource};
 use access::session_store::SessionStore;
 use access::{AccessState, Caller, Denial, Peer, Policy, Rejection, announce, origin, prompt};
-use http::warn_of_hidden;
+use http::warn_of_folder;
 use limits::Limits;
 use throttled_log::ThrottledLog;
 
@@ -156,7 +156,7 @@ impl Server {
         stop: CancellationToken,
     ) -> Result<Self> {
         if let Some(web) = &config.web {
-            warn_of_hidden(web);
+            warn_of_folder(web);
         }
         let listeners = listen::all(&config)?;
         let token = match (&config.token, config.lan) {

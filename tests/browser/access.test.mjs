@@ -1,13 +1,13 @@
 // The access policy, as seen by pages in a real browser.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 
-import { launch, open, PROGRAM, quit, root, serve, start, until } from "./support.mjs";
+import { launch, open, PROGRAM, proxy, quit, root, serve, start, until } from "./support.mjs";
 
 after(quit);
 
@@ -18,10 +18,10 @@ async function local(t) {
 }
 
 /** Opens a page of a web site: its host name is foreign but resolves to this computer. */
-async function foreign(t, url) {
+async function foreign(t, url, options = {}) {
   const browser = await launch(["--host-resolver-rules=MAP *.example 127.0.0.1"]);
   t.after(() => browser.close());
-  const page = await browser.newPage();
+  const page = await browser.newPage(options);
   await page.goto(url.replace("127.0.0.1", "evil.example"));
   return page;
 }
@@ -121,7 +121,8 @@ test("a page of a web site can neither read, load nor do anything, and learns wh
 
 test("a host name that was rebound to this computer reaches nothing", async (t) => {
   const bridge = await start(t, ["--port", "sim"]);
-  const page = await foreign(t, bridge.url);
+  // The page of the error may do nothing by itself:
+  const page = await foreign(t, bridge.url, { bypassCSP: true });
   assert.match(await page.textContent("body"), /not a name of this computer/);
   const own = bridge.url.replace("127.0.0.1", "evil.example");
   for (const path of ["/", "/api/status", "/hello", "/serial-ws.js"]) assert.match(await read(page, own + path), /^403 /, path);
@@ -200,4 +201,61 @@ test("another server of this computer sees the id of a session, not the token, a
   await start(t, ["--port", "sim", "--token", token], bridge.port);
   await page.reload();
   assert.match(await page.textContent("body"), /session has ended/);
+});
+
+/** Enters a token into the page of an error. */
+async function enter(page, token) {
+  await page.getByLabel("Token").fill(token);
+  await page.getByRole("button", { name: "Open" }).click();
+}
+
+test("a page without the token has a field for it, and leads back to where it was", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "serial-ws-web-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  mkdirSync(join(folder, "a"));
+  writeFileSync(join(folder, "a/b c.html"), "<title>mine</title><p>My page</p>");
+  const bridge = await start(t, ["--port", "sim", "--token", tokenFile(t), "--web", folder]);
+  const { url } = await proxy(t, bridge.port, "/board");
+  for (const place of [bridge.url, `${url}/board`]) {
+    const page = await open(t, null, { viewport: { width: 390, height: 700 } });
+    const requests = [];
+    page.on("request", (request) => requests.push(request));
+    const violations = [];
+    page.on("console", (message) => { if (/Content Security Policy/.test(message.text())) violations.push(message.text()); });
+    const answer = await page.goto(`${place}/a/b%20c.html?x=1&token=old&y`);
+    assert.equal(answer.status(), 401);
+    assert.match(await page.textContent("body"), /a wrong token/);
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false);
+    requests.length = 0;
+    await enter(page, "wrong-horse-battery");
+    await page.waitForURL(`${place}/a/b%20c.html?x=1&y`);
+    assert.match(await page.textContent("body"), /a wrong token/);
+    await enter(page, ` ${bridge.url}/?token=${TOKEN} `);
+    await page.getByText("My page").waitFor();
+    assert.equal(page.url(), `${place}/a/b%20c.html?x=1&y`);
+    for (const request of requests) {
+      const { referer = "" } = await request.allHeaders();
+      assert.doesNotMatch(request.url() + referer, /horse|token=/);
+    }
+    assert.deepEqual(violations, []);
+    assert.doesNotMatch(bridge.log(), /horse/);
+  }
+});
+
+test("where nothing is, a page says what is there, also under a prefix", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "serial-ws-web-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(join(folder, "<i>x.html"), "<p>My page</p>");
+  const bridge = await start(t, ["--port", "sim", "--web", folder]);
+  const { url } = await proxy(t, bridge.port, "/board");
+  const page = await open(t);
+  for (const path of ["/", "/no/such/page"]) {
+    assert.equal((await page.goto(`${url}/board${path}`)).status(), 404);
+    await page.getByRole("link", { name: "<i>x.html" }).click();
+    await page.getByText("My page").waitFor();
+    await page.goBack();
+    await page.getByRole("link", { name: /built-in page/ }).click();
+    await isOpen(page);
+    assert.equal(page.url(), `${url}/board/_serial-ws/`);
+  }
 });

@@ -217,7 +217,7 @@ export async function proxy(t, port, prefix = "") {
     }
     // Each connection has one request, whose first line is in its first packet.
     near.once("data", (data) => {
-      far.write(data.toString("latin1").replace(`GET ${prefix}/`, "GET /"), "latin1");
+      far.write(data.toString("latin1").replace(` ${prefix}/`, " /"), "latin1");
       near.pipe(far).pipe(near);
     });
   });

@@ -211,7 +211,7 @@ impl Policy {
         let (text, name) = (shown(text), shown(name));
         Err(Rejection::forbidden(
             format!(
-                "request for host {text}, which is not a name of this computer (possibly DNS rebinding)"
+                "a request for host {text}, which is not a name of this computer (possibly DNS rebinding)"
             ),
             format!("if you use that name on purpose: --allow-host {name}"),
         ))

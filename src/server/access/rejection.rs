@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use axum::http::StatusCode;
 
-use super::origin::{Origin, quoted};
+use super::origin::{Origin, host_name, quoted};
 use crate::terminal::shown;
 
 /// The remedy of those who lack the token or have a wrong one.
@@ -71,14 +71,14 @@ pub(crate) fn pending_page(origin: &str) -> Rejection {
 impl Rejection {
     /// Rejects a request that makes no sense, whoever sent it.
     pub(crate) fn malformed(reason: &str) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, reason, "")
+        Self::of(StatusCode::BAD_REQUEST, reason, "")
     }
 
     /// Rejects a request to `local`, our address, that does not say to which host. Browsers always do;
     /// some boards do not.
     pub(super) fn no_host(local: SocketAddr) -> Self {
         let (ip, port) = (local.ip(), local.port());
-        Self::new(
+        Self::of(
             StatusCode::BAD_REQUEST,
             "a request without a Host header",
             format!(
@@ -90,16 +90,28 @@ impl Rejection {
 
     /// Rejects an address that has sent too many wrong tokens.
     pub(crate) fn rate_limited() -> Self {
-        Self::new(
+        Self::of(
             StatusCode::TOO_MANY_REQUESTS,
             "too many wrong tokens from one address, or from one page there",
             "wait a minute, then use the full address that was printed where serial-ws runs",
         )
     }
 
+    /// Rejects another computer that does not encrypt its request to `host`, where it must.
+    pub(crate) fn encrypted_only(host: Option<&str>) -> Self {
+        let is_valid = |host: &&str| host_name(host).is_some();
+        let remedy = match host.filter(is_valid) {
+            Some(host) => format!("use https:// or wss:// here: https://{host}/"),
+            None => "use https:// or wss:// here".to_owned(),
+        };
+        let reason = "a connection of another computer by http:// or ws://, but other computers need \
+                      https:// or wss://";
+        Self::of(StatusCode::BAD_REQUEST, reason, remedy)
+    }
+
     /// Rejects a request that would be answered if fewer others were being answered.
     pub(crate) fn overloaded() -> Self {
-        Self::new(
+        Self::of(
             StatusCode::SERVICE_UNAVAILABLE,
             "a request while too many others are being answered",
             "try again in a moment",
@@ -108,7 +120,7 @@ impl Rejection {
 
     /// Rejects a connection that would be accepted if fewer files and sockets were open.
     pub(crate) fn out_of_descriptors() -> Self {
-        Self::new(
+        Self::of(
             StatusCode::SERVICE_UNAVAILABLE,
             "a connection while as many files are open as the system permits",
             "try again in a moment, or raise the limit where serial-ws runs: ulimit -n",
@@ -122,7 +134,7 @@ impl Rejection {
             let reason = format!("the file {path}, which serial-ws has no permission to read");
             return Self::forbidden(reason, "permit it to the user that serial-ws runs as");
         }
-        Self::new(
+        Self::of(
             StatusCode::SERVICE_UNAVAILABLE,
             format!("the file {path}, which cannot be read now: {error}"),
             "try again in a moment",
@@ -132,7 +144,7 @@ impl Rejection {
     /// Rejects a request that would be answered if `what` had not failed.
     pub(crate) fn failed(what: &str, error: &dyn fmt::Display) -> Self {
         let reason = format!("a request for which {what} was needed, which failed: {error}");
-        Self::new(
+        Self::of(
             StatusCode::SERVICE_UNAVAILABLE,
             reason,
             "try again in a moment",
@@ -140,7 +152,7 @@ impl Rejection {
     }
 
     pub(super) fn unauthorized(reason: &str) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, reason, USE_PRINTED_ADDRESS)
+        Self::of(StatusCode::UNAUTHORIZED, reason, USE_PRINTED_ADDRESS)
     }
 
     pub(super) fn session_ended() -> Self {
@@ -155,10 +167,15 @@ impl Rejection {
     }
 
     pub(super) fn forbidden(reason: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, reason, remedy)
+        Self::of(StatusCode::FORBIDDEN, reason, remedy)
     }
 
-    fn new(status: StatusCode, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
+    /// Rejects a request with any status.
+    pub(crate) fn of(
+        status: StatusCode,
+        reason: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
         Self {
             status,
             reason: reason.into(),

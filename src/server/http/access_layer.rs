@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::assets::CROSS_ORIGIN_RESOURCE_POLICY;
-use super::session_cookie::begin_session;
+use super::error_page::Navigation;
+use super::session_cookie::{begin_session, is_from_form, lead_back};
+use super::token_form;
 use crate::server::App;
 use crate::server::access::{Caller, Denial, Peer, Rejection, RequestClass, Rights, pending_page};
 use crate::server::limits::ConnectionId;
@@ -23,22 +25,49 @@ pub(super) async fn access_layer(
 ) -> Response {
     let wants_upgrade = upgrade::is_wanted(&request);
     let class = RequestClass::new(request.uri().path(), wants_upgrade);
-    let mut response = match authorize(&app, &request, class) {
-        Err(rejection) => rejected(&rejection),
-        Ok(rights) if wants_upgrade => upgrade::answer(&app, request, rights),
-        Ok(rights) => match app
-            .policy
-            .token_for_session(caller(&request, class))
-            .cloned()
-        {
-            Some(token) => begin_session(&app, token, request).await,
-            None => pass_on(request, class, rights, next).await,
-        },
+    let navigation = Navigation::of(&request);
+    let mut response = match entered(request, class).await {
+        Err(rejection) => {
+            app.log.rejected(&rejection);
+            rejected(&rejection)
+        }
+        Ok(request) => answer(&app, request, class, next).await,
     };
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         set_security_headers(response.headers_mut(), class);
     }
-    response
+    match navigation {
+        Some(navigation) if is_error(response.status()) => navigation.explain(response).await,
+        _ => response,
+    }
+}
+
+/// Returns the request that a form with the token stands for, and any other request as it is.
+async fn entered(request: Request, class: RequestClass) -> Result<Request, Rejection> {
+    if token_form::is_form(&request, class) {
+        token_form::read(request).await
+    } else {
+        Ok(request)
+    }
+}
+
+async fn answer(app: &Arc<App>, request: Request, class: RequestClass, next: Next) -> Response {
+    let rights = match authorize(app, &request, class) {
+        Ok(rights) => rights,
+        Err(rejection) => return rejected(&rejection),
+    };
+    if class == RequestClass::WebSocket {
+        return upgrade::answer(app, request, rights);
+    }
+    match app.policy.token_for_session(caller(&request, class)) {
+        Some(token) => begin_session(app, token.clone(), request).await,
+        None if is_from_form(&request) => lead_back(&request),
+        None => pass_on(request, class, rights, next).await,
+    }
+}
+
+fn is_error(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
 }
 
 /// Decides what the client of a request may do.
@@ -68,7 +97,8 @@ fn promote(app: &App, request: &Request) -> bool {
 pub(crate) fn rejected(rejection: &Rejection) -> Response {
     let Rejection { reason, remedy, .. } = rejection;
     let body = format!("serial-ws refused this: {reason}\n{remedy}\n");
-    (rejection.status, body).into_response()
+    // For the page that a browser shows.
+    (rejection.status, Extension(rejection.clone()), body).into_response()
 }
 
 /// Has the router answer a request of a client with these rights.

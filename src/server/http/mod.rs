@@ -4,13 +4,17 @@
 mod access_layer;
 mod api;
 mod assets;
+mod contents;
 mod downloads;
+mod error_page;
 mod folder;
 mod metrics;
 mod router;
 mod session_cookie;
 mod static_files;
+mod token_form;
 
 pub(crate) use access_layer::rejected;
+pub(crate) use error_page::{Links, Navigation};
 pub(crate) use router::router;
-pub(crate) use static_files::warn_of_hidden;
+pub(crate) use static_files::warn_of_folder;

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use tokio::task::spawn_blocking;
 
 use super::access_layer::{access_layer, rejected};
-use super::{api, assets, downloads, static_files};
+use super::error_page::Navigation;
+use super::{api, assets, contents, downloads, static_files};
 use crate::hub::Action;
 use crate::server::access::{Peer, Rejection};
 use crate::server::{App, foreign};
@@ -56,6 +58,7 @@ async fn page_asset(Path(file): Path<String>) -> Response {
 /// page. Socket.IO is told that it is not served, unless the folder has the file.
 async fn web(State(app): State<Arc<App>>, request: Request) -> Response {
     let uri = request.uri().clone();
+    let navigation = Navigation::of(&request);
     if foreign::is_engine_io(&uri) {
         return socket_io(&app);
     }
@@ -76,8 +79,18 @@ async fn web(State(app): State<Arc<App>>, request: Request) -> Response {
     };
     match response.status() {
         StatusCode::NOT_FOUND if foreign::is_socket_io(&uri) => socket_io(&app),
+        StatusCode::NOT_FOUND => nothing_there(app, uri, navigation).await,
         _ => response,
     }
+}
+
+/// Answers that nothing is at an address, and says what is there. Looks into the user's folder on a
+/// thread for blocking work.
+async fn nothing_there(app: Arc<App>, uri: Uri, navigation: Option<Navigation>) -> Response {
+    let answer = spawn_blocking(move || {
+        contents::not_found(app.config.web.as_deref(), &uri, navigation.as_ref())
+    });
+    answer.await.unwrap_or_else(|_| assets::not_found())
 }
 
 /// Tells a client of Socket.IO what to do instead, and the operator that there is one.

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::task::spawn_blocking;
 
 use super::access_layer::{caller, rejected};
+use super::error_page::relative_address;
+use super::token_form::FromForm;
 use crate::server::access::sessions::SESSION_LIFETIME;
 use crate::server::access::{Caller, Rejection, RequestClass};
 use crate::server::{App, Token};
 
-/// Begins a session for a browser that has shown the token in the address of a page, and leads on to
-/// the page without it.
+/// Begins a session for a browser that has shown the token in the address of a page, or in a form, and
+/// leads on to the page without it.
 pub(super) async fn begin_session(app: &Arc<App>, token: Token, request: Request) -> Response {
     let request = request.map(drop);
     let caller = caller(&request, RequestClass::Page);
@@ -24,6 +26,13 @@ pub(super) async fn begin_session(app: &Arc<App>, token: Token, request: Request
             return rejected(&rejection);
         }
     };
+    if is_from_form(&request) {
+        let headers = [
+            (header::SET_COOKIE, cookie),
+            (header::CACHE_CONTROL, "no-store".to_owned()),
+        ];
+        return (headers, lead_back(&request)).into_response();
+    }
     let query = request.uri().query().unwrap_or_default().split('&');
     let query: Vec<_> = query
         .filter(|pair| pair.split('=').next() != Some("token"))
@@ -42,6 +51,17 @@ pub(super) async fn begin_session(app: &Arc<App>, token: Token, request: Request
         (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
     ];
     (headers, "Welcome. The page follows.\n").into_response()
+}
+
+/// Returns true for a request that was made of the form with the token.
+pub(super) fn is_from_form<B>(request: &Request<B>) -> bool {
+    request.extensions().get::<FromForm>().is_some()
+}
+
+/// Leads from a form back to the page that had it.
+pub(super) fn lead_back<B>(request: &Request<B>) -> Response {
+    let page = relative_address(request.uri());
+    (StatusCode::SEE_OTHER, [(header::LOCATION, page)]).into_response()
 }
 
 /// Begins a session, or prolongs the one of the request, and returns its cookie.

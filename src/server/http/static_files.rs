@@ -15,8 +15,8 @@ use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
 use tower_http::services::ServeDir;
 
-use super::assets;
 use super::folder::Folder;
+use super::{assets, contents};
 use crate::platform;
 use crate::server::limits::Descriptors;
 
@@ -38,8 +38,10 @@ const WINDOWS_DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conou
 /// Bytes of a file that are read at once, which is the memory that a download needs.
 const CHUNK_BYTES: usize = 16 << 10;
 
-/// Warns about files of the folder that are not served because a page of our own has their name.
-pub(crate) fn warn_of_hidden(web: &Path) {
+/// Warns where the folder has no page to begin with, and about files of the folder that are not served
+/// because a page of our own has their name.
+pub(crate) fn warn_of_folder(web: &Path) {
+    contents::warn_without_index(web);
     for name in OWN_PAGES {
         if web.join(name).exists() {
             tracing::warn!(
@@ -86,6 +88,11 @@ pub(super) async fn file(
         *media_type = with_charset;
     }
     Ok(response)
+}
+
+/// Returns true for a name in the folder that belongs to a page of our own.
+pub(super) fn is_own_page(name: &str) -> bool {
+    OWN_PAGES.contains(&name)
 }
 
 /// Returns true for an error that means that there is no such file.
@@ -157,7 +164,7 @@ fn decode(path: &str) -> Option<Cow<'_, str>> {
 }
 
 /// Returns true if files may have this name, by rules that are the same on every system.
-fn is_served(part: &str) -> bool {
+pub(super) fn is_served(part: &str) -> bool {
     let is_invalid = |c: char| c.is_control() || matches!(c, '\\' | ':');
     // Windows ignores dots and blanks at the end.
     let is_hidden =
