@@ -32,8 +32,10 @@ function curve(page) {
   });
 }
 
-/** Clicks a button and returns the file that it saves. */
+/** Clicks a button, which may be in a menu, and returns the file that it saves. */
 async function saved(page, button) {
+  const menu = page.locator(`details:has(${button}):not([open]) > summary`);
+  if (await menu.count() > 0) await menu.click();
   const [download] = await Promise.all([page.waitForEvent("download"), page.click(button)]);
   return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
 }
@@ -55,13 +57,13 @@ test("lines appear and a plot moves without any click", async (t) => {
   const bridge = await start(t, ["--port", "sim"]);
   await page.goto(bridge.url);
   await until("lines", async () => (await rows(page)).some((row) => /\d+,\d+,[01]$/.test(row)));
-  await until("three series", async () => (await page.locator("#legend button").count()) === 3);
+  await until("three series", async () => (await page.locator("#legend tbody tr").count()) === 3);
   const first = await pixels(page, "#canvas");
   await until("the plot to move", async () => (await pixels(page, "#canvas")).sum !== first.sum);
   t.diagnostic(`a moving plot ${Date.now() - before} ms after the command`);
   assert.ok(first.drawn > 300, JSON.stringify(first));
-  const value = await text(page, "#legend button");
-  await until("the legend to follow", async () => (await text(page, "#legend button")) !== value);
+  const value = await text(page, "#legend .value");
+  await until("the legend to follow", async () => (await text(page, "#legend .value")) !== value);
   await until("the rate", async () => /^[45]\d lines\/s$/.test(await text(page, "#rate")));
   assert.match(await text(page, "#delay"), /^\d+ ms$/);
   assert.equal(await page.locator("#missed-figure").isVisible(), false);
@@ -70,7 +72,7 @@ test("lines appear and a plot moves without any click", async (t) => {
 test("pause stops the plot and the monitor, and both resume", async (t) => {
   const bridge = await start(t, ["--port", "sim"]);
   const page = await open(t, bridge.url);
-  await until("three series", async () => (await page.locator("#legend button").count()) === 3);
+  await until("three series", async () => (await page.locator("#legend tbody tr").count()) === 3);
   await page.click("#plot-pause");
   await page.click("#pause");
   await sleep(200);
@@ -92,21 +94,21 @@ test("a paused plot keeps its picture, values and table, whatever arrives", asyn
   await uno.send("a:2\n");
   await until("the value", async () => (await text(page, "#legend .value")) === "2");
   await page.click("#plot-pause");
-  const table = (await saved(page, "#plot-csv")).bytes.toString();
+  const table = (await saved(page, "#csv-all")).bytes.toString();
   assert.equal(table.trim().split("\r\n").length, 3);
   const still = await pixels(page, "#canvas");
   await page.selectOption("#span", "60");
   await until("a longer time", async () => (await pixels(page, "#canvas")).sum !== still.sum);
   const longer = await pixels(page, "#canvas");
   // More samples than the table keeps.
-  for (let count = 0; count < 33; count++) await uno.send("a:5\n".repeat(1000));
+  for (let count = 0; count < 132; count++) await uno.send("a:5\n".repeat(1000));
   await uno.send("end\n");
   await until("the end", async () => (await rows(page)).at(-1)?.endsWith("end"));
   assert.deepEqual(await pixels(page, "#canvas"), longer);
   await page.selectOption("#span", "10");
   await until("the same picture", async () => (await pixels(page, "#canvas")).sum === still.sum);
   assert.equal(await text(page, "#legend .value"), "2");
-  assert.equal((await saved(page, "#plot-csv")).bytes.toString(), table);
+  assert.equal((await saved(page, "#csv-all")).bytes.toString(), table);
   await page.click("#plot-clear");
   await until("the plot to be empty", () => page.isVisible("#plot-empty"));
   assert.equal(await page.getAttribute("#plot-pause", "aria-pressed"), "false");
@@ -121,7 +123,7 @@ for (const seconds of [30, -30]) {
       Date.now = () => now() + seconds * 1000;
     }, seconds);
     await page.goto(bridge.url);
-    await until("three series", async () => (await page.locator("#legend button").count()) === 3);
+    await until("three series", async () => (await page.locator("#legend tbody tr").count()) === 3);
     await until("a plot", async () => (await curve(page)) > 50);
     const { sum } = await pixels(page, "#canvas");
     await until("it to move", async () => (await pixels(page, "#canvas")).sum !== sum);
@@ -143,8 +145,8 @@ test("the legend shows the values under the pointer, and those chosen by arrow k
   const box = await page.locator("#canvas").boundingBox();
   await page.mouse.move(box.x + 70, box.y + 50);
   await until("the oldest value", async () => (await text(page, "#legend .value")) === "1");
-  await page.click("#legend button");
-  assert.equal(await page.getAttribute("#legend button", "aria-pressed"), "false");
+  await page.click("#legend .show");
+  assert.equal(await page.getAttribute("#legend .show", "aria-pressed"), "false");
 });
 
 test("the values keep changing under a resting pointer, and after the chosen sample has scrolled away", async (t) => {
@@ -174,8 +176,8 @@ test("the legend says how many more series there are than fit", async (t) => {
     await uno.send(`${forty(line)}\n`);
     await sleep(30);
   }
-  await until("the number of further series", async () => (await text(page, "#more")) === "and 24 more");
-  assert.equal(await page.locator("#legend button").count(), 16);
+  await until("the number of further series", async () => (await text(page, "#more")) === "and 24 more series, which are not kept");
+  assert.equal(await page.locator("#legend tbody tr").count(), 16);
   await page.setViewportSize({ width: 1280, height: 480 });
   await sleep(200);
   await page.screenshot({ path: shot("forty-series") });
@@ -206,6 +208,184 @@ test("large numbers are readable, on the axis and in the legend", async (t) => {
   });
   for (const [text, left] of written) assert.ok(left >= 0, `${text} begins at ${left}`);
   await page.screenshot({ path: shot("large-numbers") });
+});
+
+/** Sends samples of a rising line, `a` from 1 to `count`, and of `b`, which is a thousand times as much. */
+async function ramp(t, count = 40) {
+  const { uno, page, bridge } = await onBoard(t);
+  for (let index = 1; index <= count; index++) {
+    await uno.send(`a:${index} b:${index * 1000}\n`);
+    await sleep(20);
+  }
+  await until("the newest sample", async () => (await text(page, "#legend .value")) === String(count));
+  return { uno, page, bridge };
+}
+
+/** Returns the samples of a CSV file as rows of fields. */
+async function samples(page, button) {
+  return (await saved(page, button)).bytes.toString().trim().split("\r\n").slice(1).map((line) => line.split(","));
+}
+
+const span = (page) => page.locator("#span option:checked").textContent();
+
+test("the plot is zoomed and panned with the mouse, and a double click follows the newest again", async (t) => {
+  const { uno, page } = await ramp(t);
+  const box = await page.locator("#canvas").boundingBox();
+  const [right, middle] = [box.x + box.width - 11, box.y + box.height / 2];
+  assert.equal((await samples(page, "#csv-shown")).length, 40);
+  // Without the board the plot stands still, with the newest sample at its right edge.
+  await uno.unplug();
+  await until("lost", async () => (await state(page)) === "lost");
+  await page.mouse.move(right - 1, middle);
+  for (let notch = 0; notch < 20; notch++) await page.mouse.wheel(0, -100);
+  await until("a shorter span", async () => /^\d+ ms$/.test(await span(page)));
+  assert.ok(await page.isVisible("#live"));
+  const zoomed = await samples(page, "#csv-shown");
+  assert.ok(zoomed.length >= 1 && zoomed.length < 40, `${zoomed.length} samples`);
+  await uno.plug();
+  await isOpen(page);
+  await uno.send("\na:500\n");
+  await until("the line", async () => (await rows(page)).at(-1)?.endsWith("a:500"));
+  assert.deepEqual(await samples(page, "#csv-shown"), zoomed, "what arrives does not move it");
+  await page.mouse.move(right - 200, middle);
+  await page.keyboard.down("Shift");
+  await page.mouse.down();
+  await page.mouse.move(right, middle, { steps: 4 });
+  await page.mouse.up();
+  await page.keyboard.up("Shift");
+  const older = await samples(page, "#csv-shown");
+  assert.ok(Number(older[0][0]) < Number(zoomed[0][0]), "it shows what is older");
+  await page.mouse.dblclick(right - 100, middle);
+  await page.mouse.move(0, 0);
+  await until("the newest sample", async () => (await text(page, "#legend .value")) === "500");
+  assert.equal(await span(page), "10 s");
+  assert.equal(await page.isVisible("#live"), false);
+  assert.equal((await samples(page, "#csv-all")).length, 41);
+});
+
+test("dragging across the plot zooms to that time, and to those values if it is high enough", async (t) => {
+  const { uno, page } = await ramp(t);
+  await uno.unplug();
+  await until("lost", async () => (await state(page)) === "lost");
+  await page.click("#legend tbody tr:last-child .show");
+  const times = (await samples(page, "#csv-all")).map(([time]) => Number(time));
+  const box = await page.locator("#canvas").boundingBox();
+  // The area of the curves, with an axis of two digits: see chart.js.
+  const [left, width] = [box.x + 58, box.width - 58 - 10];
+  const x = (time) => left + width - (times.at(-1) - time) / 10 * width;
+  const drag = async (from, to) => {
+    await page.mouse.move(...from);
+    await page.mouse.down();
+    await page.mouse.move(...to, { steps: 5 });
+    await page.mouse.up();
+  };
+  await drag([x(times[10]), box.y + 100], [x(times[30]), box.y + 110]);
+  const found = (await samples(page, "#csv-shown")).map(([, a]) => Number(a));
+  assert.ok(Math.abs(found[0] - 11) <= 1 && Math.abs(found.at(-1) - 31) <= 1, String(found));
+  assert.equal(await page.inputValue("#scale"), "auto");
+  await drag([left + 50, box.y + 100], [left + width - 50, box.y + 200]);
+  await until("a scale of its own", async () => (await page.inputValue("#scale")) === "fixed");
+  assert.ok(await page.isVisible("#low"));
+  await page.focus("#canvas");
+  await page.keyboard.press("Escape");
+  assert.equal(await page.inputValue("#scale"), "auto");
+  assert.equal(await span(page), "10 s");
+});
+
+test("the plot is zoomed and panned with the keyboard and with buttons", async (t) => {
+  const { page } = await ramp(t);
+  await page.focus("#canvas");
+  await page.keyboard.press("+");
+  await until("a shorter span", async () => (await span(page)) === "6.7 s");
+  await page.keyboard.press("-");
+  await until("the span before", async () => (await page.isVisible("#live")) && (await span(page)) !== "6.7 s");
+  await page.keyboard.press("Home");
+  await until("the oldest", async () => (await samples(page, "#csv-shown"))[0][1] === "1");
+  await page.focus("#canvas");
+  await page.keyboard.press("End");
+  assert.equal(await page.isVisible("#live"), false);
+  await page.click("#zoom-in");
+  await until("a shorter span", async () => (await span(page)) === "6.7 s");
+  const before = await samples(page, "#csv-shown");
+  await page.click("#older");
+  await page.click("#zoom-out");
+  assert.notDeepEqual(await samples(page, "#csv-shown"), before);
+  await page.click("#live");
+  assert.equal(await span(page), "10 s");
+});
+
+test("a scale can be locked and set, and each series can have its own", async (t) => {
+  const { uno, page } = await ramp(t);
+  await page.selectOption("#scale", "fixed");
+  const locked = [await page.inputValue("#low"), await page.inputValue("#high")].map(Number);
+  assert.ok(locked[0] < 1 && locked[1] > 40000 && locked[1] < 50000, String(locked));
+  await page.fill("#low", "0");
+  await page.fill("#high", "60");
+  await uno.send("a:41 b:41000\n");
+  await until("the curve of a", async () => (await curve(page)) > 20);
+  await page.fill("#high", "-1");
+  assert.equal(await page.locator("#high").evaluate((input) => input.validity.valid), false);
+  await page.fill("#high", "1e308");
+  assert.ok(await page.locator("#high").evaluate((input) => input.validity.valid));
+  await page.selectOption("#scale", "own");
+  assert.equal(await page.isVisible("#low"), false);
+  await page.evaluate(() => {
+    window.written = new Set();
+    const { fillText } = CanvasRenderingContext2D.prototype;
+    CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
+      window.written.add(text);
+      fillText.call(this, text, ...rest);
+    };
+  });
+  await until("an axis in percent", () => page.evaluate(() => window.written.has("0 %") && window.written.has("100 %")));
+});
+
+test("a series is renamed and gets another colour, in the legend, the table and the files", async (t) => {
+  const { page } = await ramp(t, 5);
+  await page.click("#legend .edit");
+  await page.fill("#series-name", "<b>Heat</b>");
+  await page.check("#series-colours input[value='5']", { force: true });
+  await page.keyboard.press("Enter");
+  await until("the name", async () => (await text(page, "#legend .name")) === "<b>Heat</b>");
+  assert.match(await page.locator("#legend .swatch").first().getAttribute("class"), /s6/);
+  assert.match((await saved(page, "#csv-all")).bytes.toString(), /^time,<b>Heat<\/b>,b\r\n/);
+  await page.click("#plot-table");
+  await until("the table", async () => (await page.locator("#sample-table thead th").allTextContents()).join() === "Time,<b>Heat</b>,b");
+  assert.equal((await page.locator("#sample-table tbody tr").count()), 5);
+  await page.click("#legend .edit");
+  await page.click("#series-own");
+  await page.keyboard.press("Enter");
+  await until("its own name", async () => (await text(page, "#legend .name")) === "a");
+});
+
+test("the legend has the lowest, the mean and the highest value of what is shown", async (t) => {
+  const { page } = await ramp(t, 9);
+  const cells = () => page.locator("#legend tbody tr").first().locator("td").allTextContents();
+  await until("the statistics", async () => (await cells()).join() === "9,1,5,9");
+  await page.locator("#legend tbody tr").nth(1).locator("td").allTextContents();
+});
+
+test("numbers of any size have a curve and an axis", async (t) => {
+  const { uno, page } = await onBoard(t);
+  for (const lines of [["1e308", "-1e308"], ["1.7976931348623157e308", "-1.7976931348623157e308"], ["1e-12", "2e-12"], ["-3e-300", "5e-300"], ["1e308", "1.1e308"]]) {
+    await page.click("#plot-clear");
+    for (let round = 0; round < 4; round++) {
+      for (const line of lines) await uno.send(`${line}\n`);
+      await sleep(50);
+    }
+    await until(`a curve of ${lines}`, async () => (await curve(page)) > 15);
+    await page.selectOption("#scale", "own");
+    await until(`a curve of ${lines} on a scale of its own`, async () => (await curve(page)) > 15);
+    await page.selectOption("#scale", "auto");
+  }
+  await page.screenshot({ path: shot("largest-numbers") });
+});
+
+test("a picture of everything has the names of the series", async (t) => {
+  const { page } = await ramp(t, 5);
+  for (const button of ["#png-shown", "#png-all"]) {
+    assert.equal((await saved(page, button)).bytes.subarray(1, 4).toString(), "PNG", button);
+  }
 });
 
 test("a sent text reaches the board, and the page shows that it did", async (t) => {
@@ -425,7 +605,7 @@ test("the text view plots only numbers that were sent", async (t) => {
   await isOpen(page);
   await uno.send("2\n1002\n");
   await until("the value", async () => (await text(page, "#legend .value")) === "1002");
-  const csv = (await saved(page, "#plot-csv")).bytes.toString();
+  const csv = (await saved(page, "#csv-all")).bytes.toString();
   assert.deepEqual([...new Set(csv.match(/(?<=\d,).+(?=\r)/g))], ["1000", "2", "1002"]);
 });
 
@@ -548,11 +728,11 @@ test("for a port that does not exist, a link leads to the first one", async (t) 
 test("the kept samples and lines can be saved", async (t) => {
   const { uno, page } = await onBoard(t);
   await uno.send("a:1\nb:2\n");
-  await until("two series", async () => (await page.locator("#legend button").count()) === 2);
-  const csv = await saved(page, "#plot-csv");
+  await until("two series", async () => (await page.locator("#legend tbody tr").count()) === 2);
+  const csv = await saved(page, "#csv-all");
   assert.match(csv.name, /^uno-.*\.csv$/);
   assert.match(csv.bytes.toString(), /^time,a,b\r\n\d+\.\d{6},1,\r\n\d+\.\d{6},,2\r\n$/);
-  const png = await saved(page, "#plot-png");
+  const png = await saved(page, "#png-shown");
   assert.equal(png.bytes.subarray(1, 4).toString(), "PNG");
   await page.check("#times");
   const txt = await saved(page, "#download");
@@ -571,7 +751,7 @@ for (const [name, look] of Object.entries(looks)) {
     const bridge = await start(t, ["--port", "plant=sim:labels", "--port", "uno=sim"]);
     // bypassCSP allows axe to be added to the page, which allows only its own scripts.
     const page = await open(t, bridge.url, { ...look, bypassCSP: true });
-    await until("three series", async () => (await page.locator("#legend button").count()) === 3);
+    await until("three series", async () => (await page.locator("#legend tbody tr").count()) === 3);
     await page.addScriptTag({ path: join(root, "tests/browser/node_modules/axe-core/axe.min.js") });
     const { violations } = await page.evaluate(() => window.axe.run());
     const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
@@ -579,7 +759,7 @@ for (const [name, look] of Object.entries(looks)) {
     if (violations.length > 0) t.diagnostic(violations.map(({ id }) => id).join(", "));
     const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert.ok(excess <= 0, `the page is ${excess} pixels too wide`);
-    const heights = await page.locator("#plotter .bar button").evaluateAll((buttons) => buttons.map((button) => button.offsetTop));
+    const heights = await page.locator("#plotter > .bar > button").evaluateAll((buttons) => buttons.map((button) => button.offsetTop));
     assert.equal(new Set(heights).size, 1, "the buttons of the plot are in one row");
     await page.fill("#text", "G28\nG1 X10 F600\nG1 Y10");
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);

@@ -51,17 +51,14 @@ function newest(found) {
 /** Waits until the plot was drawn, and returns the names and values of its legend. */
 async function legend(page) {
   await page.evaluate(() => new Promise((resolve) => { requestAnimationFrame(() => requestAnimationFrame(resolve)); }));
-  const buttons = await page.locator("#legend button").all();
-  return Promise.all(buttons.map(async (button) => {
-    const value = await button.locator(".value").innerText();
-    const all = await button.innerText();
-    return [all.slice(0, all.lastIndexOf(value)).trim(), value];
-  }));
+  const series = await page.locator("#legend tbody tr").all();
+  return Promise.all(series.map(async (row) => [await row.locator(".name").innerText(), await row.locator(".value").innerText()]));
 }
 
 /** Returns the rows of a CSV file as objects, without their times and without empty fields. */
 async function csv(page) {
-  const [download] = await Promise.all([page.waitForEvent("download"), page.click("#plot-csv")]);
+  await page.click("#plot-save summary");
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("#csv-all")]);
   const [names, ...lines] = readFileSync(await download.path(), "utf8").trim().split("\r\n").map((line) => line.split(",").slice(1));
   return lines.map((fields) => Object.fromEntries(fields.map((field, index) => [names[index], field]).filter(([, field]) => field !== "")));
 }

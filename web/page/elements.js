@@ -36,14 +36,41 @@ export const readout = {
 
 export const plot = {
   span: find("span", HTMLSelectElement),
+  spanOther: find("span-other", HTMLOptionElement),
+  scale: find("scale", HTMLSelectElement),
+  bounds: find("bounds", HTMLElement),
+  low: find("low", HTMLInputElement),
+  high: find("high", HTMLInputElement),
   pause: find("plot-pause", HTMLButtonElement),
   clear: find("plot-clear", HTMLButtonElement),
-  csv: find("plot-csv", HTMLButtonElement),
-  png: find("plot-png", HTMLButtonElement),
+  table: find("plot-table", HTMLButtonElement),
+  csvShown: find("csv-shown", HTMLButtonElement),
+  csvAll: find("csv-all", HTMLButtonElement),
+  pngShown: find("png-shown", HTMLButtonElement),
+  pngAll: find("png-all", HTMLButtonElement),
+  stage: find("stage", HTMLElement),
   canvas: find("canvas", HTMLCanvasElement),
+  zoom: find("zoom", HTMLElement),
+  zoomIn: find("zoom-in", HTMLButtonElement),
+  zoomOut: find("zoom-out", HTMLButtonElement),
+  older: find("older", HTMLButtonElement),
+  newer: find("newer", HTMLButtonElement),
+  live: find("live", HTMLButtonElement),
+  samples: find("samples", HTMLElement),
+  sampleTable: find("sample-table", HTMLTableElement),
   empty: find("plot-empty", HTMLElement),
-  legend: find("legend", HTMLElement),
+  legend: find("legend", HTMLTableElement),
+  legendRows: find("legend-rows", HTMLElement),
   more: find("more", HTMLElement),
+};
+
+export const seriesDialog = {
+  dialog: find("series-dialog", HTMLDialogElement),
+  form: find("series-form", HTMLFormElement),
+  name: find("series-name", HTMLInputElement),
+  colours: find("series-colours", HTMLElement),
+  own: find("series-own", HTMLButtonElement),
+  cancel: find("series-cancel", HTMLButtonElement),
 };
 
 export const monitor = {

@@ -1,4 +1,4 @@
-// Turns values into text for people: visible characters, hex dumps, axis labels, CSV fields. Pure.
+// Turns values into text for people: visible characters, hex dumps, times, CSV fields. Pure.
 
 /** Characters that are invisible or change how their neighbours are displayed. */
 // eslint-disable-next-line no-control-regex
@@ -37,34 +37,6 @@ export function hex(bytes, offset) {
 
 /** From here on not every digit is exact, so fewer are shown. */
 const EXPONENTIAL_ABOVE = 1e15;
-
-/**
- * Returns the ticks for an axis from `low` to `high`, each with its label. They are 1, 2 or 5 times
- * a power of ten apart.
- * @param {number} low @param {number} high @param {number} about the approximate number of ticks
- * @returns {[number, string][]}
- */
-export function ticks(low, high, about) {
-  const rough = (high - low) / Math.max(about, 1);
-  if (!(rough > 0) || !Number.isFinite(rough)) return [];
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= rough) ?? power * 10;
-  /** @type {[number, string][]} */
-  const found = [];
-  for (let index = Math.ceil(low / step); index * step <= high && found.length < 100; index++) {
-    found.push([index * step, label(index * step, step)]);
-  }
-  return found;
-}
-
-/** Formats a number with enough digits to tell it from one that is `step` away. @param {number} value @param {number} step */
-function label(value, step) {
-  // The logarithm of a step such as 0.1 may fall just below the whole number.
-  const power = Math.floor(Math.log10(step) + 1e-9);
-  if (Math.abs(value) < EXPONENTIAL_ABOVE && power >= -6) return value.toFixed(Math.max(-power, 0));
-  const digits = Math.floor(Math.log10(Math.abs(value) || step)) - power;
-  return value.toExponential(Math.max(0, Math.min(digits, 15)));
-}
 
 /**
  * Formats a value for the legend: whole numbers in full, others with nine digits.

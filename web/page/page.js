@@ -1,13 +1,17 @@
 // The built-in page: connects to a port, and feeds the monitor and the plotter.
 
+import { Appearance } from "./appearance.js";
 import { Connection } from "./connection.js";
 import * as elements from "./elements.js";
 import { copy, save } from "./files.js";
 import { Log } from "./log.js";
+import { Memory } from "./memory.js";
+import { enableMenus } from "./menus.js";
 import { Monitor } from "./monitor.js";
 import { Plotter } from "./plotter.js";
 import { Received } from "./received.js";
 import { SendBox } from "./sendbox.js";
+import { SeriesDialog } from "./series-dialog.js";
 import { Table, named } from "./series.js";
 import { Silence } from "./silence.js";
 import { State, isConnected } from "./state.js";
@@ -19,7 +23,12 @@ const statistics = new Statistics(elements.readout);
 const silence = new Silence(elements.monitor.silence);
 const state = new State(elements.board, elements.sending);
 const monitor = new Monitor(log, elements.monitor);
-const plotter = new Plotter(table, elements.plot, statistics);
+const memory = new Memory();
+const appearance = new Appearance(memory);
+const plotter = new Plotter(table, elements.plot, statistics, appearance, (series) => {
+  seriesDialog.open(series, [...table.series.keys()].indexOf(series));
+});
+const seriesDialog = new SeriesDialog(elements.seriesDialog, appearance, () => plotter.redraw());
 const received = new Received(log, monitor);
 const connection = new Connection({
   open: showPort, status: showStatus, missed: showMissed, line: addLine, data: addData, values: plot, gap: () => table.gap(),
@@ -169,12 +178,18 @@ on(elements.monitor.view, "change", () => {
 on(elements.monitor.latest, "change", ({ value }) => connection.thin(value || undefined));
 on(elements.monitor.copy, "click", (button) => copy(monitor.text(), button));
 on(elements.monitor.download, "click", () => saveAs(monitor.text(), "txt"));
-on(elements.plot.csv, "click", () => saveAs(plotter.table.csv(), "csv"));
-on(elements.plot.png, "click", async () => {
-  const picture = await plotter.png();
-  if (picture) saveAs(picture, "png");
-});
+for (const [control, isAll] of [[elements.plot.csvShown, false], [elements.plot.csvAll, true]]) {
+  on(control, "click", () => saveAs(plotter.csv(isAll), "csv"));
+}
+for (const [control, isAll] of [[elements.plot.pngShown, false], [elements.plot.pngAll, true]]) {
+  on(control, "click", async () => {
+    const picture = await plotter.png(isAll);
+    if (picture) saveAs(picture, "png");
+  });
+}
 
 elements.board.address.textContent = new URL("..", import.meta.url).href.replace("http", "ws").replace(/\/$/, "");
+enableMenus();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => plotter.recolour());
 connect();
 setInterval(showStatistics, 1000);

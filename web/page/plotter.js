@@ -1,419 +1,393 @@
-// Draws the newest samples on a canvas. The values in the legend follow the pointer.
+// The plot: the newest samples, or a span of time that people hold, zoom and pan.
 
-import { clock, short, ticks, visible } from "./format.js";
+import { COLOURS, Chart } from "./chart.js";
+import { short } from "./format.js";
 import { onFrame } from "./frame.js";
+import { Gestures } from "./gestures.js";
+import { Legend } from "./legend.js";
 import { setPressed } from "./pressed.js";
-import { GAP, MAX_IGNORED, MAX_SAMPLES, scale } from "./series.js";
+import { showSamples } from "./samples.js";
+import { Scales } from "./scales.js";
+import { limit, pan, spanText, zoom } from "./window.js";
 
-/** Margins in pixels. The left one, for the numbers, grows with their width. */
-const LEFT = 58, RIGHT = 10, TOP = 10, BOTTOM = 24;
-/** The number of colours in the style sheet, --series-1 and so on. Series beyond it are dashed. */
-const COLOURS = 8;
-/** Possible steps between times on the axis, in seconds. */
-const TIME_STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300];
+/** Milliseconds between updates of the statistics, of the table, and of the label for screen readers. */
+const STATISTICS_INTERVAL = 250, TABLE_INTERVAL = 500, ANNOUNCE_INTERVAL = 2000;
+/** How far one press of a key or button zooms, and pans as a share of the span. */
+const ZOOM_STEP = 1.5, PAN_STEP = 0.25;
+
+/** @typedef {import("./window.js").Window} Window */
 
 export class Plotter {
   /** True while new samples can arrive. */
   live = false;
-  /** Seconds shown. */
+  /** Draws in the next frame. */
+  requestFrame = onFrame(() => this.#draw());
+  /** Seconds shown while following. Infinity is all that is kept. */
   #span = 10;
-  /** The time at the right edge while paused, or undefined. @type {number | undefined} */
-  #pausedAt;
+  /** The span of time that is held, or undefined while following. @type {Window | undefined} */
+  #held;
   /** The x coordinate of the pointer, or undefined. @type {number | undefined} */
   #pointer;
   /** The row whose values are shown, if it is not the newest one. @type {number | undefined} */
   #row;
-  /** Names of hidden series. @type {Set<string>} */
-  #hidden = new Set();
-  /** @type {{low: number, high: number} | undefined} */
-  #scale;
-  /** @type {Map<string, {item: HTMLElement, value: HTMLElement}>} */
-  #legend = new Map();
-  /** @type {Record<string, string>} */
-  #colours = {};
-  /** The x coordinate where the plot begins, to the right of the widest axis number. */
-  #left = LEFT;
-  /** @type {[number, string][]} */
-  #ticks = [];
-  /** True if a paused plot needs redrawing. */
+  /** @type {{left: number, right: number, top?: number, bottom?: number} | undefined} */
+  #selection;
+  /** True if a held plot needs redrawing. */
   #stale = true;
-  /** The time of the last announcement to screen readers, in milliseconds. */
-  #announcedAt = 0;
-
-  /** Draws in the next frame. */
-  requestFrame = onFrame(() => this.#draw());
+  /** The times of the last updates, in milliseconds. */
+  #updated = { statistics: 0, table: 0, label: 0 };
 
   /**
    * @param {import("./series.js").Table} table
    * @param {typeof import("./elements.js").plot} elements
    * @param {{now: () => number}} clock that of serial-ws
+   * @param {import("./appearance.js").Appearance} appearance
+   * @param {(series: string) => void} edit asks for the name and colour of a series
    */
-  constructor(table, elements, clock) {
-    /** The table that samples are added to, and the one that is shown: a copy while paused. */
+  constructor(table, elements, clock, appearance, edit) {
+    /** The table that samples are added to, and the one that is shown: a copy while held. */
     this.liveTable = this.table = table;
     this.elements = elements;
     this.clock = clock;
-    const { canvas, pause, clear, span } = elements;
-    pause.addEventListener("click", () => this.pause(!this.paused));
-    clear.addEventListener("click", () => this.clear());
-    span.addEventListener("change", () => { this.span = Number(span.value); });
-    const dark = matchMedia("(prefers-color-scheme: dark)");
-    dark.addEventListener("change", () => this.#reloadColours());
-    this.#reloadColours();
-    new ResizeObserver(() => this.#redraw()).observe(canvas);
-    canvas.addEventListener("pointermove", (event) => this.#point(event.offsetX));
-    canvas.addEventListener("pointerdown", (event) => this.#point(event.offsetX));
-    canvas.addEventListener("pointerleave", () => this.#point());
-    canvas.addEventListener("blur", () => this.#point());
-    canvas.addEventListener("keydown", (event) => this.#onKey(event));
+    this.appearance = appearance;
+    this.chart = new Chart(elements.canvas);
+    this.scales = new Scales(elements, () => this.redraw());
+    this.legend = new Legend(elements, { toggle: (name) => this.#toggle(name), edit });
+    this.gestures = new Gestures(elements.canvas, {
+      point: (x) => this.#point(x),
+      zoomAt: (factor, x) => this.#zoom(factor, this.#timeAt(x)),
+      drag: (pixels) => this.#pan(-pixels / this.chart.area.width),
+      select: (area) => this.#select(area),
+      zoomToSelection: () => this.#zoomToSelection(),
+      reset: () => this.follow(),
+    });
+    new ResizeObserver(() => this.redraw()).observe(elements.canvas);
+    this.#listen();
   }
 
-  get paused() {
-    return this.#pausedAt !== undefined;
-  }
-
-  /** @param {boolean} paused */
-  pause(paused) {
-    this.#pausedAt = paused ? this.#now() : undefined;
-    this.table = paused ? this.liveTable.copy() : this.liveTable;
-    setPressed(this.elements.pause, paused);
-    this.#redraw();
+  #listen() {
+    const { canvas, pause, clear, span, table, zoomIn, zoomOut, older, newer, live } = this.elements;
+    const on = (element, event, act) => element.addEventListener(event, act);
+    on(canvas, "blur", () => this.#point());
+    on(canvas, "keydown", (event) => this.#onKey(event));
+    on(pause, "click", () => this.pause(!this.#held));
+    on(clear, "click", () => this.clear());
+    on(span, "change", () => { this.span = Number(span.value); });
+    on(table, "click", () => this.#showTable(table.getAttribute("aria-pressed") !== "true"));
+    on(zoomIn, "click", () => this.#zoom(1 / ZOOM_STEP));
+    on(zoomOut, "click", () => this.#zoom(ZOOM_STEP));
+    on(older, "click", () => this.#pan(-PAN_STEP));
+    on(newer, "click", () => this.#pan(PAN_STEP));
+    on(live, "click", () => this.follow());
   }
 
   get span() {
     return this.#span;
   }
 
+  /** Shows so many seconds. A held plot keeps its right edge. */
   set span(seconds) {
     this.#span = seconds;
-    this.#redraw();
+    if (this.#held) this.#held = { start: this.#startOf(this.#held.end), end: this.#held.end };
+    this.#showSpan();
+    this.redraw();
   }
 
-  /** Removes all samples and resumes. */
+  /** Holds the plot as it is, or follows the newest samples. @param {boolean} isHeld */
+  pause(isHeld) {
+    this.#held = isHeld ? this.#window() : undefined;
+    this.table = isHeld ? this.liveTable.copy() : this.liveTable;
+    setPressed(this.elements.pause, isHeld);
+    this.elements.live.hidden = !isHeld;
+    if (!isHeld) this.scales.endSelection();
+    this.#showSpan();
+    this.redraw();
+  }
+
+  /** Ends zooming, panning and pausing. */
+  follow() {
+    this.gestures.cancel();
+    this.pause(false);
+  }
+
+  /** Removes all samples and follows. */
   clear() {
     this.liveTable.clear();
     this.pause(false);
-    this.#scale = this.#row = undefined;
-    this.#legend.clear();
-    this.#hidden.clear();
-    this.elements.legend.replaceChildren(this.elements.more);
-    this.elements.more.hidden = true;
+    this.#row = undefined;
+    this.scales.restart();
+    this.legend.clear();
   }
 
-  /** Draws the plot and the legend, and again in the next frame while the plot scrolls. */
+  /** Draws the plot again, since something else than its samples has changed. */
+  redraw() {
+    this.#stale = true;
+    this.#updated.statistics = this.#updated.table = 0;
+    this.requestFrame();
+  }
+
+  /** Draws the plot again in the colours of the style sheet. */
+  recolour() {
+    this.chart.loadColours();
+    this.redraw();
+  }
+
+  /** Returns samples as CSV. @param {boolean} isAll or those that the plot shows */
+  csv(isAll) {
+    const { table } = this;
+    const names = isAll ? [...table.series.keys()] : this.#shown();
+    const columns = names.map((name) => /** @type {[string, string]} */ ([name, this.appearance.label(name)]));
+    const { first, last } = this.#rows(this.#window());
+    return isAll ? table.csv(columns) : table.csv(columns, first, last);
+  }
+
+  /** Returns a picture. @param {boolean} isAll of all samples, or of those that the plot shows */
+  async png(isAll) {
+    const names = this.#shown();
+    this.#drawScene(isAll ? this.#everything() : this.#window());
+    const picture = this.chart.png(this.#looks(names).map((look) => ({ ...look, label: this.appearance.label(look.name) })));
+    this.redraw();
+    return picture;
+  }
+
+  /** Draws the plot and what is beside it, and again in the next frame while the plot scrolls. */
   #draw() {
     const { table, elements } = this;
-    if (this.live && !this.paused && table.end > 0) this.requestFrame();
-    elements.empty.hidden = table.end > 0;
-    if (this.paused && !this.#stale) return;
+    const isEmpty = table.end === 0;
+    if (this.live && !this.#held && !isEmpty) this.requestFrame();
+    elements.empty.hidden = !isEmpty;
+    elements.zoom.hidden = isEmpty;
+    if (this.#held && !this.#stale) return;
     this.#stale = false;
-    let view = this.#view();
-    const context = elements.canvas.getContext("2d");
-    if (!context || view.width <= 0 || view.height <= 0) return;
-    const ratio = devicePixelRatio || 1;
-    const [width, height] = [Math.round(view.full * ratio), Math.round(view.tall * ratio)];
-    if (elements.canvas.width !== width || elements.canvas.height !== height) {
-      Object.assign(elements.canvas, { width, height });
-    }
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.fillStyle = this.#colours.panel;
-    context.fillRect(0, 0, view.full, view.tall);
-    if (table.end === 0) return;
-
-    const names = [...table.series.keys()].filter((name) => !this.#hidden.has(name));
-    const range = table.range(names, view.first, view.last);
-    if (range) this.#scale = scale(this.paused ? undefined : this.#scale, range);
-    this.#measure(context, view);
-    view = this.#view();
-    this.#axes(context, view);
-    context.save();
-    context.beginPath();
-    context.rect(this.#left, 0, view.width, view.tall - BOTTOM);
-    context.clip();
-    [...table.series.keys()].forEach((name, index) => {
-      if (!this.#hidden.has(name)) this.#curve(context, view, name, index);
-    });
-    context.restore();
-    this.#row = this.#chosen(view);
-    this.#cursor(context, view);
-    this.#showValues(this.#row ?? view.last - 1);
+    const window = this.#window();
+    const { first, last } = isEmpty ? { first: 0, last: 0 } : this.#drawScene(window);
+    if (isEmpty) this.chart.clear();
+    else this.#describe(first, last);
   }
 
-  /** Returns the plot with a legend below it, as a PNG. @returns {Promise<Blob | null>} */
-  async png() {
-    this.#redraw();
-    this.#draw();
-    const { canvas } = this.elements;
-    const ratio = devicePixelRatio || 1;
-    const copy = document.createElement("canvas");
-    copy.width = canvas.width;
-    copy.height = canvas.height + 28 * ratio;
-    const context = copy.getContext("2d");
-    if (!context) return null;
-    context.fillStyle = this.#colours.panel;
-    context.fillRect(0, 0, copy.width, copy.height);
-    context.drawImage(canvas, 0, 0);
-    context.setTransform(ratio, 0, 0, ratio, 0, canvas.height);
-    context.font = "13px system-ui, sans-serif";
-    let x = LEFT;
-    [...this.table.series.keys()].forEach((name, index) => {
-      if (this.#hidden.has(name)) return;
-      this.#pen(context, index);
-      context.lineWidth = 5;
-      context.beginPath();
-      context.moveTo(x, 10.5);
-      context.lineTo(x + 16, 10.5);
-      context.stroke();
-      context.fillStyle = this.#colours.ink;
-      context.fillText(name, x + 22, 15);
-      x += 40 + context.measureText(name).width;
+  /** Draws a span of time. Returns its rows. @param {Window} window */
+  #drawScene(window) {
+    const { table, chart } = this;
+    const rows = this.#rows(window);
+    if (!chart.clear()) return rows;
+    const names = this.#shown();
+    const { scales } = this;
+    scales.update(table, names, rows, !this.#held);
+    this.#row = this.#chosen(window, rows);
+    chart.draw({
+      ...window,
+      // One more row on the left, so that curves enter from outside.
+      first: Math.max(table.start, rows.first - 1),
+      last: Math.min(table.end, rows.last + 1),
+      table,
+      curves: this.#looks(names).map((look) => ({ ...look, scale: scales.of(look.name) })),
+      ...scales.axis,
+      row: this.#row,
+      selection: this.#selection,
     });
-    return new Promise((resolve) => copy.toBlob(resolve));
+    return rows;
   }
 
-  /** Returns the time at the right edge, on the clock of serial-ws. */
+  /** Returns the colours of series. @param {string[]} names */
+  #looks(names) {
+    const all = [...this.table.series.keys()];
+    return names.map((name) => {
+      const index = all.indexOf(name);
+      return { name, colour: this.appearance.colour(name, index), isDashed: index >= COLOURS };
+    });
+  }
+
+  /** Returns the names of the series that are not hidden. */
+  #shown() {
+    return [...this.table.series.keys()].filter((name) => !this.appearance.isHidden(name));
+  }
+
+  /** Returns the time at the right edge while following, on the clock of serial-ws. */
   #now() {
-    const newest = this.table.end > 0 ? this.table.time(this.table.end - 1) : 0;
+    const { table } = this;
+    const newest = table.end > 0 ? table.time(table.end - 1) : 0;
     return this.live ? Math.max(this.clock.now(), newest) : newest;
   }
 
-  #view() {
-    const { clientWidth: full, clientHeight: tall } = this.elements.canvas;
-    const end = this.#pausedAt ?? this.#now();
-    const start = end - this.span;
-    // Includes one more row on the left, so that curves enter from outside the plot.
-    const first = Math.max(this.table.start, this.table.at(start) - 1);
-    const last = this.table.at(end + 1e-6);
-    return { full, tall, width: full - this.#left - RIGHT, height: tall - TOP - BOTTOM, start, end, first, last };
+  /** @param {number} end */
+  #startOf(end) {
+    if (Number.isFinite(this.#span)) return end - this.#span;
+    return Math.min(this.table.time(this.table.start), end - 1);
   }
 
-  /** @param {ReturnType<Plotter["_view"]>} view @param {number} t */
-  #x(view, t) {
-    return this.#left + (t - view.start) / this.span * view.width;
+  /** Returns the span of time to show. @returns {Window} */
+  #window() {
+    if (this.#held) return this.#held;
+    const end = this.#now();
+    return { start: this.#startOf(end), end };
   }
 
-  #y(view, value) {
-    const { low, high } = this.#scale ?? { low: 0, high: 1 };
-    return TOP + (high - value) / (high - low) * view.height;
+  /** Returns the span of time of all samples. @returns {Window} */
+  #everything() {
+    const { table } = this;
+    const end = table.end > 0 ? table.time(table.end - 1) : 0;
+    return { start: Math.min(table.time(table.start), end - 0.1), end };
   }
 
-  #measure(context, view) {
-    const { low, high } = this.#scale ?? { low: 0, high: 1 };
-    context.font = "12px system-ui, sans-serif";
-    this.#ticks = ticks(low, high, view.height / 50);
-    const widths = this.#ticks.map(([, text]) => context.measureText(text).width);
-    this.#left = Math.max(LEFT, ...widths.map((width) => Math.ceil(width) + 12));
+  /** Returns the rows within a span of time. @param {Window} window */
+  #rows({ start, end }) {
+    return { first: this.table.at(start), last: this.table.at(end + 1e-6) };
   }
 
-  #axes(context, view) {
-    context.lineWidth = 1;
-    context.strokeStyle = this.#colours.grid;
-    context.fillStyle = this.#colours.quiet;
-    context.textAlign = "right";
-    context.textBaseline = "middle";
-    context.beginPath();
-    for (const [value, text] of this.#ticks) {
-      const y = Math.round(this.#y(view, value)) + 0.5;
-      context.moveTo(this.#left, y);
-      context.lineTo(this.#left + view.width, y);
-      context.fillText(text, this.#left - 8, y);
+  /** @param {number} x */
+  #timeAt(x) {
+    const { left, width } = this.chart.area;
+    const { start, end } = this.#window();
+    return start + (x - left) / width * (end - start);
+  }
+
+  /** Zooms about a time: the chosen row, or the middle. @param {number} factor @param {number} [at] */
+  #zoom(factor, at) {
+    const { start, end } = this.#window();
+    const chosen = this.#row === undefined ? (start + end) / 2 : this.table.time(this.#row);
+    this.#hold(zoom({ start, end }, factor, at ?? chosen));
+  }
+
+  /** @param {number} share of the span */
+  #pan(share) {
+    const window = this.#window();
+    this.#hold(pan(window, share * (window.end - window.start)));
+  }
+
+  /** Holds another span of time. @param {Window} window */
+  #hold(window) {
+    if (this.table.end === 0) return;
+    const [shown, all] = [this.#window(), this.#everything()];
+    if (!this.#held) this.pause(true);
+    this.#held = limit(window, { start: Math.min(all.start, shown.start), end: Math.max(all.end, shown.end) });
+    this.#showSpan();
+    this.redraw();
+  }
+
+  #select(area) {
+    this.#selection = area;
+    this.redraw();
+  }
+
+  #zoomToSelection() {
+    const area = this.#selection;
+    this.#select(undefined);
+    if (!area) return;
+    const { top: above, height } = this.chart.area;
+    const { left, right, top, bottom } = area;
+    const window = { start: this.#timeAt(left), end: this.#timeAt(right) };
+    if (top !== undefined && bottom !== undefined) {
+      this.scales.select(1 - (bottom - above) / height, 1 - (top - above) / height);
     }
-    context.textAlign = "center";
-    context.textBaseline = "top";
-    const least = this.span / Math.max(view.width / 95, 1);
-    const step = TIME_STEPS.find((step) => step >= least) ?? 600;
-    for (let t = Math.ceil(view.start / step) * step; t <= view.end; t += step) {
-      const x = Math.round(this.#x(view, t)) + 0.5;
-      context.moveTo(x, TOP);
-      context.lineTo(x, TOP + view.height);
-      const half = 28;
-      if (x > this.#left + half / 2 && x < view.full - half) context.fillText(clock(t).slice(0, step < 1 ? 10 : 8), x, view.tall - BOTTOM + 7);
-    }
-    context.stroke();
+    this.#hold(zoom(window, 1, window.start));
   }
 
-  /** Sets the colour and dashes of the series with this index. */
-  #pen(context, index) {
-    context.strokeStyle = this.#colours[`series-${index % COLOURS + 1}`];
-    context.setLineDash(index < COLOURS ? [] : [7, 2]);
-  }
-
-  /** Draws one series. Where a pixel covers many samples, it draws their lowest and highest. */
-  #curve(context, view, name, index) {
-    const column = this.table.series.get(name);
-    if (!column) return;
-    this.#pen(context, index);
-    context.lineWidth = 1.8;
-    context.lineJoin = "round";
-    context.beginPath();
-    const dense = view.last - view.first > view.width * 3;
-    let open = false, pixel = NaN, low = 0, high = 0, value = 0;
-    const flush = () => {
-      if (Number.isNaN(pixel)) return;
-      if (low !== high) {
-        context.lineTo(pixel, this.#y(view, low));
-        context.lineTo(pixel, this.#y(view, high));
-      }
-      context.lineTo(pixel, this.#y(view, value));
-    };
-    for (let row = view.first; row < view.last; row++) {
-      const at = row % MAX_SAMPLES;
-      const next = column[at];
-      if (Number.isNaN(next)) continue;
-      if (next === GAP) {
-        flush();
-        pixel = NaN;
-        open = false;
-        continue;
-      }
-      const x = this.#x(view, this.table.times[at]);
-      if (!open) {
-        context.moveTo(x, this.#y(view, next));
-        open = true;
-      }
-      if (!dense) {
-        context.lineTo(x, this.#y(view, next));
-        continue;
-      }
-      if (Math.round(x) !== pixel) {
-        flush();
-        [pixel, low, high] = [Math.round(x), next, next];
-      }
-      low = Math.min(low, next);
-      high = Math.max(high, next);
-      value = next;
+  /** Shows the span in the menu, also one that is not in it. */
+  #showSpan() {
+    const { span, spanOther } = this.elements;
+    const { start, end } = this.#held ?? { start: 0, end: this.#span };
+    const seconds = end - start;
+    const listed = [...span.options].find((option) => option !== spanOther && Math.abs(Number(option.value) - seconds) < 1e-6);
+    const isAll = !Number.isFinite(this.#span) && !this.#held;
+    spanOther.hidden = Boolean(listed) || isAll;
+    if (!spanOther.hidden) {
+      spanOther.textContent = spanText(seconds);
+      spanOther.value = String(seconds);
     }
-    if (dense) flush();
-    context.stroke();
+    span.value = listed ? listed.value : isAll ? "Infinity" : spanOther.value;
   }
 
   /** Returns the row under the pointer, or the one chosen by keys while it is in view. */
-  #chosen(view) {
-    if (this.#pointer === undefined) return (this.#row ?? -1) >= this.table.at(view.start) ? this.#row : undefined;
-    const t = view.start + (this.#pointer - this.#left) / view.width * this.span;
-    const row = this.table.at(t);
+  #chosen(window, { first, last }) {
+    const { table } = this;
+    if (this.#pointer === undefined) return (this.#row ?? -1) >= first && (this.#row ?? 0) < last ? this.#row : undefined;
+    if (last <= first) return undefined;
+    const t = this.#timeAt(this.#pointer);
+    const row = table.at(t);
     // Choose the nearer of the two rows beside the pointer.
-    const before = row > view.first && t - this.table.time(row - 1) < this.table.time(row) - t;
-    return Math.min(before ? row - 1 : row, view.last - 1);
+    const before = row > first && t - table.time(row - 1) < table.time(row) - t;
+    return Math.max(first, Math.min(before ? row - 1 : row, last - 1));
   }
 
-  /** Draws a vertical line at the chosen row, with its time. */
-  #cursor(context, view) {
-    const row = this.#row;
-    if (row === undefined) return;
-    const t = this.table.time(row);
-    const x = this.#x(view, t);
-    if (x < this.#left) return;
-    context.strokeStyle = this.#colours.quiet;
-    context.lineWidth = 1;
-    context.beginPath();
-    context.moveTo(x, TOP);
-    context.lineTo(x, TOP + view.height);
-    context.stroke();
-    [...this.table.series.keys()].forEach((name, index) => {
-      const value = this.table.value(name, row);
-      if (this.#hidden.has(name) || Number.isNaN(value)) return;
-      context.fillStyle = this.#colours[`series-${index % COLOURS + 1}`];
-      context.beginPath();
-      context.arc(x, this.#y(view, value), 4, 0, 7);
-      context.fill();
-    });
-    const text = clock(t);
-    const wide = context.measureText(text).width + 12;
-    const left = Math.min(Math.max(x - wide / 2, this.#left), view.full - wide);
-    context.fillStyle = this.#colours.ink;
-    context.fillRect(left, view.tall - BOTTOM + 2, wide, 20);
-    context.fillStyle = this.#colours.panel;
-    context.textAlign = "left";
-    context.textBaseline = "top";
-    context.fillText(text, left + 6, view.tall - BOTTOM + 7);
-  }
-
-  /** Updates the values in the legend, the number of ignored series, and the label for screen readers. */
-  #showValues(row) {
-    [...this.table.series.keys()].forEach((name, index) => {
-      const { value } = this.#legend.get(name) ?? this.#item(name, index);
-      setText(value, short(this.table.value(name, row)));
-    });
-    const { size } = this.table.ignored;
-    this.elements.more.hidden = size === 0;
-    setText(this.elements.more, `and ${size}${size < MAX_IGNORED ? "" : "+"} more`);
+  /** Updates the legend, the table and the label for screen readers. */
+  #describe(first, last) {
+    const { table, appearance, elements } = this;
+    const row = this.#row ?? last - 1;
+    const isDue = (what, interval) => Date.now() - this.#updated[what] >= interval && (this.#updated[what] = Date.now());
+    const withSummary = isDue("statistics", STATISTICS_INTERVAL);
+    const names = [...table.series.keys()];
+    this.legend.show(this.#looks(names).map((look) => ({
+      ...look,
+      label: appearance.label(look.name),
+      isHidden: appearance.isHidden(look.name),
+      value: table.value(look.name, row),
+      summary: withSummary ? table.summary(look.name, first, last) : undefined,
+    })), table.ignored.size);
+    if (!elements.samples.hidden && isDue("table", TABLE_INTERVAL)) this.#fillTable(first, last);
     // Announce at once only for the keys: under a pointer the values change with each frame.
     const byKeys = this.#row !== undefined && this.#pointer === undefined;
-    if (Date.now() - this.#announcedAt < 2000 && !byKeys) return;
-    this.#announcedAt = Date.now();
-    const values = [...this.table.series.keys()].map((name) => `${visible(name)} ${short(this.table.value(name, row))}`);
-    this.elements.canvas.setAttribute("aria-label", `Plot of ${values.join(", ")}`);
+    if (byKeys || isDue("label", ANNOUNCE_INTERVAL)) {
+      const values = names.map((name) => `${appearance.label(name)} ${short(table.value(name, row))}`);
+      elements.canvas.setAttribute("aria-label", `Plot of ${values.join(", ")}`);
+    }
   }
 
-  #item(name, index) {
-    const item = document.createElement("li");
-    const button = document.createElement("button");
-    button.type = "button";
-    button.title = "Show or hide this series";
-    button.setAttribute("aria-pressed", "true");
-    const part = (kind, text) => {
-      const span = document.createElement("span");
-      span.className = kind;
-      span.textContent = text;
-      return span;
-    };
-    const value = part("value", "");
-    button.append(part(`swatch s${index % COLOURS + 1}${index < COLOURS ? "" : " dashed"}`, ""), part("name", visible(name)), value);
-    button.addEventListener("click", () => {
-      const wasHidden = this.#hidden.has(name);
-      if (wasHidden) this.#hidden.delete(name);
-      else this.#hidden.add(name);
-      button.setAttribute("aria-pressed", String(wasHidden));
-      this.#scale = undefined;
-      this.#redraw();
-    });
-    item.append(button);
-    this.elements.more.before(item);
-    const parts = { item, value };
-    this.#legend.set(name, parts);
-    return parts;
+  #fillTable(first, last) {
+    const columns = this.#shown().map((name) => /** @type {[string, string]} */ ([name, this.appearance.label(name)]));
+    showSamples(this.elements.sampleTable, this.table, columns, first, last);
+  }
+
+  /** Shows a table in place of the curves. @param {boolean} isShown */
+  #showTable(isShown) {
+    const { table, samples, stage } = this.elements;
+    table.setAttribute("aria-pressed", String(isShown));
+    samples.hidden = !isShown;
+    stage.classList.toggle("as-table", isShown);
+    this.redraw();
+  }
+
+  /** @param {string} name */
+  #toggle(name) {
+    this.appearance.toggle(name);
+    this.scales.restart();
+    this.redraw();
   }
 
   /** @param {number} [x] undefined if the pointer has left */
   #point(x) {
     this.#pointer = x;
     this.#row = undefined;
-    this.#redraw();
-  }
-
-  #onKey(event) {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (step) {
-      const view = this.#view();
-      const row = (this.#row ?? view.last - 1) + step * (event.shiftKey ? 10 : 1);
-      this.#pointer = undefined;
-      this.#row = Math.min(Math.max(row, this.table.at(view.start)), view.last - 1);
-    } else if (event.key === "Escape") {
-      this.#point();
-    } else if (event.key === " ") {
-      this.pause(!this.paused);
-    } else {
-      return;
-    }
-    event.preventDefault();
-    this.#redraw();
-  }
-
-  #reloadColours() {
-    const style = getComputedStyle(document.documentElement);
-    const names = ["panel", "ink", "quiet", "grid", ...Array.from({ length: COLOURS }, (_, index) => `series-${index + 1}`)];
-    for (const name of names) this.#colours[name] = style.getPropertyValue(`--${name}`).trim();
-    this.#redraw();
-  }
-
-  #redraw() {
     this.#stale = true;
     this.requestFrame();
   }
-}
 
-/** Sets the text only if it differs, to avoid needless layout. @param {HTMLElement} element @param {string} text */
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  #onKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const act = {
+      ArrowLeft: () => this.#step(event.shiftKey ? -10 : -1),
+      ArrowRight: () => this.#step(event.shiftKey ? 10 : 1),
+      "+": () => this.#zoom(1 / ZOOM_STEP),
+      "=": () => this.#zoom(1 / ZOOM_STEP),
+      "-": () => this.#zoom(ZOOM_STEP),
+      PageUp: () => this.#pan(-PAN_STEP * 2),
+      PageDown: () => this.#pan(PAN_STEP * 2),
+      Home: () => this.#hold(pan(this.#window(), this.#everything().start - this.#window().start)),
+      End: () => this.follow(),
+      Escape: () => (this.#row !== undefined && this.#pointer === undefined ? this.#point() : this.follow()),
+      " ": () => this.pause(!this.#held),
+    }[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  }
+
+  /** Chooses a row beside the chosen one. @param {number} rows */
+  #step(rows) {
+    const { first, last } = this.#rows(this.#window());
+    const row = (this.#row ?? last - 1) + rows;
+    this.#pointer = undefined;
+    this.#row = Math.min(Math.max(row, first), last - 1);
+    this.#stale = true;
+    this.requestFrame();
+  }
 }

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { csvField, hex, short, ticks, visible } from "../../../web/page/format.js";
+import { position, scale, ticks, timeTicks, valueAt } from "../../../web/page/axis.js";
+import { csvField, hex, short, visible } from "../../../web/page/format.js";
 import { GAP, named } from "../../../web/page/series.js";
 
 test("values are named by their names or by their place", () => {
@@ -27,15 +28,43 @@ test("a hex dump shows offset, bytes and characters", () => {
 });
 
 test("ticks are round, few, and distinguishable", () => {
-  const texts = (low, high, about = 5) => ticks(low, high, about).map(([, text]) => text);
-  assert.deepEqual(ticks(0, 1023, 5), [[0, "0"], [500, "500"], [1000, "1000"]]);
+  const texts = (low, high, about = 5) => ticks({ low, high }, about).map(([, text]) => text);
+  assert.deepEqual(ticks({ low: 0, high: 1023 }, 5), [[0, "0"], [500, "500"], [1000, "1000"]]);
   assert.deepEqual(texts(-1, 1, 4), ["-1.0", "-0.5", "0.0", "0.5", "1.0"]);
   assert.deepEqual(texts(12345670, 12345690, 4), ["12345670", "12345675", "12345680", "12345685", "12345690"]);
   assert.deepEqual(texts(101325, 101326, 4), ["101325.0", "101325.5", "101326.0"]);
-  assert.deepEqual(texts(0, 5e-8, 5), ["0e+0", "1e-8", "2e-8", "3e-8", "4e-8", "5e-8"]);
-  assert.deepEqual(texts(1e16, 1.2e16, 2), ["1.0e+16", "1.1e+16", "1.2e+16"]);
-  assert.deepEqual(ticks(1, 1, 5), []);
-  assert.ok(ticks(0, 1e308, 5).length < 20);
+  assert.deepEqual(texts(0, 5e-8, 5), ["0", "1e-8", "2e-8", "3e-8", "4e-8", "5e-8"]);
+  assert.deepEqual(texts(1e16, 1.2e16, 2), ["1.0e16", "1.1e16", "1.2e16"]);
+  assert.deepEqual(ticks({ low: 1, high: 1 }, 5), []);
+  assert.ok(ticks({ low: 0, high: 1e308 }, 5).length < 20);
+});
+
+test("an axis is readable from the smallest to the largest numbers", () => {
+  for (let power = -300; power <= 308; power++) {
+    for (const [low, high] of [[0, 1], [-1, 1], [1, 1.2], [-9, -1]]) {
+      const range = { low: Math.max(low * 10 ** power, -Number.MAX_VALUE), high: Math.min(high * 10 ** power, Number.MAX_VALUE) };
+      const shown = scale(undefined, range);
+      const found = ticks(shown, 5);
+      assert.ok(found.length >= 2 && found.length <= 12, `${found.length} ticks from ${range.low} to ${range.high}`);
+      assert.equal(new Set(found.map(([, text]) => text)).size, found.length, String(found));
+      for (const [value, text] of found) {
+        assert.ok(text.length <= 16, text);
+        const at = position(shown, value);
+        assert.ok(at >= -1e-9 && at <= 1 + 1e-9, `${value} is at ${at}`);
+      }
+      for (const value of [range.low, range.high]) assert.ok(position(shown, value) >= 0 && position(shown, value) <= 1, `${value}`);
+    }
+  }
+  const widest = { low: -Number.MAX_VALUE, high: Number.MAX_VALUE };
+  assert.deepEqual([0, 0.5, 1].map((at) => position(widest, valueAt(widest, at))), [0, 0.5, 1]);
+});
+
+test("times on the axis are round, and distinguishable at any zoom", () => {
+  for (const span of [0.02, 0.3, 1, 5, 10, 61, 300, 4000, 90000, 1e7]) {
+    const texts = timeTicks({ start: 1.8e9 + 0.123, end: 1.8e9 + 0.123 + span }, 8).map(([, text]) => text);
+    assert.ok(texts.length >= 2 && texts.length <= 9, `${span}: ${texts}`);
+    assert.equal(new Set(texts).size, texts.length, `${span}: ${texts}`);
+  }
 });
 
 test("values are short, but keep their significant digits", () => {

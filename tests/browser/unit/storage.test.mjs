@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Log, MAX_CHARACTERS, MAX_ROWS } from "../../../web/page/log.js";
-import { MAX_SAMPLES, MAX_SERIES, Table, scale } from "../../../web/page/series.js";
+import { scale } from "../../../web/page/axis.js";
+import { limit, pan, zoom } from "../../../web/page/window.js";
+import { MAX_SAMPLES, MAX_SERIES, Table } from "../../../web/page/series.js";
 
 const line = (text) => ({ kind: "line", text, t: 0 });
 const sample = (object) => new Map(Object.entries(object));
@@ -42,6 +44,30 @@ test("a table ignores series beyond its limit", () => {
   const table = new Table();
   for (let index = 0; index < 1000; index++) table.add(index, sample({ [`s${index}`]: 1 }));
   assert.equal(table.series.size, MAX_SERIES);
+});
+
+test("the sums of any rows are those of their values, also after the table has wrapped", () => {
+  const table = new Table();
+  const value = (index) => (index % 7 === 0 ? NaN : Math.sin(index) * 1e308);
+  for (let index = 0; index < MAX_SAMPLES + 1000; index++) table.add(index, sample({ a: value(index) }));
+  for (const [from, to] of [[table.start, table.end], [2000, 2001], [2100, 2100], [2003, 2500], [table.end - 333, table.end]]) {
+    const values = Array.from({ length: to - from }, (_, index) => value(from + index)).filter((value) => !Number.isNaN(value));
+    const { count, low, high, mean } = table.summary("a", from, to);
+    assert.equal(count, values.length);
+    assert.equal(low, values.reduce((a, b) => Math.min(a, b), Infinity));
+    assert.equal(high, values.reduce((a, b) => Math.max(a, b), -Infinity));
+    if (count > 0) assert.ok(Math.abs(mean / 1e308 - values.reduce((sum, value) => sum + value / 1e308, 0) / count) < 1e-9);
+  }
+});
+
+test("a window is zoomed about a time, panned, and kept within what there is", () => {
+  assert.deepEqual(zoom({ start: 0, end: 10 }, 0.5, 2), { start: 1, end: 6 });
+  assert.deepEqual(zoom({ start: 0, end: 10 }, 1e-9, 5), { start: 4.99, end: 5.01 });
+  assert.deepEqual(pan({ start: 0, end: 10 }, -3), { start: -3, end: 7 });
+  const kept = { start: 100, end: 200 };
+  assert.deepEqual(limit({ start: 90, end: 110 }, kept), { start: 100, end: 120 });
+  assert.deepEqual(limit({ start: 190, end: 210 }, kept), { start: 180, end: 200 });
+  assert.deepEqual(limit({ start: 0, end: 1000 }, kept), kept);
 });
 
 test("alternating series keep their last value, but not across a gap", () => {
