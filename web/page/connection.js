@@ -5,8 +5,8 @@ import "../serial-ws.js";
 /** The address of serial-ws, which may be behind a proxy that adds a prefix to its paths. */
 const HOME = new URL("..", import.meta.url);
 
-/** Lines from the history to begin with; with bytes, the bytes. */
-const HISTORY_LINES = 200, HISTORY_BYTES = 2000;
+/** Lines from the history to begin with: all that serial-ws keeps. With bytes, fewer than the log keeps. */
+const HISTORY_LINES = 1e6, HISTORY_BYTES = 1 << 16;
 
 /**
  * @typedef {object} Handlers

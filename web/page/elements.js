@@ -32,6 +32,7 @@ export const readout = {
   delay: find("delay", HTMLElement),
   missedFigure: find("missed-figure", HTMLElement),
   missed: find("missed", HTMLElement),
+  dismiss: find("missed-dismiss", HTMLButtonElement),
 };
 
 export const plot = {

@@ -9,6 +9,7 @@ import { Memory } from "./memory.js";
 import { enableMenus } from "./menus.js";
 import { Monitor } from "./monitor.js";
 import { Plotter } from "./plotter.js";
+import { Preferences } from "./preferences.js";
 import { Received } from "./received.js";
 import { SendBox } from "./sendbox.js";
 import { SeriesDialog } from "./series-dialog.js";
@@ -29,6 +30,7 @@ const plotter = new Plotter(table, elements.plot, statistics, appearance, (serie
   seriesDialog.open(series, [...table.series.keys()].indexOf(series));
 });
 const seriesDialog = new SeriesDialog(elements.seriesDialog, appearance, () => plotter.redraw());
+const preferences = new Preferences(memory, plotter);
 const received = new Received(log, monitor);
 const connection = new Connection({
   open: showPort, status: showStatus, missed: showMissed, line: addLine, data: addData, values: plot, gap: () => table.gap(),
@@ -53,9 +55,36 @@ function connect() {
   connection.connect({ port, view: view.value, latest: latest.value || undefined });
 }
 
+/** The run of serial-ws that the page is connected to. @type {string | undefined} */
+let run;
+/** True if serial-ws has restarted since the page was connected before, so that nothing was missed. */
+let hasRestarted = false;
+
 function showPort(hello) {
+  hasRestarted = run !== undefined && run !== hello.run;
+  run = hello.run;
   state.showPort(hello, connection.serial.url);
   statistics.connected();
+  if (hello.port.name !== memory.port) recall(hello.port);
+}
+
+/** Shows a port the way it was shown before. */
+function recall({ name, settings }) {
+  memory.open(name);
+  appearance.load();
+  preferences.recall();
+  plotter.redraw();
+  const view = memory.get("view", { raw: "hex", text: "text" }[settings.view] ?? "lines");
+  if (view === elements.monitor.view.value) return;
+  elements.monitor.view.value = view;
+  // After this event, since it closes the connection that brought it.
+  queueMicrotask(restart);
+}
+
+/** Connects anew, without what was received before. */
+function restart() {
+  clear();
+  connect();
 }
 
 let lastStatus = "";
@@ -74,10 +103,15 @@ function showStatus(status) {
 }
 
 function showMissed({ lines, bytes }) {
+  if (hasRestarted && !lines && !bytes) {
+    hasRestarted = false;
+    note("serial-ws has restarted");
+    return startAfterGap();
+  }
   const what = lines ? `${lines.toLocaleString("en")} lines` : bytes ? `${bytes.toLocaleString("en")} bytes` : "some lines";
   statistics.miss(lines ?? 0);
   note(`${what} missed here`);
-  startAfterGap();
+  return startAfterGap();
 }
 
 /** Separates the data to come from the data before a gap. */
@@ -164,16 +198,16 @@ on(elements.board.port, "change", ({ value }) => {
   const url = new URL(location.href);
   url.searchParams.set("port", value);
   history.replaceState(null, "", url);
-  clear();
   lastStatus = "";
-  connect();
+  run = undefined;
+  restart();
 });
 on(elements.board.reset, "click", () => showError(connection.serial.reset()));
 on(elements.board.release, "click", () => showError(connection.serial.release()));
 on(elements.board.resume, "click", () => showError(connection.serial.resume()));
-on(elements.monitor.view, "change", () => {
-  clear();
-  connect();
+on(elements.monitor.view, "change", ({ value }) => {
+  memory.set("view", value);
+  restart();
 });
 on(elements.monitor.latest, "change", ({ value }) => connection.thin(value || undefined));
 on(elements.monitor.copy, "click", (button) => copy(monitor.text(), button));

@@ -22,6 +22,10 @@ export class Statistics {
   /** @param {typeof import("./elements.js").readout} elements */
   constructor(elements) {
     this.elements = elements;
+    elements.dismiss.addEventListener("click", () => {
+      this.#missed = 0;
+      elements.missedFigure.hidden = true;
+    });
   }
 
   /** Returns the time on the clock of serial-ws. */
@@ -35,7 +39,6 @@ export class Statistics {
 
   /** Counts a line or a chunk. @param {number} t the time at which it was read */
   count(t) {
-    this.#pieces++;
     this.activeAt = Date.now();
     const delay = this.activeAt / 1000 - t;
     if (this.activeAt - this.#connectedAt > CATCH_UP_TIME) {
@@ -45,7 +48,9 @@ export class Statistics {
     }
     // Lines from the history are old, not slow.
     const isNew = t * 1000 > this.#connectedAt - this.clockOffset * 1000;
-    if (isNew) this.#worst = Math.max(this.#worst, delay - this.clockOffset);
+    if (!isNew) return;
+    this.#pieces++;
+    this.#worst = Math.max(this.#worst, delay - this.clockOffset);
   }
 
   /** @param {number} lines 0 if it is not known how many */

@@ -32,6 +32,7 @@ const FILES: &[(&str, &[u8])] = embed![
     "page/page.css"
     "page/page.js"
     "page/plotter.js"
+    "page/preferences.js"
     "page/pressed.js"
     "page/received.js"
     "page/samples.js"
