@@ -1,5 +1,19 @@
 //! Laws that hold for every input. `fuzz/` searches for inputs that break them; the tests here try
-//! its seeds and its past findings.
+//! its seeds and its past findings, and with `tests/run --long`, where there is no fuzzer, random
+//! variations of them.
+
+// The fuzz targets include this file as well, from their own folder.
+#[path = "fuzz/config.rs"]
+mod config;
+#[path = "fuzz/framing.rs"]
+mod framing;
+#[path = "fuzz/sockets.rs"]
+mod sockets;
+#[cfg(test)]
+#[path = "fuzz/variations.rs"]
+mod variations;
+
+pub use {config::config, framing::framing, framing::values, sockets::frames};
 
 use std::{
     cell::{Cell, LazyCell},
@@ -19,7 +33,8 @@ use serial_ws::hub::{
 use serial_ws::protocol::{Content, Id, ServerMessage};
 use serial_ws::view::{LineEnding, Part, Payload, View};
 use serial_ws::{Framer, Input, LineFramer};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 
 /// The token that one of the two servers requires.
@@ -335,11 +350,13 @@ fn is_this_computer(name: &str) -> bool {
     }
 }
 
-/// Two servers, one of which requires a token, with paused time.
+/// Three servers with paused time: one that anyone of this computer may read, one that requires a
+/// token, and one that may be written to.
 struct Servers {
     time: tokio::runtime::Runtime,
     open: Program,
     guarded: Program,
+    writable: Program,
     /// The number of heads answered so far.
     count: Cell<u32>,
 }
@@ -356,25 +373,24 @@ impl Servers {
         let file = std::env::temp_dir().join(format!("serial-ws-laws-{}", std::process::id()));
         std::fs::write(&file, TOKEN).expect("there is a folder for files of this kind");
         let guard = format!("--token={}", file.display());
-        let servers = [None, Some(guard)].map(|token| {
-            let arguments = [
-                "serial-ws",
-                "--port=a=sim",
-                "--listen=127.0.0.1:0",
-                "--read-only",
-            ];
-            let arguments = arguments.into_iter().chain(token.as_deref());
+        let read_only = || "--read-only".to_owned();
+        let differences = [vec![read_only()], vec![read_only(), guard], vec![]];
+        let servers = differences.map(|own| {
+            let arguments = ["serial-ws", "--port=a=sim", "--listen=127.0.0.1:0"];
+            let own = own.iter().map(String::as_str);
+            let arguments = arguments.into_iter().chain(own);
             let config = Config::from_args(arguments).expect("they mean something");
             let bound = time.block_on(async { Program::bind(config, Default::default()) });
             bound.expect("there is an address to listen on")
         });
         // It has been read.
         let _ = std::fs::remove_file(file);
-        let [open, guarded] = servers;
+        let [open, guarded, writable] = servers;
         Self {
             time,
             open,
             guarded,
+            writable,
             count: Cell::default(),
         }
     }
@@ -382,22 +398,68 @@ impl Servers {
     /// Returns the response to `head`.
     fn answer(&self, head: &[u8], is_from_here: bool, has_token: bool) -> Vec<u8> {
         let program = if has_token { &self.guarded } else { &self.open };
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let talk = async {
+            let mut near = near;
+            let mut answer = Vec::new();
+            // serial-ws may answer before it has read everything.
+            let _ = near.write_all(head).await;
+            let _ = near.read_to_end(&mut answer).await;
+            answer
+        };
+        self.serve(program, far, is_from_here, talk)
+    }
+
+    /// Returns everything that a client of the port that may be written to gets if it sends these
+    /// parts and then ends its half, while it reads all the time. Over TCP, since no other socket
+    /// is taken out of the HTTP library.
+    fn talk<'a>(&self, parts: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+        let (near, far) = self.time.block_on(self.tcp_pair());
+        let (mut reader, mut writer) = near.into_split();
+        let talk = async {
+            let write = async {
+                for part in parts {
+                    // It may have had enough.
+                    if writer.write_all(part).await.is_err() {
+                        break;
+                    }
+                    tokio::task::yield_now().await;
+                }
+                let _ = writer.shutdown().await;
+            };
+            let mut answer = Vec::new();
+            let ((), _) = tokio::join!(write, reader.read_to_end(&mut answer));
+            answer
+        };
+        self.serve(&self.writable, far, true, talk)
+    }
+
+    /// Returns the two ends of a TCP connection.
+    async fn tcp_pair(&self) -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await;
+        let listener = listener.expect("there are TCP ports");
+        let connected = TcpStream::connect(listener.local_addr().expect("it is bound"));
+        let (near, far) = tokio::join!(connected, listener.accept());
+        (near.expect("it listens"), far.expect("it is connected").0)
+    }
+
+    fn serve<S, T>(
+        &self,
+        program: &Program,
+        socket: S,
+        is_from_here: bool,
+        talk: impl Future<Output = T>,
+    ) -> T
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         // Each request comes from an address without failed attempts.
         let [_, b, c, d] = self.count.replace(self.count.get() + 1).to_be_bytes();
         let network = if is_from_here { 127 } else { 10 };
         let [remote, local] =
             [[network, b, c, d], [127, 0, 0, 1]].map(|ip| SocketAddr::from((ip, 8080)));
-        let (mut near, far) = tokio::io::duplex(1 << 16);
-        let mut answer = Vec::new();
-        self.time.block_on(async {
-            let talk = async {
-                // serial-ws may answer before it has read everything.
-                let _ = near.write_all(head).await;
-                let _ = near.read_to_end(&mut answer).await;
-            };
-            tokio::join!(program.server.serve(far, remote, local), talk);
-        });
-        answer
+        self.time
+            .block_on(async { tokio::join!(program.server.serve(socket, remote, local), talk).1 })
     }
 }
 
@@ -433,4 +495,33 @@ fn the_seeds_of_objects_are_understood_rightly() {
 #[test]
 fn the_seeds_of_streams_are_shown_rightly() {
     replay("framer", framer);
+}
+
+#[test]
+fn the_seeds_of_framings_are_cut_rightly() {
+    replay("framing", framing);
+}
+
+#[test]
+fn the_seeds_of_lines_have_the_right_values() {
+    replay("values", values);
+}
+
+#[test]
+fn the_seeds_of_settings_are_taken_or_explained() {
+    replay("config", config);
+}
+
+#[test]
+fn the_seeds_of_conversations_are_answered_in_whole_frames() {
+    replay("frames", frames);
+    // The law would also hold if nobody were ever answered.
+    let close = [1, 0, 0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8];
+    frames(&close);
+    let ping =
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\
+        \x89\x81\x00\x00\x00\x00!";
+    let answer = SERVERS.with(|servers| servers.talk([&ping[..]].into_iter()));
+    assert!(answer.ends_with(b"\x8a\x01!"), "{answer:?}");
 }
