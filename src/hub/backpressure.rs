@@ -10,11 +10,12 @@
 //! A device with flow control thus loses nothing in a burst, while one stalled client, or a room
 //! full of them, cannot hold up the device for long.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+use super::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes that a subscriber may have left to deliver before it is a reason to pause reading.
 pub(super) const HIGH_WATER_MARK: u64 = 256 << 10;

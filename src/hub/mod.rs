@@ -18,11 +18,11 @@ mod status;
 mod stream_item;
 mod subscribers;
 mod subscription;
+mod sync;
 mod utf8;
 mod write_rate;
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use event::{
@@ -44,6 +44,8 @@ pub use utf8::{IncompleteUtf8, incomplete_suffix};
 use backpressure::{Backpressure, MAX_PAUSE, MAX_STALL_PAUSE};
 use history::History;
 use subscribers::Subscribers;
+use sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use sync::{Mutex, MutexGuard};
 
 /// The bounds on what a hub keeps.
 #[derive(Clone, Copy, Debug)]
@@ -178,20 +180,23 @@ impl Hub {
     /// Those who are still behind then are not waited for again. Cancelling the wait and waiting
     /// again does not prolong it.
     pub async fn wait_for_readers(&self, deadline: tokio::time::Instant) {
-        let wait = async {
-            loop {
-                // Made before looking, so that no progress in between is missed.
-                let progress = self.backpressure.progress.notified();
-                if self.read_pause().is_none() {
-                    return;
-                }
-                progress.await;
-            }
-        };
-        if tokio::time::timeout_at(deadline, wait).await.is_err() {
+        let caught_up = tokio::time::timeout_at(deadline, self.caught_up()).await;
+        if caught_up.is_err() {
             self.backpressure.give_up();
             let end = self.end().offset;
             self.subscribers().mark_slow(end);
+        }
+    }
+
+    /// Waits until there is no reason for [`Hub::read_pause`].
+    async fn caught_up(&self) {
+        loop {
+            // Made before looking, so that no progress in between is missed.
+            let progress = self.backpressure.progress.notified();
+            if self.read_pause().is_none() {
+                return;
+            }
+            progress.await;
         }
     }
 
@@ -208,7 +213,11 @@ impl Hub {
     }
 }
 
+#[cfg(all(test, serial_ws_loom))]
+mod loom_tests;
 #[cfg(test)]
 mod model_tests;
+#[cfg(test)]
+mod request_model_tests;
 #[cfg(test)]
 mod tests;

@@ -218,8 +218,17 @@ impl Model {
     }
 }
 
+/// A quarter of the usual number of cases, each of which is long.
+pub(super) fn few_cases() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    ProptestConfig {
+        cases: usual.cases / 4,
+        ..usual
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(few_cases())]
 
     #[test]
     fn whatever_happens_each_gets_everything_or_is_told_exactly_what_it_missed(

@@ -10,14 +10,18 @@ use futures::channel::mpsc;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::requests::{Action, MAX_REPLIES, Outcome, Request, RequestLimits, RequestSender};
+use super::requests::{Action, Lease, MAX_REPLIES, Outcome, Request, RequestLimits, RequestSender};
 
 /// Clients that have left with requests still waiting. At the limit, the requests of the one that
 /// left first are dropped.
 pub(super) const MAX_DEPARTED: usize = 256;
 
 /// Urgent writes that may wait when a client leaves. Beyond them, those of the client are dropped.
-const MAX_DEPARTED_URGENT: usize = 1024;
+pub(super) const MAX_DEPARTED_URGENT: usize = 1024;
+
+/// Requests without turn, such as resets, that may wait when a client leaves, which they do only
+/// while the system holds up opening the device. Beyond them, those of the client are dropped.
+pub(super) const MAX_DEPARTED_IMMEDIATE: usize = 1024;
 
 /// All requests that are waiting for one port.
 #[derive(Default)]
@@ -93,6 +97,20 @@ impl Waiting {
         if self.urgent.len() > MAX_DEPARTED_URGENT {
             self.urgent.retain(|request| request.client != id);
         }
+        if self.immediate.len() > MAX_DEPARTED_IMMEDIATE {
+            self.drop_immediate(id);
+        }
+    }
+
+    /// Drops the immediate requests of a client, but for the return of what it was given before.
+    fn drop_immediate(&mut self, client: u64) {
+        let asks = Action::Release(Lease::WhileConnected);
+        let is_asking = |request: &Request| request.client == client && request.action == asks;
+        let returns_nothing = self.immediate.iter().any(is_asking);
+        self.immediate.retain(|request| {
+            let is_needed = request.action == Action::Return && !returns_nothing;
+            request.client != client || is_needed
+        });
     }
 
     /// Drops the breaks that a client wants to begin, since nobody will end them.

@@ -16,18 +16,18 @@ use super::write_rate::WriteRate;
 pub const MAX_WAITING: usize = 64 << 10;
 
 /// The least that a request counts for, in bytes, so that small ones are bounded in number too.
-const MIN_COST: usize = 64;
+pub(super) const MIN_COST: usize = 64;
 
 /// Bytes that one client may have waiting in urgent writes. At the limit one is refused. They keep
 /// all others waiting, so they are few.
-const MAX_URGENT: usize = 256;
+pub(super) const MAX_URGENT: usize = 256;
 
 /// The least that an urgent write counts for, in bytes.
-const MIN_URGENT_COST: usize = 4;
+pub(super) const MIN_URGENT_COST: usize = 4;
 
 /// Requests of one client that wait for no write, and may wait for the port. At the limit one is
 /// refused.
-const MAX_IMMEDIATE: usize = 16;
+pub(super) const MAX_IMMEDIATE: usize = 16;
 
 /// Replies that one client may have waiting: as many as requests, however long a message may be.
 pub(super) const MAX_REPLIES: usize =

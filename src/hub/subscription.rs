@@ -2,12 +2,12 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Instant;
 
 use super::history::Cursor;
 use super::last_values;
+use super::sync::atomic::Ordering;
 use super::{Event, Hub, Kind, Position, Start, Status, StreamItem, SubscriberKind};
 
 /// A subscriber's place in a port's stream; dropping it unsubscribes.

@@ -4,10 +4,13 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+#[cfg(not(serial_ws_loom))]
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use futures::task::AtomicWaker;
+#[cfg(serial_ws_loom)]
+use loom::sync::atomic::{AtomicBool, Ordering};
 
 /// A waker for some of a task's futures that remembers whether it was used.
 pub(crate) struct WakeFlag {
@@ -105,5 +108,51 @@ mod tests {
             let polled = waiting.poll(&mut Context::from_waker(Waker::noop()));
             assert!(polled.is_ready());
         }
+    }
+}
+
+/// Every order in which wakers of several threads and the task can meet; see `hub::sync`.
+#[cfg(all(test, serial_ws_loom))]
+mod loom_tests {
+    use std::pin::pin;
+
+    use loom::future::{AtomicWaker, block_on};
+    use loom::thread;
+
+    use super::{Arc, AtomicBool, Ordering, Poll, WakeFlag, poll_fn};
+
+    #[test]
+    fn a_task_hears_of_every_waker_that_is_used() {
+        loom::model(|| {
+            let flag = WakeFlag::new();
+            let events: [Arc<(AtomicBool, AtomicWaker)>; 2] =
+                std::array::from_fn(|_| Arc::new((AtomicBool::new(false), AtomicWaker::new())));
+            let threads = events.clone().map(|event| {
+                thread::spawn(move || {
+                    event.0.store(true, Ordering::Release);
+                    event.1.wake();
+                })
+            });
+            block_on(async {
+                for _ in 0..2 {
+                    let next = pin!(poll_fn(|cx| {
+                        let mut events = events.iter();
+                        let is_next = events.any(|event| {
+                            event.1.register_by_ref(cx.waker());
+                            event.0.swap(false, Ordering::AcqRel)
+                        });
+                        if is_next {
+                            Poll::Ready(())
+                        } else {
+                            Poll::Pending
+                        }
+                    }));
+                    flag.poll_if_raised(false, next).await;
+                }
+            });
+            for thread in threads {
+                thread.join().unwrap();
+            }
+        });
     }
 }

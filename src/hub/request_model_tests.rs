@@ -1,0 +1,394 @@
+//! Random interleavings of all that happens to the requests of a port, against a model that keeps
+//! them in plain lists.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::channel::mpsc;
+use proptest::prelude::*;
+use tokio::time::{Instant, advance};
+
+use super::model_tests::few_cases;
+use super::request_queue::{MAX_DEPARTED, MAX_DEPARTED_IMMEDIATE, MAX_DEPARTED_URGENT};
+use super::requests::{MAX_IMMEDIATE, MAX_URGENT, MIN_COST, MIN_URGENT_COST};
+use super::*;
+
+/// Clients that come and go; each step is about one of them.
+const CLIENTS: usize = 4;
+
+/// The rate of each client where there is one, in bytes a second.
+const RATE: u32 = 1000;
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// A client sends so many requests for an action.
+    Send(usize, Action, usize),
+    /// The port takes the next request in turn, of everyone or of one client only.
+    Take(Option<usize>),
+    TakeUrgent,
+    TakeImmediate,
+    /// The port takes what there is, whatever the rates.
+    TakeAny,
+    /// One leaves, and another one comes.
+    Leave(usize),
+    /// So many come, send a request each, and leave.
+    Visitors(usize, Action),
+    /// Time passes, in milliseconds.
+    Pass(u64),
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    let bytes = |len: usize| Bytes::from(vec![b'x'; len]);
+    let sizes = prop_oneof![6 => 0_usize..200, 1 => 1000_usize..MAX_WAITING + 2];
+    prop_oneof![
+        8 => sizes.prop_map(move |len| Action::Write(bytes(len))),
+        3 => (0_usize..MAX_URGENT + 2).prop_map(move |len| Action::WriteUrgently(bytes(len))),
+        1 => Just(Action::Signals { dtr: Some(true), rts: None }),
+        1 => any::<bool>().prop_map(Action::HoldBreak),
+        2 => Just(Action::Reset),
+        1 => Just(Action::Resume),
+        1 => Just(Action::Release(Lease::WhileConnected)),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let who = 0..CLIENTS;
+    let count = prop_oneof![5 => 1_usize..4, 1 => 10_usize..1200];
+    prop_oneof![
+        8 => (who.clone(), action(), count).prop_map(|(who, action, n)| Step::Send(who, action, n)),
+        6 => prop::option::of(who.clone()).prop_map(Step::Take),
+        2 => Just(Step::TakeUrgent),
+        2 => Just(Step::TakeImmediate),
+        3 => Just(Step::TakeAny),
+        2 => who.prop_map(Step::Leave),
+        1 => (1_usize..400, action()).prop_map(|(n, action)| Step::Visitors(n, action)),
+        2 => (0_u64..3000).prop_map(Step::Pass),
+    ]
+}
+
+/// A request as the model keeps it.
+#[derive(Clone, Debug, PartialEq)]
+struct Asked {
+    client: u64,
+    number: u64,
+    action: Action,
+}
+
+/// A client with what it has used of its bounds.
+struct Member {
+    id: u64,
+    sender: RequestSender,
+    replies: mpsc::Receiver<(u64, Outcome)>,
+    sent: u64,
+    holds: bool,
+}
+
+/// The moments up to which a client has used its rate, for ordinary and for urgent writes.
+type Used = [Option<Instant>; 2];
+
+struct Model {
+    queue: Arc<RequestQueue>,
+    has_rate: bool,
+    members: Vec<Member>,
+    clients: u64,
+    /// What waits of each client that has anything, in the order in which they are served.
+    turn: VecDeque<(u64, VecDeque<Asked>)>,
+    urgent: VecDeque<Asked>,
+    immediate: VecDeque<Asked>,
+    departed: VecDeque<u64>,
+    used: BTreeMap<u64, Used>,
+}
+
+impl Model {
+    fn new(has_rate: bool) -> Self {
+        let queue = RequestQueue::new(RequestLimits {
+            max_write_rate: if has_rate { RATE } else { 0 },
+            ..RequestLimits::default()
+        });
+        let mut model = Self {
+            queue,
+            has_rate,
+            members: Vec::new(),
+            clients: 0,
+            turn: VecDeque::new(),
+            urgent: VecDeque::new(),
+            immediate: VecDeque::new(),
+            departed: VecDeque::new(),
+            used: BTreeMap::new(),
+        };
+        for _ in 0..CLIENTS {
+            let member = model.join();
+            model.members.push(member);
+        }
+        model
+    }
+
+    async fn run(&mut self, step: Step) {
+        match step {
+            Step::Send(who, action, count) => {
+                for _ in 0..count {
+                    self.send(who, &action);
+                }
+            }
+            Step::Take(only) => {
+                let only = only.map(|who| self.members[who].id);
+                let taken = self.queue.take(only).now_or_never();
+                let at = self.turn.iter().position(|(client, waiting)| {
+                    only.is_none_or(|only| only == *client) && self.is_due(&waiting[0])
+                });
+                let expected = at.map(|at| self.serve(at));
+                self.check(taken, expected, true);
+            }
+            Step::TakeUrgent => {
+                let taken = self.queue.take_urgent().now_or_never();
+                let at = self.urgent.iter().position(|asked| self.is_due(asked));
+                let expected = at.and_then(|at| self.urgent.remove(at));
+                self.check(taken, expected, true);
+            }
+            Step::TakeImmediate => {
+                let taken = self.queue.take_immediate().now_or_never();
+                let expected = self.immediate.pop_front();
+                self.check(taken, expected, false);
+            }
+            Step::TakeAny => {
+                let taken = self.queue.take_any().now_or_never();
+                let urgent = self.urgent.pop_front();
+                let in_turn = |model: &mut Self| (!model.turn.is_empty()).then(|| model.serve(0));
+                let expected = urgent.or_else(|| in_turn(self));
+                self.check(taken, expected, false);
+            }
+            Step::Leave(who) => {
+                let new = self.join();
+                let old = std::mem::replace(&mut self.members[who], new);
+                self.leave(old);
+            }
+            Step::Visitors(count, action) => {
+                for _ in 0..count {
+                    let one = self.join();
+                    self.members.push(one);
+                    self.send(CLIENTS, &action);
+                    let one = self.members.pop().expect("it was pushed");
+                    self.leave(one);
+                }
+            }
+            Step::Pass(time) => advance(Duration::from_millis(time)).await,
+        }
+        self.check_bounds();
+    }
+
+    fn join(&mut self) -> Member {
+        let (sender, replies) = self.queue.register();
+        let id = self.clients;
+        self.clients += 1;
+        Member {
+            id,
+            sender,
+            replies,
+            sent: 0,
+            holds: false,
+        }
+    }
+
+    fn send(&mut self, who: usize, action: &Action) {
+        let id = self.members[who].id;
+        let len = action.bytes().len();
+        let kind = kind(action);
+        let (size, min_cost) = [
+            (MAX_IMMEDIATE, 1),
+            (MAX_URGENT, MIN_URGENT_COST),
+            (MAX_WAITING, MIN_COST),
+        ][kind];
+        let ordinary = self.turn.iter().flat_map(|(_, waiting)| waiting);
+        let all = self.immediate.iter().chain(&self.urgent).chain(ordinary);
+        let mine = all.filter(|asked| asked.client == id && self::kind(&asked.action) == kind);
+        // What gives back what it held takes no room.
+        let mine = mine.filter(|asked| asked.action != Action::Return);
+        let waiting: usize = mine
+            .map(|asked| asked.action.bytes().len().max(min_cost))
+            .sum();
+        let member = &mut self.members[who];
+        let sent = member.sender.try_send(action.clone());
+        if len > size {
+            return assert_eq!(sent, Err(NoRoom::TooLong { max: size }));
+        }
+        if waiting + len.max(min_cost) > size {
+            let full = NoRoom::Full {
+                waiting,
+                max: size,
+                min_cost,
+            };
+            return assert_eq!(sent, Err(full));
+        }
+        member.sent += 1;
+        assert_eq!(sent, Ok(member.sent));
+        let holding = [
+            Action::Release(Lease::WhileConnected),
+            Action::HoldBreak(true),
+        ];
+        member.holds |= holding.contains(action);
+        let (client, number) = (id, member.sent);
+        let asked = Asked {
+            client,
+            number,
+            action: action.clone(),
+        };
+        self.keep(asked);
+    }
+
+    fn keep(&mut self, asked: Asked) {
+        match kind(&asked.action) {
+            0 => self.immediate.push_back(asked),
+            1 => self.urgent.push_back(asked),
+            _ => match self
+                .turn
+                .iter_mut()
+                .find(|(client, _)| *client == asked.client)
+            {
+                Some((_, waiting)) => waiting.push_back(asked),
+                None => self.turn.push_back((asked.client, [asked].into())),
+            },
+        }
+    }
+
+    fn leave(&mut self, member: Member) {
+        let Member {
+            id,
+            sender,
+            sent,
+            holds,
+            ..
+        } = member;
+        drop(sender);
+        if holds {
+            // Nobody would end a break that has not begun.
+            for (client, waiting) in &mut self.turn {
+                waiting.retain(|asked| *client != id || asked.action != Action::HoldBreak(true));
+            }
+            self.turn.retain(|(_, waiting)| !waiting.is_empty());
+            let (client, number) = (id, sent + 1);
+            self.keep(Asked {
+                client,
+                number,
+                action: Action::Return,
+            });
+        }
+        let turn = &self.turn;
+        let is_waiting = |id: &u64| turn.iter().any(|(client, _)| client == id);
+        self.departed.retain(is_waiting);
+        self.departed.extend(is_waiting(&id).then_some(id));
+        if self.departed.len() > MAX_DEPARTED {
+            let first = self.departed.pop_front();
+            self.turn.retain(|(client, _)| Some(*client) != first);
+        }
+        if self.urgent.len() > MAX_DEPARTED_URGENT {
+            self.urgent.retain(|asked| asked.client != id);
+        }
+        if self.immediate.len() > MAX_DEPARTED_IMMEDIATE {
+            let asks = Action::Release(Lease::WhileConnected);
+            let mut all = self.immediate.iter();
+            let asks = all.any(|asked| asked.client == id && asked.action == asks);
+            self.immediate
+                .retain(|asked| asked.client != id || (asked.action == Action::Return && !asks));
+        }
+    }
+
+    /// Takes the next request of the client at this place of the turn, which goes to the end.
+    fn serve(&mut self, at: usize) -> Asked {
+        let (client, mut waiting) = self.turn.remove(at).expect("it was found there");
+        let asked = waiting.pop_front().expect("whoever waits has something");
+        if !waiting.is_empty() {
+            self.turn.push_back((client, waiting));
+        }
+        asked
+    }
+
+    fn is_due(&self, asked: &Asked) -> bool {
+        let used = self.used.get(&asked.client).copied().unwrap_or_default();
+        let used = used[usize::from(asked.action.is_urgent())];
+        let is_free = !self.has_rate || asked.action.bytes().is_empty();
+        is_free || used.is_none_or(|used| used <= Instant::now() + Duration::from_secs(1))
+    }
+
+    /// Compares what the port took with what it should have taken, and answers it.
+    fn check(&mut self, taken: Option<Request>, expected: Option<Asked>, is_counted: bool) {
+        let Some(expected) = expected else {
+            return assert!(taken.is_none(), "there is nothing to take");
+        };
+        let taken = taken.expect("there is something to take");
+        assert_eq!(
+            (taken.client, &taken.action),
+            (expected.client, &expected.action)
+        );
+        let bytes = taken.action.bytes().len();
+        if is_counted && self.has_rate && bytes > 0 {
+            let used = self.used.entry(expected.client).or_default();
+            let used = &mut used[usize::from(expected.action.is_urgent())];
+            let time = Duration::from_secs_f64(bytes as f64 / f64::from(RATE));
+            *used = Some(used.map_or(Instant::now(), |used| used.max(Instant::now())) + time);
+        }
+        taken.end(Ok(bytes));
+        let mut members = self.members.iter_mut();
+        if let Some(member) = members.find(|member| member.id == expected.client) {
+            let reply = member.replies.try_recv();
+            assert_eq!(reply.ok(), Some((expected.number, Ok(bytes))));
+            assert!(member.replies.try_recv().is_err(), "each is answered once");
+        }
+    }
+
+    /// Checks that what those who left have waiting is bounded.
+    fn check_bounds(&self) {
+        let ids: Vec<u64> = self.members.iter().map(|member| member.id).collect();
+        let has_left = |client: &u64| !ids.contains(client);
+        let waiting = self.turn.iter().filter(|(client, _)| has_left(client));
+        assert!(waiting.count() <= MAX_DEPARTED);
+        let most = MAX_DEPARTED_URGENT + (CLIENTS + 1) * MAX_URGENT / MIN_URGENT_COST;
+        assert!(self.urgent.len() <= most);
+        let most = MAX_DEPARTED_IMMEDIATE + (CLIENTS + 1) * (MAX_IMMEDIATE + 1);
+        assert!(
+            self.immediate.len() <= most,
+            "{} immediate",
+            self.immediate.len()
+        );
+    }
+}
+
+/// The list in which a request for an action waits.
+fn kind(action: &Action) -> usize {
+    match action {
+        action if action.is_immediate() => 0,
+        action if action.is_urgent() => 1,
+        _ => 2,
+    }
+}
+
+proptest! {
+    #![proptest_config(few_cases())]
+
+    #[test]
+    fn requests_are_served_in_their_order_within_their_bounds_whatever_happens(
+        steps in prop::collection::vec(step(), 1..80),
+        has_rate in any::<bool>(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let mut model = Model::new(has_rate);
+            for step in steps {
+                model.run(step).await;
+            }
+            // In the end everything is served.
+            advance(Duration::from_secs(1_000_000)).await;
+            for _ in 0..100_000 {
+                if model.turn.is_empty() && model.urgent.is_empty() && model.immediate.is_empty() {
+                    return;
+                }
+                model.run(Step::TakeAny).await;
+                model.run(Step::TakeImmediate).await;
+            }
+            panic!("something is never served");
+        });
+    }
+}
