@@ -3,9 +3,8 @@
 use std::io;
 
 use serialport::{ClearBuffer, SerialPort};
-use tokio_serial::SerialStream;
 
-use super::os;
+use super::os::{self, SerialStream};
 use crate::hub::{LineErrors, ModemInputs};
 use crate::port::device::Device;
 use crate::port::modem_lines::LineChange;

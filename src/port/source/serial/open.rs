@@ -6,11 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serialport::ErrorKind;
-use tokio_serial::{SerialPortBuilderExt, SerialStream};
 
 use super::enumerate::{self, PortInfo};
 use super::find::FoundDevice;
-use super::os::{self, Access};
+use super::os::{self, Access, SerialStream};
 use super::select::{SelectError, select};
 use crate::hub::{FlowControl, LineSettings, Parity, State, Status};
 use crate::platform::Process;
@@ -72,7 +71,7 @@ pub(crate) fn open(
 }
 
 fn open_with_settings(path: &str, settings: LineSettings) -> Result<SerialStream, OpenFailure> {
-    let builder = tokio_serial::new(path, os::rate(path, settings.baud))
+    let builder = serialport::new(path, os::rate(path, settings.baud))
         .data_bits(match settings.data_bits {
             5 => serialport::DataBits::Five,
             6 => serialport::DataBits::Six,
@@ -96,8 +95,7 @@ fn open_with_settings(path: &str, settings: LineSettings) -> Result<SerialStream
             FlowControl::Hardware => serialport::FlowControl::Hardware,
         });
     let stream = open_within(os::REOPEN_TIMEOUT, || {
-        let opened = builder.clone().open_native_async();
-        opened.map_err(|e| explain(&e, path, settings))
+        SerialStream::open(&builder).map_err(|e| explain(&e, path, settings))
     })?;
     let bit = settings.parity.constant();
     os::set_parity_bit(&stream, bit).map_err(|error| no_parity_bit(path, &error))?;

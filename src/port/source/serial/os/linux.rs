@@ -2,6 +2,7 @@
 //! ioctls do what only some drivers can.
 
 mod interference;
+mod stream;
 
 use std::fs;
 use std::io;
@@ -16,7 +17,6 @@ use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, StatxFlag
 use rustix::termios::{
     ControlModes, OptionalActions, QueueSelector, tcflush, tcgetattr, tcsetattr,
 };
-use tokio_serial::SerialStream;
 
 use super::{Access, unix};
 use crate::hub::LineErrors;
@@ -27,6 +27,7 @@ pub(crate) use super::unix::{
     is_silent_until, is_terminal, keep_lines_on_close, same_port, write_chunk,
 };
 pub(crate) use interference::{interference, missing_ports};
+pub(crate) use stream::SerialStream;
 
 /// `ASYNC_LOW_LATENCY` of linux/tty_flags.h, one of the flags that every user may change.
 const LOW_LATENCY: c_int = 1 << 13;

@@ -5,9 +5,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use tokio_serial::SerialStream;
-
-use super::{Access, unix};
+use super::{Access, SerialStream, unix};
 use crate::platform::{Process, find_by_lsof};
 use crate::port::Diagnostic;
 

@@ -16,8 +16,14 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
+/// An open serial port in a tokio runtime.
+#[cfg(not(target_os = "linux"))]
+pub(crate) use tokio_serial::SerialStream;
+
 #[cfg(target_os = "linux")]
 use linux as system;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::SerialStream;
 #[cfg(all(unix, not(target_os = "linux")))]
 use macos as system;
 #[cfg(windows)]

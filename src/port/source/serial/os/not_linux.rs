@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use tokio_serial::SerialStream;
-
+use super::SerialStream;
 use crate::hub::LineErrors;
 use crate::port::Diagnostic;
 

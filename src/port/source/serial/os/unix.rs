@@ -11,9 +11,8 @@ use rustix::io::Errno;
 use rustix::process;
 use rustix::termios::{ControlModes, OptionalActions, tcgetattr, tcsetattr};
 use serialport::{ClearBuffer, SerialPort};
-use tokio_serial::SerialStream;
 
-use super::{Access, PathKind};
+use super::{Access, PathKind, SerialStream};
 use crate::hub::ModemInputs;
 use crate::terminal::shown;
 

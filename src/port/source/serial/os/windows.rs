@@ -9,12 +9,11 @@ use serialport::SerialPort;
 use tokio::io::AsyncReadExt;
 use tokio::runtime::Handle;
 use tokio::time::{timeout, timeout_at};
-use tokio_serial::SerialStream;
 use windows_sys::Win32::Devices::Communication::{
     DCB, GetCommState, MARKPARITY, SPACEPARITY, SetCommState,
 };
 
-use super::{Access, PathKind};
+use super::{Access, PathKind, SerialStream};
 use crate::hub::ModemInputs;
 use crate::platform::Process;
 use crate::port::Diagnostic;
