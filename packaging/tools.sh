@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the tools that make and check packages, in the versions that were tested:
-# packaging/tools.sh about|deb|deny|zig…
+# packaging/tools.sh about|deb|deny|fuzz|zig…
 set -eu
 
 for tool; do
@@ -8,6 +8,7 @@ for tool; do
     about) cargo install --locked cargo-about@0.9.3 --features cli ;;
     deb) cargo install --locked cargo-deb@3.8.0 ;;
     deny) cargo install --locked cargo-deny@0.20.2 ;;
+    fuzz) cargo install --locked cargo-fuzz@0.13.2 ;;
     zig)
       # zig is the C compiler and linker; cargo-zigbuild finds it through this python3.
       python3 -m venv "$HOME/.local/zig"

@@ -1,6 +1,6 @@
 //! Memory is bounded, whatever the device and the clients do.
 
-use crate::support::{Bridge, Client, Pair, skip};
+use crate::support::{Bridge, Client, Pair, RawSocket, skip};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -143,6 +143,78 @@ async fn clients_of_every_view_that_never_read_stay_within_the_stated_bound() {
     let peak = bridge.program.peak_memory().expect("it was known before");
     assert!(peak < BOUND, "{} KiB", peak / KIB);
     assert!(peak > REACHED, "{} KiB", peak / KIB);
+}
+
+/// What the clients send that send all they can, each as one frame: its first byte and its payload.
+const SHOUTS: [(u8, &[u8]); 8] = [
+    (0x81, b"{"),
+    (0x81, b""),
+    (0x89, b"a ping with some payload"),
+    (0x82, b""),
+    (0x82, &[b'x'; 60_000]),
+    (
+        0x81,
+        br#"{"type":"write","text":"x\n","id":"an identifier of some length"}"#,
+    ),
+    (0x81, br#"{"type":"write","text":"!","urgent":true,"id":1}"#),
+    (0x81, br#"{"type":"reset","id":2}"#),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_send_all_they_can_and_never_read_stay_within_the_stated_bound() {
+    const CLIENTS: usize = 256;
+    const EACH: usize = 4 * MIB as usize;
+    /// PROTOCOL.md: 22 MiB for the port, 208 KiB and 1 MiB for each client; and 32 MiB for the
+    /// program.
+    const BOUND: u64 = 22 * MIB + CLIENTS as u64 * (MIB + 208 * KIB) + 32 * MIB;
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let Some(before) = bridge.program.peak_memory() else {
+        return skip("the memory of the program cannot be known here");
+    };
+    let mut shouts = tokio::task::JoinSet::new();
+    for number in 0..CLIENTS {
+        let view = VIEWS[number / SHOUTS.len() % VIEWS.len()];
+        let mut socket = RawSocket::open(bridge.address(), &format!("/?{view}")).await;
+        let (first, payload) = SHOUTS[number % SHOUTS.len()];
+        shouts.spawn(async move {
+            let shout = frame(first, payload);
+            let batch = shout.repeat((64 * 1024_usize).div_ceil(shout.len()));
+            let taken = socket.write_all_it_takes(&batch, EACH).await;
+            (socket, taken)
+        });
+    }
+    let shouts = shouts.join_all().await;
+    let taken: usize = shouts.iter().map(|(_, taken)| taken).sum();
+    let peak = bridge.program.peak_memory().expect("it was known before");
+    println!("{} MiB taken, {} KiB at most", taken >> 20, peak / KIB);
+    assert!(
+        taken > CLIENTS * 64 * KIB as usize,
+        "{taken} bytes are no flood"
+    );
+    assert!(
+        peak < BOUND,
+        "{} KiB after {} KiB",
+        peak / KIB,
+        before / KIB
+    );
+    // It still listens.
+    bridge.get("/healthz").await;
+}
+
+/// A masked frame whose mask changes nothing.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first];
+    match payload.len() {
+        length @ ..126 => frame.push(0x80 | length as u8),
+        length => {
+            frame.push(0x80 | 126);
+            frame.extend((length as u16).to_be_bytes());
+        }
+    }
+    frame.extend([0; 4]);
+    frame.extend(payload);
+    frame
 }
 
 #[tokio::test]

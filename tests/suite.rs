@@ -72,5 +72,7 @@ mod rules; // imports, names, sizes
 #[cfg(unix)] // where awk is
 mod tally; // how tests/run counts
 
-// Minutes long, each ignored: tests/run --long.
+// Minutes long, each ignored: tests/run --long, and for the last one --soak.
+mod endurance;
 mod floods;
+mod soak;

@@ -252,6 +252,16 @@ impl Program {
             .map(|kibibytes: u64| kibibytes * 1024)
     }
 
+    /// The number of descriptors that the program has open; None as above.
+    pub fn descriptors(&self) -> Option<usize> {
+        let knowable = cfg!(target_os = "linux") && !is_emulated();
+        let folder = format!("/proc/{}/fd", self.child.id());
+        knowable.then(|| {
+            let descriptors = std::fs::read_dir(folder).expect("the program runs");
+            descriptors.count()
+        })
+    }
+
     /// The processor time that the program has used; None as above.
     pub fn processor_time(&self) -> Option<Duration> {
         /// Linux counts processor time in hundredths of a second, on every architecture.

@@ -1,10 +1,11 @@
 //! HTTP and WebSocket by hand, byte by byte: for what a well-behaved client would never send.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::timeout,
 };
 
 use super::wait::within;
@@ -95,6 +96,21 @@ impl RawSocket {
             .write_all(bytes)
             .await
             .expect("the program takes the bytes");
+    }
+
+    /// Writes bytes again and again, without reading, until the program has taken so many, takes
+    /// nothing for a moment, or ends the connection. Returns how many it took.
+    pub async fn write_all_it_takes(&mut self, bytes: &[u8], most: usize) -> usize {
+        const MOMENT: Duration = Duration::from_secs(2);
+        let mut taken = 0;
+        while taken < most {
+            let rest = &bytes[taken % bytes.len()..];
+            match timeout(MOMENT, self.0.write(rest)).await {
+                Ok(Ok(count)) => taken += count,
+                Ok(Err(_)) | Err(_) => break,
+            }
+        }
+        taken
     }
 
     /// Reads frames up to a Close and gives its code and reason.
