@@ -96,19 +96,41 @@ pub fn crowd(effort: Effort, kinds: &[Kind], table: &mut Table) -> Result<()> {
 /// Measures the values view beside the json view, with lines of five numbers. The json view takes
 /// the place of the floor.
 pub fn values(effort: Effort, _: &[Kind], table: &mut Table) -> Result<()> {
+    beside(
+        ["/?view=values", "/?view=json"],
+        true,
+        1000,
+        1.3,
+        effort,
+        table,
+    )
+}
+
+/// Measures the json view beside the lines view, which takes the place of the floor.
+pub fn json(effort: Effort, _: &[Kind], table: &mut Table) -> Result<()> {
+    beside(["/?view=json", "/"], false, 200, 1.15, effort, table)
+}
+
+/// Measures what 100 clients of one view cost beside those of another one, which takes the place of
+/// the floor.
+fn beside(
+    [path, other]: [&str; 2],
+    has_columns: bool,
+    rate: u32,
+    most: f64,
+    effort: Effort,
+    table: &mut Table,
+) -> Result<()> {
     let views = [Kind::SerialWs, Kind::Floor];
     let measured = measure(effort, &views, |view| {
-        let path = match view {
-            Kind::SerialWs => "/?view=values",
-            _ => "/?view=json",
-        };
+        let path = if view == Kind::SerialWs { path } else { other };
         let mut device = Device::new()?;
-        device.has_columns = true;
+        device.has_columns = has_columns;
         let subject = Subject::start(Kind::SerialWs, &device)?;
         let rig = Rig::at(device, subject, path, 100)?;
-        paced(rig, 1000, effort.time)
+        paced(rig, rate, effort.time)
     })?;
-    let target = Target::RatioAtMost(1.3);
+    let target = Target::RatioAtMost(most);
     table.add("CPU per message, µs", &measured, |paced| paced.cpu, target);
     add_lost(&measured, table);
     Ok(())

@@ -8,11 +8,11 @@ use anyhow::{Result, bail};
 use crate::effort::Effort;
 use crate::subject::Kind;
 use crate::table::Table;
-use crate::{counting, fanout, flood, floor, idle, load, stalled, writers};
+use crate::{counting, fanout, flood, floor, idle, load, noisy, stalled, writers};
 
 type Scenario = fn(Effort, &[Kind], &mut Table) -> Result<()>;
 
-const SCENARIOS: [(&str, Scenario); 14] = [
+const SCENARIOS: [(&str, Scenario); 16] = [
     ("fanout-100x200", |e, k, t| {
         fanout::fanout(100, 200, e, k, t)
     }),
@@ -20,6 +20,7 @@ const SCENARIOS: [(&str, Scenario); 14] = [
         fanout::fanout(500, 100, e, k, t)
     }),
     ("values-100x1000", fanout::values),
+    ("json-100x200", fanout::json),
     ("single-1x1000", fanout::single),
     ("latency", fanout::latency),
     ("crowd", fanout::crowd),
@@ -27,6 +28,7 @@ const SCENARIOS: [(&str, Scenario); 14] = [
     ("flood-1", |e, k, t| flood::flood(1, e, k, t)),
     ("flood-10", |e, k, t| flood::flood(10, e, k, t)),
     ("stalled", stalled::stalled),
+    ("noisy", noisy::noisy),
     ("writers", writers::writers),
     ("start", idle::start),
     ("size", idle::size),
@@ -39,6 +41,7 @@ pub fn main() -> ExitCode {
     let outcome = match arguments.split_first() {
         Some((role, rest)) if role == "--floor" => floor::run(rest),
         Some((role, rest)) if role == "--load" => load::run(rest),
+        Some((role, rest)) if role == "--noise" => noisy::run(rest),
         Some((role, rest)) if role == "--counted" => counting::run(rest),
         _ => run(&arguments),
     };
