@@ -1,7 +1,7 @@
 //! Clients that do not keep up: they lose the oldest, are told how much, and delay nobody.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde_json::Value;
@@ -64,6 +64,36 @@ async fn a_client_that_never_reads_costs_the_others_nothing_and_learns_what_it_m
     let metrics = bridge.get("/metrics").await.body;
     let counted = format!("serial_ws_missed_lines_total{{port=\"board\"}} {told}\n");
     assert!(metrics.contains(&counted), "{counted}is not in {metrics}");
+}
+
+#[tokio::test]
+#[ignore = "it takes a minute: tests/run --long"]
+async fn a_client_that_takes_nothing_for_40_s_is_closed_and_a_slow_one_stays() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut slow = Client::open_narrow(bridge.address(), "/").await;
+    let hung = Client::open_narrow(bridge.address(), "/").await;
+    let start = Instant::now();
+    let closing = async {
+        // What both systems buffer is soon full.
+        for line in 0.. {
+            pair.device.write(format!("{line:01000}\n")).await;
+            // Far slower than the device, and yet it takes something.
+            if line % 4 == 0 {
+                slow.text().await;
+            }
+            if line % 64 == 0 && bridge.get("/api/status").await.json()["clients"] == 1 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let closed = tokio::time::timeout(Duration::from_secs(120), closing).await;
+    assert!(closed.is_ok(), "it keeps its place");
+    assert!(start.elapsed() >= Duration::from_secs(40), "closed early");
+    drop(hung);
+    pair.device.write("newest\n").await;
+    while slow.text().await != "newest" {}
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! interface. Those of serial ports are in [`crate::port::source::serial::os`]; all `unsafe` code is
 //! in these two places.
 
+mod acknowledged;
 mod beneath;
 mod computer;
 mod descriptors;
@@ -12,6 +13,7 @@ pub(crate) mod signal;
 mod tcp_listener;
 mod terminal;
 
+pub(crate) use acknowledged::{Acknowledged, acknowledged};
 pub(crate) use beneath::{is_hidden, open_beneath};
 pub(crate) use computer::{computer_name, config_folder};
 pub(crate) use descriptors::{Descriptor, descriptors_in_use, raise_descriptor_limit};

@@ -23,6 +23,7 @@ use super::access::{Peer, Rejection};
 use super::answer_timeout::AnswerTimeout;
 use super::http::{Links, Navigation, rejected};
 use super::limits::ConnectionId;
+use super::progress::{CountedStream, ReportsProgress};
 
 /// Time that a connection has for its request head, and for its TLS handshake before; at the limit
 /// it is closed.
@@ -104,7 +105,10 @@ async fn answer_each(stream: TcpStream, answer: impl Fn(&Request<Incoming>) -> R
         .header_read_timeout(REQUEST_HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(AnswerTimeout::new(stream)), service);
+        .serve_connection(
+            TokioIo::new(AnswerTimeout::new(CountedStream::tcp(stream))),
+            service,
+        );
     if let Err(error) = connection.await {
         tracing::debug!(%error, "connection failed");
     }
@@ -126,7 +130,7 @@ async fn serve_tcp(stream: TcpStream, mut peer: Peer, id: ConnectionId, router: 
         {
             #[cfg(feature = "tls")]
             if let Some(tls) = &app.tls {
-                match timeout(REQUEST_HEAD_TIMEOUT, tls.accept(stream)).await {
+                match timeout(REQUEST_HEAD_TIMEOUT, tls.accept(CountedStream::tcp(stream))).await {
                     Ok(Ok(stream)) => serve(stream, peer, id, router).await,
                     Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
                     Err(_) => tracing::debug!("TLS handshake timed out"),
@@ -141,7 +145,7 @@ async fn serve_tcp(stream: TcpStream, mut peer: Peer, id: ConnectionId, router: 
             app.log.rejected(&Rejection::encrypted_only(None));
             answer_each(stream, encrypted_only).await;
         }
-        _ => serve(stream, peer, id, router).await,
+        _ => serve(CountedStream::tcp(stream), peer, id, router).await,
     }
 }
 
@@ -164,7 +168,7 @@ fn encrypted_only(request: &Request<Incoming>) -> Response {
 /// Serves one connection: one request, which may turn it into a WebSocket.
 pub(crate) async fn serve<S>(stream: S, peer: Peer, id: ConnectionId, router: Router)
 where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + ReportsProgress + Send + Unpin + 'static,
 {
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {

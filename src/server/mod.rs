@@ -9,6 +9,7 @@ mod http;
 mod limits;
 mod listen;
 mod ports;
+mod progress;
 mod stream;
 mod throttled_log;
 #[cfg(feature = "tls")]
@@ -35,6 +36,7 @@ use access::session_store::SessionStore;
 use access::{AccessState, Caller, Denial, Peer, Policy, Rejection, announce, origin, prompt};
 use http::warn_of_folder;
 use limits::Limits;
+use progress::CountedStream;
 use throttled_log::ThrottledLog;
 
 pub(crate) use access::Rights;
@@ -237,6 +239,7 @@ impl Server {
     {
         let peer = Peer::new(remote, local);
         let (permit, _) = self.app.limits.pending.acquire(peer.limit_address()).await;
+        let stream = CountedStream::unbuffered(stream);
         accept::serve(stream, peer, permit.id(), self.router.clone()).await;
     }
 

@@ -10,6 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::answer_timeout::AnswerTimeout;
+use super::progress::{CountedStream, ReportsProgress};
+use crate::platform::Acknowledged;
 
 #[cfg(feature = "tls")]
 use tokio_rustls::server::TlsStream;
@@ -17,17 +19,18 @@ use tokio_rustls::server::TlsStream;
 /// A connection without the wrapping of the HTTP library, which would cost each idle client memory.
 pub(crate) enum ServerStream {
     /// A plain TCP connection.
-    Plain(TcpStream),
+    Plain(CountedStream<TcpStream>),
     /// An encrypted connection, on the heap so that it costs plain ones nothing.
     #[cfg(feature = "tls")]
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<CountedStream<TcpStream>>>),
 }
 
 impl ServerStream {
     /// Unwraps a connection that becomes a WebSocket. Returns it with the bytes that were read beyond
     /// its request.
     pub(crate) fn unwrap(upgraded: Upgraded) -> Option<(Self, Vec<u8>)> {
-        let upgraded = match upgraded.downcast::<TokioIo<AnswerTimeout<TcpStream>>>() {
+        let upgraded = match upgraded.downcast::<TokioIo<AnswerTimeout<CountedStream<TcpStream>>>>()
+        {
             Ok(parts) => {
                 let socket = Self::Plain(parts.io.into_inner().into_inner());
                 return Some((socket, parts.read_buf.to_vec()));
@@ -35,13 +38,25 @@ impl ServerStream {
             Err(upgraded) => upgraded,
         };
         #[cfg(feature = "tls")]
-        if let Ok(parts) = upgraded.downcast::<TokioIo<AnswerTimeout<TlsStream<TcpStream>>>>() {
+        if let Ok(parts) =
+            upgraded.downcast::<TokioIo<AnswerTimeout<TlsStream<CountedStream<TcpStream>>>>>()
+        {
             let socket = Self::Tls(Box::new(parts.io.into_inner().into_inner()));
             return Some((socket, parts.read_buf.to_vec()));
         }
         #[cfg(not(feature = "tls"))]
         drop(upgraded);
         None
+    }
+}
+
+impl ReportsProgress for ServerStream {
+    fn acknowledged(&self) -> Acknowledged {
+        match self {
+            Self::Plain(socket) => socket.acknowledged(),
+            #[cfg(feature = "tls")]
+            Self::Tls(socket) => socket.acknowledged(),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::frame_limits::LimitExceeded;
+use super::keepalive::TAKE_TIMEOUT;
 use super::send_queue::ClientSocket;
 
 /// The time that a client has to take our Close frame and answer it. At the limit its socket is
@@ -37,6 +38,8 @@ pub(crate) enum CloseReason {
     Disconnected,
     /// The client did not answer a ping.
     NoPong,
+    /// The client took nothing of what waited for it.
+    TookNothing,
     /// The client broke a rule: a Close code, and a sentence for people.
     Error(u16, String),
 }
@@ -82,6 +85,10 @@ impl CloseReason {
             Self::Stopping => (1001, "serial-ws is stopping".to_owned()),
             Self::PortRemoved => (4404, PORT_REMOVED.to_owned()),
             Self::NoPong => (1008, "no answer to a ping".to_owned()),
+            Self::TookNothing => {
+                let timeout = TAKE_TIMEOUT.as_secs();
+                (1008, format!("took nothing for {timeout} s"))
+            }
             Self::Error(code, reason) => (code, reason),
             Self::ClosedByClient | Self::Disconnected => return None,
         };

@@ -7,12 +7,13 @@ use super::close::{self, CloseReason};
 use super::frame;
 use super::keepalive::Keepalive;
 use super::send_queue::{ClientSocket, Io, drive};
+use crate::server::progress::ReportsProgress;
 
 /// Serves one client until it or the program ends. The next message is read when the one before
 /// has been returned.
 pub(crate) async fn run<S>(mut ws: ClientSocket<S>, stop: CancellationToken)
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + ReportsProgress + Unpin,
 {
     let mut keepalive = Keepalive::new();
     let reason = loop {
@@ -44,12 +45,14 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::server::progress::CountedStream;
     use crate::server::websocket::send_queue;
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_answers_no_ping_ends() {
         const PING: [u8; 2] = [0x89, 0];
         let (mut client, server) = tokio::io::duplex(64);
+        let server = CountedStream::unbuffered(server);
         let ws = send_queue::client_socket(server, Vec::new(), 16).await;
         let _echo = tokio::spawn(run(ws, CancellationToken::new()));
         let start = Instant::now();

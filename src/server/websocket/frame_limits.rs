@@ -10,6 +10,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::platform::Acknowledged;
+use crate::server::progress::ReportsProgress;
+
 /// The time from the first byte of a message to its last. At the limit the client is disconnected
 /// with 1008.
 pub(crate) const MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -97,6 +100,12 @@ impl<S> FrameLimits<S> {
             timer.as_mut().reset(deadline);
         }
         timer.as_mut().poll(cx)
+    }
+}
+
+impl<S: ReportsProgress> ReportsProgress for FrameLimits<S> {
+    fn acknowledged(&self) -> Acknowledged {
+        self.socket.acknowledged()
     }
 }
 

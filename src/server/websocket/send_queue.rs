@@ -73,7 +73,7 @@ pub(crate) struct SendQueue<S> {
 
 impl<S> SendQueue<S> {
     /// Returns an empty queue before `socket`.
-    fn new(socket: S) -> Self {
+    pub(crate) fn new(socket: S) -> Self {
         Self {
             socket,
             frames: VecDeque::new(),
@@ -105,6 +105,11 @@ impl<S> SendQueue<S> {
     /// Returns true once nothing can be sent any more.
     pub(crate) fn is_broken(&self) -> bool {
         self.is_broken
+    }
+
+    /// Returns the socket behind the queue.
+    pub(crate) fn get_ref(&self) -> &S {
+        &self.socket
     }
 
     /// Returns the socket behind the queue.

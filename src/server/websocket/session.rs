@@ -13,7 +13,7 @@ use tokio_util::sync::WaitForCancellationFuture;
 use super::close::{self, CloseReason};
 use super::delivery::Delivery;
 use super::frame;
-use super::keepalive::Keepalive;
+use super::keepalive::{Keepalive, PING_INTERVAL};
 use super::params::StreamParams;
 use super::protocol::{ClientProtocol, Input};
 use super::requests::{Reply, Requests};
@@ -23,6 +23,7 @@ use super::wake_flag::WakeFlag;
 use crate::hub::{Action, Subscription};
 use crate::protocol::Id;
 use crate::server::access::Rights;
+use crate::server::progress::ReportsProgress;
 use crate::server::throttled_log::ThrottledLog;
 use crate::server::{Port, foreign};
 use crate::view::LineEnding;
@@ -55,7 +56,7 @@ pub(crate) struct Session<S> {
     log: Arc<ThrottledLog>,
     keepalive: Keepalive,
     /// The bytes that the device had taken when it was last looked whether it takes any.
-    written_bytes: u64,
+    written_bytes: Option<u64>,
     /// Raised by everything but the port's events.
     wake_flag: WakeFlag,
 }
@@ -70,7 +71,7 @@ enum Woken {
     Idle,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
+impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
     /// Starts a session over `ws`.
     pub(crate) fn new(ws: ClientSocket<S>, client: Client, log: Arc<ThrottledLog>) -> Self {
         Self {
@@ -84,7 +85,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             is_new: true,
             log,
             keepalive: Keepalive::new(),
-            written_bytes: 0,
+            written_bytes: None,
             wake_flag: WakeFlag::new(),
         }
     }
@@ -248,11 +249,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// long as the device takes something.
     fn read_on(&mut self) -> Result<(), CloseReason> {
         let written = self.port.hub.counters.written_bytes.load(Ordering::Relaxed);
-        if std::mem::replace(&mut self.written_bytes, written) == written {
+        if self.written_bytes.replace(written) == Some(written) {
             self.give_up();
             return Err(CloseReason::Disconnected);
         }
-        self.keepalive.reset();
+        self.keepalive.look_in(PING_INTERVAL);
         Ok(())
     }
 
@@ -290,11 +291,14 @@ mod tests {
     use crate::config::Config;
     use crate::hub::{Hub, Kind, MAX_WAITING, State, Status, SubscriberKind, Timestamp};
     use crate::port::framing::{Framer, lines::LineFramer};
+    use crate::server::progress::CountedStream;
     use crate::server::websocket::protocol::client_protocol;
     use crate::server::websocket::send_queue::client_socket;
 
+    type Socket = CountedStream<DuplexStream>;
+
     /// The session of a client of a port that takes nothing.
-    async fn session(socket: DuplexStream, rights: Rights) -> Session<DuplexStream> {
+    async fn session(socket: DuplexStream, rights: Rights) -> Session<Socket> {
         let config = Config::from_args(["serial-ws", "--port", "sim"]).unwrap();
         let clients = config.ports[0].clients;
         let hub = Hub::new(config.limits, Status::new(State::Open, ""));
@@ -314,12 +318,13 @@ mod tests {
                 is_removed: AtomicBool::new(false),
             }),
         };
+        let socket = CountedStream::unbuffered(socket);
         let ws = client_socket(socket, Vec::new(), MAX_WAITING).await;
         Session::new(ws, client, Arc::default())
     }
 
     /// The session of a client that has written more than the port has room for.
-    async fn holding(socket: DuplexStream) -> Session<DuplexStream> {
+    async fn holding(socket: DuplexStream) -> Session<Socket> {
         let mut session = session(socket, Rights::ReadWrite).await;
         let write = Action::Write(Bytes::from(vec![0; MAX_WAITING]));
         session.requests.try_send(write.clone(), None).unwrap();
@@ -341,7 +346,7 @@ mod tests {
     const MESSAGES: usize = 2000;
 
     /// The session of a client that sent its messages and left, and to which nothing can be sent.
-    async fn departed() -> (Session<DuplexStream>, Arc<Hub>) {
+    async fn departed() -> (Session<Socket>, Arc<Hub>) {
         let (mut client, server) = tokio::io::duplex(1 << 20);
         let frame = [&[0x82, 0x80 | 100, 0, 0, 0, 0][..], &[b'x'; 100]].concat();
         client.write_all(&frame.repeat(MESSAGES)).await.unwrap();
