@@ -79,10 +79,32 @@ async fn the_folder_is_served_live_with_the_right_types() {
     assert_eq!(bridge.get("/sketch.js").await.body, "two");
     let reply = bridge.get("/data").await;
     assert_eq!(reply.status, 308, "{reply:?}");
-    assert_eq!(reply.header("Location"), Some("/data/"), "{reply:?}");
+    assert_eq!(reply.header("Location"), Some("./data/"), "{reply:?}");
     let reply = bridge.get("/data?v=2").await;
-    assert_eq!(reply.header("Location"), Some("/data/?v=2"), "{reply:?}");
+    assert_eq!(reply.header("Location"), Some("./data/?v=2"), "{reply:?}");
     let reply = http(bridge.address(), "POST", "/sketch.js", &[]).await;
+    assert_eq!(reply.status, 405, "{reply:?}");
+}
+
+#[tokio::test]
+async fn the_library_is_in_every_folder_and_knows_where_the_root_is() {
+    let folder = Folder::new("library", &[("libraries/serial-ws.js", "a copy")]);
+    let bridge = folder.serve().await;
+    for (path, root) in [
+        ("/serial-ws.js", "./"),
+        ("/data/serial-ws.js", "../"),
+        ("/libraries/serial-ws.js", "../"),
+        ("/a/b%20c/serial-ws.js", "../../"),
+    ] {
+        let reply = bridge.get(path).await;
+        assert_eq!(reply.status, 200, "{path}: {reply:?}");
+        let line = format!("const ROOT = \"{root}\";");
+        assert!(reply.body.contains(&line), "{path}: {}", reply.body);
+    }
+    assert_eq!(bridge.get("/data/serial-ws.mjs").await.status, 200);
+    assert_eq!(bridge.get("/data/serial-ws-p5.js").await.status, 200);
+    assert_eq!(bridge.get("/data/serial-ws.css").await.status, 404);
+    let reply = http(bridge.address(), "POST", "/data/serial-ws.js", &[]).await;
     assert_eq!(reply.status, 405, "{reply:?}");
 }
 

@@ -125,6 +125,8 @@ export interface Events {
 export class SerialWs {
   constructor(url?: string, options?: Options);
   constructor(options?: Options);
+  /** The address of the serial-ws that the library came from, to which `ports/NAME` or a query can be added. */
+  static readonly address: string;
   /** The address of the port. */
   readonly url: string;
   readonly status: Status;

@@ -1,6 +1,11 @@
 // The client library of serial-ws: connects to a port, and reconnects by itself.
 // In a plain <script> it defines the class SerialWs; bundlers import serial-ws.mjs.
 (() => {
+  /**
+   * The root of serial-ws, seen from this file. Where serial-ws serves it, "./" or "../" stands here, since a proxy may
+   * have put serial-ws under a prefix.
+   */
+  const ROOT = "/";
   /** Close codes for a mistake in the address: retrying would not help. */
   const FATAL_CODES = [4400, 4404];
   /** The shortest and the longest delay before reconnecting, in milliseconds. */
@@ -14,7 +19,12 @@
 
   class SerialWs {
     /** Where this file was loaded from, which is where serial-ws usually is. */
-    static source = globalThis.document?.currentScript?.src ?? globalThis.location?.href;
+    static source = globalThis.document?.currentScript?.src ?? `${globalThis.location?.origin}/`;
+
+    /** The address of the serial-ws that this file came from, to which `ports/NAME` or a query can be added. */
+    static get address() {
+      return address("", {});
+    }
 
     #options;
     #socket;
@@ -316,13 +326,14 @@
     }
   }
 
-  /** Returns the address of a port; `url` may be relative to where this file came from. */
+  /** Returns the address of a port. One without a host, such as "/ports/left", is of the serial-ws this file came from. */
   function address(url, { port }) {
-    const from = /^https?:/.test(SerialWs.source) ? SerialWs.source : "http://localhost:8080";
+    const isServed = /^https?:/.test(SerialWs.source);
+    const root = isServed ? new URL(ROOT, SerialWs.source) : "http://localhost:8080";
     // "localhost:8080" means ws://localhost:8080.
-    const base = new URL(/^(\/|\w+:\/\/)/.test(url) ? url : `ws://${url}`, from);
+    const base = new URL(/^(\/|$)/.test(url) ? `.${url}` : url.replace(/^(?!\w+:\/\/)/, "ws://"), root);
     base.protocol = base.protocol.replace("http", "ws");
-    if (port) base.pathname = `/ports/${port}`;
+    if (port) base.pathname = base.pathname.replace(/((ports|devices)\/)?[^/]*$/, `ports/${port}`);
     return base.href;
   }
 

@@ -10,6 +10,9 @@ import { board, launch, open, pixels, quit, redirect, root, serve, sleep, mockCd
 
 after(quit);
 
+/** A TCP port where nobody listens: a page that serial-ws serves must not go to TCP port 8080. */
+const NOBODY = 9;
+
 /** The simulated device for each p5 page, and a check that the page works. */
 const sketches = {
   OneNumber: ["sim", moves],
@@ -100,7 +103,7 @@ for (const [name, [device, works]] of Object.entries(sketches)) {
   test(`p5/${name} through --web, with p5 from the internet`, async (t) => {
     const bridge = await start(t, [...ports(device), "--web", join(root, "web/p5", name)]);
     const page = await open(t);
-    await redirect(page, bridge.port);
+    await redirect(page, NOBODY);
     const requested = await mockCdn(page);
     await page.goto(bridge.url);
     await works(page);
@@ -121,7 +124,7 @@ for (const [name, [device, works]] of Object.entries(plain)) {
   test(`plain/${name}`, async (t) => {
     const bridge = await start(t, [...ports(device), "--web", join(root, "web/plain")]);
     const page = await open(t);
-    await redirect(page, bridge.port);
+    await redirect(page, NOBODY);
     await page.goto(`${bridge.url}/${name}`);
     await works(page);
   });
@@ -145,7 +148,7 @@ test("p5 is loaded from the folder if it is there", async (t) => {
   copyFileSync(join(root, "tests/browser/node_modules/p5/lib/p5.min.js"), join(folder, "p5.min.js"));
   const bridge = await start(t, ["--port", "sim", "--web", folder]);
   const page = await open(t);
-  await redirect(page, bridge.port);
+  await redirect(page, NOBODY);
   const requested = await mockCdn(page);
   await page.goto(bridge.url);
   await moves(page);
@@ -187,7 +190,7 @@ test("every page says so if serial-ws is not running", async (t) => {
   for (const path of [...Object.keys(sketches).map((name) => `p5/${name}/`), ...Object.keys(plain).map((name) => `plain/${name}`)]) {
     const page = await open(t);
     // Nothing listens on TCP port 9 (discard).
-    await redirect(page, 9);
+    await redirect(page, NOBODY);
     await mockCdn(page);
     await page.addInitScript(() => {
       window.written = new Set();

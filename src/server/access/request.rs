@@ -9,14 +9,26 @@ use super::Rejection;
 use super::origin::Origin;
 
 /// Headers by which a proxy tells that it passes a request on.
-const FORWARDED: [&str; 6] = [
+const FORWARDED: [&str; 15] = [
+    "cdn-loop",
+    "cf-connecting-ip",
+    "cf-ray",
+    "client-ip",
+    "fastly-client-ip",
+    "fly-client-ip",
     "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-real-ip",
+    "true-client-ip",
     "via",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-envoy-external-address",
+    "x-original-forwarded-for",
+    "x-original-host",
+    "x-real-ip",
 ];
+
+/// The beginning of the names of other such headers (`X-Forwarded-For`, `-Host`, `-Prefix` and so on).
+const FORWARDED_PREFIX: &str = "x-forwarded-";
 
 /// The two ends of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -114,10 +126,9 @@ impl RequestClass {
 impl Caller<'_> {
     /// Returns true if the request comes from this computer itself, and not through a proxy on it.
     pub(super) fn is_direct(&self) -> bool {
+        let mut names = self.headers.keys().map(HeaderName::as_str);
         self.peer.is_loopback()
-            && !FORWARDED
-                .iter()
-                .any(|name| self.headers.contains_key(*name))
+            && !names.any(|name| FORWARDED.contains(&name) || name.starts_with(FORWARDED_PREFIX))
     }
 
     pub(super) fn is_reading(&self) -> bool {

@@ -449,7 +449,17 @@ fn every_page_may_say_hello() {
 
 #[test]
 fn a_proxy_needs_a_token() {
-    for header in ["forwarded", "x-forwarded-for", "x-real-ip", "via"] {
+    for header in [
+        "forwarded",
+        "x-forwarded-for",
+        "x-forwarded-prefix",
+        "x-real-ip",
+        "via",
+        "cf-connecting-ip",
+        "true-client-ip",
+        "x-client-ip",
+        "x-original-host",
+    ] {
         let fields = [("host", "localhost"), (header, "1.2.3.4")];
         check("WS /", &fields, "403");
         check_lan("127.0.0.1", "WS /", &fields, "401");

@@ -49,6 +49,12 @@ const FILES: &[(&str, &[u8])] = embed![
     "serial-ws.mjs"
 ];
 
+/// The files of the client library.
+const LIBRARY: [&str; 3] = ["serial-ws.js", "serial-ws.mjs", "serial-ws-p5.js"];
+
+/// The words by which the library takes the root of the server that it comes from for ours.
+const ROOT: &str = "ROOT = \"/\";";
+
 /// The built-in page.
 const PAGE: &str = "index.html";
 
@@ -83,6 +89,20 @@ pub(super) fn page_beside_its_files() -> Response {
         )
     };
     content(PAGE).map_or_else(not_found, beside)
+}
+
+/// Serves a file of the client library for a request of `path`, in whichever folder that is. The library
+/// learns from us where our root is, seen from there.
+pub(super) fn library(path: &str) -> Option<Response> {
+    let (folder, name) = path.rsplit_once('/')?;
+    let name = *LIBRARY.iter().find(|known| **known == name)?;
+    let root = match folder.matches('/').count() {
+        0 => "./".to_owned(),
+        depth => "../".repeat(depth),
+    };
+    let text =
+        String::from_utf8_lossy(&content(name)?).replace(ROOT, &format!("ROOT = \"{root}\";"));
+    Some(respond(name, text.into_bytes().into()))
 }
 
 fn respond(path: &str, content: Cow<'static, [u8]>) -> Response {

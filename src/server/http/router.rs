@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -19,7 +19,6 @@ use crate::server::{App, foreign};
 
 /// Returns the router of all resources.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let library = |name| get(async move || assets::file(name));
     let action = |action: Action| {
         post(move |app, rights, port| api::request(app, rights, port, action.clone()))
     };
@@ -30,9 +29,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             get(async || assets::page_beside_its_files()),
         )
         .route("/_serial-ws/{file}", get(page_asset))
-        .route("/serial-ws.js", library("serial-ws.js"))
-        .route("/serial-ws.mjs", library("serial-ws.mjs"))
-        .route("/serial-ws-p5.js", library("serial-ws-p5.js"))
+        .route("/serial-ws.js", get(library))
+        .route("/serial-ws.mjs", get(library))
+        .route("/serial-ws-p5.js", get(library))
         .route("/hello", get(api::hello))
         .route("/healthz", get(async || "ok\n"))
         .route("/metrics", get(api::metrics))
@@ -54,13 +53,26 @@ async fn page_asset(Path(file): Path<String>) -> Response {
     assets::file(&format!("page/{file}"))
 }
 
-/// Serves a file of the user's folder. Where there is none, only `/` leads anywhere: to the built-in
-/// page. Socket.IO is told that it is not served, unless the folder has the file.
+/// Serves a file of the client library.
+async fn library(uri: Uri) -> Response {
+    assets::library(uri.path()).unwrap_or_else(assets::not_found)
+}
+
+/// Serves a file of the user's folder, in which every folder has the client library. Without that folder,
+/// only `/` leads anywhere: to the built-in page. Socket.IO is told that it is not served, unless the
+/// folder has the file.
 async fn web(State(app): State<Arc<App>>, request: Request) -> Response {
     let uri = request.uri().clone();
     let navigation = Navigation::of(&request);
     if foreign::is_engine_io(&uri) {
         return socket_io(&app);
+    }
+    let is_reading = matches!(*request.method(), Method::GET | Method::HEAD);
+    if app.config.web.is_some()
+        && is_reading
+        && let Some(library) = assets::library(uri.path())
+    {
+        return library;
     }
     let response = match &app.config.web {
         Some(web) => {

@@ -33,14 +33,7 @@ pub(super) async fn begin_session(app: &Arc<App>, token: Token, request: Request
         ];
         return (headers, lead_back(&request)).into_response();
     }
-    let query = request.uri().query().unwrap_or_default().split('&');
-    let query: Vec<_> = query
-        .filter(|pair| pair.split('=').next() != Some("token"))
-        .collect();
-    // One slash only: two would lead to another site.
-    let path = request.uri().path().trim_start_matches('/');
-    let mark = if query.is_empty() { "" } else { "?" };
-    let target = format!("/{path}{mark}{}", query.join("&"));
+    let target = relative_address(request.uri());
     // Not a redirect by status: a browser that follows a link from another site through a 302 or
     // 303 sends no strict cookie (seen with Chromium), but it does when a page of ours leads on.
     let headers = [
@@ -78,11 +71,27 @@ async fn session_cookie(
     let id = id.map_err(|error| failed(&error))?;
     let (name, id) = (caller.peer.cookie_name(), id.secret());
     let age = SESSION_LIFETIME.as_secs();
-    let secure = if caller.peer.is_encrypted {
-        "; Secure"
-    } else {
+    let is_encrypted = caller.peer.is_encrypted || is_encrypted_before_proxy(caller);
+    let secure = if is_encrypted { "; Secure" } else { "" };
+    let path = cookie_path(caller.uri.path());
+    let attributes = format!("{path}; Max-Age={age}; HttpOnly; SameSite=Strict{secure}");
+    Ok(format!("{name}={id}{attributes}"))
+}
+
+/// Returns the attribute that gives a cookie to all pages of serial-ws, which it sets at `path`. At the
+/// root it is left out: the browser then takes the folder of the address as it knows it, in which a
+/// proxy may have put serial-ws beside other servers (RFC 6265 §5.1.4).
+fn cookie_path(path: &str) -> &'static str {
+    if path.rfind('/') == Some(0) {
         ""
-    };
-    let attributes = format!("Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}");
-    Ok(format!("{name}={id}; {attributes}"))
+    } else {
+        "; Path=/"
+    }
+}
+
+/// Returns true if a proxy says that the browser speaks https to it. A browser that does not would
+/// ignore a cookie for https only, and so gains nothing by pretending.
+fn is_encrypted_before_proxy(caller: Caller<'_>) -> bool {
+    let scheme = caller.headers.get("x-forwarded-proto");
+    scheme.is_some_and(|scheme| scheme == "https")
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
 use tower_http::services::ServeDir;
@@ -63,7 +63,8 @@ pub(super) async fn file(
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Ok(StatusCode::METHOD_NOT_ALLOWED.into_response());
     }
-    let Some(name) = file_name(request.uri().path()) else {
+    let uri = request.uri().clone();
+    let Some(name) = file_name(uri.path()) else {
         return Ok(assets::not_found());
     };
     let folder = Folder::new(web, descriptors);
@@ -76,8 +77,7 @@ pub(super) async fn file(
     };
     if response.status() == StatusCode::TEMPORARY_REDIRECT {
         // To the same folder with a slash, since its files are named relative to it.
-        *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
-        return Ok(response);
+        return Ok(to_folder(&uri));
     }
     let headers = response.headers_mut();
     // Someone who saves a sketch and reloads the page must see what was saved.
@@ -93,6 +93,16 @@ pub(super) async fn file(
 /// Returns true for a name in the folder that belongs to a page of our own.
 pub(super) fn is_own_page(name: &str) -> bool {
     OWN_PAGES.contains(&name)
+}
+
+/// Leads from the address of a folder to the same with a slash. The address is relative, since a proxy
+/// may have added a prefix to our paths.
+fn to_folder(uri: &Uri) -> Response {
+    let name = uri.path().rsplit('/').next().unwrap_or_default();
+    let query = uri.query().map(|query| format!("?{query}"));
+    // Without the dot, a colon in the name would end a scheme.
+    let folder = format!("./{name}/{}", query.unwrap_or_default());
+    (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, folder)]).into_response()
 }
 
 /// Returns true for an error that means that there is no such file.

@@ -7,8 +7,8 @@
   without a board: serial-ws --port sim:button
 */
 
-// connect to the server of this page if its port is 8080, otherwise to this computer:
-const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
+// connect to the serial-ws that served this page, or, if another server did, to this computer:
+const address = window.SerialWs ? SerialWs.address : "ws://localhost:8080/";
 
 let socket;         // the connection to serial-ws
 let pressed = "0";  // the latest line from the board: 1 or 0
@@ -21,7 +21,7 @@ function setup() {
 
 function connect() {
   // history=1 asks for the latest line, since the next change may be far off:
-  socket = new WebSocket(address + "/?history=1");
+  socket = new WebSocket(address + "?history=1");
   socket.onmessage = readLine;
   // when the connection closes, try again after a second:
   socket.onclose = reconnect;

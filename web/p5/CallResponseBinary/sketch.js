@@ -6,8 +6,8 @@
   run: serial-ws
 */
 
-// connect to the server of this page if its port is 8080, otherwise to this computer:
-const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
+// connect to the serial-ws that served this page, or, if another server did, to this computer:
+const address = window.SerialWs ? SerialWs.address : "ws://localhost:8080/";
 
 let socket;            // the connection to serial-ws
 let bytes = [];        // the bytes of the response so far
@@ -24,7 +24,7 @@ function setup() {
 }
 
 function connect() {
-  socket = new WebSocket(address + "/?view=raw");
+  socket = new WebSocket(address + "?view=raw");
   socket.binaryType = "arraybuffer";
   socket.onmessage = readBytes;
   // when the connection closes, try again after a second:

@@ -6,8 +6,8 @@
   run: serial-ws
 */
 
-// connect to the server of this page if its port is 8080, otherwise to this computer:
-const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
+// connect to the serial-ws that served this page, or, if another server did, to this computer:
+const address = window.SerialWs ? SerialWs.address : "ws://localhost:8080/";
 
 let socket;            // the connection to serial-ws
 let slider;            // sets the brightness, 0 to 255

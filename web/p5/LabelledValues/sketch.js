@@ -7,8 +7,8 @@
   without a board: serial-ws --port sim:labels
 */
 
-// connect to the server of this page if its port is 8080, otherwise to this computer:
-const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
+// connect to the serial-ws that served this page, or, if another server did, to this computer:
+const address = window.SerialWs ? SerialWs.address : "ws://localhost:8080/";
 
 let socket;       // the connection to serial-ws
 let values = {};  // the latest value for each label
@@ -21,7 +21,7 @@ function setup() {
 
 function connect() {
   // ask for the numbers in the lines, with their labels:
-  socket = new WebSocket(address + "/?view=values");
+  socket = new WebSocket(address + "?view=values");
   socket.onmessage = readValues;
   // when the connection closes, try again after a second:
   socket.onclose = reconnect;

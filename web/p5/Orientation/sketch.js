@@ -7,8 +7,8 @@
   without a board: serial-ws --port sim:imu
 */
 
-// connect to the server of this page if its port is 8080, otherwise to this computer:
-const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
+// connect to the serial-ws that served this page, or, if another server did, to this computer:
+const address = window.SerialWs ? SerialWs.address : "ws://localhost:8080/";
 
 let socket;       // the connection to serial-ws
 let heading = 0;  // the direction it faces, in degrees

@@ -6,8 +6,8 @@
   run: serial-ws --port left=/dev/ttyACM0 --port right=/dev/ttyACM1
 */
 
-// connect to the server of this page if its port is 8080, otherwise to this computer:
-const address = location.port === "8080" ? location.origin.replace("http", "ws") : "ws://localhost:8080";
+// connect to the serial-ws that served this page, or, if another server did, to this computer:
+const address = window.SerialWs ? SerialWs.address : "ws://localhost:8080/";
 
 let left;           // the connection to the left port
 let right;          // the connection to the right port
@@ -22,7 +22,7 @@ function setup() {
 }
 
 function connectLeft() {
-  left = new WebSocket(address + "/ports/left");
+  left = new WebSocket(address + "ports/left");
   left.onmessage = readLeft;
   // when the connection closes, try again after a second:
   left.onclose = reconnectLeft;
@@ -33,7 +33,7 @@ function reconnectLeft() {
 }
 
 function connectRight() {
-  right = new WebSocket(address + "/ports/right");
+  right = new WebSocket(address + "ports/right");
   right.onmessage = readRight;
   // when the connection closes, try again after a second:
   right.onclose = reconnectRight;
