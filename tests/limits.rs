@@ -304,6 +304,11 @@ async fn running_out_of_descriptors_costs_nobody_a_place() {
         .await;
     witness.text().await;
     drop(crowd);
+    until("a place", async || {
+        let reply = http(bridge.address(), "GET", "/healthz", &[]).await;
+        (reply.status == 200).then_some(())
+    })
+    .await;
     bridge.client("/").await.text().await;
     witness.text().await;
 }
