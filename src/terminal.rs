@@ -14,6 +14,9 @@ const MAX_TEXT_CHARS: usize = 120;
 /// Limits how many characters of a sentence from another serial-ws are shown.
 const MAX_SENTENCE_CHARS: usize = 240;
 
+/// Limits how many characters of parameters a colour has. A longer sequence is escaped.
+const MAX_SGR_CHARS: usize = 20;
+
 /// Escapes the control characters of a text, and shortens it to 120 characters. Neither escape
 /// sequences of both kinds (ESC and C1) nor line breaks nor marks that change the direction of the
 /// text around them reach the terminal.
@@ -61,6 +64,31 @@ pub(crate) fn safe_line(line: &str) -> String {
         }
     }
     safe
+}
+
+/// Escapes a line in the same way, but keeps its colours: the sequences of a terminal that only
+/// change how text looks (SGR, ECMA-48 8.3.117), which end with the line.
+pub(crate) fn coloured_line(line: &str) -> String {
+    let mut parts = line.split("\x1b[");
+    let mut shown = safe_line(parts.next().unwrap_or_default());
+    let mut is_coloured = false;
+    for part in parts {
+        let end = part.find(|c: char| !c.is_ascii_digit() && c != ';');
+        let parameters = end.map(|end| part.split_at(end));
+        match parameters {
+            Some((parameters, rest))
+                if rest.starts_with('m') && parameters.len() <= MAX_SGR_CHARS =>
+            {
+                is_coloured = true;
+                shown += &format!("\x1b[{parameters}m{}", safe_line(&rest[1..]));
+            }
+            _ => shown += &safe_line(&format!("\x1b[{part}")),
+        }
+    }
+    if is_coloured {
+        shown += "\x1b[0m";
+    }
+    shown
 }
 
 /// Escapes a text that a device sent in the same way, except for its line ends.
@@ -115,6 +143,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn only_the_looks_of_text_are_kept() {
+        let plain = coloured_line("a\tb\x1b[2Jc\x1b[31");
+        assert_eq!(plain, "a\tb\\x1b[2Jc\\x1b[31");
+        let red = coloured_line("\x1b[1;31mred\x1b[0m \x1b[8\x07m");
+        assert_eq!(red, "\x1b[1;31mred\x1b[0m \\x1b[8\\x07m\x1b[0m");
+        let long = format!("\x1b[{}m", "1;".repeat(20));
+        assert!(!coloured_line(&long).contains('\x1b'));
+    }
 
     #[track_caller]
     fn check(text: &str, expected: &str) {

@@ -145,3 +145,138 @@ async fn piped(
 fn url(bridge: &Bridge, target: &str) -> String {
     format!("ws://{}{target}", bridge.address())
 }
+
+#[tokio::test]
+async fn connect_ends_with_an_empty_input() {
+    let bridge = Bridge::start(&["sim"]).await;
+    bridge.open("sim").await;
+    let ended = Program::run(&["connect", &url(&bridge, "/")]).await;
+    ended.with(0, "");
+}
+
+#[tokio::test]
+async fn connect_tells_scripts_by_its_code_why_it_ended() {
+    let bridge = Bridge::start(&["sim", "room=loop"]).await;
+    bridge.open("sim").await;
+    bridge.open("room").await;
+    let address = url(&bridge, "/");
+    let run = async |arguments: &[&str]| {
+        Program::run(&[&["connect", &address], arguments].concat()).await
+    };
+    let matched = run(&["--until", "^[0-9]+,[0-9]+,[01]$"]).await;
+    matched.with(0, "");
+    assert_eq!(matched.stdout.lines().count(), 1, "{matched:?}");
+    let late = run(&["--port", "room", "--until", "never", "--timeout", "100ms"]).await;
+    late.with(
+        3,
+        "error: what was waited for did not come within 100ms (--timeout)",
+    );
+    run(&["--timeout", "100ms"])
+        .await
+        .with(3, "error: the time is over");
+    let refused = run(&["--port", "rom"]).await;
+    refused.with(1, "rom");
+    for wrong in [
+        &["--until", "("][..],
+        &["--timeout", "soon"],
+        &["--count", "-1"],
+        &["--port", "a/b"],
+        &["--json", "--raw"],
+    ] {
+        run(wrong).await.with(2, "error: ");
+    }
+    let mut waiting = Program::start(&["connect", &address, "--wait", "forever"]);
+    crate::support::until("connect to be there", async || {
+        (bridge.port("sim").await["clients"] == 1).then_some(())
+    })
+    .await;
+    drop(bridge);
+    waiting.ended().await.with(4, "error: ");
+}
+
+#[tokio::test]
+async fn connect_prints_lines_with_their_times_and_history_and_saves_them() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut witness = bridge.client("/").await;
+    for line in ["1\n", "2\n", "3\n"] {
+        pair.device.write(line).await;
+        witness.text().await;
+    }
+    let address = url(&bridge, "/");
+    let folder = crate::support::network::home("connect-save");
+    std::fs::create_dir_all(&folder).expect("a folder can be made");
+    let file = folder.join("lines.txt");
+    let name = file.to_str().expect("the folder is text");
+    let common = [
+        "connect",
+        &address,
+        "--history",
+        "2",
+        "--count",
+        "2",
+        "--save",
+        name,
+    ];
+    let timed = Program::run(&[&common[..], &["-t"]].concat()).await;
+    timed.with(0, "");
+    let lines: Vec<_> = timed.stdout.lines().map(|line| line.split_at(13)).collect();
+    assert_eq!([lines[0].1, lines[1].1], ["2", "3"], "{timed:?}");
+    // 14:07:59.123 and a blank.
+    let is_time = |time: &str| time.len() == 13 && time[8..].starts_with('.') && &time[2..3] == ":";
+    assert!(lines.iter().all(|(time, _)| is_time(time)), "{timed:?}");
+    let plain = Program::run(&common).await;
+    assert_eq!(plain.stdout, "2\n3\n");
+    let objects = Program::run(&[&common[..], &["--json"]].concat()).await;
+    let objects: Vec<serde_json::Value> = objects
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("each line is an object"))
+        .collect();
+    let texts: Vec<_> = objects
+        .iter()
+        .filter_map(|it| it["text"].as_str())
+        .collect();
+    assert_eq!(texts, ["2", "3"]);
+    let saved = std::fs::read_to_string(&file).expect("the file is there");
+    assert!(
+        saved.starts_with(&format!("{}2\n3\n", timed.stdout)),
+        "{saved}"
+    );
+    std::fs::remove_dir_all(folder).expect("it is ours");
+}
+
+#[cfg(unix)] // where a test can make a terminal and unplug a board
+#[tokio::test]
+async fn a_person_is_told_how_the_board_is_and_is_connected_again() {
+    if is_for_windows() || !Pair::are_ours() {
+        return skip("a terminal and a board of the test are needed");
+    }
+    let mut pair = Pair::open().await;
+    let port = format!("board={}", pair.path);
+    let bridge = Bridge::start(&[&port, "--listen", "127.0.0.1:0"]).await;
+    bridge.in_step("board", &mut pair).await;
+    let address = url(&bridge, "/");
+    let (connect, mut keys) = Program::start_in_a_terminal(&["connect", &address]);
+    connect.said(&format!("{} is open", pair.path)).await;
+    keys.write_all(b"G28\r").expect("the terminal takes keys");
+    pair.device.expect("G28\n").await;
+    pair.device.write("\x1b[31mhot\x1b[2J\n").await;
+    connect.said("\x1b[31mhot\\x1b[2J\x1b[0m").await;
+    let place = bridge.address().to_string();
+    drop(bridge);
+    connect.said("waiting for it to come back").await;
+    let again = Bridge::start(&[&port, "--listen", &place]).await;
+    again.in_step("board", &mut pair).await;
+    // Its own witness has left, and this one is there.
+    crate::support::until("connect to be there again", async || {
+        (again.port("board").await["clients"] == 1).then_some(())
+    })
+    .await;
+    pair.device.write("back\n").await;
+    connect.said("back").await;
+    keys.write_all(b"G29\r").expect("the terminal takes keys");
+    pair.device.expect("G29\n").await;
+    pair.unplug();
+    connect.said("was lost").await;
+}

@@ -32,7 +32,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // With the prefix of wrong usage. Perhaps nobody is there to read it.
             let _ = clap::Error::raw(ErrorKind::Io, format!("{error:#}\n")).print();
-            ExitCode::FAILURE
+            connect::Failure::code(&error)
         }
     }
 }

@@ -108,6 +108,19 @@ impl Program {
         (program, person)
     }
 
+    /// Starts the program in a terminal, whose keys are returned; what it shows is `said`.
+    #[cfg(unix)]
+    pub fn start_in_a_terminal(arguments: &[&str]) -> (Self, std::fs::File) {
+        let (mut command, words) = command(arguments, &[]);
+        let (person, theirs) = super::pair::terminal();
+        let double = || theirs.try_clone().expect("a descriptor can be doubled");
+        command.stdout(double()).stderr(double());
+        let screen = person.try_clone().expect("a descriptor can be doubled");
+        let stdin = double().into();
+        let program = Self::spawn_showing(command, words, stdin, Some(Box::new(screen)));
+        (program, person)
+    }
+
     /// Starts the program with its stdout at a terminal, whose screen is returned, and a pipe on
     /// stdin, for `take_stdin`.
     #[cfg(unix)]

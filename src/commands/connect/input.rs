@@ -58,6 +58,11 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
         }
     }
 
+    /// Ends the lines from now on like this.
+    pub(crate) fn end_lines(&mut self, end: LineEnd) {
+        self.end = end;
+    }
+
     /// The next message, or nothing at the end of the input.
     pub(crate) async fn next(&mut self) -> Result<Option<Message>> {
         let next = if self.raw {
@@ -148,8 +153,7 @@ impl LineEnd {
 }
 
 /// Returns standard input, read on a thread of its own: tokio's would keep the program from ending
-/// until somebody presses Enter. The null device, which services have for input, counts as a silent
-/// terminal: a client that has nothing to say may still listen.
+/// until somebody presses Enter.
 ///
 /// # Panics
 ///
@@ -158,12 +162,6 @@ pub(crate) fn stdin() -> DuplexStream {
     let (reader, writer) = tokio::io::duplex(BUFFER_BYTES);
     let runtime = Handle::current();
     thread::spawn(move || {
-        if is_null_device() {
-            // Holding the writer is what keeps the input from ending.
-            loop {
-                thread::park();
-            }
-        }
         if let Err(error) = copy_stdin(writer, &runtime) {
             note(&format!("cannot read the input: {error}"));
         }
@@ -188,23 +186,6 @@ fn copy_stdin(mut writer: DuplexStream, runtime: &Handle) -> io::Result<()> {
             return Ok(());
         }
     }
-}
-
-#[cfg(unix)]
-fn is_null_device() -> bool {
-    use std::io::IsTerminal;
-    use std::os::fd::AsFd;
-    use std::os::unix::fs::FileTypeExt;
-
-    let stdin = io::stdin();
-    let file = stdin.as_fd().try_clone_to_owned().map(std::fs::File::from);
-    let metadata = file.and_then(|file| file.metadata());
-    metadata.is_ok_and(|metadata| metadata.file_type().is_char_device()) && !stdin.is_terminal()
-}
-
-#[cfg(not(unix))]
-fn is_null_device() -> bool {
-    false
 }
 
 #[cfg(test)]

@@ -1,17 +1,16 @@
-//! Prints the messages of a bridge.
-
-use std::io;
+//! Prints the messages of one connection to a bridge.
 
 use anyhow::{Context, Result};
 use futures::StreamExt;
 use futures::stream::{ReadyChunks, SplitStream};
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncWrite;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{self, Message, protocol::CloseFrame};
 
+use super::failure::Failure;
+use super::transcript::Transcript;
 use crate::commands::client::{Stream, lost};
 use crate::platform;
-use crate::terminal::{safe_line, safe_text};
 
 /// Messages that are written at once when the output is slower than the bridge.
 const MAX_BATCH: usize = 64;
@@ -34,52 +33,32 @@ pub(crate) enum EndReason {
 }
 
 /// Prints the messages of a connection.
-pub(crate) struct Printer<'a, W> {
+pub(crate) struct Printer<'a, 't, W> {
     messages: ReadyChunks<SplitStream<WebSocketStream<&'a mut Stream>>>,
-    output: W,
-    style: Style,
-    /// Messages still to be printed; None for any number.
-    left: Option<u64>,
+    transcript: &'t mut Transcript<W>,
 }
 
-/// The way in which messages become output.
-#[derive(Debug, Clone, Copy)]
-struct Style {
-    /// True if the output is a terminal, which would obey control characters.
-    is_terminal: bool,
-    /// True if text messages are chunks of a text with its own line ends, rather than lines.
-    is_chunked: bool,
-}
-
-impl<'a, W: AsyncWrite + Unpin> Printer<'a, W> {
-    /// Prints `messages` to `output` in the way that fits `view` and the output.
-    pub(crate) fn new(
+impl<'a, 't, W: AsyncWrite + Unpin> Printer<'a, 't, W> {
+    /// Prints `messages` to the transcript.
+    pub(super) fn new(
         messages: SplitStream<WebSocketStream<&'a mut Stream>>,
-        output: W,
-        count: Option<u64>,
-        is_terminal: bool,
-        view: Option<&str>,
+        transcript: &'t mut Transcript<W>,
     ) -> Self {
         Printer {
             messages: messages.ready_chunks(MAX_BATCH),
-            output,
-            style: Style {
-                is_terminal,
-                is_chunked: view == Some("text"),
-            },
-            left: count,
+            transcript,
         }
     }
 
-    /// Prints until the bridge closes, the count is reached, or nobody reads the output.
+    /// Prints until the bridge closes, enough was printed, or nobody reads the output.
     pub(crate) async fn run(&mut self) -> Result<EndReason> {
-        while self.left != Some(0) {
+        while !self.transcript.is_complete() {
             let Some(batch) = self.messages.next().await else {
                 return Ok(EndReason::Closed(None));
             };
             let mut printed = Vec::new();
             let end = self.print(batch, &mut printed);
-            match self.write(&printed).await {
+            match self.transcript.write(&printed).await? {
                 Err(error) if platform::is_reader_gone(&error) => {
                     return Ok(EndReason::OutputClosed);
                 }
@@ -96,7 +75,7 @@ impl<'a, W: AsyncWrite + Unpin> Printer<'a, W> {
     pub(crate) async fn discard(&mut self) -> Result<Option<CloseFrame>> {
         while let Some(batch) = self.messages.next().await {
             for message in batch {
-                if let Message::Close(frame) = message.map_err(lost)? {
+                if let Message::Close(frame) = message.map_err(gone)? {
                     return Ok(frame);
                 }
             }
@@ -114,82 +93,19 @@ impl<'a, W: AsyncWrite + Unpin> Printer<'a, W> {
             match message {
                 Ok(Message::Close(frame)) => return Some(Ok(EndReason::Closed(frame))),
                 Ok(message) if message.is_text() || message.is_binary() => {
-                    if self.left == Some(0) {
-                        continue;
+                    if !self.transcript.is_complete() {
+                        self.transcript.show(&message, printed);
                     }
-                    self.left = self.left.map(|left| left - 1);
-                    self.style.show(message, printed);
                 }
                 Ok(_) => {}
-                Err(error) => return Some(Err(lost(error))),
+                Err(error) => return Some(Err(gone(error))),
             }
         }
         None
     }
-
-    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.output.write_all(bytes).await?;
-        self.output.flush().await
-    }
 }
 
-impl Style {
-    /// Appends a message as it is printed.
-    fn show(self, message: Message, out: &mut Vec<u8>) {
-        match message {
-            Message::Text(text) => {
-                match (self.is_terminal, self.is_chunked) {
-                    (false, _) => out.extend_from_slice(text.as_bytes()),
-                    (true, true) => out.extend(safe_text(&text).into_bytes()),
-                    (true, false) => out.extend(safe_line(&text).into_bytes()),
-                }
-                if !self.is_chunked {
-                    out.push(b'\n');
-                }
-            }
-            Message::Binary(bytes) if self.is_terminal => {
-                out.extend(bytes.escape_ascii());
-                out.push(b'\n');
-            }
-            message => out.extend_from_slice(&message.into_data()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(is_terminal: bool, is_chunked: bool, message: Message, expected: &[u8]) {
-        let mut out = Vec::new();
-        Style {
-            is_terminal,
-            is_chunked,
-        }
-        .show(message, &mut out);
-        assert_eq!(
-            out.escape_ascii().to_string(),
-            expected.escape_ascii().to_string()
-        );
-    }
-
-    #[test]
-    fn a_text_message_is_a_line() {
-        check(false, false, Message::text("12,\u{1b}[0m"), b"12,\x1b[0m\n");
-        check(true, false, Message::text("12,\u{1b}[0m"), b"12,\\x1b[0m\n");
-    }
-
-    #[test]
-    fn chunks_of_text_are_joined() {
-        check(false, true, Message::text("12\r\n3"), b"12\r\n3");
-        check(true, true, Message::text("12\r\n3\u{7}"), b"12\n3\\x07");
-    }
-
-    #[test]
-    fn bytes_stay_as_they_are_except_at_a_terminal() {
-        let bytes = b"\x00\xffA\r\n".as_slice();
-        check(false, false, Message::binary(bytes), bytes);
-        check(true, false, Message::binary(bytes), b"\\x00\\xffA\\r\\n\n");
-    }
+/// Explains why a connection ended without a Close.
+fn gone(error: tungstenite::Error) -> anyhow::Error {
+    Failure::Gone(lost(error).to_string()).into()
 }

@@ -10,6 +10,11 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_tungstenite::accept_async;
 
+use futures::SinkExt;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use super::session::CLOSE_TIMEOUT;
 use super::*;
 
 /// Nothing here takes so long, even on a busy machine.
@@ -148,6 +153,17 @@ fn failed(result: Result<()>, expected: &str) {
     assert!(error.contains(expected), "{error}");
 }
 
+/// Checks that the bridge has gone, which scripts see in the exit code.
+#[track_caller]
+fn gone(result: Result<()>, expected: &str) {
+    let error = result.expect_err("the bridge has gone");
+    assert!(
+        matches!(error.downcast_ref(), Some(Failure::Gone(_))),
+        "{error:#}"
+    );
+    assert_eq!(error.to_string(), expected);
+}
+
 #[tokio::test]
 async fn lines_go_out_as_messages_and_the_client_leaves() {
     let (messages, sent) = oneshot::channel();
@@ -191,7 +207,7 @@ async fn messages_are_printed_one_per_line_until_the_bridge_closes() {
     .await;
     let mut client = Client::start(to(&url));
     client.printed("1,2,3\n4,5,6\nraw").await;
-    client.result().await.unwrap();
+    gone(client.result().await, "serial-ws closed the connection");
 }
 
 #[tokio::test]
@@ -334,9 +350,10 @@ async fn ctrl_c_ends_a_client_whose_bridge_does_nothing() {
 }
 
 #[tokio::test]
-async fn a_bridge_that_stops_is_no_error() {
-    closed_with(1000, "").await.unwrap();
-    closed_with(1001, "stopping").await.unwrap();
+async fn a_bridge_that_stops_is_gone() {
+    let closed = closed_with(1000, "").await;
+    gone(closed, "serial-ws closed the connection");
+    gone(closed_with(1001, "stopping").await, "serial-ws has stopped");
 }
 
 #[tokio::test]
@@ -395,10 +412,8 @@ async fn lines_before_a_broken_input_are_still_delivered() {
 #[tokio::test]
 async fn a_bridge_that_vanishes_is_an_error() {
     let (url, _) = bridge(|server| async { drop(server) }).await;
-    failed(
-        Client::start(to(&url)).result().await,
-        "the connection to serial-ws was lost",
-    );
+    let result = Client::start(to(&url)).result().await;
+    gone(result, "the connection to serial-ws was lost");
 }
 
 #[tokio::test]
@@ -435,7 +450,7 @@ async fn localhost_is_found_on_either_address() {
             .unwrap();
         let mut server = accept_async(stream).await.unwrap();
         close(&mut server, 1000, "").await;
-        client.result().await.unwrap();
+        gone(client.result().await, "serial-ws closed the connection");
     }
 }
 

@@ -1,0 +1,34 @@
+//! Why `serial-ws connect` ended before its time, for scripts: each reason has an exit code.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// A reason to end that is no refusal.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The time was over before that for which it was waited.
+    Timeout(String),
+    /// serial-ws or the connection to it has gone.
+    Gone(String),
+}
+
+impl Failure {
+    /// Returns the exit code of an error.
+    pub(crate) fn code(error: &anyhow::Error) -> ExitCode {
+        match error.downcast_ref() {
+            Some(Self::Timeout(_)) => ExitCode::from(3),
+            Some(Self::Gone(_)) => ExitCode::from(4),
+            None => ExitCode::FAILURE,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout(text) | Self::Gone(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
