@@ -110,8 +110,9 @@ async fn a_name_can_be_used_again_once_its_port_is_removed() {
 async fn a_port_that_can_never_be_opened_is_removed_and_the_program_goes_on() {
     let running = Running::start();
     let file = std::env::temp_dir().join(format!("serial-ws-no-port-{}", std::process::id()));
+    let config = config(&format!("file={}", file.display()));
     std::fs::write(&file, "no serial port").expect("there is a folder for files of this kind");
-    running.add(&format!("file={}", file.display()));
+    running.ports.add(config).expect("the name is free");
     let mut client = running.client("/ports/file?view=json").await;
     assert_eq!(client.closed().await.0, 4404);
     std::fs::remove_file(&file).expect("it is ours");
