@@ -102,6 +102,11 @@ pub enum ServerMessage<'a> {
         /// The number of the client that sent them.
         client: u64,
     },
+    /// The devices of this computer, to those who watch them.
+    Devices {
+        /// All that the client is shown, in their order.
+        devices: Vec<Value>,
+    },
     /// A type of a later version, which clients ignore.
     #[serde(other)]
     Unknown,

@@ -19,6 +19,8 @@ mod controls; // breaks, modem lines, parity
 mod writes;
 
 // The ports: several, their settings, missing, busy, no port at all.
+#[cfg(target_os = "linux")] // a machine that is made up
+mod devices; // on offer: listed, watched and opened by their IDs
 #[cfg(unix)] // commands of a shell
 mod lease; // release, resume and upload
 #[cfg(unix)] // a pty can be unplugged

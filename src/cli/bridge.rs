@@ -18,6 +18,7 @@ use crate::hub::{FlowControl, ModemLine, Parity};
 use crate::log::Format;
 use crate::port::MAX_LINE_LIMIT;
 use crate::port::framing::Framing;
+use crate::server::Offer;
 use crate::view::{LineEnding, View};
 
 /// The TCP port that serial-ws listens on unless another one is given, as a literal.
@@ -91,6 +92,31 @@ pub(crate) struct BridgeArgs {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) serve: ServeArgs,
+
+    /// The devices that clients may open.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) offer: OfferArgs,
+}
+
+/// The devices that clients may open.
+#[derive(Args, Clone, Debug, Deserialize, Serialize)]
+#[command(next_help_heading = "Devices on offer")]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct OfferArgs {
+    /// Device that clients may open by its ID: usb for every USB device, none, or a pattern of IDs or
+    /// paths such as usb:2341:* or /dev/ttyUSB*; can be repeated. Without it, and without --port,
+    /// known boards are offered to programs and pages of this computer
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) offer: Vec<Setting<Offer>>,
+
+    /// Time after which a device that a client opened is closed, when its last client has left
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub(crate) idle_close: Setting<Duration>,
+
+    /// Largest number of devices that clients have opened at a time
+    #[arg(long, value_name = "N", default_value = "16")]
+    pub(crate) max_open: Setting<Number<1, 256, 16>>,
 }
 
 /// The settings for clients.

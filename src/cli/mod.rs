@@ -7,7 +7,8 @@ mod dispatch;
 use clap::{Parser, Subcommand};
 
 pub(crate) use bridge::{
-    BridgeArgs, LogArgs, PortArgs, ServeArgs, Settings, SharingArgs, Tls, default_tcp_port,
+    BridgeArgs, LogArgs, OfferArgs, PortArgs, ServeArgs, Settings, SharingArgs, Tls,
+    default_tcp_port,
 };
 pub use dispatch::main;
 

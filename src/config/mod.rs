@@ -5,6 +5,7 @@ mod file;
 mod grammar;
 mod layers;
 mod names;
+mod offer;
 mod port;
 #[cfg(test)]
 mod port_table;
@@ -25,9 +26,11 @@ use crate::hub::{HubConfig, RequestLimits};
 use crate::port::PortConfig;
 use crate::server::{ClientDefaults, ServerConfig};
 
+use crate::port::source::spec::Spec;
 pub(crate) use layers::Invocation;
 use layers::Layer;
 pub(crate) use names::unknown as unknown_name;
+pub(crate) use offer::DevicesConfig;
 use port::PORT;
 pub(crate) use port::PortArg;
 pub(crate) use server::{AllowedOrigin, HostName, ListenArg, TOKEN_VARIABLE};
@@ -37,6 +40,8 @@ pub(crate) use server::{AllowedOrigin, HostName, ListenArg, TOKEN_VARIABLE};
 pub struct Config {
     /// The serial ports, the first of which is at `/`.
     pub(crate) ports: Vec<SharedPort>,
+    /// The devices that clients open.
+    pub(crate) devices: DevicesConfig,
     /// The configuration of the server.
     pub(crate) server: ServerConfig,
     /// The limits of each port's hub.
@@ -76,6 +81,11 @@ impl Config {
             let text = format!("cannot be combined with {other}");
             return Err(layer.error(key, 0, &text));
         }
+        let max_message = bridge.serve.max_message.0 as usize;
+        let template = PortArg::new(None, &Spec::Auto).resolve(layer, 0, false);
+        let mut template = template.map_err(|why| layer.error(PORT, 0, &why))?;
+        template.requests.max_message = max_message;
+        let (devices, offers) = offer::resolve(&bridge.offer, layer, template)?;
         let mut names = HashSet::new();
         let mut ports = Vec::new();
         for (index, typed) in bridge.port.iter().enumerate() {
@@ -85,7 +95,8 @@ impl Config {
             }
             let shared = typed.resolve(layer, index, *bridge.no_wait);
             let mut shared = shared.map_err(wrong)?;
-            shared.requests.max_message = bridge.serve.max_message.0 as usize;
+            shared.requests.max_message = max_message;
+            shared.port.may_be_chosen = !offers.has_ports;
             let PortConfig { name, spec, .. } = &shared.port;
             if !names.insert(name.clone()) {
                 return Err(wrong(format!(
@@ -98,9 +109,10 @@ impl Config {
             history: bridge.serve.history.0 as usize,
             max_behind: *bridge.serve.max_behind,
         };
-        let server = server::resolve(&bridge.serve, layer)?;
+        let server = server::resolve(&bridge.serve, offers, layer)?;
         Ok(Self {
             ports,
+            devices,
             server,
             limits,
         })

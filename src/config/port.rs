@@ -163,6 +163,7 @@ impl PortArg {
                 View::Text => DataKind::Text,
                 _ => DataKind::Lines,
             },
+            may_be_chosen: false,
             no_wait,
         };
         let requests = RequestLimits {

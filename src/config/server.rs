@@ -12,14 +12,18 @@ use super::value::{Setting, SettingValue};
 use crate::cli::{ServeArgs, default_tcp_port};
 use crate::platform;
 use crate::server::{
-    ListenAddress, Rights, ServerConfig, TlsConfig, Token, host_name, normalize_origin,
+    ListenAddress, Offers, Rights, ServerConfig, TlsConfig, Token, host_name, normalize_origin,
 };
 
 /// The environment variable with a token of the user's own.
 pub(crate) const TOKEN_VARIABLE: &str = "SERIAL_WS_TOKEN";
 
-/// Checks the settings; `layer` has the same by their keys.
-pub(super) fn resolve(args: &ServeArgs, layer: &Layer) -> Result<ServerConfig, Error> {
+/// Checks the settings; `layer` has the same by their keys. `offers` are the devices on offer.
+pub(super) fn resolve(
+    args: &ServeArgs,
+    offers: Offers,
+    layer: &Layer,
+) -> Result<ServerConfig, Error> {
     let is_listen_set = layer.sources.contains_key("listen");
     let web = path(&args.web);
     if let Some(web) = web.as_ref().filter(|web| !web.is_dir()) {
@@ -58,6 +62,7 @@ pub(super) fn resolve(args: &ServeArgs, layer: &Layer) -> Result<ServerConfig, E
         lan: is_lan.then_some(rights),
         token: own_token(path(&args.token).as_deref(), layer)?,
         tls: tls(args, layer)?,
+        offers,
         allow_host: args.allow_host.iter().map(|host| host.0.clone()).collect(),
     })
 }

@@ -25,6 +25,8 @@ mod write_rate;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 pub use event::{
     Data, Event, Extent, Frame, Frames, Kind, Piece, Position, Timestamp, Unit, Written,
 };
@@ -34,7 +36,7 @@ pub use requests::{
     Action, Lease, MAX_WAITING, NoRoom, Outcome, Permit, Request, RequestError, RequestLimits,
     RequestSender,
 };
-pub use settings::{FlowControl, LineSettings, ModemLine, Parity};
+pub use settings::{FlowControl, LineSettings, ModemLine, Parity, SettingsChange};
 pub use status::{Advice, DeviceInfo, LineErrors, ModemInputs, State, Status};
 pub use stream_item::StreamItem;
 pub use subscribers::SubscriberKind;
@@ -75,6 +77,8 @@ pub struct Hub {
     head: AtomicU64,
     subscribers: Mutex<Subscribers>,
     backpressure: Backpressure,
+    /// Told whenever a client comes or goes.
+    clients_changed: Notify,
     /// The number of subscriptions that want [`Kind::Written`] events.
     wants_written: AtomicUsize,
     /// The number of subscriptions that want to know of the modem's inputs.
@@ -104,6 +108,7 @@ impl Hub {
             head: AtomicU64::new(0),
             subscribers: Mutex::default(),
             backpressure: Backpressure::default(),
+            clients_changed: Notify::new(),
             wants_written: AtomicUsize::new(0),
             wants_inputs: AtomicUsize::new(0),
             queue: RequestQueue::new(requests),
@@ -154,6 +159,19 @@ impl Hub {
     /// The number of clients.
     pub fn clients(&self) -> usize {
         self.subscribers().clients()
+    }
+
+    /// Waits until no client has been connected for `time`.
+    pub async fn idle(&self, time: Duration) {
+        loop {
+            // Made before looking, so that no change in between is missed.
+            let changed = self.clients_changed.notified();
+            if self.clients() > 0 {
+                changed.await;
+            } else if tokio::time::timeout(time, changed).await.is_err() {
+                return;
+            }
+        }
     }
 
     /// Subscribes at `start`. A subscription never gets [`Kind::Written`] events unless it asks for

@@ -1,5 +1,6 @@
 //! The line settings of a serial port: what opening its device needs to know.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,60 @@ impl LineSettings {
     }
 }
 
+impl fmt::Display for LineSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parity = match self.parity {
+            Parity::None => 'N',
+            Parity::Odd => 'O',
+            Parity::Even => 'E',
+            Parity::Mark => 'M',
+            Parity::Space => 'S',
+        };
+        let (baud, data_bits, stop_bits) = (self.baud, self.data_bits, self.stop_bits);
+        write!(f, "{baud} baud, {data_bits}{parity}{stop_bits}")?;
+        match self.flow_control {
+            FlowControl::None => Ok(()),
+            FlowControl::Software => f.write_str(", software flow control"),
+            FlowControl::Hardware => f.write_str(", hardware flow control"),
+        }
+    }
+}
+
+/// A change of settings while the port runs. What is absent stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SettingsChange {
+    /// Bits per second, at least 1.
+    pub baud: Option<u32>,
+    /// Data bits per character, from 5 to 8.
+    pub data_bits: Option<u8>,
+    /// The parity bit of each character.
+    pub parity: Option<Parity>,
+    /// Stop bits per character, 1 or 2.
+    pub stop_bits: Option<u8>,
+    /// The way in which both sides keep each other from sending too much.
+    pub flow_control: Option<FlowControl>,
+    /// Data Terminal Ready, now and after each opening.
+    pub dtr: Option<bool>,
+    /// Request To Send, likewise.
+    pub rts: Option<bool>,
+}
+
+impl SettingsChange {
+    /// Returns `settings` with this change.
+    pub fn applied_to(&self, settings: LineSettings) -> LineSettings {
+        LineSettings {
+            baud: self.baud.unwrap_or(settings.baud),
+            data_bits: self.data_bits.unwrap_or(settings.data_bits),
+            parity: self.parity.unwrap_or(settings.parity),
+            stop_bits: self.stop_bits.unwrap_or(settings.stop_bits),
+            flow_control: self.flow_control.unwrap_or(settings.flow_control),
+            dtr: self.dtr.map_or(settings.dtr, ModemLine::from),
+            rts: self.rts.map_or(settings.rts, ModemLine::from),
+            ..settings
+        }
+    }
+}
+
 /// The parity bit of each character.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -116,4 +171,10 @@ pub enum ModemLine {
     Off,
     /// Left as the system sets it.
     Keep,
+}
+
+impl From<bool> for ModemLine {
+    fn from(is_on: bool) -> Self {
+        if is_on { Self::On } else { Self::Off }
+    }
 }

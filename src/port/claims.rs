@@ -54,6 +54,11 @@ impl Claims {
         ClaimGuard { claims, key }
     }
 
+    /// Returns the devices of all ports.
+    pub(crate) fn all(&self) -> Vec<ClaimedDevice> {
+        self.devices().values().cloned().collect()
+    }
+
     fn devices(&self) -> MutexGuard<'_, BTreeMap<u64, ClaimedDevice>> {
         // A panic elsewhere leaves the list whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

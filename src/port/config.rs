@@ -25,6 +25,8 @@ pub(crate) struct PortConfig {
     pub(crate) max_line: usize,
     /// The kind of data that most clients see. A device that sends something else deserves a hint.
     pub(crate) expects: DataKind,
+    /// True if a client chooses the board where several are here.
+    pub(crate) may_be_chosen: bool,
     /// Ends the program, instead of waiting, if the device cannot be opened at first.
     pub(crate) no_wait: bool,
 }

@@ -256,6 +256,7 @@ impl FaultySource {
                 status: Box::new(Status::new(state, "not now")),
                 is_permanent: false,
                 is_absent,
+                is_ambiguous: false,
             })
         };
         match world.attempts {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::access::Rights;
+use super::access::offer::Offers;
 use super::access::token::Token;
 use crate::view::{LineEnding, View};
 
@@ -49,6 +50,8 @@ pub(crate) struct ServerConfig {
     pub(crate) allow_host: Vec<String>,
     /// The rights of other computers; None where they may not connect.
     pub(crate) lan: Option<Rights>,
+    /// The devices that clients may open.
+    pub(crate) offers: Offers,
     /// The operator's own token, which all clients need then.
     pub(crate) token: Option<Token>,
     /// The certificate for connections from other computers; None where they are not encrypted.

@@ -4,6 +4,7 @@ mod accept;
 pub(crate) mod access;
 mod answer_timeout;
 mod config;
+pub(crate) mod devices;
 mod foreign;
 mod http;
 mod limits;
@@ -22,6 +23,7 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::Result;
 use axum::Router;
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -30,28 +32,35 @@ use tokio_util::task::TaskTracker;
 
 use crate::platform;
 
-use access::consent::{Consent, MAX_QUESTIONS};
+use access::consent::{Consent, MAX_QUESTIONS, Question};
+use access::offer::{Audience, BoardQuestion, OfferDecision};
 use access::rate_limit::{RateLimit, TokenSource};
 use access::session_store::SessionStore;
 use access::{AccessState, Caller, Denial, Peer, Policy, Rejection, announce, origin, prompt};
+use devices::{DeviceEntry, DeviceHost};
 use http::warn_of_folder;
 use limits::Limits;
 use progress::CountedStream;
 use throttled_log::ThrottledLog;
 
 pub(crate) use access::Rights;
+pub(crate) use access::offer::{Offer, Offers};
 pub(crate) use access::origin::{host_name, normalize_origin};
 pub(crate) use access::token::Token;
 pub(crate) use config::{ClientDefaults, ListenAddress, ServerConfig, TlsConfig};
 pub(crate) use listen::try_each as try_listen;
-pub(crate) use ports::{Port, Ports};
+pub(crate) use ports::{Port, PortEnd, Ports};
 #[cfg(feature = "tls")]
 pub(crate) use tls::SelfSigned;
 pub use websocket::protocol::{ClientProtocol, Greeting, Input, client_protocol};
 
+/// The reason for a page that wants to open a board while the operator is asked about it.
+const ASKED: &str = "answer the question in the terminal where serial-ws runs, then try again";
+
 /// The state that all connections share.
 pub(crate) struct App {
     ports: Arc<Ports>,
+    devices: Arc<dyn DeviceHost>,
     config: ServerConfig,
     policy: Policy,
     consent: Arc<Consent>,
@@ -75,8 +84,8 @@ pub struct Server {
     /// Answers HTTP requests.
     router: Router,
     listeners: Vec<TcpListener>,
-    /// Receives origins that the operator must be asked about; None where there is no terminal.
-    questions: Option<mpsc::Receiver<String>>,
+    /// Receives the questions for the operator; None where there is no terminal.
+    questions: Option<mpsc::Receiver<Question>>,
 }
 
 impl App {
@@ -144,6 +153,53 @@ impl App {
         }
         decision
     }
+
+    /// Decides whether a client may open a device.
+    fn offer(&self, device: &DeviceEntry, audience: &Audience) -> OfferDecision {
+        let decide = |answers: &_| self.config.offers.decide(device, audience, answers);
+        self.consent.with_board_answers(decide)
+    }
+
+    /// Decides whether a client may open a device, and asks the operator if need be.
+    ///
+    /// # Errors
+    /// The reason for a Close frame.
+    fn may_open(
+        &self,
+        device: &DeviceEntry,
+        audience: &Audience,
+        rights: Rights,
+    ) -> Result<(), String> {
+        match (self.offer(device, audience), audience) {
+            (OfferDecision::Offered, _) => {}
+            (OfferDecision::Rejected(reason), _) => return Err(reason),
+            (OfferDecision::Ask, Audience::Page(origin)) => {
+                let question = BoardQuestion::new(origin, device);
+                if self.consent.ask(Question::Board(question)) {
+                    return Err(ASKED.to_owned());
+                }
+                return Err(device.not_offered());
+            }
+            (OfferDecision::Ask, _) => return Err(device.not_offered()),
+        }
+        if rights == Rights::ReadOnly && device.port.is_none() {
+            return Err("this client may only read, and nobody has opened the device".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Returns the devices as a client is shown them: also those that it may not open, if it is of
+    /// this computer.
+    fn shown_devices(&self, devices: &[DeviceEntry], audience: &Audience) -> Vec<Value> {
+        let decided = devices.iter();
+        let decided = decided.map(|device| (device, self.offer(device, audience)));
+        let shown = decided.filter(|(device, decision)| {
+            audience.is_local() || decision.is_offered() || device.port.is_some()
+        });
+        shown
+            .map(|(device, decision)| device.to_json(&decision))
+            .collect()
+    }
 }
 
 impl Server {
@@ -155,6 +211,7 @@ impl Server {
     pub(crate) fn bind(
         config: ServerConfig,
         ports: Arc<Ports>,
+        devices: Arc<dyn DeviceHost>,
         stop: CancellationToken,
     ) -> Result<Self> {
         if let Some(web) = &config.web {
@@ -175,6 +232,7 @@ impl Server {
         let app = Arc::new(App {
             limits: Limits::new(config.max_clients, config.max_clients_per_address),
             ports,
+            devices,
             config,
             policy,
             consent: Arc::new(Consent::new(prompt::remembered(), ask)),

@@ -1,8 +1,8 @@
 //! The registry of ports that clients reach by name, in order. Ports come and go while the server
 //! runs.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,9 @@ use crate::hub::{Hub, NoRoom};
 pub(crate) struct Port {
     /// Its name in addresses.
     pub(crate) name: String,
+    /// Tells the ports that were added later from those before; 0 for those that the program began
+    /// with.
+    pub(crate) run: u32,
     /// The way in which its lines are cut, as `--frame` has it.
     pub(crate) frame: String,
     /// The length in bytes beyond which a line is cut into pieces.
@@ -27,10 +30,43 @@ pub(crate) struct Port {
     /// clients are disconnected.
     pub(crate) stop: CancellationToken,
     /// Set when the port is removed. It stays unset where it just stops with the program.
-    pub(crate) is_removed: AtomicBool,
+    pub(crate) end: OnceLock<PortEnd>,
+}
+
+/// The end of a port before that of the program, for its clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PortEnd {
+    /// The code of their Close frames.
+    pub(crate) code: u16,
+    /// A sentence for people.
+    pub(crate) reason: String,
+}
+
+impl PortEnd {
+    /// The end of a port that was removed.
+    pub(crate) fn removed() -> Self {
+        Self {
+            code: 4404,
+            reason: "this port was removed".to_owned(),
+        }
+    }
+
+    /// The end of a port whose device can never be opened as its client asked.
+    pub(crate) fn refused(reason: String) -> Self {
+        Self { code: 4400, reason }
+    }
 }
 
 impl Port {
+    /// Returns the name of the run in which its lines and bytes are numbered. `program` is that of
+    /// the program; a port that was opened later counts anew, and so is a run of its own.
+    pub(crate) fn run<'a>(&self, program: &'a str) -> Cow<'a, str> {
+        match self.run {
+            0 => Cow::Borrowed(program),
+            number => Cow::Owned(format!("{program}.{number}")),
+        }
+    }
+
     /// Returns the reason why a client with these rights may not write, or None if it may.
     pub(crate) fn why_read_only(&self, rights: Rights) -> Option<&'static str> {
         if self.clients.read_only {
@@ -104,15 +140,19 @@ impl Ports {
     /// Removes the port called `name`: stops it, and disconnects its clients. Returns false where
     /// there is none.
     pub(crate) fn remove(&self, name: &str) -> bool {
+        let removed = self.by_name(name);
+        removed.is_some_and(|port| self.end(&port, PortEnd::removed()))
+    }
+
+    /// Removes a port: stops it, and tells its clients why. Returns false where it was removed before.
+    pub(crate) fn end(&self, port: &Arc<Port>, end: PortEnd) -> bool {
         let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(removed) = list.iter().find(|port| port.name == name).cloned() else {
-            return false;
-        };
-        let others = list.iter().filter(|port| port.name != name);
-        *list = others.cloned().collect();
-        removed.is_removed.store(true, Ordering::SeqCst);
-        removed.stop.cancel();
-        true
+        let others = list.iter().filter(|other| !Arc::ptr_eq(other, port));
+        let others: Arc<[_]> = others.cloned().collect();
+        let is_first = others.len() < list.len() && port.end.set(end).is_ok();
+        *list = others;
+        port.stop.cancel();
+        is_first
     }
 
     /// Returns the ports as they are now, in order.

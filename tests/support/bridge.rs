@@ -60,17 +60,13 @@ impl Program {
     /// Starts the program with a limit on descriptors, as `ulimit` of a shell takes it.
     #[cfg(unix)]
     pub fn start_with_descriptors(limit: &str, arguments: &[&str]) -> Self {
-        let (program, words) = command(arguments, &[]);
-        let mut shell = Command::new("sh");
-        let script = format!("ulimit {limit}; exec \"$@\"");
-        shell.args(["-c", &script, "sh"]).arg(program.get_program());
-        shell.args(program.get_args());
-        for (name, value) in program.get_envs() {
-            match value {
-                Some(value) => shell.env(name, value),
-                None => shell.env_remove(name),
-            };
-        }
+        Self::start_by(&format!("ulimit {limit}; exec \"$@\""), arguments)
+    }
+
+    /// Starts the program by a script for a shell, whose arguments are the command.
+    #[cfg(unix)]
+    pub fn start_by(script: &str, arguments: &[&str]) -> Self {
+        let (shell, words) = by_shell(script, arguments, &[]);
         Self::spawn(shell, words, Stdio::null(), None)
     }
 
@@ -99,7 +95,17 @@ impl Program {
         arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> (Self, std::fs::File) {
-        let (mut command, words) = command(arguments, variables);
+        Self::start_at_a_terminal_by("exec \"$@\"", arguments, variables)
+    }
+
+    /// The same by a script for a shell, whose arguments are the command.
+    #[cfg(unix)]
+    pub fn start_at_a_terminal_by(
+        script: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> (Self, std::fs::File) {
+        let (mut command, words) = by_shell(script, arguments, variables);
         let (person, theirs) = super::pair::terminal();
         let stdin = theirs.try_clone().expect("a descriptor can be doubled");
         command.stderr(theirs);
@@ -236,6 +242,12 @@ impl Program {
     /// Runs the program to its end.
     pub async fn run(arguments: &[&str]) -> Ended {
         Self::start(arguments).ended().await
+    }
+
+    /// The process of the program, where no other program runs it.
+    #[cfg(unix)]
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a signal, as Ctrl-C or `kill` would.
@@ -462,6 +474,26 @@ fn command(arguments: &[&str], variables: &[(&str, &str)]) -> (Command, Vec<Stri
     }
     command.envs(variables.iter().copied());
     (command, words)
+}
+
+/// The command that starts the program by a script for a shell, and its words.
+#[cfg(unix)]
+fn by_shell(
+    script: &str,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> (Command, Vec<String>) {
+    let (program, words) = command(arguments, variables);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script, "sh"]).arg(program.get_program());
+    shell.args(program.get_args());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    (shell, words)
 }
 
 /// Whether the program is for Windows, here or under wine.

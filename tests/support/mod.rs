@@ -6,6 +6,8 @@ mod board;
 mod bridge;
 mod client;
 mod http;
+#[cfg(target_os = "linux")] // where mount namespaces are
+mod machine;
 pub mod network;
 mod pair;
 mod wait;
@@ -17,5 +19,7 @@ pub use board::Board;
 pub use bridge::{Bridge, Ended, Program, is_emulated, is_for_windows};
 pub use client::Client;
 pub use http::{RawSocket, Reply, ask_upgrade, bare, http, request, upgrade};
+#[cfg(target_os = "linux")]
+pub use machine::Machine;
 pub use pair::Pair;
 pub use wait::{skip, until, within};

@@ -105,7 +105,7 @@ impl Pair {
 
     /// A pty: its name, the device's end, and the program's end.
     #[cfg(unix)]
-    fn new_pty() -> (String, Device, std::os::fd::OwnedFd) {
+    pub(super) fn new_pty() -> (String, Device, std::os::fd::OwnedFd) {
         use rustix::{fs, termios};
         use tokio::net::unix;
 

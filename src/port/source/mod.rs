@@ -49,7 +49,7 @@ pub(crate) type Opening<'a> =
 /// Returns the source that a port's SPEC names, and claims its device.
 pub(crate) fn source(config: &PortConfig, claims: &Claims) -> Box<dyn Source> {
     match &config.spec {
-        Spec::Path(_) | Spec::Usb { .. } | Spec::Auto => {
+        Spec::Path(_) | Spec::Usb { .. } | Spec::Device(_) | Spec::Auto => {
             Box::new(serial::DeviceSelector::new(config, claims))
         }
         Spec::Sim(pattern) => Box::new(sim::source(*pattern)),
@@ -84,6 +84,8 @@ pub(crate) struct OpenFailure {
     pub(crate) is_permanent: bool,
     /// True if no device is there, so that one that comes starts anew.
     pub(crate) is_absent: bool,
+    /// True if there are several devices that could be meant.
+    pub(crate) is_ambiguous: bool,
 }
 
 impl From<Status> for OpenFailure {
@@ -92,6 +94,7 @@ impl From<Status> for OpenFailure {
             status: Box::new(status),
             is_permanent: false,
             is_absent: false,
+            is_ambiguous: false,
         }
     }
 }
@@ -106,6 +109,14 @@ impl OpenFailure {
     pub(crate) fn absent(detail: impl Into<String>) -> Self {
         Self {
             is_absent: true,
+            ..Self::waiting(detail)
+        }
+    }
+
+    /// Several devices that could be meant.
+    pub(crate) fn several(detail: impl Into<String>) -> Self {
+        Self {
+            is_ambiguous: true,
             ..Self::waiting(detail)
         }
     }

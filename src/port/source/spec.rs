@@ -32,6 +32,8 @@ pub(crate) enum Spec {
         /// Tells equal boards apart.
         serial: Option<String>,
     },
+    /// The device with this ID, see `serial::device_id`.
+    Device(String),
     /// The only USB board.
     Auto,
     /// A simulated board that runs a pattern.
@@ -195,6 +197,7 @@ impl fmt::Display for Spec {
                     None => Ok(()),
                 }
             }
+            Spec::Device(id) => f.write_str(id),
             Spec::Auto => f.write_str("auto"),
             Spec::Sim(pattern) => write!(f, "{pattern}"),
             Spec::Loop => f.write_str("loop"),
@@ -218,7 +221,10 @@ impl Spec {
 
     /// Returns whether the device is hardware, and not a part of this program.
     pub(crate) fn is_physical(&self) -> bool {
-        matches!(self, Spec::Path(_) | Spec::Usb { .. } | Spec::Auto)
+        matches!(
+            self,
+            Spec::Path(_) | Spec::Usb { .. } | Spec::Device(_) | Spec::Auto
+        )
     }
 
     /// Ranks how exactly the device is named. Of two ports that could have the same device, the one

@@ -14,6 +14,7 @@ mod request;
 pub(crate) mod announce;
 pub(crate) mod check;
 pub(crate) mod consent;
+pub(crate) mod offer;
 pub(crate) mod origin;
 pub(crate) mod prompt;
 pub(crate) mod rate_limit;

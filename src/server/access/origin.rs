@@ -97,6 +97,16 @@ impl<'a> Origin<'a> {
         matches!(self, Self::Web { host, .. } if host_name(host).is_some_and(is_loopback))
     }
 
+    /// Returns the TCP port of the web server that the page comes from.
+    pub(crate) fn port(self) -> Option<u16> {
+        let Self::Web { host, .. } = self else {
+            return None;
+        };
+        let after_name = host.rsplit(']').next().unwrap_or(host);
+        let port = after_name.rsplit_once(':').map(|(_, port)| port);
+        port.unwrap_or(&self.default_port()[1..]).parse().ok()
+    }
+
     /// Returns true if the page was served under the same name and TCP port as `host`.
     pub(crate) fn is_of(self, host: &str) -> bool {
         let host = host.strip_suffix(self.default_port()).unwrap_or(host);

@@ -1,5 +1,5 @@
-//! Prompts the operator in the terminal about pages, one question at a time, and keeps the answers
-//! that hold for good in a file.
+//! Prompts the operator in the terminal about pages and what they may open, one question at a time,
+//! and keeps the answers that hold for good in a file.
 
 use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,8 @@ use anyhow::{Context, Result};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::consent::Consent;
+use super::consent::{Consent, Question};
+use super::offer::BoardQuestion;
 use super::origin;
 use super::{Answers, Rights};
 use crate::log::Stderr;
@@ -29,39 +30,72 @@ enum Answer {
     No,
 }
 
-/// Asks about each origin that is received, and records the answer, until the program stops.
-/// Each question names the `ports`.
+/// Asks each question that is received, and records the answer, until the program stops. Questions
+/// about pages name the `ports`.
 pub(crate) async fn run(
-    mut questions: mpsc::Receiver<String>,
+    mut questions: mpsc::Receiver<Question>,
     consent: Arc<Consent>,
     ports: Arc<Ports>,
     stop: CancellationToken,
 ) {
-    loop {
-        let origin = tokio::select! {
-            () = stop.cancelled() => return,
-            Some(origin) = questions.recv() => origin,
-            else => return,
-        };
-        let question = question(&origin, &ports.names().join(", "));
-        let may_always = may_always(&origin);
-        // The thread may wait for a line that never comes. It ends with the program.
-        let asked = tokio::task::spawn_blocking(move || prompt(&question, may_always));
-        let answer = tokio::select! {
-            () = stop.cancelled() => return,
-            answer = asked => answer.ok().flatten(),
-        };
-        let rights = answer.map(|answer| match answer {
-            Answer::UntilQuit | Answer::Always => Some(Rights::ReadWrite),
-            Answer::ReadOnly => Some(Rights::ReadOnly),
-            Answer::No => None,
-        });
-        if answer == Some(Answer::Always)
-            && let Err(error) = remember(&origin)
-        {
-            tracing::warn!("this page is allowed only until you quit: {error:#}");
+    let asking = async {
+        while let Some(question) = questions.recv().await {
+            match question {
+                Question::Page(origin) => ask_about_page(&origin, &consent, &ports).await,
+                Question::Board(board) => ask_about_board(board, &consent).await,
+            }
         }
-        consent.record(&origin, rights);
+    };
+    stop.run_until_cancelled(asking).await;
+}
+
+async fn ask_about_page(origin: &str, consent: &Consent, ports: &Ports) {
+    let may_always = may_always(origin);
+    let text = question(origin, &ports.names().join(", "));
+    let answer = ask(text, move |line| parse_answer(line, may_always)).await;
+    let rights = answer.map(|answer| match answer {
+        Answer::UntilQuit | Answer::Always => Some(Rights::ReadWrite),
+        Answer::ReadOnly => Some(Rights::ReadOnly),
+        Answer::No => None,
+    });
+    if answer == Some(Answer::Always)
+        && let Err(error) = remember(origin)
+    {
+        tracing::warn!("this page is allowed only until you quit: {error:#}");
+    }
+    consent.record(origin, rights);
+}
+
+async fn ask_about_board(board: BoardQuestion, consent: &Consent) {
+    let who = describe_page(&board.origin);
+    let id = shown(&board.id);
+    let name = board.board.as_deref().map(shown);
+    let what = name.map_or_else(|| id.clone(), |name| format!("{name} ({id})"));
+    let text = format!("\n{who} wants to open {what}.\n[y] until I quit  [n] no, then Enter: ");
+    let is_answer = |answer: &Answer| matches!(answer, Answer::UntilQuit | Answer::No);
+    let answer = ask(text, move |line| {
+        parse_answer(line, false).filter(is_answer)
+    })
+    .await;
+    let is_allowed = answer.map(|answer| answer == Answer::UntilQuit);
+    consent.record_board(board, is_allowed);
+}
+
+/// Asks in the terminal until there is an answer. Returns `None` when the terminal is closed.
+async fn ask(
+    question: String,
+    parse: impl Fn(&str) -> Option<Answer> + Send + 'static,
+) -> Option<Answer> {
+    // The thread may wait for a line that never comes. It ends with the program.
+    let asked = tokio::task::spawn_blocking(move || prompt(&question, parse));
+    asked.await.ok().flatten()
+}
+
+/// Returns the page in words.
+fn describe_page(origin: &str) -> String {
+    match origin {
+        "null" => "A page with no address".to_owned(),
+        origin => format!("A page from {}", shown(origin)),
     }
 }
 
@@ -72,10 +106,7 @@ fn may_always(origin: &str) -> bool {
 
 /// Returns the question about a page.
 fn question(origin: &str, ports: &str) -> String {
-    let who = match origin {
-        "null" => "A page with no address".to_owned(),
-        origin => format!("A page from {}", shown(origin)),
-    };
+    let who = describe_page(origin);
     let note = match origin {
         "null" => {
             "Note: it was opened from disk, or it is in a frame of any web site. The browser does \
@@ -95,7 +126,7 @@ fn question(origin: &str, ports: &str) -> String {
 }
 
 /// Asks until there is an answer. Returns `None` when the terminal is closed.
-fn prompt(question: &str, may_always: bool) -> Option<Answer> {
+fn prompt(question: &str, parse: impl Fn(&str) -> Option<Answer>) -> Option<Answer> {
     // Text typed before the question is no answer to it.
     platform::forget_typed();
     let (mut input, mut output) = (io::stdin().lock(), Stderr);
@@ -105,7 +136,7 @@ fn prompt(question: &str, may_always: bool) -> Option<Answer> {
         if input.read_line(&mut line).ok()? == 0 {
             return None;
         }
-        if let Some(answer) = parse_answer(&line, may_always) {
+        if let Some(answer) = parse(&line) {
             return Some(answer);
         }
     }

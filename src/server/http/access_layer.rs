@@ -13,6 +13,7 @@ use super::error_page::Navigation;
 use super::session_cookie::{begin_session, is_from_form, lead_back};
 use super::token_form;
 use crate::server::App;
+use crate::server::access::consent::Question;
 use crate::server::access::{Caller, Denial, Peer, Rejection, RequestClass, Rights, pending_page};
 use crate::server::limits::ConnectionId;
 use crate::server::websocket::upgrade;
@@ -57,7 +58,7 @@ async fn answer(app: &Arc<App>, request: Request, class: RequestClass, next: Nex
         Err(rejection) => return rejected(&rejection),
     };
     if class == RequestClass::WebSocket {
-        return upgrade::answer(app, request, rights);
+        return upgrade::answer(app, request, rights).await;
     }
     match app.policy.token_for_session(caller(&request, class)) {
         Some(token) => begin_session(app, token.clone(), request).await,
@@ -79,7 +80,9 @@ fn authorize(app: &App, request: &Request, class: RequestClass) -> Result<Rights
         }
         Ok(rights) => return Ok(rights),
         // The prompt shows the origin, so that the log need not.
-        Err(Denial::Ask(origin)) if app.consent.ask(&origin) => return Err(pending_page(&origin)),
+        Err(Denial::Ask(origin)) if app.consent.ask(Question::Page(origin.clone())) => {
+            return Err(pending_page(&origin));
+        }
         Err(denial) => denial.into_rejection(),
     };
     app.log.rejected(&rejection);

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::extract::{Extension, Path, Query, Request, State};
@@ -15,6 +14,7 @@ use super::access_layer::caller;
 use super::metrics;
 use crate::hub::{Action, Lease};
 use crate::protocol::{HelloAnswer, ReleaseMessage, StatusMessage};
+use crate::server::access::offer::Audience;
 use crate::server::access::{RequestClass, Rights};
 use crate::server::{App, Port};
 
@@ -50,6 +50,15 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
 /// Lists the ports.
 pub(super) async fn ports(State(app): State<Arc<App>>) -> Json<Value> {
     Json(app.ports.all().iter().map(|port| describe(port)).collect())
+}
+
+/// Lists the devices of this computer. Opens none.
+pub(super) async fn devices(State(app): State<Arc<App>>, request: Request) -> Response {
+    let audience = Audience::of(caller(&request, RequestClass::Data));
+    match app.devices.list().await {
+        Ok(devices) => Json(app.shown_devices(&devices, &audience)).into_response(),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, error + "\n").into_response(),
+    }
 }
 
 /// Returns the status of the server and of each port, with counters.
@@ -128,7 +137,7 @@ pub(super) async fn request(
         (Ok(_), Some((_, Err(error)))) => {
             (StatusCode::CONFLICT, error.reason + "\n").into_response()
         }
-        _ if port.is_removed.load(Ordering::SeqCst) => {
+        _ if port.end.get().is_some() => {
             (StatusCode::NOT_FOUND, "this port was removed\n").into_response()
         }
         _ => (StatusCode::SERVICE_UNAVAILABLE, "serial-ws is stopping\n").into_response(),

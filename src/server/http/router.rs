@@ -35,6 +35,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/hello", get(api::hello))
         .route("/healthz", get(async || "ok\n"))
         .route("/metrics", get(api::metrics))
+        .route("/api/devices", get(api::devices))
         .route("/api/ports", get(api::ports))
         .route("/api/status", get(api::status))
         .route("/api/ports/{name}/release", post(api::release))

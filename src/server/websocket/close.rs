@@ -14,6 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use super::frame_limits::LimitExceeded;
 use super::keepalive::TAKE_TIMEOUT;
 use super::send_queue::ClientSocket;
+use crate::server::PortEnd;
 
 /// The time that a client has to take our Close frame and answer it. At the limit its socket is
 /// closed.
@@ -22,16 +23,13 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes of a reason. A longer one does not fit a Close frame and is cut (RFC 6455 §5.5).
 const MAX_REASON_BYTES: usize = 123;
 
-/// The reason for the clients of a port that was removed.
-const PORT_REMOVED: &str = "this port was removed";
-
 /// The reason for which a connection ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CloseReason {
     /// The program ends.
     Stopping,
     /// The port was removed.
-    PortRemoved,
+    PortEnded(PortEnd),
     /// The client closed it, and its Close frame has been answered.
     ClosedByClient,
     /// The socket has failed, so that nothing can be sent any more.
@@ -74,8 +72,8 @@ impl CloseReason {
     /// Returns the code and the reason for a client that should not connect again as it is.
     pub(crate) fn mistake(&self) -> Option<(u16, &str)> {
         match self {
-            Self::PortRemoved => Some((4404, PORT_REMOVED)),
-            Self::Error(code @ (4400 | 4404), reason) => Some((*code, reason)),
+            Self::PortEnded(end) => Some((end.code, &end.reason)),
+            Self::Error(code @ (4400 | 4403 | 4404 | 4409), reason) => Some((*code, reason)),
             _ => None,
         }
     }
@@ -83,7 +81,7 @@ impl CloseReason {
     fn frame(self) -> Option<CloseFrame> {
         let (code, reason) = match self {
             Self::Stopping => (1001, "serial-ws is stopping".to_owned()),
-            Self::PortRemoved => (4404, PORT_REMOVED.to_owned()),
+            Self::PortEnded(PortEnd { code, reason }) => (code, reason),
             Self::NoPong => (1008, "no answer to a ping".to_owned()),
             Self::TookNothing => {
                 let timeout = TAKE_TIMEOUT.as_secs();
@@ -143,8 +141,8 @@ mod tests {
     #[test]
     fn what_no_retry_would_help_is_a_mistake() {
         assert_eq!(
-            CloseReason::PortRemoved.mistake(),
-            Some((4404, PORT_REMOVED))
+            CloseReason::PortEnded(PortEnd::removed()).mistake(),
+            Some((4404, "this port was removed"))
         );
         for (code, expected) in [(4400, true), (4404, true), (1008, false), (1013, false)] {
             let reason = CloseReason::Error(code, "why".to_owned());

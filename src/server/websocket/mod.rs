@@ -10,10 +10,12 @@
 //! `turn` makes sessions share the thread.
 
 mod delivery;
+mod device_list;
 mod frame;
 mod frame_limits;
 mod keepalive;
 mod latest;
+mod line_query;
 mod requests;
 mod turn;
 mod wake_flag;

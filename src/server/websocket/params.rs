@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::line_query::LINE_KEYS;
 use crate::hub::Start;
 use crate::server::ClientDefaults;
+use crate::server::devices::id_in;
 use crate::terminal::shown;
 use crate::view::{LineEnding, View};
 
@@ -34,12 +36,16 @@ const KNOWN: [&str; 8] = [
 const MIN_SIMILARITY: f64 = 0.7;
 
 /// The target of a WebSocket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     /// The port with this index.
     Port(usize),
     /// The client itself.
     Echo,
+    /// The list of devices.
+    Devices,
+    /// The device with this ID.
+    Device(String),
 }
 
 /// The parameters of a client's stream.
@@ -85,6 +91,12 @@ pub(crate) fn target(path: &str, ports: &[String]) -> Result<Target, QueryError>
     }
     if path == "/echo" {
         return Ok(Target::Echo);
+    }
+    if path == "/devices" {
+        return Ok(Target::Devices);
+    }
+    if let Some(id) = id_in(path) {
+        return Ok(Target::Device(id.into_owned()));
     }
     let found = path
         .strip_prefix("/ports/")
@@ -247,9 +259,27 @@ fn interval(value: &str) -> Result<Duration, QueryError> {
     }
 }
 
+/// Checks the query of an address that takes nothing but the token.
+///
+/// # Errors
+/// Code 4400.
+pub(crate) fn check_no_options(query: &[(String, String)]) -> Result<(), QueryError> {
+    match query.iter().find(|(key, _)| key != "token") {
+        Some((key, _)) => Err(QueryError::new(format!(
+            "`{}` means nothing here",
+            short(key)
+        ))),
+        None => Ok(()),
+    }
+}
+
 fn unknown_parameter(name: &str) -> QueryError {
-    let rated = KNOWN.map(|known| (strsim::jaro(name, known), known));
-    let best = rated.into_iter().max_by(|(a, _), (b, _)| a.total_cmp(b));
+    if LINE_KEYS.contains(&name) {
+        return QueryError::new(format!("`{name}` is for devices: /devices/ID?{name}=…"));
+    }
+    let known = KNOWN.into_iter().chain(LINE_KEYS);
+    let rated = known.map(|known| (strsim::jaro(name, known), known));
+    let best = rated.max_by(|(a, _), (b, _)| a.total_cmp(b));
     let best = best.filter(|(similarity, _)| *similarity > MIN_SIMILARITY);
     let suggestion = best.map(|(_, known)| format!("; did you mean `{known}`?"));
     QueryError::new(format!(
@@ -298,6 +328,12 @@ mod tests {
             "view=rows",
             "unknown view `rows` (known: lines, raw, text, json, values)",
         );
+        check_error(
+            "bad=9600",
+            "unknown query parameter `bad` (known: view, data, values, history, since, latest, append, \
+             token); did you mean `baud`?",
+        );
+        check_error("baud=9600", "`baud` is for devices: /devices/ID?baud=…");
         check_error("data=chunks", "data needs view=json");
         check_error("values", "values needs view=json, or take view=values");
         check_error(

@@ -166,10 +166,10 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
 
     fn handle(&mut self, woken: Woken) -> Result<(), CloseReason> {
         match woken {
-            Woken::Stop if self.port.is_removed.load(Ordering::SeqCst) => {
-                return Err(CloseReason::PortRemoved);
+            Woken::Stop => {
+                let end = self.port.end.get().cloned();
+                return Err(end.map_or(CloseReason::Stopping, CloseReason::PortEnded));
             }
-            Woken::Stop => return Err(CloseReason::Stopping),
             Woken::Reply(Reply { id, outcome }) => match (outcome, id) {
                 (Ok(written), Some(id)) => self.send(self.protocol.reply(id, written)),
                 (Ok(_), None) => {}
@@ -280,7 +280,7 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicBool;
+    use std::sync::OnceLock;
     use std::time::Duration;
 
     use bytes::Bytes;
@@ -310,12 +310,13 @@ mod tests {
             rights,
             port: Arc::new(Port {
                 name: "sim".to_owned(),
+                run: 0,
                 frame: "lf".to_owned(),
                 max_line: 16 << 10,
                 clients,
                 hub,
                 stop: CancellationToken::new(),
-                is_removed: AtomicBool::new(false),
+                end: OnceLock::new(),
             }),
         };
         let socket = CountedStream::unbuffered(socket);

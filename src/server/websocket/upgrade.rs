@@ -13,17 +13,21 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body
 use tracing::Instrument;
 
 use super::close::{self, CloseReason};
+use super::device_list;
 use super::echo;
+use super::line_query;
 use super::params::{self, QueryError, StreamParams, Target};
 use super::protocol::{Greeting, client_protocol};
 use super::send_queue::{self, ClientSocket};
 use super::session::{Client, Session};
-use crate::hub::SubscriberKind;
+use crate::hub::{SettingsChange, SubscriberKind};
 use crate::protocol::APPEND_HEADER;
-use crate::server::access::{Peer, Rights};
+use crate::server::access::offer::Audience;
+use crate::server::access::{Caller, Peer, RequestClass, Rights};
+use crate::server::devices::{DeviceRejection, OpenedDevicePort};
 use crate::server::limits::{QuotaError, QuotaPermit};
 use crate::server::stream::ServerStream;
-use crate::server::{App, foreign};
+use crate::server::{App, Port, foreign};
 use crate::view::LineEnding;
 
 /// Returns true if this request wants to become a WebSocket.
@@ -34,7 +38,7 @@ pub(crate) fn is_wanted(request: &Request) -> bool {
 }
 
 /// Answers a request that wants to become a WebSocket, from a client with these rights.
-pub(crate) fn answer(app: &Arc<App>, mut request: Request, rights: Rights) -> Response {
+pub(crate) async fn answer(app: &Arc<App>, mut request: Request, rights: Rights) -> Response {
     let on_upgrade = hyper::upgrade::on(&mut request);
     let (parts, _) = request.into_parts();
     let request = axum::http::Request::from_parts(parts, ());
@@ -49,7 +53,7 @@ pub(crate) fn answer(app: &Arc<App>, mut request: Request, rights: Rights) -> Re
             .headers_mut()
             .insert(header::SEC_WEBSOCKET_PROTOCOL, value);
     }
-    match Accepted::new(app, &request, subprotocol, rights) {
+    match Box::pin(Accepted::new(app, &request, subprotocol, rights)).await {
         Ok(accepted) => {
             if let Some(append) = accepted.append() {
                 let value = HeaderValue::from_static(append.name());
@@ -91,12 +95,26 @@ fn offered(headers: &HeaderMap) -> Vec<&str> {
 /// A client that has been accepted.
 struct Accepted {
     permit: QuotaPermit,
-    /// The client of a port with its greeting, if there is one; None for `/echo`.
-    client: Option<(Client, Option<String>)>,
+    service: Service,
+}
+
+/// The thing that an accepted client is connected to.
+enum Service {
+    Echo,
+    /// The list of devices, as this audience sees it.
+    Devices(Audience),
+    /// A port. On the heap, so that the others are no larger than they need be.
+    Port(Box<PortClient>),
+}
+
+/// The client of a port, with its greeting, if there is one.
+struct PortClient {
+    client: Client,
+    greeting: Option<String>,
 }
 
 impl Accepted {
-    fn new(
+    async fn new(
         app: &Arc<App>,
         request: &axum::http::Request<()>,
         subprotocol: Option<&str>,
@@ -107,31 +125,32 @@ impl Accepted {
         }
         let ports = app.ports.all();
         let names: Vec<String> = ports.iter().map(|port| port.name.clone()).collect();
-        let client = match params::target(request.uri().path(), &names)? {
-            Target::Echo => None,
+        let query = Query::<Vec<(String, String)>>::try_from_uri(request.uri());
+        let mut query = query.map(|Query(query)| query).unwrap_or_default();
+        let service = match params::target(request.uri().path(), &names)? {
+            Target::Echo => Service::Echo,
+            Target::Devices => {
+                params::check_no_options(&query)?;
+                Service::Devices(audience(request))
+            }
             Target::Port(index) => {
                 let port = Arc::clone(&ports[index]);
-                let query = Query::<Vec<(String, String)>>::try_from_uri(request.uri());
-                let query = query.map(|Query(query)| query).unwrap_or_default();
-                let params = StreamParams::new(&query, subprotocol, &port.clients, &app.run)?;
-                // Subscribed before the answer, so that a client that is connected misses nothing.
-                let subscription = port.hub.subscribe(SubscriberKind::Client, params.start);
-                let subscription = subscription.of(params.view.item());
-                let protocol = client_protocol(params.view);
-                let client = Client {
-                    protocol,
-                    // Only those who are told the status want to know of the modem's inputs.
-                    subscription: if protocol.has_replies() {
-                        subscription.with_inputs()
-                    } else {
-                        subscription
-                    },
-                    port,
-                    rights,
-                    params,
-                };
-                let greeting = app.greeting(&client, &names);
-                Some((client, greeting))
+                Service::Port(PortClient::new(app, port, &query, subprotocol, rights)?)
+            }
+            Target::Device(id) => {
+                let change = line_query::take(&mut query)?;
+                // A wrong query opens nothing.
+                StreamParams::new(
+                    &query,
+                    subprotocol,
+                    &app.devices.client_defaults(),
+                    &app.run,
+                )?;
+                let opened = open_device(app, &id, change, audience(request), rights).await?;
+                let OpenedDevicePort { port, hold } = opened;
+                let client = PortClient::new(app, port, &query, subprotocol, rights);
+                drop(hold);
+                Service::Port(client?)
             }
         };
         let peer = request.extensions().get::<Peer>();
@@ -141,31 +160,43 @@ impl Accepted {
             let reason = too_many_clients(full);
             QueryError { code: 1013, reason }
         })?;
-        Ok(Self { permit, client })
+        Ok(Self { permit, service })
     }
 
     /// Returns the ending that the client's text messages get, where they are written as they are.
     fn append(&self) -> Option<LineEnding> {
-        let (client, _) = self.client.as_ref()?;
+        let Service::Port(port) = &self.service else {
+            return None;
+        };
+        let client = &port.client;
         (!client.protocol.has_replies()).then_some(client.params.append)
     }
 
     fn start(self, app: &Arc<App>, on_upgrade: OnUpgrade) {
-        let Self { permit, client } = self;
+        let Self { permit, service } = self;
         let max_write = app.config.max_message;
-        let protocol = client.as_ref().map(|(client, _)| client.protocol);
-        let max_message = protocol.map_or(max_write, |it| it.max_message(max_write));
-        let stop = app.stop.clone();
-        let log = Arc::clone(&app.log);
-        app.tasks.spawn(async move {
+        let max_message = match &service {
+            Service::Port(port) => port.client.protocol.max_message(max_write),
+            Service::Echo | Service::Devices(_) => max_write,
+        };
+        let app = Arc::clone(app);
+        let tasks = app.tasks.clone();
+        tasks.spawn(async move {
             let _permit = permit;
             let Some(ws) = upgraded(on_upgrade, max_message).await else {
                 return;
             };
-            match client {
-                None => echo::run(ws, stop).await,
-                Some((client, greeting)) => {
+            match service {
+                Service::Echo => echo::run(ws, app.stop.clone()).await,
+                Service::Devices(audience) => {
+                    // On the heap, as sessions are: few clients need it.
+                    Box::pin(device_list::run(ws, app, audience)).await;
+                }
+                Service::Port(port) => {
+                    let PortClient { client, greeting } = *port;
                     let span = tracing::debug_span!("client", port = client.port.name);
+                    let log = Arc::clone(&app.log);
+                    drop(app);
                     // On the heap, so that the task is no larger than what it waits for.
                     let mut session = Box::new(Session::new(ws, client, log));
                     session.run(greeting).instrument(span).await;
@@ -173,6 +204,67 @@ impl Accepted {
             }
         });
     }
+}
+
+impl PortClient {
+    fn new(
+        app: &App,
+        port: Arc<Port>,
+        query: &[(String, String)],
+        subprotocol: Option<&str>,
+        rights: Rights,
+    ) -> Result<Box<Self>, QueryError> {
+        let params = StreamParams::new(query, subprotocol, &port.clients, &port.run(&app.run))?;
+        // Subscribed before the answer, so that a client that is connected misses nothing.
+        let subscription = port.hub.subscribe(SubscriberKind::Client, params.start);
+        let subscription = subscription.of(params.view.item());
+        let protocol = client_protocol(params.view);
+        let client = Client {
+            protocol,
+            // Only those who are told the status want to know of the modem's inputs.
+            subscription: if protocol.has_replies() {
+                subscription.with_inputs()
+            } else {
+                subscription
+            },
+            port,
+            rights,
+            params,
+        };
+        let greeting = app.greeting(&client);
+        Ok(Box::new(Self { client, greeting }))
+    }
+}
+
+/// Opens a device for a client, if it may.
+async fn open_device(
+    app: &App,
+    id: &str,
+    change: SettingsChange,
+    audience: Audience,
+    rights: Rights,
+) -> Result<OpenedDevicePort, QueryError> {
+    let rejected = |rejection: DeviceRejection| {
+        let (code, reason) = rejection.close(id);
+        QueryError { code, reason }
+    };
+    let device = app.devices.find(id).await.map_err(rejected)?;
+    if let Err(reason) = app.may_open(&device, &audience, rights) {
+        return Err(QueryError { code: 4403, reason });
+    }
+    app.devices.open(&device, change).map_err(rejected)
+}
+
+/// Returns the audience that the client belongs to.
+fn audience(request: &axum::http::Request<()>) -> Audience {
+    let peer = request.extensions().get::<Peer>();
+    Audience::of(Caller {
+        method: request.method(),
+        uri: request.uri(),
+        headers: request.headers(),
+        class: RequestClass::WebSocket,
+        peer: *peer.expect("every connection adds its addresses to its request"),
+    })
 }
 
 /// Returns the reason for a Close frame, short enough for it.
@@ -188,15 +280,15 @@ fn too_many_clients(full: QuotaError) -> String {
 }
 
 impl App {
-    fn greeting(&self, client: &Client, names: &[String]) -> Option<String> {
+    fn greeting(&self, client: &Client) -> Option<String> {
         client.protocol.greet(&Greeting {
             port: &client.port,
             rights: client.rights,
             status: client.subscription.status(),
             position: client.subscription.position(),
             max_message: self.config.max_message,
-            run: &self.run,
-            ports: names,
+            run: &client.port.run(&self.run),
+            ports: &self.ports.names(),
         })
     }
 }

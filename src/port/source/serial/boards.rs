@@ -7,6 +7,9 @@ const SKETCH_BIT: u16 = 0x8000;
 /// Arduino sold under two vendor numbers, with the same product numbers.
 const ARDUINO: [u16; 2] = [0x2341, 0x2a03];
 
+/// The vendor number of the maker of the PL2303.
+const PROLIFIC: u16 = 0x067b;
+
 /// Returns the name of a board, or of a chip whose own product string says nothing ("USB Serial").
 pub(crate) fn name(vid: u16, pid: u16) -> Option<&'static str> {
     if ARDUINO.contains(&vid) {
@@ -15,7 +18,7 @@ pub(crate) fn name(vid: u16, pid: u16) -> Option<&'static str> {
     Some(match (vid, pid) {
         (0x03eb, 0x2145) => "Arduino Uno WiFi Rev2",
         (0x03eb, 0x2157) => "Arduino Zero (programming port)",
-        (0x067b, _) => "PL2303 USB serial",
+        (PROLIFIC, _) => "PL2303 USB serial",
         (0x16c0, 0x0483 | 0x0487 | 0x048b) => "Teensy",
         (0x1a86, 0x7522 | 0x7523) => "CH340 USB serial",
         (0x1a86, 0x5523) => "CH341 USB serial",
@@ -30,6 +33,12 @@ pub(crate) fn name(vid: u16, pid: u16) -> Option<&'static str> {
         (0x303a, 0x1001) => "ESP32 (its own USB)",
         _ => return None,
     })
+}
+
+/// Returns true for what is most probably a board: it has a name here, and is no chip that mostly is
+/// in something else. PL2303 chips are in GPS receivers and cables.
+pub(crate) fn is_board(vid: u16, pid: u16) -> bool {
+    vid != PROLIFIC && name(vid, pid).is_some()
 }
 
 /// Returns a name by the vendor number alone, for a device that has no product string either.
@@ -52,7 +61,7 @@ pub(crate) fn family(vid: u16) -> Option<&'static str> {
 /// Returns whether a separate chip stands between USB and the board's serial line. Such a board is
 /// reset when its port is opened, and its baud rate matters.
 pub(crate) fn is_bridge(vid: u16, pid: u16) -> bool {
-    const CHIP_MAKERS: [u16; 4] = [0x0403, 0x067b, 0x10c4, 0x1a86];
+    const CHIP_MAKERS: [u16; 4] = [0x0403, PROLIFIC, 0x10c4, 0x1a86];
     let has_16u2 = matches!(
         pid,
         0x0001 | 0x0010 | 0x003d | 0x003f | 0x0042 | 0x0043 | 0x0044 | 0x0210 | 0x0242 | 0x0243
@@ -134,6 +143,27 @@ mod tests {
         check(0x10c4, 0xea60, None, true);
         check(0x2e8a, 0x000a, Some("Raspberry Pi Pico"), false);
         check(0x1234, 0x0001, None, false);
+    }
+
+    #[test]
+    fn adapters_that_may_be_in_anything_are_no_boards() {
+        for (vid, pid) in [
+            (0x2341, 0x0043),
+            (0x1a86, 0x7523),
+            (0x303a, 0x1001),
+            (0x2e8a, 0x000a),
+        ] {
+            assert!(is_board(vid, pid), "{vid:04x}:{pid:04x}");
+        }
+        // A GPS receiver, one with a chip of Prolific, a modem, an adapter of FTDI.
+        for (vid, pid) in [
+            (0x1546, 0x01a7),
+            (0x067b, 0x2303),
+            (0x1199, 0x68a3),
+            (0x0403, 0x6001),
+        ] {
+            assert!(!is_board(vid, pid), "{vid:04x}:{pid:04x}");
+        }
     }
 
     #[test]

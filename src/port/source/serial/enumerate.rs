@@ -105,6 +105,13 @@ impl PortInfo {
         Some(!boards::is_bridge(usb.vid, usb.pid))
     }
 
+    /// Returns true for a board of our table: neither a modem or another device that serves
+    /// something else, nor one that nobody knows.
+    pub(crate) fn is_known_board(&self) -> bool {
+        self.usb()
+            .is_some_and(|usb| boards::is_board(usb.vid, usb.pid))
+    }
+
     /// Returns true for a board of our table that speaks USB itself, and so hands over at once what
     /// it sends.
     pub(crate) fn speaks_usb(&self) -> bool {
@@ -137,6 +144,15 @@ impl Usb {
     /// numbers are all equal.
     pub(crate) fn is_equal_board(&self, other: &Usb) -> bool {
         (self.vid, self.pid) == (other.vid, other.pid) && self.serial == other.serial
+    }
+
+    /// Returns whether both are ports of one device. Where the system does not report the socket, two
+    /// equal boards are told apart by having the same interface.
+    pub(crate) fn is_other_side_of(&self, other: &Usb) -> bool {
+        self.is_equal_board(other)
+            && self.location == other.location
+            && self.interface.is_some()
+            && self.interface != other.interface
     }
 }
 

@@ -4,6 +4,7 @@
 use std::slice;
 use std::time::{Duration, Instant};
 
+use super::device_id;
 use super::enumerate::{self, PortInfo};
 use super::identity::{Identity, recognise};
 use super::open::LIST_HINT;
@@ -15,7 +16,8 @@ use crate::port::source::OpenFailure;
 use crate::port::source::spec::Spec;
 use crate::terminal::shown;
 
-/// The time for which `auto` waits for the board that it had, before it takes another one.
+/// The time for which `auto`, or a port that was opened by an ID, waits for the board that it had,
+/// before it takes another one.
 const BOARD_CHANGE_DELAY: Duration = Duration::from_secs(5);
 
 /// The device to open.
@@ -101,7 +103,8 @@ fn select_free(
     ports: &[PortInfo],
     others: &[ClaimedDevice],
 ) -> Result<PortInfo, OpenFailure> {
-    if *spec == Spec::Auto && since.is_some_and(|time| time < BOARD_CHANGE_DELAY) {
+    let may_change = matches!(spec, Spec::Auto | Spec::Device(_));
+    if may_change && since.is_some_and(|time| time < BOARD_CHANGE_DELAY) {
         let detail = "waiting for the board that was here before";
         return Err(OpenFailure::absent(detail));
     }
@@ -120,7 +123,7 @@ fn select_free(
         }
     }
     select(spec, &free).cloned().map_err(|error| match error {
-        SelectError::Several(detail) => OpenFailure::waiting(detail),
+        SelectError::Several(detail) => OpenFailure::several(detail),
         SelectError::Absent(detail) if taken.is_empty() => OpenFailure::absent(detail),
         SelectError::Absent(_) => {
             OpenFailure::absent(format!("no board for this port: {}", taken.join(", ")))
@@ -130,26 +133,32 @@ fn select_free(
 
 /// Returns which of our other ports has the device at `path`, waits for it, or names it more
 /// exactly than `spec` does.
-fn owner<'a>(
+pub(super) fn owner<'a>(
     spec: &Spec,
     path: &str,
     ports: &[PortInfo],
     others: &'a [ClaimedDevice],
 ) -> Option<&'a ClaimedDevice> {
     let is_here = |port: &PortInfo| os::same_port(&port.path, path);
-    others.iter().find(|other| {
-        if let Some(open) = &other.path {
-            return os::same_port(open, path);
-        }
-        let identity = other.identity.as_ref();
-        let last = identity.and_then(|identity| recognise(identity, ports, &[]));
-        let is_named = || match &other.spec {
-            Spec::Path(named) => os::same_port(named, path),
-            named => ports
-                .iter()
-                .any(|port| is_here(port) && port.usb().is_some_and(|usb| named.matches(usb))),
-        };
-        last.is_some_and(is_here) || other.spec.specificity() > spec.specificity() && is_named()
+    let has_open = |other: &&ClaimedDevice| {
+        let open = other.path.as_deref();
+        open.is_some_and(|open| os::same_port(open, path))
+    };
+    // One that has it open, before one that waits for a device like it.
+    others.iter().find(has_open).or_else(|| {
+        let mut waiting = others.iter().filter(|other| other.path.is_none());
+        waiting.find(|other| {
+            let identity = other.identity.as_ref();
+            let last = identity.and_then(|identity| recognise(identity, ports, &[]));
+            let is_named = || match &other.spec {
+                Spec::Path(named) => os::same_port(named, path),
+                Spec::Device(id) => device_id::find(id, ports).is_ok_and(is_here),
+                named => ports
+                    .iter()
+                    .any(|port| is_here(port) && port.usb().is_some_and(|usb| named.matches(usb))),
+            };
+            last.is_some_and(is_here) || other.spec.specificity() > spec.specificity() && is_named()
+        })
     })
 }
 
@@ -219,6 +228,23 @@ mod tests {
             Ok(UNO.0),
         );
         check("auto", &["auto", "sim", "loop"], &[UNO], Ok(UNO.0));
+    }
+
+    #[test]
+    fn who_has_a_device_open_goes_before_who_waits_for_one_like_it() {
+        let ports = [PortInfo::fake_usb(UNO.0, UNO.1)];
+        let mut waiting = ClaimedDevice::new("waiting", &"usb:2341:0043:A1".parse().unwrap());
+        waiting.identity = Some(Identity::of(&ports[0], &ports));
+        let mut open = ClaimedDevice::new("open", &Spec::Auto);
+        let find = |others: &[ClaimedDevice]| {
+            owner(&Spec::Auto, UNO.0, &ports, others).map(|owner| owner.port.clone())
+        };
+        assert_eq!(
+            find(&[waiting.clone(), open.clone()]).as_deref(),
+            Some("waiting")
+        );
+        open.path = Some(UNO.0.to_owned());
+        assert_eq!(find(&[waiting, open]).as_deref(), Some("open"));
     }
 
     #[test]

@@ -2,24 +2,28 @@
 //!
 //! `enumerate` lists the ports, and `boards` names the boards behind them. `find` finds the port to
 //! open: `select` by its SPEC, `identity` if it was open before and comes back under another name.
-//! `open` opens it with its baud rate and other settings. `os` has what differs between systems.
+//! `listing` lists the devices that clients could open, by the IDs of `device_id`, and `watcher` tells
+//! when they change. `open` opens one with its baud rate and other settings. `os` has what differs between systems.
 //! [`DeviceSelector`] makes a source of them.
 
 pub(crate) mod boards;
 mod device;
+pub(crate) mod device_id;
 pub(crate) mod enumerate;
 pub(crate) mod find;
 pub(crate) mod identity;
 mod library;
+pub(crate) mod listing;
 pub(crate) mod open;
 pub(crate) mod os;
 pub(crate) mod select;
+pub(crate) mod watcher;
 
 use std::time::{Duration, Instant};
 
 use super::spec::Spec;
 use super::{OpenFailure, OpenedDevice, Opening, Source};
-use crate::hub::{DeviceInfo, LineSettings};
+use crate::hub::{DeviceInfo, LineSettings, State, Status};
 use crate::port::claims::{ClaimGuard, Claims};
 use crate::port::config::PortConfig;
 use crate::terminal::shown;
@@ -32,9 +36,14 @@ use open::{OpenPort, open};
 /// its sketch listens: the bootloader comes first.
 const BOOTLOADER_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The detail of a status while several boards are here and no client has chosen one.
+const CHOOSE: &str = "choose a board";
+
 /// The device that a port wants, and what is known of it.
 pub(crate) struct DeviceSelector {
     spec: Spec,
+    /// True if a client chooses the board where several are here.
+    may_be_chosen: bool,
     settings: LineSettings,
     claim: ClaimGuard,
     /// The device that was open last, and since when it has not been.
@@ -49,6 +58,7 @@ impl DeviceSelector {
     pub(crate) fn new(config: &PortConfig, claims: &Claims) -> Self {
         Self {
             spec: config.spec.clone(),
+            may_be_chosen: config.may_be_chosen,
             settings: config.line,
             claim: claims.add(&config.name, &config.spec),
             last: None,
@@ -70,6 +80,10 @@ impl DeviceSelector {
             Ok(Ok((found, device))) => Ok(self.opened(found, device)),
             Ok(Err(failure)) => {
                 self.was_absent |= failure.is_absent;
+                if failure.is_ambiguous && self.may_be_chosen {
+                    let status = Status::new(State::Waiting, CHOOSE);
+                    return Err(status.with_hint(failure.status.detail).into());
+                }
                 Err(failure)
             }
             Err(panic) => Err(OpenFailure::waiting(format!(

@@ -1,6 +1,7 @@
 //! Selects the listed port that a SPEC means, or names those that are available. Pure: the list of
 //! ports comes from `enumerate`. Recognising a board after a loss is the business of `identity`.
 
+use super::device_id::{self, IdError};
 use super::enumerate::{PortInfo, Usb};
 use crate::port::source::spec::Spec;
 use crate::terminal::shown;
@@ -34,6 +35,12 @@ pub(crate) fn select<'a>(spec: &Spec, ports: &'a [PortInfo]) -> Result<&'a PortI
             .iter()
             .find(|port| port.is_called(path))
             .ok_or_else(|| SelectError::Absent(absent(&format!("port {path}"), ports))),
+        (Spec::Device(id), _) => device_id::find(id, ports).map_err(|error| match error {
+            IdError::Unknown => SelectError::Absent(absent(&format!("board {id}"), ports)),
+            IdError::Several(ids) => {
+                SelectError::Several(shown(&format!("{} boards are {id}", ids.len())))
+            }
+        }),
         (_, [board]) => Ok(board),
         (_, []) => Err(SelectError::Absent(match spec {
             Spec::Auto => no_board(ports),
@@ -59,7 +66,7 @@ fn boards(ports: &[PortInfo]) -> Vec<&PortInfo> {
         let Some(usb) = port.usb() else { continue };
         let same = boards
             .iter_mut()
-            .find(|board| board.iter().all(|(_, other)| is_other_side(usb, other)));
+            .find(|board| board.iter().all(|(_, other)| usb.is_other_side_of(other)));
         match same {
             Some(board) => board.push((port, usb)),
             None => boards.push(vec![(port, usb)]),
@@ -70,15 +77,6 @@ fn boards(ports: &[PortInfo]) -> Vec<&PortInfo> {
         .filter_map(|board| board.iter().min_by_key(|(_, usb)| usb.interface))
         .map(|(port, _)| *port)
         .collect()
-}
-
-/// Returns whether both are ports of one device. Where the system does not report the socket, two
-/// equal boards are told apart by having the same interface.
-fn is_other_side(usb: &Usb, other: &Usb) -> bool {
-    usb.is_equal_board(other)
-        && usb.location == other.location
-        && usb.interface.is_some()
-        && usb.interface != other.interface
 }
 
 /// Returns the flag that selects this board and no other, with a description of the board.

@@ -1,8 +1,12 @@
-//! The running program: the server, and a task for each port. Ports come and go while it runs.
+//! The running program: the server, and a task for each port. Ports come and go while it runs; those
+//! that clients open by the ID of a device are in `devices`.
+
+mod device_entry;
+mod devices;
 
 use std::future::poll_fn;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use anyhow::{Result, ensure};
 use tokio::task::JoinSet;
@@ -11,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, SharedPort};
 use crate::hub::{Hub, HubConfig, State, Status};
 use crate::platform;
-use crate::port::{Claims, Closed, Supervisor};
+use crate::port::{Claims, Closed, PortConfig, Supervisor};
 use crate::server::{Port, Ports, Server};
+use devices::{Choices, DevicePorts};
 
 /// The answer to `--open` where everyone needs a token.
 const OPEN_NEEDS_TOKEN: &str = "--open leaves the browser to you: others on this computer could \
@@ -34,6 +39,10 @@ pub struct Program {
     /// The ports, to add and remove some while the program runs.
     pub ports: PortTasks,
     registered: Vec<Registered>,
+    devices: DevicePorts,
+    /// The port at `/` for which a client may choose the board.
+    root: Option<(Registered, PortConfig)>,
+    choices: Choices,
     opens_page: bool,
 }
 
@@ -45,19 +54,34 @@ impl Program {
     pub fn bind(config: Config, stop: CancellationToken) -> Result<Self> {
         let registry = Arc::<Ports>::default();
         let opens_page = config.server.open;
-        let server = Server::bind(config.server, Arc::clone(&registry), stop.clone())?;
         let ports = PortTasks {
-            registry,
+            registry: Arc::clone(&registry),
             claims: Claims::default(),
             limits: config.limits,
+            runs: Arc::default(),
             tasks: Arc::default(),
-            stop,
+            stop: stop.clone(),
         };
         // All are claimed before the first is opened, so that none opens what another one names.
-        let registered = config.ports.into_iter().map(|port| ports.register(port));
+        let (mut registered, mut root) = (Vec::new(), None);
+        for shared in config.ports {
+            let config = shared.port.clone();
+            let port = ports.register(shared, 0)?;
+            if config.may_be_chosen {
+                root = Some((port, config));
+            } else {
+                registered.push(port);
+            }
+        }
+        let root_port = root.as_ref().map(|((port, _), _)| Arc::clone(port));
+        let (devices, choices) = DevicePorts::new(ports.clone(), config.devices, root_port);
+        let host = Arc::new(devices.clone());
         Ok(Self {
-            server,
-            registered: registered.collect::<Result<_>>()?,
+            server: Server::bind(config.server, registry, host, stop)?,
+            registered,
+            devices,
+            root,
+            choices,
             ports,
             opens_page,
         })
@@ -80,6 +104,10 @@ impl Program {
             server.run().await;
             Ok(Closed::Free)
         });
+        if let Some((registered, config)) = self.root {
+            let root = self.devices.run_root(registered, config, self.choices);
+            self.ports.tasks().spawn(root);
+        }
         for (port, supervisor) in self.registered {
             let task = supervisor.run(port.stop.clone());
             self.ports.tasks().spawn(task);
@@ -94,6 +122,8 @@ pub struct PortTasks {
     registry: Arc<Ports>,
     claims: Claims,
     limits: HubConfig,
+    /// The ports that were added since the program began.
+    runs: Arc<AtomicU32>,
     /// The tasks of the server and of the ports.
     tasks: Arc<Mutex<JoinSet<Result<Closed>>>>,
     stop: CancellationToken,
@@ -110,7 +140,7 @@ impl PortTasks {
     /// When there is a port of the same name.
     pub fn add(&self, config: Config) -> Result<()> {
         for config in config.ports {
-            let (port, supervisor) = self.register(config)?;
+            let (port, supervisor) = self.register(config, self.next_run())?;
             let registry = Arc::clone(&self.registry);
             self.tasks().spawn(async move {
                 let outcome = supervisor.run(port.stop.clone()).await;
@@ -130,24 +160,30 @@ impl PortTasks {
         self.registry.remove(name)
     }
 
-    /// Lets clients reach a port, and claims its device.
-    fn register(&self, shared: SharedPort) -> Result<Registered> {
+    /// Lets clients reach a port, and claims its device. `run` is that of [`Port`].
+    fn register(&self, shared: SharedPort, run: u32) -> Result<Registered> {
         let config = shared.port;
         let status = Status::new(State::Waiting, "not open yet").with_settings(config.line);
         let hub = Hub::with_request_limits(self.limits, shared.requests, status);
         let port = Arc::new(Port {
             name: config.name.clone(),
+            run,
             frame: config.frame.to_string(),
             max_line: config.max_line,
             clients: shared.clients,
             hub,
             stop: self.stop.child_token(),
-            is_removed: AtomicBool::new(false),
+            end: OnceLock::new(),
         });
         let is_new = self.registry.add(Arc::clone(&port));
         ensure!(is_new, "there is a port called {} already", port.name);
         let supervisor = Supervisor::new(config, Arc::clone(&port.hub), &self.claims);
         Ok((port, supervisor))
+    }
+
+    /// Returns a number that no port had before.
+    fn next_run(&self) -> u32 {
+        self.runs.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Waits for all tasks to end. The first that fails stops the others.
