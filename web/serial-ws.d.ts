@@ -87,6 +87,16 @@ export interface Hello {
 export interface Options {
   /** The name of the port. Default: the first one. */
   port?: string;
+  /** The ID of a device, instead of a port: it is opened if it is not open yet. See `SerialWs.devices`. */
+  device?: string;
+  /** The settings of the line with which the device is opened. If it is open with others, the state is "mistake". */
+  baud?: number;
+  dataBits?: number;
+  parity?: "none" | "odd" | "even" | "mark" | "space";
+  stopBits?: number;
+  flowControl?: "none" | "software" | "hardware";
+  dtr?: boolean;
+  rts?: boolean;
   /** The number of earlier lines to receive on the first connection; with `data: "chunks"`, bytes. */
   history?: number;
   /** Receive only the newest line, at most this many times a second. */
@@ -122,7 +132,47 @@ export interface Events {
   error(error: Error): void;
 }
 
+/** A device of the computer that serial-ws runs on. Later versions may have more. */
+export interface Device {
+  /** The ID by which it is opened: `new SerialWs({ device: id })`. */
+  id: string;
+  path: string;
+  /** What USB tells of it; null for a port that is not USB. */
+  usb: { vid: number; pid: number; serial?: string; maker?: string; product?: string; location?: string; interface?: number } | null;
+  /** The name of the board, if it is known. */
+  board: string | null;
+  state: "free" | "open" | "busy" | "denied" | (string & {});
+  /** True if this page may open it. */
+  offered: boolean;
+  /** True if the operator is asked in the terminal first. */
+  asks?: boolean;
+  /** The address of the port that has it; null if none has. */
+  at: string | null;
+  /** The name of that port. */
+  port?: string;
+  /** What is in the way, for people. */
+  detail?: string;
+  /** What to do, for people. */
+  hint?: string;
+  [later: string]: unknown;
+}
+
+/** The list of devices, kept up to date. */
+export interface DeviceWatcher {
+  /** The newest list. */
+  readonly devices: Device[];
+  /** Calls the handler with the list, at once and after each change. */
+  on(event: "devices", handler: (devices: Device[]) => void): this;
+  off(event: "devices", handler: (devices: Device[]) => void): this;
+  /** Ends watching. */
+  close(): void;
+}
+
 export class SerialWs {
+  /** Returns the devices of the computer that serial-ws runs on. */
+  static devices(url?: string, options?: { token?: string }): Promise<Device[]>;
+  /** Watches the devices, reconnecting by itself. */
+  static watchDevices(url?: string, options?: Pick<Options, "token" | "WebSocket">): DeviceWatcher;
   constructor(url?: string, options?: Options);
   constructor(options?: Options);
   /** The address of the serial-ws that the library came from, to which `ports/NAME` or a query can be added. */

@@ -7,7 +7,15 @@
    */
   const ROOT = "/";
   /** Close codes for a mistake in the address: retrying would not help. */
-  const FATAL_CODES = [4400, 4404];
+  const FATAL_CODES = [4400, 4404, 4409];
+  /** The close code for a device that this page may not open. The operator may allow it later. */
+  const NOT_OFFERED = 4403;
+  /** The close code for a device that is not here. */
+  const NOT_HERE = 4404;
+  /** The end of the path of a port, of a device, and of what else serial-ws serves. */
+  const PORT = /((ports|devices)\/)?[^/]*$/;
+  /** The settings of the line, for a device. */
+  const LINE = ["baud", "dataBits", "parity", "stopBits", "flowControl"];
   /** The shortest and the longest delay before reconnecting, in milliseconds. */
   const MIN_DELAY = 500, MAX_DELAY = 10000;
   /** Bytes that a request may write, unless `hello` says otherwise. */
@@ -52,6 +60,20 @@
       this.#options = options;
       this.url = address(url ?? "/", options);
       this.open();
+    }
+
+    /** Returns the devices of the computer that serial-ws runs on. */
+    static async devices(url = "/", options = {}) {
+      const list = sibling(address(url, options).replace(/^ws/, "http"), "api/devices");
+      if (options.token) list.searchParams.set("token", options.token);
+      const answer = await fetch(list);
+      if (!answer.ok) throw new Error((await answer.text()).trim());
+      return answer.json();
+    }
+
+    /** Watches the devices: calls handlers of the event "devices" with the list, now and after each change. */
+    static watchDevices(url = "/", options = {}) {
+      return new DeviceWatcher(url, options);
     }
 
     /** True while data can arrive: this page is connected to serial-ws, and serial-ws to the board. */
@@ -170,6 +192,11 @@
       });
     }
 
+    /** True if the address is that of a device, which may be unplugged. */
+    get #isDevice() {
+      return new URL(this.url).pathname.includes("/devices/");
+    }
+
     #query() {
       const { history, latest, append, data, values, token } = this.#options;
       const query = { view: "json" };
@@ -178,6 +205,7 @@
       if (data) query.data = data;
       else if (values || this.#handlers.get("values")?.size) query.values = "";
       if (token) query.token = token;
+      if (this.#isDevice) Object.assign(query, lineQuery(this.#options));
       if (this.#position) query.since = this.#position;
       else if (history) query.history = history;
       return query;
@@ -256,7 +284,11 @@
       this.#socket = undefined;
       this.#clearTimers();
       this.#rejectPending("the connection was lost before the reply; the request may have taken effect");
-      if (FATAL_CODES.includes(code)) {
+      if (this.#isDevice && code === NOT_HERE) {
+        this.#setStatus({ state: "waiting", detail: reason, hint: "Plug it in" });
+      } else if (code === NOT_OFFERED) {
+        this.#setStatus({ state: "refused", detail: reason });
+      } else if (FATAL_CODES.includes(code)) {
         this.#active = false;
         this.#setStatus({ state: "mistake", detail: reason });
       } else if (reason || this.#connected) {
@@ -326,22 +358,92 @@
     }
   }
 
-  /** Returns the address of a port. One without a host, such as "/ports/left", is of the serial-ws this file came from. */
-  function address(url, { port }) {
+  /** The list of devices, kept up to date. */
+  class DeviceWatcher {
+    #address;
+    #Socket;
+    #socket;
+    #handlers = new Set();
+    #delay = MIN_DELAY;
+    #timer;
+
+    /** The newest list. */
+    devices = [];
+
+    constructor(url, options) {
+      this.#address = sibling(address(url, options), "devices");
+      if (options.token) this.#address.searchParams.set("token", options.token);
+      this.#Socket = options.WebSocket ?? WebSocket;
+      // In a microtask, so that handlers added right after this call miss nothing.
+      queueMicrotask(() => this.#connect());
+    }
+
+    /** Calls `handler` with each list. */
+    on(event, handler) {
+      if (event === "devices") this.#handlers.add(handler);
+      return this;
+    }
+
+    off(event, handler) {
+      this.#handlers.delete(handler);
+      return this;
+    }
+
+    /** Ends watching. */
+    close() {
+      clearTimeout(this.#timer);
+      this.#Socket = undefined;
+      this.#socket?.close(1000);
+    }
+
+    #connect() {
+      if (!this.#Socket) return;
+      const socket = this.#socket = new this.#Socket(this.#address.href);
+      socket.onmessage = ({ data }) => {
+        const message = JSON.parse(data);
+        if (message.type !== "devices") return;
+        this.#delay = MIN_DELAY;
+        this.devices = message.devices;
+        for (const handler of this.#handlers) handler(this.devices);
+      };
+      socket.onclose = ({ code }) => {
+        if (!this.#Socket || FATAL_CODES.includes(code)) return;
+        this.#timer = setTimeout(() => this.#connect(), this.#delay);
+        this.#delay = Math.min(this.#delay * 2, MAX_DELAY);
+      };
+    }
+  }
+
+  /** Returns the address of something beside a port; a proxy may have put serial-ws under a prefix. */
+  function sibling(href, name) {
+    const url = new URL(href);
+    url.pathname = url.pathname.replace(PORT, name);
+    url.search = "";
+    return url;
+  }
+
+  /** Returns the settings of the line that a device is to be opened with. */
+  function lineQuery(options) {
+    const query = {};
+    for (const key of LINE) if (options[key] !== undefined) query[key] = options[key];
+    for (const key of ["dtr", "rts"]) if (options[key] !== undefined) query[key] = options[key] ? "on" : "off";
+    return query;
+  }
+
+  /** Returns the address of a port or a device. One without a host, such as "/ports/left", is of the serial-ws this file came from. */
+  function address(url, { port, device }) {
     const isServed = /^https?:/.test(SerialWs.source);
     const root = isServed ? new URL(ROOT, SerialWs.source) : "http://localhost:8080";
     // "localhost:8080" means ws://localhost:8080.
     const base = new URL(/^(\/|$)/.test(url) ? `.${url}` : url.replace(/^(?!\w+:\/\/)/, "ws://"), root);
     base.protocol = base.protocol.replace("http", "ws");
-    if (port) base.pathname = base.pathname.replace(/((ports|devices)\/)?[^/]*$/, `ports/${port}`);
+    if (port) base.pathname = base.pathname.replace(PORT, `ports/${port}`);
+    if (device) base.pathname = base.pathname.replace(PORT, `devices/${encodeURIComponent(device)}`);
     return base.href;
   }
 
   async function diagnose(socketUrl) {
-    const url = new URL(socketUrl.replace(/^ws/, "http"));
-    // A proxy may have put serial-ws under a prefix:
-    url.pathname = url.pathname.replace(/((ports|devices)\/)?[^/]*$/, "hello");
-    url.search = "";
+    const url = sibling(socketUrl.replace(/^ws/, "http"), "hello");
     try {
       const hello = await (await fetch(url, { signal: AbortSignal.timeout(3000) })).json();
       if (hello.allowed === false) {

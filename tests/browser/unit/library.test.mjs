@@ -112,3 +112,65 @@ test("every request settles when the connection closes, and when the page closes
   assert.match(outcomes[1], /^not sent: /);
   serial.close();
 });
+
+/** Returns a client with these options, and the socket that it opened. */
+async function opened(t, options) {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  t.after(() => mock.timers.reset());
+  t.mock.method(globalThis, "fetch", () => Promise.reject(new Error("no network")));
+  const addresses = [];
+  class Recorded extends Socket {
+    constructor(url) {
+      super(url);
+      addresses.push(url);
+    }
+  }
+  const serial = new SerialWs("ws://localhost:1/", { ...options, WebSocket: Recorded });
+  t.after(() => serial.close());
+  await settled();
+  return { serial, addresses, socket: Socket.all.at(-1) };
+}
+
+test("a device is opened by its ID with the settings of its line", async (t) => {
+  const { addresses } = await opened(t, { device: "usb:2341:0043:a/b", baud: 115200, parity: "even", dtr: false });
+  const url = new URL(addresses[0]);
+  assert.equal(url.pathname, "/devices/usb%3A2341%3A0043%3Aa%2Fb");
+  assert.equal(url.search, "?view=json&baud=115200&parity=even&dtr=off");
+});
+
+test("a page waits for a device that is not here, and for the answer of the operator", async (t) => {
+  const { serial, addresses, socket } = await opened(t, { device: "usb:2341:0043" });
+  socket.onclose({ code: 4404, reason: "no device usb:2341:0043 is here" });
+  assert.equal(serial.status.state, "waiting");
+  await pass(1);
+  assert.equal(addresses.length, 2);
+  Socket.all.at(-1).onclose({ code: 4403, reason: "answer the question in the terminal" });
+  assert.equal(serial.status.state, "refused");
+  await pass(2);
+  assert.equal(addresses.length, 3);
+  Socket.all.at(-1).onclose({ code: 4409, reason: "in use with 9600 baud, 8N1" });
+  assert.equal(serial.status.state, "mistake");
+  await pass(60);
+  assert.equal(addresses.length, 3, "other settings will not help by waiting");
+});
+
+test("a watcher has the newest list of devices, also after a lost connection", async (t) => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  t.after(() => mock.timers.reset());
+  const watcher = SerialWs.watchDevices("ws://localhost:1/ports/uno", { WebSocket: Socket });
+  const lists = [];
+  watcher.on("devices", (list) => lists.push(list));
+  await settled();
+  Socket.all.at(-1).receive({ type: "devices", devices: [{ id: "a" }] });
+  assert.deepEqual(watcher.devices, [{ id: "a" }]);
+  const count = Socket.all.length;
+  Socket.all.at(-1).onclose({ code: 1001 });
+  await pass(1);
+  assert.equal(Socket.all.length, count + 1);
+  Socket.all.at(-1).receive({ type: "devices", devices: [] });
+  assert.deepEqual(lists, [[{ id: "a" }], []]);
+  watcher.close();
+  Socket.all.at(-1).onclose({ code: 1000 });
+  await pass(60);
+  assert.equal(Socket.all.length, count + 1, "it does not come back");
+});
