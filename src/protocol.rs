@@ -91,7 +91,7 @@ pub enum ServerMessage<'a> {
         #[serde(default, skip_serializing_if = "is_zero")]
         bytes: u64,
     },
-    /// The operating system took a client's bytes for the device. Nothing sends this yet.
+    /// The operating system took a client's bytes for the device, with `&writes`.
     Written {
         /// The time at which it took them, in seconds since 1970.
         #[serde(with = "seconds")]
@@ -123,6 +123,10 @@ pub struct HelloMessage<'a> {
     pub seq: u64,
     /// The number of bytes after which this client's bytes begin.
     pub offset: u64,
+    /// The number of this client among those of its port, for [`ServerMessage::Written`]; None
+    /// before version 0.2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<u64>,
     /// Bytes of the longest message that the client may send; 0 where it is not known.
     #[serde(rename = "maxMessage", default, skip_serializing_if = "is_zero")]
     pub max_message: u64,
@@ -446,6 +450,7 @@ mod tests {
             run: "a343848cc485e218".into(),
             seq: 4,
             offset: 18,
+            client: Some(2),
             max_message: 65536,
             port: ConnectedPort {
                 name: "uno".into(),
@@ -472,11 +477,11 @@ mod tests {
     fn a_hello_has_the_port_with_its_device_and_all_names() {
         check_server(
             hello(Some(device()), status(None, "")),
-            r#"{"type":"hello","version":1,"run":"a343848cc485e218","seq":4,"offset":18,"maxMessage":65536,"port":{"name":"uno","path":"/dev/ttyACM0","board":"Arduino Uno","usb":"usb:2341:0043:A1","lowLatency":true,"settings":{"baud":9600,"parity":"none"}},"ports":["uno","knob"],"status":{"state":"open","detail":"loop is \"open\""}}"#,
+            r#"{"type":"hello","version":1,"run":"a343848cc485e218","seq":4,"offset":18,"client":2,"maxMessage":65536,"port":{"name":"uno","path":"/dev/ttyACM0","board":"Arduino Uno","usb":"usb:2341:0043:A1","lowLatency":true,"settings":{"baud":9600,"parity":"none"}},"ports":["uno","knob"],"status":{"state":"open","detail":"loop is \"open\""}}"#,
         );
         check_server(
             hello(None, status(None, "")),
-            r#"{"type":"hello","version":1,"run":"a343848cc485e218","seq":4,"offset":18,"maxMessage":65536,"port":{"name":"uno","settings":{"baud":9600,"parity":"none"}},"ports":["uno","knob"],"status":{"state":"open","detail":"loop is \"open\""}}"#,
+            r#"{"type":"hello","version":1,"run":"a343848cc485e218","seq":4,"offset":18,"client":2,"maxMessage":65536,"port":{"name":"uno","settings":{"baud":9600,"parity":"none"}},"ports":["uno","knob"],"status":{"state":"open","detail":"loop is \"open\""}}"#,
         );
     }
 

@@ -471,3 +471,51 @@ async fn json_client(bridge: &Bridge) -> Client {
     client.json_of("hello").await;
     client
 }
+
+#[tokio::test]
+async fn whoever_may_write_sees_what_others_write_if_it_asks() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut asks = bridge.client("/?view=json&writes").await;
+    let mut newest = bridge.client("/?view=json&writes&latest=1").await;
+    let mut silent = bridge.client("/?view=json").await;
+    let mut plain = bridge.client("/").await;
+    let number = silent.json_of("hello").await["client"].clone();
+    assert!(number.is_u64(), "{number}");
+    for client in [&mut asks, &mut newest] {
+        assert_ne!(client.json_of("hello").await["client"], number);
+    }
+    silent
+        .send_json(json!({ "type": "write", "text": "G28\n", "id": 1 }))
+        .await;
+    let written = asks.json_of("written").await;
+    assert_eq!(written["text"], "G28\n", "{written}");
+    assert_eq!(written["client"], number, "{written}");
+    assert!(written["t"].is_f64(), "{written}");
+    assert_eq!(newest.json_of("written").await["text"], "G28\n");
+    plain.send_bytes([0xff, 0]).await;
+    let written = asks.json_of("written").await;
+    assert_eq!(written["bytes"], "/wA=", "{written}");
+    assert_ne!(written["client"], number, "{written}");
+    pair.device.expect(b"G28\n\xff\0").await;
+    pair.device.write("end\n").await;
+    // A client that did not ask gets the line next.
+    assert_eq!(silent.json().await["type"], "ack");
+    assert_eq!(silent.json_of("line").await["text"], "end");
+}
+
+#[tokio::test]
+async fn writes_are_for_the_json_view() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    for (query, reason) in [
+        ("view=lines&writes", "writes needs view=json"),
+        (
+            "view=json&writes=no",
+            "writes takes no value, as in view=json&writes",
+        ),
+    ] {
+        let mut client = bridge.client(&format!("/?{query}")).await;
+        assert_eq!(client.closed().await, (4400, reason.to_owned()), "{query}");
+    }
+}

@@ -49,6 +49,16 @@ export interface Chunk {
   t: number;
 }
 
+/** Bytes that the operating system took for the device. */
+export interface Written {
+  t: number;
+  text?: string;
+  /** In base64, if they are not UTF-8. */
+  bytes?: string;
+  /** The number of the client that wrote them, as in its `hello`. */
+  client: number;
+}
+
 export interface Missed {
   lines?: number;
   bytes?: number;
@@ -77,6 +87,8 @@ export interface Hello {
   run: string;
   seq: number;
   offset: number;
+  /** The number of this client among those of its port. */
+  client?: number;
   /** The bytes that one request may write. */
   maxMessage?: number;
   port: { name: string; path?: string; board?: string; settings: Settings };
@@ -105,6 +117,8 @@ export interface Options {
   append?: "none" | "lf" | "crlf" | "cr";
   /** Receive bytes as they arrive, through the event "data", instead of lines. */
   data?: "chunks";
+  /** Receive what all clients write, if this one may write itself. A handler of "written" asks for it too. */
+  writes?: boolean;
   /** Receive the values of lines. A handler of "values" that is there when connecting asks for them too. */
   values?: boolean;
   token?: string;
@@ -124,6 +138,8 @@ export interface Events {
   /** Called for each line that has numbers. */
   values(values: any, line: Line): void;
   data(bytes: Uint8Array, chunk: Chunk): void;
+  /** Called for what clients write, this one among them. */
+  written(bytes: Uint8Array, written: Written): void;
   open(hello: Hello): void;
   close(reason: { code: number; reason: string }): void;
   status(status: Status): void;

@@ -198,12 +198,13 @@
     }
 
     #query() {
-      const { history, latest, append, data, values, token } = this.#options;
+      const { history, latest, append, data, values, writes, token } = this.#options;
       const query = { view: "json" };
       if (latest) query.latest = latest;
       if (append) query.append = append;
       if (data) query.data = data;
       else if (values || this.#handlers.get("values")?.size) query.values = "";
+      if (writes || this.#handlers.get("written")?.size) query.writes = "";
       if (token) query.token = token;
       if (this.#isDevice) Object.assign(query, lineQuery(this.#options));
       if (this.#position) query.since = this.#position;
@@ -250,6 +251,9 @@
         const bytes = decode(message.bytes);
         this.#rememberPosition(message.offset + bytes.length);
         this.#emit("data", bytes, message);
+      } else if (type === "written") {
+        const { text, bytes } = message;
+        this.#emit("written", text === undefined ? decode(bytes) : new TextEncoder().encode(text), message);
       } else if (type === "status") {
         this.#setStatus(message);
       } else if (type === "missed") {

@@ -264,6 +264,11 @@ impl RequestSender {
         }
     }
 
+    /// Returns the number of this client, which its requests carry.
+    pub fn client(&self) -> u64 {
+        self.id
+    }
+
     /// Sends a request for `action` if there is room for it, and returns its number.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::{Definition, Part, Payload, PayloadSink};
 use crate::hub::{Data, Event, Extent, Frame, Kind, StreamItem, Timestamp};
-use crate::protocol::ServerMessage;
+use crate::protocol::{Base64, Content, ServerMessage};
 use crate::values::LineValues;
 
 /// One object per line.
@@ -45,7 +45,15 @@ fn encode(
             let status = ServerMessage::Status(status.into());
             sink(Payload::Text(status.to_json().as_bytes()));
         }
-        Kind::Written(_) => {}
+        Kind::Written(written) => {
+            let content = match str::from_utf8(&written.bytes) {
+                Ok(text) => Content::Text(text.into()),
+                Err(_) => Content::Bytes(Base64((&*written.bytes).into())),
+            };
+            let (t, client) = (event.at, written.client);
+            let message = ServerMessage::Written { t, content, client };
+            sink(Payload::Text(message.to_json().as_bytes()));
+        }
     }
 }
 

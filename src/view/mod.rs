@@ -61,7 +61,7 @@ struct Definition {
     name: &'static str,
     /// The items that it delivers, which is what `history` and `latest` count.
     item: StreamItem,
-    /// True if it shows changes of status.
+    /// True if it shows changes of status, and what was written.
     has_statuses: bool,
     /// Passes each payload of an event on, in order.
     encode: fn(&Event, Part, &mut PayloadSink<'_>),
@@ -113,8 +113,8 @@ impl View {
     pub fn is_blank(self, event: &Event) -> bool {
         match &event.kind {
             Kind::Data(data) => !self.item().is_in(data),
-            Kind::Status(_) => !self.definition().has_statuses,
-            Kind::Written(_) => true,
+            // Who gets the bytes that were written has asked for them.
+            Kind::Status(_) | Kind::Written(_) => !self.definition().has_statuses,
         }
     }
 

@@ -395,7 +395,7 @@ test("a sent text reaches the board, and the page shows that it did", async (t) 
   await page.keyboard.press("Enter");
   await until("the board to receive it", () => uno.received === "H\n");
   await until("the tick", async () => (await rows(page)).some((row) => row.includes("H‹LF›✓")));
-  await page.selectOption("#ending", { label: "no line ending" });
+  await page.selectOption("#ending", { label: "none" });
   await page.keyboard.press("Tab");
   await page.fill("#text", "<b>");
   await page.click("#send button");
@@ -438,7 +438,7 @@ test("each line of a pasted text reaches the board with its ending, in order", a
     }
   }
   // Nothing is added, and nothing is taken away:
-  await page.selectOption("#ending", { label: "no line ending" });
+  await page.selectOption("#ending", { label: "none" });
   for (const text of ["one\n\ntwo", "one\n"]) {
     await paste(page, text);
     await page.click("#send button");
@@ -525,7 +525,7 @@ test("an unplugged board is shown as lost, with a hint, and comes back", async (
   await isOpen(page);
   await uno.send("again\n");
   await until("a line", async () => (await rows(page)).some((row) => row.endsWith("again")));
-  assert.equal(await page.locator("#remedy").isVisible(), false);
+  assert.equal(await page.locator("#notice").isVisible(), false);
   assert.ok((await rows(page)).some((row) => /was lost/.test(row)), "the log has a note");
   assert.equal(uno.received, "", "nothing is written later");
 });
@@ -539,7 +539,7 @@ test("the page says when serial-ws has stopped, and resumes when it is back", as
   await until("a line", async () => (await rows(page)).some((row) => row.endsWith("before")));
   await bridge.stop();
   await until("the message", async () => (await state(page)) === "stopped");
-  assert.match(await text(page, "#state-text"), /does not answer/);
+  assert.match(await text(page, "#detail"), /does not answer/);
   assert.match(await text(page, "#remedy"), /running/);
   await start(t, ["--port", `uno=${uno.path}`], bridge.port);
   await isOpen(page);
@@ -635,6 +635,7 @@ test("what was missed is counted, and can be dismissed", async (t) => {
 test("the page can receive only the newest lines, and then all of them again without duplicates", async (t) => {
   const bridge = await start(t, ["--port", "sim"]);
   const page = await open(t, bridge.url);
+  await page.click("#filter summary");
   await page.selectOption("#latest", "5");
   await until("the rate", async () => /^[456] lines\/s shown$/.test(await text(page, "#rate")));
   await page.selectOption("#latest", "");
@@ -668,7 +669,7 @@ test("the port is released and resumed", async (t) => {
   const { uno, page } = await onBoard(t);
   await page.click("#release");
   await until("released", async () => (await state(page)) === "released");
-  assert.match(await text(page, "#state-text"), /released to another program/);
+  assert.match(await text(page, "#detail"), /released to another program/i);
   await page.click("#resume");
   await isOpen(page);
   await uno.send("\nback\n");
@@ -700,17 +701,126 @@ test("the data of a hostile device is shown as text", async (t) => {
   await until("the end", async () => (await rows(page)).at(-1)?.endsWith("end"));
   const shown = (await rows(page)).join("\n");
   assert.ok(shown.includes("<script>window.hacked = 1</script>"), shown.slice(0, 500));
-  assert.ok(shown.includes("‹ESC›[31mred‹ESC›[0m‹BEL›‹BS›"));
+  assert.ok(shown.includes("red‹BEL›‹BS›"));
+  assert.equal(await page.locator("#rows .fg1").textContent(), "red");
   assert.ok(shown.includes("‹U+202E›gnitirw"));
   assert.ok(shown.includes("��") && shown.includes("A"));
   assert.match(shown, /more characters/);
   assert.equal(await page.evaluate(() => window.hacked), undefined);
   assert.equal(await page.locator("#rows script, #rows img, #legend img").count(), 0);
   await page.fill("#search", "<SCRIPT");
-  await until("the search", async () => (await rows(page)).length === 1);
+  await until("the search", async () => (await page.locator("#rows .hit").count()) === 1);
   assert.equal(await page.locator("#rows mark").textContent(), "<script");
   assert.equal(await text(page, "#found"), "1 found");
   await until("the announcement for screen readers", async () => (await text(page, "#announced")) === "1 found");
+});
+
+test("a search goes from line to line, and a filter shows only some", async (t) => {
+  const { uno, page } = await onBoard(t);
+  for (let index = 0; index < 60; index++) await uno.send(`${index % 10 === 0 ? "ERROR" : "info"} ${index}\n`);
+  await uno.send("end\n");
+  await until("the end", async () => (await rows(page)).at(-1)?.endsWith("end"));
+  await page.focus("#rows");
+  await page.keyboard.press("/");
+  await page.keyboard.type("error");
+  await until("the number", async () => (await text(page, "#found")) === "6 found");
+  const current = () => page.locator("#rows .current > span").first().textContent();
+  for (const [key, line, place] of [["Enter", "ERROR 50", "6 of 6"], ["Shift+Enter", "ERROR 40", "5 of 6"], ["Enter", "ERROR 50", "6 of 6"], ["Enter", "ERROR 0", "1 of 6"]]) {
+    await page.keyboard.press(key);
+    assert.equal(await current(), line);
+    assert.equal(await text(page, "#found"), place);
+  }
+  await page.click("#previous");
+  assert.equal(await current(), "ERROR 50");
+  assert.ok(await page.locator("#rows .current").isVisible());
+  await page.fill("#search", "");
+  await page.click("#newest");
+  await page.click("#filter summary");
+  await page.fill("#only", "error");
+  await page.fill("#without", "20");
+  const shown = async () => (await page.locator("#rows .line > span").allTextContents()).join();
+  await until("the filter", async () => (await shown()) === "ERROR 0,ERROR 10,ERROR 30,ERROR 40,ERROR 50");
+  const file = (await saved(page, "#download")).bytes.toString();
+  assert.match(file, /ERROR 0\nERROR 10\nERROR 30\nERROR 40\nERROR 50\n$/);
+  await page.keyboard.press("Escape");
+});
+
+test("texts that were sent are in a menu, and can be kept as buttons", async (t) => {
+  const { uno, page } = await onBoard(t);
+  await page.focus("#rows");
+  await page.keyboard.press("i");
+  for (const command of ["G28", "M105"]) {
+    await page.keyboard.type(command);
+    await page.keyboard.press("Enter");
+    await receives(uno, `${command}\n`);
+  }
+  await page.click("#sent summary");
+  assert.deepEqual(await page.locator("#sent-list .take").allTextContents(), ["M105", "G28"]);
+  await page.locator("#sent-list .take").last().click();
+  assert.equal(await page.inputValue("#text"), "G28");
+  await page.keyboard.press("Enter");
+  await receives(uno, "G28\n");
+  await page.click("#sent summary");
+  await page.locator("#sent-list .keep").last().click();
+  await page.keyboard.press("Escape");
+  await page.click("#commands .command");
+  await receives(uno, "M105\n");
+  await page.reload();
+  await page.click("#commands .command");
+  await receives(uno, "M105\n");
+  await page.click("#sent summary");
+  await page.locator("#sent-list .keep").first().click();
+  assert.equal(await page.locator("#commands .command").count(), 0);
+});
+
+test("what other clients write is shown, with who wrote it", async (t) => {
+  const { uno, page, bridge } = await onBoard(t);
+  const other = await open(t, bridge.url);
+  await isOpen(other);
+  await other.fill("#text", "G28");
+  await other.keyboard.press("Enter");
+  await receives(uno, "G28\n");
+  await until("it", async () => (await page.locator("#rows .other").allTextContents()).some((row) => /G28‹LF›client \d+$/.test(row)));
+  assert.equal(await other.locator("#rows .other").count(), 0);
+  assert.equal(await other.locator("#rows .sent").count(), 1);
+});
+
+test("a port whose view is raw opens in hex, which fits", async (t) => {
+  const bridge = await start(t, ["--port", "raw=sim:raw", "--raw"]);
+  for (const width of [390, 1024, 1280, 1920]) {
+    const page = await open(t, bridge.url, { viewport: { width, height: 800 } });
+    await until("bytes", async () => (await page.locator("#rows.hex .row.line").count()) > 3);
+    const excess = await page.locator("#rows").evaluate((rows) => rows.scrollWidth - rows.clientWidth);
+    assert.ok(excess <= 0, `at ${width} the rows are ${excess} pixels too wide`);
+    const bytes = (await page.locator("#rows .row.line > span").first().textContent()).match(/ [0-9a-f]{2}(?= )/g).length;
+    assert.equal(bytes, width === 1920 ? 16 : 8);
+  }
+});
+
+test("lines are copied where the browser has no clipboard for the page", async (t) => {
+  const { page } = await onBoard(t);
+  await page.evaluate(() => {
+    Object.defineProperty(navigator, "clipboard", { value: undefined });
+    document.addEventListener("copy", () => { window.copied = document.getSelection().toString() || document.activeElement.value; });
+  });
+  await page.click("#copy");
+  await until("the result", async () => (await text(page, "#copy")) === "Copied");
+  assert.match(await page.evaluate(() => window.copied), /ready\n$/);
+});
+
+test("the theme is that of the system unless people choose another, which is remembered", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  const page = await open(t, bridge.url, { colorScheme: "dark" });
+  const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const [dark, light] = ["rgb(13, 17, 23)", "rgb(243, 245, 248)"];
+  await until("the dark theme", async () => (await ground()) === dark);
+  await page.selectOption("#theme", "light");
+  assert.equal(await ground(), light);
+  await page.reload();
+  assert.equal(await ground(), light);
+  assert.equal(await page.inputValue("#theme"), "light");
+  await page.selectOption("#theme", "system");
+  assert.equal(await ground(), dark);
 });
 
 test("text without line endings is shown, and so are bytes", async (t) => {
@@ -771,7 +881,7 @@ test("for a port that does not exist, a link leads to the first one", async (t) 
   const bridge = await start(t, ["--port", "a=sim", "--port", "b=sim:labels"]);
   const page = await open(t, `${bridge.url}/?port=none`);
   await until("the mistake", async () => (await state(page)) === "mistake");
-  assert.match(await text(page, "#state-text"), /ports\/a/);
+  assert.match(await text(page, "#detail"), /ports\/a/);
   assert.equal(await text(page, "#address"), bridge.url.replace("http", "ws"));
   await page.screenshot({ path: shot("no-such-port") });
   await page.click("#first a");

@@ -16,6 +16,7 @@ const HISTORY_LINES = 1e6, HISTORY_BYTES = 1 << 16;
  * @property {(text: string, line: any) => void} line
  * @property {(bytes: Uint8Array, chunk: any) => void} data
  * @property {(values: any, line: any) => void} values
+ * @property {(bytes: Uint8Array, written: any) => void} written
  * @property {() => void} gap data is missing from the values alone
  */
 
@@ -34,7 +35,7 @@ export class Connection {
 
   /** Connects to a port. @param {{port?: string, view: string, latest?: string}} choice */
   connect({ port, view, latest }) {
-    const { open, status, missed, line, data, values, gap } = this.handlers;
+    const { open, status, missed, line, data, values, written, gap } = this.handlers;
     this.#close();
     const address = new URL(port ? `ports/${encodeURIComponent(port)}` : "", HOME).href.replace("http", "ws");
     const common = { latest };
@@ -44,7 +45,7 @@ export class Connection {
     const beside = { ...common, history: HISTORY_LINES };
     this.#options = [options, beside];
     this.#main = new SerialWs(address, options).on("open", open).on("status", status).on("missed", missed)
-      .on("line", line).on("values", values).on("data", data);
+      .on("line", line).on("values", values).on("data", data).on("written", written);
     this.#values = view === "text" ? new SerialWs(address, beside).on("values", values).on("missed", gap) : undefined;
     status(this.#main.status);
   }

@@ -22,6 +22,8 @@ export const board = {
   reset: find("reset", HTMLButtonElement),
   release: find("release", HTMLButtonElement),
   resume: find("resume", HTMLButtonElement),
+  notice: find("notice", HTMLElement),
+  detail: find("detail", HTMLElement),
   remedy: find("remedy", HTMLElement),
   first: find("first", HTMLElement),
   address: find("address", HTMLElement),
@@ -79,7 +81,13 @@ export const monitor = {
   latest: find("latest", HTMLSelectElement),
   times: find("times", HTMLInputElement),
   search: find("search", HTMLInputElement),
+  previous: find("previous", HTMLButtonElement),
+  next: find("next", HTMLButtonElement),
   found: find("found", HTMLElement),
+  filter: find("filter", HTMLElement),
+  only: find("only", HTMLInputElement),
+  without: find("without", HTMLInputElement),
+  ruler: find("ruler", HTMLElement),
   announced: find("announced", HTMLElement),
   pause: find("pause", HTMLButtonElement),
   clear: find("clear", HTMLButtonElement),
@@ -94,4 +102,22 @@ export const sending = {
   send: find("send", HTMLFormElement),
   text: find("text", HTMLTextAreaElement),
   ending: find("ending", HTMLSelectElement),
+  commands: find("commands", HTMLElement),
+  sent: find("sent", HTMLDetailsElement),
+  sentList: find("sent-list", HTMLElement),
+  sentEmpty: find("sent-empty", HTMLElement),
 };
+
+export const lines = {
+  controls: find("line-controls", HTMLFieldSetElement),
+  none: find("no-lines", HTMLElement),
+  dtr: find("dtr", HTMLInputElement),
+  rts: find("rts", HTMLInputElement),
+  sendBreak: find("break", HTMLButtonElement),
+  cts: find("cts", HTMLElement),
+  dsr: find("dsr", HTMLElement),
+  dcd: find("dcd", HTMLElement),
+  ri: find("ri", HTMLElement),
+};
+
+export const theme = find("theme", HTMLSelectElement);

@@ -12,13 +12,25 @@ export function save(blob, port, ending) {
 
 /** Copies a text, and says on the button whether that worked. @param {string} text @param {HTMLButtonElement} button */
 export async function copy(text, button) {
-  let result = "Copied";
   try {
     await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
   } catch {
-    // Browsers allow clipboard access only over https and on localhost.
-    result = "Not allowed";
+    // Over plain http from another computer, a browser has no clipboard, but still copies a selection.
+    button.textContent = copySelected(text) ? "Copied" : "Not allowed";
+    button.focus();
   }
-  button.textContent = result;
   setTimeout(() => { button.textContent = "Copy"; }, 1500);
+}
+
+/** Copies a text by selecting it. Returns false if the browser does not allow that. @param {string} text */
+function copySelected(text) {
+  const box = document.createElement("textarea");
+  box.className = "unseen";
+  box.value = text;
+  document.body.append(box);
+  box.select();
+  const isCopied = document.execCommand("copy");
+  box.remove();
+  return isCopied;
 }

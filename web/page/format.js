@@ -23,14 +23,15 @@ export function visible(text) {
 /**
  * Returns the rows of a hex dump: offset, bytes, and characters.
  * @param {Uint8Array} bytes @param {number} offset position of the first byte in the stream
+ * @param {number} [perRow] bytes in a row
  */
-export function hex(bytes, offset) {
+export function hex(bytes, offset, perRow = 16) {
   const rows = [];
-  for (let start = 0; start < bytes.length; start += 16) {
-    const row = bytes.subarray(start, start + 16);
+  for (let start = 0; start < bytes.length; start += perRow) {
+    const row = bytes.subarray(start, start + perRow);
     const digits = Array.from(row, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
     const characters = Array.from(row, (byte) => (byte > 0x1f && byte < 0x7f ? String.fromCharCode(byte) : "·"));
-    rows.push(`${(offset + start).toString(16).padStart(8, "0")}  ${digits.padEnd(47)}  ${characters.join("")}`);
+    rows.push(`${(offset + start).toString(16).padStart(6, "0")}  ${digits.padEnd(perRow * 3 - 1)}  ${characters.join("")}`);
   }
   return rows;
 }

@@ -7,10 +7,10 @@ export const MAX_CHARACTERS = 4 << 20;
 
 /**
  * @typedef {object} Row
- * @property {"line" | "part" | "sent" | "note"} kind
+ * @property {"line" | "part" | "sent" | "other" | "note"} kind "other" is what another client sent
  * @property {string} text
  * @property {number} t seconds since 1970
- * @property {string} [state] of a sent text: undefined while pending, "ok", or an error message
+ * @property {string} [state] of a sent text: undefined while pending, "ok", or an error message; of another's, who sent it
  */
 
 /** The newest rows. */

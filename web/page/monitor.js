@@ -1,8 +1,9 @@
 // Shows the log: the newest rows while following, and the kept rows while paused.
 
-import { clock, visible } from "./format.js";
+import { Filter } from "./filter.js";
 import { onFrame } from "./frame.js";
 import { setPressed } from "./pressed.js";
+import { rowElement, rowText } from "./row.js";
 
 /** @typedef {import("./log.js").Row} Row */
 
@@ -10,8 +11,8 @@ import { setPressed } from "./pressed.js";
 const MAX_FOLLOWING = 150, MAX_PAUSED = 4000;
 /** Milliseconds after the last keystroke of a search until a screen reader announces the result. */
 const ANNOUNCE_DELAY = 700;
-/** Characters shown of a row. Copy and Save include all of them. */
-const MAX_SHOWN = 2000;
+/** Milliseconds between two counts of what is found. */
+const COUNT_INTERVAL = 250;
 
 export class Monitor {
   /** The index in the log after the last row on the page. */
@@ -19,14 +20,14 @@ export class Monitor {
   #follow = true;
   /** The scroll position of the newest rows when they were drawn. */
   #bottom = 0;
-  #query = "";
-  /** The number of rows that match the search, including those no longer on the page. */
-  #found = 0;
+  #filter = new Filter();
+  /** The row that a search has gone to. @type {HTMLElement | undefined} */
+  #current;
+  #countedAt = 0;
   /** The timer of the next announcement. */
   #announcement = 0;
   /** @type {WeakMap<Row, HTMLElement>} elements of rows that may still change */
   #rowElements = new WeakMap();
-
   /** Draws in the next frame. */
   requestFrame = onFrame(() => this.#draw());
 
@@ -37,13 +38,19 @@ export class Monitor {
   constructor(log, elements) {
     this.log = log;
     this.elements = elements;
-    const { rows, newest, pause, clear, search, times } = elements;
+    const { rows, newest, pause, clear, search, previous, next, times, only, without } = elements;
     rows.addEventListener("scroll", () => this.#scrolled());
     newest.addEventListener("click", () => this.follow(true));
     pause.addEventListener("click", () => this.follow(!this.#follow));
     clear.addEventListener("click", () => this.clear());
-    search.addEventListener("input", () => this.search(search.value));
+    search.addEventListener("input", () => this.#search(search.value));
+    search.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.#step(event.shiftKey ? -1 : 1);
+    });
+    previous.addEventListener("click", () => this.#step(-1));
+    next.addEventListener("click", () => this.#step(1));
     times.addEventListener("change", () => this.#showTimes());
+    for (const box of [only, without]) box.addEventListener("input", () => this.#setFilter());
   }
 
   /** Follows the newest rows, or pauses. @param {boolean} follow */
@@ -58,13 +65,42 @@ export class Monitor {
     this.requestFrame();
   }
 
-  /** Shows only rows that contain `query`. @param {string} query */
-  search(query) {
-    this.#query = query.toLowerCase();
-    this.#fill();
-    this.elements.rows.scrollTop = this.elements.rows.scrollHeight;
+  /** Marks what contains `query`. @param {string} query */
+  #search(query) {
+    this.#filter.query = query.toLowerCase();
+    this.#refill();
     clearTimeout(this.#announcement);
     this.#announcement = setTimeout(() => { this.elements.announced.textContent = this.elements.found.textContent; }, ANNOUNCE_DELAY);
+  }
+
+  #setFilter() {
+    const { only, without, filter } = this.elements;
+    this.#filter.set(only.value, without.value);
+    filter.classList.toggle("active", this.#filter.isSet);
+    this.#refill();
+  }
+
+  #refill() {
+    this.#fill();
+    const { rows } = this.elements;
+    rows.scrollTop = rows.scrollHeight;
+  }
+
+  /** Goes to the next or the previous row with what is searched for, and pauses there. @param {number} step */
+  #step(step) {
+    if (!this.#filter.query) return;
+    this.follow(false);
+    const hits = /** @type {HTMLElement[]} */ ([...this.elements.rows.querySelectorAll(".hit")]);
+    if (hits.length === 0) return;
+    const at = this.#current ? hits.indexOf(this.#current) : -1;
+    // The first step goes to the newest.
+    const index = at < 0 ? hits.length - 1 : (at + step + hits.length) % hits.length;
+    this.#current?.classList.remove("current");
+    this.#current = hits[index];
+    this.#current.classList.add("current");
+    this.#current.scrollIntoView({ block: "center" });
+    this.#showFound();
+    this.elements.announced.textContent = `${this.elements.found.textContent}: ${this.#current.textContent}`;
   }
 
   clear() {
@@ -79,15 +115,11 @@ export class Monitor {
     if (this.#follow) rows.scrollTop = rows.scrollHeight;
   }
 
-  /** Returns all kept rows that match the search, as text. */
+  /** Returns all kept rows that the filter shows, as text. */
   text() {
     const times = this.elements.times.checked;
-    const rows = this.log.slice(this.log.start).filter((row) => this.#matches(row));
-    const plain = rows.map((row) => {
-      const prefix = { line: "", part: "", sent: "> ", note: "# " }[row.kind];
-      return `${times ? `${clock(row.t)} ` : ""}${prefix}${row.text}`;
-    });
-    return plain.join("\n") + (plain.length > 0 ? "\n" : "");
+    const rows = this.log.slice(this.log.start).filter((row) => this.#filter.isShown(row));
+    return rows.map((row) => `${rowText(row, times)}\n`).join("");
   }
 
   /** Adds new rows to the page. */
@@ -100,9 +132,10 @@ export class Monitor {
       return;
     }
     if (unseen > 0) {
-      this.#append(Math.max(this.#shown, this.log.end - MAX_FOLLOWING * (this.#query ? 20 : 1)));
+      this.#append(Math.max(this.#shown, this.log.end - MAX_FOLLOWING * (this.#filter.isSet ? 20 : 1)));
       while (rows.childElementCount > MAX_FOLLOWING) rows.firstElementChild?.remove();
       this.#scrollToEnd();
+      if (Date.now() - this.#countedAt >= COUNT_INTERVAL) this.#showFound();
     }
   }
 
@@ -124,73 +157,44 @@ export class Monitor {
   #fill() {
     const max = this.#follow ? MAX_FOLLOWING : MAX_PAUSED;
     this.elements.rows.replaceChildren();
-    this.#found = 0;
+    this.#current = undefined;
     // While paused, show nothing newer than before.
     const end = this.#follow ? this.log.end : Math.max(this.#shown, this.log.start);
-    const rows = this.log.slice(this.log.start, end).filter((row) => this.#matches(row));
+    const rows = this.log.slice(this.log.start, end).filter((row) => this.#filter.isShown(row));
     this.elements.rows.append(...rows.slice(-max).map((row) => this.#element(row)));
-    this.#found = rows.length;
     this.#shown = end;
     this.#showFound();
   }
 
   /** @param {number} from */
   #append(from) {
-    const rows = this.log.slice(from).filter((row) => this.#matches(row));
-    this.#found += rows.length;
+    const rows = this.log.slice(from).filter((row) => this.#filter.isShown(row));
     this.elements.rows.append(...rows.slice(-MAX_FOLLOWING).map((row) => this.#element(row)));
     this.#shown = this.log.end;
-    this.#showFound();
   }
 
+  /** Says how much is found: among all rows, or, while paused, among those that a step can reach. */
   #showFound() {
-    const text = this.#query ? `${this.#found.toLocaleString("en")} found` : "";
-    if (this.elements.found.textContent !== text) this.elements.found.textContent = text;
-  }
-
-  /** @param {Row} row */
-  #matches(row) {
-    return !this.#query || row.text.toLowerCase().includes(this.#query);
+    this.#countedAt = Date.now();
+    const { found, rows, previous, next } = this.elements;
+    let text = "";
+    if (this.#filter.query && this.#follow) {
+      const count = this.log.slice(this.log.start).filter((row) => this.#filter.isFound(row) && this.#filter.isShown(row)).length;
+      text = `${count.toLocaleString("en")} found`;
+    } else if (this.#filter.query) {
+      const hits = [...rows.querySelectorAll(".hit")];
+      const at = this.#current ? hits.indexOf(this.#current) + 1 : 0;
+      text = at > 0 ? `${at} of ${hits.length}` : `${hits.length.toLocaleString("en")} found`;
+    }
+    previous.disabled = next.disabled = text === "" || text === "0 found";
+    if (found.textContent !== text) found.textContent = text;
   }
 
   /** @param {Row} row */
   #element(row) {
-    const element = document.createElement("div");
-    element.className = `row ${row.kind}`;
-    const time = document.createElement("time");
-    time.textContent = clock(row.t);
-    const text = document.createElement("span");
-    const hidden = row.text.length - MAX_SHOWN;
-    // Data from the device is untrusted, so it only ever becomes text nodes.
-    this.#highlight(text, visible(hidden > 0 ? row.text.slice(0, MAX_SHOWN) : row.text));
-    element.append(time, text);
-    if (hidden > 0) text.append(` … and ${hidden.toLocaleString("en")} more characters (Copy and Save include them)`);
-    if (row.kind === "sent") {
-      const reply = document.createElement("span");
-      reply.className = row.state && row.state !== "ok" ? "reply failed" : "reply";
-      reply.textContent = row.state === "ok" ? "✓" : row.state ?? "…";
-      element.append(reply);
-    }
+    const element = rowElement(row, this.#filter);
     this.#rowElements.set(row, element);
     return element;
-  }
-
-  /** @param {HTMLElement} element @param {string} text */
-  #highlight(element, text) {
-    const lower = text.toLowerCase();
-    // In some scripts lower case changes the length, so that indices do not match: highlight nothing.
-    if (!this.#query || lower.length !== text.length) {
-      element.textContent = text;
-      return;
-    }
-    let from = 0;
-    for (let at = lower.indexOf(this.#query); at >= 0; at = lower.indexOf(this.#query, from)) {
-      const mark = document.createElement("mark");
-      mark.textContent = text.slice(at, at + this.#query.length);
-      element.append(text.slice(from, at), mark);
-      from = at + this.#query.length;
-    }
-    element.append(text.slice(from));
   }
 
   #scrolled() {

@@ -1,12 +1,15 @@
 // The built-in page: connects to a port, and feeds the monitor and the plotter.
 
 import { Appearance } from "./appearance.js";
+import { Commands } from "./commands.js";
 import { Connection } from "./connection.js";
 import * as elements from "./elements.js";
 import { copy, save } from "./files.js";
+import { enableKeys } from "./keys.js";
 import { Log } from "./log.js";
 import { Memory } from "./memory.js";
 import { enableMenus } from "./menus.js";
+import { ModemLines } from "./modem-lines.js";
 import { Monitor } from "./monitor.js";
 import { Plotter } from "./plotter.js";
 import { Preferences } from "./preferences.js";
@@ -33,9 +36,9 @@ const seriesDialog = new SeriesDialog(elements.seriesDialog, appearance, () => p
 const preferences = new Preferences(memory, plotter);
 const received = new Received(log, monitor);
 const connection = new Connection({
-  open: showPort, status: showStatus, missed: showMissed, line: addLine, data: addData, values: plot, gap: () => table.gap(),
+  open: showPort, status: showStatus, missed: showMissed, line: addLine, data: addData, values: plot, written: addWritten, gap: () => table.gap(),
 });
-new SendBox(elements.sending, {
+const sendBox = new SendBox(elements.sending, {
   add(text) {
     /** @type {import("./log.js").Row} */
     const row = { kind: "sent", text, t: statistics.now() };
@@ -45,6 +48,9 @@ new SendBox(elements.sending, {
   send: (row) => showReply(row, connection.serial.send(row.text)),
   refresh: (row) => monitor.refresh(row),
 });
+
+const commands = new Commands(elements.sending, memory, sendBox);
+const modemLines = new ModemLines(elements.lines, (request) => showError(connection.serial.ask(request)));
 
 function connect() {
   received.restart();
@@ -73,6 +79,7 @@ function recall({ name, settings }) {
   memory.open(name);
   appearance.load();
   preferences.recall();
+  commands.load();
   plotter.redraw();
   const view = memory.get("view", { raw: "hex", text: "text" }[settings.view] ?? "lines");
   if (view === elements.monitor.view.value) return;
@@ -90,6 +97,7 @@ function restart() {
 let lastStatus = "";
 function showStatus(status) {
   state.showStatus(status, connection.hello);
+  modemLines.show(status, !connection.hello?.port.settings.readOnly);
   plotter.live = status.state === "open";
   const text = `${status.state} ${status.detail}`;
   if (text !== lastStatus && lastStatus && status.state !== "connecting") {
@@ -135,6 +143,12 @@ function addData(bytes, chunk) {
     received.addText(bytes, chunk);
   }
   count(chunk.t);
+}
+
+/** Adds what another client wrote. This page has shown its own already. */
+function addWritten(bytes, { t, client }) {
+  if (client === connection.hello.client) return;
+  received.add({ kind: "other", text: new TextDecoder().decode(bytes), t, state: `client ${client}` });
 }
 
 /** Adds the values of a line, which serial-ws has found in it, to the plot. */
@@ -224,6 +238,8 @@ for (const [control, isAll] of [[elements.plot.pngShown, false], [elements.plot.
 
 elements.board.address.textContent = new URL("..", import.meta.url).href.replace("http", "ws").replace(/\/$/, "");
 enableMenus();
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => plotter.recolour());
+enableKeys({ "/": elements.monitor.search, i: elements.sending.text });
+on(matchMedia("(prefers-color-scheme: dark)"), "change", () => plotter.recolour());
+on(elements.theme, "change", () => plotter.recolour());
 connect();
 setInterval(showStatistics, 1000);

@@ -6,6 +6,8 @@ import { monitor, plot, sending } from "./elements.js";
 const SELECTS = { span: plot.span, ending: sending.ending };
 /** @type {Record<string, HTMLInputElement>} */
 const BOXES = { times: monitor.times };
+/** @type {Record<string, HTMLInputElement>} */
+const TEXTS = { only: monitor.only, without: monitor.without };
 
 export class Preferences {
   /** What the page begins with. @type {Record<string, any>} */
@@ -23,6 +25,7 @@ export class Preferences {
       this.#presets[name] = box.checked;
       box.addEventListener("change", () => memory.set(name, box.checked));
     }
+    for (const [name, box] of Object.entries(TEXTS)) box.addEventListener("input", () => memory.set(name, box.value));
     plotter.scales.onChoice = () => memory.set("scale", plotter.scales.choice);
   }
 
@@ -36,6 +39,10 @@ export class Preferences {
       choose(select, "value", isListed ? value : this.#presets[name]);
     }
     for (const [name, box] of Object.entries(BOXES)) choose(box, "checked", memory.get(name, this.#presets[name]));
+    for (const [name, box] of Object.entries(TEXTS)) {
+      box.value = memory.get(name, "");
+      box.dispatchEvent(new Event("input"));
+    }
     plotter.scales.choice = memory.get("scale", {});
   }
 }

@@ -5,12 +5,16 @@ import { hex } from "./format.js";
 /** Characters in a row of unbroken text; more start a new row. */
 const MAX_ROW_LENGTH = 4096;
 
+/** Pixels beside the rows, as in the style sheet. */
+const PADDING = 20;
+
 /** @typedef {import("./log.js").Row} Row */
 
 export class Received {
   #decoder = new TextDecoder();
   /** Bytes in the last, incomplete row of the hex view. @type {number[]} */
   #lastRow = [];
+  #bytesPerRow = 16;
   /** True if the next chunk continues the newest row. */
   #isUnfinished = false;
 
@@ -18,6 +22,12 @@ export class Received {
   constructor(log, monitor) {
     this.log = log;
     this.monitor = monitor;
+    const { rows, ruler } = monitor.elements;
+    // Where there is room for a row of sixteen bytes: see hex() in format.js.
+    new ResizeObserver(() => {
+      const columns = (rows.clientWidth - PADDING) / (ruler.getBoundingClientRect().width / ruler.textContent.length);
+      this.#bytesPerRow = columns >= 8 + 48 + 17 ? 16 : 8;
+    }).observe(rows);
   }
 
   /** Begins anew, for another port or view. */
@@ -54,16 +64,17 @@ export class Received {
     });
   }
 
-  /** Adds a chunk as a hex dump, sixteen bytes per row. */
+  /** Adds a chunk as a hex dump, with as many bytes in a row as fit. */
   addBytes(bytes, { t, offset }) {
-    const continues = this.#isUnfinished && this.log.newest?.kind === "line" && this.#lastRow.length < 16;
+    const perRow = this.#bytesPerRow;
+    const continues = this.#isUnfinished && this.log.newest?.kind === "line" && this.#lastRow.length < perRow;
     const before = continues ? this.#lastRow : [];
     const all = Uint8Array.from([...before, ...bytes]);
-    hex(all, offset - before.length).forEach((text, index) => {
+    hex(all, offset - before.length, perRow).forEach((text, index) => {
       if (index === 0 && continues) this.#amend(text);
       else this.add({ kind: "line", text, t });
     });
-    this.#lastRow = [...all.subarray(all.length - (all.length % 16 || 16))];
+    this.#lastRow = [...all.subarray(all.length - (all.length % perRow || perRow))];
     this.#isUnfinished = true;
   }
 

@@ -28,6 +28,8 @@ export class SendBox {
   #sent = { texts: /** @type {string[]} */ ([]), at: 0 };
   /** Rows that wait for the line before them. @type {Row[]} */
   #queue = [];
+  /** Called when a text was added to those that were sent. */
+  onSent = () => {};
 
   /**
    * @param {{send: HTMLFormElement, text: HTMLTextAreaElement, ending: HTMLSelectElement}} elements
@@ -39,22 +41,36 @@ export class SendBox {
   constructor(elements, rows) {
     this.elements = elements;
     this.rows = rows;
-    elements.send.addEventListener("submit", (event) => this.#submit(event));
+    elements.send.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const text = elements.text.value;
+      this.set("");
+      this.submit(text);
+    });
     elements.text.addEventListener("keydown", (event) => this.#onKey(event));
     elements.text.addEventListener("input", () => this.#fit());
   }
 
-  #submit(event) {
-    event.preventDefault();
-    const { text: box, ending } = this.elements;
-    const text = box.value;
+  /** The texts that were sent, the newest last. */
+  get sent() {
+    return this.#sent.texts;
+  }
+
+  set sent(texts) {
+    this.#sent = { texts: texts.slice(-MAX_REMEMBERED), at: texts.length };
+  }
+
+  /** Sends a text with the ending that is chosen. @param {string} text */
+  submit(text) {
+    const { ending } = this.elements;
     const isAdded = ending.disabled;
     if (text === "" && (isAdded || ending.value === "")) return;
     const { texts } = this.#sent;
-    if (text && texts.at(-1) !== text) texts.push(text);
-    texts.splice(0, texts.length - MAX_REMEMBERED);
-    this.#sent.at = texts.length;
-    this.#set("");
+    if (text) {
+      // Each text is there once, so that the menu is short.
+      this.sent = [...texts.filter((other) => other !== text), text];
+      this.onSent();
+    }
     const isIdle = this.#queue.length === 0;
     for (const message of messages(text, ending.value, isAdded)) this.#queue.push(this.rows.add(message));
     if (isIdle) this.#drain();
@@ -90,10 +106,11 @@ export class SendBox {
     event.preventDefault();
     const { texts, at } = this.#sent;
     this.#sent.at = Math.max(0, Math.min(at + step, texts.length));
-    this.#set(texts[this.#sent.at] ?? "");
+    this.set(texts[this.#sent.at] ?? "");
   }
 
-  #set(text) {
+  /** Shows a text in the box. @param {string} text */
+  set(text) {
     this.elements.text.value = text;
     this.#fit();
   }

@@ -6,6 +6,15 @@ const DISCONNECTED = ["stopped", "refused", "blocked", "closed", "mistake", "con
 /** Returns true if the page knows the state of the board. @param {string} state */
 export const isConnected = (state) => !DISCONNECTED.includes(state);
 
+/** The states in a word or two. */
+const WORDS = {
+  open: "open", waiting: "waiting for the board", lost: "lost", denied: "no permission", busy: "in use elsewhere", released: "released",
+  connecting: "connecting", closed: "not connected", stopped: "serial-ws not found", blocked: "blocked", refused: "refused", mistake: "no such port",
+};
+
+/** @param {string} text */
+const sentence = (text) => text && `${text[0].toUpperCase()}${text.slice(1).replace(/[.]?$/, ".")}`;
+
 export class State {
   /**
    * @param {typeof import("./elements.js").board} board
@@ -31,15 +40,19 @@ export class State {
   }
 
   /** @param {any} status @param {any} hello undefined before the first connection */
-  showStatus({ state, detail, hint }, hello) {
+  showStatus({ state, detail, hint, inputs }, hello) {
     const readOnly = Boolean(hello?.port.settings.readOnly);
     const { board, sending } = this;
     board.state.dataset.state = state;
-    board.stateText.textContent = state === "open" ? "open" : detail || state;
+    board.stateText.textContent = WORDS[state] ?? state;
     board.state.title = detail ?? "";
-    board.remedy.textContent = hint ? `${hint.replace(/[.]?$/, ".")}` : "";
-    board.remedy.hidden = !hint;
+    const what = state === "open" || state === "connecting" ? "" : detail ?? "";
+    board.detail.textContent = sentence(what);
+    board.remedy.textContent = sentence(hint ?? "");
     board.first.hidden = state !== "mistake";
+    board.notice.hidden = !what && !hint;
+    // Only devices with modem lines have inputs, and can be reset.
+    board.reset.hidden = !inputs;
     board.reset.disabled = state !== "open" || readOnly;
     board.release.hidden = state === "released";
     board.release.disabled = !hello || readOnly || !isConnected(state);

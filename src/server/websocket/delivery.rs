@@ -11,7 +11,7 @@ use super::latest::Latest;
 use super::params::StreamParams;
 use super::protocol::ClientProtocol;
 use super::send_queue::{MAX_SLICES, SendQueue};
-use crate::hub::{Hub, Position, Received, Subscription, Taken};
+use crate::hub::{Hub, Kind, Position, Received, Subscription, Taken};
 use crate::view::{Part, View};
 
 /// Encoded bytes of the port's data that are queued for one client at once. More waits in the hub,
@@ -96,6 +96,10 @@ impl Delivery {
                 queue.push(frames);
             } else if let Some(part) = self.view.newest(&event) {
                 newest = Some((event, part));
+            } else if matches!(event.kind, Kind::Written(_)) {
+                let frames = self.protocol.event(self.view, &event, Part::WHOLE);
+                room.use_for(&frames);
+                queue.push(frames);
             }
         }
         if let Some((event, part)) = newest {

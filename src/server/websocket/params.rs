@@ -28,8 +28,8 @@ const MAX_RATE: f64 = 1000.0;
 const MAX_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The parameters of a query.
-const KNOWN: [&str; 8] = [
-    "view", "data", "values", "history", "since", "latest", "append", "token",
+const KNOWN: [&str; 9] = [
+    "view", "data", "values", "writes", "history", "since", "latest", "append", "token",
 ];
 
 /// The similarity of two names, from 0 to 1, above which one is suggested for the other.
@@ -61,6 +61,8 @@ pub(crate) struct StreamParams {
     pub(crate) latest: Option<Duration>,
     /// The ending that is added to its text messages.
     pub(crate) append: LineEnding,
+    /// True if it wants to know what all clients write.
+    pub(crate) wants_written: bool,
 }
 
 /// An error in the path, query or subprotocol. The client is told by a Close frame.
@@ -151,6 +153,7 @@ impl StreamParams {
             from_other_run: false,
             latest: None,
             append: defaults.append,
+            wants_written: false,
         };
         // The others depend on the view, wherever they stand.
         for (_, value) in query.iter().filter(|(key, _)| key == "data") {
@@ -160,6 +163,7 @@ impl StreamParams {
             match key.as_str() {
                 "view" | "token" | "data" => {}
                 "values" => params.view = with_values(params.view, value)?,
+                "writes" => params.wants_written = with_writes(params.view, value)?,
                 "history" => {
                     params.start = Start::Last(params.view.item(), number("history", value)?);
                 }
@@ -243,6 +247,17 @@ fn with_values(view: View, value: &str) -> Result<View, QueryError> {
     }
 }
 
+/// Reads `writes`, which adds what clients write to the json view.
+fn with_writes(view: View, value: &str) -> Result<bool, QueryError> {
+    match view {
+        _ if !matches!(value, "" | "1" | "true") => Err(QueryError::new(
+            "writes takes no value, as in view=json&writes",
+        )),
+        _ if view.name() == View::JsonLines.name() => Ok(true),
+        _ => Err(QueryError::new("writes needs view=json")),
+    }
+}
+
 fn number(name: &str, value: &str) -> Result<u64, QueryError> {
     let error = || QueryError::new(format!("{name} must be a whole number such as 100"));
     value.parse().map_err(|_| error())
@@ -281,13 +296,12 @@ fn unknown_parameter(name: &str) -> QueryError {
     let rated = known.map(|known| (strsim::jaro(name, known), known));
     let best = rated.max_by(|(a, _), (b, _)| a.total_cmp(b));
     let best = best.filter(|(similarity, _)| *similarity > MIN_SIMILARITY);
-    let suggestion = best.map(|(_, known)| format!("; did you mean `{known}`?"));
-    QueryError::new(format!(
-        "unknown query parameter `{}` (known: {}){}",
-        short(name),
-        KNOWN.join(", "),
-        suggestion.unwrap_or_default()
-    ))
+    let name = short(name);
+    // A Close reason has no room for a suggestion and the list.
+    QueryError::new(match best {
+        Some((_, known)) => format!("unknown query parameter `{name}`; did you mean `{known}`?"),
+        None => format!("unknown parameter `{name}` (known: {})", KNOWN.join(", ")),
+    })
 }
 
 #[cfg(test)]
@@ -316,12 +330,11 @@ mod tests {
     fn an_error_says_what_is_wrong_and_what_would_be_right() {
         check_error(
             "vew=json",
-            "unknown query parameter `vew` (known: view, data, values, history, since, latest, \
-             append, token); did you mean `view`?",
+            "unknown query parameter `vew`; did you mean `view`?",
         );
         check_error(
             "a_name_of_more_than_24_characters=1",
-            "unknown query parameter `a_name_of_more_than_24_c` (known: view, data, values, history, \
+            "unknown parameter `a_name_of_more_than_24_c` (known: view, data, values, writes, history, \
              since, latest, append, token)",
         );
         check_error(

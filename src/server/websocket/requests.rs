@@ -39,6 +39,11 @@ impl Requests {
         }
     }
 
+    /// Returns the number of the client among those of its port.
+    pub(crate) fn client(&self) -> u64 {
+        self.sender.client()
+    }
+
     /// Asks the port at once.
     ///
     /// # Errors

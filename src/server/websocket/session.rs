@@ -38,6 +38,7 @@ pub(crate) struct Client {
     pub(crate) params: StreamParams,
     pub(crate) protocol: &'static dyn ClientProtocol,
     pub(crate) subscription: Subscription,
+    pub(crate) requests: Requests,
 }
 
 /// A client's connection to one port.
@@ -76,7 +77,7 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
     pub(crate) fn new(ws: ClientSocket<S>, client: Client, log: Arc<ThrottledLog>) -> Self {
         Self {
             ws,
-            requests: Requests::new(&client.port.hub.queue),
+            requests: client.requests,
             delivery: Delivery::new(client.subscription, client.protocol, &client.params),
             port: client.port,
             rights: client.rights,
@@ -304,6 +305,7 @@ mod tests {
         let hub = Hub::new(config.limits, Status::new(State::Open, ""));
         let params = StreamParams::new(&[], None, &clients, "").unwrap();
         let client = Client {
+            requests: Requests::new(&hub.queue),
             subscription: hub.subscribe(SubscriberKind::Client, params.start),
             protocol: client_protocol(params.view),
             params,

@@ -18,6 +18,7 @@ use super::echo;
 use super::line_query;
 use super::params::{self, QueryError, StreamParams, Target};
 use super::protocol::{Greeting, client_protocol};
+use super::requests::Requests;
 use super::send_queue::{self, ClientSocket};
 use super::session::{Client, Session};
 use crate::hub::{SettingsChange, SubscriberKind};
@@ -217,7 +218,11 @@ impl PortClient {
         let params = StreamParams::new(query, subprotocol, &port.clients, &port.run(&app.run))?;
         // Subscribed before the answer, so that a client that is connected misses nothing.
         let subscription = port.hub.subscribe(SubscriberKind::Client, params.start);
-        let subscription = subscription.of(params.view.item());
+        let mut subscription = subscription.of(params.view.item());
+        // What is written says as much as the right to write.
+        if params.wants_written && port.why_read_only(rights).is_none() {
+            subscription = subscription.with_written();
+        }
         let protocol = client_protocol(params.view);
         let client = Client {
             protocol,
@@ -227,6 +232,7 @@ impl PortClient {
             } else {
                 subscription
             },
+            requests: Requests::new(&port.hub.queue),
             port,
             rights,
             params,
@@ -286,6 +292,7 @@ impl App {
             rights: client.rights,
             status: client.subscription.status(),
             position: client.subscription.position(),
+            client: client.requests.client(),
             max_message: self.config.max_message,
             run: &client.port.run(&self.run),
             ports: &self.ports.names(),

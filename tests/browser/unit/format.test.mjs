@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { position, scale, ticks, timeTicks, valueAt } from "../../../web/page/axis.js";
+import { plain, runs } from "../../../web/page/ansi.js";
 import { csvField, hex, short, visible } from "../../../web/page/format.js";
 import { GAP, named } from "../../../web/page/series.js";
 
@@ -23,8 +24,8 @@ test("control characters are made visible", () => {
 
 test("a hex dump shows offset, bytes and characters", () => {
   const [row, next] = hex(Uint8Array.from({ length: 17 }, (_, index) => index + 60), 16);
-  assert.equal(row, "00000010  3c 3d 3e 3f 40 41 42 43 44 45 46 47 48 49 4a 4b  <=>?@ABCDEFGHIJK");
-  assert.match(next, /^00000020  4c {47,}L$/);
+  assert.equal(row, "000010  3c 3d 3e 3f 40 41 42 43 44 45 46 47 48 49 4a 4b  <=>?@ABCDEFGHIJK");
+  assert.match(next, /^000020  4c {47,}L$/);
 });
 
 test("ticks are round, few, and distinguishable", () => {
@@ -85,4 +86,17 @@ test("a field of a CSV file is never a formula", () => {
   assert.equal(csvField("a;=1+1"), "\"'a;=1+1\"");
   assert.equal(csvField("  @x"), "'  @x");
   assert.equal(csvField("x-y"), "x-y");
+});
+
+test("colours of text are found, and nothing else is taken out of it", () => {
+  const check = (text, expected) => assert.deepEqual(runs(text).map(({ text, classes }) => [text, classes.join(" ")]), expected, JSON.stringify(text));
+  check("plain", [["plain", ""]]);
+  check("\x1b[0;32mI (12) main: ok\x1b[0m", [["I (12) main: ok", "fg2"]]);
+  check("a\x1b[1;4;91mb\x1b[22mc\x1b[md", [["a", ""], ["b", "fg9 bold underline"], ["c", "fg9 underline"], ["d", ""]]);
+  check("\x1b[38;5;196mred\x1b[48;2;0;0;255mon blue\x1b[39;49m.", [["red", "fg9"], ["on blue", "fg9 bg12"], [".", ""]]);
+  check("\x1b[38:2:255:255:255mw", [["w", "fg15"]]);
+  check("\x1b[38;5mx\x1b[38;9;1my\x1b[999mz", [["x", ""], ["y", "bold"], ["z", "bold"]]);
+  check("\x1b[2J\x1b[31", [["\x1b[2J\x1b[31", ""]]);
+  check("\x1b[8mhidden", [["hidden", ""]]);
+  assert.equal(plain("\x1b[31mred\x1b[0m \x1b[2J"), "red \x1b[2J");
 });

@@ -51,6 +51,7 @@ impl ClientProtocol for Json {
             run: greeting.run.into(),
             seq: greeting.position.line,
             offset: greeting.position.offset,
+            client: Some(greeting.client),
             max_message: greeting.max_message as u64,
             port: ConnectedPort {
                 name: (&*port.name).into(),

@@ -87,6 +87,8 @@ pub struct Greeting<'a> {
     pub(crate) status: Status,
     /// The place in the stream where the client begins.
     pub(crate) position: Position,
+    /// The number of the client among those of its port.
+    pub(crate) client: u64,
     /// Bytes of the longest message that the client may send.
     pub(crate) max_message: usize,
     /// The name of this run of the program.
