@@ -667,6 +667,8 @@ test("the text view plots only numbers that were sent", async (t) => {
 
 test("the port is released and resumed", async (t) => {
   const { uno, page } = await onBoard(t);
+  await page.click("#lend summary");
+  assert.match(await text(page, "#recipes code"), /^serial-ws upload -- arduino-cli upload -p \/tmp\/.*board -b FQBN SKETCH$/);
   await page.click("#release");
   await until("released", async () => (await state(page)) === "released");
   assert.match(await text(page, "#detail"), /released to another program/i);
@@ -674,6 +676,40 @@ test("the port is released and resumed", async (t) => {
   await isOpen(page);
   await uno.send("\nback\n");
   await until("a line", async () => (await rows(page)).some((row) => row.endsWith("back")));
+});
+
+test("each state says what it means, and a missing board what to do", async (t) => {
+  const uno = await board(t);
+  const bridge = await start(t, ["--port", `uno=${uno.path}`, "--port", "gone=/dev/serial-ws-none", "--port", "demo=sim"]);
+  const page = await open(t, `${bridge.url}/?port=gone`);
+  await until("waiting", async () => (await state(page)) === "waiting");
+  assert.match(await text(page, "#meaning"), /opens it as soon as it is there/);
+  assert.ok(await page.isVisible("#steps"));
+  await until("the offer", () => page.isVisible("#sim-link"));
+  await page.screenshot({ path: shot("no-board") });
+  await page.click("#sim-link");
+  await isOpen(page);
+  await until("a plot", async () => (await page.locator("#legend tbody tr").count()) === 3);
+  assert.equal(await page.isVisible("#notice"), false);
+  assert.equal(await page.isVisible("#reset"), false, "a simulated board has no lines for a reset");
+  await page.selectOption("#port", "uno");
+  await isOpen(page);
+  await uno.unplug();
+  await until("lost", async () => (await state(page)) === "lost");
+  assert.match(await text(page, "#meaning"), /opens it again as soon as it is back/);
+});
+
+test("the view that serial-ws advises is a button", async (t) => {
+  const uno = await board(t);
+  const bridge = await start(t, ["--port", `uno=${uno.path}`]);
+  const page = await open(t, bridge.url);
+  await isOpen(page);
+  for (let index = 0; index < 3; index++) await uno.send(Buffer.alloc(200, 7));
+  await until("the advice", () => page.isVisible("#advice"));
+  assert.equal(await text(page, "#advice"), "Show as hex");
+  await page.click("#advice");
+  await until("the view", async () => (await page.locator("#rows.hex .row").allTextContents()).some((row) => row.includes("07 07 07")));
+  assert.equal(await page.isVisible("#advice"), false);
 });
 
 test("read-only disables the controls that would change anything", async (t) => {

@@ -1,5 +1,6 @@
 // The built-in page: connects to a port, and feeds the monitor and the plotter.
 
+import { Advice } from "./advice.js";
 import { Appearance } from "./appearance.js";
 import { Commands } from "./commands.js";
 import { Connection } from "./connection.js";
@@ -52,6 +53,11 @@ const sendBox = new SendBox(elements.sending, {
 const commands = new Commands(elements.sending, memory, sendBox);
 const modemLines = new ModemLines(elements.lines, (request) => showError(connection.serial.ask(request)));
 
+const advice = new Advice(elements.board.advice, (view) => {
+  elements.monitor.view.value = view;
+  elements.monitor.view.dispatchEvent(new Event("change"));
+});
+
 function connect() {
   received.restart();
   silence.restart();
@@ -97,6 +103,7 @@ function restart() {
 let lastStatus = "";
 function showStatus(status) {
   state.showStatus(status, connection.hello);
+  advice.show(status.advice, elements.monitor.view.value);
   modemLines.show(status, !connection.hello?.port.settings.readOnly);
   plotter.live = status.state === "open";
   const text = `${status.state} ${status.detail}`;
@@ -217,7 +224,8 @@ on(elements.board.port, "change", ({ value }) => {
   restart();
 });
 on(elements.board.reset, "click", () => showError(connection.serial.reset()));
-on(elements.board.release, "click", () => showError(connection.serial.release()));
+on(elements.board.release, "click", () => showError(connection.serial.release(60)));
+on(elements.board.releaseLong, "click", () => showError(connection.serial.release(600)));
 on(elements.board.resume, "click", () => showError(connection.serial.resume()));
 on(elements.monitor.view, "change", ({ value }) => {
   memory.set("view", value);

@@ -14,6 +14,7 @@ macro_rules! embed {
 /// The files of `web/` that are served, by their path there. The others are for learners to copy.
 const FILES: &[(&str, &[u8])] = embed![
     "index.html"
+    "page/advice.js"
     "page/ansi.js"
     "page/appearance.js"
     "page/axis.js"
