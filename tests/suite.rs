@@ -48,6 +48,7 @@ mod http;
 mod lan; // other computers and the token
 mod limits; // of heads, frames, connections and descriptors
 mod mistakes;
+mod operator; // who is connected, and the page to share
 mod sessions; // the cookie that stands for the token
 #[cfg(all(feature = "tls", not(target_os = "macos")))] // knows where configuration is kept
 mod tls; // encrypted connections

@@ -6,8 +6,8 @@
    * have put serial-ws under a prefix.
    */
   const ROOT = "/";
-  /** Close codes for a mistake in the address: retrying would not help. */
-  const FATAL_CODES = [4400, 4404, 4409];
+  /** Close codes for a mistake in the address, or for a client that is not wanted: retrying would not help. */
+  const FATAL_CODES = [4400, 4404, 4409, 4410];
   /** The close code for a device that this page may not open. The operator may allow it later. */
   const NOT_OFFERED = 4403;
   /** The close code for a device that is not here. */

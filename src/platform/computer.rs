@@ -1,5 +1,7 @@
-//! The name of this computer, and the folder where its user's configuration is kept.
+//! The name of this computer, its addresses in networks, and the folder where its user's configuration
+//! is kept.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// The name of this computer in its network, without a domain.
@@ -8,6 +10,14 @@ pub(crate) fn computer_name() -> Option<String> {
     let first = name.split('.').next()?;
     let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     (!first.is_empty() && is_name(first)).then(|| first.to_owned())
+}
+
+/// Returns the addresses of this computer in networks, each with the name of its interface. Leaves out
+/// those that only this computer can use, and those that need the name of an interface beside them.
+pub(crate) fn network_addresses() -> Vec<(String, IpAddr)> {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default().into_iter();
+    let others = interfaces.filter(|it| !it.is_loopback() && !it.is_link_local());
+    others.map(|it| (it.name.clone(), it.ip())).collect()
 }
 
 #[cfg(unix)]

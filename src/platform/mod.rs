@@ -15,7 +15,7 @@ mod terminal;
 
 pub(crate) use acknowledged::{Acknowledged, acknowledged};
 pub(crate) use beneath::{is_hidden, open_beneath};
-pub(crate) use computer::{computer_name, config_folder};
+pub(crate) use computer::{computer_name, config_folder, network_addresses};
 pub(crate) use descriptors::{Descriptor, descriptors_in_use, raise_descriptor_limit};
 pub(crate) use private_file::{
     check_private, read_private, read_secret, warn_of_readers, write_private,

@@ -3,6 +3,7 @@
 mod accept;
 pub(crate) mod access;
 mod answer_timeout;
+mod client_list;
 mod config;
 pub(crate) mod devices;
 mod foreign;
@@ -37,6 +38,7 @@ use access::offer::{Audience, BoardQuestion, OfferDecision};
 use access::rate_limit::{RateLimit, TokenSource};
 use access::session_store::SessionStore;
 use access::{AccessState, Caller, Denial, Peer, Policy, Rejection, announce, origin, prompt};
+use client_list::ClientList;
 use devices::{DeviceEntry, DeviceHost};
 use http::warn_of_folder;
 use limits::Limits;
@@ -61,6 +63,9 @@ const ASKED: &str = "answer the question in the terminal where serial-ws runs, t
 pub(crate) struct App {
     ports: Arc<Ports>,
     devices: Arc<dyn DeviceHost>,
+    clients: Arc<ClientList>,
+    /// The addresses that the server listens on.
+    addresses: Vec<SocketAddr>,
     config: ServerConfig,
     policy: Policy,
     consent: Arc<Consent>,
@@ -233,6 +238,8 @@ impl Server {
             limits: Limits::new(config.max_clients, config.max_clients_per_address),
             ports,
             devices,
+            clients: Arc::default(),
+            addresses: local_addresses(&listeners),
             config,
             policy,
             consent: Arc::new(Consent::new(prompt::remembered(), ask)),
@@ -256,8 +263,7 @@ impl Server {
 
     /// Returns the addresses that the server listens on.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        let addresses = self.listeners.iter().map(TcpListener::local_addr);
-        addresses.flatten().collect()
+        self.app.addresses.clone()
     }
 
     /// Logs where the server listens; in a terminal, shows also the address with the token.
@@ -316,6 +322,11 @@ impl Server {
         app.tasks.close();
         app.tasks.wait().await;
     }
+}
+
+fn local_addresses(listeners: &[TcpListener]) -> Vec<SocketAddr> {
+    let addresses = listeners.iter().map(TcpListener::local_addr);
+    addresses.flatten().collect()
 }
 
 /// Returns a random name for this run of the program.

@@ -259,3 +259,33 @@ test("where nothing is, a page says what is there, also under a prefix", async (
     assert.equal(page.url(), `${url}/board/_serial-ws/`);
   }
 });
+
+test("the page to share shows the token to the operator, and no page can read it", async (t) => {
+  const bridge = await start(t, ["--port", "sim", "--lan", "--listen", "0.0.0.0:0"]);
+  const page = await open(t, bridge.url);
+  await isOpen(page);
+  const popup = page.waitForEvent("popup");
+  await page.evaluate(() => { window.shared = open("/_serial-ws/share"); });
+  const shared = await popup;
+  await shared.waitForLoadState();
+  assert.match(await shared.textContent("body"), /\?token=[^]*Only you see this page|This computer is in no network/);
+  // What it shows is for eyes only:
+  const text = await page.evaluate(async () => {
+    try {
+      return window.shared.document?.body.textContent;
+    } catch (error) {
+      return error.name;
+    }
+  });
+  assert.notEqual(text, await shared.textContent("body"));
+  assert.match(await read(page, `${bridge.url}/_serial-ws/share`), /^403 /);
+  const framed = await page.evaluate(() => new Promise((resolve) => {
+    const frame = Object.assign(document.createElement("iframe"), { src: "/_serial-ws/share" });
+    frame.onload = () => resolve(frame.contentDocument?.body.textContent ?? "");
+    document.body.append(frame);
+    setTimeout(() => resolve(""), 3000);
+  }));
+  assert.doesNotMatch(framed, /token=/);
+  assert.equal(await shared.evaluate(() => self.origin), "null");
+  assert.equal(await shared.evaluate(() => document.documentElement.scrollWidth > innerWidth), false);
+});

@@ -103,6 +103,28 @@ pub(crate) fn reachable_address(listeners: &[SocketAddr]) -> String {
     }
 }
 
+/// Returns the addresses by which other computers reach the listeners: those of `networks`, which have
+/// names. The one by which this computer reaches the internet comes first.
+pub(crate) fn reachable_addresses(
+    listeners: &[SocketAddr],
+    networks: &[(String, IpAddr)],
+) -> Vec<(String, SocketAddr)> {
+    let mut found = Vec::new();
+    for listener in listeners.iter().filter(|it| !it.ip().is_loopback()) {
+        let of_listener = networks.iter().filter(|(_, ip)| match listener.ip() {
+            any if any.is_unspecified() => any.is_ipv4() == ip.is_ipv4(),
+            one => one == *ip,
+        });
+        found.extend(of_listener.map(|(name, ip)| {
+            let address = SocketAddr::new(*ip, listener.port());
+            (name.clone(), address)
+        }));
+    }
+    let best = outbound_address();
+    found.sort_by_key(|(_, address)| (Some(address.ip()) != best, !address.is_ipv4()));
+    found
+}
+
 /// Returns the address from which this computer would connect to the internet. Sends nothing.
 pub(crate) fn outbound_address() -> Option<IpAddr> {
     /// Addresses reserved for documentation (RFC 5737, RFC 3849).
@@ -147,6 +169,32 @@ mod tests {
     fn other_computers_are_shown_a_listener_that_they_can_reach() {
         let listeners = ["127.0.0.1:8080", "192.0.2.7:9000"].map(|one| one.parse().unwrap());
         assert_eq!(reachable_address(&listeners), "192.0.2.7:9000");
+    }
+
+    #[test]
+    fn each_network_has_an_address_of_each_listener() {
+        let networks = [
+            ("eth0", "192.0.2.7"),
+            ("wlan0", "198.51.100.3"),
+            ("eth0", "2001:db8::7"),
+        ];
+        let networks = networks.map(|(name, ip)| (name.to_owned(), ip.parse().unwrap()));
+        let found = |listeners: &[&str]| {
+            let listeners: Vec<_> = listeners.iter().map(|one| one.parse().unwrap()).collect();
+            let found = reachable_addresses(&listeners, &networks).into_iter();
+            let texts = found.map(|(name, address)| format!("{name} {address}"));
+            texts.collect::<Vec<_>>()
+        };
+        assert_eq!(found(&["127.0.0.1:8080", "[::1]:8080"]), [""; 0]);
+        assert_eq!(found(&["192.0.2.7:9000"]), ["eth0 192.0.2.7:9000"]);
+        assert_eq!(
+            found(&["0.0.0.0:8080", "[::]:8080"]),
+            [
+                "eth0 192.0.2.7:8080",
+                "wlan0 198.51.100.3:8080",
+                "eth0 [2001:db8::7]:8080"
+            ]
+        );
     }
 
     #[test]

@@ -147,6 +147,21 @@ impl Policy {
         }
     }
 
+    /// Returns true for a request of the operator: a program of this computer, or the page of serial-ws
+    /// itself in a browser of this computer, neither through a proxy. Meant for requests that are
+    /// allowed.
+    pub(crate) fn is_operator(&self, caller: Caller<'_>) -> bool {
+        let origin = single_header(caller.headers, header::ORIGIN);
+        let (Ok(host), Ok(origin)) = (self.host(caller), origin) else {
+            return false;
+        };
+        let is_own = match origin.map(origin::canonical) {
+            Some(origin) => Origin::new(origin).is_of(host.text),
+            None => caller.check_fetch_metadata().is_ok(),
+        };
+        is_own && host.is_local && caller.is_direct()
+    }
+
     /// Returns the token that decides on a request, right or wrong, where somebody could guess it. The
     /// one that serial-ws makes, and the id of a session, have too many random bits for that.
     pub(crate) fn guessable_token(

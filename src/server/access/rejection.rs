@@ -109,6 +109,23 @@ impl Rejection {
         Self::of(StatusCode::BAD_REQUEST, reason, remedy)
     }
 
+    /// Rejects a request for a page that only a browser may show, since it has the token.
+    pub(crate) fn not_a_navigation() -> Self {
+        Self::forbidden(
+            "a request of a script or a program for the page with the token",
+            "open the page in a browser",
+        )
+    }
+
+    /// Rejects a client that is allowed, but is not the operator.
+    pub(crate) fn not_the_operator() -> Self {
+        Self::forbidden(
+            "a request that only the operator may make",
+            "make it by a program of the computer where serial-ws runs, or in the page of serial-ws in \
+             a browser there, not through a proxy",
+        )
+    }
+
     /// Rejects a request that would be answered if fewer others were being answered.
     pub(crate) fn overloaded() -> Self {
         Self::of(

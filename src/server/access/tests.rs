@@ -651,6 +651,78 @@ fn a_session_has_the_rights_of_its_token() {
 }
 
 #[track_caller]
+fn check_operator(remote: &str, fields: &[(&str, &str)], expected: bool) {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields {
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        headers.append(name, value.parse().unwrap());
+    }
+    let caller = Caller {
+        method: &Method::GET,
+        uri: &"/api/clients".parse().unwrap(),
+        headers: &headers,
+        class: RequestClass::Data,
+        peer: Peer {
+            remote: remote.parse().unwrap(),
+            local: "192.168.1.50:8080".parse().unwrap(),
+            is_encrypted: false,
+        },
+    };
+    let policy = Policy {
+        hosts: vec!["bench.lan".into()],
+        origins: HashMap::from([("https://listed.example".into(), Rights::ReadWrite)]),
+        ..lan(Rights::ReadWrite)
+    };
+    assert_eq!(policy.is_operator(caller), expected, "{remote} {fields:?}");
+}
+
+#[test]
+fn the_operator_is_a_program_here_or_our_own_page_here() {
+    let host = ("host", "localhost:8080");
+    let site = |value| ("sec-fetch-site", value);
+    for here in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+        check_operator(here, &[host], true);
+    }
+    check_operator("127.0.0.1", &[("host", "bench.lan")], true);
+    check_operator(
+        "127.0.0.1",
+        &[host, ("origin", "http://localhost:8080")],
+        true,
+    );
+    check_operator("127.0.0.1", &[host, site("same-origin")], true);
+    check_operator("127.0.0.1", &[host, site("none")], true);
+    for origin in [
+        "http://localhost:5500",
+        "http://127.0.0.1:8080",
+        "https://listed.example",
+        "null",
+        "file://",
+        "vscode-webview://x",
+        "",
+    ] {
+        check_operator("127.0.0.1", &[host, ("origin", origin)], false);
+    }
+    for value in ["cross-site", "same-site", ""] {
+        check_operator("127.0.0.1", &[host, site(value)], false);
+    }
+    let link = [
+        host,
+        site("cross-site"),
+        ("sec-fetch-mode", "navigate"),
+        ("sec-fetch-dest", "document"),
+    ];
+    check_operator("127.0.0.1", &link, false);
+    for proxied in ["x-forwarded-for", "via", "forwarded"] {
+        check_operator("127.0.0.1", &[host, (proxied, "1.2.3.4")], false);
+    }
+    check_operator("192.168.1.9", &[host], false);
+    check_operator("192.168.1.50", &[("host", "192.168.1.50:8080")], false);
+    check_operator("127.0.0.1", &[("host", "pi.local")], false);
+    check_operator("127.0.0.1", &[("host", "evil.example")], false);
+    check_operator("127.0.0.1", &[host, host], false);
+}
+
+#[track_caller]
 fn check_origin_or_site(fields: &[(&str, &str)], expected: &str) {
     let mut headers = HeaderMap::new();
     for (name, value) in fields {

@@ -2,37 +2,21 @@
 //! for HTML, get the same as plain text.
 
 use std::fmt::Write;
-use std::sync::LazyLock;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use sha2::{Digest, Sha256};
 
-use super::assets::CROSS_ORIGIN_RESOURCE_POLICY;
+use super::small_page::{self, escaped, paragraphs};
 use crate::server::access::{Rejection, RequestClass};
 use crate::terminal::shown;
-
-const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/web/error.html"));
-const STYLE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/web/error.css"));
 
 /// The title of the page where there is nothing at an address.
 pub(super) const NOTHING_HERE: &str = "There is nothing here";
 
 /// Bytes of a plain text that may become a page; a longer one is left out of it.
 const MAX_TEXT_BYTES: usize = 4 << 10;
-
-/// Allows the style of the page by its hash, and its form, and nothing else.
-static CONTENT_SECURITY_POLICY: LazyLock<String> = LazyLock::new(|| {
-    let hash = BASE64_STANDARD.encode(Sha256::digest(STYLE));
-    format!(
-        "default-src 'none'; img-src data:; style-src 'sha256-{hash}'; form-action 'self'; \
-         base-uri 'none'; frame-ancestors 'none'"
-    )
-});
 
 /// The browser's view of a request that it shows the answer of. Addresses in the page are relative to
 /// it, since serial-ws may be behind a proxy that adds a prefix to its paths.
@@ -93,8 +77,9 @@ impl Navigation {
         if takes_token(parts.status) {
             content += &self.token_form();
         }
-        set_headers(&mut parts.headers);
-        let page = page(parts.status, title, &content);
+        small_page::set_headers(&mut parts.headers, "form-action 'self'");
+        let footer = format!("Error {}", parts.status.as_str());
+        let page = small_page::text(title, &content, &footer);
         Response::from_parts(parts, Body::from(page))
     }
 
@@ -198,14 +183,6 @@ fn refusal(
     ))
 }
 
-/// Returns a paragraph for each line of a text.
-fn paragraphs(text: &str) -> String {
-    let lines = text.lines().filter(|line| !line.trim().is_empty());
-    lines
-        .map(|line| format!("<p>{}</p>\n", escaped(line)))
-        .collect()
-}
-
 fn list(Links { intro, links, .. }: &Links) -> String {
     let mut html = paragraphs(intro);
     html += "<ul>\n";
@@ -232,55 +209,10 @@ fn title(status: StatusCode) -> &'static str {
     }
 }
 
-fn page(status: StatusCode, title: &str, content: &str) -> String {
-    // The content comes last, since it is the only part that may have anything in it.
-    PAGE.replace("{style}", STYLE)
-        .replace("{title}", title)
-        .replace("{status}", &format!("Error {}", status.as_str()))
-        .replace("{content}", content)
-}
-
-fn set_headers(headers: &mut HeaderMap) {
-    headers.remove(header::CONTENT_LENGTH);
-    let policy = HeaderValue::from_str(&CONTENT_SECURITY_POLICY);
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        policy.expect("the policy is ASCII"),
-    );
-    for (name, value) in [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        // With no-referrer, the form would come from the origin `null`.
-        (header::REFERRER_POLICY, "strict-origin"),
-        (CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
-        (header::VARY, "Origin, Accept"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-}
-
 pub(super) fn capitalized(text: &str) -> String {
     let mut rest = text.chars();
     let first = rest.next().map(|first| first.to_uppercase().to_string());
     first.unwrap_or_default() + rest.as_str()
-}
-
-/// Escapes a text for HTML, also within quotes.
-fn escaped(text: &str) -> String {
-    let mut html = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => html += "&amp;",
-            '<' => html += "&lt;",
-            '>' => html += "&gt;",
-            '"' => html += "&quot;",
-            '\'' => html += "&#39;",
-            other => html.push(other),
-        }
-    }
-    html
 }
 
 #[cfg(test)]
@@ -332,14 +264,5 @@ mod tests {
         // No scheme, and no other host.
         check_addresses("/javascript:x", "./javascript:x", "./_serial-ws/");
         check_addresses("//evil.example", "./evil.example", "../_serial-ws/");
-    }
-
-    #[test]
-    fn nothing_in_a_text_becomes_markup() {
-        let html = paragraphs("<img src=x onerror='a'>\n\n\"&\"");
-        assert_eq!(
-            html,
-            "<p>&lt;img src=x onerror=&#39;a&#39;&gt;</p>\n<p>&quot;&amp;&quot;</p>\n"
-        );
     }
 }

@@ -9,8 +9,11 @@ mod downloads;
 mod error_page;
 mod folder;
 mod metrics;
+mod operator;
 mod router;
 mod session_cookie;
+mod share;
+mod small_page;
 mod static_files;
 mod token_form;
 

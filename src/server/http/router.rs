@@ -7,12 +7,12 @@ use axum::extract::{Path, Request, State};
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use tokio::task::spawn_blocking;
 
 use super::access_layer::{access_layer, rejected};
 use super::error_page::Navigation;
-use super::{api, assets, contents, downloads, static_files};
+use super::{api, assets, contents, downloads, operator, share, static_files};
 use crate::hub::Action;
 use crate::server::access::{Peer, Rejection};
 use crate::server::{App, foreign};
@@ -22,7 +22,16 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let action = |action: Action| {
         post(move |app, rights, port| api::request(app, rights, port, action.clone()))
     };
+    let operator = Router::new()
+        .route("/api/clients", get(operator::clients))
+        .route("/api/clients/{id}", delete(operator::disconnect))
+        .route("/_serial-ws/share", get(share::share))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            operator::operator_layer,
+        ));
     Router::new()
+        .merge(operator)
         .route("/", get(web))
         .route(
             "/_serial-ws/",

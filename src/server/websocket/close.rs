@@ -23,6 +23,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes of a reason. A longer one does not fit a Close frame and is cut (RFC 6455 §5.5).
 const MAX_REASON_BYTES: usize = 123;
 
+/// The Close code and the reason for a client that the operator disconnected.
+const DISCONNECTED: (u16, &str) = (4410, "disconnected by the operator of serial-ws");
+
 /// The reason for which a connection ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CloseReason {
@@ -30,6 +33,8 @@ pub(crate) enum CloseReason {
     Stopping,
     /// The port was removed.
     PortEnded(PortEnd),
+    /// The operator disconnected this client.
+    DisconnectedByOperator,
     /// The client closed it, and its Close frame has been answered.
     ClosedByClient,
     /// The socket has failed, so that nothing can be sent any more.
@@ -82,6 +87,7 @@ impl CloseReason {
         let (code, reason) = match self {
             Self::Stopping => (1001, "serial-ws is stopping".to_owned()),
             Self::PortEnded(PortEnd { code, reason }) => (code, reason),
+            Self::DisconnectedByOperator => (DISCONNECTED.0, DISCONNECTED.1.to_owned()),
             Self::NoPong => (1008, "no answer to a ping".to_owned()),
             Self::TookNothing => {
                 let timeout = TAKE_TIMEOUT.as_secs();

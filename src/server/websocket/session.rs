@@ -8,7 +8,7 @@ use futures::{FutureExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::unconstrained;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_util::sync::WaitForCancellationFuture;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::close::{self, CloseReason};
 use super::delivery::Delivery;
@@ -39,12 +39,15 @@ pub(crate) struct Client {
     pub(crate) protocol: &'static dyn ClientProtocol,
     pub(crate) subscription: Subscription,
     pub(crate) requests: Requests,
+    /// Cancelled with the port, or to disconnect this client alone.
+    pub(crate) stop: CancellationToken,
 }
 
 /// A client's connection to one port.
 pub(crate) struct Session<S> {
     ws: ClientSocket<S>,
     port: Arc<Port>,
+    stop: CancellationToken,
     rights: Rights,
     protocol: &'static dyn ClientProtocol,
     /// The ending that is added to the client's text messages.
@@ -80,6 +83,7 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
             requests: client.requests,
             delivery: Delivery::new(client.subscription, client.protocol, &client.params),
             port: client.port,
+            stop: client.stop,
             rights: client.rights,
             protocol: client.protocol,
             append: client.params.append,
@@ -106,7 +110,7 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
     }
 
     async fn serve(&mut self) -> CloseReason {
-        let stop = self.port.stop.clone();
+        let stop = self.stop.clone();
         let mut stopped = std::pin::pin!(stop.cancelled());
         let mut turn = Turn::default();
         loop {
@@ -167,6 +171,9 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
 
     fn handle(&mut self, woken: Woken) -> Result<(), CloseReason> {
         match woken {
+            Woken::Stop if !self.port.stop.is_cancelled() => {
+                return Err(CloseReason::DisconnectedByOperator);
+            }
             Woken::Stop => {
                 let end = self.port.end.get().cloned();
                 return Err(end.map_or(CloseReason::Stopping, CloseReason::PortEnded));
@@ -310,6 +317,7 @@ mod tests {
             protocol: client_protocol(params.view),
             params,
             rights,
+            stop: CancellationToken::new(),
             port: Arc::new(Port {
                 name: "sim".to_owned(),
                 run: 0,

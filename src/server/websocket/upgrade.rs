@@ -2,6 +2,7 @@
 //! rejected client why by a Close frame.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::body::Body;
 use axum::extract::{Query, Request};
@@ -25,6 +26,7 @@ use crate::hub::{SettingsChange, SubscriberKind};
 use crate::protocol::APPEND_HEADER;
 use crate::server::access::offer::Audience;
 use crate::server::access::{Caller, Peer, RequestClass, Rights};
+use crate::server::client_list::{ConnectedClient, ListedClient};
 use crate::server::devices::{DeviceRejection, OpenedDevicePort};
 use crate::server::limits::{QuotaError, QuotaPermit};
 use crate::server::stream::ServerStream;
@@ -97,6 +99,8 @@ fn offered(headers: &HeaderMap) -> Vec<&str> {
 struct Accepted {
     permit: QuotaPermit,
     service: Service,
+    /// Its place in the list of clients, if it is the client of a port.
+    listed: Option<ListedClient>,
 }
 
 /// The thing that an accepted client is connected to.
@@ -161,7 +165,15 @@ impl Accepted {
             let reason = too_many_clients(full);
             QueryError { code: 1013, reason }
         })?;
-        Ok(Self { permit, service })
+        let listed = match &service {
+            Service::Port(port) => Some(list_client(app, request, &port.client)),
+            Service::Echo | Service::Devices(_) => None,
+        };
+        Ok(Self {
+            permit,
+            service,
+            listed,
+        })
     }
 
     /// Returns the ending that the client's text messages get, where they are written as they are.
@@ -174,7 +186,11 @@ impl Accepted {
     }
 
     fn start(self, app: &Arc<App>, on_upgrade: OnUpgrade) {
-        let Self { permit, service } = self;
+        let Self {
+            permit,
+            service,
+            listed,
+        } = self;
         let max_write = app.config.max_message;
         let max_message = match &service {
             Service::Port(port) => port.client.protocol.max_message(max_write),
@@ -183,7 +199,7 @@ impl Accepted {
         let app = Arc::clone(app);
         let tasks = app.tasks.clone();
         tasks.spawn(async move {
-            let _permit = permit;
+            let _places = (permit, listed);
             let Some(ws) = upgraded(on_upgrade, max_message).await else {
                 return;
             };
@@ -233,6 +249,7 @@ impl PortClient {
                 subscription
             },
             requests: Requests::new(&port.hub.queue),
+            stop: port.stop.child_token(),
             port,
             rights,
             params,
@@ -240,6 +257,22 @@ impl PortClient {
         let greeting = app.greeting(&client);
         Ok(Box::new(Self { client, greeting }))
     }
+}
+
+/// Adds a client to the list that the operator sees.
+fn list_client(app: &App, request: &axum::http::Request<()>, client: &Client) -> ListedClient {
+    let peer = request.extensions().get::<Peer>();
+    let (origin, agent) = ConnectedClient::origin_and_agent(request.headers());
+    app.clients.add(ConnectedClient {
+        address: peer.map(|peer| peer.remote),
+        origin,
+        agent,
+        port: client.port.name.clone(),
+        view: client.params.view.name(),
+        is_read_only: client.port.why_read_only(client.rights).is_some(),
+        since: SystemTime::now(),
+        stop: client.stop.clone(),
+    })
 }
 
 /// Opens a device for a client, if it may.

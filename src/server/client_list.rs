@@ -1,0 +1,112 @@
+//! The connected WebSocket clients, as the operator sees them, who may disconnect one.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::http::{HeaderMap, HeaderName, header};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::terminal::shown;
+
+/// The clients that are connected now.
+#[derive(Default)]
+pub(crate) struct ClientList(Mutex<Entries>);
+
+#[derive(Default)]
+struct Entries {
+    /// The clients by their number, in the order in which they came.
+    clients: BTreeMap<u64, ConnectedClient>,
+    /// The number of the next one. None is used twice in a run.
+    next: u64,
+}
+
+/// A connected client.
+pub(crate) struct ConnectedClient {
+    /// Its address; None where it did not come by a connection of ours.
+    pub(crate) address: Option<IpAddr>,
+    /// The origin of its page; None for a program.
+    pub(crate) origin: Option<String>,
+    /// The program, as it calls itself.
+    pub(crate) agent: Option<String>,
+    /// The name of the port.
+    pub(crate) port: String,
+    /// The name of the view.
+    pub(crate) view: &'static str,
+    /// True if it may only read.
+    pub(crate) is_read_only: bool,
+    /// The time at which it connected.
+    pub(crate) since: SystemTime,
+    /// Cancelled to disconnect it.
+    pub(crate) stop: CancellationToken,
+}
+
+/// The place of a client in the list, which it leaves when this is dropped.
+pub(crate) struct ListedClient {
+    list: Arc<ClientList>,
+    number: u64,
+}
+
+impl ClientList {
+    /// Adds a client, until the result is dropped.
+    pub(crate) fn add(self: &Arc<Self>, client: ConnectedClient) -> ListedClient {
+        let mut entries = self.lock();
+        entries.next += 1;
+        let number = entries.next;
+        entries.clients.insert(number, client);
+        let list = Arc::clone(self);
+        ListedClient { list, number }
+    }
+
+    /// Describes all clients.
+    pub(crate) fn to_json(&self) -> Value {
+        let entries = self.lock();
+        let clients = entries.clients.iter();
+        clients.map(|(id, client)| client.to_json(*id)).collect()
+    }
+
+    /// Disconnects a client, and describes it. Returns `None` where there is none of this number.
+    pub(crate) fn disconnect(&self, id: u64) -> Option<Value> {
+        let entries = self.lock();
+        let client = entries.clients.get(&id)?;
+        client.stop.cancel();
+        Some(client.to_json(id))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ConnectedClient {
+    /// Returns what a request says about the page or the program that sent it: origin and name.
+    pub(crate) fn origin_and_agent(headers: &HeaderMap) -> (Option<String>, Option<String>) {
+        let text = |name: HeaderName| {
+            let value = headers.get(name)?.to_str().ok()?;
+            Some(shown(value).to_string())
+        };
+        (text(header::ORIGIN), text(header::USER_AGENT))
+    }
+
+    fn to_json(&self, id: u64) -> Value {
+        let since = self.since.duration_since(UNIX_EPOCH).unwrap_or_default();
+        json!({
+            "id": id,
+            "address": self.address,
+            "origin": self.origin,
+            "agent": self.agent,
+            "port": self.port,
+            "view": self.view,
+            "readOnly": self.is_read_only,
+            "since": since.as_secs(),
+        })
+    }
+}
+
+impl Drop for ListedClient {
+    fn drop(&mut self) {
+        self.list.lock().clients.remove(&self.number);
+    }
+}
