@@ -13,7 +13,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
-use serde_json::{Number, Value};
+use serde_json::{Map, Number, Value};
 
 use crate::hub::{self, LineErrors, ModemInputs, Timestamp};
 
@@ -169,6 +169,9 @@ pub struct StatusMessage<'a> {
     /// The modem's inputs, where the open device has them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<ModemInputs>,
+    /// The line settings in force, where nothing else has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Map<String, Value>>,
 }
 
 /// Data from the device or for it: text, or bytes where it is not UTF-8.
@@ -216,6 +219,8 @@ pub enum ClientMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         on: Option<bool>,
     },
+    /// Changes line settings.
+    Settings(hub::SettingsChange),
     /// Restarts the board by its modem lines.
     Reset,
     /// Leases the port to another program.
@@ -274,7 +279,9 @@ impl ServerMessage<'_> {
 
 impl ClientMessage {
     /// The words for the types.
-    pub const TYPES: [&str; 6] = ["write", "signals", "break", "reset", "release", "resume"];
+    pub const TYPES: [&str; 7] = [
+        "write", "signals", "break", "settings", "reset", "release", "resume",
+    ];
 
     /// Returns the text of the message with this identifier.
     pub fn to_json(&self, id: &Id) -> String {
@@ -373,6 +380,17 @@ impl<'a> From<&'a hub::Status> for StatusMessage<'a> {
             advice: status.advice.as_deref().map(Cow::Borrowed),
             errors: status.errors,
             inputs: status.inputs,
+            settings: None,
+        }
+    }
+}
+
+impl StatusMessage<'_> {
+    /// Returns the message about a status on its own, which has the settings too.
+    pub fn complete(status: &hub::Status) -> StatusMessage<'_> {
+        StatusMessage {
+            settings: Some(status.settings.to_json()),
+            ..status.into()
         }
     }
 }
@@ -470,6 +488,7 @@ mod tests {
             advice: None,
             errors,
             inputs: None,
+            settings: None,
         }
     }
 
@@ -557,6 +576,19 @@ mod tests {
         check_server(
             ServerMessage::Status(status),
             r#"{"type":"status","state":"open","detail":"loop is \"open\"","inputs":{"cts":true,"dsr":false,"dcd":false,"ri":true}}"#,
+        );
+    }
+
+    #[test]
+    fn a_status_on_its_own_has_the_settings() {
+        let of_hub = hub::Status::new(hub::State::Open, "");
+        let settings = StatusMessage::complete(&of_hub).settings;
+        check_server(
+            ServerMessage::Status(StatusMessage {
+                settings,
+                ..status(None, "")
+            }),
+            r#"{"type":"status","state":"open","detail":"loop is \"open\"","settings":{"baud":9600,"dataBits":8,"parity":"none","stopBits":1,"flowControl":"none"}}"#,
         );
     }
 
@@ -707,6 +739,16 @@ mod tests {
                 on: Some(true),
             },
             r#"{"type":"break","on":true,"id":7}"#,
+        );
+        let change = hub::SettingsChange {
+            baud: Some(115_200),
+            data_bits: Some(7),
+            dtr: Some(false),
+            ..hub::SettingsChange::default()
+        };
+        check_client(
+            ClientMessage::Settings(change),
+            r#"{"type":"settings","baud":115200,"dataBits":7,"dtr":false,"id":7}"#,
         );
         check_client(ClientMessage::Reset, r#"{"type":"reset","id":7}"#);
         check_client(

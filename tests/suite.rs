@@ -27,6 +27,7 @@ mod lease; // release, resume and upload
 mod loss; // the device goes and comes back, or does not read
 mod ports;
 mod registry; // ports that come and go
+mod settings; // changed while the port is open
 mod simulated;
 #[cfg(unix)] // where wine is
 mod windows; // what only a program for Windows shows

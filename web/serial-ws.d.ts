@@ -14,6 +14,8 @@ export interface Status {
   inputs?: { cts: boolean; dsr: boolean; dcd: boolean; ri: boolean };
   /** The setting that would help, where it is one. */
   advice?: Advice;
+  /** The settings in force, once they are known. */
+  settings?: Settings;
 }
 
 /** A setting that would help, to offer by a button, for example. Later versions may have more. */
@@ -80,6 +82,19 @@ export interface Settings {
   maxLine: number;
   readOnly: boolean;
   [later: string]: unknown;
+}
+
+/** Settings that clients can change while the port is open. */
+export interface SettingsChange {
+  baud?: number;
+  dataBits?: 5 | 6 | 7 | 8;
+  parity?: "none" | "odd" | "even" | "mark" | "space";
+  stopBits?: 1 | 2;
+  flowControl?: "none" | "software" | "hardware";
+  /** Data Terminal Ready, now and after each opening. */
+  dtr?: boolean;
+  /** Request To Send, likewise. */
+  rts?: boolean;
 }
 
 export interface Hello {
@@ -221,6 +236,8 @@ export class SerialWs {
   resume(): Promise<object>;
   /** Sets the modem lines, one or both. */
   signals(lines: { dtr?: boolean; rts?: boolean }): Promise<object>;
+  /** Changes settings of the port for everybody; those that are left out stay as they are. */
+  settings(changes: SettingsChange): Promise<object>;
   /**
    * Sends any request of the json protocol. Resolves with its reply. It is rejected if it is too
    * long for a message, and if the connection closes or falls silent for a minute before the reply.

@@ -52,7 +52,7 @@
     last;
     /** The values of the last line that had any, where they are asked for: by name, or in order. */
     values = {};
-    /** The current status: `state` is for programs, `detail` and `hint` are for people. `advice` is the setting that would help. */
+    /** The current status: `state` is for programs, `detail` and `hint` are for people. `advice` is the setting that would help, `settings` are those in force. */
     status = { state: "connecting", detail: "connecting to serial-ws" };
 
     constructor(url, options = {}) {
@@ -125,6 +125,11 @@
 
     signals(lines) {
       return this.ask({ type: "signals", ...lines });
+    }
+
+    /** Changes settings of the port for everybody, such as `{ baud: 115200 }`. */
+    settings(changes) {
+      return this.ask({ type: "settings", ...changes });
     }
 
     /** Sends any request of the json protocol. The promise resolves with its reply. */
@@ -236,7 +241,7 @@
         this.hello = message;
         this.#rememberPosition(this.#options.data ? message.offset : message.seq);
         this.#emit("open", message);
-        this.#setStatus(message.status);
+        this.#setStatus({ ...message.status, settings: message.port.settings });
       } else if (type === "line") {
         this.#rememberPosition(message.seq);
         const text = message.text ?? new TextDecoder().decode(decode(message.bytes));
@@ -255,7 +260,8 @@
         const { text, bytes } = message;
         this.#emit("written", text === undefined ? decode(bytes) : new TextEncoder().encode(text), message);
       } else if (type === "status") {
-        this.#setStatus(message);
+        const settings = { ...this.status.settings, ...message.settings };
+        this.#setStatus({ ...message, settings });
       } else if (type === "missed") {
         this.#emit("missed", message);
       } else if (type === "ack" || type === "error") {
@@ -334,9 +340,9 @@
       clearTimeout(this.#replyTimer);
     }
 
-    #setStatus({ state, detail, hint, advice, inputs }) {
+    #setStatus({ state, detail, hint, advice, inputs, settings }) {
       const { status } = this;
-      this.status = { state, detail, hint, advice, inputs };
+      this.status = { state, detail, hint, advice, inputs, settings };
       if (JSON.stringify(status) === JSON.stringify(this.status)) return;
       this.#emit("status", this.status);
     }

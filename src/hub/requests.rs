@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::request_queue::RequestQueue;
+use super::settings::SettingsChange;
 use super::write_rate::WriteRate;
 
 /// Bytes that one client may have waiting for the port, unless one message may have more. At the
@@ -72,6 +73,8 @@ pub enum Action {
     Break(Duration),
     /// Begin or end the break condition.
     HoldBreak(bool),
+    /// Change line settings.
+    Settings(SettingsChange),
     /// Restart the board by its modem lines.
     Reset,
     /// Close the port so that another program can use it.

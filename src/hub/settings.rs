@@ -56,6 +56,12 @@ impl LineSettings {
         1 + u32::from(self.data_bits) + parity + u32::from(self.stop_bits)
     }
 
+    /// Returns true if bytes look alike on the wire.
+    pub fn has_same_format(&self, other: &Self) -> bool {
+        let format = |it: &Self| (it.baud, it.data_bits, it.parity, it.stop_bits);
+        format(self) == format(other)
+    }
+
     /// Returns the members of the settings that clients are shown, in their order.
     pub fn to_json(self) -> Map<String, Value> {
         Map::from_iter([
@@ -88,21 +94,29 @@ impl fmt::Display for LineSettings {
 }
 
 /// A change of settings while the port runs. What is absent stays as it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SettingsChange {
     /// Bits per second, at least 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baud: Option<u32>,
     /// Data bits per character, from 5 to 8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_bits: Option<u8>,
     /// The parity bit of each character.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parity: Option<Parity>,
     /// Stop bits per character, 1 or 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_bits: Option<u8>,
     /// The way in which both sides keep each other from sending too much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flow_control: Option<FlowControl>,
     /// Data Terminal Ready, now and after each opening.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dtr: Option<bool>,
     /// Request To Send, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rts: Option<bool>,
 }
 
@@ -171,6 +185,17 @@ pub enum ModemLine {
     Off,
     /// Left as the system sets it.
     Keep,
+}
+
+impl ModemLine {
+    /// Returns the level; None where the system decides.
+    pub fn level(self) -> Option<bool> {
+        match self {
+            Self::On => Some(true),
+            Self::Off => Some(false),
+            Self::Keep => None,
+        }
+    }
 }
 
 impl From<bool> for ModemLine {

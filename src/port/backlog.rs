@@ -21,6 +21,10 @@ const MAX_LINE_TIME: Duration = Duration::from_millis(50);
 /// The least that is handed over at once: many UARTs take so many bytes from the system anyway.
 const MIN_BYTES: usize = 16;
 
+/// Bytes for which most UARTs and USB adapters have room themselves, where the system does not count
+/// them.
+const MAX_CHIP_BYTES: usize = 512;
+
 /// Bytes that a device takes faster than its rate says before the rate counts no longer: more than a
 /// USB adapter has room for itself.
 const MIN_OUTRUN_BYTES: usize = 8 << 10;
@@ -55,6 +59,8 @@ pub(crate) struct Backlog {
     checks: u32,
     /// The time to ask again.
     recheck: Option<Instant>,
+    /// The time by which the line has sent everything, if the device takes bytes at its rate.
+    idle: Instant,
 }
 
 impl Backlog {
@@ -72,7 +78,19 @@ impl Backlog {
             outrun_limit: OUTRUN_BYTES[0],
             checks: 0,
             recheck: None,
+            idle: now,
         }
+    }
+
+    /// Returns when the line will have sent all that was handed over. Of what the system has no longer,
+    /// as `unsent` tells, the chip may still have some.
+    pub(crate) fn idle_at(&self, now: Instant, unsent: impl FnOnce() -> Option<usize>) -> Instant {
+        let rest = unsent().unwrap_or_default() + MAX_CHIP_BYTES;
+        self.idle.clamp(now, now + self.line_time(rest))
+    }
+
+    fn line_time(&self, count: usize) -> Duration {
+        Duration::from_secs_f64(count as f64 / self.bytes_per_second)
     }
 
     /// Returns how many bytes may be handed to the system now. `unsent` asks it how many it holds;
@@ -104,6 +122,7 @@ impl Backlog {
         self.held = self.held.saturating_add(count);
         self.burst = self.burst.saturating_add(count);
         self.checks = 0;
+        self.idle = self.idle.max(now) + self.line_time(count);
     }
 
     /// Returns when [`Backlog::room`] may have room again.

@@ -17,7 +17,6 @@ pub(crate) struct PortConfig {
     /// The settings with which it is opened.
     pub(crate) line: LineSettings,
     /// Those of them that clients may not change.
-    #[allow(dead_code, reason = "only the tests read it yet")]
     pub(crate) fixed: FixedSettings,
     /// The way to cut what it sends into lines.
     pub(crate) frame: Framing,

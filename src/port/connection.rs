@@ -2,11 +2,9 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::task::yield_now;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -14,16 +12,18 @@ use tokio_util::sync::CancellationToken;
 use super::backlog::Backlog;
 use super::config::PortConfig;
 use super::device::Device;
-use super::diagnostics::{Expectations, Hint, Hints};
+use super::diagnostics::{Expectations, Hints};
 use super::framing::Framer;
 use super::line_watch::LineWatch;
+use super::settings::PortSettings;
+use super::settings_change::PendingChange;
 use super::source::OpenedDevice;
 use super::source::serial::os;
-use super::stream_start::StreamStart;
+use super::stream_start::{self, StreamStart};
 use super::transfer::{Step, Transfer};
 use super::until;
 use super::writer::Writer;
-use crate::hub::{Action, Data, Hub, Kind, Lease, Request, Status, Timestamp};
+use crate::hub::{Action, DeviceInfo, Hub, Lease, Request, Status, Timestamp};
 
 /// The delay before repeating a read or write that a signal interrupted, or that the device
 /// refused although it was said to be ready. Long enough not to spin if that goes on.
@@ -39,22 +39,43 @@ pub(crate) enum End {
     Released(Lease, Request),
 }
 
+impl End {
+    /// Returns the reason for requests that are not carried out any more.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Stopped => "serial-ws is stopping",
+            Self::Lost(_) => "the device was lost",
+            Self::Released(..) => "the port was released to another program",
+        }
+    }
+}
+
 /// An open device at work.
 pub(crate) struct Connection<'a> {
-    transfer: Transfer,
-    writer: Writer<'a>,
-    backlog: Backlog,
-    framer: &'a mut dyn Framer,
-    hub: &'a Hub,
-    name: &'a str,
+    pub(super) transfer: Transfer,
+    pub(super) writer: Writer<'a>,
+    pub(super) backlog: Backlog,
+    pub(super) framer: &'a mut dyn Framer,
+    pub(super) hub: &'a Hub,
+    pub(super) config: &'a PortConfig,
+    pub(super) settings: &'a mut PortSettings,
+    /// The change of settings under way. Nothing is written meanwhile.
+    pub(super) change: Option<PendingChange>,
     /// The status while the device is open, without the state of the line.
-    status: Status,
-    hints: Hints,
-    line: LineWatch,
-    /// Tells which line is the first of an opening or a restart, and whether it is whole.
-    start: StreamStart,
+    pub(super) status: Status,
+    /// Returns the sentence of the status at a rate.
+    pub(super) detail: fn(&DeviceInfo, u32) -> String,
+    /// True if a rate means something to the device.
+    pub(super) has_rate: bool,
+    /// True if the device gathers what it receives.
+    pub(super) gathers: bool,
+    pub(super) hints: Hints,
+    pub(super) line: LineWatch,
+    /// Tells which line is the first of an opening, a restart or a change of settings, and whether it
+    /// is whole.
+    pub(super) start: StreamStart,
     /// The time of the last read; None before the first.
-    last_read: Option<Instant>,
+    pub(super) last_read: Option<Instant>,
     /// The end of a pause of reading, for clients that are far behind.
     read_pause: Option<Instant>,
     /// The place in the stream up to which clients were looked at.
@@ -69,24 +90,32 @@ impl<'a> Connection<'a> {
         mut opened: OpenedDevice,
         status: Status,
         config: &'a PortConfig,
+        settings: &'a mut PortSettings,
         hub: &'a Hub,
         framer: &'a mut dyn Framer,
     ) -> Self {
-        let settings = &config.line;
+        let current = settings.current();
+        let now = Instant::now();
+        let silence = stream_start::silence(&current, opened.gathers);
         let line = LineWatch::new(&mut *opened.device, Instant::now());
         framer.begin(opened.starts_whole);
         hub.publish_status(line.complete(status.clone()));
         Self {
-            writer: Writer::new(settings, hub, settings.settle.unwrap_or(opened.settle)),
-            backlog: Backlog::new(settings, Instant::now()),
+            writer: Writer::new(current, hub, current.settle.unwrap_or(opened.settle)),
+            backlog: Backlog::new(&current, now),
             transfer: Transfer::new(opened.device),
             framer,
             hub,
-            name: &config.name,
+            config,
+            settings,
+            change: None,
             status,
-            hints: Hints::new(Expectations::new(config, opened.has_rate)),
+            detail: opened.detail,
+            has_rate: opened.has_rate,
+            gathers: opened.gathers,
+            hints: Hints::new(Expectations::new(config, &current, opened.has_rate)),
             line,
-            start: StreamStart::new(opened.silence, opened.starts_whole, Instant::now()),
+            start: StreamStart::new(silence, opened.starts_whole, now),
             last_read: None,
             read_pause: None,
             published: 0,
@@ -94,12 +123,21 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Works until the device is lost or released, or the program stops.
-    pub(crate) async fn run(&mut self, stop: &CancellationToken) -> End {
+    /// Makes the `changes` of settings that came while the device was opened, and works until it is
+    /// lost or released, or the program stops.
+    pub(crate) async fn run(&mut self, changes: Vec<Request>, stop: &CancellationToken) -> End {
+        let mut changes = changes.into_iter();
+        while let Some(change) = changes.next() {
+            if let Some(end) = self.begin(change) {
+                changes.for_each(|change| PendingChange::refuse(change, end.reason()));
+                return end;
+            }
+        }
         loop {
             self.update_read_pause();
             self.note_restart();
-            let may_interrupt = self.writer.may_interrupt();
+            let is_changing = self.change.is_some();
+            let may_interrupt = !is_changing && self.writer.may_interrupt();
             if self.writer.unwritten().is_some()
                 && may_interrupt
                 && let Some(request) = self.hub.queue.try_take_urgent()
@@ -107,7 +145,7 @@ impl<'a> Connection<'a> {
                 self.writer.begin(request, &mut *self.transfer.device);
                 continue;
             }
-            let is_idle = self.writer.is_idle(self.start.awaits_first());
+            let is_idle = !is_changing && self.writer.is_idle(self.start.awaits_first());
             let may_transfer = self.retry.is_none();
             self.transfer.reports_silence = self.start.is_looking();
             let break_of = self.writer.break_of();
@@ -135,10 +173,16 @@ impl<'a> Connection<'a> {
                     self.writer.begin(request, &mut *self.transfer.device);
                 }
                 request = hub.queue.take(break_of), if is_idle => {
-                    self.writer.begin(request, &mut *self.transfer.device);
+                    if let Some(end) = self.begin(request) {
+                        return end;
+                    }
                 }
                 () = wait_for_readers(hub, read_pause) => {}
-                () = until(deadline) => self.on_deadline(Instant::now()),
+                () = until(deadline) => {
+                    if let Some(end) = self.on_deadline(Instant::now()) {
+                        return end;
+                    }
+                }
             }
         }
     }
@@ -163,9 +207,18 @@ impl<'a> Connection<'a> {
                 request.end(Ok(0));
             }
             Action::Resume => request.end(Ok(0)),
-            _ => self.writer.reset(request, device),
+            _ => self.reset(request),
         }
         None
+    }
+
+    /// Resets the board, and drops what was asked before.
+    fn reset(&mut self, request: Request) {
+        if self.writer.reset(request, &mut *self.transfer.device)
+            && let Some(change) = self.change.take()
+        {
+            change.give_up("the board was reset");
+        }
     }
 
     /// Returns how many bytes may be handed to the system now.
@@ -179,11 +232,10 @@ impl<'a> Connection<'a> {
 
     /// Fails all requests, and returns the device to be closed.
     pub(crate) fn into_device(mut self, end: &End) -> Box<dyn Device> {
-        let reason = match end {
-            End::Stopped => "serial-ws is stopping",
-            End::Lost(_) => "the device was lost",
-            End::Released(..) => "the port was released to another program",
-        };
+        let reason = end.reason();
+        if let Some(change) = self.change {
+            change.give_up(reason);
+        }
         self.writer.give_up(reason, &mut *self.transfer.device);
         self.transfer.device
     }
@@ -208,6 +260,7 @@ impl<'a> Connection<'a> {
             self.start.deadline(),
             self.writer.deadline(),
             self.backlog_deadline(),
+            self.change.as_ref().map(|change| change.due),
             self.line.deadline(),
             self.framing_deadline(),
             self.hints.deadline(),
@@ -223,8 +276,8 @@ impl<'a> Connection<'a> {
         self.framer.deadline(self.last_read?)
     }
 
-    /// Goes on with all that is due.
-    fn on_deadline(&mut self, now: Instant) {
+    /// Goes on with all that is due. Returns the reason to end, if it is one.
+    fn on_deadline(&mut self, now: Instant) -> Option<End> {
         self.retry.take_if(|at| *at <= now);
         self.start.on_deadline(now);
         self.writer.on_deadline(now, &mut *self.transfer.device);
@@ -237,6 +290,7 @@ impl<'a> Connection<'a> {
         {
             self.publish(Timestamp::now(), data, now);
         }
+        self.go_on_changing(now)
     }
 
     /// Goes on after a read or a write. Returns the reason to end, if it is one.
@@ -258,73 +312,6 @@ impl<'a> Connection<'a> {
             Err(error) => return Some(End::Lost(error.to_string())),
         }
         None
-    }
-
-    /// Frames and publishes the bytes that were read.
-    fn received(&mut self, count: usize) {
-        let (at, now) = (Timestamp::now(), Instant::now());
-        self.last_read = Some(now);
-        let chunk = Bytes::copy_from_slice(self.transfer.read(count));
-        let data = self.framer.push(chunk);
-        if self.start.read(!data.frames.is_empty(), now) {
-            self.writer.heard(&data, now);
-        }
-        self.hub.counters.chunks.fetch_add(1, Ordering::Relaxed);
-        self.publish(at, data, now);
-    }
-
-    /// Parts what comes now from what the board said before it may have restarted. What waits to
-    /// be read came before.
-    fn note_restart(&mut self) {
-        if self.writer.lines.has_restarted && !self.transfer.device.has_input() {
-            self.writer.lines.has_restarted = false;
-            let now = Instant::now();
-            let starts_whole = self.start.restarted(now);
-            self.begin_stream(starts_whole, now);
-        }
-    }
-
-    /// Ends the line that has begun, which gets no end any more, and starts with a new one.
-    fn begin_stream(&mut self, starts_whole: bool, now: Instant) {
-        if let Some(cut) = self.framer.cut() {
-            self.publish(Timestamp::now(), cut, now);
-        }
-        self.framer.begin(starts_whole);
-    }
-
-    fn publish(&mut self, at: Timestamp, data: Data, now: Instant) {
-        let invalid = data.frames.iter().filter(|frame| !frame.utf8).count();
-        if invalid > 0 {
-            let counter = &self.hub.counters.invalid_lines;
-            counter.fetch_add(invalid as u64, Ordering::Relaxed);
-        }
-        let hint = self.hints.look(&data, now);
-        self.hub.publish(at, Kind::Data(data));
-        if let Some(hint) = hint {
-            self.publish_hint(hint);
-        }
-    }
-
-    /// Shows a hint in the terminal, and to clients until the device is opened again.
-    fn publish_hint(&mut self, Hint { text, advice }: Hint) {
-        tracing::warn!(port = self.name, "{text}");
-        self.status = self.status.clone().with_hint(text).with_advice(advice);
-        let status = self.line.complete(self.status.clone());
-        self.hub.publish_status(status);
-    }
-
-    /// Publishes the state of the line, if it is time to look and it has changed.
-    fn publish_line(&mut self, now: Instant) {
-        let wants_inputs = self.hub.wants_inputs();
-        if self
-            .line
-            .look(&mut *self.transfer.device, wants_inputs, now)
-        {
-            let status = self.line.complete(self.status.clone());
-            let (errors, inputs) = (status.errors, status.inputs);
-            tracing::debug!(port = self.name, ?errors, ?inputs, "the line has changed");
-            self.hub.publish_status(status);
-        }
     }
 }
 

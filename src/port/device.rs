@@ -5,7 +5,7 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::modem_lines::LineChange;
-use crate::hub::{LineErrors, ModemInputs};
+use crate::hub::{LineErrors, LineSettings, ModemInputs};
 
 /// A byte stream with modem lines.
 ///
@@ -19,6 +19,18 @@ pub(crate) trait Device: AsyncRead + AsyncWrite + Unpin + Send {
     fn change_line(&mut self, change: LineChange) -> io::Result<()> {
         let _ = change;
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Changes rate, format and flow control at once, while the device stays open. The modem lines
+    /// stay as they are, which is what `settings` has for them. A device without a UART takes
+    /// anything: it means nothing to it.
+    ///
+    /// # Errors
+    /// If the device refuses them or has gone. Some of them may have changed then, and the settings
+    /// before must be set again.
+    fn configure(&mut self, settings: &LineSettings) -> io::Result<()> {
+        let _ = settings;
+        Ok(())
     }
 
     /// Returns true if the system has something to read that a read may not have found yet.

@@ -140,9 +140,9 @@ impl Source for UartSource {
                 has_room: Box::pin(sleep(Duration::ZERO)),
             }),
             info: DeviceInfo::default(),
-            detail: "open".to_owned(),
+            detail: |_, _| "open".to_owned(),
             starts_whole: true,
-            silence: Duration::from_millis(5),
+            gathers: false,
             has_rate: true,
             settle: Duration::ZERO,
         });

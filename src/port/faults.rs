@@ -255,6 +255,7 @@ impl FaultySource {
             Err(OpenFailure {
                 status: Box::new(Status::new(state, "not now")),
                 is_permanent: false,
+                refuses_settings: false,
                 is_absent,
                 is_ambiguous: false,
             })
@@ -267,9 +268,9 @@ impl FaultySource {
         Ok(OpenedDevice {
             device: Box::new(Faulty::new(&self.world, self.fault, self.at)),
             info: DeviceInfo::default(),
-            detail: "open".to_owned(),
+            detail: |_, _| "open".to_owned(),
             starts_whole: true,
-            silence: Duration::from_millis(5),
+            gathers: false,
             has_rate: true,
             settle: Duration::from_millis(20),
         })

@@ -140,9 +140,9 @@ impl Source for BoardSource {
         Box::pin(ready(Ok(OpenedDevice {
             device: Box::new(device),
             info: DeviceInfo::default(),
-            detail: "open".to_owned(),
+            detail: |_, _| "open".to_owned(),
             starts_whole: false,
-            silence: self.board.silence,
+            gathers: self.board.silence == GATHERING,
             has_rate: true,
             settle: self.board.settle,
         })))

@@ -5,7 +5,9 @@
 //! | `supervisor` | keeps the port open: opening, retry after a loss, lease |
 //! | `source/` | the kinds of device: how a serial port is found and opened, simulated boards |
 //! | `connection` | works with an open device until it is lost |
+//! | `reception` | frames, hints and statuses from what a device sends |
 //! | `transfer`, `writer`, `writing` | reading and writing; the requests of clients |
+//! | `settings`, `settings_change` | which line settings are in force, and changing them |
 //! | `backlog` | how much of a write is handed to the system at once |
 //! | `stream_start` | whether the first line after an opening or a restart is whole |
 //! | `settle` | when a board that restarts is ready for writes |
@@ -13,11 +15,13 @@
 //! | `line_watch` | errors on the line and the modem's inputs |
 //! | `modem_lines` | DTR, RTS, break and reset |
 //! | `claims` | the devices of this program's ports, so that none takes another's |
+//! | `closed` | what is answered while the port is closed |
 //! | `closing`, `lease` | closing a device, and leaving it to another program |
 //! | `diagnostics` | hints about settings that do not fit the board |
 
 mod backlog;
 mod claims;
+mod closed;
 mod closing;
 mod config;
 mod connection;
@@ -33,6 +37,9 @@ pub(crate) mod framing;
 mod lease;
 mod line_watch;
 mod modem_lines;
+mod reception;
+mod settings;
+mod settings_change;
 mod settle;
 pub(crate) mod source;
 mod stream_start;

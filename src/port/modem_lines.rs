@@ -40,9 +40,9 @@ pub(crate) type Sequence = VecDeque<(Duration, LineChange)>;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LineState {
     /// None as long as the system decides.
-    dtr: Option<bool>,
+    pub(super) dtr: Option<bool>,
     /// The same.
-    rts: Option<bool>,
+    pub(super) rts: Option<bool>,
     /// True from a change that may have restarted the board until the port has dealt with it.
     pub(crate) has_restarted: bool,
 }
@@ -51,10 +51,25 @@ impl LineState {
     /// Starts with a device that was opened with these settings.
     pub(crate) fn new(settings: &LineSettings) -> Self {
         Self {
-            dtr: initial_state(settings.dtr),
-            rts: initial_state(settings.rts),
+            dtr: settings.dtr.level(),
+            rts: settings.rts.level(),
             has_restarted: false,
         }
+    }
+
+    /// Returns `settings` with the lines as they are.
+    pub(crate) fn within(&self, settings: LineSettings) -> LineSettings {
+        LineSettings {
+            dtr: self.dtr.map_or(ModemLine::Keep, ModemLine::from),
+            rts: self.rts.map_or(ModemLine::Keep, ModemLine::from),
+            ..settings
+        }
+    }
+
+    /// Returns the changes that give the lines these levels, where they have others.
+    pub(crate) fn changes_to(&self, dtr: Option<bool>, rts: Option<bool>) -> Sequence {
+        let other = |wanted: Option<bool>, now| wanted.filter(|_| wanted != now);
+        set(other(dtr, self.dtr), other(rts, self.rts))
     }
 
     /// Makes a change, and notes whether it may restart the board.
@@ -157,7 +172,7 @@ pub(crate) fn set(dtr: Option<bool>, rts: Option<bool>) -> Sequence {
 
 /// Sets the lines as the user wants them after opening.
 pub(crate) fn opening(settings: &LineSettings) -> Sequence {
-    set(initial_state(settings.dtr), initial_state(settings.rts))
+    set(settings.dtr.level(), settings.rts.level())
 }
 
 /// Releases the lines before closing, RTS first for the same reason. With `no_reset` they stay as
@@ -192,22 +207,13 @@ pub(crate) fn reset(settings: &LineSettings) -> Sequence {
         (BOOT_PIN_DELAY, LineChange::Dtr(true)),
         (Duration::ZERO, LineChange::Rts(true)),
     ]);
-    if initial_state(settings.rts) == Some(false) {
+    if settings.rts.level() == Some(false) {
         sequence.push_back((Duration::ZERO, LineChange::Rts(false)));
     }
-    if initial_state(settings.dtr) == Some(false) {
+    if settings.dtr.level() == Some(false) {
         sequence.push_back((RESET_DELAY, LineChange::Dtr(false)));
     }
     sequence
-}
-
-/// Returns the level of a line after opening; None where the system decides.
-fn initial_state(line: ModemLine) -> Option<bool> {
-    match line {
-        ModemLine::On => Some(true),
-        ModemLine::Off => Some(false),
-        ModemLine::Keep => None,
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Keeps a port open: opens its device, and opens it again after a loss or a lease. The supervisor
 //! never gives up; each attempt to open and each connection may fail at any time.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,14 +10,16 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::claims::Claims;
+use super::closed::{refuse_all, sort_out};
 use super::closing::{Closed, Closing};
 use super::config::PortConfig;
 use super::connection::{Connection, End};
 use super::framing::Framer;
+use super::settings::PortSettings;
 use super::source::serial::os;
 use super::source::{self, OpenFailure, OpenedDevice, Source};
-use super::{QUICK_RETRY_DELAY, diagnostics, lease, modem_lines, until};
-use crate::hub::{Action, Hub, Kind, Lease, Request, RequestError, State, Status, Timestamp};
+use super::{QUICK_RETRY_DELAY, diagnostics, modem_lines};
+use crate::hub::{Hub, Kind, Lease, Request, State, Status, Timestamp};
 
 /// The time for which a device that is there may fail to open before clients are told: the system
 /// may be about to hand it out, or another program to close it.
@@ -31,12 +32,15 @@ const STILL_HELD: &str =
 /// A port and all that keeps it open.
 pub(crate) struct Supervisor {
     pub(super) config: PortConfig,
-    hub: Arc<Hub>,
+    pub(super) settings: PortSettings,
+    pub(super) hub: Arc<Hub>,
     pub(super) source: Box<dyn Source>,
     framer: Box<dyn Framer>,
     pub(super) closing: Closing,
     /// The status that clients know.
     pub(super) status: Status,
+    /// The reason why a device has other settings than those that clients chose last, until it is told.
+    refusal: Option<String>,
     /// True if the device was lost since it was open last.
     was_lost: bool,
     /// The state in which the device that is there could not be opened last, and since when.
@@ -71,11 +75,13 @@ impl Supervisor {
     ) -> Self {
         Self {
             status: hub.status(),
+            settings: PortSettings::new(&config),
             config,
             hub,
             source,
             framer,
             closing: Closing::default(),
+            refusal: None,
             was_lost: false,
             open_failing_since: None,
         }
@@ -115,7 +121,7 @@ impl Supervisor {
     async fn open_first(&mut self, stop: &CancellationToken) -> Result<Next> {
         match stop.run_until_cancelled(self.source.open()).await {
             None => Ok(Next::Stop),
-            Some(Ok(opened)) => Ok(self.serve_device(opened, None, stop).await),
+            Some(Ok(opened)) => Ok(self.serve_device(opened, None, Vec::new(), stop).await),
             Some(Err(failure)) if failure.is_permanent || self.config.no_wait => {
                 bail!(failure.status.sentence());
             }
@@ -135,18 +141,31 @@ impl Supervisor {
             return self.open_failed(status.into(), request);
         }
         let may_wait = self.may_requests_wait();
+        self.source
+            .set_settings(self.settings.current(), self.settings.are_chosen());
+        let mut changes = Vec::new();
         let opened = tokio::select! {
             () = stop.cancelled() => return Next::Stop,
             opened = self.source.open() => opened,
-            never = refuse_all(&self.hub, &self.status), if !may_wait => match never {},
+            never = refuse_all(&self.hub, &self.status, &mut changes), if !may_wait => match never {},
         };
         match opened {
-            Ok(opened) => self.serve_device(opened, request, stop).await,
-            Err(failure) => self.open_failed(failure, request),
+            Ok(opened) => self.serve_device(opened, request, changes, stop).await,
+            Err(failure) => {
+                self.answer_closed(changes);
+                self.open_failed(failure, request)
+            }
         }
     }
 
     fn open_failed(&mut self, failure: OpenFailure, request: Option<Request>) -> Next {
+        if failure.refuses_settings && self.settings.fall_back() {
+            let refusal = format!("{}; the settings before are used", failure.status.detail);
+            tracing::warn!(port = self.config.name, "{refusal}");
+            self.publish_status(self.status.clone().with_hint(refusal.clone()));
+            self.refusal = Some(refusal);
+            return Next::Open(request);
+        }
         let next = self.report_open_failure(failure);
         if let Some(request) = request {
             request.end(Ok(0));
@@ -162,24 +181,31 @@ impl Supervisor {
     }
 
     /// Works with an open device until it is lost or released, or the program stops, and closes it.
+    /// The `changes` of settings came while it was opened.
     async fn serve_device(
         &mut self,
         opened: OpenedDevice,
         request: Option<Request>,
+        mut changes: Vec<Request>,
         stop: &CancellationToken,
     ) -> Next {
-        self.note_opening();
-        let status = Status::new(State::Open, &opened.detail)
-            .with_settings(self.config.line)
+        self.note_opening(&mut changes);
+        let current = self.settings.current();
+        let detail = (opened.detail)(&opened.info, current.baud);
+        let status = Status::new(State::Open, detail)
+            .with_hint(self.refusal.take().unwrap_or_default())
+            .with_settings(current)
             .with_device(Some(Arc::new(opened.info.clone())));
         tracing::info!(port = self.config.name, "{}", status.detail);
         self.status = status.clone();
         let (config, hub, framer) = (&self.config, &self.hub, &mut *self.framer);
-        let mut connection = Connection::new(opened, status, config, hub, framer);
+        let settings = &mut self.settings;
+        settings.prove();
+        let mut connection = Connection::new(opened, status, config, settings, hub, framer);
         if let Some(request) = request {
             request.end(Ok(0));
         }
-        let end = connection.run(stop).await;
+        let end = connection.run(changes, stop).await;
         let device = connection.into_device(&end);
         if let Some(rest) = self.framer.cut() {
             self.hub.publish(Timestamp::now(), Kind::Data(rest));
@@ -187,7 +213,7 @@ impl Supervisor {
         if let End::Lost(reason) = &end {
             self.report_loss(reason);
         }
-        let lines = modem_lines::closing(&self.config.line);
+        let lines = modem_lines::closing(&self.settings.current());
         if self.closing.close(device, lines).await == Closed::Stuck {
             tracing::warn!(port = self.config.name, "{STILL_HELD}");
         }
@@ -206,8 +232,8 @@ impl Supervisor {
     }
 
     /// Counts an opening, and refuses what was asked for before: it is not for a board that has
-    /// just started.
-    fn note_opening(&mut self) {
+    /// just started. Only `changes` of settings are kept.
+    fn note_opening(&mut self, changes: &mut Vec<Request>) {
         self.open_failing_since = None;
         let counters = &self.hub.counters;
         if std::mem::take(&mut self.was_lost) {
@@ -217,7 +243,7 @@ impl Supervisor {
         counters.opened.fetch_add(1, Ordering::Relaxed);
         if !may_wait {
             while let Some(request) = self.hub.queue.try_take() {
-                refuse(&self.status, request);
+                sort_out(request, &self.status, changes);
             }
         }
     }
@@ -230,31 +256,6 @@ impl Supervisor {
         tracing::warn!(port = self.config.name, "{}", status.detail);
         let hint = self.source.lost_hint();
         self.publish_status(status.with_hint(hint).with_device(device));
-    }
-
-    /// Answers requests while the port is closed, until the deadline or a request to open it. The
-    /// `borrower` is the client to which the port is leased while it is connected.
-    pub(super) async fn wait_closed(
-        &self,
-        deadline: Option<Instant>,
-        borrower: Option<u64>,
-    ) -> Next {
-        loop {
-            tokio::select! {
-                biased;
-                () = until(deadline) => return Next::Open(None),
-                request = self.hub.queue.take_immediate() => match request.action {
-                    Action::Release(_) if borrower.is_some_and(|id| id != request.client) => {
-                        request.end(Err(RequestError::new(lease::TAKEN)));
-                    }
-                    Action::Release(lease) => return Next::Lease(lease, request),
-                    Action::Return if borrower != Some(request.client) => request.end(Ok(0)),
-                    Action::Resume | Action::Return => return Next::Open(Some(request)),
-                    _ => refuse(&self.status, request),
-                },
-                request = self.hub.queue.take_any() => refuse(&self.status, request),
-            }
-        }
     }
 
     /// Reports that the device cannot be opened, unless that may pass, and tells when to try again.
@@ -281,7 +282,7 @@ impl Supervisor {
         let status = (*failure.status).with_device(last.device.clone());
         // That a device is absent is no news after it was lost.
         let is_news = !(failure.is_absent && last.state == State::Lost);
-        let status = status.with_settings(self.config.line);
+        let status = status.with_settings(self.settings.current());
         if is_news && !last.says_the_same(&status) {
             tracing::warn!(port = self.config.name, "{}", status.sentence());
             self.publish_status(status);
@@ -289,19 +290,7 @@ impl Supervisor {
     }
 
     pub(super) fn publish_status(&mut self, status: Status) {
-        self.status = status.with_settings(self.config.line);
+        self.status = status.with_settings(self.settings.current());
         self.hub.publish_status(self.status.clone());
     }
-}
-
-/// Refuses what waits its turn while the port is not open. Immediate requests are for the open port.
-async fn refuse_all(hub: &Hub, status: &Status) -> Infallible {
-    loop {
-        refuse(status, hub.queue.take_any().await);
-    }
-}
-
-fn refuse(status: &Status, request: Request) {
-    let reason = format!("the port is not open: {}", status.detail);
-    request.end(Err(RequestError::new(reason)));
 }

@@ -17,13 +17,13 @@ const HELD: &str =
 
 /// The request that is being carried out, and when the next one may begin.
 pub(crate) struct Writer<'a> {
-    settings: &'a LineSettings,
+    pub(crate) settings: LineSettings,
     hub: &'a Hub,
     /// Holds requests after an opening or a reset, until the board listens.
     settle: Settle,
     /// True until the first request after an opening or a reset, which is held until an answer to
     /// it would begin a line.
-    is_first: bool,
+    pub(crate) is_first: bool,
     /// The modem lines, and whether they may have restarted the board.
     pub(crate) lines: LineState,
     /// The write that is under way.
@@ -37,13 +37,13 @@ pub(crate) struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     /// Starts with a device that was just opened.
-    pub(crate) fn new(settings: &'a LineSettings, hub: &'a Hub, settle: Duration) -> Self {
+    pub(crate) fn new(settings: LineSettings, hub: &'a Hub, settle: Duration) -> Self {
         Self {
             settings,
             hub,
             settle: Settle::new(settle, Instant::now()),
             is_first: true,
-            lines: LineState::new(settings),
+            lines: LineState::new(&settings),
             writing: None,
             urgent: None,
             signalling: None,
@@ -125,8 +125,13 @@ impl<'a> Writer<'a> {
                 let on = *on;
                 return self.hold_break(on, request, device);
             }
-            Action::Reset | Action::Release(_) | Action::Resume | Action::Return => {
-                return self.reset(request, device);
+            // These do not wait their turn, or are not for the device alone.
+            Action::Settings(_)
+            | Action::Reset
+            | Action::Release(_)
+            | Action::Resume
+            | Action::Return => {
+                return;
             }
         };
         self.signalling = Signalling::begin(request, sequence, &mut self.lines, device);
@@ -166,18 +171,19 @@ impl<'a> Writer<'a> {
     }
 
     /// Resets the board and drops all writes before: they were meant for the program that ran.
-    pub(crate) fn reset(&mut self, request: Request, device: &mut dyn Device) {
-        let sequence = modem_lines::reset(self.settings);
+    /// Returns false for a device without modem lines, which runs on and gets what was sent.
+    pub(crate) fn reset(&mut self, request: Request, device: &mut dyn Device) -> bool {
+        let sequence = modem_lines::reset(&self.settings);
         let begun = Signalling::begin(request, sequence, &mut self.lines, device);
         let Some(signalling) = begun else {
-            // A device without modem lines runs on, and gets what was sent.
-            return;
+            return false;
         };
         device.discard_output();
         self.give_up("the board was reset", device);
         self.signalling = Some(signalling);
         self.settle.restart(Instant::now());
         self.is_first = true;
+        true
     }
 
     /// Counts bytes that the system took of what is to be written next, and ends a write with its
@@ -214,7 +220,11 @@ impl<'a> Writer<'a> {
             signalling.give_up(&mut self.lines, device, reason);
         }
         while let Some(request) = self.hub.queue.try_take() {
-            let reason = format!("{reason} before this could be written");
+            let what = match request.action.bytes() {
+                [] => "done",
+                _ => "written",
+            };
+            let reason = format!("{reason} before this could be {what}");
             request.end(Err(RequestError::new(reason)));
         }
     }

@@ -12,6 +12,7 @@ mod limits;
 mod listen;
 mod ports;
 mod progress;
+mod settings;
 mod stream;
 mod throttled_log;
 #[cfg(feature = "tls")]

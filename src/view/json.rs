@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::{Definition, Part, Payload, PayloadSink};
 use crate::hub::{Data, Event, Extent, Frame, Kind, StreamItem, Timestamp};
-use crate::protocol::{Base64, Content, ServerMessage};
+use crate::protocol::{Base64, Content, ServerMessage, StatusMessage};
 use crate::values::LineValues;
 
 /// One object per line.
@@ -42,7 +42,7 @@ fn encode(
     match &event.kind {
         Kind::Data(chunk) => data(event, chunk, part, sink),
         Kind::Status(status) => {
-            let status = ServerMessage::Status(status.into());
+            let status = ServerMessage::Status(StatusMessage::complete(status));
             sink(Payload::Text(status.to_json().as_bytes()));
         }
         Kind::Written(written) => {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::finding::{Finding, Hint, enough};
 use super::pauses::Pauses;
 use super::sample::Sample;
-use crate::hub::{Data, Extent, Frame, Parity};
+use crate::hub::{Data, Extent, Frame, LineSettings, Parity};
 use crate::port::config::{DataKind, PortConfig};
 use crate::port::framing::Framing;
 
@@ -60,9 +60,8 @@ pub(crate) struct Expectations {
 }
 
 impl Expectations {
-    /// Returns what to expect of a port, whose device has a baud rate or not.
-    pub(crate) fn new(config: &PortConfig, has_rate: bool) -> Self {
-        let line = &config.line;
+    /// Returns what to expect of a port with these settings, whose device has a baud rate or not.
+    pub(crate) fn new(config: &PortConfig, line: &LineSettings, has_rate: bool) -> Self {
         let character = Duration::from_secs(1) * line.bits_per_byte() / line.baud;
         Self {
             kind: config.expects,

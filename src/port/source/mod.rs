@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::claims::Claims;
 use super::config::PortConfig;
 use super::device::Device;
-use crate::hub::{DeviceInfo, State, Status};
+use crate::hub::{DeviceInfo, LineSettings, State, Status};
 use spec::Spec;
 
 /// The delay before looking again for a device that is not there or cannot be opened.
@@ -24,6 +24,12 @@ const RETRY_DELAY: Duration = Duration::from_millis(200);
 pub(crate) trait Source: Send + Sync {
     /// Opens the device.
     fn open(&mut self) -> Opening<'_>;
+
+    /// Sets the line settings for the next opening. With `are_chosen`, they are not what the user
+    /// gave: a device that does not take them as they are is not opened.
+    fn set_settings(&mut self, settings: LineSettings, are_chosen: bool) {
+        let _ = (settings, are_chosen);
+    }
 
     /// Notes that the device is closed, and whether it has gone. Until then it is kept for this
     /// port, also while another program uses it.
@@ -63,12 +69,13 @@ pub(crate) struct OpenedDevice {
     pub(crate) device: Box<dyn Device>,
     /// Its path, board and identity.
     pub(crate) info: DeviceInfo,
-    /// One sentence about it for people, such as `/dev/ttyACM0 is open (Arduino Uno, 9600 baud)`.
-    pub(crate) detail: String,
+    /// Returns one sentence about it for people at this rate, such as `/dev/ttyACM0 is open (Arduino
+    /// Uno, 9600 baud)`.
+    pub(crate) detail: fn(&DeviceInfo, u32) -> String,
     /// True if its first byte begins a line: nothing came before it, or it was seen to be silent.
     pub(crate) starts_whole: bool,
-    /// The silence before a byte that shows it to begin a line.
-    pub(crate) silence: Duration,
+    /// True if it gathers what it receives for a while, instead of handing it over at once.
+    pub(crate) gathers: bool,
     /// True if a baud rate means something to it: not to native USB and simulated boards.
     pub(crate) has_rate: bool,
     /// The longest time to hold writes until the board listens, unless the user sets another.
@@ -82,6 +89,8 @@ pub(crate) struct OpenFailure {
     pub(crate) status: Box<Status>,
     /// True if trying again is pointless.
     pub(crate) is_permanent: bool,
+    /// True if other line settings may be taken.
+    pub(crate) refuses_settings: bool,
     /// True if no device is there, so that one that comes starts anew.
     pub(crate) is_absent: bool,
     /// True if there are several devices that could be meant.
@@ -93,6 +102,7 @@ impl From<Status> for OpenFailure {
         Self {
             status: Box::new(status),
             is_permanent: false,
+            refuses_settings: false,
             is_absent: false,
             is_ambiguous: false,
         }
@@ -126,6 +136,14 @@ impl OpenFailure {
         Self {
             is_permanent: true,
             ..Status::new(State::Waiting, detail).with_hint(hint).into()
+        }
+    }
+
+    /// Line settings that the device does not take.
+    pub(crate) fn settings(detail: String, hint: &str) -> Self {
+        Self {
+            refuses_settings: true,
+            ..Self::permanent(detail, hint)
         }
     }
 }

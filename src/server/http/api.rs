@@ -16,7 +16,7 @@ use crate::hub::{Action, Lease};
 use crate::protocol::{HelloAnswer, ReleaseMessage, StatusMessage};
 use crate::server::access::offer::Audience;
 use crate::server::access::{RequestClass, Rights};
-use crate::server::{App, Port};
+use crate::server::{App, Port, settings};
 
 /// Tells any page whether it may connect. It tells nothing about the ports.
 pub(super) async fn hello(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -102,6 +102,22 @@ pub(super) async fn release(
         Ok(lease) => {
             let path = Path(name);
             request(State(app), Extension(rights), path, Action::Release(lease)).await
+        }
+        Err(error) => (StatusCode::BAD_REQUEST, error + "\n").into_response(),
+    }
+}
+
+/// Changes the settings of a port.
+pub(super) async fn settings(
+    State(app): State<Arc<App>>,
+    Extension(rights): Extension<Rights>,
+    Path(name): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Response {
+    match settings::from_query(&query) {
+        Ok(change) => {
+            let action = Action::Settings(change);
+            request(State(app), Extension(rights), Path(name), action).await
         }
         Err(error) => (StatusCode::BAD_REQUEST, error + "\n").into_response(),
     }

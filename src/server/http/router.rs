@@ -50,6 +50,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/ports/{name}/release", post(api::release))
         .route("/api/ports/{name}/resume", action(Action::Resume))
         .route("/api/ports/{name}/reset", action(Action::Reset))
+        .route("/api/ports/{name}/settings", post(api::settings))
         .fallback(web)
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),

@@ -88,10 +88,20 @@ impl Requests {
                 return None;
             }
         };
+        Some(self.reply(number, outcome))
+    }
+
+    /// Returns the end of a request that has ended, without waiting.
+    pub(crate) fn ready(&mut self) -> Option<Reply> {
+        let (number, outcome) = self.replies.try_recv().ok()?;
+        Some(self.reply(number, outcome))
+    }
+
+    fn reply(&mut self, number: u64, outcome: Outcome) -> Reply {
         let found = self.ids.binary_search_by_key(&number, |(asked, _)| *asked);
         let id = found.ok().and_then(|at| self.ids.remove(at));
         let id = id.map(|(_, id)| id);
-        Some(Reply { id, outcome })
+        Reply { id, outcome }
     }
 
     /// Gives back what the client holds for as long as it is connected.

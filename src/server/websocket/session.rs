@@ -129,8 +129,8 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
             if let Err(reason) = self.handle(woken) {
                 return reason;
             }
-            if is_message {
-                turn.count().await;
+            if is_message && turn.count().await {
+                self.answer_ready();
             }
         }
     }
@@ -178,11 +178,10 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
                 let end = self.port.end.get().cloned();
                 return Err(end.map_or(CloseReason::Stopping, CloseReason::PortEnded));
             }
-            Woken::Reply(Reply { id, outcome }) => match (outcome, id) {
-                (Ok(written), Some(id)) => self.send(self.protocol.reply(id, written)),
-                (Ok(_), None) => {}
-                (Err(error), id) => self.reject(id, &error.reason, error.written),
-            },
+            Woken::Reply(reply) => {
+                self.answer(reply);
+                self.answer_ready();
+            }
             Woken::Io(Io::Sent) => self.delivery.delivered(&self.port.hub),
             Woken::HeldRequestSent | Woken::LatestDue => {}
             Woken::Io(Io::Received(message)) => {
@@ -200,6 +199,23 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
             }
         }
         Ok(())
+    }
+
+    /// Tells the client how a request has ended.
+    fn answer(&mut self, Reply { id, outcome }: Reply) {
+        match (outcome, id) {
+            (Ok(written), Some(id)) => self.send(self.protocol.reply(id, written)),
+            (Ok(_), None) => {}
+            (Err(error), id) => self.reject(id, &error.reason, error.written),
+        }
+    }
+
+    /// Tells the client of all requests that have ended: the reply to a request goes before the events
+    /// that it brought about.
+    fn answer_ready(&mut self) {
+        while let Some(reply) = self.requests.ready() {
+            self.answer(reply);
+        }
     }
 
     /// Ends the connection of a client that speaks another protocol, as its first message shows.

@@ -18,14 +18,16 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
-    /// Counts a message that was dealt with, and lets others go first if the turn is over. Waiting
-    /// for a message does not end the turn: that would cost something for every line of the port,
-    /// and a turn that ends early costs next to nothing.
-    pub(crate) async fn count(&mut self) {
-        if self.is_over(Instant::now()) {
+    /// Counts a message that was dealt with, and lets others go first if the turn is over; returns
+    /// true if they did. Waiting for a message does not end the turn: that would cost something for
+    /// every line of the port, and a turn that ends early costs next to nothing.
+    pub(crate) async fn count(&mut self) -> bool {
+        let is_over = self.is_over(Instant::now());
+        if is_over {
             tokio::task::yield_now().await;
             *self = Self::default();
         }
+        is_over
     }
 
     fn is_over(&mut self, now: Instant) -> bool {

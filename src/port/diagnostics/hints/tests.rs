@@ -48,7 +48,7 @@ fn hints_of(settings: &str, has_rate: bool, stream: Stream) -> Vec<Hint> {
     let config = Config::from_args(arguments).unwrap();
     let config = &config.ports[0].port;
     let mut framer = config.frame.framer(config.max_line);
-    let mut hints = Hints::new(Expectations::new(config, has_rate));
+    let mut hints = Hints::new(Expectations::new(config, &config.line, has_rate));
     let (mut now, mut given) = (Instant::now(), Vec::new());
     for (millis, bytes) in stream.into_iter().chain([(30 * SECOND, Vec::new())]) {
         now += Duration::from_millis(millis);

@@ -5,7 +5,7 @@ use std::io;
 use serialport::{ClearBuffer, SerialPort};
 
 use super::os::{self, SerialStream};
-use crate::hub::{LineErrors, ModemInputs};
+use crate::hub::{LineErrors, LineSettings, ModemInputs};
 use crate::port::device::Device;
 use crate::port::modem_lines::LineChange;
 
@@ -17,6 +17,10 @@ impl Device for SerialStream {
             LineChange::Break(true) => self.set_break(),
             LineChange::Break(false) => self.clear_break(),
         }?)
+    }
+
+    fn configure(&mut self, settings: &LineSettings) -> io::Result<()> {
+        os::configure(self, settings)
     }
 
     fn has_input(&self) -> bool {

@@ -1,4 +1,5 @@
-//! Calls the library for serial ports where it panics instead of returning an error.
+//! The library for serial ports: its words for settings, and its calls that panic instead of
+//! returning an error.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,6 +8,8 @@ use std::sync::Once;
 use anyhow::{Context, Result, anyhow};
 use serialport::SerialPortInfo;
 
+use crate::hub::{self, LineSettings};
+
 thread_local! {
     /// True while this thread is in the library: a panic is an error then, and no news for users.
     #[allow(
@@ -14,6 +17,39 @@ thread_local! {
         reason = "it is const, but on Windows clippy sees what the macro makes of it"
     )]
     static IS_IN_LIBRARY: Cell<bool> = const { Cell::new(false) };
+}
+
+pub(super) fn data_bits(settings: &LineSettings) -> serialport::DataBits {
+    match settings.data_bits {
+        5 => serialport::DataBits::Five,
+        6 => serialport::DataBits::Six,
+        7 => serialport::DataBits::Seven,
+        _ => serialport::DataBits::Eight,
+    }
+}
+
+/// Returns the parity; none for a bit that is always the same, which the library does not know.
+pub(super) fn parity(settings: &LineSettings) -> serialport::Parity {
+    match settings.parity {
+        hub::Parity::None | hub::Parity::Mark | hub::Parity::Space => serialport::Parity::None,
+        hub::Parity::Odd => serialport::Parity::Odd,
+        hub::Parity::Even => serialport::Parity::Even,
+    }
+}
+
+pub(super) fn stop_bits(settings: &LineSettings) -> serialport::StopBits {
+    match settings.stop_bits {
+        2 => serialport::StopBits::Two,
+        _ => serialport::StopBits::One,
+    }
+}
+
+pub(super) fn flow_control(settings: &LineSettings) -> serialport::FlowControl {
+    match settings.flow_control {
+        hub::FlowControl::None => serialport::FlowControl::None,
+        hub::FlowControl::Software => serialport::FlowControl::Software,
+        hub::FlowControl::Hardware => serialport::FlowControl::Hardware,
+    }
 }
 
 /// Returns the ports as the library lists them.

@@ -45,6 +45,8 @@ pub(crate) struct DeviceSelector {
     /// True if a client chooses the board where several are here.
     may_be_chosen: bool,
     settings: LineSettings,
+    /// True if the settings are not what the user gave.
+    are_chosen: bool,
     claim: ClaimGuard,
     /// The device that was open last, and since when it has not been.
     last: Option<(Identity, Instant)>,
@@ -60,6 +62,7 @@ impl DeviceSelector {
             spec: config.spec.clone(),
             may_be_chosen: config.may_be_chosen,
             settings: config.line,
+            are_chosen: false,
             claim: claims.add(&config.name, &config.spec),
             last: None,
             was_absent: false,
@@ -70,10 +73,10 @@ impl DeviceSelector {
         let (spec, settings, last) = (self.spec.clone(), self.settings, self.last.clone());
         let others = self.claim.others();
         // Looking for devices and opening them may block.
-        let discards = !self.was_absent;
+        let (discards, are_chosen) = (!self.was_absent, self.are_chosen);
         let opening = tokio::task::spawn_blocking(move || -> Result<_, OpenFailure> {
             let found = find(&spec, last.as_ref(), &others)?;
-            let device = open(&found, settings, discards)?;
+            let device = open(&found, settings, are_chosen, discards)?;
             Ok((found, device))
         });
         match opening.await {
@@ -108,10 +111,10 @@ impl DeviceSelector {
         self.last = found.identity.map(|identity| (identity, Instant::now()));
         OpenedDevice {
             device: Box::new(device.stream),
-            detail: detail(&info, self.settings.baud),
+            detail,
             info,
             starts_whole: device.was_silent,
-            silence: device.silence,
+            gathers: device.gathers,
             has_rate: listed.is_none_or(PortInfo::has_rate),
             settle: if restarts {
                 BOOTLOADER_TIMEOUT
@@ -125,6 +128,10 @@ impl DeviceSelector {
 impl Source for DeviceSelector {
     fn open(&mut self) -> Opening<'_> {
         Box::pin(self.find_and_open())
+    }
+
+    fn set_settings(&mut self, settings: LineSettings, are_chosen: bool) {
+        (self.settings, self.are_chosen) = (settings, are_chosen);
     }
 
     fn release(&mut self, has_gone: bool) {

@@ -9,9 +9,10 @@ use serialport::ErrorKind;
 
 use super::enumerate::{self, PortInfo};
 use super::find::FoundDevice;
+use super::library;
 use super::os::{self, Access, SerialStream};
 use super::select::{SelectError, select};
-use crate::hub::{FlowControl, LineSettings, Parity, State, Status};
+use crate::hub::{LineSettings, ModemLine, State, Status};
 use crate::platform::Process;
 use crate::port::device::Device;
 use crate::port::source::OpenFailure;
@@ -28,20 +29,22 @@ pub(crate) struct OpenPort {
     pub(crate) stream: SerialStream,
     /// True if its driver hands over at once what it receives, because it was asked to.
     pub(crate) low_latency: bool,
-    /// The silence before a byte that shows it to begin a line.
-    pub(crate) silence: Duration,
+    /// True if it gathers what it receives for a while.
+    pub(crate) gathers: bool,
     /// True if the device was seen to be silent for so long since it was opened.
     pub(crate) was_silent: bool,
 }
 
 /// Opens a serial port, and sets its modem lines as the user wants them. `discards` tells whether
-/// something may wait in the system that was received before.
+/// something may wait in the system that was received before. With `are_chosen`, the port is not
+/// opened unless its driver takes the settings as they are.
 ///
 /// # Errors
 /// If it cannot be opened now: why, and what to do about it.
 pub(crate) fn open(
     found: &FoundDevice,
     settings: LineSettings,
+    are_chosen: bool,
     discards: bool,
 ) -> Result<OpenPort, OpenFailure> {
     let path = &found.path;
@@ -51,6 +54,9 @@ pub(crate) fn open(
         .as_ref()
         .map(|port| port.is_silent_for(direct_silence));
     let mut stream = open_with_settings(path, settings)?;
+    if are_chosen {
+        confirm(&mut stream, path, settings)?;
+    }
     if discards && early.is_none() {
         // It would pass for news. Before the lines are set, lest an answer to that goes as well.
         os::discard_input(&mut stream);
@@ -65,35 +71,34 @@ pub(crate) fn open(
     Ok(OpenPort {
         stream,
         low_latency,
-        silence,
+        gathers: !is_direct,
         was_silent,
+    })
+}
+
+/// Checks that the driver took the settings as they are. The lines are set later.
+fn confirm(
+    stream: &mut SerialStream,
+    path: &str,
+    settings: LineSettings,
+) -> Result<(), OpenFailure> {
+    let lines_kept = LineSettings {
+        dtr: ModemLine::Keep,
+        rts: ModemLine::Keep,
+        ..settings
+    };
+    stream.configure(&lines_kept).map_err(|error| {
+        let path = shown(path);
+        OpenFailure::settings(format!("cannot open {path}: {error}"), "")
     })
 }
 
 fn open_with_settings(path: &str, settings: LineSettings) -> Result<SerialStream, OpenFailure> {
     let builder = serialport::new(path, os::rate(path, settings.baud))
-        .data_bits(match settings.data_bits {
-            5 => serialport::DataBits::Five,
-            6 => serialport::DataBits::Six,
-            7 => serialport::DataBits::Seven,
-            _ => serialport::DataBits::Eight,
-        })
-        .parity(match settings.parity {
-            Parity::None => serialport::Parity::None,
-            Parity::Odd => serialport::Parity::Odd,
-            Parity::Even => serialport::Parity::Even,
-            // The library has no such parity; it is set below.
-            Parity::Mark | Parity::Space => serialport::Parity::None,
-        })
-        .stop_bits(match settings.stop_bits {
-            2 => serialport::StopBits::Two,
-            _ => serialport::StopBits::One,
-        })
-        .flow_control(match settings.flow_control {
-            FlowControl::None => serialport::FlowControl::None,
-            FlowControl::Software => serialport::FlowControl::Software,
-            FlowControl::Hardware => serialport::FlowControl::Hardware,
-        });
+        .data_bits(library::data_bits(&settings))
+        .parity(library::parity(&settings))
+        .stop_bits(library::stop_bits(&settings))
+        .flow_control(library::flow_control(&settings));
     let stream = open_within(os::REOPEN_TIMEOUT, || {
         SerialStream::open(&builder).map_err(|e| explain(&e, path, settings))
     })?;
@@ -149,7 +154,7 @@ fn explain(error: &serialport::Error, path: &str, settings: LineSettings) -> Ope
         ErrorKind::NoDevice if !os::is_missing(path) => busy(path),
         ErrorKind::NoDevice | ErrorKind::Io(io::ErrorKind::NotFound) => absent(path),
         ErrorKind::InvalidInput | ErrorKind::Io(io::ErrorKind::InvalidInput) => {
-            OpenFailure::permanent(
+            OpenFailure::settings(
                 format!(
                     "cannot open {shown_path} at {} baud: the driver refuses these settings",
                     settings.baud
@@ -182,7 +187,7 @@ fn absent(path: &str) -> OpenFailure {
 fn no_parity_bit(path: &str, error: &io::Error) -> OpenFailure {
     let path = shown(path);
     match error.kind() {
-        io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput => OpenFailure::permanent(
+        io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput => OpenFailure::settings(
             format!("cannot open {path} with mark or space parity: {error}"),
             "Use --parity none, odd or even",
         ),

@@ -45,9 +45,9 @@ impl Source for Simulation {
                 ..DeviceInfo::default()
             },
             // A rate would mean nothing.
-            detail: format!("{} is open (simulated)", self.path),
+            detail: |info, _| format!("{} is open (simulated)", info.path),
             starts_whole: true,
-            silence: Duration::ZERO,
+            gathers: false,
             has_rate: false,
             settle: Duration::ZERO,
         })))

@@ -13,7 +13,10 @@ use tokio_tungstenite::tungstenite::Message;
 use super::{ClientProtocol, Greeting, Input};
 use crate::config::unknown_name;
 use crate::hub::{Action, Position, Status};
-use crate::protocol::{self, ClientMessage, ConnectedPort, HelloMessage, Id, ServerMessage};
+use crate::protocol::{
+    self, ClientMessage, ConnectedPort, HelloMessage, Id, ServerMessage, StatusMessage,
+};
+use crate::server::settings;
 use crate::view::LineEnding;
 
 /// Bytes of an identifier. A longer one is an error, since many may have to be kept.
@@ -70,7 +73,7 @@ impl ClientProtocol for Json {
     }
 
     fn status(&self, status: &Status) -> Option<String> {
-        Some(ServerMessage::Status(status.into()).to_json())
+        Some(ServerMessage::Status(StatusMessage::complete(status)).to_json())
     }
 
     fn reply(&self, id: Id, written: usize) -> Option<String> {
@@ -122,8 +125,10 @@ fn decode(text: &str, append: LineEnding) -> Input {
     let Some(name) = object["type"].as_str().map(str::to_owned) else {
         return Input::Invalid(r#"a message needs a "type" such as "write""#.into(), id);
     };
-    let message = ClientMessage::deserialize(object)
-        .map_err(|error| misfit(text).unwrap_or_else(|| error.to_string()));
+    let message = check(&object).and_then(|()| {
+        let message = ClientMessage::deserialize(object);
+        message.map_err(|error| misfit(text).unwrap_or_else(|| error.to_string()))
+    });
     match message.and_then(|message| action(message, append)) {
         Ok(Some(action)) => Input::Action(action, id),
         // Who gives an identifier waits for an answer.
@@ -133,6 +138,14 @@ fn decode(text: &str, append: LineEnding) -> Input {
         }
         Ok(None) => Input::Nothing,
         Err(reason) => Input::Invalid(reason, id),
+    }
+}
+
+/// Checks what its type alone does not tell of a message.
+fn check(object: &Value) -> Result<(), String> {
+    match object.as_object() {
+        Some(members) if object["type"] == "settings" => settings::check(members),
+        _ => Ok(()),
     }
 }
 
@@ -199,6 +212,7 @@ fn action(message: ClientMessage, append: LineEnding) -> Result<Option<Action>, 
             on: Some(on),
         } => Action::HoldBreak(on),
         ClientMessage::Break { .. } => return Err(r#"break takes either "ms" or "on""#.into()),
+        ClientMessage::Settings(change) => Action::Settings(change),
         ClientMessage::Reset => Action::Reset,
         ClientMessage::Release(release) => Action::Release(release.lease()?),
         ClientMessage::Resume => Action::Resume,
@@ -221,6 +235,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::hub::SettingsChange;
 
     #[track_caller]
     fn check_decode(text: &str, expected: Input) {
@@ -335,6 +350,25 @@ mod tests {
         ] {
             check_invalid(&format!(r#"{{"type":{members}}}"#), reason);
         }
+    }
+
+    #[test]
+    fn a_change_of_settings_has_only_settings() {
+        check_decode(
+            r#"{"type":"settings","baud":115200,"parity":null,"id":7}"#,
+            Input::Action(
+                Action::Settings(SettingsChange {
+                    baud: Some(115_200),
+                    ..SettingsChange::default()
+                }),
+                Some(Id::from(&json!(7))),
+            ),
+        );
+        check_invalid(r#"{"type":"settings","baud":0}"#, "a whole number such as");
+        check_invalid(
+            r#"{"type":"settings","baudRate":1}"#,
+            "did you mean `baud`?",
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! ioctls do what only some drivers can.
 
 mod interference;
+mod settings;
 mod stream;
 
 use std::fs;
@@ -27,6 +28,7 @@ pub(crate) use super::unix::{
     is_silent_until, is_terminal, keep_lines_on_close, same_port, write_chunk,
 };
 pub(crate) use interference::{interference, missing_ports};
+pub(crate) use settings::configure;
 pub(crate) use stream::SerialStream;
 
 /// `ASYNC_LOW_LATENCY` of linux/tty_flags.h, one of the flags that every user may change.

@@ -5,9 +5,13 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use serialport::SerialPort;
+
 use super::{Access, SerialStream, unix};
+use crate::hub::LineSettings;
 use crate::platform::{Process, find_by_lsof};
 use crate::port::Diagnostic;
+use crate::port::source::serial::library;
 
 pub(crate) use super::not_linux::{
     EarlyPort, aliases, cannot_list, interference, line_errors, serial_group, set_low_latency,
@@ -91,6 +95,26 @@ fn is_named(path: &str, beginnings: &[&str]) -> bool {
 pub(crate) fn set_parity_bit(_port: &SerialStream, bit: Option<bool>) -> io::Result<()> {
     let error = || io::Error::new(io::ErrorKind::Unsupported, "this system has no such parity");
     bit.map_or(Ok(()), |_| Err(error()))
+}
+
+/// Changes rate, format and flow control of a port that stays open. The rate comes last: each of the
+/// library's other calls sets the one before again.
+///
+/// # Errors
+/// If the driver refuses one of them. Some of the settings may have changed then.
+pub(crate) fn configure(port: &mut SerialStream, settings: &LineSettings) -> io::Result<()> {
+    if settings.parity.constant().is_some() {
+        return set_parity_bit(port, settings.parity.constant());
+    }
+    port.set_data_bits(library::data_bits(settings))?;
+    port.set_parity(library::parity(settings))?;
+    port.set_stop_bits(library::stop_bits(settings))?;
+    port.set_flow_control(library::flow_control(settings))?;
+    match rate(&port.name().unwrap_or_default(), settings.baud) {
+        // A pseudo-terminal has none.
+        0 => Ok(()),
+        baud => Ok(port.set_baud_rate(baud)?),
+    }
 }
 
 /// Returns a reason: each opening asserts the lines anew, which restarts no board only if the driver

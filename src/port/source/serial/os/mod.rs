@@ -30,11 +30,11 @@ use macos as system;
 use windows as system;
 
 pub(crate) use system::{
-    EarlyPort, REOPEN_TIMEOUT, access, aliases, cannot_keep_lines, cannot_list, describe_path,
-    discard_input, discard_output, has_hardware, has_input, holder, inputs, interference,
-    is_direct, is_missing, is_silent_until, is_terminal, keep_lines_on_close, line_errors,
-    missing_ports, rate, same_port, serial_group, set_low_latency, set_parity_bit, usb_location,
-    write_chunk,
+    EarlyPort, REOPEN_TIMEOUT, access, aliases, cannot_keep_lines, cannot_list, configure,
+    describe_path, discard_input, discard_output, has_hardware, has_input, holder, inputs,
+    interference, is_direct, is_missing, is_silent_until, is_terminal, keep_lines_on_close,
+    line_errors, missing_ports, rate, same_port, serial_group, set_low_latency, set_parity_bit,
+    usb_location, write_chunk,
 };
 
 /// Permission to open a port.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::windows::io::AsRawHandle;
+use std::os::windows::io::{AsRawHandle, RawHandle};
 use std::time::{Duration, Instant};
 
 use serialport::SerialPort;
@@ -10,11 +10,12 @@ use tokio::io::AsyncReadExt;
 use tokio::runtime::Handle;
 use tokio::time::{timeout, timeout_at};
 use windows_sys::Win32::Devices::Communication::{
-    DCB, GetCommState, MARKPARITY, SPACEPARITY, SetCommState,
+    DCB, EVENPARITY, GetCommState, MARKPARITY, NOPARITY, ODDPARITY, ONESTOPBIT, SPACEPARITY,
+    SetCommState, TWOSTOPBITS,
 };
 
 use super::{Access, PathKind, SerialStream};
-use crate::hub::ModemInputs;
+use crate::hub::{FlowControl, LineSettings, ModemInputs, ModemLine, Parity};
 use crate::platform::Process;
 use crate::port::Diagnostic;
 use crate::port::source::spec::{DEVICE_PREFIX, is_com_port};
@@ -35,6 +36,15 @@ const READ_TIMEOUT: Duration = Duration::from_millis(10);
 
 /// `fParity` of a [`DCB`], its second bit: whether the parity bit is checked.
 const CHECKS_PARITY: u32 = 1 << 1;
+
+/// `fOutxCtsFlow`, `fOutX` and `fInX`.
+const WAITS_FOR_CTS: u32 = 1 << 2;
+const OBEYS_XON_XOFF: u32 = 1 << 8;
+const SENDS_XON_XOFF: u32 = 1 << 9;
+
+/// `fDtrControl` and `fRtsControl`, of two bits each.
+const DTR_CONTROL: u32 = 0b11 << 4;
+const RTS_CONTROL: u32 = 0b11 << 12;
 
 /// Reads that empty any driver; a device may go on sending meanwhile.
 const MAX_READS: usize = 4;
@@ -90,16 +100,75 @@ pub(crate) fn set_parity_bit(port: &SerialStream, bit: Option<bool>) -> io::Resu
         return Ok(());
     };
     let port = port.as_raw_handle();
-    let mut settings = DCB {
+    let mut settings = comm_state(port)?;
+    settings.Parity = if bit { MARKPARITY } else { SPACEPARITY };
+    settings._bitfield |= CHECKS_PARITY;
+    // SAFETY: the handle is open as long as the port is borrowed, and the system only reads the `DCB`.
+    check(unsafe { SetCommState(port, &raw const settings) })
+}
+
+/// Changes rate, format and flow control of a port that stays open, by one call. That call may set
+/// the modem lines anew, so it is told how they are.
+///
+/// # Errors
+/// If the driver refuses the settings. Some of them may have changed then.
+pub(crate) fn configure(port: &mut SerialStream, settings: &LineSettings) -> io::Result<()> {
+    let handle = port.as_raw_handle();
+    let mut wanted = comm_state(handle)?;
+    wanted.BaudRate = settings.baud;
+    wanted.ByteSize = settings.data_bits;
+    wanted.Parity = match settings.parity {
+        Parity::None => NOPARITY,
+        Parity::Odd => ODDPARITY,
+        Parity::Even => EVENPARITY,
+        Parity::Mark => MARKPARITY,
+        Parity::Space => SPACEPARITY,
+    };
+    wanted.StopBits = match settings.stop_bits {
+        2 => TWOSTOPBITS,
+        _ => ONESTOPBIT,
+    };
+    set_bit(&mut wanted, CHECKS_PARITY, settings.parity != Parity::None);
+    let is_hardware = settings.flow_control == FlowControl::Hardware;
+    set_bit(&mut wanted, WAITS_FOR_CTS, is_hardware);
+    let is_software = settings.flow_control == FlowControl::Software;
+    set_bit(&mut wanted, SENDS_XON_XOFF | OBEYS_XON_XOFF, is_software);
+    set_line(&mut wanted, DTR_CONTROL, settings.dtr);
+    set_line(&mut wanted, RTS_CONTROL, settings.rts);
+    // SAFETY: the handle is open as long as the port is borrowed, and the system only reads the `DCB`.
+    check(unsafe { SetCommState(handle, &raw const wanted) })?;
+    let actual = comm_state(handle)?;
+    let format = |it: &DCB| (it.BaudRate, it.ByteSize, it.Parity, it.StopBits);
+    if format(&actual) != format(&wanted) {
+        let error = "the driver refuses these settings";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, error));
+    }
+    Ok(())
+}
+
+fn comm_state(handle: RawHandle) -> io::Result<DCB> {
+    let mut state = DCB {
         DCBlength: size_of::<DCB>() as u32,
         ..DCB::default()
     };
-    // SAFETY: the handle is open as long as the port is borrowed, and the system writes one `DCB`.
-    check(unsafe { GetCommState(port, &raw mut settings) })?;
-    settings.Parity = if bit { MARKPARITY } else { SPACEPARITY };
-    settings._bitfield |= CHECKS_PARITY;
-    // SAFETY: the same, and the system only reads the `DCB`.
-    check(unsafe { SetCommState(port, &raw const settings) })
+    // SAFETY: the caller's port is open, and the system writes one `DCB`.
+    check(unsafe { GetCommState(handle, &raw mut state) })?;
+    Ok(state)
+}
+
+fn set_bit(state: &mut DCB, bits: u32, is_on: bool) {
+    state._bitfield &= !bits;
+    if is_on {
+        state._bitfield |= bits;
+    }
+}
+
+/// Sets one of the two-bit fields for the modem lines: 0 releases, 1 asserts.
+fn set_line(state: &mut DCB, field: u32, line: ModemLine) {
+    if line != ModemLine::Keep {
+        set_bit(state, field, false);
+        set_bit(state, field & (field >> 1), line == ModemLine::On);
+    }
 }
 
 /// Returns the error of a call of Windows that returned FALSE.

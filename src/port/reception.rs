@@ -1,0 +1,85 @@
+//! What an open device sends: cut into frames, looked at for hints, and published, with the state of
+//! its line.
+
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::connection::Connection;
+use super::diagnostics::Hint;
+use crate::hub::{Data, Kind, Timestamp};
+
+impl Connection<'_> {
+    /// Frames and publishes the bytes that were read.
+    pub(super) fn received(&mut self, count: usize) {
+        let (at, now) = (Timestamp::now(), Instant::now());
+        self.last_read = Some(now);
+        let chunk = Bytes::copy_from_slice(self.transfer.read(count));
+        let data = self.framer.push(chunk);
+        if self.start.read(!data.frames.is_empty(), now) {
+            self.writer.heard(&data, now);
+        }
+        self.hub.counters.chunks.fetch_add(1, Ordering::Relaxed);
+        self.publish(at, data, now);
+    }
+
+    /// Parts what comes now from what the board said before it may have restarted. What waits to
+    /// be read came before.
+    pub(super) fn note_restart(&mut self) {
+        if self.writer.lines.has_restarted && !self.transfer.device.has_input() {
+            self.writer.lines.has_restarted = false;
+            let now = Instant::now();
+            let starts_whole = self.start.restarted(now);
+            self.begin_stream(starts_whole, now);
+        }
+    }
+
+    /// Ends the line that has begun, which gets no end any more, and starts with a new one.
+    pub(super) fn begin_stream(&mut self, starts_whole: bool, now: Instant) {
+        if let Some(cut) = self.framer.cut() {
+            self.publish(Timestamp::now(), cut, now);
+        }
+        self.framer.begin(starts_whole);
+    }
+
+    pub(super) fn publish(&mut self, at: Timestamp, data: Data, now: Instant) {
+        let invalid = data.frames.iter().filter(|frame| !frame.utf8).count();
+        if invalid > 0 {
+            let counter = &self.hub.counters.invalid_lines;
+            counter.fetch_add(invalid as u64, Ordering::Relaxed);
+        }
+        let hint = self.hints.look(&data, now);
+        self.hub.publish(at, Kind::Data(data));
+        if let Some(hint) = hint {
+            self.publish_hint(hint);
+        }
+    }
+
+    /// Shows a hint in the terminal, and to clients until the device is opened again.
+    pub(super) fn publish_hint(&mut self, Hint { text, advice }: Hint) {
+        tracing::warn!(port = self.config.name, "{text}");
+        self.status = self.status.clone().with_hint(text).with_advice(advice);
+        let status = self.line.complete(self.status.clone());
+        self.hub.publish_status(status);
+    }
+
+    /// Publishes the state of the line, if it is time to look and it has changed.
+    pub(super) fn publish_line(&mut self, now: Instant) {
+        let wants_inputs = self.hub.wants_inputs();
+        if self
+            .line
+            .look(&mut *self.transfer.device, wants_inputs, now)
+        {
+            let status = self.line.complete(self.status.clone());
+            let (errors, inputs) = (status.errors, status.inputs);
+            tracing::debug!(
+                port = self.config.name,
+                ?errors,
+                ?inputs,
+                "the line has changed"
+            );
+            self.hub.publish_status(status);
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! The line settings of a port: as the user gave them, and as clients changed them since. Pure: says
+//! who may change what, and what is in force.
+
+use serde_json::{Value, json};
+
+use super::config::{FixedSettings, PortConfig};
+use crate::hub::{LineSettings, SettingsChange};
+
+/// The line settings of a port while the program runs.
+#[derive(Clone, Debug)]
+pub(crate) struct PortSettings {
+    /// As the user gave them.
+    given: LineSettings,
+    /// Those of them that the user fixed.
+    fixed: FixedSettings,
+    /// Those in force, or to be used at the next opening.
+    current: LineSettings,
+    /// The last that a device took.
+    proven: LineSettings,
+    /// The holder of the write lock that changed fixed ones, which return when its lock ends.
+    borrower: Option<u64>,
+}
+
+impl PortSettings {
+    /// Starts with what the user gave.
+    pub(crate) fn new(config: &PortConfig) -> Self {
+        Self {
+            given: config.line,
+            fixed: config.fixed.clone(),
+            current: config.line,
+            proven: config.line,
+            borrower: None,
+        }
+    }
+
+    /// Returns the settings in force, or to be used at the next opening.
+    pub(crate) fn current(&self) -> LineSettings {
+        self.current
+    }
+
+    /// Returns true if they are not what the user gave.
+    pub(crate) fn are_chosen(&self) -> bool {
+        self.current != self.given
+    }
+
+    /// Returns what a change would make of the settings in force. The holder of the write lock may
+    /// change all of them.
+    ///
+    /// # Errors
+    /// If one of them is fixed to another value: which, and by what.
+    pub(crate) fn changed(
+        &self,
+        change: &SettingsChange,
+        has_lock: bool,
+    ) -> Result<LineSettings, String> {
+        let wanted = change.applied_to(self.current);
+        let mut members = MEMBERS.iter().filter(|_| !has_lock);
+        let refused = members.find_map(|member| {
+            let place = (member.place)(&self.fixed).as_ref()?;
+            let value = (member.value)(&wanted);
+            let is_other = value != (member.value)(&self.current);
+            let given = (member.value)(&self.given);
+            let is_refused = is_other && value != given;
+            let given = given
+                .as_str()
+                .map_or_else(|| given.to_string(), str::to_owned);
+            let advice = "take the write lock to change it for a while";
+            is_refused.then(|| format!("{} is fixed to {given} by {place}; {advice}", member.name))
+        });
+        refused.map_or(Ok(wanted), Err)
+    }
+
+    /// Puts settings in force that a client was allowed to choose.
+    pub(crate) fn choose(&mut self, wanted: LineSettings, client: u64) {
+        self.current = wanted;
+        let borrower = self.borrower.unwrap_or(client);
+        self.borrower = self.differs_from_given().then_some(borrower);
+    }
+
+    /// Notes that a device took the settings in force.
+    pub(crate) fn prove(&mut self) {
+        self.proven = self.current;
+    }
+
+    /// Goes back to settings that a device took before, because it refuses those in force, and at last
+    /// to what the user gave. Returns false if there are no others.
+    pub(crate) fn fall_back(&mut self) -> bool {
+        if self.current == self.proven {
+            self.proven = self.given;
+        }
+        let has_other = self.current != self.proven;
+        self.current = self.proven;
+        if !self.differs_from_given() {
+            self.borrower = None;
+        }
+        has_other
+    }
+
+    #[allow(dead_code, reason = "the write lock will use it")]
+    /// Returns the settings to put in force because the write lock, which `holder` has now, is no
+    /// longer with the client that changed fixed ones.
+    pub(crate) fn to_return(&self, holder: Option<u64>) -> Option<LineSettings> {
+        let has_ended = self.borrower.is_some() && self.borrower != holder;
+        has_ended.then(|| self.with_given(self.current))
+    }
+
+    #[allow(dead_code, reason = "the write lock will use it")]
+    /// Gives the fixed settings the values back that the user gave them.
+    pub(crate) fn give_back(&mut self) {
+        self.current = self.with_given(self.current);
+        self.proven = self.with_given(self.proven);
+        self.borrower = None;
+    }
+
+    fn differs_from_given(&self) -> bool {
+        self.with_given(self.current) != self.current
+    }
+
+    /// Returns these settings with all fixed ones as the user gave them.
+    fn with_given(&self, mut settings: LineSettings) -> LineSettings {
+        for member in MEMBERS {
+            if (member.place)(&self.fixed).is_some() {
+                (member.copy)(&self.given, &mut settings);
+            }
+        }
+        settings
+    }
+}
+
+/// A setting that clients can change.
+struct Changeable {
+    /// Its name in the protocol.
+    name: &'static str,
+    place: fn(&FixedSettings) -> &Option<String>,
+    value: fn(&LineSettings) -> Value,
+    copy: fn(&LineSettings, &mut LineSettings),
+}
+
+/// Makes the list of settings.
+macro_rules! members {
+    ($($name:literal: $field:ident,)*) => {
+        [$(Changeable {
+            name: $name,
+            place: |fixed| &fixed.$field,
+            value: |settings| json!(settings.$field),
+            copy: |from, to| to.$field = from.$field,
+        }),*]
+    };
+}
+
+const MEMBERS: [Changeable; 7] = members! {
+    "baud": baud,
+    "dataBits": data_bits,
+    "parity": parity,
+    "stopBits": stop_bits,
+    "flowControl": flow_control,
+    "dtr": dtr,
+    "rts": rts,
+};
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::hub::Parity;
+
+    fn settings(arguments: &[&str]) -> PortSettings {
+        let arguments = [&["serial-ws", "--port", "/dev/board"], arguments].concat();
+        PortSettings::new(&Config::from_args(arguments).unwrap().ports[0].port)
+    }
+
+    fn baud(baud: u32) -> SettingsChange {
+        SettingsChange {
+            baud: Some(baud),
+            ..SettingsChange::default()
+        }
+    }
+
+    #[test]
+    fn what_is_not_fixed_may_be_changed() {
+        let mut port = settings(&["--parity", "even"]);
+        let wanted = port.changed(&baud(115_200), false).unwrap();
+        assert_eq!((wanted.baud, wanted.parity), (115_200, Parity::Even));
+        port.choose(wanted, 1);
+        assert_eq!(port.current(), wanted);
+        assert_eq!(port.to_return(None), None);
+    }
+
+    #[track_caller]
+    fn check_refused(arguments: &[&str], change: SettingsChange, error: &str) {
+        let refused = settings(arguments).changed(&change, false).unwrap_err();
+        let advice = "; take the write lock to change it for a while";
+        assert_eq!(refused.strip_suffix(advice), Some(error));
+    }
+
+    #[test]
+    fn what_is_fixed_is_refused_with_its_place_unless_it_is_the_same() {
+        let none = SettingsChange::default();
+        check_refused(
+            &["-b", "9600"],
+            baud(300),
+            "baud is fixed to 9600 by --baud",
+        );
+        check_refused(
+            &["--parity", "even"],
+            SettingsChange {
+                baud: Some(300),
+                parity: Some(Parity::None),
+                ..none
+            },
+            "parity is fixed to even by --parity",
+        );
+        check_refused(
+            &["--dtr", "off"],
+            SettingsChange {
+                dtr: Some(true),
+                ..none
+            },
+            "dtr is fixed to off by --dtr",
+        );
+        let fixed = settings(&["-b", "9600", "--dtr", "off"]);
+        let same = SettingsChange {
+            dtr: Some(false),
+            ..baud(9600)
+        };
+        assert_eq!(fixed.changed(&same, false), Ok(fixed.current()));
+    }
+
+    #[test]
+    fn the_holder_of_the_lock_changes_what_is_fixed_until_its_lock_ends() {
+        let mut port = settings(&["-b", "9600"]);
+        let change = SettingsChange {
+            parity: Some(Parity::Odd),
+            ..baud(460_800)
+        };
+        let wanted = port.changed(&change, true).unwrap();
+        port.choose(wanted, 7);
+        assert_eq!(port.to_return(Some(7)), None);
+        let back = LineSettings {
+            baud: 9600,
+            ..wanted
+        };
+        assert_eq!(port.to_return(None), Some(back));
+        assert_eq!(port.to_return(Some(8)), Some(back));
+        port.give_back();
+        assert_eq!((port.current(), port.to_return(None)), (back, None));
+    }
+
+    #[test]
+    fn what_a_device_refuses_falls_back_to_what_one_took() {
+        let mut port = settings(&[]);
+        let wanted = port.changed(&baud(300), false).unwrap();
+        port.choose(wanted, 1);
+        port.prove();
+        port.choose(port.changed(&baud(9), false).unwrap(), 1);
+        assert!(port.fall_back());
+        assert_eq!(port.current(), wanted);
+        assert!(port.fall_back());
+        assert_eq!(port.current(), LineSettings::default());
+        assert!(!port.fall_back());
+    }
+
+    proptest! {
+        /// Whatever clients, holders of the lock and devices do, fixed settings have other values
+        /// only while the client that changed them has the lock.
+        #[test]
+        fn fixed_settings_return_with_the_lock(
+            steps in prop::collection::vec((0_u64..3, 0_u64..3, 1_u32..5, any::<bool>()), 1..40)
+        ) {
+            let mut port = settings(&["-b", "9600"]);
+            for (holder, client, rate, is_taken) in steps {
+                if port.to_return(Some(holder)).is_some() {
+                    port.give_back();
+                }
+                if let Ok(wanted) = port.changed(&baud(rate), client == holder) {
+                    let before = port.current();
+                    prop_assert!(client == holder || wanted == before || wanted.baud == 9600);
+                    port.choose(wanted, client);
+                    if is_taken {
+                        port.prove();
+                    } else {
+                        port.fall_back();
+                    }
+                }
+                prop_assert!(port.current().baud == 9600 || port.borrower == Some(holder));
+            }
+        }
+    }
+}

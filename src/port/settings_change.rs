@@ -1,0 +1,197 @@
+//! Changing the line settings of an open device: waits until what was written before has left, then
+//! makes the whole change or nothing of it. What comes after it joins nothing from before.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::backlog::Backlog;
+use super::connection::{Connection, End};
+use super::diagnostics::{Expectations, Hints};
+use super::modem_lines::{self, Sequence};
+use super::stream_start::{self, StreamStart};
+use crate::hub::{Action, LineSettings, Request, RequestError, SettingsChange, State, Status};
+
+/// The time after which it is looked again whether all was sent and read.
+const RECHECK_DELAY: Duration = Duration::from_millis(2);
+
+/// The longest time to wait for what was written before, beyond the time that it takes on the line.
+/// Flow control may stop it for good, and that may be what is to be changed.
+const MAX_DELAY: Duration = Duration::from_millis(500);
+
+/// A change under way.
+pub(super) struct PendingChange {
+    request: Request,
+    wanted: LineSettings,
+    /// The changes of the modem lines.
+    lines: Sequence,
+    /// The time to make the change, or to look again.
+    pub(super) due: Instant,
+    /// The time to make it whatever happens.
+    end: Instant,
+}
+
+impl PendingChange {
+    /// Tells the client that nothing was changed.
+    pub(super) fn give_up(self, reason: &str) {
+        Self::refuse(self.request, reason);
+    }
+
+    /// Refuses a change that was not begun.
+    pub(super) fn refuse(request: Request, reason: &str) {
+        let reason = format!("{reason} before the settings were changed");
+        request.end(Err(RequestError::new(reason)));
+    }
+}
+
+impl Connection<'_> {
+    /// Begins a request that waited its turn.
+    pub(super) fn begin(&mut self, request: Request) -> Option<End> {
+        match request.action {
+            Action::Settings(change) => self.begin_change(change, request),
+            _ => {
+                self.writer.begin(request, &mut *self.transfer.device);
+                None
+            }
+        }
+    }
+
+    /// Begins a change of settings, if the client may make it. Returns the reason to end, if it is
+    /// one.
+    fn begin_change(&mut self, change: SettingsChange, request: Request) -> Option<End> {
+        let wanted = match self.settings.changed(&change, false) {
+            Ok(wanted) => wanted,
+            Err(reason) => {
+                request.end(Err(RequestError::new(reason)));
+                return None;
+            }
+        };
+        let lines = self.writer.lines.changes_to(change.dtr, change.rts);
+        self.begin_wanted(request, wanted, lines)
+    }
+
+    fn begin_wanted(
+        &mut self,
+        request: Request,
+        wanted: LineSettings,
+        lines: Sequence,
+    ) -> Option<End> {
+        let current = self.settings.current();
+        if wanted == current && lines.is_empty() {
+            request.end(Ok(0));
+            return None;
+        }
+        let now = Instant::now();
+        let is_format = self.has_rate && !wanted.has_same_format(&current);
+        let due = if is_format {
+            self.backlog.idle_at(now, || self.transfer.device.unsent())
+        } else {
+            now
+        };
+        self.change = Some(PendingChange {
+            request,
+            wanted,
+            lines,
+            due,
+            end: due + if is_format { MAX_DELAY } else { Duration::ZERO },
+        });
+        self.go_on_changing(now)
+    }
+
+    /// Makes the change that is under way if it is due, unless something written before is still to
+    /// be sent, or something that came before is still to be read. Returns the reason to end, if it
+    /// is one.
+    pub(super) fn go_on_changing(&mut self, now: Instant) -> Option<End> {
+        let mut change = self.change.take_if(|change| change.due <= now)?;
+        let device = &self.transfer.device;
+        let has_unsent = || device.unsent().is_some_and(|count| count > 0);
+        let has_unread = || self.last_read.is_some() && device.has_input();
+        if now < change.end && (has_unsent() || has_unread()) {
+            change.due = now + RECHECK_DELAY;
+            self.change = Some(change);
+            return None;
+        }
+        self.make_change(change)
+    }
+
+    fn make_change(&mut self, change: PendingChange) -> Option<End> {
+        let PendingChange {
+            request,
+            wanted,
+            lines,
+            ..
+        } = change;
+        let (before, lines_before) = (self.settings.current(), self.writer.lines);
+        let device = &mut *self.transfer.device;
+        let mut outcome = Ok(());
+        let has_changed = (LineSettings {
+            dtr: before.dtr,
+            rts: before.rts,
+            ..wanted
+        }) != before;
+        if has_changed {
+            let wanted = lines_before.within(wanted);
+            outcome = device
+                .configure(&wanted)
+                .map_err(|error| format!("cannot change the settings: {error}"));
+        }
+        for (_, line) in lines {
+            outcome = outcome.and_then(|()| {
+                let changed = self.writer.lines.change(device, line);
+                changed.map_err(|error| modem_lines::refusal(line, &error))
+            });
+        }
+        if let Err(reason) = outcome {
+            request.end(Err(RequestError::new(format!(
+                "{reason}; the settings stay as they were"
+            ))));
+            return self.undo(before, lines_before, has_changed);
+        }
+        self.settings.choose(wanted, request.client);
+        self.settings.prove();
+        self.adopt(before, wanted);
+        request.end(Ok(0));
+        let status = self.line.complete(self.status.clone());
+        self.hub.publish_status(status);
+        None
+    }
+
+    /// Sets everything as it was before a change that failed. A device that refuses even that is
+    /// opened again.
+    fn undo(
+        &mut self,
+        before: LineSettings,
+        lines: modem_lines::LineState,
+        has_changed: bool,
+    ) -> Option<End> {
+        let device = &mut *self.transfer.device;
+        let mut outcome = Ok(());
+        if has_changed {
+            outcome = device.configure(&lines.within(before));
+        }
+        for (_, line) in self.writer.lines.changes_to(lines.dtr, lines.rts) {
+            outcome = outcome.and_then(|()| self.writer.lines.change(device, line));
+        }
+        outcome.err().map(|error| End::Lost(error.to_string()))
+    }
+
+    /// Goes on with other settings than before.
+    fn adopt(&mut self, before: LineSettings, wanted: LineSettings) {
+        self.writer.settings = wanted;
+        let mut status = self.status.clone();
+        if self.has_rate && !wanted.has_same_format(&before) {
+            let now = Instant::now();
+            self.begin_stream(false, now);
+            let silence = stream_start::silence(&wanted, self.gathers);
+            self.start = StreamStart::new(silence, false, now);
+            self.writer.is_first = true;
+            self.backlog = Backlog::new(&wanted, now);
+            self.hints = Hints::new(Expectations::new(self.config, &wanted, true));
+            status = Status::new(State::Open, "").with_device(status.device);
+        }
+        if let Some(device) = &status.device {
+            status.detail = (self.detail)(device, wanted.baud);
+        }
+        self.status = status.with_settings(wanted);
+    }
+}
