@@ -13,6 +13,7 @@ mod sockets;
 #[path = "fuzz/variations.rs"]
 mod variations;
 
+#[allow(unused_imports, reason = "each fuzz target uses one of the laws")]
 pub use {config::config, framing::framing, framing::values, sockets::frames};
 
 use std::{

@@ -8,9 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+#[cfg(not(serial_ws_loom))]
 use futures::task::AtomicWaker;
 #[cfg(serial_ws_loom)]
 use loom::sync::atomic::{AtomicBool, Ordering};
+#[cfg(serial_ws_loom)]
+use loom_tests::AtomicWaker;
 
 /// A waker for some of a task's futures that remembers whether it was used.
 pub(crate) struct WakeFlag {
@@ -52,7 +55,7 @@ impl WakeFlag {
             let polled = future.as_mut().poll(&mut Context::from_waker(&self.waker));
             if polled.is_ready() {
                 // The futures after the one that is ready were not polled, and are not registered.
-                self.shared.is_raised.store(true, Ordering::Release);
+                self.shared.is_raised.swap(true, Ordering::AcqRel);
             }
             polled
         })
@@ -66,7 +69,8 @@ impl Wake for FlagState {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.is_raised.store(true, Ordering::Release);
+        // A swap rather than a store, since loom knows no single order of stores.
+        self.is_raised.swap(true, Ordering::AcqRel);
         self.task.wake();
     }
 }
@@ -112,40 +116,68 @@ mod tests {
 }
 
 /// Every order in which wakers of several threads and the task can meet; see `hub::sync`.
-#[cfg(all(test, serial_ws_loom))]
+#[cfg(serial_ws_loom)]
 mod loom_tests {
     use std::pin::pin;
 
-    use loom::future::{AtomicWaker, block_on};
+    use loom::future::block_on;
+    use loom::sync::Mutex;
     use loom::thread;
 
-    use super::{Arc, AtomicBool, Ordering, Poll, WakeFlag, poll_fn};
+    use super::{Arc, Poll, WakeFlag, Waker, poll_fn};
+
+    /// A waker under a lock, whose order with atomics loom knows.
+    pub(super) struct AtomicWaker(Mutex<Option<Waker>>);
+
+    impl AtomicWaker {
+        pub(super) fn new() -> Self {
+            Self(Mutex::new(None))
+        }
+
+        pub(super) fn register(&self, waker: &Waker) {
+            *self.0.lock().unwrap() = Some(waker.clone());
+        }
+
+        pub(super) fn wake(&self) {
+            let waker = self.0.lock().unwrap().take();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Something to wait for: whether it has happened, and who waits for it.
+    #[derive(Default)]
+    struct Happening(Mutex<(bool, Option<Waker>)>);
 
     #[test]
     fn a_task_hears_of_every_waker_that_is_used() {
         loom::model(|| {
             let flag = WakeFlag::new();
-            let events: [Arc<(AtomicBool, AtomicWaker)>; 2] =
-                std::array::from_fn(|_| Arc::new((AtomicBool::new(false), AtomicWaker::new())));
-            let threads = events.clone().map(|event| {
+            let all: [Arc<Happening>; 2] = Default::default();
+            let threads = all.clone().map(|one| {
                 thread::spawn(move || {
-                    event.0.store(true, Ordering::Release);
-                    event.1.wake();
+                    let waker = {
+                        let mut state = one.0.lock().unwrap();
+                        state.0 = true;
+                        state.1.take()
+                    };
+                    if let Some(waker) = waker {
+                        waker.wake();
+                    }
                 })
             });
             block_on(async {
                 for _ in 0..2 {
                     let next = pin!(poll_fn(|cx| {
-                        let mut events = events.iter();
-                        let is_next = events.any(|event| {
-                            event.1.register_by_ref(cx.waker());
-                            event.0.swap(false, Ordering::AcqRel)
-                        });
-                        if is_next {
-                            Poll::Ready(())
-                        } else {
-                            Poll::Pending
+                        for one in &all {
+                            let mut state = one.0.lock().unwrap();
+                            if std::mem::take(&mut state.0) {
+                                return Poll::Ready(());
+                            }
+                            state.1 = Some(cx.waker().clone());
                         }
+                        Poll::Pending
                     }));
                     flag.poll_if_raised(false, next).await;
                 }
