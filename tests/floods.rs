@@ -85,7 +85,7 @@ const CROWD: [(&str, Taken); 10] = [
     ("/?view=json", Taken::LineObject),
     ("/?view=json&values", Taken::LineObject),
     ("/?view=json&data=chunks", Taken::ChunkObject),
-    ("/?view=json&data=chunks&written", Taken::ChunkObject),
+    ("/?view=json&data=chunks", Taken::ChunkObject),
 ];
 
 impl Taken {

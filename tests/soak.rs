@@ -25,7 +25,7 @@ const TARGETS: [&str; 9] = [
     "/?view=text&history=5000",
     "/?view=json&history=1000",
     "/?view=json&values&history=1000",
-    "/?view=json&data=chunks&written&history=50000",
+    "/?view=json&data=chunks&history=50000",
     "/?view=json&latest=30",
     "/?view=values&history=300",
     "/?latest=0.5",

@@ -8,7 +8,7 @@ use super::SERVERS;
 const TARGETS: [&str; 6] = [
     "/",
     "/?view=json",
-    "/?view=json&data=chunks&written",
+    "/?view=json&data=chunks",
     "/?view=json&latest=30",
     "/?view=raw&history=100",
     "/?view=text",
