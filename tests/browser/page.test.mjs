@@ -712,6 +712,52 @@ test("the view that serial-ws advises is a button", async (t) => {
   assert.equal(await page.isVisible("#advice"), false);
 });
 
+test("the menu of ports follows the devices of the computer, with the reason where one cannot be opened", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  const page = await open(t);
+  // The list is the test's own, since computers have other devices.
+  let show;
+  await page.routeWebSocket(/\/devices$/, (socket) => {
+    show = (devices) => socket.send(JSON.stringify({ type: "devices", devices }));
+    show([]);
+  });
+  const device = (id, more) => ({ id, path: `/dev/${id}`, usb: { vid: 1, pid: 2 }, board: null, state: "free", offered: true, at: null, ...more });
+  await page.goto(bridge.url);
+  await isOpen(page);
+  assert.equal(await page.isVisible("#port"), false, "one port needs no menu");
+  show([
+    device("a", { board: "Arduino Uno" }),
+    device("b", { board: "<b>Pico</b>", state: "busy" }),
+    device("c", { usb: { product: "u-blox 7" }, offered: false, hint: "to offer it: --offer c" }),
+    device("d", { state: "denied" }),
+  ]);
+  await until("the menu", () => page.isVisible("#port"));
+  const options = () => page.locator("#port option").evaluateAll((all) => all.map(({ text, disabled }) => [text, disabled]));
+  assert.deepEqual(await options(), [
+    ["sim", false], ["Arduino Uno · /dev/a", false], ["<b>Pico</b> · /dev/b (in use by another program)", false],
+    ["u-blox 7 · /dev/c (not on offer)", true], ["/dev/d (no permission)", false],
+  ]);
+  await page.screenshot({ path: shot("devices") });
+  show([device("e", { board: "ESP32", state: "open", port: "sim" })]);
+  await until("the board of the port", async () => (await page.isVisible("#port")) === false);
+  assert.deepEqual(await options(), [["sim · ESP32", false]]);
+});
+
+test("a device that is not here is waited for, with what the computer sees", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  const page = await open(t);
+  await page.routeWebSocket(/\/devices$/, (socket) => {
+    socket.send(JSON.stringify({ type: "devices", devices: [
+      { id: "x", path: "/dev/x", usb: null, board: null, state: "free", offered: false, at: null, hint: "to offer it: --offer x" },
+    ] }));
+  });
+  await page.goto(`${bridge.url}/?device=usb:ffff:ffff`);
+  await until("waiting", async () => (await state(page)) === "waiting");
+  await until("what is seen", async () => (await text(page, "#seen")).includes("/dev/x (not on offer). to offer it: --offer x"));
+  await page.click("#sim-link");
+  await isOpen(page);
+});
+
 test("read-only disables the controls that would change anything", async (t) => {
   const bridge = await start(t, ["--port", "sim", "--read-only"]);
   const page = await open(t, bridge.url);

@@ -33,11 +33,12 @@ export class Connection {
     this.handlers = handlers;
   }
 
-  /** Connects to a port. @param {{port?: string, view: string, latest?: string}} choice */
-  connect({ port, view, latest }) {
+  /** Connects to a port or a device. @param {{port?: string, device?: string, view: string, latest?: string}} choice */
+  connect({ port, device, view, latest }) {
     const { open, status, missed, line, data, values, written, gap } = this.handlers;
     this.#close();
-    const address = new URL(port ? `ports/${encodeURIComponent(port)}` : "", HOME).href.replace("http", "ws");
+    const place = device ? `devices/${encodeURIComponent(device)}` : port ? `ports/${encodeURIComponent(port)}` : "";
+    const address = new URL(place, HOME).href.replace("http", "ws");
     const common = { latest };
     const options = view === "lines"
       ? { ...common, history: HISTORY_LINES, values: true }

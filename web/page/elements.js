@@ -32,6 +32,7 @@ export const board = {
   advice: find("advice", HTMLButtonElement),
   meaning: find("meaning", HTMLElement),
   steps: find("steps", HTMLElement),
+  seen: find("seen", HTMLElement),
   noBoard: find("no-board", HTMLElement),
   simChoice: find("sim-choice", HTMLElement),
   simLink: find("sim-link", HTMLAnchorElement),

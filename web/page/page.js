@@ -13,6 +13,7 @@ import { enableMenus } from "./menus.js";
 import { ModemLines } from "./modem-lines.js";
 import { Monitor } from "./monitor.js";
 import { Plotter } from "./plotter.js";
+import { PortMenu } from "./port-menu.js";
 import { Preferences } from "./preferences.js";
 import { Received } from "./received.js";
 import { SendBox } from "./sendbox.js";
@@ -53,6 +54,15 @@ const sendBox = new SendBox(elements.sending, {
 const commands = new Commands(elements.sending, memory, sendBox);
 const modemLines = new ModemLines(elements.lines, (request) => showError(connection.serial.ask(request)));
 
+const portMenu = new PortMenu(elements.board, (choice) => {
+  const url = new URL(location.href);
+  for (const name of ["port", "device"]) url.searchParams.delete(name);
+  for (const [name, value] of Object.entries(choice)) url.searchParams.set(name, value);
+  history.replaceState(null, "", url);
+  lastStatus = "";
+  run = undefined;
+  restart();
+});
 const advice = new Advice(elements.board.advice, (view) => {
   elements.monitor.view.value = view;
   elements.monitor.view.dispatchEvent(new Event("change"));
@@ -63,8 +73,8 @@ function connect() {
   silence.restart();
   const { view, latest, rows } = elements.monitor;
   rows.classList.toggle("hex", view.value === "hex");
-  const port = new URLSearchParams(location.search).get("port") ?? undefined;
-  connection.connect({ port, view: view.value, latest: latest.value || undefined });
+  const { port, device } = Object.fromEntries(new URLSearchParams(location.search));
+  connection.connect({ port, device, view: view.value, latest: latest.value || undefined });
 }
 
 /** The run of serial-ws that the page is connected to. @type {string | undefined} */
@@ -76,6 +86,7 @@ function showPort(hello) {
   hasRestarted = run !== undefined && run !== hello.run;
   run = hello.run;
   state.showPort(hello, connection.serial.url);
+  portMenu.show(hello.ports, hello.port.name);
   statistics.connected();
   if (hello.port.name !== memory.port) recall(hello.port);
 }
@@ -215,14 +226,6 @@ function on(control, event, act) {
   control.addEventListener(event, () => act(control));
 }
 
-on(elements.board.port, "change", ({ value }) => {
-  const url = new URL(location.href);
-  url.searchParams.set("port", value);
-  history.replaceState(null, "", url);
-  lastStatus = "";
-  run = undefined;
-  restart();
-});
 on(elements.board.reset, "click", () => showError(connection.serial.reset()));
 on(elements.board.release, "click", () => showError(connection.serial.release(60)));
 on(elements.board.releaseLong, "click", () => showError(connection.serial.release(600)));

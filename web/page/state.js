@@ -45,11 +45,9 @@ export class State {
     for (const device of this.board.devices) device.textContent = path ?? "PORT";
     for (const flag of this.board.portFlags) flag.textContent = name === ports[0] ? "" : ` --port ${name}`;
     const place = [board, path === name ? undefined : path, `${settings.baud} baud`];
-    const { portChoice, port, address } = this.board;
+    const { address } = this.board;
     this.board.board.textContent = [ports.length > 1 ? undefined : name, ...place].filter(Boolean).join(" · ");
     document.title = `${name} – serial-ws`;
-    portChoice.hidden = ports.length < 2;
-    port.replaceChildren(...ports.map((other) => new Option(other, other, false, other === name)));
     address.textContent = url.replace(/\/$/, "");
     const { ending } = this.sending;
     ending.disabled = settings.append !== "none";

@@ -39,6 +39,7 @@ const FILES: &[(&str, &[u8])] = embed![
     "page/page.css"
     "page/page.js"
     "page/plotter.js"
+    "page/port-menu.js"
     "page/preferences.js"
     "page/pressed.js"
     "page/received.js"
