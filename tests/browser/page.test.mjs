@@ -758,6 +758,25 @@ test("a device that is not here is waited for, with what the computer sees", asy
   await isOpen(page);
 });
 
+test("the operator sees who is connected, and can disconnect one", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  const page = await open(t, bridge.url);
+  await isOpen(page);
+  await page.evaluate(() => new Promise((resolve) => {
+    window.guest = new WebSocket(`${location.origin.replace("http", "ws")}/?view=values`);
+    window.guest.onmessage = resolve;
+    window.guest.onclose = ({ code }) => { window.guestClosed = code; };
+  }));
+  await page.click("#share summary");
+  const guest = page.locator("#clients li", { hasText: "· values ·" });
+  await until("the guest", async () => (await guest.count()) === 1);
+  assert.match(await guest.textContent(), /127\.0\.0\.1.* · sim · values · since \d\d:\d\d:\d\d/);
+  assert.match(await page.getAttribute("#share a", "href"), /_serial-ws\/share$/);
+  await guest.getByRole("button").click();
+  await until("the end", async () => (await page.evaluate(() => window.guestClosed)) === 4410);
+  await until("the list without it", async () => (await guest.count()) === 0);
+});
+
 test("read-only disables the controls that would change anything", async (t) => {
   const bridge = await start(t, ["--port", "sim", "--read-only"]);
   const page = await open(t, bridge.url);

@@ -131,4 +131,9 @@ export const lines = {
   ri: find("ri", HTMLElement),
 };
 
+export const share = {
+  menu: find("share", HTMLDetailsElement),
+  clients: find("clients", HTMLElement),
+};
+
 export const theme = find("theme", HTMLSelectElement);

@@ -2,6 +2,7 @@
 
 import { Advice } from "./advice.js";
 import { Appearance } from "./appearance.js";
+import { Clients } from "./clients.js";
 import { Commands } from "./commands.js";
 import { Connection } from "./connection.js";
 import * as elements from "./elements.js";
@@ -249,6 +250,7 @@ for (const [control, isAll] of [[elements.plot.pngShown, false], [elements.plot.
 
 elements.board.address.textContent = new URL("..", import.meta.url).href.replace("http", "ws").replace(/\/$/, "");
 enableMenus();
+new Clients(elements.share);
 enableKeys({ "/": elements.monitor.search, i: elements.sending.text });
 on(matchMedia("(prefers-color-scheme: dark)"), "change", () => plotter.recolour());
 on(elements.theme, "change", () => plotter.recolour());

@@ -19,6 +19,7 @@ const FILES: &[(&str, &[u8])] = embed![
     "page/appearance.js"
     "page/axis.js"
     "page/chart.js"
+    "page/clients.js"
     "page/commands.js"
     "page/connection.js"
     "page/dark.css"
