@@ -558,3 +558,27 @@ fn written_bytes_are_published_only_for_those_who_ask() {
     drop(recorder);
     hub.publish_written(|| panic!("nobody asks any more"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_hub_is_idle_once_no_client_has_been_there_for_a_time() {
+    const SECOND: Duration = Duration::from_secs(1);
+    let hub = hub(LIMITS);
+    let start = tokio::time::Instant::now();
+    let idle = hub.idle(SECOND * 10);
+    let clients = async {
+        let first = hub.subscribe(SubscriberKind::Client, Start::Live);
+        tokio::time::sleep(SECOND * 30).await;
+        drop(first);
+        tokio::time::sleep(SECOND * 9).await;
+        // It comes and goes before anybody looks.
+        drop(hub.subscribe(SubscriberKind::Client, Start::Live));
+        // An output is no client.
+        let recorder = SubscriberKind::Output { backpressure: true };
+        let _recorder = hub.subscribe(recorder, Start::Live);
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = idle => assert_eq!(start.elapsed(), SECOND * 49),
+        () = clients => {}
+    }
+}

@@ -11,6 +11,7 @@
 
 mod delivery;
 mod device_list;
+mod device_request;
 mod frame;
 mod frame_limits;
 mod keepalive;

@@ -15,6 +15,7 @@ use tracing::Instrument;
 
 use super::close::{self, CloseReason};
 use super::device_list;
+use super::device_request::{audience, open_device};
 use super::echo;
 use super::line_query;
 use super::params::{self, QueryError, StreamParams, Target};
@@ -22,12 +23,12 @@ use super::protocol::{Greeting, client_protocol};
 use super::requests::Requests;
 use super::send_queue::{self, ClientSocket};
 use super::session::{Client, Session};
-use crate::hub::{SettingsChange, SubscriberKind};
+use crate::hub::SubscriberKind;
 use crate::protocol::APPEND_HEADER;
 use crate::server::access::offer::Audience;
-use crate::server::access::{Caller, Peer, RequestClass, Rights};
+use crate::server::access::{Peer, Rights};
 use crate::server::client_list::{ConnectedClient, ListedClient};
-use crate::server::devices::{DeviceRejection, OpenedDevicePort};
+use crate::server::devices::OpenedDevicePort;
 use crate::server::limits::{QuotaError, QuotaPermit};
 use crate::server::stream::ServerStream;
 use crate::server::{App, Port, foreign};
@@ -272,37 +273,6 @@ fn list_client(app: &App, request: &axum::http::Request<()>, client: &Client) ->
         is_read_only: client.port.why_read_only(client.rights).is_some(),
         since: SystemTime::now(),
         stop: client.stop.clone(),
-    })
-}
-
-/// Opens a device for a client, if it may.
-async fn open_device(
-    app: &App,
-    id: &str,
-    change: SettingsChange,
-    audience: Audience,
-    rights: Rights,
-) -> Result<OpenedDevicePort, QueryError> {
-    let rejected = |rejection: DeviceRejection| {
-        let (code, reason) = rejection.close(id);
-        QueryError { code, reason }
-    };
-    let device = app.devices.find(id).await.map_err(rejected)?;
-    if let Err(reason) = app.may_open(&device, &audience, rights) {
-        return Err(QueryError { code: 4403, reason });
-    }
-    app.devices.open(&device, change).map_err(rejected)
-}
-
-/// Returns the audience that the client belongs to.
-fn audience(request: &axum::http::Request<()>) -> Audience {
-    let peer = request.extensions().get::<Peer>();
-    Audience::of(Caller {
-        method: request.method(),
-        uri: request.uri(),
-        headers: request.headers(),
-        class: RequestClass::WebSocket,
-        peer: *peer.expect("every connection adds its addresses to its request"),
     })
 }
 
