@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 
-import { board, proxy, open, pixels, quit, root, sleep, start, until } from "./support.mjs";
+import { board, proxy, open, pixels, quit, root, sleep, start, TIMEOUT, until } from "./support.mjs";
 
 after(quit);
 
@@ -103,7 +103,8 @@ test("a paused plot keeps its picture, values and table, whatever arrives", asyn
   // More samples than the table keeps.
   for (let count = 0; count < 132; count++) await uno.send("a:5\n".repeat(1000));
   await uno.send("end\n");
-  await until("the end", async () => (await rows(page)).at(-1)?.endsWith("end"));
+  // So many lines take a busy computer a while.
+  await until("the end", async () => (await rows(page)).at(-1)?.endsWith("end"), 4 * TIMEOUT);
   assert.deepEqual(await pixels(page, "#canvas"), longer);
   await page.selectOption("#span", "10");
   await until("the same picture", async () => (await pixels(page, "#canvas")).sum === still.sum);
