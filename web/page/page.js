@@ -70,6 +70,7 @@ const advice = new Advice(elements.board.advice, (view) => {
 });
 
 function connect() {
+  hasData = false;
   received.restart();
   silence.restart();
   const { view, latest, rows } = elements.monitor;
@@ -82,6 +83,8 @@ function connect() {
 let run;
 /** True if serial-ws has restarted since the page was connected before, so that nothing was missed. */
 let hasRestarted = false;
+/** True once data has come since the page began with this port and view. */
+let hasData = false;
 
 function showPort(hello) {
   hasRestarted = run !== undefined && run !== hello.run;
@@ -135,6 +138,8 @@ function showMissed({ lines, bytes }) {
     note("serial-ws has restarted");
     return startAfterGap();
   }
+  // What left the history while it was on its way is not missed.
+  if (!hasData) return undefined;
   const what = lines ? `${lines.toLocaleString("en")} lines` : bytes ? `${bytes.toLocaleString("en")} bytes` : "some lines";
   statistics.miss(lines ?? 0);
   note(`${what} missed here`);
@@ -177,6 +182,7 @@ function plot(values, { t }) {
 }
 
 function count(t) {
+  hasData = true;
   statistics.count(t);
   silence.end();
 }
