@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 
 use crate::platform;
+use crate::terminal::{safe_log_line, shown_json};
 
 /// Texts that may wait to be written. More are dropped, and counted.
 const QUEUE_CAPACITY: usize = 1024;
@@ -36,6 +37,9 @@ enum LogEntry {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stderr;
 
+/// Standard error for lines of the log: libraries put into them what comes from outside.
+struct SafeStderr(Format);
+
 /// The format of the log.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -56,7 +60,7 @@ pub(crate) fn start(level: LevelFilter, format: Format) {
     }
     let log = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(|| Stderr)
+        .with_writer(move || SafeStderr(format))
         .with_ansi(io::stderr().is_terminal() && platform::shows_colours())
         .with_target(false);
     match format {
@@ -100,6 +104,23 @@ fn gap(dropped: usize, format: Format) -> String {
     match format {
         Format::Text => format!(" WARN {text}\n"),
         Format::Json => format!("{{\"level\":\"WARN\",\"message\":\"{text}\"}}\n"),
+    }
+}
+
+impl Write for SafeStderr {
+    /// Takes a whole line of the log, as `tracing-subscriber` writes it.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let safe = match self.0 {
+            Format::Text => safe_log_line(&text),
+            Format::Json => shown_json(&text),
+        };
+        Stderr.write_all(safe.as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Stderr.flush()
     }
 }
 

@@ -99,6 +99,26 @@ pub(crate) fn safe_text(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// Escapes a line of the log in the same way, except for its end and its colours, which the logging
+/// library puts in: it escapes those of others.
+pub(crate) fn safe_log_line(line: &str) -> String {
+    let (line, end) = match line.strip_suffix('\n') {
+        Some(line) => (line, "\n"),
+        None => (line, ""),
+    };
+    let mut parts = line.split('\x1b');
+    let mut safe = safe_line(parts.next().unwrap_or_default());
+    for part in parts {
+        let style = part.strip_prefix('[').and_then(|part| part.split_once('m'));
+        let is_style = |codes: &&str| codes.bytes().all(|c| c.is_ascii_digit() || c == b';');
+        match style.filter(|(codes, _)| is_style(codes)) {
+            Some((codes, rest)) => safe += &format!("\x1b[{codes}m{}", safe_line(rest)),
+            None => safe += &format!("\\x1b{}", safe_line(part)),
+        }
+    }
+    safe + end
+}
+
 /// Escapes JSON so that it is safe to show and means the same: unsafe characters become `\u….`.
 pub(crate) fn shown_json(json: &str) -> String {
     let mut result = String::with_capacity(json.len());
@@ -166,6 +186,13 @@ mod tests {
         check("a\x1b[31mred\r\n", r"a\u{1b}[31mred\r\n");
         check("c1 \u{9b}2J", r"c1 \u{9b}2J");
         check("\u{202e}evil", r"\u{202e}evil");
+    }
+
+    #[test]
+    fn a_line_of_the_log_keeps_its_colours_and_its_end() {
+        let line = "\x1b[2mDEBUG\x1b[0m a\u{202e}b\nc\x1b[2Jd\x1b]0;x\u{61c}\te\n";
+        let safe = "\x1b[2mDEBUG\x1b[0m a\\u{202e}b\\x0ac\\x1b[2Jd\\x1b]0;x\\u{61c}\te\n";
+        assert_eq!(safe_log_line(line), safe);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io::stdout;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{Command, LogArgs};
+use super::{Command, LogArgs, mistake};
 use crate::commands::{completions, connect, doctor, lease, list, man, service, tls};
 use crate::config::{Config, Invocation};
 use crate::platform::StopSignal;
@@ -13,7 +13,6 @@ use crate::port::Closed;
 use crate::terminal::print;
 use crate::{log, platform};
 use anyhow::{Context, Result};
-use clap::error::ErrorKind;
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 use tracing::level_filters::LevelFilter;
@@ -23,15 +22,15 @@ const STOP_TIMEOUT: Duration = Duration::from_millis(1800);
 
 /// Runs the program with the arguments of its process.
 pub fn main() -> ExitCode {
-    let invocation = Invocation::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    let invocation =
+        Invocation::parse(std::env::args_os()).unwrap_or_else(|error| mistake::exit(error));
     start_log(&invocation.settings.log);
     let outcome = run(invocation);
     log::flush();
     match outcome {
         Ok(code) => code,
         Err(error) => {
-            // With the prefix of wrong usage. Perhaps nobody is there to read it.
-            let _ = clap::Error::raw(ErrorKind::Io, format!("{error:#}\n")).print();
+            mistake::print(&error);
             connect::Failure::code(&error)
         }
     }
@@ -90,7 +89,7 @@ fn code(is_well: bool) -> ExitCode {
 fn checked(invocation: &Invocation) -> Config {
     invocation.config().unwrap_or_else(|error| {
         log::flush();
-        error.exit()
+        mistake::exit(error)
     })
 }
 

@@ -3,6 +3,7 @@
 
 mod bridge;
 mod dispatch;
+pub(crate) mod mistake;
 
 use clap::{Parser, Subcommand};
 

@@ -20,6 +20,7 @@ use super::value::MAX_TIMES;
 use super::{Config, text};
 use crate::cli::{self, Cli, Settings, SharingArgs};
 use crate::platform;
+use crate::terminal::safe_line;
 
 /// The name of the file in its usual folder.
 const FILE_NAME: &str = "config.toml";
@@ -317,10 +318,14 @@ fn find(typed: &Settings, usual: Option<PathBuf>) -> Result<Option<(PathBuf, Str
 
 /// Returns an error about the command line.
 fn wrong_usage(text: &str) -> Error {
-    raw(format!("{text}\n\nFor more information, try '--help'."))
+    let text = safe_line(text);
+    Error::raw(
+        ErrorKind::ValueValidation,
+        format!("{text}\n\nFor more information, try '--help'.\n"),
+    )
 }
 
 /// Returns an error in one line, without advice on flags.
 fn raw(text: String) -> Error {
-    Error::raw(ErrorKind::ValueValidation, text + "\n")
+    Error::raw(ErrorKind::ValueValidation, safe_line(&text) + "\n")
 }

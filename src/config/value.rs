@@ -1,6 +1,7 @@
 //! Values of settings. A value is written alike after a flag, in an environment variable and in a
 //! file, and has one parser, one sentence for what was expected, and one way to be shown.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -18,6 +19,8 @@ use crate::cli::{Tls, default_tcp_port};
 use crate::config::units;
 use crate::hub::{FlowControl, ModemLine, Parity};
 use crate::log::Format;
+use crate::platform;
+use crate::terminal::shown;
 use crate::view::LineEnding;
 
 /// Leaves a setting to the device and to serial-ws.
@@ -163,12 +166,27 @@ impl SettingValue for PathBuf {
 
 impl SettingValue for SocketAddr {
     fn parse(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|_| {
+        with_zone_number(text)?.parse().map_err(|_| {
             let port = text.rsplit(':').next().and_then(|port| port.parse().ok());
             let port: u16 = port.unwrap_or(default_tcp_port!());
             format!("expected an address such as 127.0.0.1:{port}, or a TCP port such as {port}")
         })
     }
+}
+
+/// Returns the address with the number of its zone (RFC 4007 §11.2), where it has a name: the systems
+/// know zones by number, and people know them by name, `[fe80::1%eth0]:8080`.
+fn with_zone_number(text: &str) -> Result<Cow<'_, str>, String> {
+    let zone = text
+        .split_once('%')
+        .and_then(|(ip, rest)| Some((ip, rest.split_once(']')?)));
+    let Some((ip, (zone, port))) = zone.filter(|(_, (zone, _))| zone.parse::<u32>().is_err())
+    else {
+        return Ok(text.into());
+    };
+    let zone = platform::interface_index(zone)
+        .ok_or_else(|| format!("this computer has no network interface `{}`", shown(zone)))?;
+    Ok(format!("{ip}%{zone}]{port}").into())
 }
 
 /// Reads from a file how often a flag such as `-v` is given.
@@ -257,6 +275,26 @@ mod tests {
             let shown = Setting { value }.show();
             let read = serde_json::from_value::<Setting<T>>(shown.clone());
             assert!(read.is_ok(), "{text} is shown as {shown}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_zone_of_an_address_is_a_name_or_a_number() {
+        let loopback = if cfg!(target_os = "linux") {
+            "lo"
+        } else {
+            "lo0"
+        };
+        let number = platform::interface_index(loopback).unwrap();
+        let parse = |zone: &str| SocketAddr::parse(&format!("[fe80::1%{zone}]:8080"));
+        assert_eq!(parse(loopback), parse(&number.to_string()));
+        assert_eq!(
+            parse("none-such"),
+            Err("this computer has no network interface `none-such`".to_owned())
+        );
+        for wrong in ["", "a\0b", "lo%lo"] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
         }
     }
 

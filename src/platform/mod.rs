@@ -6,6 +6,7 @@ mod acknowledged;
 mod beneath;
 mod computer;
 mod descriptors;
+mod interface;
 mod private_file;
 mod process;
 mod service_manager;
@@ -17,6 +18,7 @@ pub(crate) use acknowledged::{Acknowledged, acknowledged};
 pub(crate) use beneath::{is_hidden, open_beneath};
 pub(crate) use computer::{computer_name, config_folder, network_addresses};
 pub(crate) use descriptors::{Descriptor, descriptors_in_use, raise_descriptor_limit};
+pub(crate) use interface::interface_index;
 pub(crate) use private_file::{
     check_private, read_private, read_secret, warn_of_readers, write_private,
 };

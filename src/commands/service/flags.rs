@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail, ensure};
 use clap::{Command, CommandFactory, ValueHint};
 
-use crate::cli::Cli;
+use crate::cli::{Cli, mistake};
 use crate::config::{Config, Invocation, TOKEN_VARIABLE};
 use crate::port::source::spec::Spec;
 
@@ -54,7 +54,7 @@ impl Flags {
     pub(crate) fn check(typed: &[OsString]) -> Result<Self> {
         let name = OsStr::new(env!("CARGO_PKG_NAME")).to_owned();
         let all = std::iter::once(name).chain(typed.iter().cloned());
-        let invocation = Invocation::of_service(all).unwrap_or_else(|error| error.exit());
+        let invocation = Invocation::of_service(all).unwrap_or_else(|error| mistake::exit(error));
         ensure!(
             invocation.command.is_none(),
             "a service shares ports: after the two dashes come a device and the flags for that, such as --baud"
@@ -64,7 +64,9 @@ impl Flags {
             "--open needs somebody at the screen: leave it out, and have the system open \
              http://localhost:8080/ at login"
         );
-        let config = invocation.config().unwrap_or_else(|error| error.exit());
+        let config = invocation
+            .config()
+            .unwrap_or_else(|error| mistake::exit(error));
         Ok(Self {
             words: words(typed, &path_flags(&Cli::command()))?,
             ports: ports(&config)?,
