@@ -773,6 +773,10 @@ test("the operator sees who is connected, and can disconnect one", async (t) => 
   await until("the guest", async () => (await guest.count()) === 1);
   assert.match(await guest.textContent(), /127\.0\.0\.1.* · sim · values · since \d\d:\d\d:\d\d/);
   assert.match(await page.getAttribute("#share a", "href"), /_serial-ws\/share$/);
+  await until("the whole menu to be in the window", async () => {
+    const { x, width } = await page.locator("#share > div").boundingBox();
+    return x >= 0 && x + width <= page.viewportSize().width;
+  });
   await guest.getByRole("button").click();
   await until("the end", async () => (await page.evaluate(() => window.guestClosed)) === 4410);
   await until("the list without it", async () => (await guest.count()) === 0);

@@ -15,6 +15,8 @@ export function enableMenus() {
       closeAll(menu);
       place(menu);
     });
+    // What a menu shows may come after it was opened.
+    new ResizeObserver(() => menu.open && place(menu)).observe(menu.children[1]);
     menu.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || !menu.open) return;
       event.stopPropagation();
