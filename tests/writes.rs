@@ -140,6 +140,34 @@ async fn json_that_is_not_json_is_answered_and_the_client_stays() {
 }
 
 #[tokio::test]
+async fn an_id_comes_back_exactly_as_it_was_written() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut client = json_client(&bridge).await;
+    for id in [
+        "12345678901234567890123",
+        "1e2",
+        "-0",
+        "0.10",
+        "null",
+        r#"{"b":[1,2],"a":null}"#,
+        r#""\u0041""#,
+    ] {
+        for (kind, request) in [
+            ("ack", r#"{"type":"write","text":"x","id":ID}"#),
+            ("error", r#"{"type":"write","text":7,"id":ID}"#),
+            ("error", r#"{"type":"dance","id":ID}"#),
+        ] {
+            client.send(request.replace("ID", id)).await;
+            let reply = client.text().await;
+            let is_kept = reply.contains(&format!(r#""type":"{kind}""#))
+                && reply.contains(&format!(r#""id":{id}"#));
+            assert!(is_kept, "{id} came back as {reply}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_id_has_256_bytes_and_more_is_refused() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
@@ -283,6 +311,39 @@ async fn a_json_client_with_too_much_waiting_is_refused_at_once() {
         .await;
     assert_eq!(client.json_of("ack").await["id"], "again");
     pair.device.expect("!").await;
+}
+
+#[tokio::test]
+async fn the_refusal_of_too_many_small_writes_says_what_each_counts_for() {
+    // More than a pty takes while nobody reads it.
+    const LONG: usize = 30_000;
+    const SMALL: usize = (65_536 - LONG) / 64;
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut client = json_client(&bridge).await;
+    client
+        .send_json(json!({"type": "write", "text": "x".repeat(LONG)}))
+        .await;
+    for id in 0..=SMALL {
+        client
+            .send_json(json!({"type": "write", "text": "y", "id": id}))
+            .await;
+    }
+    let error = client.json_of("error").await;
+    assert_eq!(error["id"], SMALL, "{error}");
+    let text = error["error"].as_str().expect("an error is a sentence");
+    let waiting = LONG + SMALL * 64;
+    assert!(
+        text.starts_with(&format!("{waiting} bytes of yours already wait")),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("at most 65536 may wait, each request counting for at least 64"),
+        "{text}"
+    );
+    pair.device
+        .expect("x".repeat(LONG) + &"y".repeat(SMALL))
+        .await;
 }
 
 #[tokio::test]

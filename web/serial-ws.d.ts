@@ -1,7 +1,7 @@
 /** The state of the board, or, from "connecting" on, of the connection to serial-ws. */
 export type State =
   | "open" | "waiting" | "lost" | "denied" | "busy" | "released"
-  | "connecting" | "closed" | "stopped" | "blocked" | "refused" | "mistake";
+  | "connecting" | "closed" | "stopped" | "blocked" | "refused" | "mistake" | "disconnected";
 
 export interface Status {
   /** A word for programs. Later versions may add more. */

@@ -6,8 +6,10 @@
    * have put serial-ws under a prefix.
    */
   const ROOT = "/";
-  /** Close codes for a mistake in the address, or for a client that is not wanted: retrying would not help. */
-  const FATAL_CODES = [4400, 4404, 4409, 4410];
+  /** Close codes for a mistake in the address: retrying would not help. */
+  const MISTAKE_CODES = [4400, 4404, 4409];
+  /** The close code for a client that the operator disconnected. It comes back only if its user wants it to. */
+  const DISCONNECTED = 4410;
   /** The close code for a device that this page may not open. The operator may allow it later. */
   const NOT_OFFERED = 4403;
   /** The close code for a device that is not here. */
@@ -298,7 +300,10 @@
         this.#setStatus({ state: "waiting", detail: reason, hint: "Plug it in" });
       } else if (code === NOT_OFFERED) {
         this.#setStatus({ state: "refused", detail: reason });
-      } else if (FATAL_CODES.includes(code)) {
+      } else if (code === DISCONNECTED) {
+        this.#active = false;
+        this.#setStatus({ state: "disconnected", detail: reason, hint: "Reload the page to connect again" });
+      } else if (MISTAKE_CODES.includes(code)) {
         this.#active = false;
         this.#setStatus({ state: "mistake", detail: reason });
       } else if (reason || this.#connected) {
@@ -417,7 +422,7 @@
         for (const handler of this.#handlers) handler(this.devices);
       };
       socket.onclose = ({ code }) => {
-        if (!this.#Socket || FATAL_CODES.includes(code)) return;
+        if (!this.#Socket || code === DISCONNECTED || MISTAKE_CODES.includes(code)) return;
         this.#timer = setTimeout(() => this.#connect(), this.#delay);
         this.#delay = Math.min(this.#delay * 2, MAX_DELAY);
       };

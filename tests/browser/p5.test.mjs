@@ -146,6 +146,19 @@ test("calling open() again and again makes one connection", async (t) => {
   assert.equal(clients, 1);
 });
 
+test("a sketch that the operator disconnected stays away, although it calls open() again and again", async (t) => {
+  const { bridge, page } = await sketch(t);
+  const clients = async () => (await fetch(`${bridge.url}/api/clients`)).json();
+  const [{ id }] = await clients();
+  await fetch(`${bridge.url}/api/clients/${id}`, { method: "DELETE" });
+  await until("the port to be closed", () => page.evaluate("!port.opened()"));
+  await page.evaluate("for (let i = 0; i < 100; i++) port.open('Arduino', 9600)");
+  await page.evaluate("new Promise((resolve) => setTimeout(resolve, 2000))");
+  assert.deepEqual(await clients(), []);
+  await page.evaluate("port.close(); port.open('Arduino', 9600)");
+  await until("the port to be open", () => page.evaluate("port.opened()"));
+});
+
 test("a sketch that never reads keeps the newest megabyte, and is told once", async (t) => {
   const bridge = await start(t, ["--port", "loop"]);
   const page = await open(t, `${bridge.url}/healthz`);

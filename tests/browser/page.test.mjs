@@ -780,6 +780,16 @@ test("the operator sees who is connected, and can disconnect one", async (t) => 
   await guest.getByRole("button").click();
   await until("the end", async () => (await page.evaluate(() => window.guestClosed)) === 4410);
   await until("the list without it", async () => (await guest.count()) === 0);
+  // Now the page itself, which stays away.
+  await page.locator("#clients li").getByRole("button").click();
+  await until("the end of this page", async () => (await state(page)) === "disconnected");
+  assert.match(await text(page, "#state-text"), /^disconnected$/);
+  assert.ok(await page.isHidden("#first"), "the address of the page is right");
+  await page.evaluate(() => dispatchEvent(new Event("online")));
+  await until("an empty list", async () => (await page.locator("#clients li").count()) === 0);
+  assert.equal(await state(page), "disconnected");
+  await page.reload();
+  await isOpen(page);
 });
 
 test("read-only disables the controls that would change anything", async (t) => {

@@ -1,7 +1,7 @@
 // Shows which port this is and how it is, and what can be done with it.
 
 /** States in which the page is not connected, so the state of the board is unknown. */
-const DISCONNECTED = ["stopped", "refused", "blocked", "closed", "mistake", "connecting"];
+const DISCONNECTED = ["stopped", "refused", "blocked", "closed", "mistake", "disconnected", "connecting"];
 
 /** Returns true if the page knows the state of the board. @param {string} state */
 export const isConnected = (state) => !DISCONNECTED.includes(state);
@@ -10,6 +10,7 @@ export const isConnected = (state) => !DISCONNECTED.includes(state);
 const WORDS = {
   open: "open", waiting: "waiting for the board", lost: "lost", denied: "no permission", busy: "in use elsewhere", released: "released",
   connecting: "connecting", closed: "not connected", stopped: "serial-ws not found", blocked: "blocked", refused: "refused", mistake: "no such port",
+  disconnected: "disconnected",
 };
 
 const RECONNECTS = "This page is not connected to serial-ws. It connects again by itself as soon as it can.";
@@ -25,6 +26,7 @@ const MEANINGS = {
   closed: RECONNECTS, stopped: RECONNECTS, blocked: RECONNECTS,
   refused: "serial-ws does not let this page connect.",
   mistake: "The address of this page names a port that serial-ws does not have.",
+  disconnected: "The operator of serial-ws disconnected this page. It does not connect again by itself.",
 };
 
 /** @param {string} text */

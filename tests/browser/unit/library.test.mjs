@@ -154,6 +154,25 @@ test("a page waits for a device that is not here, and for the answer of the oper
   assert.equal(addresses.length, 3, "other settings will not help by waiting");
 });
 
+test("a page that the operator disconnected does not come back by itself, and does where it is told to", async (t) => {
+  const { serial, addresses, socket } = await opened(t, { device: "usb:2341:0043" });
+  const watcher = SerialWs.watchDevices("ws://localhost:1/", { WebSocket: Socket });
+  t.after(() => watcher.close());
+  await settled();
+  const sockets = Socket.all.length;
+  const gone = { code: 4410, reason: "disconnected by the operator of serial-ws" };
+  socket.onclose(gone);
+  Socket.all.at(-1).onclose(gone);
+  assert.equal(serial.status.state, "disconnected");
+  assert.equal(serial.status.detail, gone.reason);
+  await pass(3600);
+  assert.equal(Socket.all.length, sockets);
+  await assert.rejects(serial.send("H"), /^Error: not sent: disconnected by the operator/);
+  serial.open();
+  await settled();
+  assert.equal(addresses.length, 2);
+});
+
 test("a watcher has the newest list of devices, also after a lost connection", async (t) => {
   mock.timers.enable({ apis: ["setTimeout"] });
   t.after(() => mock.timers.reset());
