@@ -2,6 +2,8 @@
 //! another one, by its address in the network.
 
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::path::PathBuf;
 
 use crate::support::network::{Network, kept};
 use crate::support::{Bridge, Client, Program, http, upgrade};
@@ -50,6 +52,49 @@ async fn other_computers_need_the_token_that_is_kept() {
         .await
         .text()
         .await;
+}
+
+/// Starts the program for other computers, with this as the file of its token.
+#[cfg(unix)]
+fn start_with_kept(name: &str, text: &[u8]) -> (Program, PathBuf) {
+    use std::os::unix::fs::PermissionsExt;
+
+    let home = home(name);
+    let path = file(&home);
+    std::fs::create_dir_all(path.parent().expect("it is in a folder")).expect("a folder");
+    std::fs::write(&path, text).expect("the folder can be written");
+    let private = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(&path, private).expect("the file is ours");
+    let folder = home.to_str().expect("the folder is text");
+    let variables = [
+        ("XDG_CONFIG_HOME", folder),
+        ("HOME", folder),
+        ("APPDATA", folder),
+    ];
+    let arguments = ["--port", "sim", "--lan", "--listen", "127.0.0.1:0"];
+    (Program::start_with(&arguments, &variables), home)
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_kept_token_that_could_be_guessed_is_replaced_with_a_warning() {
+    let (program, home) = start_with_kept("short", b"kitten\n");
+    program.said("so a new one takes its place").await;
+    program.said("listening on").await;
+    assert!(kept(&home).len() >= 26, "{}", kept(&home));
+    // One that was never written, such as on a full disk, was nobody's.
+    let (program, home) = start_with_kept("empty", b"");
+    program.said("listening on").await;
+    let log = program.log().join("\n");
+    assert!(kept(&home).len() >= 26 && !log.contains("WARN"), "{log}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_kept_token_that_is_no_text_is_explained() {
+    let (mut program, _home) = start_with_kept("no-text", b"\xff\xfe\0");
+    let ended = program.ended().await;
+    ended.with(1, "token: it is not text in UTF-8: remove it");
 }
 
 #[cfg(target_os = "linux")]

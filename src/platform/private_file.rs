@@ -7,10 +7,11 @@ use std::path::Path;
 /// Reads a file that nobody but its owner may change.
 ///
 /// # Errors
-/// Also where others may change it.
+/// Also where others may change it, and where it is no text.
 pub(crate) fn read_private(path: &Path) -> io::Result<String> {
     system::check(path)?;
-    fs::read_to_string(path)
+    let no_text = |_| io::Error::other("it is not text in UTF-8: remove it");
+    String::from_utf8(fs::read(path)?).map_err(no_text)
 }
 
 /// Reads a file that nobody but its owner may read or change.

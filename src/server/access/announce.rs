@@ -45,6 +45,12 @@ pub(crate) fn load_or_create_token() -> Result<Token> {
     let (token, written) = if is_kept {
         (Token::new(kept.trim()), Ok(()))
     } else {
+        if !kept.trim().is_empty() {
+            tracing::warn!(
+                "the token in {path} has fewer than {TOKEN_LENGTH} characters, so a new one takes \
+                 its place. For a token of your own: --token FILE"
+            );
+        }
         let token = new_token()?;
         let written = platform::write_private(&file, &format!("{}\n", token.secret()));
         (token, written)
