@@ -99,6 +99,27 @@ async fn a_port_can_be_released_over_http_which_answers_when_it_is_free() {
 }
 
 #[tokio::test]
+async fn a_release_lasts_a_day_at_most_and_a_break_five_seconds() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut client = watcher(&bridge).await;
+    for (request, limit) in [
+        (json!({"type": "release", "seconds": 86_401}), "86400"),
+        (json!({"type": "break", "ms": 5001}), "5000"),
+    ] {
+        client.send_json(request).await;
+        let error = client.json_of("error").await;
+        let text = error["error"].as_str().expect("an error is a sentence");
+        assert!(text.contains(limit), "{error}");
+    }
+    for (seconds, status) in [(86_401, 400), (86_400, 200)] {
+        let path = format!("/api/ports/board/release?seconds={seconds}");
+        let reply = http(bridge.address(), "POST", &path, &[]).await;
+        assert_eq!(reply.status, status, "{reply:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_sent_right_after_a_resume_reaches_the_device() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;

@@ -108,6 +108,20 @@ fn commands_are_known_to_the_command_line_alone() {
 }
 
 #[test]
+fn unsafe_code_is_only_where_the_system_is_called() {
+    // Whoever audits it knows where to look.
+    const FOLDERS: [&str; 2] = ["src/platform/", "src/port/source/serial/os/"];
+    let places = SOURCES.iter().flat_map(|source| {
+        let found = source.identifiers.iter().filter(|it| it.name == "unsafe");
+        found.map(|named| place(source, named))
+    });
+    let is_expected = |place: &String| FOLDERS.iter().any(|folder| place.starts_with(folder));
+    let (expected, others): (Vec<_>, Vec<_>) = places.partition(is_expected);
+    assert!(!expected.is_empty(), "the rule sees no unsafe code");
+    check_none(others.into_iter());
+}
+
+#[test]
 fn the_map_of_the_crate_is_short() {
     let map = SOURCES.iter().find(|source| source.path == "src/lib.rs");
     let count = map.expect("the crate is a library").children.len();

@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Value, json};
 
-use crate::support::{Bridge, Client, Pair, until};
+use crate::support::{Bridge, Client, Pair, until, upgrade};
 
 #[cfg(target_os = "linux")] // other systems may discard what had arrived
 #[tokio::test]
@@ -79,6 +79,24 @@ async fn append_may_be_the_default_and_a_client_may_differ() {
     let mut other = bridge.client("/?append=none").await;
     other.send("2").await;
     pair.device.expect("2").await;
+}
+
+#[tokio::test]
+async fn the_handshake_names_the_ending_that_is_added() {
+    let bridge = Bridge::start(&["--port", "sim", "--append", "cr"]).await;
+    for (target, expected) in [
+        ("/", Some("cr")),
+        ("/?view=raw&append=crlf", Some("crlf")),
+        ("/?view=text&append=none", Some("none")),
+        ("/?view=json", None),
+    ] {
+        let reply = upgrade(bridge.address(), target, &[]).await;
+        assert_eq!(
+            reply.header("Serial-Ws-Append"),
+            expected,
+            "{target}: {reply:?}"
+        );
+    }
 }
 
 #[tokio::test]
