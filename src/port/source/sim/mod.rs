@@ -4,6 +4,7 @@
 mod firmware;
 mod pattern;
 mod signal;
+mod uart;
 
 use std::future::ready;
 use std::time::Duration;
