@@ -35,6 +35,49 @@ async fn sim_sends_lines_of_numbers_with_commas_fifty_a_second() {
 }
 
 #[tokio::test]
+async fn a_board_at_another_rate_is_found_and_answers_at_that_rate() {
+    let bridge = Bridge::start(&["--port", "sim:uart:57600"]).await;
+    let mut client = bridge.client("/?view=json").await;
+    let hello = client.json_of("hello").await;
+    let mut status = hello["status"].clone();
+    if hello["port"]["settings"]["baudDetected"] != true {
+        // Pieces of lines come at the first rate.
+        while status["settings"]["baudDetected"] != true {
+            status = serde_json::from_str(&client.text().await).expect("it is json");
+        }
+        assert_eq!(status["settings"]["baud"], 57_600);
+    }
+    let detail = "sim:uart:57600 is open (simulated, 57600 baud, detected)";
+    assert_eq!(status["detail"], detail);
+    let message = serde_json::json!({"type": "write", "text": "H", "id": 1});
+    client.send(&message.to_string()).await;
+    for _ in 0..200 {
+        let message = client.text().await;
+        let message: serde_json::Value = serde_json::from_str(&message).expect("it is json");
+        let Some(text) = message["text"].as_str() else {
+            continue;
+        };
+        if text == "led:255" {
+            return;
+        }
+        assert_eq!(text.split(',').count(), 3, "{text}");
+    }
+    panic!("the board did not answer");
+}
+
+#[tokio::test]
+async fn a_given_rate_is_kept_and_shows_what_a_real_line_would() {
+    let bridge = Bridge::start(&["--port", "sim:uart:57600", "--baud", "9600", "--raw"]).await;
+    let mut client = bridge.client("/").await;
+    let mut bytes = Vec::new();
+    while bytes.len() < 60 {
+        bytes.extend(client.bytes().await);
+    }
+    let strange = bytes.iter().filter(|byte| !byte.is_ascii_graphic()).count();
+    assert!(strange > 10, "{:?}", bytes.escape_ascii().to_string());
+}
+
+#[tokio::test]
 async fn sim_raw_sends_readings_of_one_byte() {
     let bridge = Bridge::start(&["--port", "sim:raw", "--raw"]).await;
     let mut client = bridge.client("/").await;
@@ -101,10 +144,13 @@ async fn several_simulated_devices_run_side_by_side() {
 }
 
 #[tokio::test]
-async fn an_unknown_simulated_device_is_answered_with_those_there_are() {
+async fn an_unknown_simulated_device_is_answered_with_the_nearest_one() {
     let ended = Bridge::fail(&["--port", "sim:volcano"]).await;
-    ended.with(2, "sim:volcano");
-    ended.with(2, "call");
+    ended.with(2, "unknown simulated device `sim:volcano`");
+    let ended = Bridge::fail(&["--port", "sim:butto"]).await;
+    ended.with(2, "did you mean `sim:button`?");
+    let ended = Bridge::fail(&["--port", "sim:uart:fast"]).await;
+    ended.with(2, "sim:uart:fast: expected a rate");
 }
 
 #[tokio::test]

@@ -69,6 +69,8 @@ export interface Missed {
 /** The settings of a port. Later versions may have more. */
 export interface Settings {
   baud: number;
+  /** True if serial-ws found the baud rate itself. */
+  baudDetected?: boolean;
   dataBits: number;
   parity: string;
   stopBits: number;

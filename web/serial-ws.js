@@ -262,7 +262,8 @@
         const { text, bytes } = message;
         this.#emit("written", text === undefined ? decode(bytes) : new TextEncoder().encode(text), message);
       } else if (type === "status") {
-        const settings = { ...this.status.settings, ...message.settings };
+        const changed = message.settings && { baudDetected: false, ...message.settings };
+        const settings = { ...this.status.settings, ...changed };
         this.#setStatus({ ...message, settings });
       } else if (type === "missed") {
         this.#emit("missed", message);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, ValueHint};
 use serde::{Deserialize, Serialize};
 
-use crate::config::value::{Number, Setting, Size, times};
+use crate::config::value::{BaudRate, Number, Setting, Size, times};
 use crate::config::{AllowedOrigin, HostName, ListenArg, PortArg};
 use crate::hub::{FlowControl, ModemLine, Parity};
 use crate::log::Format;
@@ -34,9 +34,6 @@ const LOOPBACK: [&str; 2] = [
     concat!("127.0.0.1:", default_tcp_port!()),
     concat!("[::1]:", default_tcp_port!()),
 ];
-
-/// The largest rate that fits the settings of a port.
-const MAX_BAUD: u64 = u32::MAX as u64;
 
 /// The arguments for sharing ports.
 #[derive(Args, Clone, Debug)]
@@ -207,9 +204,10 @@ pub(crate) enum Tls {
 #[command(next_help_heading = "Port settings")]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct PortArgs {
-    /// Baud rate; any rate that the driver supports
-    #[arg(short, long, value_name = "N", default_value = "9600")]
-    pub(crate) baud: Setting<Number<1, MAX_BAUD, 9600>>,
+    /// Baud rate: any rate that the driver supports, or auto to find the one at which lines of text
+    /// come, beginning at 9600
+    #[arg(short, long, value_name = "N", default_value = "auto")]
+    pub(crate) baud: Setting<BaudRate>,
 
     /// Default view: each line as a text message (in force without --raw or --text)
     #[arg(long, action = ArgAction::SetTrue, default_value = "true")]

@@ -108,7 +108,7 @@ mod tests {
     fn wanted_line_breaks_and_help_stay() {
         check(
             &["--baud", "x"],
-            "error: invalid value 'x' for '--baud <N>': expected a whole number such as 9600\n\nFor more",
+            "error: invalid value 'x' for '--baud <N>': expected auto or a whole number such as 9600\n\nFor more",
         );
         let help = Cli::command().try_get_matches_from(["serial-ws", "--help"]);
         let help = help.unwrap_err();

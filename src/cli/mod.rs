@@ -45,7 +45,7 @@ const USAGE: &str = "serial-ws [OPTIONS] [DEVICE]...\n       serial-ws <COMMAND>
 
 const EXAMPLES: &str = "\
 Examples:
-  serial-ws                                   the only USB board, as lines, at 9600 baud
+  serial-ws                                   the only USB board, as lines
   serial-ws sim                               no board at hand: a simulated one
   serial-ws /dev/ttyACM0 --baud 115200        this port, at this rate
   serial-ws uno=/dev/ttyACM0 scale=COM3,baud=4800,raw

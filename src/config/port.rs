@@ -140,7 +140,8 @@ impl PortArg {
             read_only: *args.read_only,
         };
         let line = LineSettings {
-            baud: args.baud.0 as u32,
+            baud: args.baud.rate().unwrap_or(LineSettings::default().baud),
+            baud_detected: false,
             data_bits: args.data_bits.0 as u8,
             parity: *args.parity,
             stop_bits: args.stop_bits.0 as u8,
@@ -156,6 +157,7 @@ impl PortArg {
             spec,
             line,
             fixed: self.fixed(common, index),
+            detects_rate: args.baud.rate().is_none(),
             frame: args.frame.value,
             max_line: args.max_line.0 as usize,
             expects: match clients.view {

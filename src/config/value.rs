@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -104,6 +105,37 @@ impl<const MIN: u64, const MAX: u64, const EXAMPLE: u64> SettingValue
             0..100 => format!("expected a whole number from {MIN} to {MAX}"),
             _ => format!("expected a whole number such as {EXAMPLE}"),
         })
+    }
+}
+
+/// A baud rate; None for one that is to be found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BaudRate(Option<NonZeroU32>);
+
+impl BaudRate {
+    /// Returns the rate; None if it is to be found.
+    pub(crate) fn rate(self) -> Option<u32> {
+        self.0.map(NonZeroU32::get)
+    }
+}
+
+impl SettingValue for BaudRate {
+    fn parse(text: &str) -> Result<Self, String> {
+        if text == AUTO {
+            return Ok(Self(None));
+        }
+        let rate = text.parse().map(|rate| Self(Some(rate)));
+        rate.map_err(|_| format!("expected {AUTO} or a whole number such as 9600"))
+    }
+
+    fn show(&self) -> Json {
+        self.rate().map_or_else(|| AUTO.into(), Json::from)
+    }
+}
+
+impl Serialize for BaudRate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.show().serialize(serializer)
     }
 }
 

@@ -83,6 +83,8 @@ pub struct Hub {
     wants_written: AtomicUsize,
     /// The number of subscriptions that want to know of the modem's inputs.
     wants_inputs: AtomicUsize,
+    /// The number of clients that want the bytes as they are read.
+    wants_bytes: AtomicUsize,
     /// The requests of clients, on their way to the port.
     pub queue: Arc<RequestQueue>,
     /// Totals since the hub was made.
@@ -111,6 +113,7 @@ impl Hub {
             clients_changed: Notify::new(),
             wants_written: AtomicUsize::new(0),
             wants_inputs: AtomicUsize::new(0),
+            wants_bytes: AtomicUsize::new(0),
             queue: RequestQueue::new(requests),
             counters: Counters::default(),
             delays: Delays::default(),
@@ -144,6 +147,11 @@ impl Hub {
     /// Returns whether a subscriber wants to know soon when the modem's inputs change.
     pub fn wants_inputs(&self) -> bool {
         self.wants_inputs.load(Ordering::Relaxed) > 0
+    }
+
+    /// Returns whether a client wants the bytes as they are read, text or not.
+    pub fn wants_bytes(&self) -> bool {
+        self.wants_bytes.load(Ordering::Relaxed) > 0
     }
 
     /// The port's status now.

@@ -11,6 +11,8 @@ use serde_json::{Map, Value, json};
 pub struct LineSettings {
     /// Bits per second on the wire.
     pub baud: u32,
+    /// True if this rate was found by listening, and is known to be right.
+    pub baud_detected: bool,
     /// Data bits per character, from 5 to 8.
     pub data_bits: u8,
     /// The parity bit of each character.
@@ -36,6 +38,7 @@ impl Default for LineSettings {
     fn default() -> Self {
         Self {
             baud: 9600,
+            baud_detected: false,
             data_bits: 8,
             parity: Parity::None,
             stop_bits: 1,
@@ -62,15 +65,25 @@ impl LineSettings {
         format(self) == format(other)
     }
 
+    /// Returns the rate in words: `9600 baud`, or `115200 baud, detected`.
+    pub fn rate_for_people(&self) -> String {
+        let detected = if self.baud_detected { ", detected" } else { "" };
+        format!("{} baud{detected}", self.baud)
+    }
+
     /// Returns the members of the settings that clients are shown, in their order.
     pub fn to_json(self) -> Map<String, Value> {
-        Map::from_iter([
+        let mut members = Map::from_iter([
             ("baud".to_owned(), json!(self.baud)),
             ("dataBits".to_owned(), json!(self.data_bits)),
             ("parity".to_owned(), json!(self.parity)),
             ("stopBits".to_owned(), json!(self.stop_bits)),
             ("flowControl".to_owned(), json!(self.flow_control)),
-        ])
+        ]);
+        if self.baud_detected {
+            members.insert("baudDetected".to_owned(), json!(true));
+        }
+        members
     }
 }
 
@@ -125,6 +138,8 @@ impl SettingsChange {
     pub fn applied_to(&self, settings: LineSettings) -> LineSettings {
         LineSettings {
             baud: self.baud.unwrap_or(settings.baud),
+            baud_detected: settings.baud_detected
+                && self.baud.is_none_or(|baud| baud == settings.baud),
             data_bits: self.data_bits.unwrap_or(settings.data_bits),
             parity: self.parity.unwrap_or(settings.parity),
             stop_bits: self.stop_bits.unwrap_or(settings.stop_bits),

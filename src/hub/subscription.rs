@@ -23,6 +23,7 @@ pub struct Subscription {
     item: StreamItem,
     wants_written: bool,
     wants_inputs: bool,
+    wants_bytes: bool,
     /// True once it was asked for what comes next.
     has_begun: bool,
 }
@@ -62,6 +63,7 @@ impl Subscription {
             wants_written: false,
             has_begun: false,
             wants_inputs: false,
+            wants_bytes: false,
         };
         subscription.delivered();
         subscription
@@ -90,6 +92,16 @@ impl Subscription {
     pub fn with_inputs(mut self) -> Self {
         if !std::mem::replace(&mut self.wants_inputs, true) {
             self.hub.wants_inputs.fetch_add(1, Ordering::Relaxed);
+        }
+        self
+    }
+
+    /// The same subscription of a client that wants the bytes as they are read, so that no other rate
+    /// is tried.
+    #[must_use]
+    pub fn with_bytes(mut self) -> Self {
+        if !std::mem::replace(&mut self.wants_bytes, true) {
+            self.hub.wants_bytes.fetch_add(1, Ordering::Relaxed);
         }
         self
     }
@@ -209,6 +221,9 @@ impl Drop for Subscription {
         }
         if self.wants_inputs {
             self.hub.wants_inputs.fetch_sub(1, Ordering::Relaxed);
+        }
+        if self.wants_bytes {
+            self.hub.wants_bytes.fetch_sub(1, Ordering::Relaxed);
         }
         self.hub.subscribers().remove(self.slot);
         self.hub.clients_changed.notify_waiters();

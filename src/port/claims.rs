@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::rate::KnownRates;
 use super::source::serial::identity::Identity;
 use super::source::spec::Spec;
 
@@ -11,7 +12,11 @@ use super::source::spec::Spec;
 /// A port is added before it opens anything, and those that start together are all added before
 /// the first of them opens, so that none opens what another one names.
 #[derive(Clone, Default)]
-pub(crate) struct Claims(Arc<Mutex<BTreeMap<u64, ClaimedDevice>>>);
+pub(crate) struct Claims {
+    devices: Arc<Mutex<BTreeMap<u64, ClaimedDevice>>>,
+    /// The rates that were found for boards.
+    pub(super) rates: KnownRates,
+}
 
 /// The device that one port has open or waits for.
 #[derive(Clone, Debug)]
@@ -61,7 +66,7 @@ impl Claims {
 
     fn devices(&self) -> MutexGuard<'_, BTreeMap<u64, ClaimedDevice>> {
         // A panic elsewhere leaves the list whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.devices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

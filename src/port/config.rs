@@ -18,6 +18,8 @@ pub(crate) struct PortConfig {
     pub(crate) line: LineSettings,
     /// Those of them that clients may not change.
     pub(crate) fixed: FixedSettings,
+    /// True if the rate is to be found by listening, as long as nobody chooses one.
+    pub(crate) detects_rate: bool,
     /// The way to cut what it sends into lines.
     pub(crate) frame: Framing,
     /// Bytes of a line beyond which it is cut into pieces.

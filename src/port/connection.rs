@@ -15,6 +15,8 @@ use super::device::Device;
 use super::diagnostics::{Expectations, Hints};
 use super::framing::Framer;
 use super::line_watch::LineWatch;
+use super::rate::KnownRates;
+use super::rate_tour::RateTour;
 use super::settings::PortSettings;
 use super::settings_change::PendingChange;
 use super::source::OpenedDevice;
@@ -23,7 +25,7 @@ use super::stream_start::{self, StreamStart};
 use super::transfer::{Step, Transfer};
 use super::until;
 use super::writer::Writer;
-use crate::hub::{Action, DeviceInfo, Hub, Lease, Request, Status, Timestamp};
+use crate::hub::{Action, DeviceInfo, Hub, Lease, LineSettings, Request, Status, Timestamp};
 
 /// The delay before repeating a read or write that a signal interrupted, or that the device
 /// refused although it was said to be ready. Long enough not to spin if that goes on.
@@ -61,10 +63,16 @@ pub(crate) struct Connection<'a> {
     pub(super) settings: &'a mut PortSettings,
     /// The change of settings under way. Nothing is written meanwhile.
     pub(super) change: Option<PendingChange>,
+    /// The search for the rate, as long as it goes on.
+    pub(super) tour: Option<RateTour>,
+    /// A request that waits for the end of the search.
+    pub(super) held: Option<Request>,
+    /// The rates that were found for boards.
+    pub(super) rates: KnownRates,
     /// The status while the device is open, without the state of the line.
     pub(super) status: Status,
     /// Returns the sentence of the status at a rate.
-    pub(super) detail: fn(&DeviceInfo, u32) -> String,
+    pub(super) detail: fn(&DeviceInfo, &LineSettings) -> String,
     /// True if a rate means something to the device.
     pub(super) has_rate: bool,
     /// True if the device gathers what it receives.
@@ -109,6 +117,9 @@ impl<'a> Connection<'a> {
             config,
             settings,
             change: None,
+            tour: None,
+            held: None,
+            rates: KnownRates::default(),
             status,
             detail: opened.detail,
             has_rate: opened.has_rate,
@@ -137,7 +148,8 @@ impl<'a> Connection<'a> {
             self.update_read_pause();
             self.note_restart();
             let is_changing = self.change.is_some();
-            let may_interrupt = !is_changing && self.writer.may_interrupt();
+            let (holds, takes) = (self.holds_writes(), self.takes_request());
+            let may_interrupt = !is_changing && !holds && self.writer.may_interrupt();
             if self.writer.unwritten().is_some()
                 && may_interrupt
                 && let Some(request) = self.hub.queue.try_take_urgent()
@@ -146,6 +158,13 @@ impl<'a> Connection<'a> {
                 continue;
             }
             let is_idle = !is_changing && self.writer.is_idle(self.start.awaits_first());
+            if is_idle && let Some(request) = self.take_held() {
+                if let Some(end) = self.begin(request) {
+                    return end;
+                }
+                continue;
+            }
+            let is_idle = is_idle && !holds;
             let may_transfer = self.retry.is_none();
             self.transfer.reports_silence = self.start.is_looking();
             let break_of = self.writer.break_of();
@@ -169,11 +188,13 @@ impl<'a> Connection<'a> {
                     }
                     self.give_way(has_read).await;
                 }
-                request = hub.queue.take_urgent(), if may_interrupt => {
-                    self.writer.begin(request, &mut *self.transfer.device);
+                request = hub.queue.take_urgent(), if may_interrupt || takes => {
+                    if let Some(end) = self.begin_or_hold(request) {
+                        return end;
+                    }
                 }
-                request = hub.queue.take(break_of), if is_idle => {
-                    if let Some(end) = self.begin(request) {
+                request = hub.queue.take(break_of), if is_idle || takes => {
+                    if let Some(end) = self.begin_or_hold(request) {
                         return end;
                     }
                 }
@@ -233,9 +254,10 @@ impl<'a> Connection<'a> {
     /// Fails all requests, and returns the device to be closed.
     pub(crate) fn into_device(mut self, end: &End) -> Box<dyn Device> {
         let reason = end.reason();
-        if let Some(change) = self.change {
+        if let Some(change) = self.change.take() {
             change.give_up(reason);
         }
+        self.end_tour(reason);
         self.writer.give_up(reason, &mut *self.transfer.device);
         self.transfer.device
     }
@@ -261,6 +283,7 @@ impl<'a> Connection<'a> {
             self.writer.deadline(),
             self.backlog_deadline(),
             self.change.as_ref().map(|change| change.due),
+            self.tour.as_ref().and_then(RateTour::deadline),
             self.line.deadline(),
             self.framing_deadline(),
             self.hints.deadline(),
@@ -290,6 +313,7 @@ impl<'a> Connection<'a> {
         {
             self.publish(Timestamp::now(), data, now);
         }
+        self.on_tour_deadline(now);
         self.go_on_changing(now)
     }
 

@@ -144,6 +144,7 @@ impl Source for UartSource {
             starts_whole: true,
             gathers: false,
             has_rate: true,
+            finds_rate: false,
             settle: Duration::ZERO,
         });
         Box::pin(ready(opened))

@@ -272,6 +272,7 @@ impl FaultySource {
             starts_whole: true,
             gathers: false,
             has_rate: true,
+            finds_rate: false,
             settle: Duration::from_millis(20),
         })
     }

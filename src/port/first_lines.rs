@@ -144,6 +144,7 @@ impl Source for BoardSource {
             starts_whole: false,
             gathers: self.board.silence == GATHERING,
             has_rate: true,
+            finds_rate: false,
             settle: self.board.settle,
         })))
     }

@@ -12,6 +12,7 @@
 //! | `stream_start` | whether the first line after an opening or a restart is whole |
 //! | `settle` | when a board that restarts is ready for writes |
 //! | `framing/` | cuts what was read into frames |
+//! | `rate/`, `rate_tour` | finding the rate of a board by listening at several |
 //! | `line_watch` | errors on the line and the modem's inputs |
 //! | `modem_lines` | DTR, RTS, break and reset |
 //! | `claims` | the devices of this program's ports, so that none takes another's |
@@ -37,6 +38,8 @@ pub(crate) mod framing;
 mod lease;
 mod line_watch;
 mod modem_lines;
+mod rate;
+mod rate_tour;
 mod reception;
 mod settings;
 mod settings_change;

@@ -16,11 +16,20 @@ impl Connection<'_> {
         let (at, now) = (Timestamp::now(), Instant::now());
         self.last_read = Some(now);
         let chunk = Bytes::copy_from_slice(self.transfer.read(count));
+        self.hub.counters.chunks.fetch_add(1, Ordering::Relaxed);
+        if self.tour.is_some() {
+            self.receive_in_search(chunk, at, now);
+        } else {
+            self.receive(chunk, at, now);
+        }
+    }
+
+    /// Frames and publishes these bytes.
+    pub(super) fn receive(&mut self, chunk: Bytes, at: Timestamp, now: Instant) {
         let data = self.framer.push(chunk);
         if self.start.read(!data.frames.is_empty(), now) {
             self.writer.heard(&data, now);
         }
-        self.hub.counters.chunks.fetch_add(1, Ordering::Relaxed);
         self.publish(at, data, now);
     }
 

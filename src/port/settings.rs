@@ -77,6 +77,18 @@ impl PortSettings {
         self.borrower = self.differs_from_given().then_some(borrower);
     }
 
+    /// Puts a rate in force that serial-ws chose itself, and that the device took.
+    pub(crate) fn detect(&mut self, baud: u32, is_detected: bool) {
+        (self.current.baud, self.current.baud_detected) = (baud, is_detected);
+        self.proven = self.current;
+    }
+
+    /// Returns true if neither the user nor a client has chosen the rate.
+    pub(crate) fn may_detect_rate(&self) -> bool {
+        let is_as_given = self.current.baud == self.given.baud;
+        self.fixed.baud.is_none() && (is_as_given || self.current.baud_detected)
+    }
+
     /// Notes that a device took the settings in force.
     pub(crate) fn prove(&mut self) {
         self.proven = self.current;

@@ -190,7 +190,7 @@ impl Connection<'_> {
             status = Status::new(State::Open, "").with_device(status.device);
         }
         if let Some(device) = &status.device {
-            status.detail = (self.detail)(device, wanted.baud);
+            status.detail = (self.detail)(device, &wanted);
         }
         self.status = status.with_settings(wanted);
     }

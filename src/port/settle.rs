@@ -131,7 +131,7 @@ fn is_whole_text(line: Frame<'_>) -> bool {
 
 /// Returns true for a line that a boot ROM or a bootloader prints, also after the noise of a line
 /// that has just been powered.
-fn is_boot_log(line: &[u8]) -> bool {
+pub(super) fn is_boot_log(line: &[u8]) -> bool {
     let text = String::from_utf8_lossy(line);
     let begins = |text: &str, list: &[&str]| list.iter().any(|word| text.starts_with(word));
     let is_logged = text.split_once(") ").is_some_and(|(time, message)| {

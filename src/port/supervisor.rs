@@ -15,6 +15,8 @@ use super::closing::{Closed, Closing};
 use super::config::PortConfig;
 use super::connection::{Connection, End};
 use super::framing::Framer;
+use super::rate::KnownRates;
+use super::rate_tour::RateTour;
 use super::settings::PortSettings;
 use super::source::serial::os;
 use super::source::{self, OpenFailure, OpenedDevice, Source};
@@ -41,6 +43,8 @@ pub(crate) struct Supervisor {
     pub(super) status: Status,
     /// The reason why a device has other settings than those that clients chose last, until it is told.
     refusal: Option<String>,
+    /// The rates that were found for boards.
+    rates: KnownRates,
     /// True if the device was lost since it was open last.
     was_lost: bool,
     /// The state in which the device that is there could not be opened last, and since when.
@@ -64,7 +68,10 @@ impl Supervisor {
     pub(crate) fn new(config: PortConfig, hub: Arc<Hub>, claims: &Claims) -> Self {
         let source = source::source(&config, claims);
         let framer = config.frame.framer(config.max_line);
-        Self::with_parts(config, hub, source, framer)
+        Self {
+            rates: claims.rates.clone(),
+            ..Self::with_parts(config, hub, source, framer)
+        }
     }
 
     pub(super) fn with_parts(
@@ -82,6 +89,7 @@ impl Supervisor {
             framer,
             closing: Closing::default(),
             refusal: None,
+            rates: KnownRates::default(),
             was_lost: false,
             open_failing_since: None,
         }
@@ -184,14 +192,15 @@ impl Supervisor {
     /// The `changes` of settings came while it was opened.
     async fn serve_device(
         &mut self,
-        opened: OpenedDevice,
+        mut opened: OpenedDevice,
         request: Option<Request>,
         mut changes: Vec<Request>,
         stop: &CancellationToken,
     ) -> Next {
         self.note_opening(&mut changes);
+        let tour = RateTour::begin(&self.config, &mut self.settings, &self.rates, &mut opened);
         let current = self.settings.current();
-        let detail = (opened.detail)(&opened.info, current.baud);
+        let detail = (opened.detail)(&opened.info, &current);
         let status = Status::new(State::Open, detail)
             .with_hint(self.refusal.take().unwrap_or_default())
             .with_settings(current)
@@ -202,6 +211,8 @@ impl Supervisor {
         let settings = &mut self.settings;
         settings.prove();
         let mut connection = Connection::new(opened, status, config, settings, hub, framer);
+        connection.tour = tour;
+        connection.rates = self.rates.clone();
         if let Some(request) = request {
             request.end(Ok(0));
         }

@@ -59,6 +59,11 @@ impl<'a> Writer<'a> {
         !is_writing && self.signalling.is_none() && self.settle.is_over() && !is_held
     }
 
+    /// Returns true while a request is being carried out.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.writing.is_some() || self.urgent.is_some() || self.signalling.is_some()
+    }
+
     /// Returns whether an urgent write may begin, within another one.
     pub(crate) fn may_interrupt(&self) -> bool {
         let is_held = !self.settle.is_over() || self.break_of.is_some();

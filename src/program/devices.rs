@@ -227,6 +227,7 @@ impl DevicePorts {
         };
         shared.port.name = shared.port.spec.default_name();
         shared.port.line = change.applied_to(shared.port.line);
+        shared.port.detects_rate &= change.baud.is_none();
         shared
     }
 

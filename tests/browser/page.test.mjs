@@ -51,6 +51,13 @@ async function onBoard(t, args = []) {
   return { uno, bridge, page };
 }
 
+test("the rate in force is shown, also when it is found while the page is open", async (t) => {
+  const bridge = await start(t, ["--port", "sim:uart:57600"]);
+  const page = await open(t, bridge.url);
+  await until("the rate", async () => (await text(page, "#board")).endsWith("57600 baud"));
+  await until("lines", async () => (await rows(page)).some((row) => /\d+,\d+,[01]$/.test(row)));
+});
+
 test("lines appear and a plot moves without any click", async (t) => {
   const page = await open(t);
   const before = Date.now();

@@ -40,15 +40,16 @@ export class State {
   constructor(board, sending) {
     this.board = board;
     this.sending = sending;
+    /** Where the board is, without its rate. @type {(string | undefined)[]} */
+    this.place = [];
   }
 
   /** @param {any} hello @param {string} url */
   showPort({ port: { name, board, path, settings }, ports }, url) {
     for (const device of this.board.devices) device.textContent = path ?? "PORT";
     for (const flag of this.board.portFlags) flag.textContent = name === ports[0] ? "" : ` --port ${name}`;
-    const place = [board, path === name ? undefined : path, `${settings.baud} baud`];
+    this.place = [ports.length > 1 ? undefined : name, board, path === name ? undefined : path];
     const { address } = this.board;
-    this.board.board.textContent = [ports.length > 1 ? undefined : name, ...place].filter(Boolean).join(" · ");
     document.title = `${name} – serial-ws`;
     address.textContent = url.replace(/\/$/, "");
     const { ending } = this.sending;
@@ -71,9 +72,10 @@ export class State {
   }
 
   /** @param {any} status @param {any} hello undefined before the first connection */
-  showStatus({ state, detail, hint, inputs }, hello) {
+  showStatus({ state, detail, hint, inputs, settings }, hello) {
     const readOnly = Boolean(hello?.port.settings.readOnly);
     const { board, sending } = this;
+    board.board.textContent = [...this.place, settings && `${settings.baud} baud`].filter(Boolean).join(" · ");
     board.state.dataset.state = state;
     board.stateText.textContent = WORDS[state] ?? state;
     board.state.title = MEANINGS[state] ?? detail ?? "";

@@ -14,6 +14,8 @@ pub(super) enum Finding {
     Encoding(u8),
     /// Lines come, and most are not text.
     Rate,
+    /// Most of what comes is no text, at any usual rate.
+    NoText,
     /// Each message ends with these bytes.
     Terminator(Vec<u8>),
     /// Text without any line end.
@@ -46,6 +48,12 @@ impl Finding {
                     Some(advice),
                 )
             }
+            Self::NoText => (
+                "most of the data is not text, at no usual rate: does the sketch use Serial.write? \
+                 Try --raw"
+                    .to_owned(),
+                Some(view("raw")),
+            ),
             Self::Terminator(bytes) => terminator(bytes, &expected.frame),
             Self::Text => (
                 "no line ends seen, though this is text: end each message with one, as \

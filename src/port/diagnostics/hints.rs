@@ -49,6 +49,8 @@ pub(crate) struct Expectations {
     pub(super) baud: u32,
     /// True if the rate means something: not for native USB and simulated boards.
     pub(super) has_rate: bool,
+    /// True if no usual rate fits.
+    pub(super) was_searched: bool,
     /// True for characters of 8 bits without parity, which could be of 7 bits with it.
     pub(super) has_eight_bits: bool,
     /// The framing in force.
@@ -67,10 +69,20 @@ impl Expectations {
             kind: config.expects,
             baud: line.baud,
             has_rate,
+            was_searched: false,
             has_eight_bits: has_rate && line.data_bits == 8 && line.parity == Parity::None,
             frame: config.frame.to_string(),
             max_line: config.max_line,
             min_pause: MIN_PAUSE.max(character * MIN_PAUSE_CHARACTERS),
+        }
+    }
+
+    /// The same where no usual rate fits.
+    pub(crate) fn at_no_rate(self) -> Self {
+        Self {
+            has_rate: false,
+            was_searched: true,
+            ..self
         }
     }
 }
@@ -246,11 +258,15 @@ impl Hints {
             return None;
         }
         let (lines, invalid) = (self.lines, self.invalid);
+        if self.expected.was_searched && invalid * 2 > lines {
+            // Text of another encoding would have been found.
+            return Some(Finding::NoText);
+        }
         if invalid >= MIN_INVALID && invalid * 8 >= lines && self.sample.is_other_encoding() {
             return Some(Finding::Encoding(self.sample.usual_high()));
         }
-        let is_rate = invalid * 2 > lines && !self.sample.is_other_encoding();
-        (is_rate && self.expected.has_rate).then_some(Finding::Rate)
+        let is_unlike = invalid * 2 > lines && !self.sample.is_other_encoding();
+        is_unlike.then(|| self.unlike_text())?
     }
 
     fn judge_line_end(&self, now: Instant) -> Option<Finding> {
@@ -278,12 +294,20 @@ impl Hints {
 
     fn judge_bytes(&self) -> Option<Finding> {
         if self.expected.kind != DataKind::Lines {
-            return self.expected.has_rate.then_some(Finding::Rate);
+            return self.unlike_text();
         }
         let end = self.pauses.binary_terminator();
         let end = end.filter(|_| self.sample.is_low_beside_ones());
         let end = end.map(|end| Finding::Terminator(end.to_vec()));
         end.or(Some(Finding::Bytes(self.sample.is_high())))
+    }
+
+    /// Returns what to say about bytes that are no text.
+    fn unlike_text(&self) -> Option<Finding> {
+        if self.expected.was_searched {
+            return Some(Finding::NoText);
+        }
+        self.expected.has_rate.then_some(Finding::Rate)
     }
 
     fn terminator(&self, has_lines: bool) -> Option<Finding> {
@@ -303,6 +327,7 @@ impl Hints {
         let last = [
             Finding::SevenBits(Parity::None),
             Finding::Rate,
+            Finding::NoText,
             Finding::Bytes(false),
         ];
         last.iter().any(|finding| self.is_given(finding))

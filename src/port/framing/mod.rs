@@ -98,6 +98,19 @@ impl Framing {
         .expect("they take no parameters")
     }
 
+    /// Returns the last byte of what ends a line; None for a framing without line ends.
+    pub(crate) fn line_end(&self) -> Option<u8> {
+        match self.text.split_once(':') {
+            None if self.text == "cr" => Some(b'\r'),
+            None if self.text == "lf" || self.text == "crlf" => Some(b'\n'),
+            Some(("delim", hex)) => {
+                let digits = hex.get(hex.len().checked_sub(2)?..)?;
+                u8::from_str_radix(digits, 16).ok()
+            }
+            _ => None,
+        }
+    }
+
     /// Returns the ways to write a framing, for an error message.
     fn usages() -> String {
         let usages: Vec<_> = FRAMINGS.iter().map(|framing| framing.usage).collect();

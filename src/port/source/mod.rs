@@ -58,6 +58,9 @@ pub(crate) fn source(config: &PortConfig, claims: &Claims) -> Box<dyn Source> {
         Spec::Path(_) | Spec::Usb { .. } | Spec::Device(_) | Spec::Auto => {
             Box::new(serial::DeviceSelector::new(config, claims))
         }
+        Spec::Sim(sim::Pattern::Uart(baud)) => {
+            Box::new(sim::UartSimulation::new(*baud, config.line))
+        }
         Spec::Sim(pattern) => Box::new(sim::source(*pattern)),
         Spec::Loop => Box::new(echo::source()),
     }
@@ -69,15 +72,17 @@ pub(crate) struct OpenedDevice {
     pub(crate) device: Box<dyn Device>,
     /// Its path, board and identity.
     pub(crate) info: DeviceInfo,
-    /// Returns one sentence about it for people at this rate, such as `/dev/ttyACM0 is open (Arduino
-    /// Uno, 9600 baud)`.
-    pub(crate) detail: fn(&DeviceInfo, u32) -> String,
+    /// Returns one sentence about it for people with these settings, such as `/dev/ttyACM0 is open
+    /// (Arduino Uno, 9600 baud)`.
+    pub(crate) detail: fn(&DeviceInfo, &LineSettings) -> String,
     /// True if its first byte begins a line: nothing came before it, or it was seen to be silent.
     pub(crate) starts_whole: bool,
     /// True if it gathers what it receives for a while, instead of handing it over at once.
     pub(crate) gathers: bool,
     /// True if a baud rate means something to it: not to native USB and simulated boards.
     pub(crate) has_rate: bool,
+    /// True if it is a UART whose rate can be found by listening at others.
+    pub(crate) finds_rate: bool,
     /// The longest time to hold writes until the board listens, unless the user sets another.
     pub(crate) settle: Duration,
 }

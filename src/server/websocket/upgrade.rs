@@ -32,7 +32,7 @@ use crate::server::devices::OpenedDevicePort;
 use crate::server::limits::{QuotaError, QuotaPermit};
 use crate::server::stream::ServerStream;
 use crate::server::{App, Port, foreign};
-use crate::view::LineEnding;
+use crate::view::{LineEnding, View};
 
 /// Returns true if this request wants to become a WebSocket.
 pub(crate) fn is_wanted(request: &Request) -> bool {
@@ -239,6 +239,9 @@ impl PortClient {
         // What is written says as much as the right to write.
         if params.wants_written && port.why_read_only(rights).is_none() {
             subscription = subscription.with_written();
+        }
+        if matches!(params.view, View::Raw | View::JsonChunks) {
+            subscription = subscription.with_bytes();
         }
         let protocol = client_protocol(params.view);
         let client = Client {

@@ -173,6 +173,16 @@ test("a page that the operator disconnected does not come back by itself, and do
   assert.equal(addresses.length, 2);
 });
 
+test("a rate that a client sets is no detected one", async (t) => {
+  const { serial, socket } = await connected(t);
+  const change = (settings) => socket.receive({ type: "status", state: "open", settings });
+  change({ baud: 57600, baudDetected: true });
+  socket.receive({ type: "status", state: "open" });
+  assert.deepEqual(serial.status.settings, { baud: 57600, baudDetected: true });
+  change({ baud: 9600 });
+  assert.deepEqual(serial.status.settings, { baud: 9600, baudDetected: false });
+});
+
 test("a watcher has the newest list of devices, also after a lost connection", async (t) => {
   mock.timers.enable({ apis: ["setTimeout"] });
   t.after(() => mock.timers.reset());

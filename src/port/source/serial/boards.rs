@@ -86,6 +86,12 @@ pub(crate) fn has_rate(vid: u16, pid: u16) -> bool {
     passes_on || !speaks_usb(vid, pid)
 }
 
+/// Returns true for a known adapter, and for a known board with one or with a second processor in its
+/// place.
+pub(crate) fn has_uart(vid: u16, pid: u16) -> bool {
+    is_bridge(vid, pid) || (name(vid, pid).is_some() && has_rate(vid, pid))
+}
+
 fn arduino(pid: u16) -> Option<&'static str> {
     Some(match pid & !SKETCH_BIT {
         0x0001 | 0x0043 | 0x0243 => "Arduino Uno",

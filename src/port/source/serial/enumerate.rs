@@ -125,6 +125,16 @@ impl PortInfo {
             .is_none_or(|usb| boards::has_rate(usb.vid, usb.pid))
     }
 
+    /// Returns true for a UART: a card's, the main board's, or that of a known adapter. Its rate
+    /// matters.
+    pub(crate) fn is_uart(&self) -> bool {
+        match &self.kind {
+            PortKind::Usb(usb) => boards::has_uart(usb.vid, usb.pid),
+            PortKind::Pci | PortKind::Other => true,
+            PortKind::Bluetooth => false,
+        }
+    }
+
     /// Returns whether `name` is this port's path or one of its aliases.
     pub(crate) fn is_called(&self, name: &str) -> bool {
         let is_com = !self.path.starts_with('/');

@@ -116,6 +116,7 @@ impl DeviceSelector {
             starts_whole: device.was_silent,
             gathers: device.gathers,
             has_rate: listed.is_none_or(PortInfo::has_rate),
+            finds_rate: listed.is_some_and(PortInfo::is_uart),
             settle: if restarts {
                 BOOTLOADER_TIMEOUT
             } else {
@@ -148,10 +149,11 @@ impl Source for DeviceSelector {
     }
 }
 
-fn detail(info: &DeviceInfo, baud: u32) -> String {
+fn detail(info: &DeviceInfo, settings: &LineSettings) -> String {
+    let rate = settings.rate_for_people();
     let DeviceInfo { path, board, .. } = info;
     match board {
-        Some(board) => format!("{path} is open ({board}, {baud} baud)"),
-        None => format!("{path} is open ({baud} baud)"),
+        Some(board) => format!("{path} is open ({board}, {rate})"),
+        None => format!("{path} is open ({rate})"),
     }
 }

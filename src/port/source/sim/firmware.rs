@@ -48,6 +48,7 @@ pub(crate) async fn run(pattern: Pattern, line: DuplexStream) {
         Pattern::Button => button(line).await,
         Pattern::Led => led(line).await,
         Pattern::Imu => send_readings(line, SENSOR_PERIOD, |t| println(orientation(t))).await,
+        Pattern::Uart(_) => sensors_and_led(line).await,
     }
 }
 
@@ -148,6 +149,24 @@ async fn led(line: DuplexStream) {
     .await;
 }
 
+/// Runs sensors and an LED in one sketch.
+async fn sensors_and_led(line: DuplexStream) {
+    let (receiver, mut sender) = tokio::io::split(line);
+    let (brightness, commands) = (AtomicU8::new(0), Semaphore::new(0));
+    let send = async {
+        let start = Instant::now();
+        let mut rhythm = steady_interval(PLOT_PERIOD);
+        loop {
+            let text = tokio::select! {
+                () = next_request(&commands) => state(&brightness),
+                now = rhythm.tick() => sensors((now - start).as_secs_f64()),
+            };
+            sender.write_all(&println(text)).await?;
+        }
+    };
+    run_both(read_commands(receiver, &brightness, &commands), send).await;
+}
+
 async fn read_commands(
     mut receiver: Receiver,
     brightness: &AtomicU8,
@@ -193,9 +212,12 @@ async fn report_state(
 ) -> io::Result<()> {
     loop {
         next_request(commands).await;
-        let level = brightness.load(Ordering::Relaxed);
-        sender.write_all(&println(format!("led:{level}"))).await?;
+        sender.write_all(&println(state(brightness))).await?;
     }
+}
+
+fn state(brightness: &AtomicU8) -> String {
+    format!("led:{}", brightness.load(Ordering::Relaxed))
 }
 
 /// Runs the two directions of a sketch, until either finds that the other end of the line is gone.

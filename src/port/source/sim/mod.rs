@@ -4,7 +4,8 @@
 mod firmware;
 mod pattern;
 mod signal;
-mod uart;
+pub(crate) mod uart;
+mod uart_board;
 
 use std::future::ready;
 use std::time::Duration;
@@ -16,6 +17,9 @@ use crate::hub::DeviceInfo;
 use crate::port::device::Device;
 
 pub(crate) use pattern::Pattern;
+pub(crate) use uart_board::UartSimulation;
+#[cfg(test)]
+pub(crate) use uart_board::line;
 
 /// Bytes that can wait in each direction, as in a system's serial driver. When a buffer is full,
 /// the side that writes waits.
@@ -50,6 +54,7 @@ impl Source for Simulation {
             starts_whole: true,
             gathers: false,
             has_rate: false,
+            finds_rate: false,
             settle: Duration::ZERO,
         })))
     }
@@ -60,7 +65,7 @@ impl Source for Simulation {
 ///
 /// # Panics
 /// Outside a tokio runtime.
-pub(super) fn plug_in<F>(firmware: impl FnOnce(DuplexStream) -> F) -> DuplexStream
+pub(crate) fn plug_in<F>(firmware: impl FnOnce(DuplexStream) -> F) -> DuplexStream
 where
     F: Future<Output = ()> + Send + 'static,
 {

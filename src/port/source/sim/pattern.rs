@@ -1,11 +1,18 @@
 //! The names of the simulated devices, as typed after `--port sim:`.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use anyhow::{Result, anyhow};
 
 use crate::terminal::shown;
+
+/// The rate of `sim:uart`.
+const UART_RATE: u32 = 115_200;
+
+/// The rates that `sim:uart:RATE` can have: those of UARTs.
+const UART_RATES: RangeInclusive<u32> = 50..=4_000_000;
 
 /// The behaviour of a simulated board. Each is a pattern that classes teach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -27,11 +34,13 @@ pub(crate) enum Pattern {
     Led,
     /// An orientation sensor: heading, pitch and roll.
     Imu,
+    /// Sensors and an LED, on a line with this rate.
+    Uart(u32),
 }
 
 impl Pattern {
     /// Every pattern, in the order in which to present them.
-    pub(crate) const ALL: [Pattern; 8] = [
+    pub(crate) const ALL: [Pattern; 9] = [
         Pattern::Sensors,
         Pattern::Raw,
         Pattern::Call,
@@ -40,6 +49,7 @@ impl Pattern {
         Pattern::Button,
         Pattern::Led,
         Pattern::Imu,
+        Pattern::Uart(UART_RATE),
     ];
 
     /// Returns the name that is typed after `sim:`; empty for the default.
@@ -53,6 +63,7 @@ impl Pattern {
             Pattern::Button => "button",
             Pattern::Led => "led",
             Pattern::Imu => "imu",
+            Pattern::Uart(_) => "uart",
         }
     }
 }
@@ -60,9 +71,12 @@ impl Pattern {
 /// As typed after `--port`: `sim`, `sim:raw`.
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            "" => f.pad("sim"),
-            name => f.pad(&format!("sim:{name}")),
+        match (self, self.name()) {
+            (Pattern::Uart(rate), name) if *rate != UART_RATE => {
+                f.pad(&format!("sim:{name}:{rate}"))
+            }
+            (_, "") => f.pad("sim"),
+            (_, name) => f.pad(&format!("sim:{name}")),
         }
     }
 }
@@ -77,6 +91,14 @@ impl FromStr for Pattern {
             "sim" => "",
             text => text.strip_prefix("sim:").unwrap_or(text),
         };
+        if let Some(rate) = name.strip_prefix("uart:") {
+            let rate = rate.parse().ok().filter(|rate| UART_RATES.contains(rate));
+            return rate.map(Pattern::Uart).ok_or_else(|| {
+                let name = shown(name);
+                let (least, most) = (UART_RATES.start(), UART_RATES.end());
+                anyhow!("sim:{name}: expected a rate from {least} to {most}, as in sim:uart:57600")
+            });
+        }
         Pattern::ALL
             .into_iter()
             .find(|pattern| pattern.name() == name)

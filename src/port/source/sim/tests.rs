@@ -265,6 +265,6 @@ fn a_wrong_name_lists_the_right_ones() {
     assert_eq!(
         error,
         "unknown simulated device `sim:imuu` (known: sim, sim:raw, sim:call, sim:labels, sim:json, \
-         sim:button, sim:led, sim:imu)"
+         sim:button, sim:led, sim:imu, sim:uart)"
     );
 }

@@ -58,7 +58,7 @@ impl CharacterFormat {
     }
 
     /// Returns the levels with which a byte is sent.
-    pub(crate) fn send(&self, byte: u8) -> impl Iterator<Item = Level> {
+    pub(crate) fn send(&self, byte: u8) -> impl Iterator<Item = Level> + use<> {
         let data = (0..self.data_bits).map(move |at| byte >> at & 1 == 1);
         let parity = self.parity_bit(byte);
         let stop = std::iter::repeat_n(true, self.stop_bits.into());
@@ -88,13 +88,13 @@ impl CharacterFormat {
 
 /// The receiving half of a UART. It samples the middle of each bit, counted from the edge of the
 /// start bit.
-pub(crate) struct Receiver {
+pub(crate) struct UartReceiver {
     format: CharacterFormat,
-    state: State,
+    state: Reception,
 }
 
 #[derive(Clone, Copy)]
-enum State {
+enum Reception {
     /// It waits for the line to be high: it was just switched on, or a stop bit was missing.
     Resting,
     /// It waits for a start bit.
@@ -104,12 +104,12 @@ enum State {
     Sampling(u8, u64, u16),
 }
 
-impl Receiver {
+impl UartReceiver {
     /// Switches a receiver on, perhaps in the middle of a character.
     pub(crate) fn new(format: CharacterFormat) -> Self {
         Self {
             format,
-            state: State::Resting,
+            state: Reception::Resting,
         }
     }
 
@@ -123,17 +123,17 @@ impl Receiver {
     fn next(&mut self, is_high: bool, rest: &mut u64) -> Option<Character> {
         loop {
             match self.state {
-                State::Resting if is_high => self.state = State::Ready,
-                State::Ready if !is_high => {
-                    self.state = State::Sampling(0, self.format.bit / 2, 0);
+                Reception::Resting if is_high => self.state = Reception::Ready,
+                Reception::Ready if !is_high => {
+                    self.state = Reception::Sampling(0, self.format.bit / 2, 0);
                 }
-                State::Resting | State::Ready => return None,
-                State::Sampling(bit, time, register) if time >= *rest => {
-                    self.state = State::Sampling(bit, time - *rest, register);
+                Reception::Resting | Reception::Ready => return None,
+                Reception::Sampling(bit, time, register) if time >= *rest => {
+                    self.state = Reception::Sampling(bit, time - *rest, register);
                     *rest = 0;
                     return None;
                 }
-                State::Sampling(bit, time, register) => {
+                Reception::Sampling(bit, time, register) => {
                     *rest -= time;
                     if let Some(character) = self.sample(bit, register, is_high) {
                         return Some(character);
@@ -149,7 +149,7 @@ impl Receiver {
         let stop = 1 + format.data_bits + u8::from(format.parity != Parity::None);
         if bit == 0 && is_high {
             // It was no start bit, but noise.
-            self.state = State::Ready;
+            self.state = Reception::Ready;
             return None;
         }
         if bit < stop {
@@ -159,13 +159,13 @@ impl Receiver {
             } else {
                 register
             };
-            self.state = State::Sampling(bit + 1, format.bit, register);
+            self.state = Reception::Sampling(bit + 1, format.bit, register);
             return None;
         }
         self.state = if is_high {
-            State::Ready
+            Reception::Ready
         } else {
-            State::Resting
+            Reception::Resting
         };
         Some(self.character(register, is_high))
     }

@@ -43,7 +43,7 @@ fn sent(bytes: &[u8], format: CharacterFormat) -> String {
 /// What a receiver makes of the levels, as text: `!` after a framing error, `?` after a wrong
 /// parity bit, `#` after a break; bytes that are no visible ASCII in hex.
 fn read(levels: &[Level], format: CharacterFormat) -> String {
-    let mut receiver = Receiver::new(format);
+    let mut receiver = UartReceiver::new(format);
     // A line at rest, before and after.
     let rest = Level {
         is_high: true,
@@ -178,7 +178,7 @@ fn noise_shorter_than_half_a_bit_is_no_start_bit() {
 
 #[test]
 fn a_receiver_that_joins_in_the_middle_of_a_byte_finds_the_next_pause() {
-    let mut receiver = Receiver::new(at(9600));
+    let mut receiver = UartReceiver::new(at(9600));
     let mut read = String::new();
     // From the third bit of an A on. Its last 0 passes for a start bit. The data after it are the
     // stop bit of the A and what B begins with, 1 0 0 1 0 0 0 0; the stop bit is its seventh bit.
@@ -208,7 +208,7 @@ fn clocks_may_differ_by_two_percent_each_but_not_by_six() {
     let bytes: Vec<u8> = (0..=255).collect();
     for baud in [300, 9600, 74_880, 115_200, 1_000_000] {
         for thousandths in [-40, -20, -1, 0, 1, 20, 40] {
-            let mut receiver = Receiver::new(at(baud));
+            let mut receiver = UartReceiver::new(at(baud));
             let mut read = Vec::new();
             receiver
                 .follow(Level {
@@ -242,7 +242,7 @@ proptest! {
     ) {
         let parity = [Parity::None, Parity::Odd, Parity::Even, Parity::Mark, Parity::Space][parity];
         let format = form(data_bits, parity, stop_bits);
-        let mut receiver = Receiver::new(format);
+        let mut receiver = UartReceiver::new(format);
         receiver.follow(Level { is_high: true, length: 1 }).for_each(drop);
         let mut read = Vec::new();
         for Level { is_high, length } in bytes.iter().flat_map(|byte| format.send(*byte)) {

@@ -1,0 +1,322 @@
+//! Listens at other rates on an open device, as the search for its rate decides. What comes while the
+//! rate is wrong is published as it was read, but no line of it.
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::backlog::Backlog;
+use super::config::{DataKind, PortConfig};
+use super::connection::{Connection, End};
+use super::diagnostics::{Expectations, Hints};
+use super::rate::{Decision, KnownRates, RateSearch};
+use super::settings::PortSettings;
+use super::source::OpenedDevice;
+use super::stream_start::{self, StreamStart};
+use crate::hub::{
+    Action, Data, IncompleteUtf8, Kind, LineSettings, Request, RequestError, Timestamp,
+};
+
+/// A search for the rate of the open device.
+pub(super) struct RateTour {
+    search: RateSearch,
+    /// True once it has listened at another rate.
+    is_under_way: bool,
+    /// The framing errors that the driver had counted.
+    errors: Option<u32>,
+    /// The unfinished character at the end of what came at a wrong rate.
+    split: IncompleteUtf8,
+}
+
+impl RateTour {
+    /// Begins with a device that was just opened, at the rate that was found for it before, unless
+    /// there is no rate to be found or somebody has chosen one.
+    pub(super) fn begin(
+        config: &PortConfig,
+        settings: &mut PortSettings,
+        rates: &KnownRates,
+        opened: &mut OpenedDevice,
+    ) -> Option<Self> {
+        let current = settings.current();
+        let line_end = config.frame.line_end().filter(|_| {
+            let is_wanted = config.detects_rate && config.expects != DataKind::Bytes;
+            is_wanted && opened.finds_rate && settings.may_detect_rate()
+        });
+        let Some(line_end) = line_end else {
+            settings.detect(current.baud, false);
+            return None;
+        };
+        let known = rates.of(&opened.info);
+        let mut baud = known.unwrap_or(config.line.baud);
+        let is_other = baud != current.baud;
+        if is_other
+            && opened
+                .device
+                .configure(&LineSettings { baud, ..current })
+                .is_err()
+        {
+            baud = current.baud;
+        }
+        settings.detect(baud, known == Some(baud));
+        let now = Instant::now();
+        let mut search = RateSearch::new(baud, line_end, now);
+        if is_other {
+            // Bytes may come that were received before.
+            search.is_set(now);
+        }
+        Some(Self {
+            search,
+            is_under_way: false,
+            errors: None,
+            split: IncompleteUtf8::default(),
+        })
+    }
+
+    /// Returns when to call [`Connection::on_tour_deadline`].
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.search.deadline()
+    }
+}
+
+impl Connection<'_> {
+    /// Begins a request, or holds it while the rate may be wrong. One that sets the rate ends the
+    /// search for it.
+    pub(super) fn begin_or_hold(&mut self, request: Request) -> Option<End> {
+        let now = Instant::now();
+        if let Action::Settings(change) = request.action
+            && change.baud.is_some()
+        {
+            self.give_up_tour(now);
+        } else if let Some(tour) = &mut self.tour
+            && tour.search.is_touring()
+        {
+            tour.search.hold(now);
+            self.held = Some(request);
+            return None;
+        }
+        self.begin(request)
+    }
+
+    /// Returns true if nothing is to be written now.
+    pub(super) fn holds_writes(&self) -> bool {
+        self.held.is_some() || self.is_touring()
+    }
+
+    /// Returns true if a request is to be taken, and held until the tour is over.
+    pub(super) fn takes_request(&self) -> bool {
+        self.held.is_none() && self.change.is_none() && self.is_touring()
+    }
+
+    /// Takes the request that was held, if the tour is over.
+    pub(super) fn take_held(&mut self) -> Option<Request> {
+        if self.is_touring() {
+            return None;
+        }
+        let request = self.held.take()?;
+        if let Some(tour) = &mut self.tour {
+            tour.search.release();
+        }
+        Some(request)
+    }
+
+    fn is_touring(&self) -> bool {
+        self.tour
+            .as_ref()
+            .is_some_and(|tour| tour.search.is_touring())
+    }
+
+    /// Publishes what was read while a search goes on.
+    pub(super) fn receive_in_search(&mut self, chunk: Bytes, at: Timestamp, now: Instant) {
+        let Some(tour) = &mut self.tour else { return };
+        let is_wrong = tour.search.is_wrong(now);
+        let errors = self.transfer.device.line_errors().map(|it| it.framing);
+        let before = std::mem::replace(&mut tour.errors, errors);
+        let has_errors = errors.map(|errors| before.is_some_and(|before| before != errors));
+        let decision = tour.search.heard(&chunk, has_errors, now);
+        let ends_line = chunk.last() == Some(&tour.search.line_end());
+        if is_wrong {
+            let split = tour.split;
+            tour.split = split.after(&chunk);
+            let is_right =
+                decision.is_none_or(|it| it == Decision::Keep) && !tour.search.is_wrong(now);
+            let data = Data {
+                chunk,
+                split,
+                ..Data::default()
+            };
+            self.hub.publish(at, Kind::Data(data));
+            if is_right {
+                let split = self
+                    .tour
+                    .as_mut()
+                    .map(|tour| std::mem::take(&mut tour.split));
+                self.flush(split.unwrap_or_default());
+                self.begin_lines(ends_line, now);
+            }
+        } else {
+            self.receive(chunk, at, now);
+        }
+        if let Some(decision) = decision {
+            self.carry_out(decision, now);
+        }
+    }
+
+    /// Goes on with a search whose deadline has passed.
+    pub(super) fn on_tour_deadline(&mut self, now: Instant) {
+        let tour = self.tour.as_mut();
+        if let Some(decision) = tour.and_then(|tour| tour.search.on_deadline(now)) {
+            self.carry_out(decision, now);
+        }
+    }
+
+    /// Ends the search, and goes back to the rate at which it began.
+    pub(super) fn give_up_tour(&mut self, now: Instant) {
+        if let Some(tour) = &self.tour {
+            self.carry_out(Decision::GiveUp(tour.search.start()), now);
+        }
+    }
+
+    /// Notes that the connection ends. The next opening begins at the rate of this one.
+    pub(super) fn end_tour(&mut self, reason: &str) {
+        let tour = self.tour.take().filter(|tour| tour.search.is_touring());
+        if let Some(tour) = tour {
+            self.settings.detect(tour.search.start(), false);
+        }
+        if let Some(request) = self.held.take() {
+            let reason = format!("{reason} before this could be written");
+            request.end(Err(RequestError::new(reason)));
+        }
+    }
+
+    fn carry_out(&mut self, decision: Decision, now: Instant) {
+        match decision {
+            Decision::Keep => self.keep_rate(),
+            Decision::GiveUp(baud) => self.give_up(baud, now),
+            Decision::Listen(baud) => match &mut self.tour {
+                Some(tour) if self.hub.wants_bytes() && tour.is_under_way => {
+                    self.give_up_tour(now);
+                }
+                Some(tour) if self.hub.wants_bytes() || self.writer.is_busy() => {
+                    tour.search.postpone(self.settings.current().baud);
+                }
+                _ => self.listen(baud, now),
+            },
+        }
+    }
+
+    /// Listens at a rate, or at the next one that the driver takes.
+    fn listen(&mut self, mut baud: u32, now: Instant) {
+        let before = self.settings.current().baud;
+        self.begin_stream(false, now);
+        let mut is_set = self.set_rate(baud);
+        while let Some(tour) = &mut self.tour {
+            if is_set {
+                tracing::debug!(
+                    port = self.config.name,
+                    before,
+                    baud,
+                    "listening at another rate"
+                );
+                tour.is_under_way = true;
+                return tour.search.is_set(now);
+            }
+            let Decision::Listen(next) = tour.search.is_refused() else {
+                return self.give_up_tour(now);
+            };
+            baud = next;
+            is_set = self.set_rate(baud);
+        }
+    }
+
+    /// Sets the rate, and returns whether the driver took it.
+    fn set_rate(&mut self, baud: u32) -> bool {
+        let before = self.settings.current();
+        let wanted = LineSettings {
+            baud,
+            baud_detected: false,
+            ..before
+        };
+        let lines = self.writer.lines;
+        let device = &mut *self.transfer.device;
+        if device.configure(&lines.within(wanted)).is_err() {
+            // One that refuses this as well has gone, which reading tells.
+            let _ = device.configure(&lines.within(before));
+            return false;
+        }
+        self.settings.detect(baud, false);
+        self.writer.settings = wanted;
+        self.backlog = Backlog::new(&wanted, Instant::now());
+        true
+    }
+
+    /// Keeps the rate in force until the device is closed.
+    fn keep_rate(&mut self) {
+        let tour = self.tour.take();
+        self.settings.detect(self.settings.current().baud, true);
+        let settings = self.settings.current();
+        self.writer.settings = settings;
+        if let Some(device) = &self.status.device {
+            self.rates.remember(device, settings.baud);
+        }
+        let is_news = self.publish_rate();
+        if is_news && tour.is_some_and(|tour| tour.is_under_way) {
+            tracing::info!(port = self.config.name, "{}", self.status.detail);
+        }
+    }
+
+    /// Goes back to the rate at which the search began, and searches no more.
+    fn give_up(&mut self, baud: u32, now: Instant) {
+        let Some(tour) = self.tour.take_if(|tour| tour.is_under_way) else {
+            self.tour = None;
+            return;
+        };
+        let is_set = self.set_rate(baud);
+        tracing::debug!(port = self.config.name, baud, is_set, "no other rate fits");
+        self.flush(tour.split);
+        self.begin_lines(false, now);
+        let settings = self.settings.current();
+        let expectations = Expectations::new(self.config, &settings, self.has_rate);
+        self.hints = Hints::new(if tour.search.is_exhausted() {
+            expectations.at_no_rate()
+        } else {
+            expectations
+        });
+        self.publish_rate();
+    }
+
+    /// Goes on with lines after a wrong rate.
+    fn begin_lines(&mut self, starts_whole: bool, now: Instant) {
+        let settings = self.settings.current();
+        self.begin_stream(starts_whole, now);
+        let silence = stream_start::silence(&settings, self.gathers);
+        self.start = StreamStart::new(silence, starts_whole, now);
+        self.hints = Hints::new(Expectations::new(self.config, &settings, self.has_rate));
+    }
+
+    /// Publishes the end of a character that never came.
+    fn flush(&self, split: IncompleteUtf8) {
+        if !split.is_empty() {
+            let data = Data {
+                split,
+                ..Data::default()
+            };
+            self.hub.publish(Timestamp::now(), Kind::Data(data));
+        }
+    }
+
+    /// Publishes the rate in force. Returns false if clients know it.
+    fn publish_rate(&mut self) -> bool {
+        let settings = self.settings.current();
+        let mut status = self.status.clone().with_settings(settings);
+        if let Some(device) = &status.device {
+            status.detail = (self.detail)(device, &settings);
+        }
+        let is_news = !self.status.says_the_same(&status);
+        self.status = status;
+        let status = self.line.complete(self.status.clone());
+        self.hub.publish_status(status);
+        is_news
+    }
+}
+
+#[cfg(test)]
+mod tests;
