@@ -104,10 +104,10 @@ mod tests {
 
     #[test]
     fn settings_that_surprise_are_pointed_out() {
-        check_settings(&["COM3", "--baud", "1200"], &["--baud 1200"]);
-        check_settings(&["COM3,baud=134"], &["Teensy"]);
-        check_settings(&["COM3", "--no-reset"], &["on this system"]);
-        check_settings(&["COM3"], &[]);
+        check_settings(&["auto", "--baud", "1200"], &["--baud 1200"]);
+        check_settings(&["auto,baud=134"], &["Teensy"]);
+        check_settings(&["auto", "--no-reset"], &["on this system"]);
+        check_settings(&["auto"], &[]);
         check_settings(&["sim", "--no-reset", "--baud", "1200"], &[]);
     }
 }
