@@ -71,6 +71,15 @@ async fn a_file_that_others_may_change_is_refused() {
 
 #[cfg(unix)]
 #[tokio::test]
+async fn a_file_that_is_a_device_may_be_open_to_all() {
+    // As people write it who want no file.
+    let ended = Program::run(&["config", "--config", "/dev/null"]).await;
+    ended.with(0, "");
+    assert!(ended.stdout.contains("file is /dev/null"), "{ended:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
 async fn a_secret_that_others_may_read_is_warned_about() {
     use std::os::unix::fs::PermissionsExt;
 

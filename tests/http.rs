@@ -208,6 +208,25 @@ async fn every_answer_closes_its_connection() {
 }
 
 #[tokio::test]
+async fn what_follows_a_request_on_its_connection_is_no_request() {
+    let bridge = simulated(&[]).await;
+    let second = "POST /api/ports/sensor/release HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    for first in [
+        "GET /healthz",
+        "HEAD /healthz",
+        "GET /",
+        "GET /nothing",
+        "POST /api/ports/sensor/resume",
+    ] {
+        let both = format!("{first} HTTP/1.1\r\nHost: localhost\r\n\r\n{second}");
+        let answer = bare(bridge.address(), both.as_bytes()).await;
+        let answer = String::from_utf8_lossy(&answer);
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+        assert_eq!(bridge.port("sensor").await["status"]["state"], "open");
+    }
+}
+
+#[tokio::test]
 async fn a_connection_that_is_not_http_ends_cleanly_and_disturbs_nobody() {
     let bridge = simulated(&[]).await;
     let mut witness = bridge.client("/").await;
