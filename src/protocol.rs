@@ -169,6 +169,9 @@ pub struct StatusMessage<'a> {
     /// The modem's inputs, where the open device has them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<ModemInputs>,
+    /// The client that has the write lock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writer: Option<Cow<'a, hub::LockHolder>>,
     /// The line settings in force, where nothing else has them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<Map<String, Value>>,
@@ -221,6 +224,14 @@ pub enum ClientMessage {
     },
     /// Changes line settings.
     Settings(hub::SettingsChange),
+    /// Takes the write lock.
+    Lock {
+        /// A name that others are told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
+    /// Ends it.
+    Unlock,
     /// Restarts the board by its modem lines.
     Reset,
     /// Leases the port to another program.
@@ -279,8 +290,8 @@ impl ServerMessage<'_> {
 
 impl ClientMessage {
     /// The words for the types.
-    pub const TYPES: [&str; 7] = [
-        "write", "signals", "break", "settings", "reset", "release", "resume",
+    pub const TYPES: [&str; 9] = [
+        "write", "signals", "break", "settings", "reset", "release", "resume", "lock", "unlock",
     ];
 
     /// Returns the text of the message with this identifier.
@@ -380,6 +391,7 @@ impl<'a> From<&'a hub::Status> for StatusMessage<'a> {
             advice: status.advice.as_deref().map(Cow::Borrowed),
             errors: status.errors,
             inputs: status.inputs,
+            writer: status.writer.as_deref().map(Cow::Borrowed),
             settings: None,
         }
     }
@@ -488,6 +500,7 @@ mod tests {
             advice: None,
             errors,
             inputs: None,
+            writer: None,
             settings: None,
         }
     }
@@ -750,6 +763,11 @@ mod tests {
             ClientMessage::Settings(change),
             r#"{"type":"settings","baud":115200,"dataBits":7,"dtr":false,"id":7}"#,
         );
+        check_client(
+            ClientMessage::Lock { name: None },
+            r#"{"type":"lock","id":7}"#,
+        );
+        check_client(ClientMessage::Unlock, r#"{"type":"unlock","id":7}"#);
         check_client(ClientMessage::Reset, r#"{"type":"reset","id":7}"#);
         check_client(
             ClientMessage::Release(ReleaseMessage {

@@ -616,6 +616,7 @@ settle = 250
 append = 'crlf'
 frame = 'delim:3b'
 max-write-rate = 960
+lock-idle = '90s'
 max-line = 100
 read-only = true
 listen = ['127.0.0.1:1', '[::1]:2']

@@ -23,6 +23,7 @@ mod writes;
 mod devices; // on offer: listed, watched and opened by their IDs
 #[cfg(unix)] // commands of a shell
 mod lease; // release, resume and upload
+mod lock; // the write lock
 #[cfg(unix)] // a pty can be unplugged
 mod loss; // the device goes and comes back, or does not read
 mod ports;

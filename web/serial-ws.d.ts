@@ -14,6 +14,8 @@ export interface Status {
   inputs?: { cts: boolean; dsr: boolean; dcd: boolean; ri: boolean };
   /** The setting that would help, where it is one. */
   advice?: Advice;
+  /** The client that has the write lock. */
+  writer?: { client: number; name?: string };
   /** The settings in force, once they are known. */
   settings?: Settings;
 }
@@ -238,6 +240,10 @@ export class SerialWs {
   resume(): Promise<object>;
   /** Sets the modem lines, one or both. */
   signals(lines: { dtr?: boolean; rts?: boolean }): Promise<object>;
+  /** Takes the write lock: nobody else changes the board until it ends. Others are told the name. */
+  lock(name?: string): Promise<object>;
+  /** Ends the write lock. */
+  unlock(): Promise<object>;
   /** Changes settings of the port for everybody; those that are left out stay as they are. */
   settings(changes: SettingsChange): Promise<object>;
   /**

@@ -129,6 +129,15 @@
       return this.ask({ type: "signals", ...lines });
     }
 
+    /** Keeps others from changing the board until unlock(); they are told this name. */
+    lock(name) {
+      return this.ask({ type: "lock", name });
+    }
+
+    unlock() {
+      return this.ask({ type: "unlock" });
+    }
+
     /** Changes settings of the port for everybody, such as `{ baud: 115200 }`. */
     settings(changes) {
       return this.ask({ type: "settings", ...changes });
@@ -346,9 +355,9 @@
       clearTimeout(this.#replyTimer);
     }
 
-    #setStatus({ state, detail, hint, advice, inputs, settings }) {
+    #setStatus({ state, detail, hint, advice, inputs, writer, settings }) {
       const { status } = this;
-      this.status = { state, detail, hint, advice, inputs, settings };
+      this.status = { state, detail, hint, advice, inputs, writer, settings };
       if (JSON.stringify(status) === JSON.stringify(this.status)) return;
       this.#emit("status", this.status);
     }

@@ -258,6 +258,9 @@ pub(crate) struct PortArgs {
     /// for their turn. 0 is no limit
     #[arg(long, value_name = "SIZE", default_value = "0")]
     pub(crate) max_write_rate: Setting<Size<0, { u32::MAX as u64 }>>,
+    /// Time without a request after which a client loses the write lock; 0 is no limit
+    #[arg(long, value_name = "TIME", default_value = "5m")]
+    pub(crate) lock_idle: Setting<Duration>,
     /// Line ending to add to text messages that lack one
     #[arg(long, value_name = "ENDING", default_value = "none")]
     pub(crate) append: Setting<LineEnding>,

@@ -64,7 +64,7 @@ pub(crate) enum Command {
     Connect(ConnectArgs),
     /// Release the port of a running serial-ws to another program for some time
     Release(ReleaseArgs),
-    /// Take a released port back early
+    /// Take a released port back early, or end the write lock of a client
     Resume(LeaseArgs),
     /// Run a command that needs the port, such as an upload, and take the port back afterwards
     ///

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::Args;
 use serde::de::Error;
@@ -170,6 +171,7 @@ impl PortArg {
         };
         let requests = RequestLimits {
             max_write_rate: args.max_write_rate.0 as u32,
+            lock_idle: Some(*args.lock_idle).filter(|idle| *idle > Duration::ZERO),
             ..RequestLimits::default()
         };
         Ok(SharedPort {

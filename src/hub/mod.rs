@@ -20,6 +20,8 @@ mod subscribers;
 mod subscription;
 mod sync;
 mod utf8;
+mod waiting_requests;
+mod write_lock;
 mod write_rate;
 
 use std::sync::Arc;
@@ -42,6 +44,7 @@ pub use stream_item::StreamItem;
 pub use subscribers::SubscriberKind;
 pub use subscription::{Received, Subscription, Taken};
 pub use utf8::{IncompleteUtf8, incomplete_suffix};
+pub use write_lock::LockHolder;
 
 use backpressure::{Backpressure, MAX_PAUSE, MAX_STALL_PAUSE};
 use history::History;
@@ -132,9 +135,43 @@ impl Hub {
 
     /// Publishes the port's status, unless it says the same as the last one.
     pub fn publish_status(&self, status: Status) {
-        if !self.status().says_the_same(&status) {
-            self.publish(Timestamp::now(), Kind::Status(status));
+        self.publish_changed(|_| status);
+    }
+
+    /// Gives the write lock to a client, and tells everybody.
+    ///
+    /// # Errors
+    /// The other client that has it.
+    pub fn lock(&self, client: u64, name: Option<String>) -> Result<(), LockHolder> {
+        self.queue.take_lock(LockHolder { client, name })?;
+        self.publish_changed(Status::clone);
+        Ok(())
+    }
+
+    /// Ends the write lock if this client has it, or whoever does, and tells everybody. Returns true
+    /// if somebody had it.
+    pub fn unlock(&self, client: Option<u64>) -> bool {
+        let has_ended = self.queue.end_lock(client);
+        if has_ended {
+            self.publish_changed(Status::clone);
         }
+        has_ended
+    }
+
+    /// Publishes what becomes of the last status, with the holder of the write lock, unless it says
+    /// the same.
+    fn publish_changed(&self, change: impl FnOnce(&Status) -> Status) {
+        {
+            let mut history = self.history();
+            let mut status = change(&history.status);
+            status.writer = self.queue.lock_holder().map(Box::new);
+            if history.status.says_the_same(&status) {
+                return;
+            }
+            history.push(Timestamp::now(), Kind::Status(status));
+            self.head.store(history.head(), Ordering::SeqCst);
+        }
+        self.subscribers().wake();
     }
 
     /// Publishes bytes that the system took for the device, if a subscriber wants to know.

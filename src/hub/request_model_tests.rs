@@ -1,7 +1,7 @@
 //! Random interleavings of all that happens to the requests of a port, against a model that keeps
 //! them in plain lists.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use proptest::prelude::*;
 use tokio::time::{Instant, advance};
 
 use super::model_tests::few_cases;
-use super::request_queue::{MAX_DEPARTED, MAX_DEPARTED_IMMEDIATE, MAX_DEPARTED_URGENT};
 use super::requests::{MAX_IMMEDIATE, MAX_URGENT, MIN_COST, MIN_URGENT_COST};
+use super::waiting_requests::{MAX_DEPARTED, MAX_DEPARTED_IMMEDIATE, MAX_DEPARTED_URGENT};
 use super::*;
 
 /// Clients that come and go; each step is about one of them.
@@ -28,10 +28,16 @@ enum Step {
     Send(usize, Action, usize),
     /// The port takes the next request in turn, of everyone or of one client only.
     Take(Option<usize>),
+    /// A client wants the write lock.
+    Lock(usize),
+    /// The lock of a client ends, or that of whoever has it.
+    Unlock(Option<usize>),
     TakeUrgent,
     TakeImmediate,
     /// The port takes what there is, whatever the rates.
     TakeAny,
+    /// The same to cancel it, which leaves the return of settings.
+    TakeToCancel,
     /// One leaves, and another one comes.
     Leave(usize),
     /// So many come, send a request each, and leave.
@@ -51,6 +57,7 @@ fn action() -> impl Strategy<Value = Action> {
         2 => Just(Action::Reset),
         1 => Just(Action::Resume),
         1 => Just(Action::Release(Lease::WhileConnected)),
+        2 => Just(Action::Settings(SettingsChange::default())),
     ]
 }
 
@@ -63,6 +70,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::TakeUrgent),
         2 => Just(Step::TakeImmediate),
         3 => Just(Step::TakeAny),
+        2 => Just(Step::TakeToCancel),
+        3 => who.clone().prop_map(Step::Lock),
+        3 => prop::option::of(who.clone()).prop_map(Step::Unlock),
         2 => who.prop_map(Step::Leave),
         1 => (1_usize..400, action()).prop_map(|(n, action)| Step::Visitors(n, action)),
         2 => (0_u64..3000).prop_map(Step::Pass),
@@ -75,6 +85,21 @@ struct Asked {
     client: u64,
     number: u64,
     action: Action,
+    term: Option<u64>,
+    /// True if no rate holds it back.
+    is_free: bool,
+}
+
+impl Asked {
+    fn new(client: u64, number: u64, action: Action, term: Option<u64>) -> Self {
+        Self {
+            client,
+            number,
+            action,
+            term,
+            is_free: false,
+        }
+    }
 }
 
 /// A client with what it has used of its bounds.
@@ -84,6 +109,7 @@ struct Member {
     replies: mpsc::Receiver<(u64, Outcome)>,
     sent: u64,
     holds: bool,
+    holds_break: bool,
 }
 
 /// The moments up to which a client has used its rate, for ordinary and for urgent writes.
@@ -96,6 +122,13 @@ struct Model {
     clients: u64,
     /// What waits of each client that has anything, in the order in which they are served.
     turn: VecDeque<(u64, VecDeque<Asked>)>,
+    /// What goes before those in turn.
+    first: VecDeque<Asked>,
+    /// The holder of the write lock.
+    holder: Option<u64>,
+    /// Its terms so far.
+    terms: u64,
+    has_changed: bool,
     urgent: VecDeque<Asked>,
     immediate: VecDeque<Asked>,
     departed: VecDeque<u64>,
@@ -114,6 +147,10 @@ impl Model {
             members: Vec::new(),
             clients: 0,
             turn: VecDeque::new(),
+            first: VecDeque::new(),
+            holder: None,
+            terms: 0,
+            has_changed: false,
             urgent: VecDeque::new(),
             immediate: VecDeque::new(),
             departed: VecDeque::new(),
@@ -136,11 +173,41 @@ impl Model {
             Step::Take(only) => {
                 let only = only.map(|who| self.members[who].id);
                 let taken = self.queue.take(only).now_or_never();
-                let at = self.turn.iter().position(|(client, waiting)| {
-                    only.is_none_or(|only| only == *client) && self.is_due(&waiting[0])
-                });
-                let expected = at.map(|at| self.serve(at));
+                let is_meant = |client: u64| only.is_none_or(|only| only == client);
+                let first = self.first.iter().position(|asked| is_meant(asked.client));
+                let expected = if let Some(at) = first {
+                    let is_due = self.is_due(&self.first[at]);
+                    is_due.then(|| self.first.remove(at)).flatten()
+                } else {
+                    let mut turn = self.turn.iter();
+                    let at = turn.position(|(client, waiting)| {
+                        is_meant(*client) && self.is_due(&waiting[0])
+                    });
+                    at.map(|at| self.serve(at))
+                };
                 self.check(taken, expected, true);
+            }
+            Step::Lock(who) => {
+                let client = self.members[who].id;
+                let wanted = LockHolder { client, name: None };
+                let taken = self.queue.take_lock(wanted).map_err(|other| other.client);
+                match self.holder.filter(|holder| *holder != client) {
+                    Some(other) => assert_eq!(taken, Err(other)),
+                    None => {
+                        assert_eq!(taken, Ok(()));
+                        self.terms += u64::from(self.holder.is_none());
+                        self.holder = Some(client);
+                        self.part();
+                    }
+                }
+            }
+            Step::Unlock(who) => {
+                let client = who.map(|who| self.members[who].id);
+                let ends = self
+                    .holder
+                    .is_some_and(|holder| client.is_none_or(|id| id == holder));
+                assert_eq!(self.queue.end_lock(client), ends);
+                self.end_lock(ends);
             }
             Step::TakeUrgent => {
                 let taken = self.queue.take_urgent().now_or_never();
@@ -156,8 +223,23 @@ impl Model {
             Step::TakeAny => {
                 let taken = self.queue.take_any().now_or_never();
                 let urgent = self.urgent.pop_front();
-                let in_turn = |model: &mut Self| (!model.turn.is_empty()).then(|| model.serve(0));
-                let expected = urgent.or_else(|| in_turn(self));
+                let first = urgent.or_else(|| self.first.pop_front());
+                let expected = first.or_else(|| self.serve_next());
+                self.check(taken, expected, false);
+            }
+            Step::TakeToCancel => {
+                let taken = self.queue.try_take();
+                let urgent = self.urgent.pop_front();
+                let first = urgent.or_else(|| {
+                    let mut first = self.first.iter();
+                    let returns = first.position(|asked| asked.action != Action::ReturnSettings);
+                    let returns = returns.unwrap_or(self.first.len());
+                    // One is as good as several.
+                    let kept = returns.min(1);
+                    self.first.drain(kept..returns);
+                    self.first.remove(kept)
+                });
+                let expected = first.or_else(|| self.serve_next());
                 self.check(taken, expected, false);
             }
             Step::Leave(who) => {
@@ -189,6 +271,7 @@ impl Model {
             replies,
             sent: 0,
             holds: false,
+            holds_break: false,
         }
     }
 
@@ -202,6 +285,7 @@ impl Model {
             (MAX_WAITING, MIN_COST),
         ][kind];
         let ordinary = self.turn.iter().flat_map(|(_, waiting)| waiting);
+        let ordinary = ordinary.chain(&self.first);
         let all = self.immediate.iter().chain(&self.urgent).chain(ordinary);
         let mine = all.filter(|asked| asked.client == id && self::kind(&asked.action) == kind);
         // What gives back what it held takes no room.
@@ -222,20 +306,48 @@ impl Model {
             };
             return assert_eq!(sent, Err(full));
         }
+        let gives_back = member.holds_break && *action == Action::HoldBreak(false);
+        let other = self.holder.filter(|holder| *holder != id && !gives_back);
+        if let Some(client) = other {
+            let other = LockHolder { client, name: None };
+            return assert_eq!(sent, Err(NoRoom::Locked(other)));
+        }
         member.sent += 1;
         assert_eq!(sent, Ok(member.sent));
+        if let Action::HoldBreak(on) = action {
+            member.holds_break = *on;
+        }
         let holding = [
             Action::Release(Lease::WhileConnected),
             Action::HoldBreak(true),
         ];
         member.holds |= holding.contains(action);
-        let (client, number) = (id, member.sent);
-        let asked = Asked {
-            client,
-            number,
-            action: action.clone(),
-        };
-        self.keep(asked);
+        let number = member.sent;
+        let term = (self.holder == Some(id)).then_some(self.terms);
+        self.has_changed |= term.is_some() && matches!(action, Action::Settings(_));
+        self.keep(Asked::new(id, number, action.clone(), term));
+    }
+
+    /// Has all that waits go before what comes from now on.
+    fn part(&mut self) {
+        while let Some(asked) = self.serve_next() {
+            self.first.push_back(asked);
+        }
+        for asked in &mut self.urgent {
+            asked.is_free = true;
+        }
+    }
+
+    fn end_lock(&mut self, ends: bool) {
+        if !ends {
+            return;
+        }
+        self.holder = None;
+        self.part();
+        if std::mem::take(&mut self.has_changed) {
+            let last = Asked::new(u64::MAX, 0, Action::ReturnSettings, None);
+            self.first.push_back(last);
+        }
     }
 
     fn keep(&mut self, asked: Asked) {
@@ -262,26 +374,28 @@ impl Model {
             ..
         } = member;
         drop(sender);
+        self.end_lock(self.holder == Some(id));
         if holds {
+            self.first
+                .retain(|asked| asked.client != id || asked.action != Action::HoldBreak(true));
             // Nobody would end a break that has not begun.
             for (client, waiting) in &mut self.turn {
                 waiting.retain(|asked| *client != id || asked.action != Action::HoldBreak(true));
             }
             self.turn.retain(|(_, waiting)| !waiting.is_empty());
-            let (client, number) = (id, sent + 1);
-            self.keep(Asked {
-                client,
-                number,
-                action: Action::Return,
-            });
+            self.keep(Asked::new(id, sent + 1, Action::Return, None));
         }
-        let turn = &self.turn;
-        let is_waiting = |id: &u64| turn.iter().any(|(client, _)| client == id);
+        let (turn, first) = (&self.turn, &self.first);
+        let is_waiting = |id: &u64| {
+            let mut first = first.iter();
+            turn.iter().any(|(client, _)| client == id) || first.any(|asked| asked.client == *id)
+        };
         self.departed.retain(is_waiting);
         self.departed.extend(is_waiting(&id).then_some(id));
         if self.departed.len() > MAX_DEPARTED {
             let first = self.departed.pop_front();
             self.turn.retain(|(client, _)| Some(*client) != first);
+            self.first.retain(|asked| Some(asked.client) != first);
         }
         if self.urgent.len() > MAX_DEPARTED_URGENT {
             self.urgent.retain(|asked| asked.client != id);
@@ -305,10 +419,14 @@ impl Model {
         asked
     }
 
+    fn serve_next(&mut self) -> Option<Asked> {
+        (!self.turn.is_empty()).then(|| self.serve(0))
+    }
+
     fn is_due(&self, asked: &Asked) -> bool {
         let used = self.used.get(&asked.client).copied().unwrap_or_default();
         let used = used[usize::from(asked.action.is_urgent())];
-        let is_free = !self.has_rate || asked.action.bytes().is_empty();
+        let is_free = asked.is_free || !self.has_rate || asked.action.bytes().is_empty();
         is_free || used.is_none_or(|used| used <= Instant::now() + Duration::from_secs(1))
     }
 
@@ -319,11 +437,11 @@ impl Model {
         };
         let taken = taken.expect("there is something to take");
         assert_eq!(
-            (taken.client, &taken.action),
-            (expected.client, &expected.action)
+            (taken.client, &taken.action, taken.term),
+            (expected.client, &expected.action, expected.term)
         );
         let bytes = taken.action.bytes().len();
-        if is_counted && self.has_rate && bytes > 0 {
+        if is_counted && self.has_rate && bytes > 0 && !expected.is_free {
             let used = self.used.entry(expected.client).or_default();
             let used = &mut used[usize::from(expected.action.is_urgent())];
             let time = Duration::from_secs_f64(bytes as f64 / f64::from(RATE));
@@ -342,8 +460,11 @@ impl Model {
     fn check_bounds(&self) {
         let ids: Vec<u64> = self.members.iter().map(|member| member.id).collect();
         let has_left = |client: &u64| !ids.contains(client);
-        let waiting = self.turn.iter().filter(|(client, _)| has_left(client));
-        assert!(waiting.count() <= MAX_DEPARTED);
+        let in_turn = self.turn.iter().map(|(client, _)| *client);
+        let first = self.first.iter().map(|asked| asked.client);
+        let waiting = in_turn.chain(first.filter(|client| *client != u64::MAX));
+        let departed: BTreeSet<u64> = waiting.filter(has_left).collect();
+        assert!(departed.len() <= MAX_DEPARTED);
         let most = MAX_DEPARTED_URGENT + (CLIENTS + 1) * MAX_URGENT / MIN_URGENT_COST;
         assert!(self.urgent.len() <= most);
         let most = MAX_DEPARTED_IMMEDIATE + (CLIENTS + 1) * (MAX_IMMEDIATE + 1);
@@ -382,7 +503,8 @@ proptest! {
             // In the end everything is served.
             advance(Duration::from_secs(1_000_000)).await;
             for _ in 0..100_000 {
-                if model.turn.is_empty() && model.urgent.is_empty() && model.immediate.is_empty() {
+                let waiting = [&model.first, &model.urgent, &model.immediate];
+                if model.turn.is_empty() && waiting.iter().all(|list| list.is_empty()) {
                     return;
                 }
                 model.run(Step::TakeAny).await;

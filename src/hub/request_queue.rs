@@ -2,26 +2,17 @@
 //! that sends much does not keep the others waiting. Urgent writes go before all of them, and what
 //! must work while a write is stuck waits for none of them.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use futures::channel::mpsc;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::requests::{Action, Lease, MAX_REPLIES, Outcome, Request, RequestLimits, RequestSender};
-
-/// Clients that have left with requests still waiting. At the limit, the requests of the one that
-/// left first are dropped.
-pub(super) const MAX_DEPARTED: usize = 256;
-
-/// Urgent writes that may wait when a client leaves. Beyond them, those of the client are dropped.
-pub(super) const MAX_DEPARTED_URGENT: usize = 1024;
-
-/// Requests without turn, such as resets, that may wait when a client leaves, which they do only
-/// while the system holds up opening the device. Beyond them, those of the client are dropped.
-pub(super) const MAX_DEPARTED_IMMEDIATE: usize = 1024;
+use super::requests::{Action, MAX_REPLIES, Outcome, Request, RequestLimits, RequestSender};
+use super::waiting_requests::{NextRequest, Waiting};
+use super::write_lock::LockHolder;
 
 /// All requests that are waiting for one port.
 #[derive(Default)]
@@ -32,97 +23,9 @@ pub struct RequestQueue {
     urgent: Notify,
     immediate: Notify,
     next_client: AtomicU64,
-}
-
-#[derive(Default)]
-struct Waiting {
-    /// The requests of each client that has any.
-    requests: HashMap<u64, VecDeque<Request>>,
-    /// The clients that have requests, the one to serve next in front.
-    turn: VecDeque<u64>,
-    /// The clients that left while requests of theirs were waiting, the first to leave in front.
-    departed: VecDeque<u64>,
-    /// Urgent writes of all clients, in the order in which they came.
-    urgent: VecDeque<Request>,
-    /// Requests that wait for no write, in the order in which they came.
-    immediate: VecDeque<Request>,
-}
-
-/// The next request, or when to look again where all that wait are ahead of their rate.
-type NextRequest = Result<Request, Option<Instant>>;
-
-impl Waiting {
-    /// Takes the next request that waits its turn. With `only`, those of other clients wait on.
-    fn next_in_turn(&mut self, only: Option<u64>, now: Instant) -> NextRequest {
-        let clients = self.turn.iter().enumerate();
-        let clients = clients.filter(|(_, client)| only.is_none_or(|only| only == **client));
-        let heads =
-            clients.filter_map(|(at, client)| Some((at, self.requests.get(client)?.front()?)));
-        let at = first_due(heads, now)?;
-        self.take_of(at).ok_or(None)
-    }
-
-    /// Takes the first request of the client at this place of the turn, which goes to the end.
-    fn take_of(&mut self, at: usize) -> Option<Request> {
-        let client = self.turn.remove(at)?;
-        let requests = self.requests.get_mut(&client)?;
-        let request = requests.pop_front()?;
-        if requests.is_empty() {
-            self.requests.remove(&client);
-        } else {
-            self.turn.push_back(client);
-        }
-        Some(request)
-    }
-
-    /// Takes the next urgent write.
-    fn next_urgent(&mut self, now: Instant) -> NextRequest {
-        let at = first_due(self.urgent.iter().enumerate(), now)?;
-        self.urgent.remove(at).ok_or(None)
-    }
-
-    /// Records that a client has left.
-    fn leave(&mut self, id: u64) {
-        let requests = &self.requests;
-        self.departed.retain(|client| requests.contains_key(client));
-        if requests.contains_key(&id) {
-            self.departed.push_back(id);
-        }
-        if self.departed.len() > MAX_DEPARTED
-            && let Some(first) = self.departed.pop_front()
-        {
-            self.requests.remove(&first);
-            self.turn.retain(|client| *client != first);
-        }
-        if self.urgent.len() > MAX_DEPARTED_URGENT {
-            self.urgent.retain(|request| request.client != id);
-        }
-        if self.immediate.len() > MAX_DEPARTED_IMMEDIATE {
-            self.drop_immediate(id);
-        }
-    }
-
-    /// Drops the immediate requests of a client, but for the return of what it was given before.
-    fn drop_immediate(&mut self, client: u64) {
-        let asks = Action::Release(Lease::WhileConnected);
-        let is_asking = |request: &Request| request.client == client && request.action == asks;
-        let returns_nothing = self.immediate.iter().any(is_asking);
-        self.immediate.retain(|request| {
-            let is_needed = request.action == Action::Return && !returns_nothing;
-            request.client != client || is_needed
-        });
-    }
-
-    /// Drops the breaks that a client wants to begin, since nobody will end them.
-    fn drop_breaks(&mut self, client: u64) {
-        if let Some(requests) = self.requests.get_mut(&client) {
-            requests.retain(|request| request.action != Action::HoldBreak(true));
-            if requests.is_empty() {
-                self.requests.remove(&client);
-                self.turn.retain(|other| *other != client);
-            }
-        }
-    }
+    /// One more than the number of the client that has the write lock; 0 while nobody has it. Changes
+    /// together with the lock itself.
+    locked_by: AtomicU64,
 }
 
 impl RequestQueue {
@@ -170,11 +73,13 @@ impl RequestQueue {
         .await
     }
 
-    /// Waits for the next request that is not immediate, as [`RequestQueue::try_take`] finds it.
+    /// Waits for the next request that is not immediate, as [`RequestQueue::try_take`] finds it, or
+    /// for the return of settings.
     pub async fn take_any(&self) -> Request {
         loop {
             let (filled, urgent) = (self.filled.notified(), self.urgent.notified());
-            if let Some(request) = self.try_take() {
+            let next = self.waiting().pop(true);
+            if let Some(request) = next {
                 return request;
             }
             tokio::select! {
@@ -185,31 +90,105 @@ impl RequestQueue {
     }
 
     /// Takes a request that waits, urgent ones first, whatever its client's rate; immediate
-    /// ones stay.
+    /// ones stay, and so does the return of settings.
     pub fn try_take(&self) -> Option<Request> {
-        let mut waiting = self.waiting();
-        waiting.urgent.pop_front().or_else(|| waiting.take_of(0))
+        self.waiting().pop(false)
     }
 
-    pub(super) fn push(&self, request: Request) {
-        if request.action.is_immediate() {
-            self.waiting().immediate.push_back(request);
-            return self.immediate.notify_one();
+    /// Gives the write lock to a client. What others sent before goes out before anything that the
+    /// client sends from now on.
+    ///
+    /// # Errors
+    /// The other client that has it.
+    pub(super) fn take_lock(&self, wanted: LockHolder) -> Result<(), LockHolder> {
+        let client = wanted.client;
+        {
+            let mut waiting = self.waiting();
+            waiting.lock.take(wanted)?;
+            waiting.part();
+            self.locked_by.store(client + 1, Ordering::Relaxed);
         }
-        if request.action.is_urgent() {
-            self.waiting().urgent.push_back(request);
-            return self.urgent.notify_one();
+        self.filled.notify_one();
+        self.urgent.notify_one();
+        Ok(())
+    }
+
+    /// Ends the write lock if this client has it, or whoever does. What it sent before goes out before
+    /// anything that others send from now on. Returns true if somebody had it.
+    pub(super) fn end_lock(&self, client: Option<u64>) -> bool {
+        if client.is_some_and(|client| !self.has_lock(client)) {
+            return false;
         }
         {
             let mut waiting = self.waiting();
-            let client = request.client;
-            let requests = waiting.requests.entry(client).or_default();
-            requests.push_back(request);
-            if requests.len() == 1 {
-                waiting.turn.push_back(client);
+            if !waiting.lock.end(client) {
+                return false;
             }
+            waiting.part();
+            if std::mem::take(&mut waiting.has_changed) {
+                let last = Request::of_nobody(Action::ReturnSettings);
+                waiting.first.push_back(last);
+            }
+            self.locked_by.store(0, Ordering::Relaxed);
         }
         self.filled.notify_one();
+        self.urgent.notify_one();
+        true
+    }
+
+    /// Returns the client that has the write lock.
+    pub fn lock_holder(&self) -> Option<LockHolder> {
+        match self.locked_by.load(Ordering::Relaxed) {
+            0 => None,
+            _ => self.waiting().lock.holder().cloned(),
+        }
+    }
+
+    /// Returns the number of the present term of the write lock; None while nobody has it.
+    pub fn lock_term(&self) -> Option<u64> {
+        self.waiting().lock.term()
+    }
+
+    /// Returns whether this client has the write lock.
+    pub fn has_lock(&self, client: u64) -> bool {
+        self.locked_by.load(Ordering::Relaxed) == client + 1
+    }
+
+    /// Returns the time without a request after which the write lock ends.
+    pub fn lock_idle(&self) -> Option<Duration> {
+        self.limits.lock_idle
+    }
+
+    /// Adds a request, unless another client has the write lock and it gives nothing back.
+    ///
+    /// # Errors
+    /// The other client.
+    pub(super) fn push(&self, mut request: Request, gives_back: bool) -> Result<(), LockHolder> {
+        let filled = {
+            let mut waiting = self.waiting();
+            let client = request.client;
+            if let Some(other) = waiting.lock.other_than(client).filter(|_| !gives_back) {
+                return Err(other.clone());
+            }
+            request.term = waiting.lock.term_of(client);
+            if request.action.is_immediate() {
+                waiting.immediate.push_back(request);
+                &self.immediate
+            } else if request.action.is_urgent() {
+                waiting.urgent.push_back(request);
+                &self.urgent
+            } else {
+                waiting.has_changed |= request.term.is_some() && request.action.is_settings();
+                let requests = waiting.requests.entry(client).or_default();
+                requests.push_back(request);
+                if requests.len() == 1 {
+                    waiting.turn.push_back(client);
+                }
+                &self.filled
+            }
+        };
+        filled.notify_one();
+        Ok(())
     }
 
     pub(super) fn leave(&self, client: u64) {
@@ -223,7 +202,8 @@ impl RequestQueue {
     /// Returns whether no client has requests that wait their turn.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting().requests.is_empty()
+        let waiting = self.waiting();
+        waiting.requests.is_empty() && waiting.first.is_empty()
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -231,22 +211,6 @@ impl RequestQueue {
             .lock()
             .expect("nothing panics while it holds the requests")
     }
-}
-
-/// Returns the place of the first request that its client's rate lets out now, and counts it there;
-/// otherwise when one will be let out, if there is any.
-fn first_due<'a>(
-    requests: impl Iterator<Item = (usize, &'a Request)>,
-    now: Instant,
-) -> Result<usize, Option<Instant>> {
-    let mut earliest = None;
-    for (at, request) in requests {
-        match request.take_turn(now) {
-            Ok(()) => return Ok(at),
-            Err(due) => earliest = Some(earliest.map_or(due, |other: Instant| due.min(other))),
-        }
-    }
-    Err(earliest)
 }
 
 /// Waits until `try_take` returns a request. `filled` is notified of each one that comes.

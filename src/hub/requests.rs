@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::request_queue::RequestQueue;
 use super::settings::SettingsChange;
+use super::write_lock::LockHolder;
 use super::write_rate::WriteRate;
 
 /// Bytes that one client may have waiting for the port, unless one message may have more. At the
@@ -34,6 +35,9 @@ pub(super) const MAX_IMMEDIATE: usize = 16;
 pub(super) const MAX_REPLIES: usize =
     MAX_ROOM / MIN_COST + MAX_URGENT / MIN_URGENT_COST + MAX_IMMEDIATE + 1;
 
+/// The time without a request after which the write lock ends, unless the user sets another.
+const DEFAULT_LOCK_IDLE: Duration = Duration::from_secs(300);
+
 /// The most bytes that one client may have waiting, however long a message may be.
 const MAX_ROOM: usize = 1 << 30;
 
@@ -44,6 +48,8 @@ pub struct RequestLimits {
     pub max_message: usize,
     /// Bytes a second that one client may write; 0 for no limit. Beyond it, its writes wait.
     pub max_write_rate: u32,
+    /// The time without a request after which the write lock ends; None for no limit.
+    pub lock_idle: Option<Duration>,
 }
 
 impl Default for RequestLimits {
@@ -51,6 +57,7 @@ impl Default for RequestLimits {
         Self {
             max_message: MAX_WAITING,
             max_write_rate: 0,
+            lock_idle: Some(DEFAULT_LOCK_IDLE),
         }
     }
 }
@@ -75,6 +82,9 @@ pub enum Action {
     HoldBreak(bool),
     /// Change line settings.
     Settings(SettingsChange),
+    /// Give fixed settings their values back: the write lock of the client that changed them has
+    /// ended.
+    ReturnSettings,
     /// Restart the board by its modem lines.
     Reset,
     /// Close the port so that another program can use it.
@@ -106,6 +116,11 @@ impl Action {
     /// Returns true for what goes before all that waits its turn.
     pub fn is_urgent(&self) -> bool {
         matches!(self, Self::WriteUrgently(_))
+    }
+
+    /// Returns true for a change of settings that a client asks for.
+    pub(super) fn is_settings(&self) -> bool {
+        matches!(self, Self::Settings(_))
     }
 
     /// Returns true for what waits for no write: it must work while one is stuck.
@@ -145,16 +160,32 @@ pub struct Request {
     pub action: Action,
     /// The number of the client that asks.
     pub client: u64,
+    /// The term of the write lock in which its client, which held it, asked.
+    pub term: Option<u64>,
     /// The number of the request among those of its client.
     number: u64,
     /// Takes the outcome to the client, which may have left.
     replies: mpsc::Sender<(u64, Outcome)>,
     /// The rate of its client; None for no limit.
-    rate: Option<Arc<WriteRate>>,
+    pub(super) rate: Option<Arc<WriteRate>>,
     _room: OwnedSemaphorePermit,
 }
 
 impl Request {
+    /// A request of the program itself, whose outcome nobody waits for.
+    pub(super) fn of_nobody(action: Action) -> Self {
+        let room = Arc::new(Semaphore::new(0)).try_acquire_many_owned(0);
+        Self {
+            action,
+            client: u64::MAX,
+            term: None,
+            number: 0,
+            replies: mpsc::channel(0).0,
+            rate: None,
+            _room: room.expect("no room is needed"),
+        }
+    }
+
     /// Sends the outcome to the client.
     pub fn end(mut self, outcome: Outcome) {
         // There is room for as many replies as requests; only a client that has left misses one.
@@ -211,8 +242,10 @@ impl RequestRoom {
 pub struct Permit(OwnedSemaphorePermit);
 
 /// The reason why there is no room for a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoRoom {
+    /// Another client holds the write lock, and nobody else has room.
+    Locked(LockHolder),
     /// It writes more bytes than one message may.
     TooLong {
         /// The most that it may.
@@ -244,6 +277,8 @@ pub struct RequestSender {
     /// True if the port may be leased to this client for as long as it is connected, or held in the
     /// break condition.
     holds_port: bool,
+    /// True from when this client began the break condition until it ended it.
+    holds_break: bool,
 }
 
 impl RequestSender {
@@ -264,6 +299,7 @@ impl RequestSender {
             replies,
             sent: 0,
             holds_port: false,
+            holds_break: false,
         }
     }
 
@@ -288,7 +324,18 @@ impl RequestSender {
             max: room.size,
             min_cost: room.min_cost,
         })?;
-        Ok(self.send(action, Permit(permit)))
+        self.send(action, Permit(permit)).map_err(NoRoom::Locked)
+    }
+
+    /// Checks that no other client holds the write lock.
+    ///
+    /// # Errors
+    /// The other client that does.
+    pub fn check_lock(&self) -> Result<(), LockHolder> {
+        let other = self.queue.lock_holder();
+        other
+            .filter(|holder| holder.client != self.id)
+            .map_or(Ok(()), Err)
     }
 
     /// Waits until there is room for an action of this size.
@@ -299,22 +346,34 @@ impl RequestSender {
     }
 
     /// Sends a request for `action`, for which room was reserved, and returns its number.
-    pub fn send(&mut self, action: Action, Permit(room): Permit) -> u64 {
-        self.sent += 1;
+    ///
+    /// # Errors
+    /// The other client that holds the write lock. What a client holds it may give back all the same.
+    pub fn send(&mut self, action: Action, Permit(room): Permit) -> Result<u64, LockHolder> {
+        let number = self.sent + 1;
+        let gives_back =
+            action == Action::Return || (self.holds_break && action == Action::HoldBreak(false));
         let holds = [
             Action::Release(Lease::WhileConnected),
             Action::HoldBreak(true),
         ];
-        self.holds_port |= holds.contains(&action);
-        self.queue.push(Request {
+        let holds_port = self.holds_port || holds.contains(&action);
+        let holds_break = match action {
+            Action::HoldBreak(on) => on,
+            _ => self.holds_break,
+        };
+        let request = Request {
             action,
             client: self.id,
-            number: self.sent,
+            term: None,
+            number,
             replies: self.replies.clone(),
             rate: self.rate.clone(),
             _room: room,
-        });
-        self.sent
+        };
+        self.queue.push(request, gives_back)?;
+        (self.sent, self.holds_port, self.holds_break) = (number, holds_port, holds_break);
+        Ok(number)
     }
 
     /// Gives back what this client holds for as long as it is connected: the port if it was leased
@@ -324,7 +383,8 @@ impl RequestSender {
         let room = Arc::clone(&self.immediate_room.free).try_acquire_many_owned(0);
         if let (true, Ok(room)) = (std::mem::take(&mut self.holds_port), room) {
             self.queue.drop_breaks(self.id);
-            self.send(Action::Return, Permit(room));
+            let sent = self.send(Action::Return, Permit(room));
+            debug_assert!(sent.is_ok(), "the write lock keeps nobody from giving back");
         }
     }
 
@@ -341,6 +401,7 @@ impl RequestSender {
 
 impl Drop for RequestSender {
     fn drop(&mut self) {
+        self.queue.end_lock(Some(self.id));
         self.return_port();
         self.queue.leave(self.id);
     }
@@ -349,7 +410,7 @@ impl Drop for RequestSender {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::request_queue::MAX_DEPARTED;
+    use crate::hub::waiting_requests::MAX_DEPARTED;
 
     fn write(text: &'static str) -> Action {
         Action::Write(Bytes::from_static(text.as_bytes()))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{LineSettings, Parity};
+use super::{LineSettings, LockHolder, Parity};
 
 /// The state of a port, with what to say about it.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Status {
     pub settings: LineSettings,
     /// The device that is or was last behind the port.
     pub device: Option<Arc<DeviceInfo>>,
+    /// The client that has the write lock. The hub fills it in.
+    pub writer: Option<Box<LockHolder>>,
 }
 
 /// The states of a port: open, or the reason why not.
@@ -100,6 +102,7 @@ impl Status {
             inputs: None,
             settings: LineSettings::default(),
             device: None,
+            writer: None,
         }
     }
 
@@ -150,7 +153,7 @@ impl Status {
         let what = |it: &Self| (it.state, it.errors, it.inputs, it.settings);
         what(self) == what(other)
             && (&self.detail, &self.hint) == (&other.detail, &other.hint)
-            && self.advice == other.advice
+            && (&self.advice, &self.writer) == (&other.advice, &other.writer)
     }
 }
 

@@ -33,16 +33,26 @@ impl Supervisor {
                 Action::Return if borrower != Some(request.client) => request.end(Ok(0)),
                 Action::Resume | Action::Return => return Next::Open(Some(request)),
                 Action::Settings(change) => self.change_closed(change, request),
+                Action::ReturnSettings => self.return_settings(),
                 _ => refuse(&self.status, request),
             }
         }
     }
 
+    /// Gives fixed settings their values back if the write lock under which they were changed has ended.
+    pub(super) fn return_settings(&mut self) {
+        let term = self.hub.queue.lock_term();
+        if self.settings.to_return(term).is_some() {
+            self.settings.give_back();
+            self.publish_status(self.status.clone());
+        }
+    }
+
     /// Changes the settings for the next opening, if the client may.
     pub(super) fn change_closed(&mut self, change: SettingsChange, request: Request) {
-        match self.settings.changed(&change, false) {
+        match self.settings.changed(&change, request.term.is_some()) {
             Ok(wanted) => {
-                self.settings.choose(wanted, request.client);
+                self.settings.choose(wanted, request.term);
                 request.end(Ok(0));
                 self.publish_status(self.status.clone());
             }
@@ -55,6 +65,7 @@ impl Supervisor {
         for request in requests {
             match request.action {
                 Action::Settings(change) => self.change_closed(change, request),
+                Action::ReturnSettings => self.return_settings(),
                 _ => refuse(&self.status, request),
             }
         }
@@ -76,7 +87,7 @@ pub(super) async fn refuse_all(
 /// Refuses a request that came before the device was open, or keeps it.
 pub(super) fn sort_out(request: Request, status: &Status, settings: &mut Vec<Request>) {
     match request.action {
-        Action::Settings(_) => settings.push(request),
+        Action::Settings(_) | Action::ReturnSettings => settings.push(request),
         _ => refuse(status, request),
     }
 }

@@ -73,14 +73,14 @@ const QUICK_RETRY_DELAY: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// If there is none: why, in words for the user.
-pub(crate) fn find(port: &PortConfig, ports: &[PortConfig]) -> Result<String, Status> {
+pub(crate) fn find(port: &PortConfig, ports: &[PortConfig]) -> Result<String, Box<Status>> {
     let others = ports.iter().filter(|other| other.name != port.name);
     let claims: Vec<_> = others
         .map(|other| ClaimedDevice::new(&other.name, &other.spec))
         .collect();
     source::serial::find::find(&port.spec, None, &claims)
         .map(|found| found.path)
-        .map_err(|failure| *failure.status)
+        .map_err(|failure| failure.status)
 }
 
 /// Waits until the moment; for ever if there is none.

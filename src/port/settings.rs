@@ -17,8 +17,8 @@ pub(crate) struct PortSettings {
     current: LineSettings,
     /// The last that a device took.
     proven: LineSettings,
-    /// The holder of the write lock that changed fixed ones, which return when its lock ends.
-    borrower: Option<u64>,
+    /// The term of the write lock in which fixed ones were changed. They return at its end.
+    term: Option<u64>,
 }
 
 impl PortSettings {
@@ -29,7 +29,7 @@ impl PortSettings {
             fixed: config.fixed.clone(),
             current: config.line,
             proven: config.line,
-            borrower: None,
+            term: None,
         }
     }
 
@@ -70,11 +70,11 @@ impl PortSettings {
         refused.map_or(Ok(wanted), Err)
     }
 
-    /// Puts settings in force that a client was allowed to choose.
-    pub(crate) fn choose(&mut self, wanted: LineSettings, client: u64) {
+    /// Puts settings in force that a client was allowed to choose, in this term of the write lock if it
+    /// had it.
+    pub(crate) fn choose(&mut self, wanted: LineSettings, term: Option<u64>) {
         self.current = wanted;
-        let borrower = self.borrower.unwrap_or(client);
-        self.borrower = self.differs_from_given().then_some(borrower);
+        self.term = term.or(self.term).filter(|_| self.differs_from_given());
     }
 
     /// Puts a rate in force that serial-ws chose itself, and that the device took.
@@ -103,25 +103,23 @@ impl PortSettings {
         let has_other = self.current != self.proven;
         self.current = self.proven;
         if !self.differs_from_given() {
-            self.borrower = None;
+            self.term = None;
         }
         has_other
     }
 
-    #[allow(dead_code, reason = "the write lock will use it")]
-    /// Returns the settings to put in force because the write lock, which `holder` has now, is no
-    /// longer with the client that changed fixed ones.
-    pub(crate) fn to_return(&self, holder: Option<u64>) -> Option<LineSettings> {
-        let has_ended = self.borrower.is_some() && self.borrower != holder;
+    /// Returns the settings to put in force because the term in which fixed ones were changed is not
+    /// the present one of the write lock.
+    pub(crate) fn to_return(&self, present: Option<u64>) -> Option<LineSettings> {
+        let has_ended = self.term.is_some() && self.term != present;
         has_ended.then(|| self.with_given(self.current))
     }
 
-    #[allow(dead_code, reason = "the write lock will use it")]
     /// Gives the fixed settings the values back that the user gave them.
     pub(crate) fn give_back(&mut self) {
         self.current = self.with_given(self.current);
         self.proven = self.with_given(self.proven);
-        self.borrower = None;
+        self.term = None;
     }
 
     fn differs_from_given(&self) -> bool {
@@ -195,7 +193,7 @@ mod tests {
         let mut port = settings(&["--parity", "even"]);
         let wanted = port.changed(&baud(115_200), false).unwrap();
         assert_eq!((wanted.baud, wanted.parity), (115_200, Parity::Even));
-        port.choose(wanted, 1);
+        port.choose(wanted, None);
         assert_eq!(port.current(), wanted);
         assert_eq!(port.to_return(None), None);
     }
@@ -248,7 +246,7 @@ mod tests {
             ..baud(460_800)
         };
         let wanted = port.changed(&change, true).unwrap();
-        port.choose(wanted, 7);
+        port.choose(wanted, Some(7));
         assert_eq!(port.to_return(Some(7)), None);
         let back = LineSettings {
             baud: 9600,
@@ -264,9 +262,9 @@ mod tests {
     fn what_a_device_refuses_falls_back_to_what_one_took() {
         let mut port = settings(&[]);
         let wanted = port.changed(&baud(300), false).unwrap();
-        port.choose(wanted, 1);
+        port.choose(wanted, None);
         port.prove();
-        port.choose(port.changed(&baud(9), false).unwrap(), 1);
+        port.choose(port.changed(&baud(9), false).unwrap(), None);
         assert!(port.fall_back());
         assert_eq!(port.current(), wanted);
         assert!(port.fall_back());
@@ -276,27 +274,28 @@ mod tests {
 
     proptest! {
         /// Whatever clients, holders of the lock and devices do, fixed settings have other values
-        /// only while the client that changed them has the lock.
+        /// only in the term in which they were changed.
         #[test]
         fn fixed_settings_return_with_the_lock(
             steps in prop::collection::vec((0_u64..3, 0_u64..3, 1_u32..5, any::<bool>()), 1..40)
         ) {
             let mut port = settings(&["-b", "9600"]);
-            for (holder, client, rate, is_taken) in steps {
-                if port.to_return(Some(holder)).is_some() {
+            for (present, asked, rate, is_taken) in steps {
+                if port.to_return(Some(present)).is_some() {
                     port.give_back();
                 }
-                if let Ok(wanted) = port.changed(&baud(rate), client == holder) {
+                let has_lock = asked == present;
+                if let Ok(wanted) = port.changed(&baud(rate), has_lock) {
                     let before = port.current();
-                    prop_assert!(client == holder || wanted == before || wanted.baud == 9600);
-                    port.choose(wanted, client);
+                    prop_assert!(has_lock || wanted == before || wanted.baud == 9600);
+                    port.choose(wanted, has_lock.then_some(present));
                     if is_taken {
                         port.prove();
                     } else {
                         port.fall_back();
                     }
                 }
-                prop_assert!(port.current().baud == 9600 || port.borrower == Some(holder));
+                prop_assert!(port.current().baud == 9600 || port.term == Some(present));
             }
         }
     }

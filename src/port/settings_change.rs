@@ -32,6 +32,12 @@ pub(super) struct PendingChange {
 }
 
 impl PendingChange {
+    /// Returns true if fixed settings return by it, which nothing but closing the device keeps them
+    /// from.
+    pub(super) fn is_return(&self) -> bool {
+        self.request.action == Action::ReturnSettings
+    }
+
     /// Tells the client that nothing was changed.
     pub(super) fn give_up(self, reason: &str) {
         Self::refuse(self.request, reason);
@@ -49,6 +55,7 @@ impl Connection<'_> {
     pub(super) fn begin(&mut self, request: Request) -> Option<End> {
         match request.action {
             Action::Settings(change) => self.begin_change(change, request),
+            Action::ReturnSettings => self.begin_return(request),
             _ => {
                 self.writer.begin(request, &mut *self.transfer.device);
                 None
@@ -59,7 +66,7 @@ impl Connection<'_> {
     /// Begins a change of settings, if the client may make it. Returns the reason to end, if it is
     /// one.
     fn begin_change(&mut self, change: SettingsChange, request: Request) -> Option<End> {
-        let wanted = match self.settings.changed(&change, false) {
+        let wanted = match self.settings.changed(&change, request.term.is_some()) {
             Ok(wanted) => wanted,
             Err(reason) => {
                 request.end(Err(RequestError::new(reason)));
@@ -68,6 +75,17 @@ impl Connection<'_> {
         };
         let lines = self.writer.lines.changes_to(change.dtr, change.rts);
         self.begin_wanted(request, wanted, lines)
+    }
+
+    /// Gives fixed settings their values back if the write lock under which they were changed has ended.
+    fn begin_return(&mut self, request: Request) -> Option<End> {
+        match self.settings.to_return(self.hub.queue.lock_term()) {
+            Some(wanted) => self.begin_wanted(request, wanted, Sequence::new()),
+            None => {
+                request.end(Ok(0));
+                None
+            }
+        }
     }
 
     fn begin_wanted(
@@ -142,12 +160,19 @@ impl Connection<'_> {
             });
         }
         if let Err(reason) = outcome {
+            if request.action == Action::ReturnSettings {
+                // Opening the device again puts the fixed settings in force.
+                return Some(End::Lost(reason));
+            }
             request.end(Err(RequestError::new(format!(
                 "{reason}; the settings stay as they were"
             ))));
             return self.undo(before, lines_before, has_changed);
         }
-        self.settings.choose(wanted, request.client);
+        match request.action {
+            Action::ReturnSettings => self.settings.give_back(),
+            _ => self.settings.choose(wanted, request.term),
+        }
         self.settings.prove();
         self.adopt(before, wanted);
         request.end(Ok(0));

@@ -149,6 +149,7 @@ impl Supervisor {
             return self.open_failed(status.into(), request);
         }
         let may_wait = self.may_requests_wait();
+        self.return_settings();
         self.source
             .set_settings(self.settings.current(), self.settings.are_chosen());
         let mut changes = Vec::new();

@@ -93,6 +93,7 @@ impl Port {
         let bits = size as u64 * u64::from(line.bits_per_byte());
         let (baud, seconds) = (line.baud, bits / u64::from(line.baud));
         match reason {
+            NoRoom::Locked(holder) => holder.refusal(),
             NoRoom::TooLong { max } if seconds == 0 => {
                 format!("{size} bytes are too many: such a write may have at most {max}")
             }

@@ -64,10 +64,13 @@ fn selected(
     match (&port.spec, port::find(port, ports)) {
         (Spec::Auto, found) => {
             let real = listed.iter().filter(|port| !port.is_placeholder());
-            (real.map(|port| port.path.clone()).collect(), found.err())
+            (
+                real.map(|port| port.path.clone()).collect(),
+                found.err().map(|status| *status),
+            )
         }
         (_, Ok(path)) => (vec![path], None),
-        (_, Err(status)) => (Vec::new(), Some(status)),
+        (_, Err(status)) => (Vec::new(), Some(*status)),
     }
 }
 

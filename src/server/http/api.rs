@@ -107,6 +107,22 @@ pub(super) async fn release(
     }
 }
 
+/// Takes a port back. The operator also ends the write lock by that.
+pub(super) async fn resume(
+    State(app): State<Arc<App>>,
+    Extension(rights): Extension<Rights>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    if app.policy.is_operator(caller(&request, RequestClass::Data))
+        && let Some(port) = app.ports.by_name(&name)
+        && port.why_read_only(rights).is_none()
+    {
+        port.hub.unlock(None);
+    }
+    self::request(State(app), Extension(rights), Path(name), Action::Resume).await
+}
+
 /// Changes the settings of a port.
 pub(super) async fn settings(
     State(app): State<Arc<App>>,
@@ -141,18 +157,19 @@ pub(super) async fn request(
         return (StatusCode::FORBIDDEN, format!("{reason}\n")).into_response();
     }
     let (mut sender, mut replies) = port.hub.queue.register();
-    let sent = sender.try_send(action);
+    if let Err(reason) = sender.try_send(action) {
+        let reason = port.no_room_reason(0, reason);
+        return (StatusCode::CONFLICT, reason + "\n").into_response();
+    }
     let outcome = tokio::select! {
         biased;
         reply = replies.recv() => reply.ok(),
         // The port answers nothing any more.
         () = port.stop.cancelled() => None,
     };
-    match (sent, outcome) {
-        (Ok(_), Some((_, Ok(_)))) => Json(describe(&port)).into_response(),
-        (Ok(_), Some((_, Err(error)))) => {
-            (StatusCode::CONFLICT, error.reason + "\n").into_response()
-        }
+    match outcome {
+        Some((_, Ok(_))) => Json(describe(&port)).into_response(),
+        Some((_, Err(error))) => (StatusCode::CONFLICT, error.reason + "\n").into_response(),
         _ if port.end.get().is_some() => {
             (StatusCode::NOT_FOUND, "this port was removed\n").into_response()
         }

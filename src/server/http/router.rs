@@ -48,7 +48,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/ports", get(api::ports))
         .route("/api/status", get(api::status))
         .route("/api/ports/{name}/release", post(api::release))
-        .route("/api/ports/{name}/resume", action(Action::Resume))
+        .route("/api/ports/{name}/resume", post(api::resume))
         .route("/api/ports/{name}/reset", action(Action::Reset))
         .route("/api/ports/{name}/settings", post(api::settings))
         .fallback(web)

@@ -32,12 +32,17 @@ pub(super) async fn open_device(
 
 /// Returns the audience that the client belongs to.
 pub(super) fn audience(request: &axum::http::Request<()>) -> Audience {
+    Audience::of(caller(request))
+}
+
+/// Returns what the access policy knows of the client.
+pub(super) fn caller(request: &axum::http::Request<()>) -> Caller<'_> {
     let peer = request.extensions().get::<Peer>();
-    Audience::of(Caller {
+    Caller {
         method: request.method(),
         uri: request.uri(),
         headers: request.headers(),
         class: RequestClass::WebSocket,
         peer: *peer.expect("every connection adds its addresses to its request"),
-    })
+    }
 }

@@ -5,12 +5,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures::channel::mpsc;
+use tokio::time::{Instant, sleep_until};
 
-use crate::hub::{Action, NoRoom, Outcome, Permit, RequestQueue, RequestSender};
+use crate::hub::{Action, Hub, LockHolder, NoRoom, Outcome, Permit, RequestError, RequestSender};
 use crate::protocol::Id;
 
 /// One client's requests.
 pub(crate) struct Requests {
+    hub: Arc<Hub>,
     sender: RequestSender,
     /// The port sends the number of each request with its outcome: in the order of asking, except
     /// for urgent ones.
@@ -19,6 +21,10 @@ pub(crate) struct Requests {
     ids: VecDeque<(u64, Id)>,
     /// A request for which there is no room yet. While there is one, the client is not read.
     held: Option<Action>,
+    /// Requests without an outcome yet.
+    pending: usize,
+    /// The time at which the client's write lock ends, if it has one and asks for nothing until then.
+    lock_end: Option<Instant>,
 }
 
 /// The end of a request.
@@ -29,13 +35,16 @@ pub(crate) struct Reply {
 
 impl Requests {
     /// Registers a client that has no requests yet.
-    pub(crate) fn new(queue: &Arc<RequestQueue>) -> Self {
-        let (sender, replies) = queue.register();
+    pub(crate) fn new(hub: &Arc<Hub>) -> Self {
+        let (sender, replies) = hub.queue.register();
         Self {
+            hub: Arc::clone(hub),
             sender,
             replies,
             ids: VecDeque::new(),
             held: None,
+            pending: 0,
+            lock_end: None,
         }
     }
 
@@ -57,12 +66,62 @@ impl Requests {
             Ok(number) => self.ids.extend(id.map(|id| (number, id))),
             Err(reason) => return Err((reason, id)),
         }
+        self.pending += 1;
+        if self.lock_end.is_some() {
+            self.prolong_lock();
+        }
         Ok(())
     }
 
     /// Keeps a request until there is room for it.
-    pub(crate) fn hold(&mut self, action: Action) {
+    ///
+    /// # Errors
+    /// The other client that has the write lock.
+    pub(crate) fn hold(&mut self, action: Action) -> Result<(), LockHolder> {
+        self.sender.check_lock()?;
         self.held = Some(action);
+        Ok(())
+    }
+
+    /// Returns whether the client has the write lock.
+    pub(crate) fn have_lock(&self) -> bool {
+        self.hub.queue.has_lock(self.sender.client())
+    }
+
+    /// Takes the write lock under this name.
+    ///
+    /// # Errors
+    /// The other client that has it.
+    pub(crate) fn lock(&mut self, name: Option<String>) -> Result<(), LockHolder> {
+        self.hub.lock(self.sender.client(), name)?;
+        self.prolong_lock();
+        Ok(())
+    }
+
+    /// Ends the write lock.
+    ///
+    /// # Errors
+    /// The other client that has it.
+    pub(crate) fn unlock(&mut self) -> Result<(), LockHolder> {
+        self.lock_end = None;
+        self.hub.unlock(Some(self.sender.client()));
+        self.hub.queue.lock_holder().map_or(Ok(()), Err)
+    }
+
+    fn prolong_lock(&mut self) {
+        let idle = self.hub.queue.lock_idle();
+        self.lock_end = idle.map(|idle| Instant::now() + idle);
+    }
+
+    /// Ends the write lock of a client that has asked for nothing for long, unless it waits for
+    /// something.
+    fn on_lock_idle(&mut self) {
+        if self.pending > 0 {
+            self.prolong_lock();
+        } else {
+            self.lock_end = None;
+            self.hub.unlock(Some(self.sender.client()));
+        }
     }
 
     /// Drops the request that waits for room, if there is one.
@@ -81,10 +140,9 @@ impl Requests {
         let (number, outcome) = tokio::select! {
             biased;
             Ok(reply) = self.replies.recv() => reply,
-            permit = room(&self.sender, self.held.as_ref()) => {
-                if let Some(action) = self.held.take() {
-                    self.sender.send(action, permit);
-                }
+            permit = room(&self.sender, self.held.as_ref()) => return self.send_held(permit),
+            () = until(self.lock_end), if self.lock_end.is_some() => {
+                self.on_lock_idle();
                 return None;
             }
         };
@@ -97,7 +155,20 @@ impl Requests {
         Some(self.reply(number, outcome))
     }
 
+    /// Sends the request that was held, for which there is room now, unless another client has taken
+    /// the write lock meanwhile.
+    fn send_held(&mut self, permit: Permit) -> Option<Reply> {
+        let action = self.held.take()?;
+        if let Err(holder) = self.sender.send(action, permit) {
+            let outcome = Err(RequestError::new(holder.refusal()));
+            return Some(Reply { id: None, outcome });
+        }
+        self.pending += 1;
+        None
+    }
+
     fn reply(&mut self, number: u64, outcome: Outcome) -> Reply {
+        self.pending = self.pending.saturating_sub(1);
         let found = self.ids.binary_search_by_key(&number, |(asked, _)| *asked);
         let id = found.ok().and_then(|at| self.ids.remove(at));
         let id = id.map(|(_, id)| id);
@@ -106,7 +177,22 @@ impl Requests {
 
     /// Gives back what the client holds for as long as it is connected.
     pub(crate) fn return_port(&mut self) {
+        self.hub.unlock(Some(self.sender.client()));
         self.sender.return_port();
+    }
+}
+
+impl Drop for Requests {
+    fn drop(&mut self) {
+        self.hub.unlock(Some(self.sender.client()));
+    }
+}
+
+/// Waits until the moment; forever if there is none.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

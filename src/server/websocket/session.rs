@@ -20,7 +20,7 @@ use super::requests::{Reply, Requests};
 use super::send_queue::{ClientSocket, Io, drive};
 use super::turn::Turn;
 use super::wake_flag::WakeFlag;
-use crate::hub::{Action, Subscription};
+use crate::hub::{Action, LockHolder, RequestError, Subscription};
 use crate::protocol::Id;
 use crate::server::access::Rights;
 use crate::server::progress::ReportsProgress;
@@ -35,6 +35,7 @@ const GIVEN_UP: &str = "the client has left, and the device takes nothing";
 pub(crate) struct Client {
     pub(crate) port: Arc<Port>,
     pub(crate) rights: Rights,
+    pub(crate) is_operator: bool,
     pub(crate) params: StreamParams,
     pub(crate) protocol: &'static dyn ClientProtocol,
     pub(crate) subscription: Subscription,
@@ -49,6 +50,7 @@ pub(crate) struct Session<S> {
     port: Arc<Port>,
     stop: CancellationToken,
     rights: Rights,
+    is_operator: bool,
     protocol: &'static dyn ClientProtocol,
     /// The ending that is added to the client's text messages.
     append: LineEnding,
@@ -85,6 +87,7 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
             port: client.port,
             stop: client.stop,
             rights: client.rights,
+            is_operator: client.is_operator,
             protocol: client.protocol,
             append: client.params.append,
             is_new: true,
@@ -244,14 +247,41 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
             Input::Action(action, id) => match self.port.why_read_only(self.rights) {
                 Some(reason) => self.reject(id, reason, 0),
                 None if protocol.has_replies() => self.request(action, id),
-                None => self.requests.hold(action),
+                None => {
+                    if let Err(holder) = self.requests.hold(action) {
+                        self.reject(id, &holder.refusal(), 0);
+                    }
+                }
             },
+            Input::Lock(name, id) => match self.port.why_read_only(self.rights) {
+                Some(reason) => self.reject(id, reason, 0),
+                None => {
+                    let outcome = self.requests.lock(name);
+                    self.answer_lock(outcome, id);
+                }
+            },
+            Input::Unlock(id) => {
+                let outcome = self.requests.unlock();
+                self.answer_lock(outcome, id);
+            }
         }
+    }
+
+    fn answer_lock(&mut self, outcome: Result<(), LockHolder>, id: Option<Id>) {
+        let outcome = outcome.map_err(|holder| RequestError::new(holder.refusal()));
+        self.answer(Reply {
+            id,
+            outcome: outcome.map(|()| 0),
+        });
     }
 
     /// Asks the port at once, or rejects the request if there is no room.
     fn request(&mut self, action: Action, id: Option<Id>) {
         let size = action.bytes().len();
+        // The one who holds the lock takes its own port back with `resume`.
+        if action == Action::Resume && self.is_operator && !self.requests.have_lock() {
+            self.port.hub.unlock(None);
+        }
         if let Err((reason, id)) = self.requests.try_send(action, id) {
             let reason = self.port.no_room_reason(size, reason);
             self.reject(id, &reason, 0);
@@ -328,11 +358,12 @@ mod tests {
         let hub = Hub::new(config.limits, Status::new(State::Open, ""));
         let params = StreamParams::new(&[], None, &clients, "").unwrap();
         let client = Client {
-            requests: Requests::new(&hub.queue),
+            requests: Requests::new(&hub),
             subscription: hub.subscribe(SubscriberKind::Client, params.start),
             protocol: client_protocol(params.view),
             params,
             rights,
+            is_operator: false,
             stop: CancellationToken::new(),
             port: Arc::new(Port {
                 name: "sim".to_owned(),
@@ -355,7 +386,7 @@ mod tests {
         let mut session = session(socket, Rights::ReadWrite).await;
         let write = Action::Write(Bytes::from(vec![0; MAX_WAITING]));
         session.requests.try_send(write.clone(), None).unwrap();
-        session.requests.hold(write);
+        session.requests.hold(write).unwrap();
         session
     }
 

@@ -15,7 +15,7 @@ use tracing::Instrument;
 
 use super::close::{self, CloseReason};
 use super::device_list;
-use super::device_request::{audience, open_device};
+use super::device_request::{audience, caller, open_device};
 use super::echo;
 use super::line_query;
 use super::params::{self, QueryError, StreamParams, Target};
@@ -133,7 +133,7 @@ impl Accepted {
         let names: Vec<String> = ports.iter().map(|port| port.name.clone()).collect();
         let query = Query::<Vec<(String, String)>>::try_from_uri(request.uri());
         let mut query = query.map(|Query(query)| query).unwrap_or_default();
-        let service = match params::target(request.uri().path(), &names)? {
+        let mut service = match params::target(request.uri().path(), &names)? {
             Target::Echo => Service::Echo,
             Target::Devices => {
                 params::check_no_options(&query)?;
@@ -159,6 +159,9 @@ impl Accepted {
                 Service::Port(client?)
             }
         };
+        if let Service::Port(port) = &mut service {
+            port.client.is_operator = app.policy.is_operator(caller(request));
+        }
         let peer = request.extensions().get::<Peer>();
         let address = peer.and_then(Peer::quota_address);
         let permit = app.limits.clients.try_acquire(address);
@@ -252,10 +255,11 @@ impl PortClient {
             } else {
                 subscription
             },
-            requests: Requests::new(&port.hub.queue),
+            requests: Requests::new(&port.hub),
             stop: port.stop.child_token(),
             port,
             rights,
+            is_operator: false,
             params,
         };
         let greeting = app.greeting(&client);

@@ -22,6 +22,9 @@ use crate::view::LineEnding;
 /// Bytes of an identifier. A longer one is an error, since many may have to be kept.
 const MAX_ID_BYTES: usize = 256;
 
+/// Characters of the name of a client that takes the write lock.
+const MAX_NAME: usize = 64;
+
 /// The longest break; a request for more is an error.
 const MAX_BREAK: Duration = Duration::from_secs(5);
 
@@ -31,7 +34,7 @@ const OBJECT_BYTES: usize = 1024;
 /// The type of a message, one of its members, what that can be, and the same in words.
 type Member = (&'static str, &'static str, fn(&Value) -> bool, &'static str);
 
-const MEMBERS: [Member; 9] = [
+const MEMBERS: [Member; 10] = [
     ("write", "urgent", Value::is_boolean, "true or false"),
     ("write", "text", is_text, "text"),
     ("write", "bytes", is_text, "base64"),
@@ -39,6 +42,7 @@ const MEMBERS: [Member; 9] = [
     ("signals", "rts", is_switch, "true or false"),
     ("break", "ms", is_number, "a number such as 250"),
     ("break", "on", is_switch, "true or false"),
+    ("lock", "name", is_text, "text"),
     ("release", "seconds", is_number, "a number such as 60"),
     ("release", "while", is_text, r#""connected""#),
 ];
@@ -129,7 +133,15 @@ fn decode(text: &str, append: LineEnding) -> Input {
         let message = ClientMessage::deserialize(object);
         message.map_err(|error| misfit(text).unwrap_or_else(|| error.to_string()))
     });
-    match message.and_then(|message| action(message, append)) {
+    let action = match message {
+        Ok(ClientMessage::Lock { name }) => match lock_name(name) {
+            Ok(name) => return Input::Lock(name, id),
+            Err(reason) => Err(reason),
+        },
+        Ok(ClientMessage::Unlock) => return Input::Unlock(id),
+        message => message.and_then(|message| action(message, append)),
+    };
+    match action {
         Ok(Some(action)) => Input::Action(action, id),
         // Who gives an identifier waits for an answer.
         Ok(None) if id.is_some() => {
@@ -138,6 +150,20 @@ fn decode(text: &str, append: LineEnding) -> Input {
         }
         Ok(None) => Input::Nothing,
         Err(reason) => Input::Invalid(reason, id),
+    }
+}
+
+/// Checks the name of a client that takes the write lock. Others show it.
+fn lock_name(name: Option<String>) -> Result<Option<String>, String> {
+    let is_right = |name: &String| {
+        let count = name.chars().count();
+        (1..=MAX_NAME).contains(&count) && !name.chars().any(char::is_control)
+    };
+    match name {
+        Some(name) if !is_right(&name) => Err(format!(
+            r#""name" must be printable text of at most {MAX_NAME} characters"#
+        )),
+        name => Ok(name),
     }
 }
 
@@ -216,7 +242,10 @@ fn action(message: ClientMessage, append: LineEnding) -> Result<Option<Action>, 
         ClientMessage::Reset => Action::Reset,
         ClientMessage::Release(release) => Action::Release(release.lease()?),
         ClientMessage::Resume => Action::Resume,
-        ClientMessage::Unknown => return Ok(None),
+        // The session deals with these itself.
+        ClientMessage::Lock { .. } | ClientMessage::Unlock | ClientMessage::Unknown => {
+            return Ok(None);
+        }
     }))
 }
 

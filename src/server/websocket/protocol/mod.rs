@@ -102,6 +102,10 @@ pub struct Greeting<'a> {
 pub enum Input {
     /// Asks the port for something; the identifier comes back with the answer.
     Action(Action, Option<Id>),
+    /// Takes the write lock under this name.
+    Lock(Option<String>, Option<Id>),
+    /// Ends it.
+    Unlock(Option<Id>),
     /// Asks for nothing that is known.
     Nothing,
     /// Cannot be understood, for this reason.
