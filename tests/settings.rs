@@ -5,7 +5,9 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::support::network::home;
-use crate::support::{Bridge, Client, Pair, Program, Reply, http, skip, until};
+#[cfg(unix)]
+use crate::support::skip;
+use crate::support::{Bridge, Client, Pair, Program, Reply, http, until};
 
 #[tokio::test]
 async fn a_change_reaches_the_driver_and_everybody_is_told() {

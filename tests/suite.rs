@@ -78,6 +78,8 @@ mod rules; // imports, names, sizes
 mod tally; // how tests/run counts
 
 // Minutes long, each ignored: tests/run --long, and for the last one --soak.
+#[cfg(unix)] // a pty can be unplugged
 mod endurance;
 mod floods;
+#[cfg(unix)] // a pty can be unplugged
 mod soak;

@@ -245,7 +245,7 @@ impl Program {
     }
 
     /// The process of the program, where no other program runs it.
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -278,6 +278,7 @@ impl Program {
     }
 
     /// The number of descriptors that the program has open; None as above.
+    #[cfg(unix)]
     pub fn descriptors(&self) -> Option<usize> {
         let knowable = cfg!(target_os = "linux") && !is_emulated();
         let folder = format!("/proc/{}/fd", self.child.id());
