@@ -584,3 +584,232 @@ async fn a_wrong_offer_says_what_is_right() {
     let ended = Program::run(&["--offer", "none", "--offer", "usb"]).await;
     ended.with(2, "none cannot be combined with other devices");
 }
+
+impl Bridge {
+    /// Waits until no client is connected.
+    async fn nobody(&self) {
+        until("all clients to be gone", async || {
+            let clients = self.get("/api/clients").await.json();
+            clients.as_array().is_some_and(Vec::is_empty).then_some(())
+        })
+        .await;
+    }
+
+    /// Opens a device with these settings, and returns the ones in its greeting.
+    async fn settings_of(&self, target: &str) -> (Client, Value) {
+        let mut client = self.client(target).await;
+        let hello = client.json_of("hello").await;
+        (client, hello["port"]["settings"].clone())
+    }
+}
+
+#[tokio::test]
+async fn whoever_comes_alone_changes_the_settings_of_the_open_device() {
+    let Some(mut machine) = Machine::new() else {
+        return;
+    };
+    let bridge = machine.start(&["--port", "sim", "--offer", "usb"]).await;
+    let mut uno = machine.plug("ttyACM0", UNO, "1-1");
+    bridge.device(UNO_ID).await;
+    let address = format!("/devices/{UNO_ID}?view=json");
+    let (mut first, _) = bridge.settings_of(&format!("{address}&baud=57600")).await;
+    opened(&mut first).await;
+    first.leave().await;
+    bridge.nobody().await;
+    let others = format!("{address}&baud=115200&parity=even");
+    let (mut alone, settings) = bridge.settings_of(&others).await;
+    assert_eq!(settings["baud"], 115_200, "{settings}");
+    assert_eq!(settings["parity"], "even", "{settings}");
+    uno.write("\nhere\n").await;
+    while alone.json_of("line").await["text"] != "here" {}
+    // It is in use now.
+    let (code, reason) = bridge.refused(&format!("{address}&baud=9600")).await;
+    let expected = "usb:2341:0043:A1 is in use with 115200 baud, 8E1, DTR on, RTS on";
+    assert_eq!((code, &*reason), (4409, expected));
+    let (same, settings) = bridge.settings_of(&others).await;
+    assert_eq!(settings["baud"], 115_200, "{settings}");
+    same.leave().await;
+    alone.leave().await;
+    bridge.nobody().await;
+    // Without settings in the address, they stay as they are.
+    let (last, settings) = bridge.settings_of(&address).await;
+    assert_eq!(settings["baud"], 115_200, "{settings}");
+    let name = bridge.device(UNO_ID).await["port"].clone();
+    let port = bridge.port(name.as_str().expect("it has a port")).await;
+    assert_eq!(port["counters"]["opened"], 1, "{port}");
+    last.leave().await;
+}
+
+#[tokio::test]
+async fn of_those_who_come_at_once_all_have_the_same_settings() {
+    let Some(mut machine) = Machine::new() else {
+        return;
+    };
+    let bridge = machine.start(&["--port", "sim", "--offer", "usb"]).await;
+    let _uno = machine.plug("ttyACM0", UNO, "1-1");
+    bridge.device(UNO_ID).await;
+    let address = format!("/devices/{UNO_ID}?view=json");
+    let (mut first, _) = bridge.settings_of(&address).await;
+    opened(&mut first).await;
+    first.leave().await;
+    bridge.nobody().await;
+    let target = format!("{address}&baud=57600");
+    let same = futures::future::join_all((0..8).map(|_| bridge.settings_of(&target))).await;
+    for (client, settings) in same {
+        assert_eq!(settings["baud"], 57600, "{settings}");
+        client.leave().await;
+    }
+    bridge.nobody().await;
+    let targets = [300, 600, 1200, 2400].map(|baud| format!("{address}&baud={baud}"));
+    let come = targets.iter().map(|target| bridge.client(target));
+    let clients = futures::future::join_all(come).await;
+    let known = bridge.get("/api/clients").await.json();
+    assert_eq!(known.as_array().map(Vec::len), Some(1), "{known}");
+    drop(clients);
+}
+
+#[tokio::test]
+async fn settings_that_the_driver_refuses_leave_the_old_ones_in_force() {
+    let Some(mut machine) = Machine::new() else {
+        return;
+    };
+    let bridge = machine.start(&["--port", "sim", "--offer", "usb"]).await;
+    let _uno = machine.plug("ttyACM0", UNO, "1-1");
+    bridge.device(UNO_ID).await;
+    let address = format!("/devices/{UNO_ID}?view=json");
+    let (mut first, _) = bridge.settings_of(&address).await;
+    opened(&mut first).await;
+    first.leave().await;
+    bridge.nobody().await;
+    // A pseudo-terminal has no modem lines.
+    let (code, reason) = bridge.refused(&format!("{address}&baud=300&dtr=off")).await;
+    assert_eq!(code, 4400, "{reason}");
+    assert!(reason.contains("cannot set the modem lines"), "{reason}");
+    let (_client, settings) = bridge.settings_of(&address).await;
+    assert_eq!(settings["baud"], 9600, "{settings}");
+    assert_eq!(bridge.device(UNO_ID).await["state"], "open");
+}
+
+#[tokio::test]
+async fn a_client_that_opens_a_device_does_not_change_what_the_operator_fixed() {
+    let Some(mut machine) = Machine::new() else {
+        return;
+    };
+    let arguments = ["--port", "sim", "--offer", "usb", "--baud", "9600"];
+    let bridge = machine.start(&arguments).await;
+    let uno = machine.plug("ttyACM0", UNO, "1-1");
+    bridge.device(UNO_ID).await;
+    let address = format!("/devices/{UNO_ID}?view=json");
+    let reason = "baud is fixed to 9600 by --baud; take the write lock to change it for a while";
+    let refused = (4400, reason.to_owned());
+    assert_eq!(
+        bridge.refused(&format!("{address}&baud=300")).await,
+        refused
+    );
+    assert_eq!(bridge.device(UNO_ID).await["state"], "free");
+    let (mut first, _) = bridge
+        .settings_of(&format!("{address}&baud=9600&stopBits=2"))
+        .await;
+    opened(&mut first).await;
+    first.leave().await;
+    bridge.nobody().await;
+    assert_eq!(
+        bridge.refused(&format!("{address}&baud=300")).await,
+        refused
+    );
+    let (client, settings) = bridge.settings_of(&address).await;
+    assert_eq!(settings["baud"], 9600, "{settings}");
+    assert_eq!(settings["stopBits"], 2, "{settings}");
+    client.leave().await;
+    machine.unplug("ttyACM0", uno);
+    drop(bridge);
+
+    // A port of the command line that has the device is no exception.
+    let port = "uno=usb:2341:0043:A1,baud=57600";
+    let bridge = machine.start(&["--port", port, "--offer", "usb"]).await;
+    let _uno = machine.plug("ttyACM0", UNO, "1-1");
+    bridge.open("uno").await;
+    let (code, reason) = bridge.refused(&format!("{address}&baud=300")).await;
+    assert_eq!(code, 4400, "{reason}");
+    assert!(
+        reason.starts_with("baud is fixed to 57600 by --port"),
+        "{reason}"
+    );
+    let (_client, settings) = bridge.settings_of(&format!("{address}&parity=odd")).await;
+    assert_eq!(settings["parity"], "odd", "{settings}");
+}
+
+#[tokio::test]
+async fn a_client_that_may_only_read_changes_no_settings_of_an_open_device() {
+    let Some(mut machine) = Machine::new() else {
+        return;
+    };
+    let bridge = machine
+        .start(&["--port", "sim", "--offer", "usb", "--read-only"])
+        .await;
+    let _uno = machine.plug("ttyACM0", UNO, "1-1");
+    bridge.device(UNO_ID).await;
+    let address = format!("/devices/{UNO_ID}?view=json");
+    let (mut first, _) = bridge.settings_of(&address).await;
+    opened(&mut first).await;
+    first.leave().await;
+    bridge.nobody().await;
+    let (code, reason) = bridge.refused(&format!("{address}&baud=300")).await;
+    assert_eq!(code, 4409, "{reason}");
+    assert!(reason.contains("9600 baud"), "{reason}");
+    bridge.settings_of(&format!("{address}&baud=9600")).await;
+}
+
+#[tokio::test]
+async fn doctor_says_which_devices_are_on_offer_to_whom() {
+    let Some(mut machine) = Machine::new() else {
+        return;
+    };
+    let bridge = machine.start(&["--port", "sim"]).await;
+    let _uno = machine.plug("ttyACM0", UNO, "1-1");
+    let _gps = machine.plug("ttyACM1", GPS, "1-2");
+    bridge.device(UNO_ID).await;
+    bridge.device("usb:1546:01a7").await;
+    let doctor = async |flags: &[&str]| {
+        let own = ["doctor", "--listen", "127.0.0.1:0"];
+        machine.run(&[&own, flags].concat()).await.stdout
+    };
+    let has = |text: &str, mark: &str, part: &str| {
+        let mut lines = text.lines();
+        let is_there = lines.any(|line| line.starts_with(mark) && line.contains(part));
+        assert!(is_there, "{mark} … {part} is not in {text}");
+    };
+    let gps = "usb:1546:01a7 (/dev/ttyACM1)";
+    let uno = "usb:2341:0043:A1 (Arduino Uno, /dev/ttyACM0)";
+    let said = doctor(&[]).await;
+    let own = "is on offer to programs of this computer and pages of serial-ws; serial-ws asks";
+    has(&said, "ok", &format!("{uno} {own}"));
+    let offer =
+        |name: &str, spec: &str| format!("{name} is not on offer. To offer it: --offer {spec}");
+    has(&said, "note", &offer(gps, "usb:1546:01a7"));
+    let said = doctor(&["--port", "sim"]).await;
+    has(&said, "note", &offer(uno, "usb:2341:0043:A1"));
+    let said = doctor(&[
+        "--port",
+        "sim",
+        "--offer",
+        "usb:2341:*",
+        "--offer",
+        "usb:dead:*",
+    ])
+    .await;
+    has(
+        &said,
+        "ok",
+        &format!("{uno} is on offer to everyone who may connect"),
+    );
+    has(&said, "ok", "you may open it");
+    has(&said, "note", &offer(gps, "usb:1546:01a7"));
+    has(
+        &said,
+        "note",
+        "--offer usb:dead:* fits no device that is here now",
+    );
+    let said = doctor(&["--port", "/dev/ttyACM0"]).await;
+    assert!(!said.contains(uno), "clients reach it by its port: {said}");
+}

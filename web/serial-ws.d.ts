@@ -199,6 +199,9 @@ export interface DeviceWatcher {
   /** Calls the handler with the list, at once and after each change. */
   on(event: "devices", handler: (devices: Device[]) => void): this;
   off(event: "devices", handler: (devices: Device[]) => void): this;
+  /** Calls the handler when the browser does not allow the connection. It is tried again. */
+  on(event: "error", handler: (error: Error) => void): this;
+  off(event: "error", handler: (error: Error) => void): this;
   /** Ends watching. */
   close(): void;
 }

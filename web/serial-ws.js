@@ -26,6 +26,7 @@
   const REPLY_TIMEOUT = 30000;
   /** Milliseconds before a pending attempt is diagnosed: the browser may be asking its user. */
   const CONNECT_TIMEOUT = 4000;
+  const BLOCKED = "the browser does not allow this connection";
 
   class SerialWs {
     /** Where this file was loaded from, which is where serial-ws usually is. */
@@ -195,7 +196,7 @@
         socket = new Socket(url.href);
       } catch (error) {
         // For example, a page from https: may not open ws: at all.
-        this.#setStatus({ state: "blocked", detail: `the browser does not allow this connection: ${error.message}` });
+        this.#setStatus({ state: "blocked", detail: `${BLOCKED}: ${error.message}` });
         return this.#scheduleReconnect();
       }
       this.#socket = socket;
@@ -363,14 +364,7 @@
     }
 
     #emit(event, ...values) {
-      for (const handler of this.#handlers.get(event) ?? []) {
-        try {
-          handler.apply(this, values);
-        } catch (error) {
-          // The console shows it as uncaught, and the other handlers get their call.
-          queueMicrotask(() => { throw error; });
-        }
-      }
+      call(this.#handlers.get(event) ?? [], this, values);
     }
 
     #startTimer(time, callback) {
@@ -388,7 +382,7 @@
     #address;
     #Socket;
     #socket;
-    #handlers = new Set();
+    #handlers = { devices: new Set(), error: new Set() };
     #delay = MIN_DELAY;
     #timer;
 
@@ -403,14 +397,14 @@
       queueMicrotask(() => this.#connect());
     }
 
-    /** Calls `handler` with each list. */
+    /** Calls `handler` with each list (`devices`), or with the reason why there is no connection (`error`). */
     on(event, handler) {
-      if (event === "devices") this.#handlers.add(handler);
+      this.#handlers[event]?.add(handler);
       return this;
     }
 
     off(event, handler) {
-      this.#handlers.delete(handler);
+      this.#handlers[event]?.delete(handler);
       return this;
     }
 
@@ -423,19 +417,42 @@
 
     #connect() {
       if (!this.#Socket) return;
-      const socket = this.#socket = new this.#Socket(this.#address.href);
+      let socket;
+      try {
+        socket = this.#socket = new this.#Socket(this.#address.href);
+      } catch (error) {
+        // For example, a page from https: may not open ws: at all.
+        call(this.#handlers.error, this, [new Error(`${BLOCKED}: ${error.message}`)]);
+        return this.#scheduleReconnect();
+      }
       socket.onmessage = ({ data }) => {
         const message = JSON.parse(data);
         if (message.type !== "devices") return;
         this.#delay = MIN_DELAY;
         this.devices = message.devices;
-        for (const handler of this.#handlers) handler(this.devices);
+        call(this.#handlers.devices, this, [this.devices]);
       };
       socket.onclose = ({ code }) => {
-        if (!this.#Socket || code === DISCONNECTED || MISTAKE_CODES.includes(code)) return;
-        this.#timer = setTimeout(() => this.#connect(), this.#delay);
-        this.#delay = Math.min(this.#delay * 2, MAX_DELAY);
+        if (code !== DISCONNECTED && !MISTAKE_CODES.includes(code)) this.#scheduleReconnect();
       };
+    }
+
+    #scheduleReconnect() {
+      if (!this.#Socket) return;
+      this.#timer = setTimeout(() => this.#connect(), this.#delay);
+      this.#delay = Math.min(this.#delay * 2, MAX_DELAY);
+    }
+  }
+
+  /** Calls handlers of `owner`, whatever one of them throws. */
+  function call(handlers, owner, values) {
+    for (const handler of handlers) {
+      try {
+        handler.apply(owner, values);
+      } catch (error) {
+        // The console shows it as uncaught, and the other handlers get their call.
+        queueMicrotask(() => { throw error; });
+      }
     }
   }
 

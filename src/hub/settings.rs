@@ -134,6 +134,11 @@ pub struct SettingsChange {
 }
 
 impl SettingsChange {
+    /// Returns true if `settings` have this change already.
+    pub fn is_made(&self, settings: LineSettings) -> bool {
+        self.applied_to(settings) == settings
+    }
+
     /// Returns `settings` with this change.
     pub fn applied_to(&self, settings: LineSettings) -> LineSettings {
         LineSettings {

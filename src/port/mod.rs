@@ -62,6 +62,7 @@ pub(crate) use claims::Claims;
 pub use closing::Closed;
 pub(crate) use config::{DataKind, FixedSettings, MAX_LINE_LIMIT, PortConfig, is_name};
 pub(crate) use diagnostics::{Diagnostic, Severity};
+pub(crate) use settings::PortSettings;
 pub(crate) use source::serial::open::{denied, in_use};
 pub(crate) use supervisor::Supervisor;
 

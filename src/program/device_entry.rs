@@ -1,13 +1,18 @@
-//! The entries of the list of devices: what a port knows of a device, as the server shows it.
+//! The entries of the list of devices: what a port knows of a device, as the server shows it, and the
+//! port that such a device becomes.
 
 use serde_json::{Value, json};
 
+use crate::config::SharedPort;
+use crate::hub::SettingsChange;
+use crate::port::PortSettings;
 use crate::port::source::serial::enumerate::Usb;
 use crate::port::source::serial::listing::{DeviceState, ListedDevice};
-use crate::server::devices::{DeviceEntry, DevicePort};
+use crate::port::source::spec::Spec;
+use crate::server::devices::{DeviceEntry, DevicePort, DeviceRejection};
 
 /// Describes a device for the server, as if its port was not opened by an ID.
-pub(super) fn describe(listed: &ListedDevice) -> DeviceEntry {
+pub(crate) fn describe(listed: &ListedDevice) -> DeviceEntry {
     let ListedDevice { id, info, .. } = listed;
     DeviceEntry {
         id: id.clone(),
@@ -30,6 +35,25 @@ pub(super) fn describe(listed: &ListedDevice) -> DeviceEntry {
             is_opened_by_id: false,
         }),
     }
+}
+
+/// Returns the configuration of the port for a device: that of `template`, with a change that a client
+/// asks for, if it may.
+pub(super) fn port_config(
+    template: &SharedPort,
+    device: &DeviceEntry,
+    change: SettingsChange,
+) -> Result<SharedPort, DeviceRejection> {
+    let mut shared = template.clone();
+    shared.port.spec = match device.usb {
+        Value::Null => Spec::Path(device.path.clone()),
+        _ => Spec::Device(device.id.clone()),
+    };
+    shared.port.name = shared.port.spec.default_name();
+    let changed = PortSettings::new(&shared.port).changed(&change, false);
+    shared.port.line = changed.map_err(DeviceRejection::Refused)?;
+    shared.port.detects_rate &= change.baud.is_none();
+    Ok(shared)
 }
 
 /// Returns the description of a USB device as clients are shown it, without what is not known.

@@ -6,21 +6,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::Result;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use serde_json::Value;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedMutexGuard, mpsc};
 
-use super::device_entry::describe;
+use super::device_entry::{describe, port_config};
+use super::device_watch::WatchedDevices;
 use super::{PortTasks, Registered};
 use crate::config::{DevicesConfig, SharedPort};
 use crate::hub::{SettingsChange, Start, State, Status, SubscriberKind};
 use crate::port::source::serial::device_id::IdError;
 use crate::port::source::serial::watcher::{DeviceList, DeviceWatcher};
-use crate::port::source::spec::Spec;
 use crate::port::{Closed, PortConfig, Supervisor};
 use crate::server::devices::{
     DeviceEntry, DeviceHost, DeviceRejection, DeviceWatch, Devices, OpenedDevicePort,
 };
-use crate::server::{ClientDefaults, Port, PortEnd};
+use crate::server::{ClientDefaults, Newcomer, Port, PortEnd};
 
 /// Opens devices as ports, and closes them.
 #[derive(Clone)]
@@ -122,6 +121,43 @@ impl DevicePorts {
         }
     }
 
+    /// Opens `device`, or joins those who use it. Fails within if another newcomer is just changing
+    /// its settings; `turn` is what came of waiting for that one.
+    fn try_open(
+        &self,
+        device: &DeviceEntry,
+        change: SettingsChange,
+        turn: Option<OwnedMutexGuard<()>>,
+    ) -> Result<Result<OpenedDevicePort, Newcomer>, DeviceRejection> {
+        let mut opened = self.opened();
+        let known = self.port_of(&opened, device);
+        let is_new = known.is_none();
+        let port = match known {
+            Some(port) => port,
+            None => self.open_port(&mut opened, device, change)?,
+        };
+        // The device may have got another port meanwhile.
+        let is_of_port = |turn: &_| Arc::ptr_eq(OwnedMutexGuard::mutex(turn), &port.newcomer);
+        let mut turn = turn.filter(|turn| !is_new && is_of_port(turn));
+        if turn.is_none() && !is_new && change != SettingsChange::default() {
+            match Arc::clone(&port.newcomer).try_lock_owned() {
+                Ok(free) => turn = Some(free),
+                Err(_) => return Ok(Err(Arc::clone(&port.newcomer))),
+            }
+        }
+        let hold = port.hub.subscribe(SubscriberKind::Client, Start::Live);
+        let settings = port.hub.status().settings;
+        let differs = !change.is_made(settings);
+        // The one is the newcomer itself. Whoever comes from now on comes after it.
+        let is_alone = port.hub.clients() == 1;
+        if turn.is_some() && differs && !is_alone {
+            return Err(DeviceRejection::OtherSettings(settings));
+        }
+        // A rate that is asked for is searched no longer, also if it is the same.
+        let turn = turn.filter(|_| is_alone && (differs || change.baud.is_some()));
+        Ok(Ok(OpenedDevicePort { port, hold, turn }))
+    }
+
     /// Opens `device`, which no port has, as a port of its own or as that at `/`.
     fn open_port(
         &self,
@@ -133,7 +169,7 @@ impl DevicePorts {
         if opened.len() >= max {
             return Err(DeviceRejection::Full { max });
         }
-        let shared = self.port_config(device, change);
+        let shared = port_config(&self.0.config.template, device, change)?;
         let port = match self.choose(opened, &shared.port) {
             Some(root) => root,
             None => self.add(shared, opened)?,
@@ -218,19 +254,6 @@ impl DevicePorts {
         }
     }
 
-    /// Returns the configuration of the port for a device.
-    fn port_config(&self, device: &DeviceEntry, change: SettingsChange) -> SharedPort {
-        let mut shared = self.0.config.template.clone();
-        shared.port.spec = match device.usb {
-            Value::Null => Spec::Path(device.path.clone()),
-            _ => Spec::Device(device.id.clone()),
-        };
-        shared.port.name = shared.port.spec.default_name();
-        shared.port.line = change.applied_to(shared.port.line);
-        shared.port.detects_rate &= change.baud.is_none();
-        shared
-    }
-
     /// Returns the port that has a device, or had it when it was listed.
     fn port_of(&self, opened: &[OpenedById], device: &DeviceEntry) -> Option<Arc<Port>> {
         let by_id = opened.iter().find(|other| other.device.id == device.id);
@@ -238,7 +261,7 @@ impl DevicePorts {
         by_id.map(|other| Arc::clone(&other.port)).or_else(named)
     }
 
-    fn describe(&self, list: &DeviceList) -> Devices {
+    pub(super) fn describe(&self, list: &DeviceList) -> Devices {
         let opened = self.opened();
         let devices = list.iter().map(|listed| {
             let mut device = describe(listed);
@@ -252,27 +275,6 @@ impl DevicePorts {
 
     fn opened(&self) -> MutexGuard<'_, Vec<OpenedById>> {
         self.0.opened.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// One who watches the devices.
-struct WatchedDevices {
-    devices: DevicePorts,
-    list: watch::Receiver<DeviceList>,
-    is_new: bool,
-}
-
-impl DeviceWatch for WatchedDevices {
-    fn next(&mut self) -> BoxFuture<'_, Devices> {
-        async {
-            if !std::mem::take(&mut self.is_new) && self.list.changed().await.is_err() {
-                // The sender lives as long as the devices that this has.
-                return std::future::pending().await;
-            }
-            let list = Arc::clone(&self.list.borrow_and_update());
-            self.devices.describe(&list)
-        }
-        .boxed()
     }
 }
 
@@ -320,23 +322,20 @@ impl DeviceHost for DevicePorts {
         self.0.config.template.clients
     }
 
-    fn open(
-        &self,
-        device: &DeviceEntry,
+    fn open<'a>(
+        &'a self,
+        device: &'a DeviceEntry,
         change: SettingsChange,
-    ) -> Result<OpenedDevicePort, DeviceRejection> {
-        let mut opened = self.opened();
-        let known = self.port_of(&opened, device);
-        let is_new = known.is_none();
-        let port = match known {
-            Some(port) => port,
-            None => self.open_port(&mut opened, device, change)?,
-        };
-        let settings = port.hub.status().settings;
-        if !is_new && change.applied_to(settings) != settings {
-            return Err(DeviceRejection::OtherSettings(settings));
+    ) -> BoxFuture<'a, Result<OpenedDevicePort, DeviceRejection>> {
+        async move {
+            let mut turn = None;
+            loop {
+                match self.try_open(device, change, turn)? {
+                    Ok(opened) => return Ok(opened),
+                    Err(newcomer) => turn = Some(newcomer.lock_owned().await),
+                }
+            }
         }
-        let hold = port.hub.subscribe(SubscriberKind::Client, Start::Live);
-        Ok(OpenedDevicePort { port, hold })
+        .boxed()
     }
 }

@@ -1,7 +1,8 @@
 //! The running program: the server, and a task for each port. Ports come and go while it runs; those
 //! that clients open by the ID of a device are in `devices`.
 
-mod device_entry;
+pub(crate) mod device_entry;
+mod device_watch;
 mod devices;
 
 use std::future::poll_fn;
@@ -174,6 +175,7 @@ impl PortTasks {
             hub,
             stop: self.stop.child_token(),
             end: OnceLock::new(),
+            newcomer: Arc::default(),
         });
         let is_new = self.registry.add(Arc::clone(&port));
         ensure!(is_new, "there is a port called {} already", port.name);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Value, json};
+use tokio::sync::OwnedMutexGuard;
 
 use super::access::offer::OfferDecision;
 use super::config::ClientDefaults;
@@ -95,11 +96,11 @@ pub(crate) trait DeviceHost: Send + Sync {
     ///
     /// # Errors
     /// If that is not possible with these settings, or not now.
-    fn open(
-        &self,
-        device: &DeviceEntry,
+    fn open<'a>(
+        &'a self,
+        device: &'a DeviceEntry,
         change: SettingsChange,
-    ) -> Result<OpenedDevicePort, DeviceRejection>;
+    ) -> BoxFuture<'a, Result<OpenedDevicePort, DeviceRejection>>;
 }
 
 /// A device that was opened as a port.
@@ -108,6 +109,9 @@ pub(crate) struct OpenedDevicePort {
     pub(crate) port: Arc<Port>,
     /// Keeps the port open until it has its client.
     pub(crate) hold: Subscription,
+    /// The turn to make the change that was asked for, if the port was open already and nobody else
+    /// uses it.
+    pub(crate) turn: Option<OwnedMutexGuard<()>>,
 }
 
 /// The reason why a device is not opened.
@@ -124,6 +128,8 @@ pub(crate) enum DeviceRejection {
     },
     /// It is open with these settings, and a newcomer does not change them.
     OtherSettings(LineSettings),
+    /// Its settings cannot be those: why.
+    Refused(String),
     /// Something else.
     Failed(String),
 }
@@ -150,6 +156,7 @@ impl DeviceRejection {
                 let reason = format!("{id} is in use with {line}, DTR {dtr}, RTS {rts}");
                 (4409, reason)
             }
+            Self::Refused(reason) => (4400, reason.clone()),
             Self::Failed(reason) => (1013, reason.clone()),
         }
     }

@@ -52,7 +52,7 @@ pub(crate) use access::origin::{host_name, normalize_origin};
 pub(crate) use access::token::Token;
 pub(crate) use config::{ClientDefaults, ListenAddress, ServerConfig, TlsConfig};
 pub(crate) use listen::try_each as try_listen;
-pub(crate) use ports::{Port, PortEnd, Ports};
+pub(crate) use ports::{Newcomer, Port, PortEnd, Ports};
 #[cfg(feature = "tls")]
 pub(crate) use tls::SelfSigned;
 pub use websocket::protocol::{ClientProtocol, Greeting, Input, client_protocol};

@@ -31,7 +31,13 @@ pub(crate) struct Port {
     pub(crate) stop: CancellationToken,
     /// Set when the port is removed. It stays unset where it just stops with the program.
     pub(crate) end: OnceLock<PortEnd>,
+    /// Held by the one newcomer who may change the settings, until they are changed.
+    pub(crate) newcomer: Newcomer,
 }
+
+/// The turn of the newcomers who ask for settings of their own: the next one finds those of the one
+/// before in force.
+pub(crate) type Newcomer = Arc<tokio::sync::Mutex<()>>;
 
 /// The end of a port before that of the program, for its clients.
 #[derive(Clone, Debug, PartialEq, Eq)]

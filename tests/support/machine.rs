@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    bridge::{Bridge, Program, is_emulated},
+    bridge::{Bridge, Ended, Program, is_emulated},
     pair::{Device, Pair},
     wait::skip,
 };
@@ -76,6 +76,13 @@ impl Machine {
         let (program, keys) = Program::start_at_a_terminal_by(&self.script(), &arguments, &[]);
         self.process = Some(program.id());
         (Bridge::of(program, 1).await, keys)
+    }
+
+    /// Runs another command of the program, beside the one that runs on the machine, to its end.
+    pub async fn run(&self, arguments: &[&str]) -> Ended {
+        let process = self.process.expect("a program runs");
+        let enter = format!("exec nsenter -U -m --preserve-credentials -t {process} \"$@\"");
+        Program::start_by(&enter, arguments).ended().await
     }
 
     fn script(&self) -> String {

@@ -3,6 +3,7 @@
 //!
 //! Each check observes first; a pure function then turns the facts into diagnostics.
 
+mod offers;
 mod page;
 mod ports;
 mod tcp;
@@ -39,6 +40,7 @@ pub(crate) async fn run(args: &DoctorArgs, config: &Config, out: &mut dyn Write)
     let page = page.map(|address| Page::new(address, &config.server));
     let page = page.transpose()?;
     let mut diagnostics = ports::diagnose(&config.port_configs());
+    diagnostics.extend(offers::diagnose(config));
     let tcp = tcp::diagnose(&config.server, page.as_ref()).await;
     diagnostics.extend(tcp.diagnostics);
     if let Some(page) = page {

@@ -55,6 +55,12 @@ pub(crate) fn diagnose(ports: &[PortConfig]) -> Vec<Diagnostic> {
     diagnostics
 }
 
+/// Diagnoses the port at a path.
+pub(crate) fn look(path: &str) -> Diagnostic {
+    let listed = enumerate::ports().unwrap_or_default();
+    check(&observe(path.to_owned(), &listed))
+}
+
 /// The paths to look at, and why the selected port is not among them.
 fn selected(
     port: &PortConfig,

@@ -10,6 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::platform::Process;
+use crate::port::source::serial::device_id;
 use crate::port::source::serial::enumerate::{PortInfo, ports};
 use crate::port::source::serial::os::{self, Access};
 use crate::terminal::print;
@@ -118,22 +119,24 @@ fn nothing(all: bool) -> String {
 }
 
 fn to_json(ports: &[(Availability, PortInfo)]) -> Result<String> {
+    let all: Vec<_> = ports.iter().map(|(_, port)| port.clone()).collect();
     let objects: Vec<_> = ports
         .iter()
-        .map(|(availability, port)| object(port, availability))
+        .map(|(availability, port)| object(port, &all, availability))
         .collect();
     let text = serde_json::to_string_pretty(&objects)?;
     Ok(shown_json(&text) + "\n")
 }
 
-fn object(port: &PortInfo, availability: &Availability) -> Value {
-    let mut object = facts(port);
+fn object(port: &PortInfo, all: &[PortInfo], availability: &Availability) -> Value {
+    let mut object = facts(port, all);
     object["state"] = availability.to_json();
     object
 }
 
-/// Returns what is known of a port without looking at who uses it.
-fn facts(port: &PortInfo) -> Value {
+/// Returns what is known of a port without looking at who uses it. `all` are those with which it was
+/// listed: its ID tells it from them.
+fn facts(port: &PortInfo, all: &[PortInfo]) -> Value {
     let usb = port.usb().map(|usb| {
         json!({
             "vid": format!("{:04x}", usb.vid),
@@ -146,6 +149,7 @@ fn facts(port: &PortInfo) -> Value {
         })
     });
     json!({
+        "id": device_id::id(port, all),
         "path": port.path,
         "board": port.board(),
         "usb": usb,
@@ -263,6 +267,7 @@ PORT          BOARD             USB            SERIAL NUMBER  STATE
     fn json_has_the_same_facts() {
         let text = to_json(&sample()).unwrap();
         let list: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(list[0]["id"], "usb:2341:0043:A1");
         assert_eq!(list[0]["path"], "/dev/ttyACM0");
         assert_eq!(list[0]["board"], "Arduino Uno");
         assert_eq!(list[0]["usb"]["pid"], "0043");
@@ -270,6 +275,7 @@ PORT          BOARD             USB            SERIAL NUMBER  STATE
         assert_eq!(list[0]["state"]["holder"]["pid"], 4711);
         assert_eq!(list[1]["state"]["state"], "denied");
         assert_eq!(list[3]["usb"], Value::Null);
+        assert_eq!(list[3]["id"], "port:ttyAMA0");
         assert!(!text.contains('\x1b'));
     }
 

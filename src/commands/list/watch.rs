@@ -58,17 +58,19 @@ fn look(args: &ListArgs) -> Result<WatchedPorts> {
 fn changes(before: &WatchedPorts, now: &WatchedPorts, as_json: bool) -> String {
     let gone = before.iter().filter(|(key, _)| !now.contains_key(key));
     let come = now.iter().filter(|(key, _)| !before.contains_key(key));
-    let gone = gone.map(|(_, port)| line(port, false, as_json));
-    let come = come.map(|(_, port)| line(port, true, as_json));
+    let [all_before, all_now] =
+        [before, now].map(|ports| ports.values().cloned().collect::<Vec<_>>());
+    let gone = gone.map(|(_, port)| line(port, &all_before, false, as_json));
+    let come = come.map(|(_, port)| line(port, &all_now, true, as_json));
     gone.chain(come).collect()
 }
 
-fn line(port: &PortInfo, is_here: bool, as_json: bool) -> String {
+fn line(port: &PortInfo, all: &[PortInfo], is_here: bool, as_json: bool) -> String {
     if as_json {
         let change = if is_here { "added" } else { "removed" };
         let mut object = json!({ "change": change });
         if let (Some(object), Some(facts)) =
-            (object.as_object_mut(), super::facts(port).as_object())
+            (object.as_object_mut(), super::facts(port, all).as_object())
         {
             object.extend(facts.clone());
         }
@@ -125,6 +127,7 @@ mod tests {
         let object: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(object["change"], "added");
         assert_eq!(object["path"], "COM3");
+        assert_eq!(object["id"], "usb:2341:0043:A1");
         assert_eq!(object["usb"]["vid"], "2341");
         assert_eq!(object.get("state"), None);
     }

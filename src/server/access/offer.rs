@@ -108,7 +108,8 @@ impl Offers {
 }
 
 impl Offer {
-    fn includes(&self, device: &DeviceEntry) -> bool {
+    /// Returns true if this offers a device.
+    pub(crate) fn includes(&self, device: &DeviceEntry) -> bool {
         match self {
             Self::Usb => !device.usb.is_null(),
             Self::None => false,

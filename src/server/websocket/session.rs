@@ -373,6 +373,7 @@ mod tests {
                 clients,
                 hub,
                 stop: CancellationToken::new(),
+                newcomer: Arc::default(),
                 end: OnceLock::new(),
             }),
         };

@@ -153,7 +153,7 @@ impl Accepted {
                     &app.run,
                 )?;
                 let opened = open_device(app, &id, change, audience(request), rights).await?;
-                let OpenedDevicePort { port, hold } = opened;
+                let OpenedDevicePort { port, hold, .. } = opened;
                 let client = PortClient::new(app, port, &query, subprotocol, rights);
                 drop(hold);
                 Service::Port(client?)

@@ -203,3 +203,26 @@ test("a watcher has the newest list of devices, also after a lost connection", a
   await pass(60);
   assert.equal(Socket.all.length, count + 1, "it does not come back");
 });
+
+test("a watcher reports that the browser does not allow its connection, and tries again", async (t) => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  t.after(() => mock.timers.reset());
+  let attempts = 0;
+  class Blocked {
+    constructor() {
+      attempts += 1;
+      throw new Error("mixed content");
+    }
+  }
+  const watcher = SerialWs.watchDevices("ws://localhost:1/", { WebSocket: Blocked });
+  const errors = [];
+  const unwanted = () => assert.fail("it was taken off");
+  watcher.on("error", unwanted).off("error", unwanted).on("error", (error) => errors.push(error.message));
+  await settled();
+  await pass(1);
+  const expected = "the browser does not allow this connection: mixed content";
+  assert.deepEqual(errors, [expected, expected]);
+  watcher.close();
+  await pass(60);
+  assert.equal(attempts, 2, "it does not come back");
+});
