@@ -3,7 +3,7 @@
 use super::port::PortArg;
 
 /// How a port is typed, and its name (`-` for none), its device, and its settings.
-const PORTS: [(&str, &str); 47] = [
+const PORTS: [(&str, &str); 48] = [
     // Paths.
     ("/dev/ttyACM0", "- | /dev/ttyACM0"),
     ("/dev/ttyACM0,baud=115200", "- | /dev/ttyACM0 | baud=115200"),
@@ -35,6 +35,7 @@ const PORTS: [(&str, &str); 47] = [
     (r"\\.\COM12", "- | COM12"),
     (r"\\.\com12,baud=300", "- | COM12 | baud=300"),
     (r"p=\\.\COM3", "p | COM3"),
+    (r"\\.\CNCA0", r"- | \\.\CNCA0"),
     (r"\\?\COM3x\y", r"- | \\?\COM3x\y"),
     (r"C:\dev\port", r"- | C:\dev\port"),
     (r"p=C:\dev\port,raw", r"p | C:\dev\port | raw"),

@@ -97,18 +97,21 @@ impl FromStr for Spec {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Spec> {
-        let text = text.trim_start_matches(DEVICE_PREFIX);
+        let device = text.trim_start_matches(DEVICE_PREFIX);
+        ensure!(!device.is_empty(), "expected {}", forms());
+        // Without the prefix, other names would not be known as those of devices.
+        let is_com_port = is_com_port(device.trim_end_matches(':'));
+        let text = if is_com_port { device } else { text };
         let (word, rest) = match text.split_once(':') {
             Some((word, rest)) => (word, Some(rest)),
             None => (text, None),
         };
-        ensure!(!text.is_empty(), "expected {}", forms());
         if let Some(kind) = KINDS.iter().find(|kind| kind.word == word) {
             return (kind.parse)(rest);
         }
         match (word, rest) {
             // `mode` and old manuals write `COM3:`.
-            (word, None | Some("")) if is_com_port(word) => Ok(Spec::Path(word.to_uppercase())),
+            (word, None | Some("")) if is_com_port => Ok(Spec::Path(word.to_uppercase())),
             (word, Some(_)) if !word.contains(['/', '\\', '.', '"', '\'']) && word.len() != 1 => {
                 let word = if word.is_empty() { text } else { word };
                 bail!(
@@ -287,6 +290,7 @@ mod tests {
         check("com12", path("COM12"), "COM12");
         check(r"\\.\com12", path("COM12"), "COM12");
         check("COM3:", path("COM3"), "COM3");
+        check(r"\\.\CNCA0", path(r"\\.\CNCA0"), "CNCA0");
         check("CNCA0", path("CNCA0"), "CNCA0");
         check(r"C:\no port", path(r"C:\no port"), "no-port");
         check("usb:2341:0043", usb(0x2341, 0x43, None), "usb-2341-0043");
