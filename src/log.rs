@@ -3,15 +3,21 @@
 //! A terminal may stop taking text, after Ctrl-S or a click into its window, and so may a program
 //! that reads the log. A separate thread writes it, so that only the log waits for them.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tracing::field::Field;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::platform;
 use crate::terminal::{safe_log_line, shown_json};
@@ -20,6 +26,9 @@ use crate::terminal::{safe_log_line, shown_json};
 const QUEUE_CAPACITY: usize = 1024;
 /// Limits how long the program waits at its end for what is not written yet.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// The variable that is set where the journal of systemd takes standard error.
+const JOURNAL_VARIABLE: &str = "JOURNAL_STREAM";
 
 /// The queue of the thread that writes; unset if there is none.
 static QUEUE: OnceLock<SyncSender<LogEntry>> = OnceLock::new();
@@ -50,23 +59,60 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Starts logging what is at least as important as `level`.
-pub(crate) fn start(level: LevelFilter, format: Format) {
+/// How much is logged.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verbosity {
+    /// The least important of our own events.
+    pub(crate) own: LevelFilter,
+    /// The least important of those of libraries.
+    pub(crate) libraries: LevelFilter,
+}
+
+/// True if lines of text name the port that they are about.
+static NAMES_PORTS: AtomicBool = AtomicBool::new(true);
+
+/// Lets lines of text name the port that they are about, or leave it out where there is only one.
+pub(crate) fn name_ports(are_several: bool) {
+    NAMES_PORTS.store(are_several, Ordering::Relaxed);
+}
+
+/// Starts logging.
+pub(crate) fn start(verbosity: Verbosity, format: Format) {
     let (queue, entries) = sync_channel(QUEUE_CAPACITY);
     let writer = thread::Builder::new().name("log".to_owned());
     // If there is no thread, the log is written directly.
     if writer.spawn(move || write(&entries, format)).is_ok() {
         let _ = QUEUE.set(queue);
     }
+    let is_terminal = io::stderr().is_terminal();
     let log = tracing_subscriber::fmt()
-        .with_max_level(level)
+        .with_max_level(LevelFilter::TRACE)
         .with_writer(move || SafeStderr(format))
-        .with_ansi(io::stderr().is_terminal() && platform::shows_colours())
+        .with_ansi(is_terminal && platform::shows_colours())
         .with_target(false);
+    let levels = Targets::new()
+        .with_target(env!("CARGO_CRATE_NAME"), verbosity.own)
+        .with_default(verbosity.libraries);
+    let text = || debug_fn(write_field);
     match format {
         // Service managers add the time, and people at a terminal know it.
-        Format::Text => log.without_time().init(),
-        Format::Json => log.json().flatten_event(true).init(),
+        Format::Text if is_terminal || std::env::var_os(JOURNAL_VARIABLE).is_some() => {
+            let log = log.without_time().fmt_fields(text());
+            log.finish().with(levels).init();
+        }
+        Format::Text => log.fmt_fields(text()).finish().with(levels).init(),
+        Format::Json => log.json().flatten_event(true).finish().with(levels).init(),
+    }
+}
+
+/// Writes a field of an event as text.
+fn write_field(out: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    match field.name() {
+        "message" => write!(out, "{value:?}"),
+        "port" if !NAMES_PORTS.load(Ordering::Relaxed) => Ok(()),
+        // Where a library said it is in the target.
+        name if name.starts_with("log.") => Ok(()),
+        name => write!(out, " {name}={value:?}"),
     }
 }
 

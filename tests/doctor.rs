@@ -36,7 +36,7 @@ async fn doctor_says_why_a_page_cannot_connect() {
     check(&site, 0, "note", "--allow-origin https://preview.p5js.org");
     let plain = doctor(&["http://example.org/"]).await;
     check(&plain, 1, "do", "--allow-origin http://example.org");
-    doctor(&["example.org"]).await.with(1, "https://");
+    doctor(&["example.org"]).await.with(2, "https://");
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ async fn every_command_has_a_manual_page() {
     let page = fs::read_to_string(folder.join("serial-ws.1")).expect("it is written");
     assert_eq!(page, printed(&["man"]).await);
     let unknown = Program::run(&["man", "uplaod"]).await;
-    unknown.with(1, "upload");
+    unknown.with(2, "upload");
     fs::remove_dir_all(folder).expect("it is ours");
 }
 

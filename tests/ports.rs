@@ -212,7 +212,7 @@ async fn a_tcp_port_in_use_is_named_with_the_way_out() {
     let address = taken.local_addr().expect("it has an address");
     let ended = Bridge::fail(&["--port", "sim", "--listen", &address.to_string()]).await;
     ended.with(1, &format!("port {} is in use", address.port()));
-    ended.with(1, "--listen 127.0.0.1:");
+    ended.with(1, "Choose another: --listen ");
 }
 
 /// What only pseudo-terminals and the file systems of Unix can show.

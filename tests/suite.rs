@@ -71,6 +71,7 @@ mod service;
 #[cfg(unix)] // the signals of a terminal
 mod stop;
 mod terminal; // what is typed, `list`, `connect`
+mod wrong_usage; // the table of mistakes
 
 // The sources and the tests themselves.
 mod rules; // imports, names, sizes

@@ -532,7 +532,7 @@ async fn open_shows_the_address_with_the_token_where_one_is_needed() {
     let at = bridge.address();
     let token = network::kept(&browser.0.0);
     assert_eq!(shown, format!("http://{at}/?token={token}"));
-    let page = format!("(look at http://{at}/)");
+    let page = format!("at http://{at}/ (Ctrl-C");
     bridge.program.said(&page).await;
     let path = shown.strip_prefix(&format!("http://{at}"));
     let reply = http(at, "GET", path.expect("it was just compared"), &[]).await;

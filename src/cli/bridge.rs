@@ -292,7 +292,7 @@ impl PortArgs {
 #[command(next_help_heading = "Logging")]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct LogArgs {
-    /// Log more; twice for everything
+    /// Log more; twice for what libraries log, too
     #[arg(short, long, action = ArgAction::Count, global = true, conflicts_with = "quiet")]
     #[serde(default, deserialize_with = "times")]
     pub(crate) verbose: u8,

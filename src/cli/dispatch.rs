@@ -29,6 +29,9 @@ pub fn main() -> ExitCode {
     log::flush();
     match outcome {
         Ok(code) => code,
+        Err(error) if error.is::<clap::Error>() => error
+            .downcast::<clap::Error>()
+            .map_or(ExitCode::FAILURE, |error| mistake::exit(error)),
         Err(error) => {
             mistake::print(&error);
             connect::Failure::code(&error)
@@ -94,13 +97,13 @@ fn checked(invocation: &Invocation) -> Config {
 }
 
 fn start_log(args: &LogArgs) {
-    let level = match args.verbose {
-        _ if *args.quiet => LevelFilter::ERROR,
-        0 => LevelFilter::INFO,
-        1 => LevelFilter::DEBUG,
-        _ => LevelFilter::TRACE,
+    let (own, libraries) = match args.verbose {
+        _ if *args.quiet => (LevelFilter::ERROR, LevelFilter::ERROR),
+        0 => (LevelFilter::INFO, LevelFilter::INFO),
+        1 => (LevelFilter::DEBUG, LevelFilter::INFO),
+        _ => (LevelFilter::TRACE, LevelFilter::TRACE),
     };
-    log::start(level, *args.log_format);
+    log::start(log::Verbosity { own, libraries }, *args.log_format);
 }
 
 async fn bridge(config: Config) -> Result<()> {
@@ -109,7 +112,10 @@ async fn bridge(config: Config) -> Result<()> {
     let mut signals = Signals::listen()?;
     let mut serving = tokio::spawn(crate::serve(config, stop.clone()));
     let signal = tokio::select! {
-        served = &mut serving => return served?.map(drop),
+        served = &mut serving => return match served? {
+            Ok(_) => Ok(()),
+            Err(error) => Err(doctor::explain(error).await),
+        },
         signal = signals.next() => signal,
     };
     stop.cancel();

@@ -4,12 +4,14 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
 use crate::cli::Cli;
+use crate::commands::wrong_usage;
+use crate::config::unknown_name;
 use crate::terminal::print;
 
 /// An empty argument: the same program gives the same page on any day.
@@ -48,10 +50,10 @@ fn page(words: &[String]) -> Result<Vec<u8>> {
         command = match command.find_subcommand(word) {
             Some(command) => command,
             None if names().is_empty() => bail!("{} has no commands of its own", name(command)),
-            None => bail!(
-                "there is no command {word}; available: {}",
-                names().join(", ")
-            ),
+            None => {
+                let unknown = unknown_name("unknown command", word, &names());
+                return Err(wrong_usage(anyhow!(unknown)));
+            }
         };
     }
     Ok(render(command)?)

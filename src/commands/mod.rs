@@ -9,3 +9,12 @@ pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod service;
 pub(crate) mod tls;
+
+/// Makes an error one of wrong usage, which has an exit code of its own.
+pub(crate) fn wrong_usage(error: anyhow::Error) -> anyhow::Error {
+    clap::Error::raw(
+        clap::error::ErrorKind::ValueValidation,
+        format!("{error:#}\n"),
+    )
+    .into()
+}

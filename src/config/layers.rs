@@ -9,14 +9,16 @@ use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, Command, CommandFactory, Error, FromArgMatches};
+use clap::{ArgMatches, Args, Command, Error, FromArgMatches};
 use serde_json::Value as Json;
 
 use super::file::ConfigFile;
 use super::names::{self, DEFAULTS, Values};
 use super::port::{self, PORT, PortArg};
 use super::server::TOKEN_VARIABLE;
+use super::usage::in_a_sentence;
 use super::value::MAX_TIMES;
+use super::variables::{name_variable, with_variables};
 use super::{Config, text};
 use crate::cli::{self, Cli, Settings, SharingArgs};
 use crate::platform;
@@ -100,7 +102,7 @@ impl Invocation {
     /// # Errors
     /// For help, and for what is wrong.
     pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
-        Self::new(Cli::command(), arguments, usual_place())
+        Self::new(with_variables(), arguments, usual_place())
     }
 
     /// Does the same for a service, which has neither our variables nor our usual place.
@@ -116,7 +118,8 @@ impl Invocation {
         arguments: impl IntoIterator<Item = OsString>,
         usual_place: Option<PathBuf>,
     ) -> Result<Self, Error> {
-        let matches = command.clone().try_get_matches_from(arguments)?;
+        let matches = command.clone().try_get_matches_from(arguments);
+        let matches = matches.map_err(|error| in_a_sentence(name_variable(error)))?;
         check_order(&matches)?;
         let cli = Cli::from_arg_matches(&matches)?;
         let sharing = cli.sharing();
@@ -311,13 +314,13 @@ fn find(typed: &Settings, usual: Option<PathBuf>) -> Result<Option<(PathBuf, Str
         Err(error) if missing.contains(&error.kind()) && !is_needed => Ok(None),
         Err(error) => {
             let file = format!("the configuration file {}", path.display());
-            Err(raw(format!("cannot read {file}: {error}")))
+            Err(raw(format!("cannot read {file}: {}", text::reason(&error))))
         }
     }
 }
 
 /// Returns an error about the command line.
-fn wrong_usage(text: &str) -> Error {
+pub(super) fn wrong_usage(text: &str) -> Error {
     let text = safe_line(text);
     Error::raw(
         ErrorKind::ValueValidation,
@@ -326,6 +329,6 @@ fn wrong_usage(text: &str) -> Error {
 }
 
 /// Returns an error in one line, without advice on flags.
-fn raw(text: String) -> Error {
+pub(super) fn raw(text: String) -> Error {
     Error::raw(ErrorKind::ValueValidation, safe_line(&text) + "\n")
 }

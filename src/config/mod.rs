@@ -11,9 +11,11 @@ mod port;
 mod port_table;
 mod server;
 mod show;
-mod text;
+pub(crate) mod text;
 pub(crate) mod units;
+mod usage;
 pub(crate) mod value;
+mod variables;
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -34,6 +36,7 @@ pub(crate) use offer::DevicesConfig;
 use port::PORT;
 pub(crate) use port::PortArg;
 pub(crate) use server::{AllowedOrigin, HostName, ListenArg, TOKEN_VARIABLE};
+pub(crate) use variables::with_variables;
 
 /// The configuration of the whole program.
 #[derive(Clone, Debug)]

@@ -107,7 +107,9 @@ fn own_token(file: Option<&Path>, layer: &Layer) -> Result<Option<Token>, Error>
         platform::warn_of_readers(file);
     }
     let text = match (file, std::env::var_os(TOKEN_VARIABLE)) {
-        (Some(file), _) => text::read(file).map_err(|e| wrong(format!("cannot read it: {e}")))?,
+        (Some(file), _) => {
+            text::read(file).map_err(|e| wrong(format!("cannot read it: {}", text::reason(&e))))?
+        }
         // Bytes that are no text become characters that are refused.
         (None, Some(text)) => text.to_string_lossy().into_owned(),
         (None, None) => return Ok(None),
@@ -159,7 +161,13 @@ impl SettingValue for ListenArg {
         if let Ok(port) = bare.parse() {
             return Ok(Self::Port(port));
         }
-        SocketAddr::parse(text).map(Self::One)
+        let local = text
+            .strip_prefix("localhost:")
+            .filter(|port| port.parse::<u16>().is_ok());
+        let meant = local.map_or_else(String::new, |port| format!("; did you mean `{port}`?"));
+        SocketAddr::parse(text)
+            .map(Self::One)
+            .map_err(|why| why + &meant)
     }
 }
 

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, SharedPort};
 use crate::hub::{Hub, HubConfig, State, Status};
+use crate::log;
 use crate::platform;
 use crate::port::{Claims, Closed, PortConfig, Supervisor};
 use crate::server::{Port, Ports, Server};
@@ -64,6 +65,7 @@ impl Program {
             stop: stop.clone(),
         };
         // All are claimed before the first is opened, so that none opens what another one names.
+        log::name_ports(config.ports.len() > 1);
         let (mut registered, mut root) = (Vec::new(), None);
         for shared in config.ports {
             let config = shared.port.clone();
@@ -140,6 +142,8 @@ impl PortTasks {
     /// # Errors
     /// When there is a port of the same name.
     pub fn add(&self, config: Config) -> Result<()> {
+        // Another one than those that the program began with.
+        log::name_ports(true);
         for config in config.ports {
             let (port, supervisor) = self.register(config, self.next_run())?;
             let registry = Arc::clone(&self.registry);

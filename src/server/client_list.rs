@@ -47,6 +47,10 @@ pub(crate) struct ConnectedClient {
 pub(crate) struct ListedClient {
     list: Arc<ClientList>,
     number: u64,
+    /// The name of its port.
+    pub(crate) port: String,
+    /// The client in words, for the log: its address, its page, and its view.
+    pub(crate) description: String,
 }
 
 impl ClientList {
@@ -55,9 +59,14 @@ impl ClientList {
         let mut entries = self.lock();
         entries.next += 1;
         let number = entries.next;
+        let (port, description) = (client.port.clone(), client.describe());
         entries.clients.insert(number, client);
-        let list = Arc::clone(self);
-        ListedClient { list, number }
+        ListedClient {
+            list: Arc::clone(self),
+            number,
+            port,
+            description,
+        }
     }
 
     /// Describes all clients.
@@ -88,6 +97,16 @@ impl ConnectedClient {
             Some(shown(value).to_string())
         };
         (text(header::ORIGIN), text(header::USER_AGENT))
+    }
+
+    fn describe(&self) -> String {
+        let from = self.address.map(|address| address.to_string());
+        let from = from.as_deref().unwrap_or("a client");
+        let page = self
+            .origin
+            .as_ref()
+            .map(|it| format!(" with the page {it}"));
+        format!("{from}{}, view {}", page.unwrap_or_default(), self.view)
     }
 
     fn to_json(&self, id: u64) -> Value {

@@ -1,5 +1,6 @@
 //! The TCP sockets that the server listens on.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
@@ -81,11 +82,41 @@ fn lacks_family(error: &io::Error) -> bool {
     )
 }
 
+/// An address on which another program listens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AddressInUse {
+    /// The address.
+    pub(crate) address: SocketAddr,
+}
+
+impl AddressInUse {
+    /// Returns the flag that listens elsewhere.
+    pub(crate) fn advice(self) -> String {
+        let port = self.address.port().checked_add(10).unwrap_or(8090);
+        if self.address.ip().is_loopback() {
+            return format!("--listen {port}");
+        }
+        format!("--listen {}", SocketAddr::new(self.address.ip(), port))
+    }
+}
+
+impl fmt::Display for AddressInUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let port = self.address.port();
+        write!(
+            f,
+            "TCP port {port} is in use. Choose another: {}",
+            self.advice()
+        )
+    }
+}
+
+impl std::error::Error for AddressInUse {}
+
 fn listen_error(error: io::Error, address: SocketAddr) -> anyhow::Error {
     let port = address.port();
     if error.kind() == io::ErrorKind::AddrInUse {
-        let other = SocketAddr::new(address.ip(), port.checked_add(1).unwrap_or(8080));
-        return anyhow::anyhow!("TCP port {port} is in use. Choose another: --listen {other}");
+        return AddressInUse { address }.into();
     }
     if error.kind() == io::ErrorKind::PermissionDenied {
         let other = SocketAddr::new(address.ip(), 8080);

@@ -51,7 +51,7 @@ pub(crate) use access::offer::{Offer, Offers};
 pub(crate) use access::origin::{host_name, normalize_origin};
 pub(crate) use access::token::Token;
 pub(crate) use config::{ClientDefaults, ListenAddress, ServerConfig, TlsConfig};
-pub(crate) use listen::try_each as try_listen;
+pub(crate) use listen::{AddressInUse, try_each as try_listen};
 pub(crate) use ports::{Newcomer, Port, PortEnd, Ports};
 #[cfg(feature = "tls")]
 pub(crate) use tls::SelfSigned;
@@ -73,6 +73,8 @@ pub(crate) struct App {
     rate_limit: RateLimit,
     sessions: SessionStore,
     log: Arc<ThrottledLog>,
+    /// Reports clients that come and go, apart from warnings, which they must not crowd out.
+    client_log: Arc<ThrottledLog>,
     /// Encrypts connections from other computers; None where --tls was not given.
     #[cfg(feature = "tls")]
     tls: Option<tokio_rustls::TlsAcceptor>,
@@ -247,6 +249,7 @@ impl Server {
             rate_limit: RateLimit::default(),
             sessions: sessions.unwrap_or_default(),
             log: Arc::default(),
+            client_log: Arc::default(),
             #[cfg(feature = "tls")]
             tls,
             run: random_run(),
@@ -271,8 +274,13 @@ impl Server {
     pub(crate) fn announce(&self) {
         let addresses = self.addresses();
         for address in &addresses {
-            let page = self.app.page(*address, None);
-            tracing::info!("listening on ws://{address}/ (look at {page})");
+            tracing::info!("listening on ws://{address}/");
+        }
+        if let Some(first) = addresses.first() {
+            let ports = self.app.ports.names().join(", ");
+            let page = self.app.page(*first, None);
+            let version = env!("CARGO_PKG_VERSION");
+            tracing::info!("serial-ws {version} shares {ports} at {page} (Ctrl-C stops it)");
         }
         let policy = &self.app.policy;
         let (Some(token), Some(first)) = (&policy.token, addresses.first()) else {

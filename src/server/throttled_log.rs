@@ -51,6 +51,20 @@ impl ThrottledLog {
         }
     }
 
+    /// Says that a client came or left, each kind of client once a minute.
+    pub(crate) fn client(&self, port: &str, what: &str, client: &str) {
+        match self.count(&format!("{port}: {what}: {client}"), Instant::now()) {
+            None => {}
+            Some(0) => tracing::info!(port, "{what}: {client}"),
+            Some(times) => {
+                tracing::info!(
+                    port,
+                    "{what}: {client} ({times} more since this was last logged)"
+                );
+            }
+        }
+    }
+
     fn warn(&self, reason: &str, text: fmt::Arguments<'_>) {
         match self.count(reason, Instant::now()) {
             None => {}

@@ -473,6 +473,8 @@ fn command(arguments: &[&str], variables: &[(&str, &str)]) -> (Command, Vec<Stri
     for name in ["XDG_CONFIG_HOME", "APPDATA"].into_iter().chain(home) {
         command.env(name, std::env::temp_dir().join("serial-ws-test-nothing"));
     }
+    // As under systemd, whose journal adds the time to each line.
+    command.env("JOURNAL_STREAM", "1:1");
     command.envs(variables.iter().copied());
     (command, words)
 }

@@ -16,7 +16,7 @@ pub mod wine;
 
 #[cfg(target_os = "linux")]
 pub use board::Board;
-pub use bridge::{Bridge, Ended, Program, is_emulated, is_for_windows};
+pub use bridge::{Bridge, Ended, Program, is_emulated, is_for_windows, words};
 pub use client::Client;
 pub use http::{RawSocket, Reply, ask_upgrade, bare, http, request, upgrade};
 #[cfg(target_os = "linux")]

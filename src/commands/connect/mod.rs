@@ -21,6 +21,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::client::Response;
 
 use super::client::{Address, Stream, check_close, lost};
+use super::wrong_usage;
 use crate::platform::{shows_colours, signal};
 use crate::protocol::{APPEND_HEADER, HelloMessage, ServerMessage};
 use crate::view::LineEnding;
@@ -79,7 +80,7 @@ async fn exchange(
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
     tokio::pin!(stop);
-    let address = args.address(terminal.shows, None)?;
+    let address = args.address(terminal.shows, None).map_err(wrong_usage)?;
     let style = Style {
         is_terminal: terminal.shows,
         has_colours: terminal.shows && shows_colours() && std::env::var_os("NO_COLOR").is_none(),

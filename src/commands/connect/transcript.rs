@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use jiff::Timestamp as Moment;
 use jiff::tz::TimeZone;
 use regex_lite::Regex;
@@ -14,6 +14,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::args::ConnectArgs;
 use super::note;
+use crate::config::text::reason;
 use crate::hub::Timestamp;
 use crate::protocol::{Content, HelloMessage, ServerMessage, StatusMessage};
 use crate::terminal::{coloured_line, excerpt, safe_line, safe_text};
@@ -61,7 +62,7 @@ impl<W: AsyncWrite + Unpin> Transcript<W> {
     pub(super) fn new(args: &ConnectArgs, style: Style, output: W) -> Result<Self> {
         let file = args.save.as_ref().map(|path| {
             let file = OpenOptions::new().create(true).append(true).open(path);
-            file.with_context(|| format!("cannot write {}", path.display()))
+            file.map_err(|error| anyhow!("cannot write {}: {}", path.display(), reason(&error)))
         });
         Ok(Self {
             output,

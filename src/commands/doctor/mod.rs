@@ -14,6 +14,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::cli::BridgeArgs;
+use crate::commands::wrong_usage;
 use crate::config::Config;
 use crate::port::{Diagnostic, Severity};
 use crate::server::access;
@@ -30,6 +31,15 @@ pub(crate) struct DoctorArgs {
     pub(crate) bridge: BridgeArgs,
 }
 
+/// Explains an error of sharing ports: if another program listens there, says which one, and what it
+/// shares if it is another serial-ws.
+pub(crate) async fn explain(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref().copied() {
+        Some(in_use) => tcp::in_use(in_use).await,
+        None => error,
+    }
+}
+
 /// Prints what serial-ws would run into with this configuration, and whether the page could connect.
 /// Returns true if there is nothing to do.
 ///
@@ -38,7 +48,7 @@ pub(crate) struct DoctorArgs {
 pub(crate) async fn run(args: &DoctorArgs, config: &Config, out: &mut dyn Write) -> Result<bool> {
     let page = args.page.as_deref();
     let page = page.map(|address| Page::new(address, &config.server));
-    let page = page.transpose()?;
+    let page = page.transpose().map_err(wrong_usage)?;
     let mut diagnostics = ports::diagnose(&config.port_configs());
     diagnostics.extend(offers::diagnose(config));
     let tcp = tcp::diagnose(&config.server, page.as_ref()).await;

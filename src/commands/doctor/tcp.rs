@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use serde::de::DeserializeOwned;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -12,8 +13,8 @@ use tokio::time::timeout;
 use crate::platform::{self, Process};
 use crate::port::Diagnostic;
 use crate::protocol::HelloAnswer;
-use crate::server::ServerConfig;
 use crate::server::{self, Rights};
+use crate::server::{AddressInUse, ServerConfig};
 use crate::terminal::{excerpt, shown};
 
 use super::page::{Page, Running};
@@ -92,8 +93,54 @@ async fn occupant(address: SocketAddr, page: Option<&Page>, error: &anyhow::Erro
     Occupant::Other(platform::tcp_listener(address), format!("{error:#}"))
 }
 
+/// Says who listens at an address, and what it shares if it is a serial-ws.
+pub(crate) async fn in_use(in_use: AddressInUse) -> anyhow::Error {
+    let (address, advice) = (in_use.address, in_use.advice());
+    let port = address.port();
+    let process = platform::tcp_listener(address);
+    let asking =
+        async { Ok::<_, anyhow::Error>((hello(address, None).await?, shared(address).await)) };
+    let whose = match (timeout(ANSWER_TIMEOUT, asking).await, process) {
+        (Ok(Ok((_, shared))), process) => {
+            let pid = process.map(|process| format!(" (pid {})", process.pid));
+            let shares = shared.ok().filter(|devices| !devices.is_empty());
+            let at = format!("http://localhost:{port}/");
+            let what = match shares {
+                Some(devices) => format!("which shares {} at {at}", devices.join(" and ")),
+                None => format!("which runs at {at}"),
+            };
+            format!(" by serial-ws{}, {what}", pid.unwrap_or_default())
+        }
+        (_, Some(Process { name, pid })) => format!(" by {} (pid {pid})", shown(&name)),
+        (_, None) => String::new(),
+    };
+    anyhow::anyhow!("TCP port {port} is in use{whose}. Choose another: {advice}")
+}
+
+/// Asks a serial-ws for the paths of its devices, or else the names of its ports.
+async fn shared(address: SocketAddr) -> anyhow::Result<Vec<String>> {
+    let ports: serde_json::Value = ask(address, "/api/ports", None).await?;
+    let ports = ports.as_array().context("no list")?.iter();
+    let name = |port: &serde_json::Value| {
+        let name = port["path"].as_str().or(port["name"].as_str())?;
+        Some(shown(name))
+    };
+    Ok(ports.filter_map(name).collect())
+}
+
 /// Asks a serial-ws who it is, as a page of this origin would.
 async fn hello(address: SocketAddr, origin: Option<&str>) -> anyhow::Result<HelloAnswer<'static>> {
+    let hello: HelloAnswer = ask(address, "/hello", origin).await?;
+    ensure!(hello.name == env!("CARGO_PKG_NAME"), "another name");
+    Ok(hello)
+}
+
+/// Gets an object from whoever listens at an address.
+async fn ask<T: DeserializeOwned>(
+    address: SocketAddr,
+    path: &str,
+    origin: Option<&str>,
+) -> anyhow::Result<T> {
     let ip = match address.ip() {
         ip if !ip.is_unspecified() => ip,
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
@@ -102,7 +149,7 @@ async fn hello(address: SocketAddr, origin: Option<&str>) -> anyhow::Result<Hell
     let mut stream = TcpStream::connect((ip, address.port())).await?;
     let origin = origin.map_or_else(String::new, |origin| format!("Origin: {origin}\r\n"));
     let port = address.port();
-    let request = format!("GET /hello HTTP/1.1\r\nHost: localhost:{port}\r\n{origin}\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\n{origin}\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream
@@ -110,9 +157,7 @@ async fn hello(address: SocketAddr, origin: Option<&str>) -> anyhow::Result<Hell
         .read_to_string(&mut answer)
         .await?;
     let (_, body) = answer.split_once("\r\n\r\n").context("no HTTP")?;
-    let hello: HelloAnswer = serde_json::from_str(body)?;
-    ensure!(hello.name == env!("CARGO_PKG_NAME"), "another name");
-    Ok(hello)
+    Ok(serde_json::from_str(body)?)
 }
 
 /// Returns the rights that a running serial-ws gives the page, or what would give it some.

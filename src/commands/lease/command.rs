@@ -7,6 +7,7 @@ use std::process::ExitStatus;
 use tokio::process::{Child, Command};
 
 use super::note;
+use crate::config::TOKEN_VARIABLE;
 use crate::platform::StopSignal;
 use crate::platform::signal::Signals;
 use crate::terminal::shown;
@@ -24,7 +25,13 @@ pub(crate) async fn run(command: &[OsString], device: Option<&str>, signals: &mu
         return NOT_FOUND;
     };
     let device = device.map(|device| (DEVICE, device));
-    let started = Command::new(program).args(arguments).envs(device).spawn();
+    let mut child = Command::new(program);
+    // Whatever it runs has no business with our secret.
+    child
+        .args(arguments)
+        .env_remove(TOKEN_VARIABLE)
+        .envs(device);
+    let started = child.spawn();
     let mut child = match started {
         Ok(child) => child,
         Err(error) => {

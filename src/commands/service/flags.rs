@@ -8,7 +8,7 @@ use anyhow::{Result, bail, ensure};
 use clap::{Command, CommandFactory, ValueHint};
 
 use crate::cli::{Cli, mistake};
-use crate::config::{Config, Invocation, TOKEN_VARIABLE};
+use crate::config::{Config, Invocation, TOKEN_VARIABLE, with_variables};
 use crate::port::source::spec::Spec;
 
 /// The flags to start serial-ws with.
@@ -77,7 +77,7 @@ impl Flags {
     /// Returns the environment variables that serial-ws would read here, and the service will not
     /// have.
     pub(crate) fn unseen_variables() -> Vec<String> {
-        let command = Cli::command();
+        let command = with_variables();
         let of_flags = command.get_arguments().filter_map(|arg| arg.get_env());
         of_flags
             .chain([OsStr::new(TOKEN_VARIABLE)])

@@ -203,7 +203,13 @@ impl Accepted {
         let app = Arc::clone(app);
         let tasks = app.tasks.clone();
         tasks.spawn(async move {
-            let _places = (permit, listed);
+            let _permit = permit;
+            let client_log = Arc::clone(&app.client_log);
+            let report = |what| {
+                if let Some(listed) = &listed {
+                    client_log.client(&listed.port, what, &listed.description);
+                }
+            };
             let Some(ws) = upgraded(on_upgrade, max_message).await else {
                 return;
             };
@@ -218,9 +224,11 @@ impl Accepted {
                     let span = tracing::debug_span!("client", port = client.port.name);
                     let log = Arc::clone(&app.log);
                     drop(app);
+                    report("connected");
                     // On the heap, so that the task is no larger than what it waits for.
                     let mut session = Box::new(Session::new(ws, client, log));
                     session.run(greeting).instrument(span).await;
+                    report("left");
                 }
             }
         });
