@@ -247,7 +247,6 @@ async fn connect_prints_lines_with_their_times_and_history_and_saves_them() {
 }
 
 #[cfg(unix)] // where a test can make a terminal and unplug a board
-#[ignore = "beside another test with a terminal, the board of that one is told to be in use"]
 #[tokio::test]
 async fn a_person_is_told_how_the_board_is_and_is_connected_again() {
     if is_for_windows() || !Pair::are_ours() {
@@ -255,7 +254,7 @@ async fn a_person_is_told_how_the_board_is_and_is_connected_again() {
     }
     let mut pair = Pair::open().await;
     let port = format!("board={}", pair.path);
-    let bridge = Bridge::start(&[&port, "--listen", "127.0.0.1:0"]).await;
+    let mut bridge = Bridge::start(&[&port, "--listen", "127.0.0.1:0"]).await;
     bridge.in_step("board", &mut pair).await;
     let address = url(&bridge, "/");
     let (connect, mut keys) = Program::start_in_a_terminal(&["connect", &address]);
@@ -265,7 +264,10 @@ async fn a_person_is_told_how_the_board_is_and_is_connected_again() {
     pair.device.write("\x1b[31mhot\x1b[2J\n").await;
     connect.said("\x1b[31mhot\\x1b[2J\x1b[0m").await;
     let place = bridge.address().to_string();
-    drop(bridge);
+    // In order: if it were killed, the pty, which the test holds open, would stay exclusive, and only
+    // root could open it again.
+    bridge.program.signal(rustix::process::Signal::TERM);
+    bridge.program.ended().await;
     connect.said("waiting for it to come back").await;
     let again = Bridge::start(&[&port, "--listen", &place]).await;
     again.in_step("board", &mut pair).await;
