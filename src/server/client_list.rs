@@ -69,17 +69,21 @@ impl ClientList {
         }
     }
 
-    /// Describes all clients.
+    /// Describes all clients but those that are being disconnected.
     pub(crate) fn to_json(&self) -> Value {
         let entries = self.lock();
         let clients = entries.clients.iter();
-        clients.map(|(id, client)| client.to_json(*id)).collect()
+        let staying = clients.filter(|(_, client)| !client.is_leaving());
+        staying.map(|(id, client)| client.to_json(*id)).collect()
     }
 
     /// Disconnects a client, and describes it. Returns `None` where there is none of this number.
     pub(crate) fn disconnect(&self, id: u64) -> Option<Value> {
         let entries = self.lock();
         let client = entries.clients.get(&id)?;
+        if client.is_leaving() {
+            return None;
+        }
         client.stop.cancel();
         Some(client.to_json(id))
     }
@@ -97,6 +101,11 @@ impl ConnectedClient {
             Some(shown(value).to_string())
         };
         (text(header::ORIGIN), text(header::USER_AGENT))
+    }
+
+    /// Returns true if it is being disconnected: its Close may not have been sent yet.
+    fn is_leaving(&self) -> bool {
+        self.stop.is_cancelled()
     }
 
     fn describe(&self) -> String {
@@ -127,5 +136,32 @@ impl ConnectedClient {
 impl Drop for ListedClient {
     fn drop(&mut self) {
         self.list.lock().clients.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_leaves_the_list_when_it_is_disconnected_although_its_session_goes_on() {
+        let list = Arc::<ClientList>::default();
+        let client = ConnectedClient {
+            address: None,
+            origin: None,
+            agent: None,
+            port: "sim".to_owned(),
+            view: "lines",
+            is_read_only: false,
+            since: UNIX_EPOCH,
+            stop: CancellationToken::new(),
+        };
+        let session = list.add(client);
+        assert_eq!(list.to_json().as_array().map(Vec::len), Some(1));
+        assert!(list.disconnect(1).is_some());
+        assert_eq!(list.to_json(), json!([]));
+        assert_eq!(list.disconnect(1), None);
+        drop(session);
+        assert_eq!(list.disconnect(1), None);
     }
 }

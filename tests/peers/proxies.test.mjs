@@ -104,7 +104,7 @@ function ask(port, path, headers) {
   });
 }
 
-/** Opens a page of a proxy, and follows the token to it. Any failed request fails the test. */
+/** Opens a page of a proxy, and follows the token to it. Any other failed request fails the test. */
 async function open(t, port, path) {
   const { chromium } = load("proxies", "playwright-core");
   const executablePath = process.env.SERIAL_WS_TEST_BROWSER ?? "/usr/bin/chromium";
@@ -114,7 +114,9 @@ async function open(t, port, path) {
   const page = await context.newPage();
   const failed = [];
   const sockets = [];
-  page.on("response", (response) => response.status() >= 400 && failed.push(`${response.status()} ${response.url()}`));
+  // Nobody is the operator through a proxy, so the list of clients is refused.
+  const isRefusal = (response) => response.status() === 403 && response.url().endsWith("/api/clients");
+  page.on("response", (response) => response.status() >= 400 && !isRefusal(response) && failed.push(`${response.status()} ${response.url()}`));
   page.on("pageerror", (error) => failed.push(String(error)));
   page.on("websocket", (socket) => sockets.push(socket.url()));
   const mark = path.includes("?") ? "&" : "?";
