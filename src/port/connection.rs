@@ -137,74 +137,74 @@ impl<'a> Connection<'a> {
     /// Makes the `changes` of settings that came while the device was opened, and works until it is
     /// lost or released, or the program stops.
     pub(crate) async fn run(&mut self, changes: Vec<Request>, stop: &CancellationToken) -> End {
+        if let Some(end) = self.begin_changes(changes) {
+            return end;
+        }
+        loop {
+            if let Some(end) = self.work(stop).await {
+                return end;
+            }
+        }
+    }
+
+    /// Begins changes of settings. Refuses the rest where one gives a reason to end.
+    fn begin_changes(&mut self, changes: Vec<Request>) -> Option<End> {
         let mut changes = changes.into_iter();
         while let Some(change) = changes.next() {
             if let Some(end) = self.begin(change) {
                 changes.for_each(|change| PendingChange::refuse(change, end.reason()));
-                return end;
+                return Some(end);
             }
         }
-        loop {
-            self.update_read_pause();
-            self.note_restart();
-            let is_changing = self.change.is_some();
-            let (holds, takes) = (self.holds_writes(), self.takes_request());
-            let may_interrupt = !is_changing && !holds && self.writer.may_interrupt();
-            if self.writer.unwritten().is_some()
-                && may_interrupt
-                && let Some(request) = self.hub.queue.try_take_urgent()
-            {
-                self.writer.begin(request, &mut *self.transfer.device);
-                continue;
-            }
-            let is_idle = !is_changing && self.writer.is_idle(self.start.awaits_first());
-            if is_idle && let Some(request) = self.take_held() {
-                if let Some(end) = self.begin(request) {
-                    return end;
-                }
-                continue;
-            }
-            let is_idle = is_idle && !holds;
-            let may_transfer = self.retry.is_none();
-            self.transfer.reports_silence = self.start.is_looking();
-            let break_of = self.writer.break_of();
-            let room = self.room();
-            let deadline = self.next_deadline();
-            let (hub, read_pause) = (self.hub, self.read_pause);
-            let piece = self.writer.unwritten_within(room);
-            let step = self.transfer.step(piece, read_pause.is_none());
-            // In no fixed order, so that a device that floods does not keep clients waiting.
-            tokio::select! {
-                () = stop.cancelled() => return End::Stopped,
-                request = hub.queue.take_immediate() => {
-                    if let Some(end) = self.begin_immediate(request) {
-                        return end;
-                    }
-                }
-                step = step, if may_transfer => {
-                    let has_read = matches!(step, Ok(Step::Read(_)));
-                    if let Some(end) = self.transferred(step) {
-                        return end;
-                    }
+        None
+    }
+
+    /// Goes on with what is to be done next, or waits for it. Returns the reason to end, if there is
+    /// one.
+    async fn work(&mut self, stop: &CancellationToken) -> Option<End> {
+        self.update_read_pause();
+        self.note_restart();
+        let is_changing = self.change.is_some();
+        let (holds, takes) = (self.holds_writes(), self.takes_request());
+        let may_interrupt = !is_changing && !holds && self.writer.may_interrupt();
+        if self.writer.unwritten().is_some()
+            && may_interrupt
+            && let Some(request) = self.hub.queue.try_take_urgent()
+        {
+            self.writer.begin(request, &mut *self.transfer.device);
+            return None;
+        }
+        let is_idle = !is_changing && self.writer.is_idle(self.start.awaits_first());
+        if is_idle && let Some(request) = self.take_held() {
+            return self.begin(request);
+        }
+        let is_idle = is_idle && !holds;
+        let may_transfer = self.retry.is_none();
+        self.transfer.reports_silence = self.start.is_looking();
+        let break_of = self.writer.break_of();
+        let room = self.room();
+        let deadline = self.next_deadline();
+        let (hub, read_pause) = (self.hub, self.read_pause);
+        let piece = self.writer.unwritten_within(room);
+        let step = self.transfer.step(piece, read_pause.is_none());
+        // In no fixed order, so that a device that floods does not keep clients waiting.
+        tokio::select! {
+            () = stop.cancelled() => Some(End::Stopped),
+            request = hub.queue.take_immediate() => self.begin_immediate(request),
+            step = step, if may_transfer => {
+                let has_read = matches!(step, Ok(Step::Read(_)));
+                let end = self.transferred(step);
+                if end.is_none() {
                     self.give_way(has_read).await;
                 }
-                request = hub.queue.take_urgent(), if may_interrupt || takes => {
-                    if let Some(end) = self.begin_or_hold(request) {
-                        return end;
-                    }
-                }
-                request = hub.queue.take(break_of), if is_idle || takes => {
-                    if let Some(end) = self.begin_or_hold(request) {
-                        return end;
-                    }
-                }
-                () = wait_for_readers(hub, read_pause) => {}
-                () = until(deadline) => {
-                    if let Some(end) = self.on_deadline(Instant::now()) {
-                        return end;
-                    }
-                }
+                end
             }
+            request = hub.queue.take_urgent(), if may_interrupt || takes => {
+                self.begin_or_hold(request)
+            }
+            request = hub.queue.take(break_of), if is_idle || takes => self.begin_or_hold(request),
+            () = wait_for_readers(hub, read_pause) => None,
+            () = until(deadline) => self.on_deadline(Instant::now()),
         }
     }
 
