@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use super::history::Cursor;
@@ -107,22 +107,25 @@ impl Subscription {
     }
 
     /// Returns when there is something to take.
-    pub async fn ready(&mut self) {
-        poll_fn(|cx| {
-            if self.is_up_to_date() {
-                let offset = self.cursor.position.offset;
-                let was_behind = self.hub.subscribers().wait(self.slot, cx.waker(), offset);
-                if was_behind {
-                    self.hub.backpressure.progress.notify_waiters();
-                }
-                // It may have come in between.
-                if self.is_up_to_date() {
-                    return Poll::Pending;
-                }
+    #[inline]
+    pub fn ready(&mut self) -> impl Future<Output = ()> {
+        poll_fn(|cx| self.poll_ready(cx))
+    }
+
+    #[inline(always)]
+    fn poll_ready(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if self.is_up_to_date() {
+            let offset = self.cursor.position.offset;
+            let was_behind = self.hub.subscribers().wait(self.slot, cx.waker(), offset);
+            if was_behind {
+                self.hub.backpressure.progress.notify_waiters();
             }
-            Poll::Ready(())
-        })
-        .await;
+            // It may have come in between.
+            if self.is_up_to_date() {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(())
     }
 
     /// Takes what comes next, if it is ready. `now` tells what has become too old.
