@@ -154,7 +154,7 @@ test("the legend shows the values under the pointer, and those chosen by arrow k
   await page.mouse.move(box.x + 70, box.y + 50);
   await until("the oldest value", async () => (await text(page, "#legend .value")) === "1");
   await page.click("#legend .show");
-  assert.equal(await page.getAttribute("#legend .show", "aria-pressed"), "false");
+  await until("the series to be hidden", async () => (await page.getAttribute("#legend .show", "aria-pressed")) === "false");
 });
 
 test("the values keep changing under a resting pointer, and after the chosen sample has scrolled away", async (t) => {
@@ -606,7 +606,8 @@ test("after a reload the page is as it was, with all the lines that serial-ws ha
   assert.equal((await samples(page, "#csv-all")).length, 1000);
   assert.equal(await text(page, "#legend .name"), "Lamp");
   assert.match(await page.locator("#legend .swatch").first().getAttribute("class"), /s3/);
-  assert.equal(await page.locator("#legend tbody tr").last().locator(".show").getAttribute("aria-pressed"), "false");
+  const show = page.locator("#legend tbody tr").last().locator(".show");
+  await until("the last series to be hidden", async () => (await show.getAttribute("aria-pressed")) === "false");
   assert.deepEqual(
     await page.evaluate(() => ["span", "ending", "scale", "high"].map((id) => document.getElementById(id).value)),
     ["60", "\r", "fixed", "2000"],
