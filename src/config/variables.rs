@@ -41,16 +41,20 @@ pub(crate) fn with_variables() -> Command {
     cli
 }
 
-fn add(mut command: Command) -> Command {
-    for (flag, name) in VARIABLES.iter() {
-        command = command.mut_args(|arg| match arg.get_long() {
-            Some(long) if long == flag && arg.get_env().is_none() => {
-                arg.env(name.as_str()).hide_env(true)
-            }
-            _ => arg,
-        });
-    }
-    command
+fn add(command: Command) -> Command {
+    command.mut_args(|arg| {
+        let known = arg.get_long().and_then(variable_of);
+        match known.filter(|_| arg.get_env().is_none()) {
+            Some(name) => arg.env(name).hide_env(true),
+            None => arg,
+        }
+    })
+}
+
+/// Returns the variable of a flag for sharing ports, if it has one.
+fn variable_of(flag: &str) -> Option<&'static str> {
+    let known = VARIABLES.iter().find(|(name, _)| name == flag)?;
+    Some(&known.1)
 }
 
 /// Names the variable in an error about its value, where clap names the flag.
@@ -64,8 +68,7 @@ pub(super) fn name_variable(error: Error) -> Error {
     let (Some(flag), Some(value)) = (flag, text(ContextKind::InvalidValue)) else {
         return error;
     };
-    let known = VARIABLES.iter().find(|(name, _)| name == flag);
-    let Some((_, name)) = known.filter(|(_, name)| is_value(name, value)) else {
+    let Some(name) = variable_of(flag).filter(|name| is_value(name, value)) else {
         return error;
     };
     let is_typed = std::env::args().any(|argument| argument.contains(value) && !value.is_empty());
