@@ -90,13 +90,9 @@ impl Delivery {
             let Received::Event(Taken { event, .. }) = next else {
                 continue;
             };
-            if event.is_status() {
-                let frames = self.protocol.event(self.view, &event, Part::WHOLE);
-                room.use_for(&frames);
-                queue.push(frames);
-            } else if let Some(part) = self.view.newest(&event) {
+            if let Some(part) = self.view.newest(&event) {
                 newest = Some((event, part));
-            } else if matches!(event.kind, Kind::Written(_)) {
+            } else if matches!(event.kind, Kind::Status(_) | Kind::Written(_)) {
                 let frames = self.protocol.event(self.view, &event, Part::WHOLE);
                 room.use_for(&frames);
                 queue.push(frames);
