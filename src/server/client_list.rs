@@ -25,8 +25,8 @@ struct Entries {
 
 /// A connected client.
 pub(crate) struct ConnectedClient {
-    /// Its address; None where it did not come by a connection of ours.
-    pub(crate) address: Option<IpAddr>,
+    /// Its address.
+    pub(crate) address: IpAddr,
     /// The origin of its page; None for a program.
     pub(crate) origin: Option<String>,
     /// The program, as it calls itself.
@@ -109,13 +109,16 @@ impl ConnectedClient {
     }
 
     fn describe(&self) -> String {
-        let from = self.address.map(|address| address.to_string());
-        let from = from.as_deref().unwrap_or("a client");
         let page = self
             .origin
             .as_ref()
             .map(|it| format!(" with the page {it}"));
-        format!("{from}{}, view {}", page.unwrap_or_default(), self.view)
+        format!(
+            "{}{}, view {}",
+            self.address,
+            page.unwrap_or_default(),
+            self.view
+        )
     }
 
     fn to_json(&self, id: u64) -> Value {
@@ -141,13 +144,15 @@ impl Drop for ListedClient {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]
     fn a_client_leaves_the_list_when_it_is_disconnected_although_its_session_goes_on() {
         let list = Arc::<ClientList>::default();
         let client = ConnectedClient {
-            address: None,
+            address: Ipv4Addr::LOCALHOST.into(),
             origin: None,
             agent: None,
             port: "sim".to_owned(),

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::extract::Query;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 
 use super::Rejection;
 use super::origin::Origin;
@@ -119,6 +119,20 @@ impl RequestClass {
             "/metrics" => Self::Data,
             path if path.starts_with("/api/") => Self::Data,
             _ => Self::Page,
+        }
+    }
+}
+
+impl<'a> Caller<'a> {
+    /// Returns what access depends on in a request.
+    pub(crate) fn of<B>(request: &'a Request<B>, class: RequestClass) -> Self {
+        let peer = request.extensions().get::<Peer>();
+        Self {
+            method: request.method(),
+            uri: request.uri(),
+            headers: request.headers(),
+            class,
+            peer: *peer.expect("every connection adds its addresses to its request"),
         }
     }
 }

@@ -14,7 +14,7 @@ use super::session_cookie::{begin_session, is_from_form, lead_back};
 use super::token_form;
 use crate::server::App;
 use crate::server::access::consent::Question;
-use crate::server::access::{Caller, Denial, Peer, Rejection, RequestClass, Rights, pending_page};
+use crate::server::access::{Caller, Denial, Rejection, RequestClass, Rights, pending_page};
 use crate::server::limits::ConnectionId;
 use crate::server::websocket::upgrade;
 
@@ -60,7 +60,7 @@ async fn answer(app: &Arc<App>, request: Request, class: RequestClass, next: Nex
     if class == RequestClass::WebSocket {
         return upgrade::answer(app, request, rights).await;
     }
-    match app.policy.token_for_session(caller(&request, class)) {
+    match app.policy.token_for_session(Caller::of(&request, class)) {
         Some(token) => begin_session(app, token.clone(), request).await,
         None if is_from_form(&request) => lead_back(&request),
         None => pass_on(request, class, rights, next).await,
@@ -73,7 +73,7 @@ fn is_error(status: StatusCode) -> bool {
 
 /// Decides what the client of a request may do.
 fn authorize(app: &App, request: &Request, class: RequestClass) -> Result<Rights, Rejection> {
-    let rejection = match app.decide(caller(request, class)) {
+    let rejection = match app.decide(Caller::of(request, class)) {
         Ok(_) if has_body(request.headers()) => Rejection::malformed("a request with a body"),
         Ok(_) if class != RequestClass::WebSocket && !promote(app, request) => {
             Rejection::overloaded()
@@ -139,18 +139,6 @@ fn set_security_headers(headers: &mut HeaderMap, class: RequestClass) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     let policy = HeaderValue::from_static(policy);
     headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, policy);
-}
-
-/// Returns the request as the access policy sees it.
-pub(super) fn caller<B>(request: &Request<B>, class: RequestClass) -> Caller<'_> {
-    let peer = request.extensions().get::<Peer>();
-    Caller {
-        method: request.method(),
-        uri: request.uri(),
-        headers: request.headers(),
-        class,
-        peer: *peer.expect("every connection adds its addresses to its request"),
-    }
 }
 
 fn has_body(headers: &HeaderMap) -> bool {

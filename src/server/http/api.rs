@@ -10,12 +10,11 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::access_layer::caller;
 use super::metrics;
 use crate::hub::{Action, Lease};
 use crate::protocol::{HelloAnswer, ReleaseMessage, StatusMessage};
 use crate::server::access::offer::Audience;
-use crate::server::access::{RequestClass, Rights};
+use crate::server::access::{Caller, RequestClass, Rights};
 use crate::server::{App, Port, settings};
 
 /// Tells any page whether it may connect. It tells nothing about the ports.
@@ -27,7 +26,7 @@ pub(super) async fn hello(State(app): State<Arc<App>>, request: Request) -> Resp
         Some(_) => RequestClass::WebSocket,
         None => RequestClass::Data,
     };
-    let decision = app.decide(caller(&request, class));
+    let decision = app.decide(Caller::of(&request, class));
     let rights = decision.as_ref().ok().copied();
     let remedy = decision.err().map(|denial| denial.into_rejection().remedy);
     let answer = HelloAnswer {
@@ -54,7 +53,7 @@ pub(super) async fn ports(State(app): State<Arc<App>>) -> Json<Value> {
 
 /// Lists the devices of this computer. Opens none.
 pub(super) async fn devices(State(app): State<Arc<App>>, request: Request) -> Response {
-    let audience = Audience::of(caller(&request, RequestClass::Data));
+    let audience = Audience::of(Caller::of(&request, RequestClass::Data));
     match app.devices.list().await {
         Ok(devices) => Json(app.shown_devices(&devices, &audience)).into_response(),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, error + "\n").into_response(),
@@ -114,7 +113,9 @@ pub(super) async fn resume(
     Path(name): Path<String>,
     request: Request,
 ) -> Response {
-    if app.policy.is_operator(caller(&request, RequestClass::Data))
+    if app
+        .policy
+        .is_operator(Caller::of(&request, RequestClass::Data))
         && let Some(port) = app.ports.by_name(&name)
         && port.why_read_only(rights).is_none()
     {

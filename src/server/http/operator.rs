@@ -9,9 +9,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-use super::access_layer::{caller, rejected};
+use super::access_layer::rejected;
 use crate::server::App;
-use crate::server::access::{Rejection, RequestClass};
+use crate::server::access::{Caller, Rejection, RequestClass};
 
 /// Lets only the operator through.
 pub(super) async fn operator_layer(
@@ -19,7 +19,10 @@ pub(super) async fn operator_layer(
     request: Request,
     next: Next,
 ) -> Response {
-    if app.policy.is_operator(caller(&request, RequestClass::Data)) {
+    if app
+        .policy
+        .is_operator(Caller::of(&request, RequestClass::Data))
+    {
         return next.run(request).await;
     }
     let rejection = Rejection::not_the_operator();

@@ -7,7 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::task::spawn_blocking;
 
-use super::access_layer::{caller, rejected};
+use super::access_layer::rejected;
 use super::error_page::relative_address;
 use super::token_form::FromForm;
 use crate::server::access::sessions::SESSION_LIFETIME;
@@ -18,7 +18,7 @@ use crate::server::{App, Token};
 /// leads on to the page without it.
 pub(super) async fn begin_session(app: &Arc<App>, token: Token, request: Request) -> Response {
     let request = request.map(drop);
-    let caller = caller(&request, RequestClass::Page);
+    let caller = Caller::of(&request, RequestClass::Page);
     let cookie = match session_cookie(app, token, caller).await {
         Ok(cookie) => cookie,
         Err(rejection) => {

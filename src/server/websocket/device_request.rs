@@ -4,8 +4,8 @@
 use std::time::Instant;
 
 use crate::hub::{Action, Kind, Received, SettingsChange, Subscription};
+use crate::server::access::Rights;
 use crate::server::access::offer::Audience;
-use crate::server::access::{Caller, Peer, RequestClass, Rights};
 use crate::server::devices::{DeviceRejection, OpenedDevicePort};
 use crate::server::{App, Port};
 
@@ -90,21 +90,4 @@ fn is_told_in(hold: &mut Subscription, change: SettingsChange) -> bool {
     }
     hold.delivered();
     is_told
-}
-
-/// Returns the audience that the client belongs to.
-pub(super) fn audience(request: &axum::http::Request<()>) -> Audience {
-    Audience::of(caller(request))
-}
-
-/// Returns what the access policy knows of the client.
-pub(super) fn caller(request: &axum::http::Request<()>) -> Caller<'_> {
-    let peer = request.extensions().get::<Peer>();
-    Caller {
-        method: request.method(),
-        uri: request.uri(),
-        headers: request.headers(),
-        class: RequestClass::WebSocket,
-        peer: *peer.expect("every connection adds its addresses to its request"),
-    }
 }

@@ -15,7 +15,7 @@ use tracing::Instrument;
 
 use super::close::{self, CloseReason};
 use super::device_list;
-use super::device_request::{audience, caller, open_device};
+use super::device_request::open_device;
 use super::echo;
 use super::line_query;
 use super::params::{self, QueryError, StreamParams, Target};
@@ -26,7 +26,7 @@ use super::session::{Client, Session};
 use crate::hub::SubscriberKind;
 use crate::protocol::APPEND_HEADER;
 use crate::server::access::offer::Audience;
-use crate::server::access::{Peer, Rights};
+use crate::server::access::{Caller, RequestClass, Rights};
 use crate::server::client_list::{ConnectedClient, ListedClient};
 use crate::server::devices::OpenedDevicePort;
 use crate::server::limits::{QuotaError, QuotaPermit};
@@ -129,6 +129,7 @@ impl Accepted {
         if foreign::is_socket_io(request.uri()) {
             return Err(QueryError::new(foreign::SOCKET_IO));
         }
+        let caller = Caller::of(request, RequestClass::WebSocket);
         let ports = app.ports.all();
         let names: Vec<String> = ports.iter().map(|port| port.name.clone()).collect();
         let query = Query::<Vec<(String, String)>>::try_from_uri(request.uri());
@@ -137,7 +138,7 @@ impl Accepted {
             Target::Echo => Service::Echo,
             Target::Devices => {
                 params::check_no_options(&query)?;
-                Service::Devices(audience(request))
+                Service::Devices(Audience::of(caller))
             }
             Target::Port(index) => {
                 let port = Arc::clone(&ports[index]);
@@ -152,7 +153,7 @@ impl Accepted {
                     &app.devices.client_defaults(),
                     &app.run,
                 )?;
-                let opened = open_device(app, &id, change, audience(request), rights).await?;
+                let opened = open_device(app, &id, change, Audience::of(caller), rights).await?;
                 let OpenedDevicePort { port, hold, .. } = opened;
                 let client = PortClient::new(app, port, &query, subprotocol, rights);
                 drop(hold);
@@ -160,17 +161,15 @@ impl Accepted {
             }
         };
         if let Service::Port(port) = &mut service {
-            port.client.is_operator = app.policy.is_operator(caller(request));
+            port.client.is_operator = app.policy.is_operator(caller);
         }
-        let peer = request.extensions().get::<Peer>();
-        let address = peer.and_then(Peer::quota_address);
-        let permit = app.limits.clients.try_acquire(address);
+        let permit = app.limits.clients.try_acquire(caller.peer.quota_address());
         let permit = permit.map_err(|full| {
             let reason = too_many_clients(full);
             QueryError { code: 1013, reason }
         })?;
         let listed = match &service {
-            Service::Port(port) => Some(list_client(app, request, &port.client)),
+            Service::Port(port) => Some(list_client(app, caller, &port.client)),
             Service::Echo | Service::Devices(_) => None,
         };
         Ok(Self {
@@ -276,11 +275,10 @@ impl PortClient {
 }
 
 /// Adds a client to the list that the operator sees.
-fn list_client(app: &App, request: &axum::http::Request<()>, client: &Client) -> ListedClient {
-    let peer = request.extensions().get::<Peer>();
-    let (origin, agent) = ConnectedClient::origin_and_agent(request.headers());
+fn list_client(app: &App, caller: Caller<'_>, client: &Client) -> ListedClient {
+    let (origin, agent) = ConnectedClient::origin_and_agent(caller.headers);
     app.clients.add(ConnectedClient {
-        address: peer.map(|peer| peer.remote),
+        address: caller.peer.remote,
         origin,
         agent,
         port: client.port.name.clone(),
