@@ -130,36 +130,7 @@ impl Accepted {
             return Err(QueryError::new(foreign::SOCKET_IO));
         }
         let caller = Caller::of(request, RequestClass::WebSocket);
-        let ports = app.ports.all();
-        let names: Vec<String> = ports.iter().map(|port| port.name.clone()).collect();
-        let query = Query::<Vec<(String, String)>>::try_from_uri(request.uri());
-        let mut query = query.map(|Query(query)| query).unwrap_or_default();
-        let mut service = match params::target(request.uri().path(), &names)? {
-            Target::Echo => Service::Echo,
-            Target::Devices => {
-                params::check_no_options(&query)?;
-                Service::Devices(Audience::of(caller))
-            }
-            Target::Port(index) => {
-                let port = Arc::clone(&ports[index]);
-                Service::Port(PortClient::new(app, port, &query, subprotocol, rights)?)
-            }
-            Target::Device(id) => {
-                let change = line_query::take(&mut query)?;
-                // A wrong query opens nothing.
-                StreamParams::new(
-                    &query,
-                    subprotocol,
-                    &app.devices.client_defaults(),
-                    &app.run,
-                )?;
-                let opened = open_device(app, &id, change, Audience::of(caller), rights).await?;
-                let OpenedDevicePort { port, hold, .. } = opened;
-                let client = PortClient::new(app, port, &query, subprotocol, rights);
-                drop(hold);
-                Service::Port(client?)
-            }
-        };
+        let mut service = Service::new(app, caller, subprotocol, rights).await?;
         if let Service::Port(port) = &mut service {
             port.client.is_operator = app.policy.is_operator(caller);
         }
@@ -231,6 +202,48 @@ impl Accepted {
                 }
             }
         });
+    }
+}
+
+impl Service {
+    /// Finds what `caller` asks for, and subscribes to it if it is a port.
+    async fn new(
+        app: &App,
+        caller: Caller<'_>,
+        subprotocol: Option<&str>,
+        rights: Rights,
+    ) -> Result<Self, QueryError> {
+        let ports = app.ports.all();
+        let names: Vec<String> = ports.iter().map(|port| port.name.clone()).collect();
+        let query = Query::<Vec<(String, String)>>::try_from_uri(caller.uri);
+        let mut query = query.map(|Query(query)| query).unwrap_or_default();
+        Ok(match params::target(caller.uri.path(), &names)? {
+            Target::Echo => Self::Echo,
+            Target::Devices => {
+                params::check_no_options(&query)?;
+                Self::Devices(Audience::of(caller))
+            }
+            Target::Port(index) => {
+                let port = Arc::clone(&ports[index]);
+                Self::Port(PortClient::new(app, port, &query, subprotocol, rights)?)
+            }
+            Target::Device(id) => {
+                let change = line_query::take(&mut query)?;
+                // A wrong query opens nothing.
+                StreamParams::new(
+                    &query,
+                    subprotocol,
+                    &app.devices.client_defaults(),
+                    &app.run,
+                )?;
+                let audience = Audience::of(caller);
+                let opened = open_device(app, &id, change, audience, rights).await?;
+                let OpenedDevicePort { port, hold, .. } = opened;
+                let client = PortClient::new(app, port, &query, subprotocol, rights);
+                drop(hold);
+                Self::Port(client?)
+            }
+        })
     }
 }
 
