@@ -26,9 +26,8 @@ use clap::Error;
 use crate::cli::Settings;
 use crate::hub::{HubConfig, RequestLimits};
 use crate::port::PortConfig;
-use crate::server::{ClientDefaults, ServerConfig};
-
 use crate::port::source::spec::Spec;
+use crate::server::{ClientDefaults, ServerConfig};
 pub(crate) use layers::Invocation;
 use layers::Layer;
 pub(crate) use names::unknown as unknown_name;

@@ -140,23 +140,10 @@ impl PortArg {
             append: *args.append,
             read_only: *args.read_only,
         };
-        let line = LineSettings {
-            baud: args.baud.rate().unwrap_or(LineSettings::default().baud),
-            baud_detected: false,
-            data_bits: args.data_bits.0 as u8,
-            parity: *args.parity,
-            stop_bits: args.stop_bits.0 as u8,
-            flow_control: *args.flow_control,
-            dtr: *args.dtr,
-            rts: *args.rts,
-            no_reset: *args.no_reset,
-            low_latency: !*args.no_low_latency,
-            settle: *args.settle,
-        };
         let port = PortConfig {
             name: table.name.unwrap_or_else(|| spec.default_name()),
             spec,
-            line,
+            line: line_settings(&args),
             fixed: self.fixed(common, index),
             detects_rate: args.baud.rate().is_none(),
             frame: args.frame.value,
@@ -209,6 +196,23 @@ impl PortArg {
             Some(SetBy::Argument) => format!("…,{key}={}", text(value)),
             Some(source) => source.place(PORT),
         }
+    }
+}
+
+/// Returns the line settings of a port, with the usual rate where it is to be found.
+fn line_settings(args: &PortArgs) -> LineSettings {
+    LineSettings {
+        baud: args.baud.rate().unwrap_or(LineSettings::default().baud),
+        baud_detected: false,
+        data_bits: args.data_bits.0 as u8,
+        parity: *args.parity,
+        stop_bits: args.stop_bits.0 as u8,
+        flow_control: *args.flow_control,
+        dtr: *args.dtr,
+        rts: *args.rts,
+        no_reset: *args.no_reset,
+        low_latency: !*args.no_low_latency,
+        settle: *args.settle,
     }
 }
 
