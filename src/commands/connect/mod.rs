@@ -79,7 +79,6 @@ async fn exchange(
     output: impl AsyncWrite + Unpin,
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
-    tokio::pin!(stop);
     let address = args.address(terminal.shows, None).map_err(wrong_usage)?;
     let style = Style {
         is_terminal: terminal.shows,
@@ -92,34 +91,10 @@ async fn exchange(
     let mut transcript = Transcript::new(&args, style, output)?;
     let mut input = MessageReader::new(input, LineEnd::Kept, address.view());
     let limit = args.timeout.unwrap_or(Duration::MAX);
-    let work = async {
-        let mut address = address;
-        loop {
-            let attempt = connection(
-                &args,
-                &address,
-                terminal,
-                &mut transcript,
-                &mut input,
-                &mut stop,
-            );
-            let error = match attempt.await {
-                Err(error) if error.is::<Failure>() && terminal.types && terminal.shows => error,
-                ended => return ended,
-            };
-            note(&format!(
-                "{error:#}; waiting for it to come back, Ctrl-C ends"
-            ));
-            address = args.address(terminal.shows, transcript.place().as_deref())?;
-            tokio::select! {
-                () = &mut stop => return Ok(()),
-                () = until_reachable(&address) => {}
-            }
-        }
-    };
-    let waits = args.until.is_some() || args.count.is_some();
+    let work = connections(&args, address, terminal, &mut transcript, &mut input, stop);
     let worked = timeout(limit, work).await;
     worked.unwrap_or_else(|_| {
+        let waits = args.until.is_some() || args.count.is_some();
         let what = if waits {
             "what was waited for did not come"
         } else {
@@ -128,6 +103,34 @@ async fn exchange(
         let limit = crate::config::units::show_time(limit);
         Err(Failure::Timeout(format!("{what} within {limit} (--timeout)")).into())
     })
+}
+
+/// Uses one connection after another, each from where the last one ended. Without a person at a
+/// terminal, there is only one.
+async fn connections<W: AsyncWrite + Unpin>(
+    args: &ConnectArgs,
+    mut address: Address,
+    terminal: Terminal,
+    transcript: &mut Transcript<W>,
+    input: &mut MessageReader<impl AsyncRead + Unpin>,
+    stop: impl Future<Output = ()>,
+) -> Result<()> {
+    tokio::pin!(stop);
+    loop {
+        let attempt = connection(args, &address, terminal, transcript, input, &mut stop);
+        let error = match attempt.await {
+            Err(error) if error.is::<Failure>() && terminal.types && terminal.shows => error,
+            ended => return ended,
+        };
+        note(&format!(
+            "{error:#}; waiting for it to come back, Ctrl-C ends"
+        ));
+        address = args.address(terminal.shows, transcript.place().as_deref())?;
+        tokio::select! {
+            () = &mut stop => return Ok(()),
+            () = until_reachable(&address) => {}
+        }
+    }
 }
 
 /// Waits until something accepts connections at the address.
@@ -167,22 +170,14 @@ async fn connection<W: AsyncWrite + Unpin>(
         ));
     }
     let decodes = transcript.style.decodes;
-    let is_asked = address.parameter("append").is_some();
-    let line_end = if decodes {
-        let hello = tokio::select! {
+    input.end_lines(if decodes {
+        tokio::select! {
             () = &mut stop => return Ok(()),
-            hello = hello(&mut socket) => hello?,
-        };
-        transcript.greet(&hello);
-        let port = hello.port.settings["append"].as_str();
-        line_end(address.parameter("append").or(port), is_asked, terminal)
+            chosen = line_end_of_greeting(&mut socket, address, terminal, transcript) => chosen?,
+        }
     } else {
-        let added = answer_ending(&answer);
-        added.map_or(LineEnd::Message, |added| {
-            line_end(Some(added), is_asked, terminal)
-        })
-    };
-    input.end_lines(line_end);
+        line_end_of_answer(&answer, address, terminal)
+    });
     let (sink, messages) = socket.split();
     let mut client = TerminalClient {
         sink,
@@ -195,6 +190,32 @@ async fn connection<W: AsyncWrite + Unpin>(
         () = &mut stop => EndReason::Stopped,
     };
     client.end(reason, stop).await
+}
+
+/// Waits for the greeting of the json view, passes it to the transcript, and chooses what ends the
+/// lines that are sent.
+async fn line_end_of_greeting<W: AsyncWrite + Unpin>(
+    socket: &mut WebSocketStream<&mut Stream>,
+    address: &Address,
+    terminal: Terminal,
+    transcript: &mut Transcript<W>,
+) -> Result<LineEnd> {
+    let hello = hello(socket).await?;
+    transcript.greet(&hello);
+    let asked = address.parameter("append");
+    let port = hello.port.settings["append"].as_str();
+    Ok(line_end(asked.or(port), asked.is_some(), terminal))
+}
+
+/// Chooses what ends the lines that are sent where only the head of the answer tells what the bridge
+/// adds.
+fn line_end_of_answer(answer: &Response, address: &Address, terminal: Terminal) -> LineEnd {
+    let added = answer.headers().get(APPEND_HEADER);
+    let added = added.and_then(|added| added.to_str().ok());
+    let is_asked = address.parameter("append").is_some();
+    added.map_or(LineEnd::Message, |added| {
+        line_end(Some(added), is_asked, terminal)
+    })
 }
 
 /// Receives the first message of the json view.
@@ -220,11 +241,6 @@ async fn hello(socket: &mut WebSocketStream<&mut Stream>) -> Result<Box<HelloMes
     first.unwrap_or_else(|_| {
         bail!("the program that answers there does not greet as serial-ws does")
     })
-}
-
-/// Returns the ending that the bridge adds, by the head of its answer.
-fn answer_ending(answer: &Response) -> Option<&str> {
-    answer.headers().get(APPEND_HEADER)?.to_str().ok()
 }
 
 /// Chooses what ends the lines that are sent, by the ending that the bridge adds and by whether one
