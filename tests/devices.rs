@@ -595,6 +595,14 @@ impl Bridge {
         .await;
     }
 
+    /// Opens a device with these settings, and leaves it open without a client.
+    async fn leave_open(&self, target: &str) {
+        let (mut first, _) = self.settings_of(target).await;
+        opened(&mut first).await;
+        first.leave().await;
+        self.nobody().await;
+    }
+
     /// Opens a device with these settings, and returns the ones in its greeting.
     async fn settings_of(&self, target: &str) -> (Client, Value) {
         let mut client = self.client(target).await;
@@ -612,10 +620,7 @@ async fn whoever_comes_alone_changes_the_settings_of_the_open_device() {
     let mut uno = machine.plug("ttyACM0", UNO, "1-1");
     bridge.device(UNO_ID).await;
     let address = format!("/devices/{UNO_ID}?view=json");
-    let (mut first, _) = bridge.settings_of(&format!("{address}&baud=57600")).await;
-    opened(&mut first).await;
-    first.leave().await;
-    bridge.nobody().await;
+    bridge.leave_open(&format!("{address}&baud=57600")).await;
     let others = format!("{address}&baud=115200&parity=even");
     let (mut alone, settings) = bridge.settings_of(&others).await;
     assert_eq!(settings["baud"], 115_200, "{settings}");
@@ -649,10 +654,7 @@ async fn of_those_who_come_at_once_all_have_the_same_settings() {
     let _uno = machine.plug("ttyACM0", UNO, "1-1");
     bridge.device(UNO_ID).await;
     let address = format!("/devices/{UNO_ID}?view=json");
-    let (mut first, _) = bridge.settings_of(&address).await;
-    opened(&mut first).await;
-    first.leave().await;
-    bridge.nobody().await;
+    bridge.leave_open(&address).await;
     let target = format!("{address}&baud=57600");
     let same = futures::future::join_all((0..8).map(|_| bridge.settings_of(&target))).await;
     for (client, settings) in same {
@@ -677,10 +679,7 @@ async fn settings_that_the_driver_refuses_leave_the_old_ones_in_force() {
     let _uno = machine.plug("ttyACM0", UNO, "1-1");
     bridge.device(UNO_ID).await;
     let address = format!("/devices/{UNO_ID}?view=json");
-    let (mut first, _) = bridge.settings_of(&address).await;
-    opened(&mut first).await;
-    first.leave().await;
-    bridge.nobody().await;
+    bridge.leave_open(&address).await;
     // A pseudo-terminal has no modem lines.
     let (code, reason) = bridge.refused(&format!("{address}&baud=300&dtr=off")).await;
     assert_eq!(code, 4400, "{reason}");
@@ -707,12 +706,9 @@ async fn a_client_that_opens_a_device_does_not_change_what_the_operator_fixed() 
         refused
     );
     assert_eq!(bridge.device(UNO_ID).await["state"], "free");
-    let (mut first, _) = bridge
-        .settings_of(&format!("{address}&baud=9600&stopBits=2"))
+    bridge
+        .leave_open(&format!("{address}&baud=9600&stopBits=2"))
         .await;
-    opened(&mut first).await;
-    first.leave().await;
-    bridge.nobody().await;
     assert_eq!(
         bridge.refused(&format!("{address}&baud=300")).await,
         refused
@@ -750,10 +746,7 @@ async fn a_client_that_may_only_read_changes_no_settings_of_an_open_device() {
     let _uno = machine.plug("ttyACM0", UNO, "1-1");
     bridge.device(UNO_ID).await;
     let address = format!("/devices/{UNO_ID}?view=json");
-    let (mut first, _) = bridge.settings_of(&address).await;
-    opened(&mut first).await;
-    first.leave().await;
-    bridge.nobody().await;
+    bridge.leave_open(&address).await;
     let (code, reason) = bridge.refused(&format!("{address}&baud=300")).await;
     assert_eq!(code, 4409, "{reason}");
     assert!(reason.contains("9600 baud"), "{reason}");
