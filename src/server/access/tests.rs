@@ -16,6 +16,16 @@ pub(crate) const TOKEN: &str = "K7QDXXYZ12345678";
 const SESSION: &str = "SESSION";
 const P5: &str = "https://preview.p5js.org";
 
+/// Returns these headers; a name may come twice.
+fn headers(fields: &[(&str, &str)]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields {
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        headers.append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+    }
+    headers
+}
+
 /// Returns a decision in short: the rights, `ask`, or the status of the rejection.
 fn decision(policy: &Policy, remote: &str, target: &str, fields: &[(&str, &str)]) -> String {
     let answers = Answers::from([
@@ -35,11 +45,7 @@ pub(crate) fn decision_after(
     target: &str,
     fields: &[(&str, &str)],
 ) -> String {
-    let mut headers = HeaderMap::new();
-    for (name, value) in fields {
-        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
-        headers.append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
-    }
+    let headers = headers(fields);
     let (word, target) = target.split_once(' ').unwrap();
     let uri = target.parse().unwrap();
     let (class, method) = match word {
@@ -652,11 +658,7 @@ fn a_session_has_the_rights_of_its_token() {
 
 #[track_caller]
 fn check_operator(remote: &str, fields: &[(&str, &str)], expected: bool) {
-    let mut headers = HeaderMap::new();
-    for (name, value) in fields {
-        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
-        headers.append(name, value.parse().unwrap());
-    }
+    let headers = headers(fields);
     let caller = Caller {
         method: &Method::GET,
         uri: &"/api/clients".parse().unwrap(),
@@ -724,11 +726,7 @@ fn the_operator_is_a_program_here_or_our_own_page_here() {
 
 #[track_caller]
 fn check_origin_or_site(fields: &[(&str, &str)], expected: &str) {
-    let mut headers = HeaderMap::new();
-    for (name, value) in fields {
-        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
-        headers.append(name, value.parse().unwrap());
-    }
+    let headers = headers(fields);
     let caller = Caller {
         method: &Method::GET,
         uri: &"/".parse().unwrap(),
