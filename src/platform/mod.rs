@@ -9,6 +9,7 @@ mod descriptors;
 mod interface;
 mod private_file;
 mod process;
+mod random;
 mod service_manager;
 pub(crate) mod signal;
 mod tcp_listener;
@@ -27,6 +28,7 @@ pub(crate) use process::Process;
 pub(crate) use process::find_by_lsof;
 #[cfg(target_os = "linux")]
 pub(crate) use process::find_by_open_file;
+pub(crate) use random::random_bytes;
 pub(crate) use service_manager::{ServiceManager, notify_ready, service_manager};
 pub(crate) use signal::{StopSignal, end_by_signal};
 pub(crate) use tcp_listener::tcp_listener;

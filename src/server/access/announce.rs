@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 
@@ -66,9 +66,7 @@ pub(crate) fn load_or_create_token() -> Result<Token> {
 }
 
 fn new_token() -> Result<Token> {
-    let mut bytes = [0; TOKEN_LENGTH];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| anyhow!("this system has no random numbers: {error}"))?;
+    let bytes = platform::random_bytes::<TOKEN_LENGTH>()?;
     let letters = bytes.map(|byte| char::from(ALPHABET[usize::from(byte) % ALPHABET.len()]));
     Ok(Token::new(letters.iter().collect::<String>()))
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 
 use super::sessions::{SessionId, Sessions};
 use super::token::Token;
@@ -57,8 +57,7 @@ impl SessionStore {
         let valid = cookie.filter(|id| sessions.is_valid(token, id, now));
         let id = match valid {
             Some(id) => SessionId::new(id),
-            None => SessionId::random()
-                .map_err(|error| anyhow!("this system has no random numbers: {error}"))?,
+            None => SessionId::random()?,
         };
         sessions.begin(token, &id, now);
         drop(sessions);

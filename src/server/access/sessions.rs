@@ -7,12 +7,14 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use anyhow::Result;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::token::Token;
+use crate::platform;
 
 /// Time for which a session is valid after the browser has shown the token.
 pub(crate) const SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -47,9 +49,8 @@ impl SessionId {
     ///
     /// # Errors
     /// When the system has no random numbers.
-    pub(crate) fn random() -> Result<Self, getrandom::Error> {
-        let mut bytes = [0; ID_BYTES];
-        getrandom::fill(&mut bytes)?;
+    pub(crate) fn random() -> Result<Self> {
+        let bytes = platform::random_bytes::<ID_BYTES>()?;
         Ok(Self(BASE64_URL_SAFE_NO_PAD.encode(bytes)))
     }
 

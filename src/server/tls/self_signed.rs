@@ -181,9 +181,7 @@ fn make(names: &[String]) -> Result<(String, String, u64)> {
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     // Firefox refuses two certificates of one issuer with the same number.
-    let mut number = [0; 16];
-    getrandom::fill(&mut number)
-        .map_err(|error| anyhow!("this system has no random numbers: {error}"))?;
+    let mut number = platform::random_bytes::<16>()?;
     number[0] = number[0] & 0x7f | 0x40;
     params.serial_number = Some(number.to_vec().into());
     let computer = platform::computer_name().unwrap_or_else(|| "localhost".to_owned());
