@@ -2,7 +2,7 @@
 
 use super::port::PortArg;
 
-/// How a port is typed, and its name (`-` for none), its device, and its settings.
+/// Ports as they are typed, each with its name (`-` for none), its device, and its settings.
 const PORTS: [(&str, &str); 48] = [
     // Paths.
     ("/dev/ttyACM0", "- | /dev/ttyACM0"),
@@ -84,7 +84,7 @@ const PORTS: [(&str, &str); 48] = [
     ("/dev/x y=z,raw", "- | /dev/x y=z | raw"),
 ];
 
-/// How a port is typed, and what is said of it.
+/// Mistakes as they are typed, each with the beginning of what is said of it.
 const MISTAKES: [(&str, &str); 27] = [
     ("", "expected a path such as"),
     ("=sim", "unknown device `=sim`"),

@@ -51,7 +51,7 @@ pub(crate) struct DeviceEntry {
     pub(crate) spec: String,
     /// Its state, for programs: `free`, `open`, `busy` or `denied`.
     pub(crate) state: &'static str,
-    /// What is in the way, for people; empty if nothing is.
+    /// The obstacle to opening it, for people; empty if there is none.
     pub(crate) detail: String,
     /// The next step for the user; empty where there is nothing to do.
     pub(crate) hint: String,

@@ -1,4 +1,4 @@
-//! Why `serial-ws connect` ended before its time, for scripts: each reason has an exit code.
+//! Reasons for which `serial-ws connect` ends before its time. Each has an exit code, for scripts.
 
 use std::fmt;
 use std::process::ExitCode;

@@ -1,5 +1,5 @@
-//! What is printed of the messages of a bridge, over all connections to it: lines with or without
-//! their times, for a person or a pipe, also into a file, until enough was printed.
+//! The output of `serial-ws connect` over all its connections: prints lines with or without their
+//! times, for a person or a pipe, also into a file, until enough was printed.
 
 use std::borrow::Cow;
 use std::fs::{File, OpenOptions};

@@ -60,7 +60,7 @@ pub(crate) enum Denial {
 /// The operator's answers by origin: what its pages may do, or None for "no".
 pub(crate) type Answers = HashMap<String, Option<Rights>>;
 
-/// What happened before a request, as far as access depends on it.
+/// The state that access depends on besides the request itself.
 #[derive(Clone, Copy)]
 pub(crate) struct AccessState<'a> {
     /// The operator's answers.

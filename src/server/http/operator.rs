@@ -1,4 +1,4 @@
-//! What only the operator may: see who is connected, and disconnect a client.
+//! Resources for the operator alone: list the clients that are connected, and disconnect one.
 
 use std::sync::Arc;
 
