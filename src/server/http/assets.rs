@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::relative::root_from;
+
 macro_rules! embed {
     ($($path:literal)*) => {
         &[$(($path, include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/web/", $path)))),*]
@@ -105,12 +107,9 @@ pub(super) fn page_beside_its_files() -> Response {
 /// Serves a file of the client library for a request of `path`, in whichever folder that is. The library
 /// learns from us where our root is, seen from there.
 pub(super) fn library(path: &str) -> Option<Response> {
-    let (folder, name) = path.rsplit_once('/')?;
+    let (_, name) = path.rsplit_once('/')?;
     let name = *LIBRARY.iter().find(|known| **known == name)?;
-    let root = match folder.matches('/').count() {
-        0 => "./".to_owned(),
-        depth => "../".repeat(depth),
-    };
+    let root = root_from(path);
     let text =
         String::from_utf8_lossy(&content(name)?).replace(ROOT, &format!("ROOT = \"{root}\";"));
     Some(respond(name, text.into_bytes().into()))

@@ -5,9 +5,10 @@ use std::fmt::Write;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
+use super::relative::{relative_address, root_from};
 use super::small_page::{self, escaped, paragraphs};
 use crate::server::access::{Rejection, RequestClass};
 use crate::terminal::shown;
@@ -85,11 +86,7 @@ impl Navigation {
 
     /// Returns the relative address of `target`, a path without a slash at its start.
     pub(crate) fn to(&self, target: &str) -> String {
-        let depth = self.path.matches('/').count().saturating_sub(1);
-        match depth {
-            0 => format!("./{target}"),
-            depth => "../".repeat(depth) + target,
-        }
+        root_from(&self.path) + target
     }
 
     fn default_text(&self, status: StatusCode) -> String {
@@ -137,17 +134,6 @@ fn accepts_html(headers: &HeaderMap) -> bool {
 
 fn is_plain_text(value: &HeaderValue) -> bool {
     value.as_bytes().starts_with(b"text/plain")
-}
-
-/// Returns the address of a page relative to itself, without the token.
-pub(crate) fn relative_address(uri: &Uri) -> String {
-    let name = uri.path().rsplit('/').next().unwrap_or_default();
-    let query = uri.query().unwrap_or_default().split('&');
-    let query: Vec<_> = query
-        .filter(|pair| !pair.is_empty() && pair.split('=').next() != Some("token"))
-        .collect();
-    let mark = if query.is_empty() { "" } else { "?" };
-    format!("./{name}{mark}{}", query.join("&"))
 }
 
 /// Returns true where a token may change the answer.

@@ -10,6 +10,7 @@ mod error_page;
 mod folder;
 mod metrics;
 mod operator;
+mod relative;
 mod router;
 mod session_cookie;
 mod share;

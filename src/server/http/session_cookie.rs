@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::task::spawn_blocking;
 
 use super::access_layer::rejected;
-use super::error_page::relative_address;
+use super::relative::relative_address;
 use super::token_form::FromForm;
 use crate::server::access::sessions::SESSION_LIFETIME;
 use crate::server::access::{Caller, Rejection, RequestClass};

@@ -8,6 +8,7 @@ use axum::extract::{Query, Request};
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header, uri::PathAndQuery};
 use tokio::time::timeout;
 
+use super::relative::query_without_token;
 use crate::server::Token;
 use crate::server::access::{Rejection, RequestClass};
 
@@ -74,10 +75,8 @@ fn entered_token(text: &str) -> String {
 }
 
 fn address_with_token(uri: &Uri, token: &str) -> Option<Uri> {
-    let query = uri.query().unwrap_or_default().split('&');
-    let query = query.filter(|pair| !pair.is_empty() && pair.split('=').next() != Some("token"));
     let token = format!("token={}", Token::new(token).in_address());
-    let query: Vec<_> = query.chain([token.as_str()]).collect();
+    let query: Vec<_> = query_without_token(uri).chain([token.as_str()]).collect();
     let address = format!("{}?{}", uri.path(), query.join("&"));
     let address: PathAndQuery = address.parse().ok()?;
     Some(address.into())
