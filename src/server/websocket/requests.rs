@@ -83,8 +83,8 @@ impl Requests {
         Ok(())
     }
 
-    /// Returns whether the client has the write lock.
-    pub(crate) fn have_lock(&self) -> bool {
+    /// Returns true if the client has the write lock.
+    pub(crate) fn has_lock(&self) -> bool {
         self.hub.queue.has_lock(self.sender.client())
     }
 
