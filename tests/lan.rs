@@ -1,7 +1,6 @@
 //! Other computers: the token, and the requests that need it. This computer stands for
 //! another one, by its address in the network.
 
-use std::net::SocketAddr;
 #[cfg(unix)]
 use std::path::PathBuf;
 
@@ -37,7 +36,7 @@ async fn other_computers_need_the_token_that_is_kept() {
         .text()
         .await;
     // This computer needs none for itself.
-    let here = SocketAddr::from(([127, 0, 0, 1], at.port()));
+    let here = network.here();
     Client::open(here, "/", &[]).await.text().await;
     assert!(
         !bridge.program.log().join("\n").contains(&token),
@@ -173,7 +172,7 @@ async fn an_old_cookie_keeps_nobody_out() {
         return;
     };
     let at = network.at;
-    let here = SocketAddr::from(([127, 0, 0, 1], at.port()));
+    let here = network.here();
     let cookie = format!("serial-ws-{}=of-an-earlier-token", at.port());
     let old = ("Cookie", cookie.as_str());
     assert_eq!(http(here, "GET", "/", &[old]).await.status, 200);
@@ -199,7 +198,7 @@ async fn other_computers_may_be_allowed_to_read_only() {
         .json_of("hello")
         .await;
     assert_eq!(hello["port"]["settings"]["readOnly"], true, "{hello}");
-    let here = SocketAddr::from(([127, 0, 0, 1], network.at.port()));
+    let here = network.here();
     let hello = Client::open(here, "/?view=json&latest=1", &[])
         .await
         .json_of("hello")

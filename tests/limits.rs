@@ -247,7 +247,7 @@ async fn another_computer_with_too_many_downloads_at_once_gets_503() {
         .await
         .text()
         .await;
-    let here = SocketAddr::from(([127, 0, 0, 1], network.at.port()));
+    let here = network.here();
     assert_eq!(http(here, "GET", "/healthz", &[]).await.status, 200);
 }
 

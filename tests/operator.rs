@@ -89,7 +89,7 @@ async fn nobody_else_may() {
         return;
     };
     let (at, token) = (network.at, kept(&network.home));
-    let here = SocketAddr::from(([127, 0, 0, 1], at.port()));
+    let here = network.here();
     let mut client = Client::open(here, "/", &[]).await;
     let bearer = format!("Bearer {token}");
     let with_token = ("Authorization", bearer.as_str());
@@ -125,7 +125,7 @@ async fn the_page_to_share_has_an_address_and_a_code_for_each_network() {
         return;
     };
     let (at, token) = (network.at, kept(&network.home));
-    let here = SocketAddr::from(([127, 0, 0, 1], at.port()));
+    let here = network.here();
     let reply = http(here, "GET", "/_serial-ws/share", &TYPED).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     let url = format!("http://{at}/?token={token}");

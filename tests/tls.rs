@@ -39,7 +39,7 @@ async fn another_computer_must_encrypt_and_this_one_need_not() {
     let reply = http(*at, "GET", "/", &[]).await;
     assert_eq!(reply.status, 400, "{reply:?}");
     assert!(reply.body.contains("https://"), "{reply:?}");
-    let here = SocketAddr::from(([127, 0, 0, 1], at.port()));
+    let here = network.here();
     Client::open(here, "/", &[]).await.text().await;
 
     // The next run has the same certificate.

@@ -32,6 +32,11 @@ impl Network {
         let at = SocketAddr::new(address, bridge.address().port());
         Some(Self { bridge, at, home })
     }
+
+    /// The address of the bridge for this computer alone.
+    pub fn here(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.at.port()))
+    }
 }
 
 /// The address of this computer in its network. Sends nothing.
