@@ -6,8 +6,8 @@
 //!   └── requests ◀── session ◀── protocol ◀── WebSocket library ◀─┘
 //! ```
 //!
-//! `upgrade` and `params` make the session of an HTTP request, `keepalive` and `close` end it, and
-//! `turn` makes sessions share the thread.
+//! `upgrade`, `params` and `port_client` make the session of an HTTP request, `keepalive` and `close`
+//! end it, and `turn` makes sessions share the thread.
 
 mod delivery;
 mod device_list;
@@ -17,6 +17,7 @@ mod frame_limits;
 mod keepalive;
 mod latest;
 mod line_query;
+mod port_client;
 mod requests;
 mod turn;
 mod wake_flag;

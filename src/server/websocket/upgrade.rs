@@ -2,7 +2,6 @@
 //! rejected client why by a Close frame.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use axum::body::Body;
 use axum::extract::{Query, Request};
@@ -19,20 +18,18 @@ use super::device_request::open_device;
 use super::echo;
 use super::line_query;
 use super::params::{self, QueryError, StreamParams, Target};
-use super::protocol::{Greeting, client_protocol};
-use super::requests::Requests;
+use super::port_client::PortClient;
 use super::send_queue::{self, ClientSocket};
-use super::session::{Client, Session};
-use crate::hub::SubscriberKind;
+use super::session::Session;
 use crate::protocol::APPEND_HEADER;
 use crate::server::access::offer::Audience;
 use crate::server::access::{Caller, RequestClass, Rights};
-use crate::server::client_list::{ConnectedClient, ListedClient};
+use crate::server::client_list::ListedClient;
 use crate::server::devices::OpenedDevicePort;
 use crate::server::limits::{QuotaError, QuotaPermit};
 use crate::server::stream::ServerStream;
-use crate::server::{App, Port, foreign};
-use crate::view::{LineEnding, View};
+use crate::server::{App, foreign};
+use crate::view::LineEnding;
 
 /// Returns true if this request wants to become a WebSocket.
 pub(crate) fn is_wanted(request: &Request) -> bool {
@@ -113,12 +110,6 @@ enum Service {
     Port(Box<PortClient>),
 }
 
-/// The client of a port, with its greeting, if there is one.
-struct PortClient {
-    client: Client,
-    greeting: Option<String>,
-}
-
 impl Accepted {
     async fn new(
         app: &Arc<App>,
@@ -130,17 +121,14 @@ impl Accepted {
             return Err(QueryError::new(foreign::SOCKET_IO));
         }
         let caller = Caller::of(request, RequestClass::WebSocket);
-        let mut service = Service::new(app, caller, subprotocol, rights).await?;
-        if let Service::Port(port) = &mut service {
-            port.client.is_operator = app.policy.is_operator(caller);
-        }
+        let service = Service::new(app, caller, subprotocol, rights).await?;
         let permit = app.limits.clients.try_acquire(caller.peer.quota_address());
         let permit = permit.map_err(|full| {
             let reason = too_many_clients(full);
             QueryError { code: 1013, reason }
         })?;
         let listed = match &service {
-            Service::Port(port) => Some(list_client(app, caller, &port.client)),
+            Service::Port(port) => Some(port.list(app, caller)),
             Service::Echo | Service::Devices(_) => None,
         };
         Ok(Self {
@@ -225,7 +213,14 @@ impl Service {
             }
             Target::Port(index) => {
                 let port = Arc::clone(&ports[index]);
-                Self::Port(PortClient::new(app, port, &query, subprotocol, rights)?)
+                Self::Port(PortClient::new(
+                    app,
+                    port,
+                    caller,
+                    &query,
+                    subprotocol,
+                    rights,
+                )?)
             }
             Target::Device(id) => {
                 let change = line_query::take(&mut query)?;
@@ -239,67 +234,12 @@ impl Service {
                 let audience = Audience::of(caller);
                 let opened = open_device(app, &id, change, audience, rights).await?;
                 let OpenedDevicePort { port, hold, .. } = opened;
-                let client = PortClient::new(app, port, &query, subprotocol, rights);
+                let client = PortClient::new(app, port, caller, &query, subprotocol, rights);
                 drop(hold);
                 Self::Port(client?)
             }
         })
     }
-}
-
-impl PortClient {
-    fn new(
-        app: &App,
-        port: Arc<Port>,
-        query: &[(String, String)],
-        subprotocol: Option<&str>,
-        rights: Rights,
-    ) -> Result<Box<Self>, QueryError> {
-        let params = StreamParams::new(query, subprotocol, &port.clients, &port.run(&app.run))?;
-        // Subscribed before the answer, so that a client that is connected misses nothing.
-        let subscription = port.hub.subscribe(SubscriberKind::Client, params.start);
-        let mut subscription = subscription.of(params.view.item());
-        // What is written says as much as the right to write.
-        if params.wants_written && port.why_read_only(rights).is_none() {
-            subscription = subscription.with_written();
-        }
-        if matches!(params.view, View::Raw | View::JsonChunks) {
-            subscription = subscription.with_bytes();
-        }
-        let protocol = client_protocol(params.view);
-        let client = Client {
-            protocol,
-            // Only those who are told the status want to know of the modem's inputs.
-            subscription: if protocol.has_replies() {
-                subscription.with_inputs()
-            } else {
-                subscription
-            },
-            requests: Requests::new(&port.hub),
-            stop: port.stop.child_token(),
-            port,
-            rights,
-            is_operator: false,
-            params,
-        };
-        let greeting = app.greeting(&client);
-        Ok(Box::new(Self { client, greeting }))
-    }
-}
-
-/// Adds a client to the list that the operator sees.
-fn list_client(app: &App, caller: Caller<'_>, client: &Client) -> ListedClient {
-    let (origin, agent) = ConnectedClient::origin_and_agent(caller.headers);
-    app.clients.add(ConnectedClient {
-        address: caller.peer.remote,
-        origin,
-        agent,
-        port: client.port.name.clone(),
-        view: client.params.view.name(),
-        is_read_only: client.port.why_read_only(client.rights).is_some(),
-        since: SystemTime::now(),
-        stop: client.stop.clone(),
-    })
 }
 
 /// Returns the reason for a Close frame, short enough for it.
@@ -311,21 +251,6 @@ fn too_many_clients(full: QuotaError) -> String {
         QuotaError::ForAddress(max) => format!(
             "{max} clients of your computer are connected already (--max-clients-per-address {max})"
         ),
-    }
-}
-
-impl App {
-    fn greeting(&self, client: &Client) -> Option<String> {
-        client.protocol.greet(&Greeting {
-            port: &client.port,
-            rights: client.rights,
-            status: client.subscription.status(),
-            position: client.subscription.position(),
-            client: client.requests.client(),
-            max_message: self.config.max_message,
-            run: &client.port.run(&self.run),
-            ports: &self.ports.names(),
-        })
     }
 }
 

@@ -1,0 +1,95 @@
+//! The client of a port, from its request to its session: what it is subscribed to, how it is greeted,
+//! and what the operator sees of it.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::params::{QueryError, StreamParams};
+use super::protocol::{Greeting, client_protocol};
+use super::requests::Requests;
+use super::session::Client;
+use crate::hub::SubscriberKind;
+use crate::server::access::{Caller, Rights};
+use crate::server::client_list::{ConnectedClient, ListedClient};
+use crate::server::{App, Port};
+use crate::view::View;
+
+/// The client of a port, with its greeting, if there is one.
+pub(super) struct PortClient {
+    pub(super) client: Client,
+    pub(super) greeting: Option<String>,
+}
+
+impl PortClient {
+    /// Subscribes `caller` to a port as its query and its subprotocol ask.
+    ///
+    /// # Errors
+    /// The code and the reason for a Close frame.
+    pub(super) fn new(
+        app: &App,
+        port: Arc<Port>,
+        caller: Caller<'_>,
+        query: &[(String, String)],
+        subprotocol: Option<&str>,
+        rights: Rights,
+    ) -> Result<Box<Self>, QueryError> {
+        let params = StreamParams::new(query, subprotocol, &port.clients, &port.run(&app.run))?;
+        // Subscribed before the answer, so that a client that is connected misses nothing.
+        let subscription = port.hub.subscribe(SubscriberKind::Client, params.start);
+        let mut subscription = subscription.of(params.view.item());
+        // What is written says as much as the right to write.
+        if params.wants_written && port.why_read_only(rights).is_none() {
+            subscription = subscription.with_written();
+        }
+        if matches!(params.view, View::Raw | View::JsonChunks) {
+            subscription = subscription.with_bytes();
+        }
+        let protocol = client_protocol(params.view);
+        let client = Client {
+            protocol,
+            // Only those who are told the status want to know of the modem's inputs.
+            subscription: if protocol.has_replies() {
+                subscription.with_inputs()
+            } else {
+                subscription
+            },
+            requests: Requests::new(&port.hub),
+            stop: port.stop.child_token(),
+            port,
+            rights,
+            is_operator: app.policy.is_operator(caller),
+            params,
+        };
+        let greeting = greeting(app, &client);
+        Ok(Box::new(Self { client, greeting }))
+    }
+
+    /// Adds the client to the list that the operator sees.
+    pub(super) fn list(&self, app: &App, caller: Caller<'_>) -> ListedClient {
+        let client = &self.client;
+        let (origin, agent) = ConnectedClient::origin_and_agent(caller.headers);
+        app.clients.add(ConnectedClient {
+            address: caller.peer.remote,
+            origin,
+            agent,
+            port: client.port.name.clone(),
+            view: client.params.view.name(),
+            is_read_only: client.port.why_read_only(client.rights).is_some(),
+            since: SystemTime::now(),
+            stop: client.stop.clone(),
+        })
+    }
+}
+
+fn greeting(app: &App, client: &Client) -> Option<String> {
+    client.protocol.greet(&Greeting {
+        port: &client.port,
+        rights: client.rights,
+        status: client.subscription.status(),
+        position: client.subscription.position(),
+        client: client.requests.client(),
+        max_message: app.config.max_message,
+        run: &client.port.run(&app.run),
+        ports: &app.ports.names(),
+    })
+}
