@@ -1,6 +1,8 @@
 //! Listens at other rates on an open device, as the search for its rate decides. What comes while the
 //! rate is wrong is published as it was read, but no line of it.
 
+use std::io;
+
 use bytes::Bytes;
 use tokio::time::Instant;
 
@@ -207,28 +209,32 @@ impl Connection<'_> {
     fn listen(&mut self, mut baud: u32, now: Instant) {
         let before = self.settings.current().baud;
         self.begin_stream(false, now);
-        let mut is_set = self.set_rate(baud);
-        while let Some(tour) = &mut self.tour {
-            if is_set {
-                tracing::debug!(
-                    port = self.config.name,
-                    before,
-                    baud,
-                    "listening at another rate"
-                );
-                tour.is_under_way = true;
-                return tour.search.is_set(now);
+        loop {
+            let outcome = self.set_rate(baud);
+            let Some(tour) = &mut self.tour else { return };
+            match outcome {
+                Ok(true) => {
+                    tracing::debug!(
+                        port = self.config.name,
+                        before,
+                        baud,
+                        "listening at another rate"
+                    );
+                    tour.is_under_way = true;
+                    return tour.search.is_set(now);
+                }
+                Ok(false) => baud = tour.search.pass_over(),
+                // The device has gone, which reading tells.
+                Err(_) => return tour.search.postpone(before),
             }
-            let Decision::Listen(next) = tour.search.is_refused() else {
-                return self.give_up_tour(now);
-            };
-            baud = next;
-            is_set = self.set_rate(baud);
         }
     }
 
     /// Sets the rate, and returns whether the driver took it.
-    fn set_rate(&mut self, baud: u32) -> bool {
+    ///
+    /// # Errors
+    /// If the driver does not take the rate before again either.
+    fn set_rate(&mut self, baud: u32) -> io::Result<bool> {
         let before = self.settings.current();
         let wanted = LineSettings {
             baud,
@@ -238,14 +244,13 @@ impl Connection<'_> {
         let lines = self.writer.lines;
         let device = &mut *self.transfer.device;
         if device.configure(&lines.within(wanted)).is_err() {
-            // One that refuses this as well has gone, which reading tells.
-            let _ = device.configure(&lines.within(before));
-            return false;
+            device.configure(&lines.within(before))?;
+            return Ok(false);
         }
         self.settings.detect(baud, false);
         self.writer.settings = wanted;
         self.backlog = Backlog::new(&wanted, Instant::now());
-        true
+        Ok(true)
     }
 
     /// Keeps the rate in force until the device is closed.
@@ -270,7 +275,7 @@ impl Connection<'_> {
             return;
         };
         let is_set = self.set_rate(baud);
-        tracing::debug!(port = self.config.name, baud, is_set, "no other rate fits");
+        tracing::debug!(port = self.config.name, baud, ?is_set, "no other rate fits");
         self.flush(tour.split);
         self.begin_lines(false, now);
         let settings = self.settings.current();

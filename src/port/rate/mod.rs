@@ -209,8 +209,8 @@ impl RateSearch {
         self.changed = now + IN_FLIGHT;
     }
 
-    /// Returns what to do if the driver refuses that rate.
-    pub(crate) fn is_refused(&mut self) -> Decision {
+    /// Passes over the rate of [`Decision::Listen`], which the driver refuses, and returns the next.
+    pub(crate) fn pass_over(&mut self) -> u32 {
         self.go_on()
     }
 
@@ -221,11 +221,12 @@ impl RateSearch {
             Opinion::Unlike => {
                 if let Some(doubtful) = self.doubtful.take() {
                     self.trusted = Some(doubtful);
-                    return Some(self.listen(doubtful));
+                    return Some(Decision::Listen(self.listen(doubtful)));
                 }
                 let (low, high) = self.evidence.runs.bounds(self.baud);
                 self.bounds = (self.bounds.0.max(low), self.bounds.1.min(high));
-                Some(self.end_of_tour().unwrap_or_else(|| self.go_on()))
+                let over = self.end_of_tour();
+                Some(over.unwrap_or_else(|| Decision::Listen(self.go_on())))
             }
         }
     }
@@ -235,13 +236,13 @@ impl RateSearch {
     fn doubt(&mut self) -> Option<Decision> {
         let lower = below(self.baud).filter(|_| !self.counts && self.trusted != Some(self.baud))?;
         self.doubtful = Some(self.baud);
-        Some(self.listen(lower))
+        Some(Decision::Listen(self.listen(lower)))
     }
 
-    fn listen(&mut self, baud: u32) -> Decision {
+    fn listen(&mut self, baud: u32) -> u32 {
         self.round = self.round.max(1);
         self.baud = baud;
-        Decision::Listen(baud)
+        baud
     }
 
     fn end_of_tour(&self) -> Option<Decision> {
@@ -250,7 +251,7 @@ impl RateSearch {
     }
 
     /// Goes on to the next rate of the round, or to the first of the next one.
-    fn go_on(&mut self) -> Decision {
+    fn go_on(&mut self) -> u32 {
         let current = RATES.iter().position(|rate| *rate == self.baud);
         if let Some(current) = current {
             self.visited[current] = true;

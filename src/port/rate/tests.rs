@@ -444,5 +444,5 @@ fn a_rate_that_the_driver_refuses_is_passed_over() {
         search.heard(&[0xff; 32], None, Instant::now()),
         Some(Decision::Listen(115_200))
     );
-    assert_eq!(search.is_refused(), Decision::Listen(57_600));
+    assert_eq!(search.pass_over(), 57_600);
 }

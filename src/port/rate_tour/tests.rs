@@ -2,18 +2,22 @@
 
 use std::collections::VecDeque;
 use std::future::ready;
+use std::io;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::time::{Instant, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::hub::{
-    Action, DeviceInfo, Extent, Hub, HubConfig, Kind, LineSettings, Outcome, RequestLimits,
-    SettingsChange, Start, State, Status, SubscriberKind, Subscription, Taken,
+    Action, DeviceInfo, Extent, Hub, HubConfig, Kind, LineErrors, LineSettings, Outcome,
+    RequestLimits, SettingsChange, Start, State, Status, SubscriberKind, Subscription, Taken,
 };
+use crate::port::device::Device;
 use crate::port::source::sim::{line, plug_in};
 use crate::port::source::{OpenFailure, OpenedDevice, Opening, Source};
 use crate::port::{PortConfig, Supervisor};
@@ -27,6 +31,8 @@ struct Board {
     period: Duration,
     lifetime: Duration,
     is_uart: bool,
+    /// Returns true for the rates that its adapter takes.
+    takes: fn(u32) -> bool,
 }
 
 impl Board {
@@ -38,7 +44,59 @@ impl Board {
             period: Duration::from_millis(period),
             lifetime: Duration::from_secs(100_000),
             is_uart: true,
+            takes: |_| true,
         }
+    }
+}
+
+/// An adapter that takes some rates only.
+struct Adapter {
+    line: Box<dyn Device>,
+    takes: fn(u32) -> bool,
+}
+
+impl AsyncRead for Adapter {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.line).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Adapter {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.line).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        panic!("a device is never flushed");
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        panic!("a device is never shut down");
+    }
+}
+
+impl Device for Adapter {
+    fn configure(&mut self, settings: &LineSettings) -> io::Result<()> {
+        if !(self.takes)(settings.baud) {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        self.line.configure(settings)
+    }
+
+    fn has_input(&self) -> bool {
+        self.line.has_input()
+    }
+
+    fn line_errors(&self) -> Option<LineErrors> {
+        self.line.line_errors()
     }
 }
 
@@ -60,10 +118,14 @@ impl Source for Boards {
         }
         .unwrap();
         let (baud, serial, is_uart) = (board.baud, board.serial, board.is_uart);
+        let takes = board.takes;
         let received = Arc::clone(&self.received);
         let board = plug_in(|line| run(board, line, received));
         let opened: Result<_, OpenFailure> = Ok(OpenedDevice {
-            device: line(board, baud, self.settings),
+            device: Box::new(Adapter {
+                line: line(board, baud, self.settings),
+                takes,
+            }),
             info: DeviceInfo {
                 path: "/dev/ttyUSB0".to_owned(),
                 usb: Some(format!("usb:1a86:7523:{serial}")),
@@ -418,4 +480,27 @@ async fn a_board_that_is_unplugged_in_a_tour_is_opened_at_the_first_rate() {
     });
     assert!(opened.clone().all(|baud| baud == 9600));
     assert!(opened.count() >= 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_board_is_found_through_an_adapter_that_takes_few_rates() {
+    let board = Board {
+        takes: |baud| [9600, 38_400].contains(&baud),
+        ..Board::new(38_400, LINE, 50)
+    };
+    assert_eq!(Bench::start(&[], &[board]).found().await.0, 38_400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_board_that_goes_while_its_rate_is_looked_for_is_lost_like_any_other() {
+    let gone = Board {
+        takes: |_| false,
+        lifetime: Duration::from_secs(2),
+        ..Board::new(57_600, LINE, 50)
+    };
+    let next = Board {
+        serial: "B",
+        ..Board::new(115_200, LINE, 50)
+    };
+    assert_eq!(Bench::start(&[], &[gone, next]).found().await.0, 115_200);
 }
