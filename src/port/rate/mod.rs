@@ -15,10 +15,6 @@ use tokio::time::Instant;
 use evidence::{Evidence, MAX_ROUND, Opinion};
 pub(crate) use known::KnownRates;
 
-/// The rate to begin with at a board that is not known: that of Arduino's examples.
-#[cfg(test)]
-const FIRST: u32 = 9600;
-
 /// The rates to listen at, the usual ones first. Of two that are close, the lower one comes first: at
 /// the higher one, its text would look like other text. There is neither 1200 nor 134, which make
 /// some boards start their bootloader.
@@ -26,6 +22,9 @@ const RATES: [u32; 14] = [
     9600, 115_200, 57_600, 19_200, 38_400, 74_880, 230_400, 250_000, 4800, 2400, 460_800, 500_000,
     921_600, 1_000_000,
 ];
+
+/// The bounds between which every rate is.
+const ANY_RATE: (u32, u32) = (0, u32::MAX);
 
 /// The time for which bytes may come in a tour. Then it ends at the rate at which it began: what
 /// comes is no text.
@@ -90,7 +89,7 @@ impl RateSearch {
             baud,
             round: 0,
             visited: [false; RATES.len()],
-            bounds: (0, u32::MAX),
+            bounds: ANY_RATE,
             line_end,
             evidence: Evidence::new(0, line_end),
             changed: now,
@@ -250,35 +249,40 @@ impl RateSearch {
         is_over.then_some(Decision::GiveUp(self.start))
     }
 
-    /// Goes on to the next rate of the round, or to the first of the next one.
+    /// Goes on to the next rate of the round, or to the first of the next one, and returns it.
     fn go_on(&mut self) -> u32 {
-        let current = RATES.iter().position(|rate| *rate == self.baud);
-        if let Some(current) = current {
-            self.visited[current] = true;
-        }
-        let (low, high) = self.bounds;
-        let is_next =
-            |at: &usize| !self.visited[*at] && (low..=high).contains(&RATES[*at]) && self.round > 0;
-        let next = (0..RATES.len()).find(is_next).unwrap_or_else(|| {
-            self.round += 1;
-            self.visited = [false; RATES.len()];
-            if self.round > 1 {
-                self.bounds = (0, u32::MAX);
-            }
-            let (low, high) = self.bounds;
-            let mut others = (0..RATES.len()).filter(|at| Some(*at) != current);
-            let is_likely = |at: &usize| (low..=high).contains(&RATES[*at]);
-            others
-                .clone()
-                .find(is_likely)
-                .or(others.next())
-                .unwrap_or(0)
-        });
-        if let Some(current) = current {
-            self.visited[current] = true;
-        }
         self.doubtful = None;
-        self.listen(RATES[next])
+        self.note_visit();
+        let next = self.unvisited(self.bounds).filter(|_| self.round > 0);
+        let next = next.unwrap_or_else(|| self.begin_round());
+        self.listen(next)
+    }
+
+    /// Begins the next round, and returns its first rate.
+    fn begin_round(&mut self) -> u32 {
+        self.round += 1;
+        self.visited = [false; RATES.len()];
+        self.note_visit();
+        if self.round > 1 {
+            self.bounds = ANY_RATE;
+        }
+        let next = self.unvisited(self.bounds);
+        next.or_else(|| self.unvisited(ANY_RATE))
+            .unwrap_or(RATES[0])
+    }
+
+    /// Notes that the rate in force has had its turn in this round.
+    fn note_visit(&mut self) {
+        if let Some(at) = RATES.iter().position(|rate| *rate == self.baud) {
+            self.visited[at] = true;
+        }
+    }
+
+    /// Returns the first rate within these bounds that had no turn in this round.
+    fn unvisited(&self, (low, high): (u32, u32)) -> Option<u32> {
+        let rates = RATES.into_iter().zip(self.visited);
+        let mut unvisited = rates.filter_map(|(rate, is_visited)| (!is_visited).then_some(rate));
+        unvisited.find(|rate| (low..=high).contains(rate))
     }
 }
 

@@ -6,6 +6,9 @@ use crate::port::source::sim::uart::{
     CharacterError, CharacterFormat, Level, SECOND, UartReceiver,
 };
 
+/// The rate to begin with at a board that is not known: that of Arduino's examples.
+const FIRST: u32 = 9600;
+
 /// Random numbers: SplitMix64, so that a failure can be repeated by its seed.
 struct Random(u64);
 
