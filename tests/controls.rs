@@ -8,7 +8,7 @@ use crate::support::{Bridge, Client, Pair, skip};
 async fn a_break_may_have_decimals_and_a_wrong_one_is_refused_with_its_limits() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let mut client = json_client(&bridge).await;
+    let mut client = bridge.json_client().await;
     for ms in [json!(0), json!(0.1), json!(1.5), json!(2.25), json!(3)] {
         let ack = answer(&mut client, json!({"type": "break", "ms": ms})).await;
         assert_eq!((&ack["type"], &ack["bytes"]), (&json!("ack"), &json!(0)));
@@ -45,7 +45,7 @@ async fn a_break_may_have_decimals_and_a_wrong_one_is_refused_with_its_limits() 
 async fn a_held_break_refuses_writes_of_its_client_until_it_ends() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let (mut holder, mut other) = (json_client(&bridge).await, json_client(&bridge).await);
+    let (mut holder, mut other) = (bridge.json_client().await, bridge.json_client().await);
     // Ending what nobody began is no error.
     for on in [false, true, true] {
         let ack = answer(&mut holder, json!({"type": "break", "on": on})).await;
@@ -65,13 +65,13 @@ async fn a_held_break_refuses_writes_of_its_client_until_it_ends() {
 async fn a_held_break_ends_with_its_client_with_its_own_time_and_with_a_lease() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let mut other = json_client(&bridge).await;
+    let mut other = bridge.json_client().await;
     for end in [
         None,
         Some(json!({"type": "break", "ms": 0.1})),
         Some(json!({"type": "release", "while": "connected"})),
     ] {
-        let mut holder = json_client(&bridge).await;
+        let mut holder = bridge.json_client().await;
         answer(&mut holder, json!({"type": "break", "on": true})).await;
         if let Some(request) = end {
             let ack = answer(&mut holder, request).await;
@@ -89,7 +89,7 @@ async fn a_held_break_ends_with_its_client_with_its_own_time_and_with_a_lease() 
 async fn requests_of_other_versions_are_answered_if_they_have_an_id() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let mut client = json_client(&bridge).await;
+    let mut client = bridge.json_client().await;
     for request in [
         json!({"type": "playback", "speed": 2}),
         json!({"type": "set_baud_rate", "baud": 115_200, "id": [1, {"of": 2}]}),
@@ -120,7 +120,7 @@ async fn a_device_without_modem_lines_refuses_signals_and_has_no_inputs() {
     }
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let mut client = json_client(&bridge).await;
+    let mut client = bridge.json_client().await;
     for lines in [json!({"dtr": true}), json!({"rts": false, "dtr": false})] {
         let mut request = json!({"type": "signals"});
         request["dtr"] = lines["dtr"].clone();
@@ -185,10 +185,4 @@ async fn refusal(client: &mut Client, request: Value) -> String {
         .as_str()
         .expect("a reason is text")
         .to_owned()
-}
-
-async fn json_client(bridge: &Bridge) -> Client {
-    let mut client = bridge.client("/?view=json").await;
-    client.json_of("hello").await;
-    client
 }

@@ -18,7 +18,7 @@ async fn the_answer_to_the_first_question_is_whole_after_start_and_after_every_l
         bridge.open("board").await;
         ask(&mut page, &mut pair).await;
     }
-    let mut borrower = json_client(&bridge).await;
+    let mut borrower = bridge.json_client().await;
     borrower
         .send_json(json!({"type": "release", "while": "connected", "id": 1}))
         .await;
@@ -63,7 +63,7 @@ async fn what_waits_when_a_device_comes_may_be_half_a_line() {
     let Some((mut pair, bridge)) = absent().await else {
         return;
     };
-    let (mut page, mut watcher) = (bridge.client("/").await, json_client(&bridge).await);
+    let (mut page, mut watcher) = (bridge.client("/").await, bridge.json_client().await);
     // A board with its own power talks on while its adapter is plugged in.
     pair.device.write("23\n1023\n10").await;
     pair.show();
@@ -79,7 +79,7 @@ async fn what_waits_when_a_device_comes_may_be_half_a_line() {
 async fn what_comes_after_a_break_does_not_join_what_came_before() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let (mut page, mut control) = (bridge.client("/").await, json_client(&bridge).await);
+    let (mut page, mut control) = (bridge.client("/").await, bridge.json_client().await);
     let mut chunks = bridge.client("/?view=json&data=chunks").await;
     chunks.json_of("hello").await;
     for (begun, next) in [
@@ -108,7 +108,7 @@ async fn a_reset_that_is_not_possible_cuts_no_line() {
     }
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let (mut page, mut control) = (bridge.client("/").await, json_client(&bridge).await);
+    let (mut page, mut control) = (bridge.client("/").await, bridge.json_client().await);
     for request in [
         json!({"type": "reset", "id": 1}),
         json!({"type": "signals", "dtr": true, "rts": true, "id": 1}),
@@ -187,10 +187,4 @@ async fn absent() -> Option<(Pair, Bridge)> {
     let bridge = Bridge::start(&["--port", &format!("board={}", pair.path)]).await;
     bridge.state("board", "waiting").await;
     Some((pair, bridge))
-}
-
-async fn json_client(bridge: &Bridge) -> Client {
-    let mut client = bridge.client("/?view=json").await;
-    client.json_of("hello").await;
-    client
 }

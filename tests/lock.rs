@@ -23,16 +23,18 @@ fn changes() -> [Value; 9] {
 async fn everything_of_others_that_changes_the_board_is_refused_and_everybody_knows_why() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let (mut holder, mut other) = (json_client(&bridge).await, json_client(&bridge).await);
+    let (mut holder, mut other) = (bridge.json_client().await, bridge.json_client().await);
     let mut page = bridge.client("/").await;
-    acked(&mut holder, json!({"type": "lock", "name": "esptool"})).await;
+    holder
+        .acked(json!({"type": "lock", "name": "esptool"}))
+        .await;
     let status = other.json().await;
     let client = status["writer"]["client"]
         .as_u64()
         .expect("a client has a number");
     assert_eq!(status["writer"]["name"], "esptool", "{status}");
     for request in changes() {
-        let error = refused(&mut other, request).await;
+        let error = other.refused(request).await;
         let expected = format!("client {client} (\"esptool\") has the write lock");
         assert!(error.starts_with(&expected), "{error}");
     }
@@ -47,12 +49,12 @@ async fn everything_of_others_that_changes_the_board_is_refused_and_everybody_kn
     let hello = bridge.client("/?view=json").await.json_of("hello").await;
     assert_eq!(hello["status"]["writer"]["client"], client, "{hello}");
 
-    acked(&mut holder, json!({"type": "write", "text": "mine"})).await;
+    holder.acked(json!({"type": "write", "text": "mine"})).await;
     pair.device.expect("mine").await;
-    acked(&mut holder, json!({"type": "unlock"})).await;
+    holder.acked(json!({"type": "unlock"})).await;
     let status = other.json().await;
     assert_eq!(status.get("writer"), None, "{status}");
-    acked(&mut other, json!({"type": "write", "text": "yours"})).await;
+    other.acked(json!({"type": "write", "text": "yours"})).await;
     pair.device.expect("yours").await;
 }
 
@@ -60,18 +62,18 @@ async fn everything_of_others_that_changes_the_board_is_refused_and_everybody_kn
 async fn the_lock_ends_with_its_client_and_after_a_time_without_a_request() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &["--lock-idle", "300ms"]).await;
-    let mut other = json_client(&bridge).await;
-    let mut leaving = json_client(&bridge).await;
-    acked(&mut leaving, json!({"type": "lock"})).await;
+    let mut other = bridge.json_client().await;
+    let mut leaving = bridge.json_client().await;
+    leaving.acked(json!({"type": "lock"})).await;
     assert!(other.json().await["writer"].is_object());
     leaving.leave().await;
     assert_eq!(other.json().await.get("writer"), None);
 
-    let mut idle = json_client(&bridge).await;
-    acked(&mut idle, json!({"type": "lock"})).await;
+    let mut idle = bridge.json_client().await;
+    idle.acked(json!({"type": "lock"})).await;
     assert!(other.json().await["writer"].is_object());
     assert_eq!(other.json().await.get("writer"), None);
-    acked(&mut other, json!({"type": "write", "text": "x"})).await;
+    other.acked(json!({"type": "write", "text": "x"})).await;
     pair.device.expect("x").await;
 }
 
@@ -79,11 +81,15 @@ async fn the_lock_ends_with_its_client_and_after_a_time_without_a_request() {
 async fn fixed_settings_change_under_the_lock_and_return_when_it_ends() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &["--baud", "9600"]).await;
-    let (mut holder, mut other) = (json_client(&bridge).await, json_client(&bridge).await);
-    refused(&mut holder, json!({"type": "settings", "baud": 460_800})).await;
+    let (mut holder, mut other) = (bridge.json_client().await, bridge.json_client().await);
+    holder
+        .refused(json!({"type": "settings", "baud": 460_800}))
+        .await;
     for ends_by_leaving in [false, true] {
-        acked(&mut holder, json!({"type": "lock"})).await;
-        acked(&mut holder, json!({"type": "settings", "baud": 460_800})).await;
+        holder.acked(json!({"type": "lock"})).await;
+        holder
+            .acked(json!({"type": "settings", "baud": 460_800}))
+            .await;
         driver_has(&pair, 460_800);
         // What was sent before the end still goes out before the settings return.
         holder
@@ -91,9 +97,9 @@ async fn fixed_settings_change_under_the_lock_and_return_when_it_ends() {
             .await;
         if ends_by_leaving {
             holder.leave().await;
-            holder = json_client(&bridge).await;
+            holder = bridge.json_client().await;
         } else {
-            acked(&mut holder, json!({"type": "unlock"})).await;
+            holder.acked(json!({"type": "unlock"})).await;
         }
         pair.device.expect("last").await;
         while other.json().await["settings"]["baud"] != 460_800 {}
@@ -106,16 +112,20 @@ async fn fixed_settings_change_under_the_lock_and_return_when_it_ends() {
 async fn fixed_settings_return_even_if_the_same_client_locks_again_or_the_board_is_reset() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &["--baud", "9600"]).await;
-    let (mut holder, mut other) = (json_client(&bridge).await, json_client(&bridge).await);
-    acked(&mut holder, json!({"type": "lock"})).await;
-    acked(&mut holder, json!({"type": "settings", "baud": 460_800})).await;
+    let (mut holder, mut other) = (bridge.json_client().await, bridge.json_client().await);
+    holder.acked(json!({"type": "lock"})).await;
+    holder
+        .acked(json!({"type": "settings", "baud": 460_800}))
+        .await;
     for request in ["unlock", "lock"] {
         holder.send_json(json!({"type": request})).await;
     }
     while other.json().await["settings"]["baud"] != 460_800 {}
     while other.json().await["settings"]["baud"] != 9600 {}
     driver_has(&pair, 9600);
-    acked(&mut holder, json!({"type": "settings", "baud": 230_400})).await;
+    holder
+        .acked(json!({"type": "settings", "baud": 230_400}))
+        .await;
     driver_has(&pair, 230_400);
     holder.send_json(json!({"type": "unlock"})).await;
     // It waits for nothing, and cancels what does.
@@ -129,28 +139,28 @@ async fn fixed_settings_return_even_if_the_same_client_locks_again_or_the_board_
 async fn who_began_a_break_may_end_it_while_another_client_has_the_lock() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let (mut holder, mut other) = (json_client(&bridge).await, json_client(&bridge).await);
-    acked(&mut other, json!({"type": "break", "on": true})).await;
-    acked(&mut holder, json!({"type": "lock"})).await;
+    let (mut holder, mut other) = (bridge.json_client().await, bridge.json_client().await);
+    other.acked(json!({"type": "break", "on": true})).await;
+    holder.acked(json!({"type": "lock"})).await;
     holder
         .send_json(json!({"type": "write", "text": "after"}))
         .await;
-    refused(&mut other, json!({"type": "break", "on": true})).await;
-    acked(&mut other, json!({"type": "break", "on": false})).await;
+    other.refused(json!({"type": "break", "on": true})).await;
+    other.acked(json!({"type": "break", "on": false})).await;
     pair.device.expect("after").await;
-    refused(&mut other, json!({"type": "break", "on": false})).await;
+    other.refused(json!({"type": "break", "on": false})).await;
 }
 
 #[tokio::test]
 async fn the_holder_that_takes_its_own_port_back_keeps_the_lock() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let (mut holder, mut other) = (json_client(&bridge).await, json_client(&bridge).await);
-    acked(&mut holder, json!({"type": "lock"})).await;
-    acked(&mut holder, json!({"type": "release"})).await;
-    acked(&mut holder, json!({"type": "resume"})).await;
-    refused(&mut other, json!({"type": "write", "text": "x"})).await;
-    acked(&mut holder, json!({"type": "write", "text": "mine"})).await;
+    let (mut holder, mut other) = (bridge.json_client().await, bridge.json_client().await);
+    holder.acked(json!({"type": "lock"})).await;
+    holder.acked(json!({"type": "release"})).await;
+    holder.acked(json!({"type": "resume"})).await;
+    other.refused(json!({"type": "write", "text": "x"})).await;
+    holder.acked(json!({"type": "write", "text": "mine"})).await;
     pair.device.expect("mine").await;
 }
 
@@ -158,24 +168,26 @@ async fn the_holder_that_takes_its_own_port_back_keeps_the_lock() {
 async fn resume_ends_the_lock_for_the_operator_and_is_refused_to_all_others() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let mut holder = json_client(&bridge).await;
-    acked(&mut holder, json!({"type": "lock"})).await;
+    let mut holder = bridge.json_client().await;
+    holder.acked(json!({"type": "lock"})).await;
     // A page of another origin is never the operator.
     let reply = post(&bridge, "resume", &[("Origin", "http://localhost:5500")]).await;
     assert_eq!(reply.status, 409, "{reply:?}");
     let headers = [("Origin", "http://localhost:5500")];
     let mut page = Client::open(bridge.address(), "/?view=json", &headers).await;
     page.json_of("hello").await;
-    refused(&mut page, json!({"type": "resume"})).await;
+    page.refused(json!({"type": "resume"})).await;
     assert!(bridge.port("board").await["status"]["writer"].is_object());
 
     let reply = post(&bridge, "resume", &[]).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     assert_eq!(bridge.port("board").await["status"].get("writer"), None);
-    let mut program = json_client(&bridge).await;
-    acked(&mut holder, json!({"type": "lock"})).await;
-    acked(&mut program, json!({"type": "resume"})).await;
-    acked(&mut program, json!({"type": "write", "text": "free"})).await;
+    let mut program = bridge.json_client().await;
+    holder.acked(json!({"type": "lock"})).await;
+    program.acked(json!({"type": "resume"})).await;
+    program
+        .acked(json!({"type": "write", "text": "free"}))
+        .await;
     pair.device.expect("free").await;
 }
 
@@ -183,21 +195,21 @@ async fn resume_ends_the_lock_for_the_operator_and_is_refused_to_all_others() {
 async fn a_client_that_only_reads_gets_no_lock_and_a_wrong_name_is_refused() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let mut client = json_client(&bridge).await;
+    let mut client = bridge.json_client().await;
     for name in [
         json!(""),
         json!(7),
         json!("x\u{1b}[2J"),
         json!("x".repeat(65)),
     ] {
-        let error = refused(&mut client, json!({"type": "lock", "name": name})).await;
+        let error = client.refused(json!({"type": "lock", "name": name})).await;
         assert!(error.contains("\"name\" must be"), "{error}");
     }
-    acked(&mut client, json!({"type": "unlock"})).await;
+    client.acked(json!({"type": "unlock"})).await;
     let bridge = Bridge::start(&["--port", "board=loop", "--read-only"]).await;
     bridge.open("board").await;
-    let mut client = json_client(&bridge).await;
-    let error = refused(&mut client, json!({"type": "lock"})).await;
+    let mut client = bridge.json_client().await;
+    let error = client.refused(json!({"type": "lock"})).await;
     assert!(error.contains("read-only"), "{error}");
 }
 
@@ -212,30 +224,4 @@ fn driver_has(pair: &Pair, rate: u32) {
 async fn post(bridge: &Bridge, call: &str, headers: &[(&str, &str)]) -> Reply {
     let path = format!("/api/ports/board/{call}");
     http(bridge.address(), "POST", &path, headers).await
-}
-
-async fn json_client(bridge: &Bridge) -> Client {
-    let mut client = bridge.client("/?view=json").await;
-    client.json_of("hello").await;
-    client
-}
-
-/// Sends a request, and returns its reply.
-async fn reply(client: &mut Client, mut request: Value) -> Value {
-    request["id"] = json!("reply");
-    client.send_json(request).await;
-    let objects = client.json_until("reply").await;
-    objects.into_iter().next_back().expect("it has come")
-}
-
-async fn acked(client: &mut Client, request: Value) {
-    let reply = reply(client, request).await;
-    assert_eq!(reply["type"], "ack", "{reply}");
-}
-
-/// Sends a request that is refused, and returns why.
-async fn refused(client: &mut Client, request: Value) -> String {
-    let reply = reply(client, request).await;
-    assert_eq!(reply["type"], "error", "{reply}");
-    reply["error"].as_str().unwrap_or_default().to_owned()
 }

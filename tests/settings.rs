@@ -13,7 +13,7 @@ use crate::support::{Bridge, Client, Pair, Program, Reply, http, until};
 async fn a_change_reaches_the_driver_and_everybody_is_told() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let (mut client, mut other) = (json_client(&bridge).await, json_client(&bridge).await);
+    let (mut client, mut other) = (bridge.json_client().await, bridge.json_client().await);
     let request = json!({"type": "settings", "baud": 57600, "stopBits": 2, "id": 7});
     client.send_json(request).await;
     assert_eq!(
@@ -70,7 +70,7 @@ async fn a_change_by_http_answers_with_the_settings_in_force() {
 async fn what_cannot_be_a_setting_is_refused_with_what_can() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let mut client = json_client(&bridge).await;
+    let mut client = bridge.json_client().await;
     for (member, value) in [
         ("baud", json!(0)),
         ("baud", json!(9600.5)),
@@ -84,17 +84,17 @@ async fn what_cannot_be_a_setting_is_refused_with_what_can() {
         ("baudRate", json!(9600)),
         ("frame", json!("cr")),
     ] {
-        let error = refused(&mut client, json!({"type": "settings", member: value})).await;
+        let error = client
+            .refused(json!({"type": "settings", member: value}))
+            .await;
         let is_named = error.contains(&format!("\"{member}\" must be"))
             || error.contains(&format!("unknown setting `{member}`"));
         assert!(is_named, "{error}");
     }
     // One that is wrong spoils the others.
-    refused(
-        &mut client,
-        json!({"type": "settings", "baud": 300, "dataBits": 3}),
-    )
-    .await;
+    client
+        .refused(json!({"type": "settings", "baud": 300, "dataBits": 3}))
+        .await;
     assert_eq!(bridge.port("board").await["settings"]["baud"], 9600);
 }
 
@@ -119,7 +119,7 @@ async fn what_was_given_explicitly_is_fixed_by_its_place_and_the_same_value_is_n
     let variables = [("SERIAL_WS_PORT", "board=loop,baud=9600")];
     let bridge = Bridge::of(Program::start_with(&arguments, &variables), 1).await;
     bridge.open("board").await;
-    let mut client = json_client(&bridge).await;
+    let mut client = bridge.json_client().await;
     for (member, other, same, reason) in [
         (
             "baud",
@@ -147,7 +147,7 @@ async fn what_was_given_explicitly_is_fixed_by_its_place_and_the_same_value_is_n
         ),
     ] {
         let request = json!({"type": "settings", "dataBits": 7, member: other});
-        let error = refused(&mut client, request).await;
+        let error = client.refused(request).await;
         let advice = "; take the write lock to change it for a while";
         assert_eq!(error, format!("{reason}{advice}"));
         let same = json!({"type": "settings", member: same, "id": 1});
@@ -176,8 +176,10 @@ async fn what_was_given_explicitly_is_fixed_by_its_place_and_the_same_value_is_n
 async fn a_client_that_only_reads_changes_no_settings() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &["--read-only"]).await;
-    let mut client = json_client(&bridge).await;
-    let error = refused(&mut client, json!({"type": "settings", "baud": 300})).await;
+    let mut client = bridge.json_client().await;
+    let error = client
+        .refused(json!({"type": "settings", "baud": 300}))
+        .await;
     assert!(error.contains("read-only"), "{error}");
     assert_eq!(post(&bridge, "baud=300").await.status, 403);
     driver_has(&pair, 9600);
@@ -188,7 +190,7 @@ async fn a_line_never_joins_across_a_change_of_rate() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
     let mut page = bridge.client("/").await;
-    let mut client = json_client(&bridge).await;
+    let mut client = bridge.json_client().await;
     pair.device.write("one\ntw").await;
     assert_eq!(client.json_of("line").await["text"], "one");
     until("the part of a line to be read", async || {
@@ -196,7 +198,7 @@ async fn a_line_never_joins_across_a_change_of_rate() {
         (bytes >= Some(7)).then_some(())
     })
     .await;
-    acked(&mut client, json!({"type": "settings", "baud": 300})).await;
+    client.acked(json!({"type": "settings", "baud": 300})).await;
     pair.device.write("o\nthree\n").await;
     let cut = client.json_of("line").await;
     assert_eq!(
@@ -214,7 +216,7 @@ async fn a_line_never_joins_across_a_change_of_rate() {
 async fn a_change_without_another_format_cuts_no_line() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let mut client = json_client(&bridge).await;
+    let mut client = bridge.json_client().await;
     pair.device.write("tw").await;
     changed(
         &mut client,
@@ -234,7 +236,7 @@ async fn chosen_settings_survive_unplugging_and_may_be_chosen_while_the_board_is
     }
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let mut client = json_client(&bridge).await;
+    let mut client = bridge.json_client().await;
     changed(&mut client, json!({"type": "settings", "baud": 19200})).await;
     for rate in [None, Some(38400)] {
         pair.unplug();
@@ -258,11 +260,13 @@ async fn chosen_settings_survive_unplugging_and_may_be_chosen_while_the_board_is
 async fn settings_chosen_while_the_port_is_released_are_used_when_it_comes_back() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let mut client = json_client(&bridge).await;
-    acked(&mut client, json!({"type": "release", "seconds": 60})).await;
+    let mut client = bridge.json_client().await;
+    client
+        .acked(json!({"type": "release", "seconds": 60}))
+        .await;
     let status = changed(&mut client, json!({"type": "settings", "baud": 1200})).await;
     assert_eq!(status["state"], "released", "{status}");
-    acked(&mut client, json!({"type": "resume"})).await;
+    client.acked(json!({"type": "resume"})).await;
     bridge.open("board").await;
     driver_has(&pair, 1200);
 }
@@ -271,7 +275,7 @@ async fn settings_chosen_while_the_port_is_released_are_used_when_it_comes_back(
 async fn a_simulated_board_takes_any_rate_and_has_no_modem_lines() {
     let bridge = Bridge::start(&["--port", "board=loop"]).await;
     bridge.open("board").await;
-    let mut client = json_client(&bridge).await;
+    let mut client = bridge.json_client().await;
     client
         .send_json(json!({"type": "write", "text": "tw"}))
         .await;
@@ -286,11 +290,9 @@ async fn a_simulated_board_takes_any_rate_and_has_no_modem_lines() {
         .send_json(json!({"type": "write", "text": "o\n"}))
         .await;
     assert_eq!(client.json_of("line").await["text"], "two");
-    let error = refused(
-        &mut client,
-        json!({"type": "settings", "baud": 9600, "dtr": false}),
-    )
-    .await;
+    let error = client
+        .refused(json!({"type": "settings", "baud": 9600, "dtr": false}))
+        .await;
     assert!(
         error.contains("modem lines") && error.contains("stay as they were"),
         "{error}"
@@ -317,10 +319,10 @@ async fn ten_clients_that_change_settings_at_once_are_served_in_order_and_none_b
     const ROUNDS: usize = 20;
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let mut watcher = json_client(&bridge).await;
+    let mut watcher = bridge.json_client().await;
     let mut clients = Vec::new();
     for _ in PAIRS {
-        clients.push(json_client(&bridge).await);
+        clients.push(bridge.json_client().await);
     }
     let clients = PAIRS.into_iter().zip(clients);
     let clients = clients.map(|((rate, stop_bits), mut client)| {
@@ -392,41 +394,15 @@ fn driver_has(pair: &Pair, rate: u32) {
     let _ = (pair, rate);
 }
 
-async fn json_client(bridge: &Bridge) -> Client {
-    let mut client = bridge.client("/?view=json").await;
-    client.json_of("hello").await;
-    client
-}
-
 async fn post(bridge: &Bridge, query: &str) -> Reply {
     let path = format!("/api/ports/board/settings?{query}");
     http(bridge.address(), "POST", &path, &[]).await
 }
 
-/// Sends a request, and returns its reply.
-async fn reply(client: &mut Client, mut request: Value) -> Value {
-    request["id"] = json!("reply");
-    client.send_json(request).await;
-    let objects = client.json_until("reply").await;
-    objects.into_iter().next_back().expect("it has come")
-}
-
-async fn acked(client: &mut Client, request: Value) {
-    let reply = reply(client, request).await;
-    assert_eq!(reply["type"], "ack", "{reply}");
-}
-
 /// Sends a change of settings, and returns the status that follows its ack.
 async fn changed(client: &mut Client, request: Value) -> Value {
-    acked(client, request).await;
+    client.acked(request).await;
     let status = client.json().await;
     assert_eq!(status["type"], "status", "{status}");
     status
-}
-
-/// Sends a request that is refused, and returns why.
-async fn refused(client: &mut Client, request: Value) -> String {
-    let reply = reply(client, request).await;
-    assert_eq!(reply["type"], "error", "{reply}");
-    reply["error"].as_str().unwrap_or_default().to_owned()
 }

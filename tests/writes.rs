@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Value, json};
 
-use crate::support::{Bridge, Client, Pair, until, upgrade};
+use crate::support::{Bridge, Pair, until, upgrade};
 
 #[cfg(target_os = "linux")] // other systems may discard what had arrived
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn the_handshake_names_the_ending_that_is_added() {
 async fn a_json_write_is_acknowledged_with_its_id_and_size() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let mut client = json_client(&bridge).await;
+    let mut client = bridge.json_client().await;
     client
         .send_json(json!({"type": "write", "text": "µ\n", "id": 7}))
         .await;
@@ -128,7 +128,7 @@ async fn a_json_write_is_acknowledged_with_its_id_and_size() {
 async fn json_that_is_not_json_is_answered_and_the_client_stays() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let mut client = json_client(&bridge).await;
+    let mut client = bridge.json_client().await;
     for wrong in ["on", "{\"type\":", "[]", "7"] {
         client.send(wrong).await;
         let error = client.json_of("error").await;
@@ -161,7 +161,7 @@ async fn json_that_is_not_json_is_answered_and_the_client_stays() {
 async fn an_id_comes_back_exactly_as_it_was_written() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let mut client = json_client(&bridge).await;
+    let mut client = bridge.json_client().await;
     for id in [
         "12345678901234567890123",
         "1e2",
@@ -189,7 +189,7 @@ async fn an_id_comes_back_exactly_as_it_was_written() {
 async fn an_id_has_256_bytes_and_more_is_refused() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let mut client = json_client(&bridge).await;
+    let mut client = bridge.json_client().await;
     // With its quotes, the longest that there may be.
     let longest = "x".repeat(254);
     for (text, id) in [
@@ -287,7 +287,7 @@ async fn a_client_with_too_much_waiting_is_held_back_and_loses_nothing() {
         }
         client
     });
-    let mut other = json_client(&bridge).await;
+    let mut other = bridge.json_client().await;
     pair.device.write("7\n").await;
     assert_eq!(
         other.json_of("line").await["text"],
@@ -307,7 +307,7 @@ async fn a_json_client_with_too_much_waiting_is_refused_at_once() {
     const SIZE: usize = 30_000;
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let mut client = json_client(&bridge).await;
+    let mut client = bridge.json_client().await;
     for id in 0..MESSAGES {
         let text = char::from(b'a' + id as u8).to_string().repeat(SIZE);
         client
@@ -338,7 +338,7 @@ async fn the_refusal_of_too_many_small_writes_says_what_each_counts_for() {
     const SMALL: usize = (65_536 - LONG) / 64;
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let mut client = json_client(&bridge).await;
+    let mut client = bridge.json_client().await;
     client
         .send_json(json!({"type": "write", "text": "x".repeat(LONG)}))
         .await;
@@ -371,7 +371,7 @@ async fn a_read_only_bridge_tells_json_clients_and_drops_what_others_send() {
     let mut plain = bridge.client("/").await;
     plain.send("on\n").await;
     bridge.program.said("read-only").await;
-    let mut json = json_client(&bridge).await;
+    let mut json = bridge.json_client().await;
     json.send_json(json!({"type": "write", "text": "on\n", "id": 1}))
         .await;
     assert_eq!(json.json_of("error").await["id"], 1);
@@ -420,7 +420,7 @@ async fn an_urgent_write_passes_the_messages_of_all_clients_and_cuts_none_but_on
         }
         busy
     });
-    let mut panel = json_client(&bridge).await;
+    let mut panel = bridge.json_client().await;
     // The device reads nothing yet, and the first message fills the system's buffer.
     until("the buffer to be full", async || {
         let written = bridge.port("board").await["counters"]["written_bytes"].as_u64();
@@ -453,7 +453,7 @@ async fn an_urgent_write_passes_the_messages_of_all_clients_and_cuts_none_but_on
 async fn a_reset_and_a_release_have_room_where_the_writes_of_the_same_client_have_none() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
-    let mut client = json_client(&bridge).await;
+    let mut client = bridge.json_client().await;
     // The device reads nothing.
     let (mut id, mut refused) = (0, json!(null));
     while refused.is_null() {
@@ -500,7 +500,7 @@ async fn a_json_client_may_write_as_much_as_a_message_may_have() {
     let mut pair = Pair::open().await;
     let flags = ["--max-message", &SIZE.to_string()];
     let bridge = Bridge::on(&mut pair, &flags).await;
-    let mut client = json_client(&bridge).await;
+    let mut client = bridge.json_client().await;
     let all: Vec<u8> = (0..SIZE).map(|at| (at % 251) as u8).collect();
     client
         .send_json(json!({"type": "write", "bytes": BASE64.encode(&all), "id": 1}))
@@ -543,12 +543,6 @@ fn length(writer: u8, message: usize) -> usize {
         1 => 4096,
         _ => 1 + (usize::from(writer) * 7919 + message * 104_729) % 4096,
     }
-}
-
-async fn json_client(bridge: &Bridge) -> Client {
-    let mut client = bridge.client("/?view=json").await;
-    client.json_of("hello").await;
-    client
 }
 
 #[tokio::test]

@@ -399,6 +399,13 @@ impl Bridge {
         Client::open(self.address(), target, &[]).await
     }
 
+    /// Connects a client of the json view, which was greeted.
+    pub async fn json_client(&self) -> Client {
+        let mut client = self.client("/?view=json").await;
+        client.json_of("hello").await;
+        client
+    }
+
     /// Connects a client that asks for `view` as a page would: without a query, by subprotocol.
     pub async fn client_as(&self, target: &str, protocol: &str) -> Client {
         Client::open(

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use futures::{SinkExt, StreamExt};
-use serde_json::Value;
+use serde_json::{Value, json};
 use serial_ws::protocol::ServerMessage;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::{
@@ -101,6 +101,27 @@ impl Client {
             objects.push(self.json().await);
         }
         objects
+    }
+
+    /// Sends a request, and returns its reply.
+    pub async fn reply(&mut self, mut request: Value) -> Value {
+        request["id"] = json!("reply");
+        self.send_json(request).await;
+        let objects = self.json_until("reply").await;
+        objects.into_iter().next_back().expect("it has come")
+    }
+
+    /// Sends a request that is carried out.
+    pub async fn acked(&mut self, request: Value) {
+        let reply = self.reply(request).await;
+        assert_eq!(reply["type"], "ack", "{reply}");
+    }
+
+    /// Sends a request that is refused, and returns why.
+    pub async fn refused(&mut self, request: Value) -> String {
+        let reply = self.reply(request).await;
+        assert_eq!(reply["type"], "error", "{reply}");
+        reply["error"].as_str().unwrap_or_default().to_owned()
     }
 
     /// The next message, which is binary.
