@@ -13,7 +13,6 @@ use super::diagnostics::{Expectations, Hints};
 use super::rate::{Decision, KnownRates, RateSearch};
 use super::settings::PortSettings;
 use super::source::OpenedDevice;
-use super::stream_start::{self, StreamStart};
 use crate::hub::{
     Action, Data, IncompleteUtf8, Kind, LineSettings, Request, RequestError, Timestamp,
 };
@@ -152,7 +151,7 @@ impl Connection<'_> {
                     .as_mut()
                     .map(|tour| std::mem::take(&mut tour.split));
                 self.flush(split.unwrap_or_default());
-                self.begin_lines(ends_line, now);
+                self.begin_lines(&self.settings.current(), ends_line, now);
             }
         } else {
             self.receive(chunk, at, now);
@@ -277,24 +276,13 @@ impl Connection<'_> {
         let is_set = self.set_rate(baud);
         tracing::debug!(port = self.config.name, baud, ?is_set, "no other rate fits");
         self.flush(tour.split);
-        self.begin_lines(false, now);
         let settings = self.settings.current();
-        let expectations = Expectations::new(self.config, &settings, self.has_rate);
-        self.hints = Hints::new(if tour.search.is_exhausted() {
-            expectations.at_no_rate()
-        } else {
-            expectations
-        });
+        self.begin_lines(&settings, false, now);
+        if tour.search.is_exhausted() {
+            let expectations = Expectations::new(self.config, &settings, self.has_rate);
+            self.hints = Hints::new(expectations.at_no_rate());
+        }
         self.publish_rate();
-    }
-
-    /// Goes on with lines after a wrong rate.
-    fn begin_lines(&mut self, starts_whole: bool, now: Instant) {
-        let settings = self.settings.current();
-        self.begin_stream(starts_whole, now);
-        let silence = stream_start::silence(&settings, self.gathers);
-        self.start = StreamStart::new(silence, starts_whole, now);
-        self.hints = Hints::new(Expectations::new(self.config, &settings, self.has_rate));
     }
 
     /// Publishes the end of a character that never came.
@@ -311,14 +299,10 @@ impl Connection<'_> {
     /// Publishes the rate in force. Returns false if clients know it.
     fn publish_rate(&mut self) -> bool {
         let settings = self.settings.current();
-        let mut status = self.status.clone().with_settings(settings);
-        if let Some(device) = &status.device {
-            status.detail = (self.detail)(device, &settings);
-        }
+        let status = self.at_settings(self.status.clone(), settings);
         let is_news = !self.status.says_the_same(&status);
         self.status = status;
-        let status = self.line.complete(self.status.clone());
-        self.hub.publish_status(status);
+        self.publish_status();
         is_news
     }
 }

@@ -1,5 +1,5 @@
-//! What an open device sends: cut into frames, looked at for hints, and published, with the state of
-//! its line.
+//! Receiving from an open device: cuts what it sends into frames, looks at it for hints, and publishes
+//! it, with the state of its line.
 
 use std::sync::atomic::Ordering;
 
@@ -7,8 +7,9 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::connection::Connection;
-use super::diagnostics::Hint;
-use crate::hub::{Data, Kind, Timestamp};
+use super::diagnostics::{Expectations, Hint, Hints};
+use super::stream_start::{self, StreamStart};
+use crate::hub::{Data, Kind, LineSettings, Status, Timestamp};
 
 impl Connection<'_> {
     /// Frames and publishes the bytes that were read.
@@ -52,6 +53,27 @@ impl Connection<'_> {
         self.framer.begin(starts_whole);
     }
 
+    /// Goes on with lines after a change of settings: what comes now joins nothing from before.
+    pub(super) fn begin_lines(
+        &mut self,
+        settings: &LineSettings,
+        starts_whole: bool,
+        now: Instant,
+    ) {
+        self.begin_stream(starts_whole, now);
+        let silence = stream_start::silence(settings, self.gathers);
+        self.start = StreamStart::new(silence, starts_whole, now);
+        self.hints = Hints::new(Expectations::new(self.config, settings, self.has_rate));
+    }
+
+    /// Returns a status with these settings, and with the sentence about the device at them.
+    pub(super) fn at_settings(&self, mut status: Status, settings: LineSettings) -> Status {
+        if let Some(device) = &status.device {
+            status.detail = (self.detail)(device, &settings);
+        }
+        status.with_settings(settings)
+    }
+
     pub(super) fn publish(&mut self, at: Timestamp, data: Data, now: Instant) {
         let invalid = data.frames.iter().filter(|frame| !frame.utf8).count();
         if invalid > 0 {
@@ -69,6 +91,11 @@ impl Connection<'_> {
     pub(super) fn publish_hint(&mut self, Hint { text, advice }: Hint) {
         tracing::warn!(port = self.config.name, "{text}");
         self.status = self.status.clone().with_hint(text).with_advice(advice);
+        self.publish_status();
+    }
+
+    /// Publishes the status of the open device, with the state of its line.
+    pub(super) fn publish_status(&self) {
         let status = self.line.complete(self.status.clone());
         self.hub.publish_status(status);
     }

@@ -7,9 +7,7 @@ use tokio::time::Instant;
 
 use super::backlog::Backlog;
 use super::connection::{Connection, End};
-use super::diagnostics::{Expectations, Hints};
 use super::modem_lines::{self, Sequence};
-use super::stream_start::{self, StreamStart};
 use crate::hub::{Action, LineSettings, Request, RequestError, SettingsChange, State, Status};
 
 /// The time after which it is looked again whether all was sent and read.
@@ -176,8 +174,7 @@ impl Connection<'_> {
         self.settings.prove();
         self.adopt(before, wanted);
         request.end(Ok(0));
-        let status = self.line.complete(self.status.clone());
-        self.hub.publish_status(status);
+        self.publish_status();
         None
     }
 
@@ -206,17 +203,11 @@ impl Connection<'_> {
         let mut status = self.status.clone();
         if self.has_rate && !wanted.has_same_format(&before) {
             let now = Instant::now();
-            self.begin_stream(false, now);
-            let silence = stream_start::silence(&wanted, self.gathers);
-            self.start = StreamStart::new(silence, false, now);
+            self.begin_lines(&wanted, false, now);
             self.writer.is_first = true;
             self.backlog = Backlog::new(&wanted, now);
-            self.hints = Hints::new(Expectations::new(self.config, &wanted, true));
             status = Status::new(State::Open, "").with_device(status.device);
         }
-        if let Some(device) = &status.device {
-            status.detail = (self.detail)(device, &wanted);
-        }
-        self.status = status.with_settings(wanted);
+        self.status = self.at_settings(status, wanted);
     }
 }
