@@ -32,10 +32,17 @@ impl Supervisor {
                 Action::Release(lease) => return Next::Lease(lease, request),
                 Action::Return if borrower != Some(request.client) => request.end(Ok(0)),
                 Action::Resume | Action::Return => return Next::Open(Some(request)),
-                Action::Settings(change) => self.change_closed(change, request),
-                Action::ReturnSettings => self.return_settings(),
-                _ => refuse(&self.status, request),
+                _ => self.answer_closed(request),
             }
+        }
+    }
+
+    /// Answers a request that leaves the port closed: keeps a change of settings, and refuses others.
+    pub(super) fn answer_closed(&mut self, request: Request) {
+        match request.action {
+            Action::Settings(change) => self.change_closed(change, request),
+            Action::ReturnSettings => self.return_settings(),
+            _ => refuse(&self.status, request),
         }
     }
 
@@ -49,7 +56,7 @@ impl Supervisor {
     }
 
     /// Changes the settings for the next opening, if the client may.
-    pub(super) fn change_closed(&mut self, change: SettingsChange, request: Request) {
+    fn change_closed(&mut self, change: SettingsChange, request: Request) {
         match self.settings.changed(&change, request.term.is_some()) {
             Ok(wanted) => {
                 self.settings.choose(wanted, request.term);
@@ -57,17 +64,6 @@ impl Supervisor {
                 self.publish_status(self.status.clone());
             }
             Err(reason) => request.end(Err(RequestError::new(reason))),
-        }
-    }
-
-    /// Answers what was asked for while a device was looked for that is not there.
-    pub(super) fn answer_closed(&mut self, requests: Vec<Request>) {
-        for request in requests {
-            match request.action {
-                Action::Settings(change) => self.change_closed(change, request),
-                Action::ReturnSettings => self.return_settings(),
-                _ => refuse(&self.status, request),
-            }
         }
     }
 }

@@ -161,7 +161,9 @@ impl Supervisor {
         match opened {
             Ok(opened) => self.serve_device(opened, request, changes, stop).await,
             Err(failure) => {
-                self.answer_closed(changes);
+                for change in changes {
+                    self.answer_closed(change);
+                }
                 self.open_failed(failure, request)
             }
         }
