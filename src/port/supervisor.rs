@@ -14,6 +14,7 @@ use super::closed::{refuse_all, sort_out};
 use super::closing::{Closed, Closing};
 use super::config::PortConfig;
 use super::connection::{Connection, End};
+use super::device::Device;
 use super::framing::Framer;
 use super::rate::KnownRates;
 use super::rate_tour::RateTour;
@@ -221,6 +222,11 @@ impl Supervisor {
         }
         let end = connection.run(changes, stop).await;
         let device = connection.into_device(&end);
+        self.close_device(device, end).await
+    }
+
+    /// Closes the device with which work ended, and tells what to do next.
+    async fn close_device(&mut self, device: Box<dyn Device>, end: End) -> Next {
         if let Some(rest) = self.framer.cut() {
             self.hub.publish(Timestamp::now(), Kind::Data(rest));
         }
