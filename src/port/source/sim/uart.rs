@@ -21,6 +21,8 @@ pub(crate) struct Level {
 pub(crate) struct CharacterFormat {
     /// The length of a bit in picoseconds.
     pub(crate) bit: u64,
+    /// The length of a whole character.
+    pub(crate) character: u64,
     data_bits: u8,
     parity: Parity,
     stop_bits: u8,
@@ -49,8 +51,10 @@ pub(crate) enum CharacterError {
 impl CharacterFormat {
     /// Returns the form that these settings give to characters.
     pub(crate) fn new(settings: &LineSettings) -> Self {
+        let bit = SECOND / u64::from(settings.baud.max(1));
         Self {
-            bit: SECOND / u64::from(settings.baud.max(1)),
+            bit,
+            character: bit * u64::from(settings.bits_per_byte()),
             data_bits: settings.data_bits,
             parity: settings.parity,
             stop_bits: settings.stop_bits,
@@ -65,12 +69,6 @@ impl CharacterFormat {
         let bits = std::iter::once(false).chain(data).chain(parity).chain(stop);
         let length = self.bit;
         bits.map(move |is_high| Level { is_high, length })
-    }
-
-    /// Returns the length of a character.
-    pub(crate) fn character(&self) -> u64 {
-        let parity = u64::from(self.parity != Parity::None);
-        self.bit * (1 + u64::from(self.data_bits) + parity + u64::from(self.stop_bits))
     }
 
     fn parity_bit(&self, byte: u8) -> Option<bool> {

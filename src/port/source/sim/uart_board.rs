@@ -159,7 +159,7 @@ impl UartLine {
     /// Takes what the board sends next. Returns false if it has gone.
     fn poll_board(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let mut bytes = [0; BUFFER_BYTES];
-        let count = picoseconds(BUFFER_TIME) / self.own.character();
+        let count = picoseconds(BUFFER_TIME) / self.own.character;
         let count = (count as usize).clamp(1, BUFFER_BYTES);
         let mut buffer = ReadBuf::new(&mut bytes[..count]);
         ready!(Pin::new(&mut self.board).poll_read(cx, &mut buffer))?;
@@ -231,7 +231,7 @@ impl AsyncWrite for UartLine {
             this.to_board
                 .extend(received.map(|character| character.byte));
         }
-        let length = port.character() * bytes.len() as u64;
+        let length = port.character * bytes.len() as u64;
         self.sending = self.sending.max(now) + Duration::from_nanos(length / 1000);
         let _ = self.poll_to_board(cx)?;
         Poll::Ready(Ok(bytes.len()))

@@ -47,7 +47,7 @@ fn read(levels: &[Level], format: CharacterFormat) -> String {
     // A line at rest, before and after.
     let rest = Level {
         is_high: true,
-        length: format.character(),
+        length: format.character,
     };
     let mut text = String::new();
     for level in [&[rest], levels, &[rest]].concat() {
