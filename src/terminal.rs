@@ -66,11 +66,20 @@ pub(crate) fn safe_line(line: &str) -> String {
     safe
 }
 
-/// Escapes a line in the same way, but keeps its colours: the sequences of a terminal that only
-/// change how text looks (SGR, ECMA-48 8.3.117), which end with the line.
+/// Escapes a line in the same way, but keeps its colours, which end with the line.
 pub(crate) fn coloured_line(line: &str) -> String {
+    let (mut safe, is_coloured) = keep_colours(line);
+    if is_coloured {
+        safe += "\x1b[0m";
+    }
+    safe
+}
+
+/// Escapes a line except for its colours: the sequences of a terminal that only change how text looks
+/// (SGR, ECMA-48 8.3.117). Returns true with it if there are any.
+fn keep_colours(line: &str) -> (String, bool) {
     let mut parts = line.split("\x1b[");
-    let mut shown = safe_line(parts.next().unwrap_or_default());
+    let mut safe = safe_line(parts.next().unwrap_or_default());
     let mut is_coloured = false;
     for part in parts {
         let end = part.find(|c: char| !c.is_ascii_digit() && c != ';');
@@ -80,15 +89,12 @@ pub(crate) fn coloured_line(line: &str) -> String {
                 if rest.starts_with('m') && parameters.len() <= MAX_SGR_CHARS =>
             {
                 is_coloured = true;
-                shown += &format!("\x1b[{parameters}m{}", safe_line(&rest[1..]));
+                safe += &format!("\x1b[{parameters}m{}", safe_line(&rest[1..]));
             }
-            _ => shown += &safe_line(&format!("\x1b[{part}")),
+            _ => safe += &safe_line(&format!("\x1b[{part}")),
         }
     }
-    if is_coloured {
-        shown += "\x1b[0m";
-    }
-    shown
+    (safe, is_coloured)
 }
 
 /// Escapes a text that a device sent in the same way, except for its line ends.
@@ -106,17 +112,7 @@ pub(crate) fn safe_log_line(line: &str) -> String {
         Some(line) => (line, "\n"),
         None => (line, ""),
     };
-    let mut parts = line.split('\x1b');
-    let mut safe = safe_line(parts.next().unwrap_or_default());
-    for part in parts {
-        let style = part.strip_prefix('[').and_then(|part| part.split_once('m'));
-        let is_style = |codes: &&str| codes.bytes().all(|c| c.is_ascii_digit() || c == b';');
-        match style.filter(|(codes, _)| is_style(codes)) {
-            Some((codes, rest)) => safe += &format!("\x1b[{codes}m{}", safe_line(rest)),
-            None => safe += &format!("\\x1b{}", safe_line(part)),
-        }
-    }
-    safe + end
+    keep_colours(line).0 + end
 }
 
 /// Escapes JSON so that it is safe to show and means the same: unsafe characters become `\u….`.
