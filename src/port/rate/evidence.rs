@@ -5,7 +5,7 @@ use crate::port::settle;
 
 /// Bytes by which a rate is judged in the first round of a tour. Each round asks for more: a
 /// receiver that joins a stream without pauses may take some time to be in step.
-const ENOUGH: usize = 32;
+const MIN_SAMPLE: usize = 32;
 
 /// The round after which it asks for no more.
 pub(super) const MAX_ROUND: u32 = 4;
@@ -13,8 +13,8 @@ pub(super) const MAX_ROUND: u32 = 4;
 /// The most bytes by which a rate is judged.
 const MAX_SAMPLE: usize = 256;
 
-/// Bytes that are too few to leave the first rate for: boards send noise when they are reset.
-const LITTLE: usize = 4;
+/// Bytes in one burst for which the first rate may be left: boards send noise when they are reset.
+const MIN_NOISE: usize = 4;
 
 /// Bursts after which they are judged all the same.
 const MIN_BURSTS: usize = 2;
@@ -49,7 +49,7 @@ const MAX_DAMAGED: usize = 2;
 /// Bytes of a line to look at.
 const MAX_LINE: usize = 256;
 
-/// What the bytes say about the rate.
+/// The judgement on the bytes that came at one rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Opinion {
     /// There is too little to say, or text.
@@ -126,7 +126,7 @@ impl Evidence {
     }
 
     /// Returns true if there is something to judge.
-    pub(super) fn is_open(&self) -> bool {
+    pub(super) fn has_sample(&self) -> bool {
         !self.sample.is_empty()
     }
 
@@ -136,7 +136,7 @@ impl Evidence {
         let counts = has_errors.is_some();
         let has_errors = has_errors == Some(true);
         self.is_damaged |= has_errors;
-        let enough = ENOUGH << self.round.clamp(1, MAX_ROUND) >> 1;
+        let enough = MIN_SAMPLE << self.round.clamp(1, MAX_ROUND) >> 1;
         for &byte in bytes {
             self.runs.add(byte);
             if self.sample.len() < MAX_SAMPLE {
@@ -168,7 +168,7 @@ impl Evidence {
             return Opinion::Fits;
         }
         self.bursts += 1;
-        if !self.is_tour() && self.sample.len() < LITTLE && self.bursts < MIN_BURSTS {
+        if !self.is_tour() && self.sample.len() < MIN_NOISE && self.bursts < MIN_BURSTS {
             return Opinion::Fits;
         }
         self.judge()
@@ -198,7 +198,7 @@ impl Evidence {
     fn most_unlike(&self) -> usize {
         match self.sample.len() {
             0..8 if !self.is_tour() => 50,
-            8..ENOUGH if !self.is_tour() => 30,
+            8..MIN_SAMPLE if !self.is_tour() => 30,
             _ => 10,
         }
     }
@@ -267,16 +267,16 @@ fn unlike_text(bytes: &[u8]) -> usize {
 /// Returns true for text of seven bits with a parity bit, which another rate would not help.
 fn is_seven_bits(bytes: &[u8]) -> bool {
     /// Fewer bytes may have the same parity by chance.
-    const ENOUGH: usize = 12;
+    const MIN_PARITY_BYTES: usize = 12;
     /// So few different ones come time and again at many rates.
-    const MIN_VARIETY: usize = 5;
+    const MIN_PARITY_VARIETY: usize = 5;
 
     let odd = bytes
         .iter()
         .filter(|byte| byte.count_ones() % 2 == 1)
         .count();
     let is_text = bytes.iter().all(|byte| is_like_text(byte & 0x7f));
-    let is_enough = bytes.len() >= ENOUGH && variety(bytes) >= MIN_VARIETY;
+    let is_enough = bytes.len() >= MIN_PARITY_BYTES && variety(bytes) >= MIN_PARITY_VARIETY;
     is_enough && is_text && (odd == 0 || odd == bytes.len())
 }
 

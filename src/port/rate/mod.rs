@@ -39,7 +39,7 @@ const BURST_END: Duration = Duration::from_millis(50);
 /// The time after a change of the rate in which bytes may come that were received before.
 const IN_FLIGHT: Duration = Duration::from_millis(20);
 
-/// What to do about the rate.
+/// The next thing to do about the rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
     /// Listen at this rate.
@@ -172,7 +172,7 @@ impl RateSearch {
 
     /// Returns when to call [`RateSearch::on_deadline`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let burst = self.last.filter(|_| self.evidence.is_open());
+        let burst = self.last.filter(|_| self.evidence.has_sample());
         let held = self.held.filter(|_| self.is_touring());
         let deadlines = [
             burst.map(|last| last + BURST_END),

@@ -2,10 +2,10 @@
 
 /// Runs to see, apart from those that begin a character, before the shortest of them tells that the
 /// board is slower. From one that is much faster, a character is one low run and ones.
-const ENOUGH: usize = 5;
+const MIN_INNER: usize = 5;
 
 /// Bytes of zeros alone that tell so.
-const ENOUGH_ZEROS: usize = 4;
+const MIN_ZEROS: usize = 4;
 
 /// The runs of equal bits within characters. One that a change of the line begins and ends has the
 /// length of one or more bits of the sender.
@@ -62,7 +62,7 @@ impl Runs {
         {
             // A run that is sampled twice is shorter than three samples are apart. One that is
             // never sampled less often is hardly shorter than two.
-            let is_sure = self.inner >= ENOUGH;
+            let is_sure = self.inner >= MIN_INNER;
             let high = if is_sure {
                 baud / (2 * run - 1) * 2
             } else {
@@ -70,7 +70,7 @@ impl Runs {
             };
             return (baud / (run + 1) / 10 * 9, high);
         }
-        let is_slow = self.count == 0 && self.zeros >= ENOUGH_ZEROS;
+        let is_slow = self.count == 0 && self.zeros >= MIN_ZEROS;
         (0, if is_slow { baud / 8 } else { u32::MAX })
     }
 }
