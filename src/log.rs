@@ -59,7 +59,7 @@ pub(crate) enum Format {
     Json,
 }
 
-/// How much is logged.
+/// The levels down to which events are logged.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Verbosity {
     /// The least important of our own events.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 /// The time whose bytes a client may write at once after it was silent.
 const BURST: Duration = Duration::from_secs(1);
 
-/// How far one client is ahead of its rate. Urgent writes are counted on their own, so that what a
+/// The rate of one client, and how far it is ahead of it. Urgent writes are counted on their own, so that what a
 /// client wrote before never delays them.
 pub(super) struct WriteRate {
     bytes_per_second: u32,

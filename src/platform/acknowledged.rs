@@ -1,5 +1,5 @@
-//! How much of what was written to a TCP connection its peer has acknowledged. The rest waits in our
-//! system's buffer or is on its way.
+//! Tells how much of what was written to a TCP connection its peer has acknowledged. The rest waits
+//! in our system's buffer or is on its way.
 
 use tokio::net::TcpStream;
 

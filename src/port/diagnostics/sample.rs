@@ -18,7 +18,7 @@ const MIN_LINE_ENDS: u16 = 8;
 /// Different control characters that mark messages of text at most. Binary data has more.
 const MAX_MARKS: usize = 4;
 
-/// How often each byte came, among those that did not come in ordinary lines.
+/// The count of each byte among those that did not come in ordinary lines.
 pub(super) struct Sample {
     counts: [u16; 256],
     total: usize,

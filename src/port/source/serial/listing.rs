@@ -18,9 +18,9 @@ pub(crate) struct ListedDevice {
     pub(crate) id: String,
     /// Its path, and what USB tells of it.
     pub(crate) info: PortInfo,
-    /// What one may do with it now.
+    /// Its state at that moment.
     pub(crate) state: DeviceState,
-    /// What is in the way, for people; empty if nothing is.
+    /// The reason why it cannot be opened, for people; empty if it can.
     pub(crate) detail: String,
     /// The next step for the user; empty where there is nothing to do.
     pub(crate) hint: String,

@@ -86,15 +86,17 @@ struct UartLine {
     /// The format of the board and of the port.
     own: CharacterFormat,
     port: CharacterFormat,
-    /// What the board has put on the line and the port has not heard, from this moment on.
+    /// The levels that the board has put on the line and the port has not heard.
     sent: VecDeque<Level>,
+    /// The moment up to which the port has heard the line.
     heard: Instant,
     receiver: UartReceiver,
     received: VecDeque<u8>,
     errors: LineErrors,
-    /// The receiver of the board, what it has received, and until when the port sends.
     board_receiver: UartReceiver,
+    /// The bytes that the board's receiver has received and the board has not taken.
     to_board: VecDeque<u8>,
+    /// The moment up to which the port sends.
     sending: Instant,
     sleep: Pin<Box<Sleep>>,
 }
