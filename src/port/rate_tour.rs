@@ -13,9 +13,8 @@ use super::diagnostics::{Expectations, Hints};
 use super::rate::{Decision, KnownRates, RateSearch};
 use super::settings::PortSettings;
 use super::source::OpenedDevice;
-use crate::hub::{
-    Action, Data, IncompleteUtf8, Kind, LineSettings, Request, RequestError, Timestamp,
-};
+use super::writer;
+use crate::hub::{Action, Data, IncompleteUtf8, Kind, LineSettings, Request, Timestamp};
 
 /// A search for the rate of the open device.
 pub(super) struct RateTour {
@@ -183,8 +182,7 @@ impl Connection<'_> {
             self.settings.detect(tour.search.start(), false);
         }
         if let Some(request) = self.held.take() {
-            let reason = format!("{reason} before this could be written");
-            request.end(Err(RequestError::new(reason)));
+            writer::refuse(request, reason);
         }
     }
 

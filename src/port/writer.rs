@@ -226,12 +226,17 @@ impl<'a> Writer<'a> {
             signalling.give_up(&mut self.lines, device, reason);
         }
         while let Some(request) = self.hub.queue.try_take() {
-            let what = match request.action.bytes() {
-                [] => "done",
-                _ => "written",
-            };
-            let reason = format!("{reason} before this could be {what}");
-            request.end(Err(RequestError::new(reason)));
+            refuse(request, reason);
         }
     }
+}
+
+/// Ends a request that was not begun, with the `reason` as its error.
+pub(crate) fn refuse(request: Request, reason: &str) {
+    let what = match request.action.bytes() {
+        [] => "done",
+        _ => "written",
+    };
+    let reason = format!("{reason} before this could be {what}");
+    request.end(Err(RequestError::new(reason)));
 }

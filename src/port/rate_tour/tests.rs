@@ -483,6 +483,19 @@ async fn a_board_that_is_unplugged_in_a_tour_is_opened_at_the_first_rate() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_held_when_the_board_goes_is_refused_in_words_that_fit_it() {
+    let zeros = Board {
+        lifetime: Duration::from_secs(3),
+        ..Board::new(9600, &[0; 40], 300)
+    };
+    let bench = Bench::start(&[], &[zeros, Board::new(9600, LINE, 200)]);
+    sleep(Duration::from_millis(1500)).await;
+    let held = bench.ask(Action::Break(Duration::from_millis(10))).await.0;
+    let reason = held.unwrap_err().reason;
+    assert!(reason.ends_with(" before this could be done"), "{reason}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_board_is_found_through_an_adapter_that_takes_few_rates() {
     let board = Board {
         takes: |baud| [9600, 38_400].contains(&baud),
