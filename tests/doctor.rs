@@ -110,6 +110,19 @@ async fn a_port_is_free_or_has_its_holder_named() {
 }
 
 #[tokio::test]
+async fn a_device_needs_no_flag_before_or_after_a_page() {
+    let page = "http://localhost:5500/";
+    for words in [["sim", page], [page, "sim"]] {
+        let well = Program::run(&[&["doctor", "-l", "127.0.0.1:0"][..], &words].concat()).await;
+        check(&well, 0, "ok", "sim needs no board");
+        check(&well, 0, "ok", "allows pages from http://localhost:5500");
+    }
+    let both = doctor(&["usb:dead:beef"]).await;
+    check(&both, 1, "ok", "sim needs no board");
+    check(&both, 1, "do", "no board usb:dead:beef");
+}
+
+#[tokio::test]
 async fn a_missing_port_needs_action() {
     let missing = doctor(&["--port", "usb:dead:beef"]).await;
     check(&missing, 1, "do", "no board usb:dead:beef");

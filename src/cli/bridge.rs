@@ -35,16 +35,26 @@ const LOOPBACK: [&str; 2] = [
     concat!("[::1]:", default_tcp_port!()),
 ];
 
+/// The name of the arguments that are devices.
+pub(crate) const DEVICES: &str = "devices";
+
 /// The arguments for sharing ports.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct SharingArgs {
     /// Serial port to share, as after --port: [NAME=]SPEC[,SETTING...]
-    #[arg(value_name = "DEVICE", value_hint = ValueHint::FilePath)]
+    #[arg(id = DEVICES, value_name = "DEVICE", value_hint = ValueHint::FilePath)]
     pub(crate) devices: Vec<String>,
 
     /// The flags.
     #[command(flatten)]
     pub(crate) bridge: BridgeArgs,
+}
+
+impl SharingArgs {
+    /// Returns the devices, each with its number among the arguments that are no flags.
+    pub(crate) fn devices(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.devices.iter().map(String::as_str).enumerate()
+    }
 }
 
 /// The flags for sharing ports.

@@ -8,7 +8,7 @@ pub(crate) mod mistake;
 use clap::{Parser, Subcommand};
 
 pub(crate) use bridge::{
-    BridgeArgs, LogArgs, OfferArgs, PortArgs, ServeArgs, Settings, SharingArgs, Tls,
+    BridgeArgs, DEVICES, LogArgs, OfferArgs, PortArgs, ServeArgs, Settings, SharingArgs, Tls,
     default_tcp_port,
 };
 pub use dispatch::main;
@@ -110,12 +110,13 @@ Examples:
   PowerShell, in its profile: serial-ws completions powershell | Out-String | Invoke-Expression";
 
 impl Cli {
-    /// Returns the flags for sharing ports and the devices, if the command takes them.
-    pub(crate) fn sharing(&self) -> Option<(&BridgeArgs, &[String])> {
+    /// Returns the flags for sharing ports and the devices, each with its number among the arguments
+    /// that are no flags, if the command takes them.
+    pub(crate) fn sharing(&self) -> Option<(&BridgeArgs, Vec<(usize, &str)>)> {
         match &self.command {
-            None => Some((&self.sharing.bridge, &self.sharing.devices)),
-            Some(Command::Config(sharing)) => Some((&sharing.bridge, &sharing.devices)),
-            Some(Command::Doctor(args)) => Some((&args.bridge, &[])),
+            None => Some((&self.sharing.bridge, self.sharing.devices().collect())),
+            Some(Command::Config(sharing)) => Some((&sharing.bridge, sharing.devices().collect())),
+            Some(Command::Doctor(args)) => Some((&args.bridge, args.devices().collect())),
             Some(_) => None,
         }
     }

@@ -20,15 +20,12 @@ use super::usage::in_a_sentence;
 use super::value::MAX_TIMES;
 use super::variables::{name_variable, with_variables};
 use super::{Config, text};
-use crate::cli::{self, Cli, Settings, SharingArgs};
+use crate::cli::{self, Cli, DEVICES, Settings, SharingArgs};
 use crate::platform;
 use crate::terminal::safe_line;
 
 /// The name of the file in its usual folder.
 const FILE_NAME: &str = "config.toml";
-
-/// The name of the arguments that are devices.
-const DEVICES: &str = "devices";
 
 /// The settings whose values are paths.
 const PATHS: [&str; 4] = ["web", "token", "tls-cert", "tls-key"];
@@ -126,13 +123,13 @@ impl Invocation {
         let shares_ports = sharing.is_some();
         let own = matches.subcommand().filter(|_| shares_ports);
         let own = own.map_or(&matches, |(_, own)| own);
-        let (bridge, devices) = sharing.unwrap_or((&cli.sharing.bridge, &[]));
+        let (bridge, devices) = sharing.unwrap_or((&cli.sharing.bridge, Vec::new()));
         let mut typed = Settings {
             bridge: bridge.clone(),
             log: cli.log.clone(),
         };
         typed.log.verbose = typed.log.verbose.min(MAX_TIMES);
-        let sources = add_devices(&mut typed.bridge.port, devices, own)?;
+        let sources = add_devices(&mut typed.bridge.port, &devices, own)?;
         let mut layer = Layer::of_flags(&command, own, &typed);
         if let Some(sources) = sources {
             let ports = names::values(&typed).remove(PORT).unwrap_or_default();
@@ -272,7 +269,7 @@ fn check_order(matches: &ArgMatches) -> Result<(), Error> {
 /// typed, and returns where the ports come from if there are any devices.
 fn add_devices(
     ports: &mut Vec<PortArg>,
-    devices: &[String],
+    devices: &[(usize, &str)],
     matches: &ArgMatches,
 ) -> Result<Option<Vec<SetBy>>, Error> {
     if devices.is_empty() {
@@ -282,8 +279,9 @@ fn add_devices(
     let typed = is_typed.then(|| matches.indices_of(PORT)).flatten();
     let typed = typed.into_iter().flatten().zip(ports.drain(..));
     let mut all: Vec<_> = typed.map(|(at, port)| (at, port, SetBy::Flag)).collect();
-    let places = matches.indices_of(DEVICES).into_iter().flatten();
-    for (at, device) in places.zip(devices) {
+    let places: Vec<_> = matches.indices_of(DEVICES).into_iter().flatten().collect();
+    for &(number, device) in devices {
+        let at = places.get(number).copied().unwrap_or_default();
         let port = PortArg::argument(device).map_err(|text| wrong_usage(&text))?;
         all.push((at, port, SetBy::Argument));
     }

@@ -10,25 +10,52 @@ mod tcp;
 
 use std::io::Write;
 
-use anyhow::Result;
-use clap::Args;
+use anyhow::{Result, bail};
+use clap::{Args, ValueHint};
 
-use crate::cli::BridgeArgs;
+use crate::cli::{BridgeArgs, DEVICES};
 use crate::commands::wrong_usage;
 use crate::config::Config;
 use crate::port::{Diagnostic, Severity};
 use crate::server::access;
-use crate::terminal::print;
+use crate::terminal::{print, shown};
 use page::Page;
 
 /// Arguments of `serial-ws doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
-    /// Address of a page that should connect, as the browser shows it
-    page: Option<String>,
+    /// Serial port to check, as after --port, or the address of a page that should connect, as the
+    /// browser shows it
+    #[arg(id = DEVICES, value_name = "DEVICE|PAGE", value_hint = ValueHint::FilePath)]
+    words: Vec<String>,
     /// The flags that serial-ws would be started with.
     #[command(flatten)]
     pub(crate) bridge: BridgeArgs,
+}
+
+impl DoctorArgs {
+    /// Returns the arguments that are devices, each with its number among all.
+    pub(crate) fn devices(&self) -> impl Iterator<Item = (usize, &str)> {
+        let words = self.words.iter().map(String::as_str).enumerate();
+        words.filter(|(_, word)| !page::is_page(word))
+    }
+
+    /// Returns the address of the page, if there is one.
+    ///
+    /// # Errors
+    /// When there are several.
+    fn page(&self) -> Result<Option<&str>> {
+        let words = self.words.iter().map(String::as_str);
+        let mut pages = words.filter(|word| page::is_page(word));
+        let page = pages.next();
+        if let Some(second) = pages.next() {
+            bail!(
+                "doctor checks one page at a time: run it again for {}",
+                shown(second)
+            );
+        }
+        Ok(page)
+    }
 }
 
 /// Explains an error of sharing ports: if another program listens there, says which one, and what it
@@ -46,7 +73,7 @@ pub(crate) async fn explain(error: anyhow::Error) -> anyhow::Error {
 /// # Errors
 /// When the page's address is not one, or nothing can be written.
 pub(crate) async fn run(args: &DoctorArgs, config: &Config, out: &mut dyn Write) -> Result<bool> {
-    let page = args.page.as_deref();
+    let page = args.page().map_err(wrong_usage)?;
     let page = page.map(|address| Page::new(address, &config.server));
     let page = page.transpose().map_err(wrong_usage)?;
     let mut diagnostics = ports::diagnose(&config.port_configs());

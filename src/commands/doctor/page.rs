@@ -1,9 +1,12 @@
 //! Checks a page by its address: what browsers let pages from there do, and whether serial-ws allows
 //! it. The rules of browsers are those found by trying and reading in 2026.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 
 use crate::port::Diagnostic;
+use crate::port::source::spec;
 use crate::server::access::{self, Denial};
 use crate::server::{self, Rights, ServerConfig};
 use crate::terminal::shown;
@@ -11,6 +14,9 @@ use crate::terminal::shown;
 /// The p5 web editor, and the site on which it runs everybody's sketches.
 const P5_EDITOR: &str = "https://editor.p5js.org";
 const P5_PREVIEW: &str = "https://preview.p5js.org";
+
+/// The names of serial ports on macOS, which look like those of computers.
+const NAMES_WITH_DOTS: [&str; 2] = ["cu.", "tty."];
 
 /// A page that should connect.
 #[derive(Debug)]
@@ -25,6 +31,21 @@ pub(crate) struct Page {
 
 /// The access that a running serial-ws gives the page, or how to get it; None if none runs.
 pub(crate) type Running = Option<Result<Rights, String>>;
+
+/// Tells whether an argument is the address of a page, or what was meant as one, and not a device.
+pub(crate) fn is_page(word: &str) -> bool {
+    if let Some((scheme, _)) = word.split_once("://") {
+        let kind = scheme.rsplit('=').next().unwrap_or_default();
+        return !spec::words().contains(&kind);
+    }
+    let host = word.split(['/', ':', '?', '#']).next().unwrap_or_default();
+    let is_host_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    let has_dot = host.trim_matches('.').contains('.');
+    let is_host = host == "localhost" || has_dot && host.chars().all(is_host_char);
+    is_host
+        && !NAMES_WITH_DOTS.iter().any(|start| word.starts_with(start))
+        && !Path::new(word).exists()
+}
 
 impl Page {
     /// Parses an address as a browser's address bar shows it.
@@ -154,6 +175,33 @@ mod tests {
     #[track_caller]
     fn check_origin(address: &str, expected: &str) {
         assert_eq!(Page::new(address, &config("")).unwrap().origin, expected);
+    }
+
+    #[test]
+    fn a_page_is_told_from_a_device() {
+        let pages = [
+            "http://a",
+            "vscode-webview://0b1c/",
+            "example.org:80/x",
+            "localhost:5500",
+        ];
+        let devices = [
+            "/dev/ttyACM0",
+            r"\\.\COM3",
+            "COM3:",
+            "uno=sim:labels,frame=cr",
+            "usb:2341:0043:a.b",
+            "sim://x",
+            "uno=sim://x.y",
+            "tty.usbmodem1101",
+            "cu.usbserial-1420",
+            ".",
+            "../port",
+            "Cargo.toml",
+            "lst",
+        ];
+        assert_eq!(pages.map(is_page), [true; 4]);
+        assert_eq!(devices.map(is_page), [false; 13]);
     }
 
     #[test]
