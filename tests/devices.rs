@@ -90,8 +90,11 @@ async fn whoever_watches_is_told_at_once_and_after_each_change() {
     machine.unplug("ttyACM0", uno);
     assert_eq!(ids(&mut watcher).await, [""; 0]);
     assert_eq!(ids(&mut second).await, [""; 0]);
-    let (code, reason) = bridge.refused("/devices?view=json").await;
-    assert_eq!((code, &*reason), (4400, "`view` means nothing here"));
+    for path in ["/devices", "/echo"] {
+        let (code, reason) = bridge.refused(&format!("{path}?view=json")).await;
+        let expected = "unknown query parameter `view`: this address takes only `token`";
+        assert_eq!((code, &*reason), (4400, expected), "{path}");
+    }
 }
 
 #[tokio::test]

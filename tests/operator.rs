@@ -60,6 +60,24 @@ async fn the_operator_sees_who_is_connected() {
 }
 
 #[tokio::test]
+async fn clients_of_no_port_are_listed_and_can_be_disconnected() {
+    let bridge = Bridge::start(&["--port", "sim"]).await;
+    let at = bridge.address();
+    for (path, view, reads) in [("/devices", "devices", true), ("/echo", "echo", false)] {
+        let mut client = Client::open(at, path, &[]).await;
+        let list = clients(at).await;
+        assert_eq!(list.len(), 1, "{list:?}");
+        assert_eq!(list[0]["port"], Value::Null);
+        assert_eq!(list[0]["view"], view);
+        assert_eq!(list[0]["readOnly"], reads);
+        let disconnect = format!("/api/clients/{}", list[0]["id"]);
+        assert_eq!(http(at, "DELETE", &disconnect, &[]).await.status, 200);
+        assert_eq!(client.closed().await.0, 4410);
+        assert_eq!(clients(at).await, Vec::<Value>::new());
+    }
+}
+
+#[tokio::test]
 async fn the_operator_disconnects_one_client_and_no_other() {
     let bridge = Bridge::start(&["--port", "sim"]).await;
     let at = bridge.address();

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{HeaderName, header};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::server::access::Caller;
 use crate::terminal::shown;
 
 /// The clients that are connected now.
@@ -31,9 +32,9 @@ pub(crate) struct ConnectedClient {
     pub(crate) origin: Option<String>,
     /// The program, as it calls itself.
     pub(crate) agent: Option<String>,
-    /// The name of the port.
-    pub(crate) port: String,
-    /// The name of the view.
+    /// The name of the port; None for a client of `/devices` or `/echo`.
+    pub(crate) port: Option<String>,
+    /// The name of the view, or of what it gets instead.
     pub(crate) view: &'static str,
     /// True if it may only read.
     pub(crate) is_read_only: bool,
@@ -47,8 +48,10 @@ pub(crate) struct ConnectedClient {
 pub(crate) struct ListedClient {
     list: Arc<ClientList>,
     number: u64,
-    /// The name of its port.
-    pub(crate) port: String,
+    /// The name of its port, if it has one.
+    pub(crate) port: Option<String>,
+    /// Cancelled to disconnect it.
+    pub(crate) stop: CancellationToken,
     /// The client in words, for the log: its address, its page, and its view.
     pub(crate) description: String,
 }
@@ -59,12 +62,14 @@ impl ClientList {
         let mut entries = self.lock();
         entries.next += 1;
         let number = entries.next;
-        let (port, description) = (client.port.clone(), client.describe());
+        let (port, stop) = (client.port.clone(), client.stop.clone());
+        let description = client.describe();
         entries.clients.insert(number, client);
         ListedClient {
             list: Arc::clone(self),
             number,
             port,
+            stop,
             description,
         }
     }
@@ -94,13 +99,23 @@ impl ClientList {
 }
 
 impl ConnectedClient {
-    /// Returns what a request says about the page or the program that sent it: origin and name.
-    pub(crate) fn origin_and_agent(headers: &HeaderMap) -> (Option<String>, Option<String>) {
+    /// Returns a client of no port, from what its request says about the page or the program that
+    /// sent it. It is disconnected by cancelling `stop`.
+    pub(crate) fn new(caller: Caller<'_>, view: &'static str, stop: CancellationToken) -> Self {
         let text = |name: HeaderName| {
-            let value = headers.get(name)?.to_str().ok()?;
+            let value = caller.headers.get(name)?.to_str().ok()?;
             Some(shown(value).to_string())
         };
-        (text(header::ORIGIN), text(header::USER_AGENT))
+        Self {
+            address: caller.peer.remote,
+            origin: text(header::ORIGIN),
+            agent: text(header::USER_AGENT),
+            port: None,
+            view,
+            is_read_only: false,
+            since: SystemTime::now(),
+            stop,
+        }
     }
 
     /// Returns true if it is being disconnected: its Close may not have been sent yet.
@@ -155,7 +170,7 @@ mod tests {
             address: Ipv4Addr::LOCALHOST.into(),
             origin: None,
             agent: None,
-            port: "sim".to_owned(),
+            port: Some("sim".to_owned()),
             view: "lines",
             is_read_only: false,
             since: UNIX_EPOCH,

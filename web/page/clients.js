@@ -2,7 +2,7 @@
 
 const LIST = new URL("../api/clients", import.meta.url);
 
-/** @typedef {{id: number, address: string, origin: string | null, agent: string | null, port: string, view: string, readOnly: boolean, since: number}} Client */
+/** @typedef {{id: number, address: string, origin: string | null, agent: string | null, port: string | null, view: string, readOnly: boolean, since: number}} Client */
 
 export class Clients {
   /** @param {typeof import("./elements.js").share} elements */
@@ -33,7 +33,8 @@ export class Clients {
     who.textContent = origin ?? agent ?? "a program";
     const time = new Date(since * 1000).toLocaleTimeString("en-GB");
     const what = document.createElement("span");
-    what.textContent = `${address} · ${port} · ${view}${readOnly ? " · only reads" : ""} · since ${time}`;
+    const place = port ? `${port} · ${view}` : view;
+    what.textContent = `${address} · ${place}${readOnly ? " · only reads" : ""} · since ${time}`;
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = "Disconnect";

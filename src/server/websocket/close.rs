@@ -10,6 +10,7 @@ use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_util::sync::CancellationToken;
 
 use super::frame_limits::LimitExceeded;
 use super::keepalive::TAKE_TIMEOUT;
@@ -48,6 +49,15 @@ pub(crate) enum CloseReason {
 }
 
 impl CloseReason {
+    /// Returns the reason for which a client of no port was stopped: `program` is cancelled with all.
+    pub(crate) fn of_stop(program: &CancellationToken) -> Self {
+        if program.is_cancelled() {
+            Self::Stopping
+        } else {
+            Self::DisconnectedByOperator
+        }
+    }
+
     /// Returns the reason that suits an error of the WebSocket library.
     pub(crate) fn after(error: &Error) -> Self {
         if let Error::Io(error) = error

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
 
 use super::close::{self, CloseReason};
 use super::frame;
@@ -15,10 +16,14 @@ use crate::server::access::offer::Audience;
 use crate::server::devices::Devices;
 use crate::server::progress::ReportsProgress;
 
-/// Serves one client of this `audience` until it or the program ends. A client that is slow gets
-/// the newest list when it can take it.
-pub(crate) async fn run<S>(mut ws: ClientSocket<S>, app: Arc<App>, audience: Audience)
-where
+/// Serves one client of this `audience` until it leaves, `stop` disconnects it, or the program ends. A
+/// client that is slow gets the newest list when it can take it.
+pub(crate) async fn run<S>(
+    mut ws: ClientSocket<S>,
+    app: Arc<App>,
+    audience: Audience,
+    stop: &CancellationToken,
+) where
     S: AsyncRead + AsyncWrite + ReportsProgress + Unpin,
 {
     let mut watch = app.devices.watch().await;
@@ -37,7 +42,7 @@ where
         }
         let io = tokio::select! {
             biased;
-            () = app.stop.cancelled() => break CloseReason::Stopping,
+            () = stop.cancelled() => break CloseReason::of_stop(&app.stop),
             io = drive(&mut ws, true) => io,
             list = watch.next() => {
                 devices = Some(list);

@@ -9,10 +9,13 @@ use super::keepalive::Keepalive;
 use super::send_queue::{ClientSocket, Io, drive};
 use crate::server::progress::ReportsProgress;
 
-/// Serves one client until it or the program ends. The next message is read when the one before
-/// has been returned.
-pub(crate) async fn run<S>(mut ws: ClientSocket<S>, stop: CancellationToken)
-where
+/// Serves one client until it leaves, `stop` disconnects it, or the program ends. The next message is
+/// read when the one before has been returned.
+pub(crate) async fn run<S>(
+    mut ws: ClientSocket<S>,
+    program: &CancellationToken,
+    stop: &CancellationToken,
+) where
     S: AsyncRead + AsyncWrite + ReportsProgress + Unpin,
 {
     let mut keepalive = Keepalive::new();
@@ -20,7 +23,7 @@ where
         let may_read = ws.get_ref().is_empty();
         let io = tokio::select! {
             biased;
-            () = stop.cancelled() => break CloseReason::Stopping,
+            () = stop.cancelled() => break CloseReason::of_stop(program),
             io = drive(&mut ws, may_read) => io,
             () = keepalive.idle() => match keepalive.on_idle(ws.get_mut(), may_read) {
                 Ok(()) => continue,
@@ -54,7 +57,10 @@ mod tests {
         let (mut client, server) = tokio::io::duplex(64);
         let server = CountedStream::unbuffered(server);
         let ws = send_queue::client_socket(server, Vec::new(), 16).await;
-        let _echo = tokio::spawn(run(ws, CancellationToken::new()));
+        let _echo = tokio::spawn(async move {
+            let stop = CancellationToken::new();
+            run(ws, &stop, &stop).await;
+        });
         let start = Instant::now();
         let mut ping = [0; 2];
         client.read_exact(&mut ping).await.unwrap();

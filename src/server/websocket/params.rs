@@ -281,7 +281,7 @@ fn interval(value: &str) -> Result<Duration, QueryError> {
 pub(crate) fn check_no_options(query: &[(String, String)]) -> Result<(), QueryError> {
     match query.iter().find(|(key, _)| key != "token") {
         Some((key, _)) => Err(QueryError::new(format!(
-            "`{}` means nothing here",
+            "unknown query parameter `{}`: this address takes only `token`",
             short(key)
         ))),
         None => Ok(()),

@@ -2,7 +2,6 @@
 //! and what the operator sees of it.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use super::params::{QueryError, StreamParams};
 use super::protocol::{Greeting, client_protocol};
@@ -67,16 +66,11 @@ impl PortClient {
     /// Adds the client to the list that the operator sees.
     pub(super) fn list(&self, app: &App, caller: Caller<'_>) -> ListedClient {
         let client = &self.client;
-        let (origin, agent) = ConnectedClient::origin_and_agent(caller.headers);
+        let view = client.params.view.name();
         app.clients.add(ConnectedClient {
-            address: caller.peer.remote,
-            origin,
-            agent,
-            port: client.port.name.clone(),
-            view: client.params.view.name(),
+            port: Some(client.port.name.clone()),
             is_read_only: client.port.why_read_only(client.rights).is_some(),
-            since: SystemTime::now(),
-            stop: client.stop.clone(),
+            ..ConnectedClient::new(caller, view, client.stop.clone())
         })
     }
 }

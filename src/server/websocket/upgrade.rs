@@ -24,7 +24,7 @@ use super::session::Session;
 use crate::protocol::APPEND_HEADER;
 use crate::server::access::offer::Audience;
 use crate::server::access::{Caller, RequestClass, Rights};
-use crate::server::client_list::ListedClient;
+use crate::server::client_list::{ConnectedClient, ListedClient};
 use crate::server::devices::OpenedDevicePort;
 use crate::server::limits::{QuotaError, QuotaPermit};
 use crate::server::stream::ServerStream;
@@ -97,8 +97,8 @@ fn offered(headers: &HeaderMap) -> Vec<&str> {
 struct Accepted {
     permit: QuotaPermit,
     service: Service,
-    /// Its place in the list of clients, if it is the client of a port.
-    listed: Option<ListedClient>,
+    /// Its place in the list of clients.
+    listed: ListedClient,
 }
 
 /// The thing that an accepted client is connected to.
@@ -127,9 +127,14 @@ impl Accepted {
             let reason = too_many_clients(full);
             QueryError { code: 1013, reason }
         })?;
+        let other = |view| ConnectedClient::new(caller, view, app.stop.child_token());
         let listed = match &service {
-            Service::Port(port) => Some(port.list(app, caller)),
-            Service::Echo | Service::Devices(_) => None,
+            Service::Port(port) => port.list(app, caller),
+            Service::Echo => app.clients.add(other("echo")),
+            Service::Devices(_) => app.clients.add(ConnectedClient {
+                is_read_only: true,
+                ..other("devices")
+            }),
         };
         Ok(Self {
             permit,
@@ -164,18 +169,18 @@ impl Accepted {
             let _permit = permit;
             let client_log = Arc::clone(&app.client_log);
             let report = |what| {
-                if let Some(listed) = &listed {
-                    client_log.client(&listed.port, what, &listed.description);
+                if let Some(port) = &listed.port {
+                    client_log.client(port, what, &listed.description);
                 }
             };
             let Some(ws) = upgraded(on_upgrade, max_message).await else {
                 return;
             };
             match service {
-                Service::Echo => echo::run(ws, app.stop.clone()).await,
+                Service::Echo => echo::run(ws, &app.stop, &listed.stop).await,
                 Service::Devices(audience) => {
                     // On the heap, as sessions are: few clients need it.
-                    Box::pin(device_list::run(ws, app, audience)).await;
+                    Box::pin(device_list::run(ws, app, audience, &listed.stop)).await;
                 }
                 Service::Port(port) => {
                     let PortClient { client, greeting } = *port;
@@ -206,7 +211,10 @@ impl Service {
         let query = Query::<Vec<(String, String)>>::try_from_uri(caller.uri);
         let mut query = query.map(|Query(query)| query).unwrap_or_default();
         Ok(match params::target(caller.uri.path(), &names)? {
-            Target::Echo => Self::Echo,
+            Target::Echo => {
+                params::check_no_options(&query)?;
+                Self::Echo
+            }
             Target::Devices => {
                 params::check_no_options(&query)?;
                 Self::Devices(Audience::of(caller))
