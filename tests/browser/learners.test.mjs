@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";
 
-import { board, launch, open, pixels, quit, redirect, root, serve, sleep, mockCdn, start, until } from "./support.mjs";
+import { board, launch, open, pixels, proxy, quit, redirect, root, serve, sleep, mockCdn, start, until } from "./support.mjs";
 
 after(quit);
 
@@ -137,6 +137,18 @@ for (const [file, device, works] of [["p5/OneNumber/index.html", ...sketches.One
     await redirect(page, bridge.port);
     await mockCdn(page);
     await page.goto(pathToFileURL(join(root, "web", file)).href);
+    await works(page);
+  });
+}
+
+for (const [file, device, works] of [["p5/OneNumber/", ...sketches.OneNumber], ["plain/lines.html", ...plain["lines.html"]]]) {
+  test(`${file} behind a proxy that adds a prefix to its paths`, async (t) => {
+    const bridge = await start(t, [...ports(device), "--web", join(root, "web")]);
+    const near = await proxy(t, bridge.port, "/board");
+    const page = await open(t);
+    await redirect(page, NOBODY);
+    await mockCdn(page);
+    await page.goto(`${near.url}/board/${file}`);
     await works(page);
   });
 }
