@@ -16,6 +16,7 @@ mod views; // lines, raw, text and json
 
 // From the clients to the device.
 mod controls; // breaks, modem lines, parity
+mod scripts; // by HTTP
 mod writes;
 
 // The ports: several, their settings, missing, busy, no port at all.

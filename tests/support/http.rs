@@ -34,7 +34,8 @@ impl Reply {
             .unwrap_or_else(|error| panic!("{error} in the body of {self:?}"))
     }
 
-    fn parse(bytes: &[u8]) -> Self {
+    /// Reads an answer as it came.
+    pub fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
         let status = head

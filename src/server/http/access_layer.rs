@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use super::assets::CROSS_ORIGIN_RESOURCE_POLICY;
 use super::error_page::Navigation;
 use super::session_cookie::{begin_session, is_from_form, lead_back};
-use super::token_form;
+use super::{body, token_form, write};
 use crate::server::App;
 use crate::server::access::consent::Question;
 use crate::server::access::{Caller, Denial, Rejection, RequestClass, Rights, pending_page};
@@ -55,7 +55,11 @@ async fn entered(request: Request, class: RequestClass) -> Result<Request, Rejec
 async fn answer(app: &Arc<App>, request: Request, class: RequestClass, next: Next) -> Response {
     let rights = match authorize(app, &request, class) {
         Ok(rights) => rights,
-        Err(rejection) => return rejected(&rejection),
+        Err(rejection) => {
+            let (parts, body) = request.into_parts();
+            body::discard(&parts.headers, body).await;
+            return rejected(&rejection);
+        }
     };
     if class == RequestClass::WebSocket {
         return upgrade::answer(app, request, rights).await;
@@ -74,7 +78,9 @@ fn is_error(status: StatusCode) -> bool {
 /// Decides what the client of a request may do.
 fn authorize(app: &App, request: &Request, class: RequestClass) -> Result<Rights, Rejection> {
     let rejection = match app.decide(Caller::of(request, class)) {
-        Ok(_) if has_body(request.headers()) => Rejection::malformed("a request with a body"),
+        Ok(_) if has_body(request.headers()) && !takes_body(request) => {
+            Rejection::malformed("a request with a body")
+        }
         Ok(_) if class != RequestClass::WebSocket && !promote(app, request) => {
             Rejection::overloaded()
         }
@@ -139,6 +145,10 @@ fn set_security_headers(headers: &mut HeaderMap, class: RequestClass) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     let policy = HeaderValue::from_static(policy);
     headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, policy);
+}
+
+fn takes_body(request: &Request) -> bool {
+    write::takes_body(request.method(), request.uri())
 }
 
 fn has_body(headers: &HeaderMap) -> bool {

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::metrics;
-use crate::hub::{Action, Lease};
+use crate::hub::{Action, Lease, RequestError};
 use crate::protocol::{HelloAnswer, ReleaseMessage, StatusMessage};
 use crate::server::access::offer::Audience;
 use crate::server::access::{Caller, RequestClass, Rights};
@@ -147,20 +147,53 @@ pub(super) async fn request(
     Path(name): Path<String>,
     action: Action,
 ) -> Response {
-    let Some(port) = app.ports.by_name(&name) else {
-        let error = format!(
-            "unknown port (available: {})\n",
-            app.ports.names().join(", ")
-        );
-        return (StatusCode::NOT_FOUND, error).into_response();
+    let port = match writable_port(&app, &name, rights) {
+        Ok(port) => port,
+        Err(error) => return error.into_response(),
     };
-    if let Some(reason) = port.why_read_only(rights) {
-        return (StatusCode::FORBIDDEN, format!("{reason}\n")).into_response();
+    match carried_out(&port, action).await {
+        Ok(_) => Json(describe(&port)).into_response(),
+        Err(error) => error.into_response(),
     }
+}
+
+/// The answer to a request that was not carried out: a sentence for people.
+pub(super) type ApiError = (StatusCode, String);
+
+/// Finds a port by its name.
+///
+/// # Errors
+/// When there is none.
+pub(super) fn port(app: &App, name: &str) -> Result<Arc<Port>, ApiError> {
+    app.ports.by_name(name).ok_or_else(|| {
+        let available = app.ports.names().join(", ");
+        let error = format!("unknown port (available: {available})\n");
+        (StatusCode::NOT_FOUND, error)
+    })
+}
+
+/// Finds a port to which a client with these rights may write.
+///
+/// # Errors
+/// When there is none, or it may only read.
+pub(super) fn writable_port(app: &App, name: &str, rights: Rights) -> Result<Arc<Port>, ApiError> {
+    let port = port(app, name)?;
+    match port.why_read_only(rights) {
+        Some(reason) => Err((StatusCode::FORBIDDEN, format!("{reason}\n"))),
+        None => Ok(port),
+    }
+}
+
+/// Requests an action of a port, and waits until it is done. Returns the bytes that were written.
+///
+/// # Errors
+/// When it was not carried out.
+pub(super) async fn carried_out(port: &Port, action: Action) -> Result<usize, ApiError> {
     let (mut sender, mut replies) = port.hub.queue.register();
+    let size = action.bytes().len();
     if let Err(reason) = sender.try_send(action) {
-        let reason = port.no_room_reason(0, reason);
-        return (StatusCode::CONFLICT, reason + "\n").into_response();
+        let reason = port.no_room_reason(size, reason);
+        return Err((StatusCode::CONFLICT, reason + "\n"));
     }
     let outcome = tokio::select! {
         biased;
@@ -169,12 +202,23 @@ pub(super) async fn request(
         () = port.stop.cancelled() => None,
     };
     match outcome {
-        Some((_, Ok(_))) => Json(describe(&port)).into_response(),
-        Some((_, Err(error))) => (StatusCode::CONFLICT, error.reason + "\n").into_response(),
-        _ if port.end.get().is_some() => {
-            (StatusCode::NOT_FOUND, "this port was removed\n").into_response()
+        Some((_, Ok(written))) => Ok(written),
+        Some((_, Err(error))) => Err((StatusCode::CONFLICT, sentence(&error, size))),
+        None if port.end.get().is_some() => {
+            Err((StatusCode::NOT_FOUND, "this port was removed\n".to_owned()))
         }
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "serial-ws is stopping\n").into_response(),
+        None => {
+            let error = "serial-ws is stopping\n".to_owned();
+            Err((StatusCode::SERVICE_UNAVAILABLE, error))
+        }
+    }
+}
+
+/// Returns the reason why not all of `size` bytes were written.
+fn sentence(RequestError { reason, written }: &RequestError, size: usize) -> String {
+    match written {
+        0 => format!("{reason}\n"),
+        _ => format!("{reason}; {written} of {size} bytes were written before\n"),
     }
 }
 

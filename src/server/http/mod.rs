@@ -4,6 +4,7 @@
 mod access_layer;
 mod api;
 mod assets;
+mod body;
 mod contents;
 mod downloads;
 mod error_page;
@@ -17,6 +18,7 @@ mod share;
 mod small_page;
 mod static_files;
 mod token_form;
+mod write;
 
 pub(crate) use access_layer::rejected;
 pub(crate) use error_page::{Links, Navigation};

@@ -27,6 +27,14 @@ const MAX_DOWNLOADS: usize = 128;
 /// The same limit for one address of another computer.
 const MAX_DOWNLOADS_PER_ADDRESS: usize = 16;
 
+/// HTTP requests that write at one time; more are answered with 503. They are fewer than the requests
+/// that may be answered at one time, so that a device that takes nothing does not keep others from the
+/// request that would help it, such as a reset.
+const MAX_WRITES: usize = 128;
+
+/// The same limit for one address of another computer.
+const MAX_WRITES_PER_ADDRESS: usize = 16;
+
 /// All limits of the server.
 pub(crate) struct Limits {
     /// Connections that are not WebSockets, or not yet.
@@ -35,6 +43,8 @@ pub(crate) struct Limits {
     pub(crate) clients: Quota,
     /// Downloads that do not fit into the buffer of a connection, and so may last.
     pub(crate) downloads: Quota,
+    /// HTTP requests that write, each of which lasts until the device has taken its bytes.
+    pub(crate) writes: Quota,
     /// The descriptors that the system permits to be open at once.
     pub(crate) descriptors: Descriptors,
     /// Clients that are being told why they were rejected.
@@ -49,6 +59,7 @@ impl Limits {
             pending: Arc::default(),
             clients: Quota::new(max_clients, max_clients_per_address),
             downloads: Quota::new(MAX_DOWNLOADS, MAX_DOWNLOADS_PER_ADDRESS),
+            writes: Quota::new(MAX_WRITES, MAX_WRITES_PER_ADDRESS),
             descriptors: Descriptors::raise(max_clients),
             rejected: Arc::new(Semaphore::new(MAX_REJECTED_CLIENTS)),
         }

@@ -1,0 +1,133 @@
+//! `POST /api/ports/NAME/write`: writes the body of a request to the device, as it is.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Extension, Path, Query, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::api::{ApiError, carried_out, writable_port};
+use super::body::{self, BODY_TIMEOUT, BodyError};
+use crate::config::unknown_name;
+use crate::hub::Action;
+use crate::server::access::{Peer, Rejection, Rights};
+use crate::server::limits::QuotaPermit;
+use crate::server::{App, Port};
+use crate::view::LineEnding;
+
+/// The parameters of the query.
+const KNOWN: [&str; 2] = ["append", "token"];
+
+/// Returns true for a request whose body is written.
+pub(super) fn takes_body(method: &Method, uri: &Uri) -> bool {
+    let name = uri.path().strip_prefix("/api/ports/");
+    let name = name.and_then(|path| path.strip_suffix("/write"));
+    method == Method::POST && name.is_some_and(|name| !name.contains('/'))
+}
+
+/// Writes a body, and answers when the system has taken all of it. Once the body is here, it is
+/// written whether or not the client waits for the answer.
+pub(super) async fn write(
+    State(app): State<Arc<App>>,
+    Extension(rights): Extension<Rights>,
+    Extension(peer): Extension<Peer>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let prepared = prepare(&app, rights, peer, &name, &parts.uri);
+    let outcome = match prepared {
+        Ok((port, ending, _place)) => {
+            let max = app.config.max_message;
+            write_body(&port, &parts.headers, body, max, ending).await
+        }
+        Err(error) => {
+            body::discard(&parts.headers, body).await;
+            Err(error)
+        }
+    };
+    match outcome {
+        Ok(bytes) => Json(json!({ "bytes": bytes })).into_response(),
+        Err(error) => error.into_response(),
+    }
+}
+
+/// Checks everything but the body, and takes a place: the device may keep a write waiting for long.
+fn prepare(
+    app: &App,
+    rights: Rights,
+    peer: Peer,
+    name: &str,
+    uri: &Uri,
+) -> Result<(Arc<Port>, LineEnding, QuotaPermit), ApiError> {
+    let port = writable_port(app, name, rights)?;
+    let ending = ending(uri).map_err(|error| (StatusCode::BAD_REQUEST, error + "\n"))?;
+    let place = app.limits.writes.try_acquire(peer.quota_address());
+    let place = place.map_err(|_| {
+        let Rejection { reason, .. } = Rejection::overloaded();
+        (StatusCode::SERVICE_UNAVAILABLE, reason + "\n")
+    })?;
+    Ok((port, ending, place))
+}
+
+/// Reads the ending to add from the query. Without it there is none: a body may be anything.
+fn ending(uri: &Uri) -> Result<LineEnding, String> {
+    let query = Query::<Vec<(String, String)>>::try_from_uri(uri);
+    let Query(query) = query.map_err(|_| "the query is not percent-encoded text")?;
+    let mut ending = LineEnding::None;
+    for (key, value) in query {
+        match key.as_str() {
+            "append" => ending = value.parse()?,
+            "token" => {}
+            _ => {
+                let error = unknown_name("unknown query parameter", &key, &KNOWN);
+                return Err(error + "; what is written is the body");
+            }
+        }
+    }
+    Ok(ending)
+}
+
+async fn write_body(
+    port: &Port,
+    headers: &HeaderMap,
+    body: Body,
+    max: usize,
+    ending: LineEnding,
+) -> Result<usize, ApiError> {
+    let bytes = body::read(headers, body, max).await;
+    let bytes = bytes.map_err(|error| unreadable(error, headers, max))?;
+    let outcome = carried_out(port, Action::Write(ending.complete(bytes))).await;
+    if outcome.is_err() {
+        port.hub.counters.refused.fetch_add(1, Ordering::Relaxed);
+    }
+    outcome
+}
+
+/// Returns the answer to a request whose body could not be read. Nothing of it is written.
+fn unreadable(error: BodyError, headers: &HeaderMap, max: usize) -> ApiError {
+    match error {
+        BodyError::TooLong => {
+            let length = body::declared_length(headers);
+            let length = length.map_or("this body".to_owned(), |length| format!("{length} bytes"));
+            let error = format!(
+                "{length} are too many for one write: it may have at most {max} (--max-message)\n"
+            );
+            (StatusCode::PAYLOAD_TOO_LARGE, error)
+        }
+        BodyError::Late => {
+            let timeout = BODY_TIMEOUT.as_secs();
+            let error =
+                format!("the body did not arrive within {timeout} s; nothing was written\n");
+            (StatusCode::REQUEST_TIMEOUT, error)
+        }
+        BodyError::CutOff => {
+            let error = "the body ended early; nothing was written\n".to_owned();
+            (StatusCode::BAD_REQUEST, error)
+        }
+    }
+}
