@@ -27,6 +27,7 @@ mod lease; // release, resume and upload
 mod lock; // the write lock
 #[cfg(unix)] // a pty can be unplugged
 mod loss; // the device goes and comes back, or does not read
+mod network_devices; // behind a TCP connection
 mod ports;
 mod registry; // ports that come and go
 mod settings; // changed while the port is open

@@ -114,6 +114,7 @@ fn meant(text: &str, place: Place, listed: &[PortInfo]) -> Option<String> {
     let word = text.trim();
     of_a_number(word)
         .or_else(|| of_an_address(word, place))
+        .or_else(|| of_a_scheme(word))
         .or_else(|| of_a_kind(word))
         .or_else(|| of_a_path(word))
         .or_else(|| of_a_name(word, place, listed))
@@ -147,6 +148,16 @@ fn of_an_address(word: &str, place: Place) -> Option<String> {
     };
     port.or_else(address)
         .map(|address| format!("--listen {address}"))
+}
+
+/// pyserial writes `socket://HOST:PORT`, and ser2net's users may think of `telnet://`.
+fn of_a_scheme(word: &str) -> Option<String> {
+    let schemes = ["socket://", "telnet://", "raw://"];
+    let place = schemes
+        .iter()
+        .find_map(|scheme| word.strip_prefix(scheme))?;
+    let meant = format!("tcp://{place}");
+    meant.parse::<Spec>().is_ok().then_some(meant)
 }
 
 /// `2341:0043` is a board on USB, `simm:raw` a simulated one, and so is `sim:rwa`.
@@ -260,6 +271,8 @@ mod tests {
             ("SIM", "sim"),
             ("simm:raw", "sim:raw"),
             ("sim:imy", "sim:imu"),
+            ("tpc://a:4000", "tcp://a:4000"),
+            ("socket://a:4000", "tcp://a:4000"),
             ("2341:0043", "usb:2341:0043"),
             ("ubs:2341:0043", "usb:2341:0043"),
             ("uno", "/dev/ttyACM0"),

@@ -3,7 +3,7 @@
 use super::port::PortArg;
 
 /// Ports as they are typed, each with its name (`-` for none), its device, and its settings.
-const PORTS: [(&str, &str); 48] = [
+const PORTS: [(&str, &str); 51] = [
     // Paths.
     ("/dev/ttyACM0", "- | /dev/ttyACM0"),
     ("/dev/ttyACM0,baud=115200", "- | /dev/ttyACM0 | baud=115200"),
@@ -65,6 +65,10 @@ const PORTS: [(&str, &str); 48] = [
     ("sim=sim", "sim | sim"),
     ("loop,lines,append=lf", "- | loop | lines,append=lf"),
     ("room=loop,raw=false", "room | loop | raw=false"),
+    // In the network.
+    ("tcp://a.local:4000,raw", "- | tcp://a.local:4000 | raw"),
+    ("esp=tcp://[::1]:4000", "esp | tcp://[::1]:4000"),
+    ("tcp://[fe80::1%eth0]:23", "- | tcp://[fe80::1%eth0]:23"),
     // Settings whose values have parts, or quotes.
     ("sim,frame=delim:2c", "- | sim | frame=delim:2c"),
     ("sim,frame=\"delim:2c\"", "- | sim | frame=delim:2c"),
@@ -141,10 +145,7 @@ const MISTAKES: [(&str, &str); 27] = [
         "exec:ls",
         "unknown kind of device `exec` (known: a path such as ",
     ),
-    (
-        "tcp://a:1",
-        "unknown kind of device `tcp` (known: a path such as ",
-    ),
+    ("tcp://a", "`tcp://a` has no TCP port, such as tcp://a:4000"),
     (
         "no-such-file",
         "unknown device `no-such-file` (known: a path such as ",

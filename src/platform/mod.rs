@@ -12,6 +12,7 @@ mod process;
 mod random;
 mod service_manager;
 pub(crate) mod signal;
+mod tcp_keepalive;
 mod tcp_listener;
 mod terminal;
 
@@ -31,5 +32,6 @@ pub(crate) use process::find_by_open_file;
 pub(crate) use random::random_bytes;
 pub(crate) use service_manager::{ServiceManager, notify_ready, service_manager};
 pub(crate) use signal::{StopSignal, end_by_signal};
+pub(crate) use tcp_keepalive::{has_input, keep_alive};
 pub(crate) use tcp_listener::tcp_listener;
 pub(crate) use terminal::{can_ask, forget_typed, is_output_closed, is_reader_gone, shows_colours};

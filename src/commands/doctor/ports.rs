@@ -32,6 +32,11 @@ pub(crate) fn diagnose(ports: &[PortConfig]) -> Vec<Diagnostic> {
     let mut is_missing = false;
     let listed = enumerate::ports().unwrap_or_default();
     for port in ports {
+        if port.spec.endpoint().is_some() {
+            let text = "is in the network, where serial-ws looks for it when it runs";
+            diagnostics.push(Diagnostic::ok(format!("{} {text}", port.spec)));
+            continue;
+        }
         if !port.spec.is_physical() {
             diagnostics.push(Diagnostic::ok(format!("{} needs no board", port.spec)));
             continue;

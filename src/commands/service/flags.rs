@@ -18,8 +18,8 @@ pub(crate) struct Flags {
     pub(crate) words: Vec<Word>,
     /// The serial ports that are named by path.
     pub(crate) ports: Vec<PathBuf>,
-    /// True if other computers may connect.
-    pub(crate) is_lan: bool,
+    /// True if it speaks with other computers: they may connect, or a device is in the network.
+    pub(crate) uses_network: bool,
 }
 
 /// One argument.
@@ -70,7 +70,7 @@ impl Flags {
         Ok(Self {
             words: words(typed, &path_flags(&Cli::command()))?,
             ports: ports(&config)?,
-            is_lan: config.server.lan.is_some(),
+            uses_network: config.server.lan.is_some() || has_remote_device(&config),
         })
     }
 
@@ -85,6 +85,15 @@ impl Flags {
             .map(|name| name.to_string_lossy().into_owned())
             .collect()
     }
+}
+
+/// Returns true if a device is behind another computer's TCP port.
+fn has_remote_device(config: &Config) -> bool {
+    let mut ports = config.port_configs().into_iter();
+    ports.any(|port| {
+        let endpoint = port.spec.endpoint();
+        endpoint.is_some_and(|endpoint| !endpoint.is_this_computer())
+    })
 }
 
 /// Returns the paths of ports, which have to be absolute.
@@ -168,7 +177,9 @@ mod tests {
         check("-v --web web", &format!("-v --web {web}"));
         check("--web=web -p sim,raw", &format!("--web {web} -p sim,raw"));
         check("--port a=sim --lan", "--port a=sim --lan");
-        assert!(flags("--lan").unwrap().is_lan);
+        assert!(flags("--lan").unwrap().uses_network);
+        assert!(flags("tcp://10.0.0.7:4000").unwrap().uses_network);
+        assert!(!flags("tcp://localhost:4000").unwrap().uses_network);
     }
 
     #[test]
@@ -189,7 +200,7 @@ mod tests {
         std::fs::write(&file, "lan = true\nport = '/dev/ttyS9'\n").unwrap();
         let flags = flags(&format!("--config {}", file.display())).unwrap();
         std::fs::remove_file(&file).unwrap();
-        assert!(flags.is_lan);
+        assert!(flags.uses_network);
         assert_eq!(flags.ports, [Path::new("/dev/ttyS9")]);
         assert_eq!(flags.words[1].text(), file);
     }

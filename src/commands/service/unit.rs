@@ -81,7 +81,7 @@ pub(crate) fn text(scope: Scope, program: &Path, flags: &Flags, group: &str) -> 
         let is_kept = match scope {
             _ if key.starts_with('#') => false,
             Scope::User => !line.contains('=') || USER_KEYS.contains(&key),
-            Scope::System => !(flags.is_lan && key.starts_with("IPAddress")),
+            Scope::System => !(flags.uses_network && key.starts_with("IPAddress")),
         };
         match (key, scope) {
             ("ExecStart", _) => Some(lines_of(&start, &more)),

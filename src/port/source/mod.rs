@@ -4,9 +4,11 @@
 //! [`source`].
 
 pub(crate) mod echo;
+pub(crate) mod network;
 pub(crate) mod serial;
 pub(crate) mod sim;
 pub(crate) mod spec;
+pub(crate) mod tcp;
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -63,6 +65,7 @@ pub(crate) fn source(config: &PortConfig, claims: &Claims) -> Box<dyn Source> {
         }
         Spec::Sim(pattern) => Box::new(sim::source(*pattern)),
         Spec::Loop => Box::new(echo::source()),
+        Spec::Tcp(endpoint) => Box::new(tcp::TcpSource::new(endpoint)),
     }
 }
 

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::network::endpoint::Endpoint;
 use super::serial::enumerate::Usb;
 use super::sim::Pattern;
 use crate::port::config::is_name_char;
@@ -40,6 +41,8 @@ pub(crate) enum Spec {
     Sim(Pattern),
     /// A device that sends back what it is sent.
     Loop,
+    /// A raw TCP connection.
+    Tcp(Endpoint),
 }
 
 /// A kind of device that a SPEC names by its first word.
@@ -53,7 +56,7 @@ struct SpecKind {
 }
 
 /// The kinds of device beside paths. A new one is a line here and a variant of [`Spec`].
-const KINDS: [SpecKind; 4] = [
+const KINDS: [SpecKind; 5] = [
     SpecKind {
         word: "usb",
         form: "usb:VID:PID[:SERIAL]",
@@ -73,6 +76,11 @@ const KINDS: [SpecKind; 4] = [
         word: "loop",
         form: "loop",
         parse: |rest| alone("loop", rest, Spec::Loop),
+    },
+    SpecKind {
+        word: "tcp",
+        form: "tcp://HOST:PORT",
+        parse: |rest| Ok(Spec::Tcp(Endpoint::parse("tcp", rest)?)),
     },
 ];
 
@@ -204,6 +212,7 @@ impl fmt::Display for Spec {
             Spec::Auto => f.write_str("auto"),
             Spec::Sim(pattern) => write!(f, "{pattern}"),
             Spec::Loop => f.write_str("loop"),
+            Spec::Tcp(endpoint) => write!(f, "tcp://{endpoint}"),
         }
     }
 }
@@ -218,6 +227,8 @@ impl Spec {
             _ => &text,
         };
         let last = last.rsplit(['/', '\\']).next().unwrap_or(last);
+        // Of an IPv6 address, the brackets and colons would be most of the name.
+        let last = last.trim_start_matches(['[', ':']).replace(']', "");
         let name = last.replace(|c| !is_name_char(c), "-");
         if name.is_empty() { "port".into() } else { name }
     }
@@ -228,6 +239,14 @@ impl Spec {
             self,
             Spec::Path(_) | Spec::Usb { .. } | Spec::Device(_) | Spec::Auto
         )
+    }
+
+    /// Returns the place of a device in the network.
+    pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
+        match self {
+            Spec::Tcp(endpoint) => Some(endpoint),
+            _ => None,
+        }
     }
 
     /// Ranks how exactly the device is named. Of two ports that could have the same device, the one
@@ -305,6 +324,14 @@ mod tests {
         check("sim", Spec::Sim(Pattern::Sensors), "sim");
         check("sim:raw", Spec::Sim(Pattern::Raw), "sim-raw");
         check("loop", Spec::Loop, "loop");
+        let tcp = |host: &str| {
+            Spec::Tcp(Endpoint {
+                host: host.into(),
+                port: 4000,
+            })
+        };
+        check("tcp://a.local:4000", tcp("a.local"), "a-local-4000");
+        check("tcp://[::1]:4000", tcp("::1"), "1-4000");
     }
 
     #[track_caller]

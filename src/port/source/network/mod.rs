@@ -1,0 +1,172 @@
+//! What sources in the network have in common: where a device is, how it is reached, when to try
+//! again, and how a connection that has died is noticed.
+
+pub(crate) mod endpoint;
+mod stream;
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+
+use super::{OpenFailure, RETRY_DELAY};
+use crate::hub::{State, Status};
+use crate::terminal::shown;
+use endpoint::Endpoint;
+
+pub(crate) use stream::NetworkStream;
+
+/// The longest time to wait for the address of a name, and for an answer of each address.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The addresses of a name that are tried. A name with more is not that of a device.
+const MAX_ADDRESSES: usize = 4;
+
+/// The longest time between two attempts. A device in the network may be switched on at any time.
+const MAX_DELAY: Duration = Duration::from_secs(5);
+
+/// The time that a connection must last for the next attempt to follow at once.
+const MIN_LASTING: Duration = Duration::from_secs(5);
+
+/// Connects to the device.
+///
+/// # Errors
+/// If it cannot be reached now: why, and what to do about it.
+pub(crate) async fn connect(endpoint: &Endpoint) -> Result<NetworkStream, OpenFailure> {
+    let addresses = addresses(endpoint).await?;
+    let mut last = ErrorKind::NotFound.into();
+    for address in addresses {
+        match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(NetworkStream::new(stream)),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(failure(endpoint, &last))
+}
+
+/// Returns the addresses that the name of the host has now.
+async fn addresses(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, OpenFailure> {
+    let Endpoint { host, port } = endpoint;
+    let unknown = || {
+        let detail = format!("cannot find `{}` in the network", shown(host));
+        let hint = "Check the name, and that this computer is in the same network, or use the \
+            address";
+        absent(detail, hint)
+    };
+    let found = timeout(CONNECT_TIMEOUT, lookup_host((host.as_str(), *port))).await;
+    let found: Vec<_> = match found {
+        Ok(Ok(found)) => found.take(MAX_ADDRESSES).collect(),
+        Ok(Err(_)) | Err(_) => return Err(unknown()),
+    };
+    if found.is_empty() {
+        return Err(unknown());
+    }
+    Ok(found)
+}
+
+/// Says why a device cannot be reached.
+fn failure(endpoint: &Endpoint, error: &io::Error) -> OpenFailure {
+    let place = shown(&endpoint.to_string());
+    let cannot = |why: &str| format!("cannot connect to {place}: {why}");
+    match error.kind() {
+        ErrorKind::ConnectionRefused => absent(
+            cannot("nothing listens there"),
+            "Check that the device is on, and its TCP port",
+        ),
+        ErrorKind::TimedOut => absent(
+            cannot("it does not answer"),
+            "Check that the device is on, and that no firewall is between",
+        ),
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => absent(
+            cannot("there is no way to it"),
+            "Check that the device is on, and that this computer is in its network",
+        ),
+        ErrorKind::PermissionDenied => absent(
+            cannot("this system does not permit it"),
+            "Check the firewall; a service may be limited to this computer (IPAddressDeny)",
+        ),
+        _ => absent(cannot(&error.to_string()), ""),
+    }
+}
+
+/// A device that is not there, with the next step for the user.
+pub(crate) fn absent(detail: String, hint: &str) -> OpenFailure {
+    OpenFailure {
+        is_absent: true,
+        ..Status::new(State::Waiting, detail).with_hint(hint).into()
+    }
+}
+
+/// Says how long to wait before the next attempt: the longer, the more of them failed.
+pub(crate) struct Backoff {
+    delay: Duration,
+    connected: Option<Instant>,
+}
+
+impl Backoff {
+    /// Starts with no attempt behind it.
+    pub(crate) fn new() -> Self {
+        Self {
+            delay: RETRY_DELAY,
+            connected: None,
+        }
+    }
+
+    /// Returns the time to wait.
+    pub(crate) fn delay(&self) -> Duration {
+        self.delay
+    }
+
+    /// Notes that an attempt succeeded.
+    pub(crate) fn succeeded(&mut self) {
+        self.connected = Some(Instant::now());
+    }
+
+    /// Notes that an attempt failed, or that the connection has ended. One that lasted only for a
+    /// moment counts as failed.
+    pub(crate) fn ended(&mut self) {
+        let lasted = self.connected.take().map(|since| since.elapsed());
+        self.delay = if lasted.is_some_and(|time| time >= MIN_LASTING) {
+            RETRY_DELAY
+        } else {
+            (self.delay * 2).min(MAX_DELAY)
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_that_fail_come_more_and_more_seldom() {
+        let mut backoff = Backoff::new();
+        let mut delays = Vec::new();
+        for _ in 0..7 {
+            backoff.ended();
+            delays.push(backoff.delay().as_millis());
+        }
+        assert_eq!(delays, [400, 800, 1600, 3200, 5000, 5000, 5000]);
+        backoff.connected = Instant::now().checked_sub(MIN_LASTING);
+        backoff.ended();
+        assert_eq!(backoff.delay(), RETRY_DELAY);
+        backoff.succeeded();
+        backoff.ended();
+        assert_eq!(backoff.delay(), RETRY_DELAY * 2, "it lasted for a moment");
+    }
+
+    #[tokio::test]
+    async fn a_name_that_nothing_has_is_said() {
+        let endpoint = Endpoint {
+            host: "nothing.invalid".into(),
+            port: 1,
+        };
+        let failure = connect(&endpoint).await.err().unwrap();
+        assert!(failure.is_absent);
+        let detail = &failure.status.detail;
+        assert_eq!(detail, "cannot find `nothing.invalid` in the network");
+    }
+}
