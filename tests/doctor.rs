@@ -44,7 +44,7 @@ async fn a_site_on_our_tcp_port_is_not_a_page_of_our_own() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap();
     drop(free);
-    let listen = address.to_string();
+    let listen = address.port().to_string();
     let look = async |host: &str| {
         let page = format!("http://{host}:{}/", address.port());
         Program::run(&["doctor", "-p", "sim", "--lan", "-l", &listen, &page]).await

@@ -70,7 +70,7 @@ fn start_with_kept(name: &str, text: &[u8]) -> (Program, PathBuf) {
         ("HOME", folder),
         ("APPDATA", folder),
     ];
-    let arguments = ["--port", "sim", "--lan", "--listen", "127.0.0.1:0"];
+    let arguments = ["--port", "sim", "--lan", "--listen", "0.0.0.0:0"];
     (Program::start_with(&arguments, &variables), home)
 }
 
@@ -102,7 +102,7 @@ async fn where_no_token_can_be_kept_the_log_names_the_flag() {
     if is_for_windows() {
         return skip("Windows has no folder in which not even its owner can write");
     }
-    let arguments = ["--port", "sim", "--lan", "--listen", "127.0.0.1:0"];
+    let arguments = ["--port", "sim", "--lan", "--listen", "0.0.0.0:0"];
     let variables = [("XDG_CONFIG_HOME", "/proc/nothing")];
     let program = Program::start_with(&arguments, &variables);
     let bridge = Bridge::of(program, 1).await;

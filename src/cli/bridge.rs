@@ -175,7 +175,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) allow_host: Vec<Setting<HostName>>,
 
-    /// Let other computers connect with a token; prints the address with the token
+    /// Let other computers connect with a token; a terminal shows the addresses with it, and a QR code
     #[arg(long, action = ArgAction::SetTrue)]
     pub(crate) lan: Setting<bool>,
 

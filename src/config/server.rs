@@ -39,7 +39,11 @@ pub(super) fn resolve(
         ListenArg::Port(default_tcp_port!()).addresses(is_lan_set)
     };
     let is_beyond = |one: &ListenAddress| !one.address.ip().to_canonical().is_loopback();
-    let is_lan = is_lan_set || listen.iter().any(is_beyond);
+    let is_any_beyond = listen.iter().any(is_beyond);
+    if let Some(first) = listen.first().filter(|_| is_lan_set && !is_any_beyond) {
+        let flag = if *args.lan { "lan" } else { "lan-read-only" };
+        return Err(layer.error("listen", 0, &no_network(first.address, flag)));
+    }
     let rights = if *args.lan_read_only {
         Rights::ReadOnly
     } else {
@@ -59,12 +63,21 @@ pub(super) fn resolve(
                 spellings.map(|origin| (origin.clone(), allowed.rights))
             })
             .collect(),
-        lan: is_lan.then_some(rights),
+        lan: is_any_beyond.then_some(rights),
         token: own_token(path(&args.token).as_deref(), layer)?,
         tls: tls(args, layer)?,
         offers,
         allow_host: args.allow_host.iter().map(|host| host.0.clone()).collect(),
     })
+}
+
+/// Returns the error about an address for this computer alone, where `flag` lets others in.
+fn no_network(address: SocketAddr, flag: &str) -> String {
+    let port = address.port();
+    format!(
+        "{address} is for this computer only, but {flag} is for others; leave it out, or give the TCP \
+         port alone: {port}"
+    )
 }
 
 /// Returns the error about a path that is no folder.

@@ -12,12 +12,29 @@ pub(crate) fn computer_name() -> Option<String> {
     (!first.is_empty() && is_name(first)).then(|| first.to_owned())
 }
 
-/// Returns the addresses of this computer in networks, each with the name of its interface. Leaves out
-/// those that only this computer can use, and those that need the name of an interface beside them.
-pub(crate) fn network_addresses() -> Vec<(String, IpAddr)> {
+/// An address of this computer in a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NetworkAddress {
+    /// The name that the system gives the network interface.
+    pub(crate) interface: String,
+    /// The address.
+    pub(crate) ip: IpAddr,
+    /// True if the interface leads to one other computer only, as that of a VPN.
+    pub(crate) is_point_to_point: bool,
+}
+
+/// Returns the addresses of this computer in networks that it is connected to, in the order of the
+/// system. Leaves out those that only this computer can use.
+pub(crate) fn network_addresses() -> Vec<NetworkAddress> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default().into_iter();
-    let others = interfaces.filter(|it| !it.is_loopback() && !it.is_link_local());
-    others.map(|it| (it.name.clone(), it.ip())).collect()
+    let connected = interfaces.filter(|it| !it.is_loopback() && it.is_oper_up());
+    connected
+        .map(|it| NetworkAddress {
+            ip: it.ip(),
+            is_point_to_point: it.is_p2p(),
+            interface: it.name,
+        })
+        .collect()
 }
 
 #[cfg(unix)]

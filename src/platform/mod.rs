@@ -18,7 +18,7 @@ mod terminal;
 
 pub(crate) use acknowledged::{Acknowledged, acknowledged};
 pub(crate) use beneath::{is_hidden, open_beneath};
-pub(crate) use computer::{computer_name, config_folder, network_addresses};
+pub(crate) use computer::{NetworkAddress, computer_name, config_folder, network_addresses};
 pub(crate) use descriptors::{Descriptor, descriptors_in_use, raise_descriptor_limit};
 pub(crate) use interface::interface_index;
 pub(crate) use private_file::{

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::{Result, ensure};
 use tokio::net::{TcpListener, TcpSocket};
@@ -44,6 +44,33 @@ pub(crate) fn try_each(config: &ServerConfig) -> Vec<(SocketAddr, Result<TcpList
         (Ok(listener), address) => Some((address, Ok(listener))),
     };
     config.listen.iter().filter_map(try_listen).collect()
+}
+
+/// Returns the addresses that listeners cover. A socket for all addresses of IPv6 may be for those of IPv4,
+/// too.
+pub(crate) fn covered(listeners: &[TcpListener]) -> Vec<SocketAddr> {
+    let mut covered = Vec::new();
+    for listener in listeners {
+        let Ok(address) = listener.local_addr() else {
+            continue;
+        };
+        covered.push(address);
+        if address.is_ipv6() && address.ip().is_unspecified() && is_for_both_families(listener) {
+            covered.push(SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())));
+        }
+    }
+    covered
+}
+
+#[cfg(unix)]
+fn is_for_both_families(listener: &TcpListener) -> bool {
+    rustix::net::sockopt::ipv6_v6only(listener).is_ok_and(|is_for_one| !is_for_one)
+}
+
+/// Returns false: on Windows, a socket for IPv6 is for IPv6 only by default.
+#[cfg(not(unix))]
+fn is_for_both_families(_listener: &TcpListener) -> bool {
+    false
 }
 
 /// Listens on one address.

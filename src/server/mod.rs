@@ -8,6 +8,7 @@ mod config;
 pub(crate) mod devices;
 mod foreign;
 mod http;
+mod lan;
 mod limits;
 mod listen;
 mod ports;
@@ -17,6 +18,7 @@ mod stream;
 mod throttled_log;
 #[cfg(feature = "tls")]
 mod tls;
+mod urls;
 mod websocket;
 
 use std::net::SocketAddr;
@@ -38,10 +40,13 @@ use access::consent::{Consent, MAX_QUESTIONS, Question};
 use access::offer::{Audience, BoardQuestion, OfferDecision};
 use access::rate_limit::{RateLimit, TokenSource};
 use access::session_store::SessionStore;
-use access::{AccessState, Caller, Denial, Peer, Policy, Rejection, announce, origin, prompt};
+use access::{AccessState, Caller, Denial, Peer, Policy, Rejection, kept_token, prompt};
 use client_list::ClientList;
 use devices::{DeviceEntry, DeviceHost};
 use http::warn_of_folder;
+use lan::addresses::Reachable;
+use lan::notice::{self, Occasion};
+use lan::watch;
 use limits::Limits;
 use progress::CountedStream;
 use throttled_log::ThrottledLog;
@@ -67,6 +72,8 @@ pub(crate) struct App {
     clients: Arc<ClientList>,
     /// The addresses that the server listens on.
     addresses: Vec<SocketAddr>,
+    /// The same, and those that are among them without being named.
+    covered: Vec<SocketAddr>,
     config: ServerConfig,
     policy: Policy,
     consent: Arc<Consent>,
@@ -92,6 +99,8 @@ pub struct Server {
     /// Answers HTTP requests.
     router: Router,
     listeners: Vec<TcpListener>,
+    /// The addresses for other computers at the start; empty where none may connect.
+    reachable: Vec<Reachable>,
     /// Receives the questions for the operator; None where there is no terminal.
     questions: Option<mpsc::Receiver<Question>>,
 }
@@ -100,28 +109,6 @@ impl App {
     /// Returns true if other computers must encrypt.
     fn is_encrypted(&self) -> bool {
         self.config.tls.is_some()
-    }
-
-    /// Returns the address of the page at a listener, for a browser of this computer, with the
-    /// token where it needs one.
-    fn page(&self, listener: SocketAddr, token: Option<&Token>) -> String {
-        let ip = listener.ip().to_canonical();
-        let is_local = ip.is_unspecified() || origin::is_loopback(&ip.to_string());
-        let host = if is_local {
-            format!("localhost:{}", listener.port())
-        } else {
-            listener.to_string()
-        };
-        let token = token.filter(|_| self.policy.token_for_all || !is_local);
-        self.url(&host, is_local, token)
-    }
-
-    /// Returns the address of the page at `host`, a name or address with its TCP port.
-    fn url(&self, host: &str, is_local: bool, token: Option<&Token>) -> String {
-        let is_encrypted = self.is_encrypted() && !is_local;
-        let scheme = if is_encrypted { "https" } else { "http" };
-        let query = token.map(|token| format!("?token={}", token.in_address()));
-        format!("{scheme}://{host}/{}", query.unwrap_or_default())
     }
 
     /// Decides on a request by the access policy, what happened before, and the rate limit.
@@ -228,7 +215,7 @@ impl Server {
         let listeners = listen::all(&config)?;
         let token = match (&config.token, config.lan) {
             (Some(own), _) => Some(own.clone()),
-            (None, Some(_)) => Some(announce::load_or_create_token()?),
+            (None, Some(_)) => Some(kept_token::load_or_create()?),
             (None, None) => None,
         };
         let sessions = token.as_ref().map(|_| SessionStore::load());
@@ -243,6 +230,7 @@ impl Server {
             devices,
             clients: Arc::default(),
             addresses: local_addresses(&listeners),
+            covered: listen::covered(&listeners),
             config,
             policy,
             consent: Arc::new(Consent::new(prompt::remembered(), ask)),
@@ -257,9 +245,12 @@ impl Server {
             tasks: TaskTracker::new(),
             stop,
         });
+        let reachable = app.policy.lan.as_ref().map(|_| app.reachable());
+        let reachable = reachable.unwrap_or_default();
         Ok(Self {
             router: http::router(Arc::clone(&app)),
             app,
+            reachable,
             listeners,
             questions,
         })
@@ -283,15 +274,10 @@ impl Server {
             tracing::info!("serial-ws {version} shares {ports} at {page} (Ctrl-C stops it)");
         }
         let policy = &self.app.policy;
-        let (Some(token), Some(first)) = (&policy.token, addresses.first()) else {
-            return;
-        };
-        match policy.lan {
-            Some(_) => {
-                let host = announce::reachable_address(&addresses);
-                announce::show_address(&self.app.url(&host, false, Some(token)), true);
-            }
-            None => announce::show_address(&self.app.page(*first, Some(token)), false),
+        match (&policy.token, &policy.lan) {
+            (Some(_), Some(_)) => notice::tell(&self.app, &self.reachable, Occasion::Start),
+            (Some(token), None) => notice::tell_own_page(&self.app, token),
+            (None, _) => {}
         }
     }
 
@@ -327,6 +313,10 @@ impl Server {
         for listener in self.listeners {
             let serve = accept::run(listener, self.router.clone(), Arc::clone(&app));
             app.tasks.spawn(serve);
+        }
+        if app.policy.lan.is_some() {
+            app.tasks
+                .spawn(watch::run(Arc::clone(&app), self.reachable));
         }
         app.tasks.close();
         app.tasks.wait().await;

@@ -11,9 +11,9 @@ mod policy;
 mod rejection;
 mod request;
 
-pub(crate) mod announce;
 pub(crate) mod check;
 pub(crate) mod consent;
+pub(crate) mod kept_token;
 pub(crate) mod offer;
 pub(crate) mod origin;
 pub(crate) mod prompt;

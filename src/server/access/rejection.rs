@@ -11,8 +11,8 @@ use super::origin::{Origin, host_name, quoted};
 use crate::terminal::shown;
 
 /// The remedy of those who lack the token or have a wrong one.
-const USE_PRINTED_ADDRESS: &str =
-    "use the full address that was printed where serial-ws runs: it has ?token=…";
+const USE_FULL_ADDRESS: &str =
+    "use the full address, which has ?token=…; whoever runs serial-ws can tell you";
 
 /// An HTTP request that is not allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl Rejection {
         Self::of(
             StatusCode::TOO_MANY_REQUESTS,
             "too many wrong tokens from one address, or from one page there",
-            "wait a minute, then use the full address that was printed where serial-ws runs",
+            "wait a minute, then use the full address, which has ?token=…",
         )
     }
 
@@ -169,7 +169,7 @@ impl Rejection {
     }
 
     pub(super) fn unauthorized(reason: &str) -> Self {
-        Self::of(StatusCode::UNAUTHORIZED, reason, USE_PRINTED_ADDRESS)
+        Self::of(StatusCode::UNAUTHORIZED, reason, USE_FULL_ADDRESS)
     }
 
     pub(super) fn session_ended() -> Self {

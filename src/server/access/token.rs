@@ -3,11 +3,18 @@
 use std::fmt;
 use std::str::FromStr;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use subtle::ConstantTimeEq;
 
 /// Fewer characters could be guessed at 300 guesses a minute.
 const MIN_LENGTH: usize = 12;
+
+/// What is escaped in an address: all but the unreserved characters (RFC 3986 §2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// A secret, which reveals itself only where it is asked for by name.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,7 +38,7 @@ impl Token {
 
     /// Returns the secret percent-encoded, for the query of an address.
     pub(crate) fn in_address(&self) -> String {
-        utf8_percent_encode(&self.0, NON_ALPHANUMERIC).to_string()
+        utf8_percent_encode(&self.0, RESERVED).to_string()
     }
 }
 
@@ -80,7 +87,11 @@ mod tests {
     }
 
     #[test]
-    fn punctuation_is_encoded_in_an_address() {
-        assert_eq!(Token::new("a+b&C#9%~").in_address(), "a%2Bb%26C%239%25%7E");
+    fn only_what_has_a_meaning_is_escaped_in_an_address() {
+        assert_eq!(Token::new("a+b&C#9%/").in_address(), "a%2Bb%26C%239%25%2F");
+        assert_eq!(
+            Token::new("correct-h.r_s~9").in_address(),
+            "correct-h.r_s~9"
+        );
     }
 }

@@ -154,12 +154,11 @@ fn refusal(
 ) -> String {
     let remedy = match *status {
         StatusCode::UNAUTHORIZED => {
-            "Open the address that was printed where serial-ws runs, or scan the code there: they have \
-             the token. Or enter the token here."
+            "Open the full address, which has the token, or scan its code: whoever runs serial-ws can \
+             show you both. Or enter the token here."
         }
         StatusCode::TOO_MANY_REQUESTS => {
-            "Wait a minute. Then open the address that was printed where serial-ws runs, or enter the \
-             token here."
+            "Wait a minute. Then open the full address, which has the token, or enter the token here."
         }
         _ => remedy,
     };

@@ -4,7 +4,6 @@
 //! Only a browser that shows the page gets it, so that no script can read the token: not by a request,
 //! and not from the page, which is in a sandbox and so has an origin of its own.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -15,8 +14,9 @@ use qrcode::render::svg;
 
 use super::access_layer::rejected;
 use super::small_page::{self, escaped, paragraphs};
-use crate::platform;
-use crate::server::access::{Rejection, announce};
+use crate::server::access::Rejection;
+use crate::server::lan::addresses::Reachable;
+use crate::server::lan::notice::note;
 use crate::server::{App, Rights};
 
 /// Pixels of a QR code; the style scales it.
@@ -35,8 +35,7 @@ pub(super) async fn share(State(app): State<Arc<App>>, request: Request) -> Resp
         app.log.rejected(&rejection);
         return rejected(&rejection);
     }
-    let networks = platform::network_addresses();
-    let content = content(&app, &networks);
+    let content = content(&app, &app.reachable());
     let page = small_page::text(
         "Share this serial port",
         &content,
@@ -54,14 +53,13 @@ fn is_navigation(request: &Request) -> bool {
 }
 
 /// Returns the addresses, or what to do where there are none.
-fn content(app: &App, networks: &[(String, IpAddr)]) -> String {
+fn content(app: &App, addresses: &[Reachable]) -> String {
     let (Some(lan), Some(token)) = (&app.policy.lan, &app.policy.token) else {
         return paragraphs(
             "Other computers and phones cannot connect to this serial-ws.\n\
              Start it with --lan to let them in.",
         );
     };
-    let addresses = announce::reachable_addresses(&app.addresses, networks);
     if addresses.is_empty() {
         return paragraphs(
             "This computer is in no network.\nConnect it to one, then open this page again.",
@@ -75,12 +73,16 @@ fn content(app: &App, networks: &[(String, IpAddr)]) -> String {
         Rights::ReadOnly => "Whoever opens such an address can see what the device sends.",
     };
     let mut html = paragraphs(&format!("{how}\n{who}"));
-    for (network, address) in addresses {
-        let url = app.url(&address.to_string(), false, Some(token));
+    for address in addresses {
+        let url = app.url_for_others(address, Some(token));
+        let code = if address.is_for_programs {
+            String::new()
+        } else {
+            code(&url)
+        };
         html += &format!(
-            "<section>\n<h2>Network {}</h2>\n{}<p><code>{}</code></p>\n</section>\n",
-            escaped(&network),
-            code(&url),
+            "<section>\n<h2>Network {}</h2>\n{code}<p><code>{}</code></p>\n</section>\n",
+            escaped(&note(address)),
             escaped(&url)
         );
     }

@@ -7,6 +7,7 @@
 
 use std::fmt::Write;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,7 +18,6 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::fingerprint::Fingerprint;
 use crate::platform;
-use crate::server::access::announce;
 
 /// The files of the certificate and its key, in the folder for configuration.
 const FILES: [&str; 2] = ["tls-cert.pem", "tls-key.pem"];
@@ -210,7 +210,10 @@ fn names() -> Vec<String> {
         names.push(format!("{name}.local"));
         names.push(name);
     }
-    names.extend(announce::outbound_address().map(|address| address.to_string()));
+    let addresses = platform::network_addresses().into_iter().map(|it| it.ip);
+    let without_zone =
+        addresses.filter(|ip| !matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local()));
+    names.extend(without_zone.map(|ip| ip.to_string()));
     names
 }
 

@@ -1,0 +1,6 @@
+//! What serial-ws tells about itself to people who want to reach it from other computers: its addresses in
+//! their networks, as the operator's terminal and the page to share show them.
+
+pub(crate) mod addresses;
+pub(crate) mod notice;
+pub(crate) mod watch;
