@@ -123,8 +123,7 @@ pub struct HelloMessage<'a> {
     pub seq: u64,
     /// The number of bytes after which this client's bytes begin.
     pub offset: u64,
-    /// The number of this client among those of its port, for [`ServerMessage::Written`]; None
-    /// before version 0.2.
+    /// The number of this client, which no other one of this run has; None before version 0.2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<u64>,
     /// Bytes of the longest message that the client may send; 0 where it is not known.
@@ -754,7 +753,7 @@ mod tests {
             r#"{"type":"break","on":true,"id":7}"#,
         );
         let change = hub::SettingsChange {
-            baud: Some(115_200),
+            baud: Some(115_200.into()),
             data_bits: Some(7),
             dtr: Some(false),
             ..hub::SettingsChange::default()

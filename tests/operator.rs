@@ -78,6 +78,36 @@ async fn clients_of_no_port_are_listed_and_can_be_disconnected() {
 }
 
 #[tokio::test]
+async fn a_client_has_one_number_wherever_it_is_told() {
+    let bridge = Bridge::start(&["--port", "one=loop", "--port", "two=loop"]).await;
+    let at = bridge.address();
+    let mut numbers = Vec::new();
+    let mut sessions = Vec::new();
+    for port in ["one", "two", "one"] {
+        let mut client = Client::open(at, &format!("/ports/{port}?view=json&writes"), &[]).await;
+        numbers.push(client.json_of("hello").await["client"].clone());
+        sessions.push(client);
+    }
+    let listed: Vec<Value> = clients(at)
+        .await
+        .iter()
+        .map(|it| it["id"].clone())
+        .collect();
+    assert_eq!(listed, numbers);
+    assert!(numbers[0] != numbers[1] && numbers[1] != numbers[2] && numbers[0] != numbers[2]);
+    let [first, _, last] = &mut sessions[..] else {
+        panic!("there are three");
+    };
+    last.send(r#"{"type":"lock"}"#).await;
+    assert_eq!(
+        first.json_of("status").await["writer"]["client"],
+        numbers[2]
+    );
+    last.send(r#"{"type":"write","text":"x"}"#).await;
+    assert_eq!(first.json_of("written").await["client"], numbers[2]);
+}
+
+#[tokio::test]
 async fn the_operator_disconnects_one_client_and_no_other() {
     let bridge = Bridge::start(&["--port", "sim"]).await;
     let at = bridge.address();

@@ -52,7 +52,10 @@ async fn a_change_by_http_answers_with_the_settings_in_force() {
     driver_has(&pair, 115_200);
     for (query, reason) in [
         ("baud=0", "\"baud\" must be a whole number"),
-        ("baud=fast", "\"baud\" must be a whole number"),
+        (
+            "baud=fast",
+            "\"baud\" must be a whole number such as 115200, or \"auto\"",
+        ),
         ("speed=1", "unknown setting `speed`"),
         ("dtr=2", "\"dtr\" must be true or false"),
         ("", "settings takes one or more of"),
@@ -158,7 +161,22 @@ async fn what_was_given_explicitly_is_fixed_by_its_place_and_the_same_value_is_n
             "nothing to tell anybody"
         );
     }
-    assert_eq!(bridge.port("board").await["settings"]["dataBits"], 8);
+    let auto = client.refused(json!({"type": "settings", "baud": "auto"}));
+    assert!(
+        auto.await
+            .starts_with("baud is fixed to 9600 by the variable")
+    );
+    let settings = &bridge.port("board").await["settings"];
+    assert_eq!(settings["dataBits"], 8);
+    let fixed = json!({
+        "baud": "the variable SERIAL_WS_PORT",
+        "parity": "lab.toml:3",
+        "stopBits": "lab.toml:1",
+        "flowControl": "--flow-control",
+    });
+    assert_eq!(settings["fixed"], fixed);
+    let hello = bridge.client("/?view=json").await.json_of("hello").await;
+    assert_eq!(hello["port"]["settings"]["fixed"], fixed);
     let reply = post(&bridge, "baud=300").await;
     assert_eq!(reply.status, 409, "{reply:?}");
     assert!(

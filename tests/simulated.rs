@@ -1,6 +1,6 @@
 //! Devices that need no board, and the echo that needs no device.
 
-use crate::support::{Bridge, Client, RawSocket};
+use crate::support::{Bridge, Client, RawSocket, http};
 
 #[tokio::test]
 async fn sim_sends_lines_of_numbers_with_commas_fifty_a_second() {
@@ -32,6 +32,45 @@ async fn sim_sends_lines_of_numbers_with_commas_fifty_a_second() {
         (0.4..2.0).contains(&took),
         "25 readings took {took} s, not half a second"
     );
+}
+
+#[tokio::test]
+async fn a_rate_that_a_client_chose_is_found_anew_when_a_client_asks_for_it() {
+    let bridge = Bridge::start(&["--port", "sim:uart:57600"]).await;
+    let mut client = bridge.client("/?view=json").await;
+    let hello = client.json_of("hello").await;
+    let settings = &hello["port"]["settings"];
+    assert_eq!(settings["baudAuto"], true, "{hello}");
+    assert_eq!(
+        settings["fixed"],
+        serde_json::Value::Null,
+        "nothing is fixed"
+    );
+    client
+        .send(r#"{"type":"settings","baud":300,"id":1}"#)
+        .await;
+    let chosen = status_with(&mut client, |settings| settings["baud"] == 300).await;
+    assert_eq!(chosen["baudAuto"], serde_json::Value::Null, "{chosen}");
+    let path = "/api/ports/sim-uart-57600/settings?baud=auto";
+    let answer = http(bridge.address(), "POST", path, &[]).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let found = status_with(&mut client, |settings| settings["baudDetected"] == true).await;
+    assert_eq!(found["baud"], 57_600, "{found}");
+    assert_eq!(found["baudAuto"], true, "{found}");
+}
+
+/// Waits for a status whose settings are as wanted, among lines and other messages.
+async fn status_with(
+    client: &mut Client,
+    is_wanted: impl Fn(&serde_json::Value) -> bool,
+) -> serde_json::Value {
+    loop {
+        let message = client.text().await;
+        let message: serde_json::Value = serde_json::from_str(&message).expect("it is json");
+        if message["type"] == "status" && is_wanted(&message["settings"]) {
+            return message["settings"].clone();
+        }
+    }
 }
 
 #[tokio::test]

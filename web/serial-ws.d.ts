@@ -71,6 +71,8 @@ export interface Missed {
 /** The settings of a port. Later versions may have more. */
 export interface Settings {
   baud: number;
+  /** True while serial-ws finds the baud rate itself, and once it has. */
+  baudAuto?: boolean;
   /** True if serial-ws found the baud rate itself. */
   baudDetected?: boolean;
   dataBits: number;
@@ -85,12 +87,15 @@ export interface Settings {
   /** Bytes beyond which a line is cut into pieces. */
   maxLine: number;
   readOnly: boolean;
+  /** The settings that clients cannot change without the write lock, each with the place that fixed it, such as "--baud". */
+  fixed?: Partial<Record<keyof SettingsChange, string>>;
   [later: string]: unknown;
 }
 
 /** Settings that clients can change while the port is open. */
 export interface SettingsChange {
-  baud?: number;
+  /** A rate, or "auto" to have serial-ws find it. */
+  baud?: number | "auto";
   dataBits?: 5 | 6 | 7 | 8;
   parity?: "none" | "odd" | "even" | "mark" | "space";
   stopBits?: 1 | 2;
@@ -106,7 +111,7 @@ export interface Hello {
   run: string;
   seq: number;
   offset: number;
-  /** The number of this client among those of its port. */
+  /** The number of this client, which no other one has in the same run. */
   client?: number;
   /** The bytes that one request may write. */
   maxMessage?: number;

@@ -272,7 +272,7 @@
         const { text, bytes } = message;
         this.#emit("written", text === undefined ? decode(bytes) : new TextEncoder().encode(text), message);
       } else if (type === "status") {
-        const changed = message.settings && { baudDetected: false, ...message.settings };
+        const changed = message.settings && { baudAuto: false, baudDetected: false, ...message.settings };
         const settings = { ...this.status.settings, ...changed };
         this.#setStatus({ ...message, settings });
       } else if (type === "missed") {

@@ -203,6 +203,7 @@ impl PortArg {
 fn line_settings(args: &PortArgs) -> LineSettings {
     LineSettings {
         baud: args.baud.rate().unwrap_or(LineSettings::default().baud),
+        baud_auto: false,
         baud_detected: false,
         data_bits: args.data_bits.0 as u8,
         parity: *args.parity,

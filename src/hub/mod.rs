@@ -33,12 +33,12 @@ pub use event::{
     Data, Event, Extent, Frame, Frames, Kind, Piece, Position, Timestamp, Unit, Written,
 };
 pub use metrics::{BUCKETS, Counters, Delays};
-pub use request_queue::RequestQueue;
+pub use request_queue::{ClientNumbers, RequestQueue};
 pub use requests::{
     Action, Lease, MAX_WAITING, NoRoom, Outcome, Permit, Request, RequestError, RequestLimits,
     RequestSender,
 };
-pub use settings::{FlowControl, LineSettings, ModemLine, Parity, SettingsChange};
+pub use settings::{BaudChange, FlowControl, LineSettings, ModemLine, Parity, SettingsChange};
 pub use status::{Advice, DeviceInfo, LineErrors, ModemInputs, State, Status};
 pub use stream_item::StreamItem;
 pub use subscribers::SubscriberKind;
@@ -99,13 +99,16 @@ pub struct Hub {
 impl Hub {
     /// A hub without events whose port has `status`.
     pub fn new(limits: HubConfig, status: Status) -> Arc<Self> {
-        Self::with_request_limits(limits, RequestLimits::default(), status)
+        let numbers = ClientNumbers::default();
+        Self::with_request_limits(limits, RequestLimits::default(), numbers, status)
     }
 
-    /// The same with other bounds on what clients ask of the port.
+    /// The same with other bounds on what clients ask of the port, and with numbers for them that the
+    /// clients of other ports share.
     pub fn with_request_limits(
         limits: HubConfig,
         requests: RequestLimits,
+        numbers: ClientNumbers,
         status: Status,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -117,7 +120,7 @@ impl Hub {
             wants_written: AtomicUsize::new(0),
             wants_inputs: AtomicUsize::new(0),
             wants_bytes: AtomicUsize::new(0),
-            queue: RequestQueue::new(requests),
+            queue: RequestQueue::new(requests, numbers),
             counters: Counters::default(),
             delays: Delays::default(),
         })

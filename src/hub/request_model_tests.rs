@@ -137,10 +137,13 @@ struct Model {
 
 impl Model {
     fn new(has_rate: bool) -> Self {
-        let queue = RequestQueue::new(RequestLimits {
-            max_write_rate: if has_rate { RATE } else { 0 },
-            ..RequestLimits::default()
-        });
+        let queue = RequestQueue::new(
+            RequestLimits {
+                max_write_rate: if has_rate { RATE } else { 0 },
+                ..RequestLimits::default()
+            },
+            ClientNumbers::default(),
+        );
         let mut model = Self {
             queue,
             has_rate,
@@ -263,7 +266,7 @@ impl Model {
 
     fn join(&mut self) -> Member {
         let (sender, replies) = self.queue.register();
-        let id = self.clients;
+        let id = self.clients + 1;
         self.clients += 1;
         Member {
             id,

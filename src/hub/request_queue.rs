@@ -14,6 +14,17 @@ use super::requests::{Action, MAX_REPLIES, Outcome, Request, RequestLimits, Requ
 use super::waiting_requests::{NextRequest, Waiting};
 use super::write_lock::LockHolder;
 
+/// The numbers of clients, each used once, whatever its port.
+#[derive(Clone, Default)]
+pub struct ClientNumbers(Arc<AtomicU64>);
+
+impl ClientNumbers {
+    /// Returns the next number. The first is 1.
+    pub fn next(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
 /// All requests that are waiting for one port.
 #[derive(Default)]
 pub struct RequestQueue {
@@ -22,17 +33,18 @@ pub struct RequestQueue {
     filled: Notify,
     urgent: Notify,
     immediate: Notify,
-    next_client: AtomicU64,
-    /// One more than the number of the client that has the write lock; 0 while nobody has it. Changes
-    /// together with the lock itself.
+    numbers: ClientNumbers,
+    /// The number of the client that has the write lock; 0 while nobody has it. Changes together with
+    /// the lock itself.
     locked_by: AtomicU64,
 }
 
 impl RequestQueue {
     /// Returns an empty queue.
-    pub(super) fn new(limits: RequestLimits) -> Arc<Self> {
+    pub(super) fn new(limits: RequestLimits, numbers: ClientNumbers) -> Arc<Self> {
         Arc::new(Self {
             limits,
+            numbers,
             ..Self::default()
         })
     }
@@ -41,7 +53,7 @@ impl RequestQueue {
     pub fn register(self: &Arc<Self>) -> (RequestSender, mpsc::Receiver<(u64, Outcome)>) {
         // Most clients never ask: this channel takes memory only for replies that wait.
         let (replies, receiver) = mpsc::channel(MAX_REPLIES);
-        let id = self.next_client.fetch_add(1, Ordering::Relaxed);
+        let id = self.numbers.next();
         let sender = RequestSender::new(Arc::clone(self), id, self.limits, replies);
         (sender, receiver)
     }
@@ -106,7 +118,7 @@ impl RequestQueue {
             let mut waiting = self.waiting();
             waiting.lock.take(wanted)?;
             waiting.part();
-            self.locked_by.store(client + 1, Ordering::Relaxed);
+            self.locked_by.store(client, Ordering::Relaxed);
         }
         self.filled.notify_one();
         self.urgent.notify_one();
@@ -151,7 +163,7 @@ impl RequestQueue {
 
     /// Returns whether this client has the write lock.
     pub fn has_lock(&self, client: u64) -> bool {
-        self.locked_by.load(Ordering::Relaxed) == client + 1
+        self.locked_by.load(Ordering::Relaxed) == client
     }
 
     /// Returns the time without a request after which the write lock ends.

@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::request_queue::RequestQueue;
-use super::settings::SettingsChange;
+use super::settings::{BaudChange, SettingsChange};
 use super::write_lock::LockHolder;
 use super::write_rate::WriteRate;
 
@@ -121,6 +121,14 @@ impl Action {
     /// Returns true for a change of settings that a client asks for.
     pub(super) fn is_settings(&self) -> bool {
         matches!(self, Self::Settings(_))
+    }
+
+    /// Returns what a change of settings says of the rate.
+    pub fn baud_change(&self) -> Option<BaudChange> {
+        match self {
+            Self::Settings(change) => change.baud,
+            _ => None,
+        }
     }
 
     /// Returns true for what waits for no write: it must work while one is stuck.
@@ -410,6 +418,7 @@ impl Drop for RequestSender {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hub::ClientNumbers;
     use crate::hub::waiting_requests::MAX_DEPARTED;
 
     fn write(text: &'static str) -> Action {
@@ -429,7 +438,7 @@ mod tests {
 
     #[test]
     fn clients_are_served_in_turn_and_each_in_order() {
-        let queue = RequestQueue::new(RequestLimits::default());
+        let queue = RequestQueue::new(RequestLimits::default(), ClientNumbers::default());
         let (mut busy, _busy_replies) = queue.register();
         let (mut calm, _calm_replies) = queue.register();
         for text in ["b1", "b2", "b3"] {
@@ -442,7 +451,7 @@ mod tests {
 
     #[test]
     fn a_client_may_have_only_so_many_bytes_waiting() {
-        let queue = RequestQueue::new(RequestLimits::default());
+        let queue = RequestQueue::new(RequestLimits::default(), ClientNumbers::default());
         let (mut sender, _replies) = queue.register();
         let half = Action::Write(Bytes::from(vec![0; MAX_WAITING / 2]));
         sender.try_send(half.clone()).unwrap();
@@ -459,7 +468,7 @@ mod tests {
 
     #[test]
     fn small_requests_are_bounded_in_number() {
-        let queue = RequestQueue::new(RequestLimits::default());
+        let queue = RequestQueue::new(RequestLimits::default(), ClientNumbers::default());
         let (mut sender, _replies) = queue.register();
         let taken = (0..)
             .take_while(|_| sender.try_send(write("")).is_ok())
@@ -469,7 +478,7 @@ mod tests {
 
     #[test]
     fn the_last_clients_that_left_are_still_served() {
-        let queue = RequestQueue::new(RequestLimits::default());
+        let queue = RequestQueue::new(RequestLimits::default(), ClientNumbers::default());
         let (mut stays, _replies) = queue.register();
         stays.try_send(write("stays")).unwrap();
         for _ in 0..2 {
@@ -488,7 +497,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_holds_a_lease_returns_it_on_leaving_however_full_its_queue() {
-        let queue = RequestQueue::new(RequestLimits::default());
+        let queue = RequestQueue::new(RequestLimits::default(), ClientNumbers::default());
         let (mut sender, _replies) = queue.register();
         sender
             .try_send(Action::Release(Lease::WhileConnected))
@@ -503,7 +512,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_client_gets_the_outcome_of_each_request() {
-        let queue = RequestQueue::new(RequestLimits::default());
+        let queue = RequestQueue::new(RequestLimits::default(), ClientNumbers::default());
         let (mut sender, mut replies) = queue.register();
         let number = sender.try_send(write("x")).unwrap();
         queue.take(None).await.end(Ok(1));

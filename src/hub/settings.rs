@@ -11,6 +11,8 @@ use serde_json::{Map, Value, json};
 pub struct LineSettings {
     /// Bits per second on the wire.
     pub baud: u32,
+    /// True while serial-ws listens for the rate, and when it has found it so.
+    pub baud_auto: bool,
     /// True if this rate was found by listening, and is known to be right.
     pub baud_detected: bool,
     /// Data bits per character, from 5 to 8.
@@ -38,6 +40,7 @@ impl Default for LineSettings {
     fn default() -> Self {
         Self {
             baud: 9600,
+            baud_auto: false,
             baud_detected: false,
             data_bits: 8,
             parity: Parity::None,
@@ -65,6 +68,17 @@ impl LineSettings {
         format(self) == format(other)
     }
 
+    /// Returns true if a device is set alike by both, whoever has chosen the rate.
+    pub fn sets_the_same(&self, other: &Self) -> bool {
+        let (baud_auto, baud_detected) = (other.baud_auto, other.baud_detected);
+        let alike = Self {
+            baud_auto,
+            baud_detected,
+            ..*self
+        };
+        alike == *other
+    }
+
     /// Returns the rate in words: `9600 baud`, or `115200 baud, detected`.
     pub fn rate_for_people(&self) -> String {
         let detected = if self.baud_detected { ", detected" } else { "" };
@@ -80,6 +94,9 @@ impl LineSettings {
             ("stopBits".to_owned(), json!(self.stop_bits)),
             ("flowControl".to_owned(), json!(self.flow_control)),
         ]);
+        if self.baud_auto {
+            members.insert("baudAuto".to_owned(), json!(true));
+        }
         if self.baud_detected {
             members.insert("baudDetected".to_owned(), json!(true));
         }
@@ -106,13 +123,40 @@ impl fmt::Display for LineSettings {
     }
 }
 
+/// The rate that a client asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BaudChange {
+    /// The rate that serial-ws finds by listening.
+    Auto,
+    /// This rate, at least 1.
+    #[serde(untagged)]
+    Rate(u32),
+}
+
+impl BaudChange {
+    /// Returns the rate, if the client names one.
+    pub fn rate(self) -> Option<u32> {
+        match self {
+            Self::Auto => None,
+            Self::Rate(rate) => Some(rate),
+        }
+    }
+}
+
+impl From<u32> for BaudChange {
+    fn from(rate: u32) -> Self {
+        Self::Rate(rate)
+    }
+}
+
 /// A change of settings while the port runs. What is absent stays as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SettingsChange {
-    /// Bits per second, at least 1.
+    /// Bits per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub baud: Option<u32>,
+    pub baud: Option<BaudChange>,
     /// Data bits per character, from 5 to 8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_bits: Option<u8>,
@@ -136,15 +180,16 @@ pub struct SettingsChange {
 impl SettingsChange {
     /// Returns true if `settings` have this change already.
     pub fn is_made(&self, settings: LineSettings) -> bool {
-        self.applied_to(settings) == settings
+        self.applied_to(settings).sets_the_same(&settings)
     }
 
-    /// Returns `settings` with this change.
+    /// Returns `settings` with this change. A rate that is to be found stays as it is.
     pub fn applied_to(&self, settings: LineSettings) -> LineSettings {
+        let baud = self.baud.and_then(BaudChange::rate);
         LineSettings {
-            baud: self.baud.unwrap_or(settings.baud),
-            baud_detected: settings.baud_detected
-                && self.baud.is_none_or(|baud| baud == settings.baud),
+            baud: baud.unwrap_or(settings.baud),
+            baud_auto: settings.baud_auto && baud.is_none(),
+            baud_detected: settings.baud_detected && baud.is_none(),
             data_bits: self.data_bits.unwrap_or(settings.data_bits),
             parity: self.parity.unwrap_or(settings.parity),
             stop_bits: self.stop_bits.unwrap_or(settings.stop_bits),

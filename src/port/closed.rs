@@ -59,7 +59,7 @@ impl Supervisor {
     fn change_closed(&mut self, change: SettingsChange, request: Request) {
         match self.settings.changed(&change, request.term.is_some()) {
             Ok(wanted) => {
-                self.settings.choose(wanted, request.term);
+                self.settings.choose(wanted, change.baud, request.term);
                 request.end(Ok(0));
                 self.publish_status(self.status.clone());
             }

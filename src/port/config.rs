@@ -1,5 +1,7 @@
 //! The configuration of a port.
 
+use serde_json::{Map, Value};
+
 use super::framing::Framing;
 use super::source::spec::Spec;
 use crate::hub::LineSettings;
@@ -50,6 +52,26 @@ pub(crate) struct FixedSettings {
     pub(crate) dtr: Option<String>,
     /// The same for [`LineSettings::rts`].
     pub(crate) rts: Option<String>,
+}
+
+impl FixedSettings {
+    /// Returns the places by the names that the settings have in the protocol.
+    pub(crate) fn to_json(&self) -> Map<String, Value> {
+        let places = [
+            ("baud", &self.baud),
+            ("dataBits", &self.data_bits),
+            ("parity", &self.parity),
+            ("stopBits", &self.stop_bits),
+            ("flowControl", &self.flow_control),
+            ("dtr", &self.dtr),
+            ("rts", &self.rts),
+        ];
+        let fixed = places.into_iter().filter_map(|(name, place)| {
+            let place = place.as_deref()?;
+            Some((name.to_owned(), place.into()))
+        });
+        fixed.collect()
+    }
 }
 
 /// A kind of data.

@@ -75,6 +75,8 @@ pub(crate) struct Connection<'a> {
     pub(super) detail: fn(&DeviceInfo, &LineSettings) -> String,
     /// True if a rate means something to the device.
     pub(super) has_rate: bool,
+    /// True if its rate can be found by listening.
+    pub(super) finds_rate: bool,
     /// True if the device gathers what it receives.
     pub(super) gathers: bool,
     pub(super) hints: Hints,
@@ -123,6 +125,7 @@ impl<'a> Connection<'a> {
             status,
             detail: opened.detail,
             has_rate: opened.has_rate,
+            finds_rate: opened.finds_rate,
             gathers: opened.gathers,
             hints: Hints::new(Expectations::new(config, &current, opened.has_rate)),
             line,

@@ -20,8 +20,8 @@ use super::source::{OpenFailure, OpenedDevice, Opening, Source};
 use super::{PortConfig, Supervisor};
 use crate::config::Config;
 use crate::hub::{
-    Action, DeviceInfo, Hub, HubConfig, Kind, ModemInputs, Outcome, RequestLimits, RequestSender,
-    Start, State, Status, SubscriberKind,
+    Action, ClientNumbers, DeviceInfo, Hub, HubConfig, Kind, ModemInputs, Outcome, RequestLimits,
+    RequestSender, Start, State, Status, SubscriberKind,
 };
 
 /// The time of one byte at 9600 baud.
@@ -179,7 +179,7 @@ impl Bench {
             max_behind: Duration::from_secs(3600),
         };
         let status = Status::new(State::Waiting, "not open yet");
-        let hub = Hub::with_request_limits(limits, requests, status);
+        let hub = Hub::with_request_limits(limits, requests, ClientNumbers::default(), status);
         let config = Config::from_args(["serial-ws", "--port", "/dev/uart"]).unwrap();
         let config: PortConfig = config.ports.into_iter().next().unwrap().port;
         let stop = CancellationToken::new();

@@ -37,12 +37,8 @@ impl RateTour {
         opened: &mut OpenedDevice,
     ) -> Option<Self> {
         let current = settings.current();
-        let line_end = config.frame.line_end().filter(|_| {
-            let is_wanted = config.detects_rate && config.expects != DataKind::Bytes;
-            is_wanted && opened.finds_rate && settings.may_detect_rate()
-        });
-        let Some(line_end) = line_end else {
-            settings.detect(current.baud, false);
+        let Some(line_end) = line_end(config, settings, opened.finds_rate) else {
+            settings.end_search();
             return None;
         };
         let known = rates.of(&opened.info);
@@ -63,12 +59,16 @@ impl RateTour {
             // Bytes may come that were received before.
             search.is_set(now);
         }
-        Some(Self {
+        Some(Self::new(search))
+    }
+
+    fn new(search: RateSearch) -> Self {
+        Self {
             search,
             is_under_way: false,
             errors: None,
             split: IncompleteUtf8::default(),
-        })
+        }
     }
 
     /// Returns when to call [`Connection::on_tour_deadline`].
@@ -77,7 +77,32 @@ impl RateTour {
     }
 }
 
+/// Returns the byte that ends a line, if the rate of a device is to be found by lines of text.
+fn line_end(config: &PortConfig, settings: &PortSettings, finds_rate: bool) -> Option<u8> {
+    let is_wanted = config.expects != DataKind::Bytes && settings.may_detect_rate();
+    config.frame.line_end().filter(|_| is_wanted && finds_rate)
+}
+
 impl Connection<'_> {
+    /// Begins the search for the rate anew, at the rate in force, if a client asked for it. Ends it if
+    /// the client has chosen a rate.
+    pub(super) fn renew_tour(&mut self, before: LineSettings, now: Instant) {
+        let baud = self.settings.current().baud;
+        let line_end = line_end(self.config, self.settings, self.finds_rate);
+        self.tour = line_end.map(|line_end| {
+            let mut search = RateSearch::new(baud, line_end, now);
+            if baud != before.baud {
+                // Bytes may come that were received before.
+                search.is_set(now);
+            }
+            RateTour::new(search)
+        });
+        match self.tour {
+            Some(_) => self.settings.detect(baud, false),
+            None => self.settings.end_search(),
+        }
+    }
+
     /// Begins a request, or holds it while the rate may be wrong. One that sets the rate ends the
     /// search for it.
     pub(super) fn begin_or_hold(&mut self, request: Request) -> Option<End> {
@@ -235,6 +260,7 @@ impl Connection<'_> {
         let before = self.settings.current();
         let wanted = LineSettings {
             baud,
+            baud_auto: true,
             baud_detected: false,
             ..before
         };
@@ -267,11 +293,12 @@ impl Connection<'_> {
 
     /// Goes back to the rate at which the search began, and searches no more.
     fn give_up(&mut self, baud: u32, now: Instant) {
-        let Some(tour) = self.tour.take_if(|tour| tour.is_under_way) else {
-            self.tour = None;
-            return;
-        };
+        let Some(tour) = self.tour.take() else { return };
+        if !tour.is_under_way {
+            return self.settings.end_search();
+        }
         let is_set = self.set_rate(baud);
+        self.settings.end_search();
         tracing::debug!(port = self.config.name, baud, ?is_set, "no other rate fits");
         self.flush(tour.split);
         let settings = self.settings.current();

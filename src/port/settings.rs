@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::config::{FixedSettings, PortConfig};
-use crate::hub::{LineSettings, SettingsChange};
+use crate::hub::{BaudChange, LineSettings, SettingsChange};
 
 /// The line settings of a port while the program runs.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct PortSettings {
     current: LineSettings,
     /// The last that a device took.
     proven: LineSettings,
+    /// True if the rate is to be found by listening: neither the user nor a client has chosen one.
+    finds_rate: bool,
     /// The term of the write lock in which fixed ones were changed. They return at its end.
     term: Option<u64>,
 }
@@ -29,6 +31,7 @@ impl PortSettings {
             fixed: config.fixed.clone(),
             current: config.line,
             proven: config.line,
+            finds_rate: config.detects_rate,
             term: None,
         }
     }
@@ -40,11 +43,11 @@ impl PortSettings {
 
     /// Returns true if they are not what the user gave.
     pub(crate) fn are_chosen(&self) -> bool {
-        self.current != self.given
+        !self.current.sets_the_same(&self.given)
     }
 
     /// Returns what a change would make of the settings in force. The holder of the write lock may
-    /// change all of them.
+    /// change all of them. A search for the rate begins at the one that was found last, or was given.
     ///
     /// # Errors
     /// If one of them is fixed to another value: which, and by what.
@@ -53,14 +56,21 @@ impl PortSettings {
         change: &SettingsChange,
         has_lock: bool,
     ) -> Result<LineSettings, String> {
-        let wanted = change.applied_to(self.current);
+        let finds_rate = change.baud == Some(BaudChange::Auto);
+        let mut wanted = change.applied_to(self.current);
+        if finds_rate {
+            wanted.baud_auto = true;
+            if !self.current.baud_detected {
+                wanted.baud = self.given.baud;
+            }
+        }
         let mut members = MEMBERS.iter().filter(|_| !has_lock);
         let refused = members.find_map(|member| {
             let place = (member.place)(&self.fixed).as_ref()?;
             let value = (member.value)(&wanted);
             let is_other = value != (member.value)(&self.current);
             let given = (member.value)(&self.given);
-            let is_refused = is_other && value != given;
+            let is_refused = is_other && value != given || finds_rate && member.name == "baud";
             let given = given
                 .as_str()
                 .map_or_else(|| given.to_string(), str::to_owned);
@@ -71,22 +81,36 @@ impl PortSettings {
     }
 
     /// Puts settings in force that a client was allowed to choose, in this term of the write lock if it
-    /// had it.
-    pub(crate) fn choose(&mut self, wanted: LineSettings, term: Option<u64>) {
+    /// had it. `baud` is what it said of the rate.
+    pub(crate) fn choose(
+        &mut self,
+        wanted: LineSettings,
+        baud: Option<BaudChange>,
+        term: Option<u64>,
+    ) {
+        if let Some(baud) = baud {
+            self.finds_rate = baud == BaudChange::Auto;
+        }
         self.current = wanted;
         self.term = term.or(self.term).filter(|_| self.differs_from_given());
     }
 
     /// Puts a rate in force that serial-ws chose itself, and that the device took.
     pub(crate) fn detect(&mut self, baud: u32, is_detected: bool) {
-        (self.current.baud, self.current.baud_detected) = (baud, is_detected);
+        let current = &mut self.current;
+        (current.baud, current.baud_auto, current.baud_detected) = (baud, true, is_detected);
+        self.proven = self.current;
+    }
+
+    /// Notes that the rate in force is not searched any more, at least until the next opening.
+    pub(crate) fn end_search(&mut self) {
+        (self.current.baud_auto, self.current.baud_detected) = (false, false);
         self.proven = self.current;
     }
 
     /// Returns true if neither the user nor a client has chosen the rate.
     pub(crate) fn may_detect_rate(&self) -> bool {
-        let is_as_given = self.current.baud == self.given.baud;
-        self.fixed.baud.is_none() && (is_as_given || self.current.baud_detected)
+        self.finds_rate
     }
 
     /// Notes that a device took the settings in force.
@@ -119,6 +143,7 @@ impl PortSettings {
     pub(crate) fn give_back(&mut self) {
         self.current = self.with_given(self.current);
         self.proven = self.with_given(self.proven);
+        self.finds_rate &= self.fixed.baud.is_none();
         self.term = None;
     }
 
@@ -132,6 +157,9 @@ impl PortSettings {
             if (member.place)(&self.fixed).is_some() {
                 (member.copy)(&self.given, &mut settings);
             }
+        }
+        if self.fixed.baud.is_some() {
+            (settings.baud_auto, settings.baud_detected) = (false, false);
         }
         settings
     }
@@ -183,7 +211,7 @@ mod tests {
 
     fn baud(baud: u32) -> SettingsChange {
         SettingsChange {
-            baud: Some(baud),
+            baud: Some(baud.into()),
             ..SettingsChange::default()
         }
     }
@@ -193,7 +221,7 @@ mod tests {
         let mut port = settings(&["--parity", "even"]);
         let wanted = port.changed(&baud(115_200), false).unwrap();
         assert_eq!((wanted.baud, wanted.parity), (115_200, Parity::Even));
-        port.choose(wanted, None);
+        port.choose(wanted, None, None);
         assert_eq!(port.current(), wanted);
         assert_eq!(port.to_return(None), None);
     }
@@ -216,7 +244,7 @@ mod tests {
         check_refused(
             &["--parity", "even"],
             SettingsChange {
-                baud: Some(300),
+                baud: Some(300.into()),
                 parity: Some(Parity::None),
                 ..none
             },
@@ -246,7 +274,7 @@ mod tests {
             ..baud(460_800)
         };
         let wanted = port.changed(&change, true).unwrap();
-        port.choose(wanted, Some(7));
+        port.choose(wanted, change.baud, Some(7));
         assert_eq!(port.to_return(Some(7)), None);
         let back = LineSettings {
             baud: 9600,
@@ -262,9 +290,9 @@ mod tests {
     fn what_a_device_refuses_falls_back_to_what_one_took() {
         let mut port = settings(&[]);
         let wanted = port.changed(&baud(300), false).unwrap();
-        port.choose(wanted, None);
+        port.choose(wanted, None, None);
         port.prove();
-        port.choose(port.changed(&baud(9), false).unwrap(), None);
+        port.choose(port.changed(&baud(9), false).unwrap(), None, None);
         assert!(port.fall_back());
         assert_eq!(port.current(), wanted);
         assert!(port.fall_back());
@@ -288,7 +316,7 @@ mod tests {
                 if let Ok(wanted) = port.changed(&baud(rate), has_lock) {
                     let before = port.current();
                     prop_assert!(has_lock || wanted == before || wanted.baud == 9600);
-                    port.choose(wanted, has_lock.then_some(present));
+                    port.choose(wanted, None, has_lock.then_some(present));
                     if is_taken {
                         port.prove();
                     } else {

@@ -8,7 +8,9 @@ use tokio::time::Instant;
 use super::backlog::Backlog;
 use super::connection::{Connection, End};
 use super::modem_lines::{self, Sequence};
-use crate::hub::{Action, LineSettings, Request, RequestError, SettingsChange, State, Status};
+use crate::hub::{
+    Action, BaudChange, LineSettings, Request, RequestError, SettingsChange, State, Status,
+};
 
 /// The time after which it is looked again whether all was sent and read.
 const RECHECK_DELAY: Duration = Duration::from_millis(2);
@@ -65,7 +67,7 @@ impl Connection<'_> {
     /// one.
     fn begin_change(&mut self, change: SettingsChange, request: Request) -> Option<End> {
         let wanted = match self.settings.changed(&change, request.term.is_some()) {
-            Ok(wanted) => wanted,
+            Ok(wanted) => self.at_known_rate(change, wanted),
             Err(reason) => {
                 request.end(Err(RequestError::new(reason)));
                 return None;
@@ -73,6 +75,18 @@ impl Connection<'_> {
         };
         let lines = self.writer.lines.changes_to(change.dtr, change.rts);
         self.begin_wanted(request, wanted, lines)
+    }
+
+    /// Returns what a change makes of the settings. A search for the rate begins at the one that was
+    /// found for the board.
+    fn at_known_rate(&self, change: SettingsChange, wanted: LineSettings) -> LineSettings {
+        let device = self.status.device.as_deref();
+        let known = device.and_then(|device| self.rates.of(device));
+        let known = known.filter(|_| change.baud == Some(BaudChange::Auto));
+        LineSettings {
+            baud: known.unwrap_or(wanted.baud),
+            ..wanted
+        }
     }
 
     /// Gives fixed settings their values back if the write lock under which they were changed has ended.
@@ -93,7 +107,9 @@ impl Connection<'_> {
         lines: Sequence,
     ) -> Option<End> {
         let current = self.settings.current();
-        if wanted == current && lines.is_empty() {
+        let baud = request.action.baud_change();
+        if wanted == current && lines.is_empty() && baud != Some(BaudChange::Auto) {
+            self.settings.choose(wanted, baud, request.term);
             request.end(Ok(0));
             return None;
         }
@@ -140,11 +156,12 @@ impl Connection<'_> {
         let (before, lines_before) = (self.settings.current(), self.writer.lines);
         let device = &mut *self.transfer.device;
         let mut outcome = Ok(());
-        let has_changed = (LineSettings {
+        let has_changed = !(LineSettings {
             dtr: before.dtr,
             rts: before.rts,
             ..wanted
-        }) != before;
+        })
+        .sets_the_same(&before);
         if has_changed {
             let wanted = lines_before.within(wanted);
             outcome = device
@@ -167,12 +184,16 @@ impl Connection<'_> {
             ))));
             return self.undo(before, lines_before, has_changed);
         }
+        let baud = request.action.baud_change();
         match request.action {
             Action::ReturnSettings => self.settings.give_back(),
-            _ => self.settings.choose(wanted, request.term),
+            _ => self.settings.choose(wanted, baud, request.term),
         }
         self.settings.prove();
-        self.adopt(before, wanted);
+        if baud.is_some() || !self.settings.may_detect_rate() {
+            self.renew_tour(before, Instant::now());
+        }
+        self.adopt(before, self.settings.current());
         request.end(Ok(0));
         self.publish_status();
         None

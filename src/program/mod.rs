@@ -169,12 +169,14 @@ impl PortTasks {
     fn register(&self, shared: SharedPort, run: u32) -> Result<Registered> {
         let config = shared.port;
         let status = Status::new(State::Waiting, "not open yet").with_settings(config.line);
-        let hub = Hub::with_request_limits(self.limits, shared.requests, status);
+        let numbers = self.registry.numbers.clone();
+        let hub = Hub::with_request_limits(self.limits, shared.requests, numbers, status);
         let port = Arc::new(Port {
             name: config.name.clone(),
             run,
             frame: config.frame.to_string(),
             max_line: config.max_line,
+            fixed: config.fixed.to_json(),
             clients: shared.clients,
             hub,
             stop: self.stop.child_token(),

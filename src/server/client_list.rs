@@ -14,18 +14,15 @@ use crate::terminal::shown;
 
 /// The clients that are connected now.
 #[derive(Default)]
-pub(crate) struct ClientList(Mutex<Entries>);
-
-#[derive(Default)]
-struct Entries {
+pub(crate) struct ClientList {
     /// The clients by their number, in the order in which they came.
-    clients: BTreeMap<u64, ConnectedClient>,
-    /// The number of the next one. None is used twice in a run.
-    next: u64,
+    clients: Mutex<BTreeMap<u64, ConnectedClient>>,
 }
 
 /// A connected client.
 pub(crate) struct ConnectedClient {
+    /// Its number, which no other client of this run has.
+    pub(crate) number: u64,
     /// Its address.
     pub(crate) address: IpAddr,
     /// The origin of its page; None for a program.
@@ -59,12 +56,10 @@ pub(crate) struct ListedClient {
 impl ClientList {
     /// Adds a client, until the result is dropped.
     pub(crate) fn add(self: &Arc<Self>, client: ConnectedClient) -> ListedClient {
-        let mut entries = self.lock();
-        entries.next += 1;
-        let number = entries.next;
+        let number = client.number;
         let (port, stop) = (client.port.clone(), client.stop.clone());
         let description = client.describe();
-        entries.clients.insert(number, client);
+        self.lock().insert(number, client);
         ListedClient {
             list: Arc::clone(self),
             number,
@@ -76,37 +71,42 @@ impl ClientList {
 
     /// Describes all clients but those that are being disconnected.
     pub(crate) fn to_json(&self) -> Value {
-        let entries = self.lock();
-        let clients = entries.clients.iter();
-        let staying = clients.filter(|(_, client)| !client.is_leaving());
-        staying.map(|(id, client)| client.to_json(*id)).collect()
+        let clients = self.lock();
+        let staying = clients.values().filter(|client| !client.is_leaving());
+        staying.map(ConnectedClient::to_json).collect()
     }
 
     /// Disconnects a client, and describes it. Returns `None` where there is none of this number.
     pub(crate) fn disconnect(&self, id: u64) -> Option<Value> {
-        let entries = self.lock();
-        let client = entries.clients.get(&id)?;
+        let clients = self.lock();
+        let client = clients.get(&id)?;
         if client.is_leaving() {
             return None;
         }
         client.stop.cancel();
-        Some(client.to_json(id))
+        Some(client.to_json())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Entries> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, ConnectedClient>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl ConnectedClient {
     /// Returns a client of no port, from what its request says about the page or the program that
     /// sent it. It is disconnected by cancelling `stop`.
-    pub(crate) fn new(caller: Caller<'_>, view: &'static str, stop: CancellationToken) -> Self {
+    pub(crate) fn new(
+        number: u64,
+        caller: Caller<'_>,
+        view: &'static str,
+        stop: CancellationToken,
+    ) -> Self {
         let text = |name: HeaderName| {
             let value = caller.headers.get(name)?.to_str().ok()?;
             Some(shown(value).to_string())
         };
         Self {
+            number,
             address: caller.peer.remote,
             origin: text(header::ORIGIN),
             agent: text(header::USER_AGENT),
@@ -136,10 +136,10 @@ impl ConnectedClient {
         )
     }
 
-    fn to_json(&self, id: u64) -> Value {
+    fn to_json(&self) -> Value {
         let since = self.since.duration_since(UNIX_EPOCH).unwrap_or_default();
         json!({
-            "id": id,
+            "id": self.number,
             "address": self.address,
             "origin": self.origin,
             "agent": self.agent,
@@ -153,7 +153,7 @@ impl ConnectedClient {
 
 impl Drop for ListedClient {
     fn drop(&mut self) {
-        self.list.lock().clients.remove(&self.number);
+        self.list.lock().remove(&self.number);
     }
 }
 
@@ -167,6 +167,7 @@ mod tests {
     fn a_client_leaves_the_list_when_it_is_disconnected_although_its_session_goes_on() {
         let list = Arc::<ClientList>::default();
         let client = ConnectedClient {
+            number: 1,
             address: Ipv4Addr::LOCALHOST.into(),
             origin: None,
             agent: None,

@@ -4,12 +4,12 @@
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::access::Rights;
 use super::config::ClientDefaults;
-use crate::hub::{Hub, NoRoom};
+use crate::hub::{ClientNumbers, Hub, NoRoom};
 
 /// A serial port, as far as clients reach it.
 pub(crate) struct Port {
@@ -22,6 +22,8 @@ pub(crate) struct Port {
     pub(crate) frame: String,
     /// The length in bytes beyond which a line is cut into pieces.
     pub(crate) max_line: usize,
+    /// The line settings that clients may not change, each with the place that gave it.
+    pub(crate) fixed: Map<String, Value>,
     /// The defaults for clients that ask for nothing else.
     pub(crate) clients: ClientDefaults,
     /// The hub that publishes its events and takes requests.
@@ -90,6 +92,9 @@ impl Port {
         settings.insert("frame".to_owned(), json!(self.frame));
         settings.insert("maxLine".to_owned(), json!(self.max_line));
         settings.insert("readOnly".to_owned(), json!(is_read_only));
+        if !self.fixed.is_empty() {
+            settings.insert("fixed".to_owned(), json!(self.fixed));
+        }
         Value::Object(settings)
     }
 
@@ -131,6 +136,8 @@ impl Port {
 pub(crate) struct Ports {
     /// Replaced as a whole at each change, so that readers hold no lock while they use it.
     list: RwLock<Arc<[Arc<Port>]>>,
+    /// The numbers of all clients.
+    pub(crate) numbers: ClientNumbers,
 }
 
 impl Ports {

@@ -9,7 +9,11 @@ use crate::hub::SettingsChange;
 type SettingRule = (&'static str, fn(&Value) -> bool, &'static str);
 
 const MEMBERS: [SettingRule; 7] = [
-    ("baud", is_rate, "a whole number such as 115200"),
+    (
+        "baud",
+        is_rate,
+        r#"a whole number such as 115200, or "auto""#,
+    ),
     ("dataBits", |value| is_from(value, 5, 8), "5, 6, 7 or 8"),
     ("parity", is_parity, "none, odd, even, mark or space"),
     ("stopBits", |value| is_from(value, 1, 2), "1 or 2"),
@@ -84,7 +88,7 @@ fn is_simple(value: &Value) -> bool {
 }
 
 fn is_rate(value: &Value) -> bool {
-    is_from(value, 1, u32::MAX.into())
+    is_from(value, 1, u32::MAX.into()) || value == "auto"
 }
 
 fn is_from(value: &Value, min: u64, max: u64) -> bool {
@@ -181,7 +185,7 @@ mod tests {
         let all =
             "baud=300&dataBits=7&parity=even&stopBits=2&flowControl=software&dtr=false&rts=true";
         let expected = SettingsChange {
-            baud: Some(300),
+            baud: Some(300.into()),
             data_bits: Some(7),
             parity: Some(Parity::Even),
             stop_bits: Some(2),

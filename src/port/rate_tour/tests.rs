@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::hub::{
-    Action, DeviceInfo, Extent, Hub, HubConfig, Kind, LineErrors, LineSettings, Outcome,
-    RequestLimits, SettingsChange, Start, State, Status, SubscriberKind, Subscription, Taken,
+    Action, BaudChange, DeviceInfo, Extent, Hub, HubConfig, Kind, LineErrors, LineSettings,
+    Outcome, SettingsChange, Start, State, Status, SubscriberKind, Subscription, Taken,
 };
 use crate::port::device::Device;
 use crate::port::source::sim::{line, plug_in};
@@ -185,7 +185,7 @@ impl Bench {
             max_behind: Duration::from_secs(3600),
         };
         let status = Status::new(State::Waiting, "not open yet");
-        let hub = Hub::with_request_limits(limits, RequestLimits::default(), status);
+        let hub = Hub::new(limits, status);
         let arguments = [&["serial-ws", "--port", "/dev/ttyUSB0"], flags].concat();
         let config = Config::from_args(arguments).unwrap();
         let config: PortConfig = config.ports.into_iter().next().unwrap().port;
@@ -355,7 +355,7 @@ async fn a_rate_that_somebody_chose_is_kept() {
     let bench = Bench::start(&[], &[board]);
     sleep(Duration::from_millis(1)).await;
     let change = SettingsChange {
-        baud: Some(4800),
+        baud: Some(4800.into()),
         ..SettingsChange::default()
     };
     assert_eq!(bench.ask(Action::Settings(change)).await.0, Ok(0));
@@ -372,7 +372,7 @@ async fn a_client_that_sets_the_rate_in_a_tour_ends_it() {
     sleep(Duration::from_secs(3)).await;
     for baud in [9600, 4800] {
         let change = SettingsChange {
-            baud: Some(baud),
+            baud: Some(baud.into()),
             ..SettingsChange::default()
         };
         let (outcome, took) = bench.ask(Action::Settings(change)).await;
@@ -382,6 +382,83 @@ async fn a_client_that_sets_the_rate_in_a_tour_ends_it() {
         let settings = bench.settings();
         assert_eq!((settings.baud, settings.baud_detected), (baud, false));
     }
+}
+
+fn of_rate(baud: BaudChange) -> Action {
+    Action::Settings(SettingsChange {
+        baud: Some(baud),
+        ..SettingsChange::default()
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rate_is_found_anew_when_a_client_asks_for_it() {
+    let bench = Bench::start(&[], &[Board::new(57_600, LINE, 50)]);
+    let origin = |it: &Bench| {
+        let settings = it.settings();
+        (settings.baud, settings.baud_auto, settings.baud_detected)
+    };
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(origin(&bench), (9600, true, false));
+    assert_eq!(bench.ask(of_rate(4800.into())).await.0, Ok(0));
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(origin(&bench), (4800, false, false));
+    assert_eq!(bench.ask(of_rate(BaudChange::Auto)).await.0, Ok(0));
+    sleep(Duration::from_millis(1)).await;
+    assert!(bench.settings().baud_auto);
+    assert_eq!(bench.found().await.0, 57_600);
+    assert_eq!(origin(&bench), (57_600, true, true));
+    // What was found is kept, also if a client asks again, and is certain once lines have come.
+    let mut client = bench.subscribe();
+    assert_eq!(bench.ask(of_rate(BaudChange::Auto)).await.0, Ok(0));
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(origin(&bench), (57_600, true, true));
+    let rates = taken(&mut client)
+        .into_iter()
+        .filter_map(|taken| match &taken.event.kind {
+            Kind::Status(status) => Some((status.settings.baud, status.settings.baud_detected)),
+            _ => None,
+        });
+    let mut rates: Vec<_> = rates.collect();
+    rates.dedup();
+    assert_eq!(rates, [(57_600, false), (57_600, true)]);
+    // One who names the rate that was found has chosen it.
+    assert_eq!(bench.ask(of_rate(57_600.into())).await.0, Ok(0));
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(origin(&bench), (57_600, false, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fixed_rate_is_searched_only_by_the_holder_of_the_lock_and_returns() {
+    let bench = Bench::start(&["--baud", "9600"], &[Board::new(57_600, LINE, 50)]);
+    sleep(Duration::from_millis(1)).await;
+    let refused = bench.ask(of_rate(BaudChange::Auto)).await.0.unwrap_err();
+    let reason = "baud is fixed to 9600 by --baud; take the write lock";
+    assert!(refused.reason.starts_with(reason), "{}", refused.reason);
+    let (mut holder, mut replies) = bench.hub.queue.register();
+    bench.hub.lock(holder.client(), None).unwrap();
+    holder.try_send(of_rate(BaudChange::Auto)).unwrap();
+    assert_eq!(replies.recv().await.unwrap().1, Ok(0));
+    assert_eq!(bench.found().await.0, 57_600);
+    bench.hub.unlock(Some(holder.client()));
+    sleep(Duration::from_secs(30)).await;
+    let settings = bench.settings();
+    assert_eq!((settings.baud, settings.baud_auto), (9600, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_without_a_rate_to_be_found_has_nothing_to_search() {
+    let board = Board {
+        is_uart: false,
+        ..Board::new(57_600, LINE, 50)
+    };
+    let bench = Bench::start(&[], &[board]);
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(bench.ask(of_rate(4800.into())).await.0, Ok(0));
+    assert_eq!(bench.ask(of_rate(BaudChange::Auto)).await.0, Ok(0));
+    sleep(Duration::from_secs(1)).await;
+    let settings = bench.settings();
+    assert_eq!((settings.baud, settings.baud_auto), (9600, false));
 }
 
 #[tokio::test(start_paused = true)]
@@ -401,7 +478,7 @@ async fn no_other_rate_is_tried_while_a_client_wants_bytes() {
     let bench = Bench::start(&[], &[Board::new(57_600, LINE, 50)]);
     let raw = bench.subscribe().with_bytes();
     sleep(Duration::from_secs(60)).await;
-    assert_eq!(bench.settings(), LineSettings::default());
+    assert_eq!(bench.settings().baud, 9600);
     drop(raw);
     assert_eq!(bench.found().await.0, 57_600);
 }

@@ -27,7 +27,7 @@ pub(super) fn take(query: &mut Vec<(String, String)>) -> Result<SettingsChange, 
     for (key, value) in query.extract_if(.., |(key, _)| LINE_KEYS.contains(&key.as_str())) {
         let value = value.as_str();
         match key.as_str() {
-            "baud" => change.baud = Some(baud(value)?),
+            "baud" => change.baud = Some(baud(value)?.into()),
             "dataBits" => change.data_bits = Some(number(&key, value, 5, 8)?),
             "stopBits" => change.stop_bits = Some(number(&key, value, 1, 2)?),
             "parity" => {
@@ -93,7 +93,7 @@ mod tests {
         );
         let change = take(&mut query).unwrap();
         let expected = SettingsChange {
-            baud: Some(115_200),
+            baud: Some(115_200.into()),
             data_bits: Some(7),
             parity: Some(Parity::Even),
             stop_bits: Some(2),

@@ -66,11 +66,11 @@ impl PortClient {
     /// Adds the client to the list that the operator sees.
     pub(super) fn list(&self, app: &App, caller: Caller<'_>) -> ListedClient {
         let client = &self.client;
-        let view = client.params.view.name();
+        let (number, view) = (client.requests.client(), client.params.view.name());
         app.clients.add(ConnectedClient {
             port: Some(client.port.name.clone()),
             is_read_only: client.port.why_read_only(client.rights).is_some(),
-            ..ConnectedClient::new(caller, view, client.stop.clone())
+            ..ConnectedClient::new(number, caller, view, client.stop.clone())
         })
     }
 }

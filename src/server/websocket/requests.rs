@@ -48,7 +48,7 @@ impl Requests {
         }
     }
 
-    /// Returns the number of the client among those of its port.
+    /// Returns the number of the client, which no other one of this run has.
     pub(crate) fn client(&self) -> u64 {
         self.sender.client()
     }

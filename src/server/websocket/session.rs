@@ -370,6 +370,7 @@ mod tests {
                 run: 0,
                 frame: "lf".to_owned(),
                 max_line: 16 << 10,
+                fixed: serde_json::Map::new(),
                 clients,
                 hub,
                 stop: CancellationToken::new(),

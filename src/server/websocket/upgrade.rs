@@ -127,7 +127,10 @@ impl Accepted {
             let reason = too_many_clients(full);
             QueryError { code: 1013, reason }
         })?;
-        let other = |view| ConnectedClient::new(caller, view, app.stop.child_token());
+        let other = |view| {
+            let number = app.ports.numbers.next();
+            ConnectedClient::new(number, caller, view, app.stop.child_token())
+        };
         let listed = match &service {
             Service::Port(port) => port.list(app, caller),
             Service::Echo => app.clients.add(other("echo")),

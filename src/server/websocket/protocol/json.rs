@@ -387,7 +387,7 @@ mod tests {
             r#"{"type":"settings","baud":115200,"parity":null,"id":7}"#,
             Input::Action(
                 Action::Settings(SettingsChange {
-                    baud: Some(115_200),
+                    baud: Some(115_200.into()),
                     ..SettingsChange::default()
                 }),
                 Some(Id::from(&json!(7))),
