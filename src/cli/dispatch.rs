@@ -25,8 +25,18 @@ pub fn main() -> ExitCode {
     let invocation =
         Invocation::parse(std::env::args_os()).unwrap_or_else(|error| mistake::exit(error));
     start_log(&invocation.settings.log);
+    let shares_ports = invocation.command.is_none();
     let outcome = run(invocation);
     log::flush();
+    let code = exit_code(outcome);
+    // What shares ports ends well when it is stopped.
+    if !shares_ports || code != ExitCode::SUCCESS {
+        platform::keep_window_open();
+    }
+    code
+}
+
+fn exit_code(outcome: Result<ExitCode>) -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) if error.is::<clap::Error>() => error
@@ -57,7 +67,9 @@ async fn command(mut invocation: Invocation) -> Result<ExitCode> {
             if let Some(file) = &invocation.file {
                 tracing::info!("with the settings in {}", file.display());
             }
-            bridge(checked(&invocation)).await?;
+            let mut config = checked(&invocation);
+            config.server.open |= is_double_clicked() && !invocation.is_given("open");
+            bridge(config).await?;
         }
         Some(Command::Config(_)) => {
             print(&mut stdout(), invocation.show(&checked(&invocation)))?;
@@ -77,6 +89,11 @@ async fn command(mut invocation: Invocation) -> Result<ExitCode> {
         Some(Command::Service(args)) => return Ok(code(service::run(&args, &mut stdout())?)),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Tells whether the program was started by a double click, which shows no page by itself.
+fn is_double_clicked() -> bool {
+    std::env::args_os().len() <= 1 && platform::has_own_window()
 }
 
 /// The exit code of a command whose answer may be no.

@@ -4,12 +4,17 @@ use clap::Error;
 use clap::builder::StyledStr;
 use clap::error::{ContextValue, ErrorKind};
 
+use crate::platform;
 use crate::terminal::{safe_line, safe_text};
 
 /// Prints a mistake in the command line or its files, or the help that was asked for, and ends the
 /// program.
 pub(crate) fn exit(error: Error) -> ! {
-    harmless(error).exit()
+    let error = harmless(error);
+    // Perhaps nobody is there to read it.
+    let _ = error.print();
+    platform::keep_window_open();
+    std::process::exit(error.exit_code())
 }
 
 /// Prints the error for which a command ended, with the prefix of wrong usage.

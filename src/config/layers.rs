@@ -160,6 +160,11 @@ impl Invocation {
         })
     }
 
+    /// Tells whether a flag, a variable or the file has a setting.
+    pub(crate) fn is_given(&self, key: &str) -> bool {
+        self.layer.source(key, 0).is_some()
+    }
+
     /// Checks the settings.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ mod tcp_keepalive;
 mod tcp_listener;
 mod terminal;
 
+mod window;
 pub(crate) use acknowledged::{Acknowledged, acknowledged};
 pub(crate) use beneath::{is_hidden, open_beneath};
 pub(crate) use computer::{NetworkAddress, computer_name, config_folder, network_addresses};
@@ -35,3 +36,4 @@ pub(crate) use signal::{StopSignal, end_by_signal};
 pub(crate) use tcp_keepalive::{has_input, keep_alive};
 pub(crate) use tcp_listener::tcp_listener;
 pub(crate) use terminal::{can_ask, forget_typed, is_output_closed, is_reader_gone, shows_colours};
+pub(crate) use window::{has_own_window, how_to_stop, keep_window_open};

@@ -271,7 +271,8 @@ impl Server {
             let ports = self.app.ports.names().join(", ");
             let page = self.app.page(*first, None);
             let version = env!("CARGO_PKG_VERSION");
-            tracing::info!("serial-ws {version} shares {ports} at {page} (Ctrl-C stops it)");
+            let stop = platform::how_to_stop();
+            tracing::info!("serial-ws {version} shares {ports} at {page} ({stop})");
         }
         let policy = &self.app.policy;
         match (&policy.token, &policy.lan) {
