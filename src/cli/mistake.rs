@@ -19,7 +19,7 @@ pub(crate) fn exit(error: Error) -> ! {
 
 /// Prints the error for which a command ended, with the prefix of wrong usage.
 pub(crate) fn print(error: &anyhow::Error) {
-    let text = safe_line(&format!("{error:#}"));
+    let text = safe_line(&platform::sentence(error));
     // Perhaps nobody is there to read it.
     let _ = Error::raw(ErrorKind::Io, text + "\n").print();
 }

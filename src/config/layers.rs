@@ -317,7 +317,10 @@ fn find(typed: &Settings, usual: Option<PathBuf>) -> Result<Option<(PathBuf, Str
         Err(error) if missing.contains(&error.kind()) && !is_needed => Ok(None),
         Err(error) => {
             let file = format!("the configuration file {}", path.display());
-            Err(raw(format!("cannot read {file}: {}", text::reason(&error))))
+            Err(raw(format!(
+                "cannot read {file}: {}",
+                platform::reason(&error)
+            )))
         }
     }
 }

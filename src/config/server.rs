@@ -120,9 +120,8 @@ fn own_token(file: Option<&Path>, layer: &Layer) -> Result<Option<Token>, Error>
         platform::warn_of_readers(file);
     }
     let text = match (file, std::env::var_os(TOKEN_VARIABLE)) {
-        (Some(file), _) => {
-            text::read(file).map_err(|e| wrong(format!("cannot read it: {}", text::reason(&e))))?
-        }
+        (Some(file), _) => text::read(file)
+            .map_err(|e| wrong(format!("cannot read it: {}", platform::reason(&e))))?,
         // Bytes that are no text become characters that are refused.
         (None, Some(text)) => text.to_string_lossy().into_owned(),
         (None, None) => return Ok(None),

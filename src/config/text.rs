@@ -13,26 +13,6 @@ pub(crate) fn read(path: &Path) -> io::Result<String> {
     decode(&fs::read(path)?).ok_or_else(|| io::Error::other("it is not text in UTF-8. Save it so"))
 }
 
-/// Returns the reason why a file cannot be read or written, in words for the user.
-pub(crate) fn reason(error: &io::Error) -> String {
-    if error.get_ref().is_some() {
-        // One of ours, in words already.
-        return error.to_string();
-    }
-    match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => {
-            let text = error.to_string();
-            text.split(" (os error")
-                .next()
-                .unwrap_or_default()
-                .to_owned()
-        }
-    }
-}
-
 fn decode(bytes: &[u8]) -> Option<String> {
     match bytes {
         [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes),

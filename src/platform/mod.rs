@@ -10,13 +10,14 @@ mod interface;
 mod private_file;
 mod process;
 mod random;
+mod reason;
 mod service_manager;
 pub(crate) mod signal;
 mod tcp_keepalive;
 mod tcp_listener;
 mod terminal;
-
 mod window;
+
 pub(crate) use acknowledged::{Acknowledged, acknowledged};
 pub(crate) use beneath::{is_hidden, open_beneath};
 pub(crate) use computer::{NetworkAddress, computer_name, config_folder, network_addresses};
@@ -31,6 +32,7 @@ pub(crate) use process::find_by_lsof;
 #[cfg(target_os = "linux")]
 pub(crate) use process::find_by_open_file;
 pub(crate) use random::random_bytes;
+pub(crate) use reason::{reason, sentence};
 pub(crate) use service_manager::{ServiceManager, notify_ready, service_manager};
 pub(crate) use signal::{StopSignal, end_by_signal};
 pub(crate) use tcp_keepalive::{has_input, keep_alive};

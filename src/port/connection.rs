@@ -26,6 +26,7 @@ use super::transfer::{Step, Transfer};
 use super::until;
 use super::writer::Writer;
 use crate::hub::{Action, DeviceInfo, Hub, Lease, LineSettings, Request, Status, Timestamp};
+use crate::platform;
 
 /// The delay before repeating a read or write that a signal interrupted, or that the device
 /// refused although it was said to be ready. Long enough not to spin if that goes on.
@@ -336,7 +337,7 @@ impl<'a> Connection<'a> {
             Err(error) if os::is_transient(&error) => {
                 self.retry = Some(Instant::now() + TRANSIENT_RETRY_DELAY);
             }
-            Err(error) => return Some(End::Lost(error.to_string())),
+            Err(error) => return Some(End::Lost(platform::reason(&error))),
         }
         None
     }

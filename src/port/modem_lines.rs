@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::device::Device;
 use crate::hub::{LineSettings, ModemLine, Request, RequestError};
+use crate::platform::reason;
 
 /// The time for which lines are held to reset a board. Its reset input needs far less, but USB adapters
 /// pass on changes only every few milliseconds.
@@ -156,7 +157,13 @@ pub(crate) fn refusal(change: LineChange, error: &io::Error) -> String {
         LineChange::Dtr(_) | LineChange::Rts(_) => "set the modem lines of",
         LineChange::Break(_) => "send a break to",
     };
-    format!("cannot {what} this device: {error}")
+    let reason = match (change, error.kind()) {
+        (LineChange::Dtr(_) | LineChange::Rts(_), io::ErrorKind::Unsupported) => {
+            "it seems to have none".to_owned()
+        }
+        _ => reason(error),
+    };
+    format!("cannot {what} this device: {reason}")
 }
 
 /// Sets the lines that are given. DTR is asserted first and released last: RTS alone holds some

@@ -11,6 +11,7 @@ use super::modem_lines::{self, Sequence};
 use crate::hub::{
     Action, BaudChange, LineSettings, Request, RequestError, SettingsChange, State, Status,
 };
+use crate::platform::reason;
 
 /// The time after which it is looked again whether all was sent and read.
 const RECHECK_DELAY: Duration = Duration::from_millis(2);
@@ -166,7 +167,7 @@ impl Connection<'_> {
             let wanted = lines_before.within(wanted);
             outcome = device
                 .configure(&wanted)
-                .map_err(|error| format!("cannot change the settings: {error}"));
+                .map_err(|error| format!("cannot change the settings: {}", reason(&error)));
         }
         for (_, line) in lines {
             outcome = outcome.and_then(|()| {
@@ -215,7 +216,7 @@ impl Connection<'_> {
         for (_, line) in self.writer.lines.changes_to(lines.dtr, lines.rts) {
             outcome = outcome.and_then(|()| self.writer.lines.change(device, line));
         }
-        outcome.err().map(|error| End::Lost(error.to_string()))
+        outcome.err().map(|error| End::Lost(reason(&error)))
     }
 
     /// Goes on with other settings than before.

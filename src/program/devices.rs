@@ -13,6 +13,7 @@ use super::device_watch::WatchedDevices;
 use super::{PortTasks, Registered};
 use crate::config::{DevicesConfig, SharedPort};
 use crate::hub::{SettingsChange, Start, State, Status, SubscriberKind};
+use crate::platform;
 use crate::port::source::serial::device_id::IdError;
 use crate::port::source::serial::watcher::{DeviceList, DeviceWatcher};
 use crate::port::{Closed, PortConfig, Supervisor};
@@ -111,7 +112,7 @@ impl DevicePorts {
             }
             let status = match outcome {
                 Ok(_) => Status::new(State::Waiting, "closed: nobody used the board any more"),
-                Err(error) => Status::new(State::Waiting, format!("{error:#}")),
+                Err(error) => Status::new(State::Waiting, platform::sentence(&error)),
             };
             tracing::info!(port = port.name, "{}", status.sentence());
             self.opened()
@@ -211,7 +212,7 @@ impl DevicePorts {
         shared.port.name = free.unwrap_or(name);
         let (port, supervisor) = ports
             .register(shared, ports.next_run())
-            .map_err(|error| DeviceRejection::Failed(format!("{error:#}")))?;
+            .map_err(|error| DeviceRejection::Failed(platform::sentence(&error)))?;
         let (devices, task) = (self.clone(), Arc::clone(&port));
         ports
             .tasks()
@@ -233,8 +234,8 @@ impl DevicePorts {
         self.opened()
             .retain(|other| !Arc::ptr_eq(&other.port, &port));
         outcome.or_else(|error| {
-            tracing::warn!(port = port.name, "removed: {error:#}");
-            let end = PortEnd::refused(format!("{error:#}"));
+            tracing::warn!(port = port.name, "removed: {}", platform::sentence(&error));
+            let end = PortEnd::refused(platform::sentence(&error));
             self.0.ports.registry.end(&port, end);
             Ok(Closed::Free)
         })
@@ -282,7 +283,7 @@ impl DeviceHost for DevicePorts {
     fn list(&self) -> BoxFuture<'_, Result<Devices, String>> {
         async {
             let list = self.0.watcher.list().await;
-            let list = list.map_err(|error| format!("{error:#}"))?;
+            let list = list.map_err(|error| platform::sentence(&error))?;
             Ok(self.describe(&list))
         }
         .boxed()
@@ -304,7 +305,7 @@ impl DeviceHost for DevicePorts {
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<DeviceEntry, DeviceRejection>> {
         async move {
             let found = self.0.watcher.find(id).await;
-            match found.map_err(|error| DeviceRejection::Failed(format!("{error:#}")))? {
+            match found.map_err(|error| DeviceRejection::Failed(platform::sentence(&error)))? {
                 Ok(listed) => Ok(describe(&listed)),
                 Err(IdError::Several(ids)) => Err(DeviceRejection::Several(ids)),
                 Err(IdError::Unknown) => {

@@ -150,7 +150,7 @@ impl PortTasks {
             self.tasks().spawn(async move {
                 let outcome = supervisor.run(port.stop.clone()).await;
                 outcome.or_else(|error| {
-                    tracing::warn!(port = port.name, "removed: {error:#}");
+                    tracing::warn!(port = port.name, "removed: {}", platform::sentence(&error));
                     registry.remove(&port.name);
                     Ok(Closed::Free)
                 })

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::access::Rejection;
+use crate::platform::reason;
 
 /// Time after a warning during which the same one is counted instead of logged.
 const REPEAT_INTERVAL: Duration = Duration::from_secs(60);
@@ -32,7 +33,7 @@ impl ThrottledLog {
 
     /// Warns that the system refuses what the server asks it for.
     pub(crate) fn failed(&self, what: &str, error: &io::Error) {
-        self.warn(what, format_args!("{what}: {error}"));
+        self.warn(what, format_args!("{what}: {}", reason(error)));
     }
 
     /// Warns that a client was turned away by a Close frame, which on a board nobody sees.

@@ -5,9 +5,9 @@ mod address;
 #[cfg(feature = "tls")]
 mod tls;
 
-use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
+use std::{fmt, io};
 
 #[cfg(feature = "tls")]
 use anyhow::Context;
@@ -25,6 +25,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 pub(crate) use address::Address;
 
 use crate::fingerprint::Fingerprint;
+use crate::platform::reason;
 use crate::terminal;
 
 /// Limits the wait for a connection, and then for the answer to the handshake.
@@ -155,7 +156,7 @@ impl Address {
                  running there? Start it with: {start}",
                 CONNECT_TIMEOUT.as_secs()
             ),
-            _ => anyhow!("cannot connect to {self}: {error}"),
+            _ => anyhow!("cannot connect to {self}: {}", reason(&error)),
         }
     }
 }
@@ -188,8 +189,15 @@ pub(crate) fn lost(error: Error) -> anyhow::Error {
         Error::Io(_) | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
             anyhow!("the connection to serial-ws was lost")
         }
-        error => anyhow!("cannot understand serial-ws: {error}"),
+        error => not_understood(&error),
     }
+}
+
+/// Returns an error about a message that means nothing to this program, with the reason in the log.
+pub(crate) fn not_understood(error: &dyn fmt::Display) -> anyhow::Error {
+    tracing::debug!(%error, "cannot understand a message");
+    let version = env!("CARGO_PKG_VERSION");
+    anyhow!("cannot understand serial-ws: is it of another version than this one, {version}?")
 }
 
 /// Reads the beginning of an HTTP error: what came with its head, and what still comes.

@@ -22,6 +22,7 @@ use tokio_rustls::rustls::{
 };
 
 use crate::fingerprint::Fingerprint;
+use crate::platform::reason;
 use crate::terminal::excerpt;
 
 /// Encrypts a connection to `host`. The certificate must have the fingerprint, if there is one;
@@ -87,8 +88,9 @@ impl Verifier {
                 excerpt(&reason.to_string())
             ),
             (_, None) => anyhow!(
-                "it does not seem to use encryption ({error}): write ws:// instead of wss://, or http:// \
-                 instead of https://"
+                "it does not seem to use encryption ({}): write ws:// instead of wss://, or http:// \
+                 instead of https://",
+                reason(&error)
             ),
             _ => anyhow!(error),
         }

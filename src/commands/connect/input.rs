@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::note;
+use crate::platform::reason;
 use crate::view::LineEnding;
 
 /// Limits the length of a line that has to be one message. A longer one ends the client with an
@@ -163,7 +164,7 @@ pub(crate) fn stdin() -> DuplexStream {
     let runtime = Handle::current();
     thread::spawn(move || {
         if let Err(error) = copy_stdin(writer, &runtime) {
-            note(&format!("cannot read the input: {error}"));
+            note(&format!("cannot read the input: {}", reason(&error)));
         }
     });
     reader

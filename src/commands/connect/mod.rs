@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::handshake::client::Response;
 
 use super::client::{Address, Stream, check_close, lost};
 use super::wrong_usage;
-use crate::platform::{shows_colours, signal};
+use crate::platform::{sentence, shows_colours, signal};
 use crate::protocol::{APPEND_HEADER, HelloMessage, ServerMessage};
 use crate::view::LineEnding;
 pub(crate) use args::ConnectArgs;
@@ -123,7 +123,8 @@ async fn connections<W: AsyncWrite + Unpin>(
             ended => return ended,
         };
         note(&format!(
-            "{error:#}; waiting for it to come back, Ctrl-C ends"
+            "{}; waiting for it to come back, Ctrl-C ends",
+            sentence(&error)
         ));
         address = args.address(terminal.shows, transcript.place().as_deref())?;
         tokio::select! {

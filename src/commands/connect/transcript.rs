@@ -14,8 +14,8 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::args::ConnectArgs;
 use super::note;
-use crate::config::text::reason;
 use crate::hub::Timestamp;
+use crate::platform::reason;
 use crate::protocol::{Content, HelloMessage, ServerMessage, StatusMessage};
 use crate::terminal::{coloured_line, excerpt, safe_line, safe_text};
 

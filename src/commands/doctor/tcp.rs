@@ -90,7 +90,7 @@ async fn occupant(address: SocketAddr, page: Option<&Page>, error: &anyhow::Erro
         Ok(Err(error)) => tracing::debug!(%address, "no serial-ws: {error:#}"),
         Err(_) => tracing::debug!(%address, "no answer"),
     }
-    Occupant::Other(platform::tcp_listener(address), format!("{error:#}"))
+    Occupant::Other(platform::tcp_listener(address), platform::sentence(error))
 }
 
 /// Says who listens at an address, and what it shares if it is a serial-ws.

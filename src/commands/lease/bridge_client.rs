@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use futures::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::commands::client::{Stream, check_close, lost};
+use crate::commands::client::{Stream, check_close, lost, not_understood};
 use crate::protocol::{ClientMessage, ConnectedPort, Id, ServerMessage, StatusMessage};
 use crate::terminal::excerpt;
 
@@ -142,7 +142,7 @@ async fn read(socket: &mut WebSocketStream<&mut Stream>) -> Result<ServerMessage
     loop {
         match socket.next().await {
             Some(Ok(Message::Text(text))) => {
-                return serde_json::from_str(&text).context("cannot understand serial-ws");
+                return serde_json::from_str(&text).map_err(|error| not_understood(&error));
             }
             Some(Ok(Message::Close(frame))) => {
                 check_close(frame)?;

@@ -8,8 +8,7 @@ use tokio::process::{Child, Command};
 
 use super::note;
 use crate::config::TOKEN_VARIABLE;
-use crate::platform::StopSignal;
-use crate::platform::signal::Signals;
+use crate::platform::{StopSignal, reason, signal::Signals};
 use crate::terminal::shown;
 
 /// The environment variable that gives the command the path of the device.
@@ -38,7 +37,7 @@ pub(crate) async fn run(command: &[OsString], device: Option<&str>, signals: &mu
             let program = shown(&program.to_string_lossy());
             let (code, reason) = match error.kind() {
                 io::ErrorKind::NotFound => (NOT_FOUND, "there is no such program".to_owned()),
-                _ => (NOT_RUNNABLE, error.to_string()),
+                _ => (NOT_RUNNABLE, reason(&error)),
             };
             note(&format!("cannot run {program}: {reason}"));
             return code;
@@ -49,7 +48,7 @@ pub(crate) async fn run(command: &[OsString], device: Option<&str>, signals: &mu
             ended = child.wait() => match ended {
                 Ok(status) => return code(status),
                 Err(error) => {
-                    note(&format!("cannot wait for the command: {error}"));
+                    note(&format!("cannot wait for the command: {}", reason(&error)));
                     return NOT_RUNNABLE;
                 }
             },

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use super::client::{AccessArgs, Address};
 use crate::cli::default_tcp_port;
 use crate::config::units;
-use crate::platform::signal::Signals;
+use crate::platform::{self, signal::Signals};
 use crate::port::is_name;
 use crate::protocol::{ClientMessage, ReleaseMessage};
 use crate::terminal::print;
@@ -196,7 +196,10 @@ async fn take_back(client: &mut BridgeClient<'_>) -> String {
     match back.await {
         Ok(true) => client.status(),
         Ok(false) => format!("the board is not back yet: {}", client.status()),
-        Err(error) => format!("the port may not have been taken back: {error:#}"),
+        Err(error) => format!(
+            "the port may not have been taken back: {}",
+            platform::sentence(&error)
+        ),
     }
 }
 

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::flags::Flags;
 use super::{Scope, ScopeArgs, say, unit};
+use crate::platform::reason;
 use crate::port::source::serial::os;
 use crate::terminal::shown;
 
@@ -195,7 +196,7 @@ impl Steps<'_> {
 
     fn not_permitted(&self, error: io::Error, what: &str, path: &Path) -> anyhow::Error {
         let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
-        let error = anyhow!("cannot {what} {}: {error}", path.display());
+        let error = anyhow!("cannot {what} {}: {}", path.display(), reason(&error));
         match self.args.scope() {
             Scope::System if is_denied => anyhow!("{error}. Run it with sudo"),
             _ => error,
@@ -228,7 +229,7 @@ fn no_systemctl(error: &io::Error) -> anyhow::Error {
             "there is no systemctl, so this system does not use systemd. Start serial-ws with the \
              service manager that it has"
         ),
-        _ => anyhow!("cannot run systemctl: {error}"),
+        _ => anyhow!("cannot run systemctl: {}", reason(error)),
     }
 }
 

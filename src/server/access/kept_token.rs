@@ -48,8 +48,9 @@ pub(crate) fn load_or_create() -> Result<Token> {
     match written {
         Ok(()) => tracing::info!("other computers need the token in {path}"),
         Err(error) => tracing::warn!(
-            "this token is for this run only: cannot write {path}: {error}. If no terminal shows \
-             it, give one of your own: --token FILE"
+            "this token is for this run only: cannot write {path}: {}. If no terminal shows \
+             it, give one of your own: --token FILE",
+            platform::reason(&error)
         ),
     }
     Ok(token)

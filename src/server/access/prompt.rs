@@ -61,7 +61,10 @@ async fn ask_about_page(origin: &str, consent: &Consent, ports: &Ports) {
     if answer == Some(Answer::Always)
         && let Err(error) = remember(origin)
     {
-        tracing::warn!("this page is allowed only until you quit: {error:#}");
+        tracing::warn!(
+            "this page is allowed only until you quit: {}",
+            platform::sentence(&error)
+        );
     }
     consent.record(origin, rights);
 }
@@ -161,7 +164,11 @@ pub(crate) fn remembered() -> Answers {
         Ok(text) => parse_origins(&text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Answers::new(),
         Err(error) => {
-            tracing::warn!("{} is not used: {error}", path.display());
+            tracing::warn!(
+                "{} is not used: {}",
+                path.display(),
+                platform::reason(&error)
+            );
             Answers::new()
         }
     }

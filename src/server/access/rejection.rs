@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use axum::http::StatusCode;
 
 use super::origin::{Origin, host_name, quoted};
+use crate::platform::reason;
 use crate::terminal::shown;
 
 /// The remedy of those who lack the token or have a wrong one.
@@ -153,7 +154,10 @@ impl Rejection {
         }
         Self::of(
             StatusCode::SERVICE_UNAVAILABLE,
-            format!("the file {path}, which cannot be read now: {error}"),
+            format!(
+                "the file {path}, which cannot be read now: {}",
+                reason(error)
+            ),
             "try again in a moment",
         )
     }

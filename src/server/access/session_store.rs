@@ -99,8 +99,9 @@ fn read(path: &Path) -> io::Result<Sessions> {
 
 fn warn(verb: &str, path: &Path, error: &io::Error) {
     tracing::warn!(
-        "cannot {verb} {}: {error}. Browsers need the token again after a restart",
-        path.display()
+        "cannot {verb} {}: {}. Browsers need the token again after a restart",
+        path.display(),
+        platform::reason(error)
     );
 }
 

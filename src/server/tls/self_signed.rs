@@ -161,7 +161,11 @@ fn read(path: &Path) -> Result<Option<String>> {
     match platform::read_private(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => bail!("cannot read {}: {error}", path.display()),
+        Err(error) => bail!(
+            "cannot read {}: {}",
+            path.display(),
+            platform::reason(&error)
+        ),
     }
 }
 

@@ -4,6 +4,7 @@ use std::io;
 
 use serialport::{ClearBuffer, SerialPort};
 
+use super::library;
 use super::os::{self, SerialStream};
 use crate::hub::{LineErrors, LineSettings, ModemInputs};
 use crate::port::device::Device;
@@ -11,12 +12,13 @@ use crate::port::modem_lines::LineChange;
 
 impl Device for SerialStream {
     fn change_line(&mut self, change: LineChange) -> io::Result<()> {
-        Ok(match change {
+        let changed = match change {
             LineChange::Dtr(on) => self.write_data_terminal_ready(on),
             LineChange::Rts(on) => self.write_request_to_send(on),
             LineChange::Break(true) => self.set_break(),
             LineChange::Break(false) => self.clear_break(),
-        }?)
+        };
+        changed.map_err(|error| library::io_error(&error))
     }
 
     fn configure(&mut self, settings: &LineSettings) -> io::Result<()> {

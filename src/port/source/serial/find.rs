@@ -11,6 +11,7 @@ use super::open::LIST_HINT;
 use super::os::{self, PathKind};
 use super::select::{SelectError, select};
 use crate::hub::{State, Status};
+use crate::platform;
 use crate::port::claims::ClaimedDevice;
 use crate::port::source::OpenFailure;
 use crate::port::source::spec::Spec;
@@ -68,7 +69,7 @@ pub(crate) fn find(
         }
         _ => {
             if let Err(error) = &listed {
-                return Err(OpenFailure::waiting(format!("{error:#}")));
+                return Err(OpenFailure::waiting(platform::sentence(error)));
             }
             let since = last.map(|(_, since)| since.elapsed());
             let chosen = match known {

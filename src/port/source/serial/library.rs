@@ -2,6 +2,7 @@
 //! returning an error.
 
 use std::cell::Cell;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
@@ -50,6 +51,18 @@ pub(super) fn flow_control(settings: &LineSettings) -> serialport::FlowControl {
         hub::FlowControl::Software => serialport::FlowControl::Software,
         hub::FlowControl::Hardware => serialport::FlowControl::Hardware,
     }
+}
+
+/// Returns an error of the library without its words. What the library has no kind for is a device that
+/// cannot do what it was asked for, such as a pseudo-terminal without modem lines.
+pub(super) fn io_error(error: &serialport::Error) -> io::Error {
+    let kind = match error.kind() {
+        serialport::ErrorKind::Io(kind) => kind,
+        serialport::ErrorKind::InvalidInput => io::ErrorKind::InvalidInput,
+        serialport::ErrorKind::NoDevice => return io::Error::other("the device has gone"),
+        serialport::ErrorKind::Unknown => io::ErrorKind::Unsupported,
+    };
+    kind.into()
 }
 
 /// Returns the ports as the library lists them.

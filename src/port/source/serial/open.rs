@@ -13,7 +13,7 @@ use super::library;
 use super::os::{self, Access, SerialStream};
 use super::select::{SelectError, select};
 use crate::hub::{LineSettings, ModemLine, State, Status};
-use crate::platform::Process;
+use crate::platform::{Process, reason};
 use crate::port::device::Device;
 use crate::port::source::OpenFailure;
 use crate::port::source::spec::Spec;
@@ -89,7 +89,7 @@ fn confirm(
     };
     stream.configure(&lines_kept).map_err(|error| {
         let path = shown(path);
-        OpenFailure::settings(format!("cannot open {path}: {error}"), "")
+        OpenFailure::settings(format!("cannot open {path}: {}", reason(&error)), "")
     })
 }
 
@@ -188,11 +188,14 @@ fn no_parity_bit(path: &str, error: &io::Error) -> OpenFailure {
     let path = shown(path);
     match error.kind() {
         io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput => OpenFailure::settings(
-            format!("cannot open {path} with mark or space parity: {error}"),
+            format!(
+                "cannot open {path} with mark or space parity: {}",
+                reason(error)
+            ),
             "Use --parity none, odd or even",
         ),
         // The device may just have gone.
-        _ => OpenFailure::waiting(format!("cannot open {path}: {error}")),
+        _ => OpenFailure::waiting(format!("cannot open {path}: {}", reason(error))),
     }
 }
 

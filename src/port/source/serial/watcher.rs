@@ -10,6 +10,7 @@ use tokio::time::sleep;
 
 use super::device_id::IdError;
 use super::listing::{ListedDevice, devices, find};
+use crate::platform;
 use crate::port::claims::Claims;
 
 /// The time between two looks at the devices. A change is to be known within 1.5 s.
@@ -101,7 +102,7 @@ impl DeviceWatcher {
                     is_new
                 });
             }
-            Err(error) => tracing::debug!("{error:#}"),
+            Err(error) => tracing::debug!("{}", platform::sentence(&error)),
         }
     }
 

@@ -119,7 +119,7 @@ fn decode(text: &str, append: LineEnding) -> Input {
     let object = match serde_json::from_str::<Value>(text) {
         Ok(object) if object.is_object() => object,
         Ok(_) => return Input::Invalid("a message must be one JSON object".into(), None),
-        Err(error) => return Input::Invalid(format!("this is not JSON: {error}"), None),
+        Err(error) => return Input::Invalid(not_json(&error), None),
     };
     let id = object.get("id").and_then(|_| id(text));
     if let Some(length) = id.as_ref().map(Id::len).filter(|len| *len > MAX_ID_BYTES) {
@@ -150,6 +150,17 @@ fn decode(text: &str, append: LineEnding) -> Input {
         }
         Ok(None) => Input::Nothing,
         Err(reason) => Input::Invalid(reason, id),
+    }
+}
+
+/// Returns a sentence about a text that is not JSON.
+fn not_json(error: &serde_json::Error) -> String {
+    match (error.is_eof(), error.line(), error.column()) {
+        (true, ..) => "this is not JSON: it ends too early".to_owned(),
+        (false, 1, column) => format!("this is not JSON: it has a mistake at character {column}"),
+        (false, line, column) => {
+            format!("this is not JSON: it has a mistake at character {column} of line {line}")
+        }
     }
 }
 
@@ -346,7 +357,9 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_invalid() {
-        check_invalid("hello", "not JSON");
+        check_invalid("hello", "not JSON: it has a mistake at character 1");
+        check_invalid("{\n x", "a mistake at character 2 of line 2");
+        check_invalid("[1", "it ends too early");
         check_invalid("7", "object");
         check_invalid("{}", "type");
         check_invalid(r#"{"type":"break"}"#, "ms");

@@ -21,7 +21,7 @@ use rustix::termios::{
 
 use super::{Access, unix};
 use crate::hub::LineErrors;
-use crate::platform::{Process, find_by_open_file};
+use crate::platform::{Process, find_by_open_file, reason};
 
 pub(crate) use super::unix::{
     REOPEN_TIMEOUT, describe_path, discard_input, discard_output, has_input, inputs, is_missing,
@@ -216,7 +216,7 @@ pub(crate) fn cannot_list() -> Option<String> {
     Some(if error.kind() == io::ErrorKind::NotFound {
         "/sys/class/tty is missing: in a container, mount /sys, or name the port by its path".into()
     } else {
-        format!("cannot read /sys/class/tty: {error}")
+        format!("cannot read /sys/class/tty: {}", reason(&error))
     })
 }
 
