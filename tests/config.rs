@@ -619,6 +619,7 @@ max-write-rate = 960
 lock-idle = '90s'
 max-line = 100
 read-only = true
+p5 = 8091
 listen = ['0.0.0.0:1', '[::1]:2']
 web = 'my-sketch'
 open = true

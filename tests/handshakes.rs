@@ -339,7 +339,7 @@ async fn socket_io_by_polling_is_told_what_to_write_instead() {
 const OPEN_SERIAL: &str = r#"{"method":"openserial","data":{"serialport":"/dev/ttyACM0","serialoptions":{"baudrate":9600}}}"#;
 
 #[tokio::test]
-async fn a_sketch_for_p5_serialport_is_told_what_to_load() {
+async fn a_sketch_for_p5_serialport_is_told_where_it_is_served() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;
     for first in [None, Some(r#"{"method":"list","data":{}}"#)] {
@@ -351,10 +351,10 @@ async fn a_sketch_for_p5_serialport_is_told_what_to_load() {
         client.send(OPEN_SERIAL).await;
         let (code, reason) = client.closed().await;
         assert_eq!(code, 4400, "{reason}");
-        assert!(reason.contains("/serial-ws-p5.js"), "{reason}");
+        assert!(reason.contains("--p5"), "{reason}");
     }
     let line = bridge.program.said("p5.serialport").await;
-    assert!(line.contains("/serial-ws-p5.js"), "{line}");
+    assert!(line.contains("--p5"), "{line}");
     assert_eq!(count(&bridge, "p5.serialport"), 1);
     // Nothing of it was written.
     bridge.client("/").await.send("on").await;

@@ -28,6 +28,7 @@ mod lock; // the write lock
 #[cfg(unix)] // a pty can be unplugged
 mod loss; // the device goes and comes back, or does not read
 mod network_devices; // behind a TCP connection
+mod p5; // what sketches of p5.serialport see
 mod ports;
 mod registry; // ports that come and go
 mod settings; // changed while the port is open

@@ -13,7 +13,7 @@ use clap::{ArgAction, Args, ValueHint};
 use serde::{Deserialize, Serialize};
 
 use crate::config::value::{BaudRate, Number, Setting, Size, times};
-use crate::config::{AllowedOrigin, HostName, ListenArg, PortArg};
+use crate::config::{AllowedOrigin, HostName, ListenArg, P5Arg, PortArg};
 use crate::hub::{FlowControl, ModemLine, Parity};
 use crate::log::Format;
 use crate::port::MAX_LINE_LIMIT;
@@ -140,6 +140,16 @@ pub(crate) struct ServeArgs {
     /// Folder to serve at / instead of the built-in page, which stays at /_serial-ws/
     #[arg(long, value_name = "DIR", value_hint = ValueHint::AnyPath)]
     pub(crate) web: Option<Setting<PathBuf>>,
+
+    /// Serve sketches made for p5.serialport, which look for p5.serialserver at TCP port 8081 of this
+    /// computer; =PORT for another one
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true)]
+    #[arg(
+        default_value = "false",
+        default_missing_value = "true",
+        hide_default_value = true
+    )]
+    pub(crate) p5: Setting<P5Arg>,
 
     /// Open the page in the browser
     #[arg(long, action = ArgAction::SetTrue)]

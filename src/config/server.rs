@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Error;
 use serde::{Serialize, Serializer};
+use serde_json::Value as Json;
 
 use super::layers::Layer;
 use super::text;
@@ -17,6 +18,9 @@ use crate::server::{
 
 /// The environment variable with a token of the user's own.
 pub(crate) const TOKEN_VARIABLE: &str = "SERIAL_WS_TOKEN";
+
+/// The TCP port at which p5.serialport looks for its server.
+const P5_TCP_PORT: u16 = 8081;
 
 /// Checks the settings; `layer` has the same by their keys. `offers` are the devices on offer.
 pub(super) fn resolve(
@@ -38,6 +42,7 @@ pub(super) fn resolve(
     } else {
         ListenArg::Port(default_tcp_port!()).addresses(is_lan_set)
     };
+    let p5 = p5_addresses(*args.p5, &listen).map_err(|why| layer.error("p5", 0, &why))?;
     let is_beyond = |one: &ListenAddress| !one.address.ip().to_canonical().is_loopback();
     let is_any_beyond = listen.iter().any(is_beyond);
     if let Some(first) = listen.first().filter(|_| is_lan_set && !is_any_beyond) {
@@ -52,6 +57,7 @@ pub(super) fn resolve(
     let origins = args.allow_origin.iter();
     Ok(ServerConfig {
         listen,
+        p5,
         max_clients: args.max_clients.0 as usize,
         max_clients_per_address: args.max_clients_per_address.0 as usize,
         max_message: args.max_message.0 as usize,
@@ -180,6 +186,55 @@ impl SettingValue for ListenArg {
         SocketAddr::parse(text)
             .map(Self::One)
             .map_err(|why| why + &meant)
+    }
+}
+
+/// Returns the addresses for sketches of p5.serialport: those of this computer alone, whatever else
+/// is listened on.
+fn p5_addresses(
+    P5Arg(port): P5Arg,
+    listen: &[ListenAddress],
+) -> Result<Vec<ListenAddress>, String> {
+    let Some(port) = port else {
+        return Ok(Vec::new());
+    };
+    let is_taken = |one: &ListenAddress| port != 0 && one.address.port() == port;
+    if listen.iter().any(is_taken) {
+        return Err(format!(
+            "TCP port {port} is that of listen, too; leave that one out, or choose another"
+        ));
+    }
+    Ok(ListenArg::Port(port).addresses(false))
+}
+
+/// The TCP port for sketches of p5.serialport; None where they are not served.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct P5Arg(Option<u16>);
+
+impl SettingValue for P5Arg {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "false" => Ok(Self(None)),
+            "true" => Ok(Self(Some(P5_TCP_PORT))),
+            port => port
+                .parse()
+                .map(|port| Self(Some(port)))
+                .map_err(|_| format!("expected true, false or a TCP port such as {P5_TCP_PORT}")),
+        }
+    }
+
+    fn show(&self) -> Json {
+        match self.0 {
+            None => false.into(),
+            Some(P5_TCP_PORT) => true.into(),
+            Some(port) => port.into(),
+        }
+    }
+}
+
+impl Serialize for P5Arg {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.show().serialize(serializer)
     }
 }
 

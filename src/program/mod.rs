@@ -175,6 +175,7 @@ impl PortTasks {
             name: config.name.clone(),
             run,
             frame: config.frame.to_string(),
+            may_be_chosen: config.may_be_chosen,
             max_line: config.max_line,
             fixed: config.fixed.to_json(),
             clients: shared.clients,

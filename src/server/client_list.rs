@@ -20,6 +20,7 @@ pub(crate) struct ClientList {
 }
 
 /// A connected client.
+#[derive(Clone)]
 pub(crate) struct ConnectedClient {
     /// Its number, which no other client of this run has.
     pub(crate) number: u64,

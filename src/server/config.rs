@@ -34,6 +34,8 @@ pub(crate) struct ListenAddress {
 pub(crate) struct ServerConfig {
     /// The addresses to listen on.
     pub(crate) listen: Vec<ListenAddress>,
+    /// The addresses to listen on for sketches of p5.serialport; none where they are not served.
+    pub(crate) p5: Vec<ListenAddress>,
     /// Clients that may be connected at once; one more is rejected by a Close frame with code 1013.
     pub(crate) max_clients: usize,
     /// Clients of one other computer that may be connected at once.

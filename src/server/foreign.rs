@@ -14,8 +14,8 @@ pub(crate) const SOCKET_IO: &str = "Socket.IO is not served here: use a plain We
     new WebSocket(\"ws://localhost:8080\") instead of io()";
 
 /// The Close reason for a client of p5.serialport.
-pub(crate) const P5_SERIALPORT: &str = "p5.serialport is not served here: load /serial-ws.js and \
-    /serial-ws-p5.js, then use createSerial() as for p5.webserial";
+pub(crate) const P5_SERIALPORT: &str = "p5.serialport is served elsewhere: start serial-ws with --p5, \
+    and use new p5.SerialPort() without a TCP port";
 
 /// The answer to a request of Socket.IO by HTTP.
 pub(crate) const SOCKET_IO_ANSWER: &str = "\

@@ -11,6 +11,7 @@ mod http;
 mod lan;
 mod limits;
 mod listen;
+mod p5;
 mod ports;
 mod progress;
 mod settings;
@@ -48,6 +49,7 @@ use lan::addresses::Reachable;
 use lan::notice::{self, Occasion};
 use lan::watch;
 use limits::Limits;
+use listen::Listeners;
 use progress::CountedStream;
 use throttled_log::ThrottledLog;
 
@@ -98,7 +100,7 @@ pub struct Server {
     app: Arc<App>,
     /// Answers HTTP requests.
     router: Router,
-    listeners: Vec<TcpListener>,
+    listeners: Listeners,
     /// The addresses for other computers at the start; empty where none may connect.
     reachable: Vec<Reachable>,
     /// Receives the questions for the operator; None where there is no terminal.
@@ -229,8 +231,8 @@ impl Server {
             ports,
             devices,
             clients: Arc::default(),
-            addresses: local_addresses(&listeners),
-            covered: listen::covered(&listeners),
+            addresses: local_addresses(&listeners.web),
+            covered: listen::covered(&listeners.web),
             config,
             policy,
             consent: Arc::new(Consent::new(prompt::remembered(), ask)),
@@ -275,6 +277,7 @@ impl Server {
             tracing::info!("serial-ws {version} shares {ports} at {page} ({stop})");
         }
         let policy = &self.app.policy;
+        p5::announce(&local_addresses(&self.listeners.p5), policy.token_for_all);
         match (&policy.token, &policy.lan) {
             (Some(_), Some(_)) => notice::tell(&self.app, &self.reachable, Occasion::Start),
             (Some(token), None) => notice::tell_own_page(&self.app, token),
@@ -311,9 +314,12 @@ impl Server {
             let prompt = prompt::run(questions, consent, ports, app.stop.clone());
             app.tasks.spawn(prompt);
         }
-        for listener in self.listeners {
-            let serve = accept::run(listener, self.router.clone(), Arc::clone(&app));
-            app.tasks.spawn(serve);
+        let Listeners { web, p5 } = self.listeners;
+        for (listeners, router) in [(web, self.router), (p5, http::p5_router(Arc::clone(&app)))] {
+            for listener in listeners {
+                let serve = accept::run(listener, router.clone(), Arc::clone(&app));
+                app.tasks.spawn(serve);
+            }
         }
         if app.policy.lan.is_some() {
             app.tasks

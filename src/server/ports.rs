@@ -20,6 +20,8 @@ pub(crate) struct Port {
     pub(crate) run: u32,
     /// The way in which its lines are cut, as `--frame` has it.
     pub(crate) frame: String,
+    /// True for the port whose board a client may choose while it has none.
+    pub(crate) may_be_chosen: bool,
     /// The length in bytes beyond which a line is cut into pieces.
     pub(crate) max_line: usize,
     /// The line settings that clients may not change, each with the place that gave it.

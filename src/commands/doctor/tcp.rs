@@ -114,7 +114,7 @@ pub(crate) async fn in_use(in_use: AddressInUse) -> anyhow::Error {
         (_, Some(Process { name, pid })) => format!(" by {} (pid {pid})", shown(&name)),
         (_, None) => String::new(),
     };
-    anyhow::anyhow!("TCP port {port} is in use{whose}. Choose another: {advice}")
+    anyhow::anyhow!("TCP port {port} is in use{whose}. {advice}")
 }
 
 /// Asks a serial-ws for the paths of its devices, or else the names of its ports.

@@ -22,5 +22,5 @@ mod write;
 
 pub(crate) use access_layer::rejected;
 pub(crate) use error_page::{Links, Navigation};
-pub(crate) use router::router;
+pub(crate) use router::{p5_router, router};
 pub(crate) use static_files::warn_of_folder;

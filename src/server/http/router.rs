@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Extension, Path, Request, State};
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
@@ -15,7 +15,7 @@ use super::error_page::Navigation;
 use super::{api, assets, contents, downloads, operator, share, static_files, write};
 use crate::hub::Action;
 use crate::server::access::{Peer, Rejection};
-use crate::server::{App, foreign};
+use crate::server::{App, foreign, p5};
 
 /// Returns the router of all resources.
 pub(crate) fn router(app: Arc<App>) -> Router {
@@ -57,6 +57,25 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             Arc::clone(&app),
             access_layer,
         ))
+        .with_state(app)
+}
+
+/// Returns the router of the TCP port for sketches of p5.serialport, where nothing is but their
+/// WebSocket.
+pub(crate) fn p5_router(app: Arc<App>) -> Router {
+    Router::new()
+        .fallback(async |State(app): State<Arc<App>>, uri: Uri| {
+            if foreign::is_socket_io(&uri) {
+                return socket_io(&app);
+            }
+            let page = app.addresses.first().map(|first| app.page(*first, None));
+            (StatusCode::NOT_FOUND, p5::no_page(page.as_deref())).into_response()
+        })
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            access_layer,
+        ))
+        .layer(Extension(p5::SketchListener))
         .with_state(app)
 }
 

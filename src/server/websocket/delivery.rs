@@ -124,9 +124,7 @@ impl Delivery {
             Some(Received::Missed(missed)) => *missed,
             _ => Position::default(),
         };
-        let (lines, bytes) = (&hub.counters.missed_lines, &hub.counters.missed_bytes);
-        lines.fetch_add(missed.line, Ordering::Relaxed);
-        bytes.fetch_add(missed.offset, Ordering::Relaxed);
+        count_missed(missed, hub);
         let is_told = std::mem::take(&mut self.owes_missed) || missed != Position::default();
         let notice = is_told.then(|| self.protocol.missed(missed)).flatten();
         let status = self.protocol.status(&self.subscription.status());
@@ -136,21 +134,28 @@ impl Delivery {
     }
 }
 
+/// Counts what a client of the port missed.
+pub(crate) fn count_missed(missed: Position, hub: &Hub) {
+    let (lines, bytes) = (&hub.counters.missed_lines, &hub.counters.missed_bytes);
+    lines.fetch_add(missed.line, Ordering::Relaxed);
+    bytes.fetch_add(missed.offset, Ordering::Relaxed);
+}
+
 /// The room in a send queue for data of the port. It is used up before the data that does not fit,
 /// so that the socket is given one event more at most.
 #[derive(Default)]
-struct QueueRoom {
+pub(crate) struct QueueRoom {
     bytes: usize,
     events: usize,
 }
 
 impl QueueRoom {
-    fn use_for(&mut self, frames: &Bytes) {
+    pub(crate) fn use_for(&mut self, frames: &Bytes) {
         self.bytes += frames.len();
         self.events += usize::from(!frames.is_empty());
     }
 
-    fn is_used(&self) -> bool {
+    pub(crate) fn is_used(&self) -> bool {
         self.bytes >= MAX_QUEUED_BYTES || self.events >= MAX_SLICES
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use crate::hub::{Action, Kind, Received, SettingsChange, Subscription};
+use crate::hub::{Action, Kind, Received, SettingsChange, Start, SubscriberKind, Subscription};
 use crate::server::access::Rights;
 use crate::server::access::offer::Audience;
 use crate::server::devices::{DeviceRejection, OpenedDevicePort};
@@ -15,7 +15,7 @@ use super::params::QueryError;
 ///
 /// # Errors
 /// The code and the reason for a Close frame.
-pub(super) async fn open_device(
+pub(crate) async fn open_device(
     app: &App,
     id: &str,
     change: SettingsChange,
@@ -45,6 +45,35 @@ pub(super) async fn open_device(
         drop(turn);
     }
     Ok(opened)
+}
+
+/// Changes the settings of a port that is there already as a newcomer asks, if nobody else uses it.
+///
+/// # Errors
+/// The reason why they stay as they are.
+pub(crate) async fn change_as_newcomer(
+    port: &Port,
+    change: SettingsChange,
+    rights: Rights,
+) -> Result<(), String> {
+    let _turn = port.newcomer.lock().await;
+    let mut hold = port.hub.subscribe(SubscriberKind::Client, Start::Live);
+    let settings = port.hub.status().settings;
+    if change.is_made(settings) && change.baud.is_none() {
+        return Ok(());
+    }
+    // The one is the newcomer itself.
+    if port.hub.clients() > 1 {
+        let is_made = change.is_made(settings);
+        return is_made
+            .then_some(())
+            .ok_or_else(|| format!("others use it with {settings}"));
+    }
+    if let Some(reason) = port.why_read_only(rights) {
+        return Err(reason.to_owned());
+    }
+    let changed = change_settings(port, &mut hold, change).await;
+    changed.map_err(|rejection| rejection.close(&port.name).1)
 }
 
 /// Changes the settings of a port as its only client asks. `hold` is a subscription from before that.

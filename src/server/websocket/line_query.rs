@@ -22,7 +22,7 @@ pub(crate) const LINE_KEYS: [&str; 7] = [
 ///
 /// # Errors
 /// Code 4400, saying what is right.
-pub(super) fn take(query: &mut Vec<(String, String)>) -> Result<SettingsChange, QueryError> {
+pub(crate) fn take(query: &mut Vec<(String, String)>) -> Result<SettingsChange, QueryError> {
     let mut change = SettingsChange::default();
     for (key, value) in query.extract_if(.., |(key, _)| LINE_KEYS.contains(&key.as_str())) {
         let value = value.as_str();

@@ -9,23 +9,23 @@
 //! `upgrade`, `params` and `port_client` make the session of an HTTP request, `keepalive` and `close`
 //! end it, and `turn` makes sessions share the thread.
 
-mod delivery;
 mod device_list;
-mod device_request;
-mod frame;
 mod frame_limits;
-mod keepalive;
 mod latest;
-mod line_query;
 mod port_client;
-mod requests;
-mod turn;
 mod wake_flag;
 
 pub(crate) mod close;
+pub(crate) mod delivery;
+pub(crate) mod device_request;
 pub(crate) mod echo;
+pub(crate) mod frame;
+pub(crate) mod keepalive;
+pub(crate) mod line_query;
 pub(crate) mod params;
 pub(crate) mod protocol;
+pub(crate) mod requests;
 pub(crate) mod send_queue;
 pub(crate) mod session;
+pub(crate) mod turn;
 pub(crate) mod upgrade;

@@ -369,6 +369,7 @@ mod tests {
                 name: "sim".to_owned(),
                 run: 0,
                 frame: "lf".to_owned(),
+                may_be_chosen: false,
                 max_line: 16 << 10,
                 fixed: serde_json::Map::new(),
                 clients,

@@ -27,6 +27,7 @@ use crate::server::access::{Caller, RequestClass, Rights};
 use crate::server::client_list::{ConnectedClient, ListedClient};
 use crate::server::devices::OpenedDevicePort;
 use crate::server::limits::{QuotaError, QuotaPermit};
+use crate::server::p5::{self, Visitor};
 use crate::server::stream::ServerStream;
 use crate::server::{App, foreign};
 use crate::view::LineEnding;
@@ -106,6 +107,8 @@ enum Service {
     Echo,
     /// The list of devices, as this audience sees it.
     Devices(Audience),
+    /// The ports that a sketch of p5.serialport opens.
+    P5(Box<Visitor>),
     /// A port. On the heap, so that the others are no larger than they need be.
     Port(Box<PortClient>),
 }
@@ -121,7 +124,10 @@ impl Accepted {
             return Err(QueryError::new(foreign::SOCKET_IO));
         }
         let caller = Caller::of(request, RequestClass::WebSocket);
-        let service = Service::new(app, caller, subprotocol, rights).await?;
+        let service = match request.extensions().get::<p5::SketchListener>() {
+            Some(_) => Service::P5(Box::new(Visitor::new(app, caller, rights))),
+            None => Service::new(app, caller, subprotocol, rights).await?,
+        };
         let permit = app.limits.clients.try_acquire(caller.peer.quota_address());
         let permit = permit.map_err(|full| {
             let reason = too_many_clients(full);
@@ -134,6 +140,7 @@ impl Accepted {
         let listed = match &service {
             Service::Port(port) => port.list(app, caller),
             Service::Echo => app.clients.add(other("echo")),
+            Service::P5(visitor) => app.clients.add(visitor.client.clone()),
             Service::Devices(_) => app.clients.add(ConnectedClient {
                 is_read_only: true,
                 ..other("devices")
@@ -164,6 +171,7 @@ impl Accepted {
         let max_write = app.config.max_message;
         let max_message = match &service {
             Service::Port(port) => port.client.protocol.max_message(max_write),
+            Service::P5(_) => p5::max_message(max_write),
             Service::Echo | Service::Devices(_) => max_write,
         };
         let app = Arc::clone(app);
@@ -185,6 +193,7 @@ impl Accepted {
                     // On the heap, as sessions are: few clients need it.
                     Box::pin(device_list::run(ws, app, audience, &listed.stop)).await;
                 }
+                Service::P5(visitor) => Box::pin(p5::run(ws, *visitor, listed)).await,
                 Service::Port(port) => {
                     let PortClient { client, greeting } = *port;
                     let span = tracing::debug_span!("client", port = client.port.name);
