@@ -22,6 +22,7 @@
 //! | `port` | devices: finding, opening, reading, framing, writing, closing |
 //! | `program` | the running program: the server and a task for each port |
 //! | [`protocol`] | the messages of the json view, as types |
+//! | `rfc2217` | RFC 2217, serial ports over Telnet, as bytes |
 //! | `server` | access policy, limits, HTTP, WebSocket |
 //! | `terminal` | text from outside, made safe to print |
 //! | [`values`] | the numbers in lines, with their names |
@@ -39,6 +40,7 @@ mod platform;
 mod port;
 mod program;
 pub mod protocol;
+mod rfc2217;
 mod server;
 mod terminal;
 pub mod values;

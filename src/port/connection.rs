@@ -240,7 +240,7 @@ impl<'a> Connection<'a> {
     /// Resets the board, and drops what was asked before.
     fn reset(&mut self, request: Request) {
         if self.writer.reset(request, &mut *self.transfer.device)
-            && let Some(change) = self.change.take_if(|change| !change.is_return())
+            && let Some(change) = self.change.take_if(|change| change.is_droppable())
         {
             change.give_up("the board was reset");
         }

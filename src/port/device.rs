@@ -33,6 +33,17 @@ pub(crate) trait Device: AsyncRead + AsyncWrite + Unpin + Send {
         Ok(())
     }
 
+    /// Returns true while it is not known whether the device has taken the settings: the other end of
+    /// a connection has not answered.
+    fn awaits_settings(&mut self) -> bool {
+        false
+    }
+
+    /// Returns the settings in force after these were wanted, as far as the device tells.
+    fn settings_in_force(&mut self, wanted: &LineSettings) -> LineSettings {
+        *wanted
+    }
+
     /// Returns true if the system has something to read that a read may not have found yet.
     fn has_input(&self) -> bool {
         false

@@ -19,6 +19,8 @@ pub(crate) struct PortSettings {
     proven: LineSettings,
     /// True if the rate is to be found by listening: neither the user nor a client has chosen one.
     finds_rate: bool,
+    /// Those that the open device was asked for, if it has others in force.
+    asked: Option<LineSettings>,
     /// The term of the write lock in which fixed ones were changed. They return at its end.
     term: Option<u64>,
 }
@@ -32,6 +34,7 @@ impl PortSettings {
             current: config.line,
             proven: config.line,
             finds_rate: config.detects_rate,
+            asked: None,
             term: None,
         }
     }
@@ -92,6 +95,7 @@ impl PortSettings {
             self.finds_rate = baud == BaudChange::Auto;
         }
         self.current = wanted;
+        self.asked = None;
         self.term = term.or(self.term).filter(|_| self.differs_from_given());
     }
 
@@ -111,6 +115,23 @@ impl PortSettings {
     /// Returns true if neither the user nor a client has chosen the rate.
     pub(crate) fn may_detect_rate(&self) -> bool {
         self.finds_rate
+    }
+
+    /// Notes which settings the device that was just opened has in force. Returns true if they are not
+    /// those that it was asked for.
+    pub(crate) fn acknowledge(&mut self, in_force: LineSettings) -> bool {
+        let differ = !in_force.sets_the_same(&self.current);
+        if differ {
+            self.asked = Some(std::mem::replace(&mut self.current, in_force));
+        }
+        differ
+    }
+
+    /// Has the next device asked for the same as the one before, whatever that had in force.
+    pub(crate) fn ask_again(&mut self) {
+        if let Some(asked) = self.asked.take() {
+            (self.current, self.proven) = (asked, asked);
+        }
     }
 
     /// Notes that a device took the settings in force.
@@ -144,7 +165,7 @@ impl PortSettings {
         self.current = self.with_given(self.current);
         self.proven = self.with_given(self.proven);
         self.finds_rate &= self.fixed.baud.is_none();
-        self.term = None;
+        (self.asked, self.term) = (None, None);
     }
 
     fn differs_from_given(&self) -> bool {
@@ -284,6 +305,26 @@ mod tests {
         assert_eq!(port.to_return(Some(8)), Some(back));
         port.give_back();
         assert_eq!((port.current(), port.to_return(None)), (back, None));
+    }
+
+    #[test]
+    fn what_another_device_has_in_force_is_shown_and_asked_for_again() {
+        let mut port = settings(&["-b", "115200"]);
+        let asked = port.current();
+        let in_force = LineSettings {
+            baud: 9600,
+            ..asked
+        };
+        assert!(!port.acknowledge(asked));
+        assert!(port.acknowledge(in_force));
+        port.prove();
+        assert_eq!(port.current(), in_force);
+        // What is fixed may still be asked for.
+        assert_eq!(port.changed(&baud(115_200), false), Ok(asked));
+        assert!(port.changed(&baud(300), false).is_err());
+        port.ask_again();
+        assert_eq!((port.current(), port.are_chosen()), (asked, false));
+        assert!(!port.fall_back());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::backlog::Backlog;
 use super::connection::{Connection, End};
-use super::modem_lines::{self, Sequence};
+use super::modem_lines::{self, LineState, Sequence};
 use crate::hub::{
     Action, BaudChange, LineSettings, Request, RequestError, SettingsChange, State, Status,
 };
@@ -20,6 +20,9 @@ const RECHECK_DELAY: Duration = Duration::from_millis(2);
 /// Flow control may stop it for good, and that may be what is to be changed.
 const MAX_DELAY: Duration = Duration::from_millis(500);
 
+/// The longest time to wait for the answer of the other end of a connection. pyserial waits as long.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// A change under way.
 pub(super) struct PendingChange {
     request: Request,
@@ -28,8 +31,19 @@ pub(super) struct PendingChange {
     lines: Sequence,
     /// The time to make the change, or to look again.
     pub(super) due: Instant,
-    /// The time to make it whatever happens.
+    /// The time to go on whatever happens.
     end: Instant,
+    /// The state before, once the change was made and only waits for the device's answer.
+    before: Option<StateBefore>,
+}
+
+/// The state to return to if a change fails.
+#[derive(Clone, Copy)]
+struct StateBefore {
+    settings: LineSettings,
+    lines: LineState,
+    /// True if more than the modem lines was changed.
+    is_configured: bool,
 }
 
 impl PendingChange {
@@ -37,6 +51,11 @@ impl PendingChange {
     /// from.
     pub(super) fn is_return(&self) -> bool {
         self.request.action == Action::ReturnSettings
+    }
+
+    /// Returns true while it can still be dropped without a trace.
+    pub(super) fn is_droppable(&self) -> bool {
+        !self.is_return() && self.before.is_none()
     }
 
     /// Tells the client that nothing was changed.
@@ -127,92 +146,122 @@ impl Connection<'_> {
             lines,
             due,
             end: due + if is_format { MAX_DELAY } else { Duration::ZERO },
+            before: None,
         });
         self.go_on_changing(now)
     }
 
     /// Makes the change that is under way if it is due, unless something written before is still to
-    /// be sent, or something that came before is still to be read. Returns the reason to end, if it
-    /// is one.
+    /// be sent, or something that came before is still to be read. Once it is made, waits for the
+    /// device's answer. Returns the reason to end, if it is one.
     pub(super) fn go_on_changing(&mut self, now: Instant) -> Option<End> {
         let mut change = self.change.take_if(|change| change.due <= now)?;
-        let device = &self.transfer.device;
-        let has_unsent = || device.unsent().is_some_and(|count| count > 0);
-        let has_unread = || self.last_read.is_some() && device.has_input();
-        if now < change.end && (has_unsent() || has_unread()) {
+        let device = &mut self.transfer.device;
+        let is_waiting = match change.before {
+            Some(_) => device.awaits_settings(),
+            None => {
+                let has_unsent = device.unsent().is_some_and(|count| count > 0);
+                has_unsent || self.last_read.is_some() && device.has_input()
+            }
+        };
+        if now < change.end && is_waiting {
             change.due = now + RECHECK_DELAY;
             self.change = Some(change);
             return None;
         }
-        self.make_change(change)
+        match change.before {
+            Some(before) => self.finish_change(change, before),
+            None => self.make_change(change, now),
+        }
     }
 
-    fn make_change(&mut self, change: PendingChange) -> Option<End> {
-        let PendingChange {
-            request,
-            wanted,
-            lines,
-            ..
-        } = change;
-        let (before, lines_before) = (self.settings.current(), self.writer.lines);
-        let device = &mut *self.transfer.device;
-        let mut outcome = Ok(());
-        let has_changed = !(LineSettings {
-            dtr: before.dtr,
-            rts: before.rts,
+    fn make_change(&mut self, mut change: PendingChange, now: Instant) -> Option<End> {
+        let wanted = change.wanted;
+        let settings = self.settings.current();
+        let is_configured = !(LineSettings {
+            dtr: settings.dtr,
+            rts: settings.rts,
             ..wanted
         })
-        .sets_the_same(&before);
-        if has_changed {
-            let wanted = lines_before.within(wanted);
+        .sets_the_same(&settings);
+        let before = StateBefore {
+            settings,
+            lines: self.writer.lines,
+            is_configured,
+        };
+        let device = &mut *self.transfer.device;
+        let mut outcome = Ok(());
+        if is_configured {
+            let wanted = before.lines.within(wanted);
             outcome = device
                 .configure(&wanted)
                 .map_err(|error| format!("cannot change the settings: {}", reason(&error)));
         }
-        for (_, line) in lines {
+        for (_, line) in std::mem::take(&mut change.lines) {
             outcome = outcome.and_then(|()| {
                 let changed = self.writer.lines.change(device, line);
                 changed.map_err(|error| modem_lines::refusal(line, &error))
             });
         }
         if let Err(reason) = outcome {
-            if request.action == Action::ReturnSettings {
-                // Opening the device again puts the fixed settings in force.
-                return Some(End::Lost(reason));
-            }
-            request.end(Err(RequestError::new(format!(
-                "{reason}; the settings stay as they were"
-            ))));
-            return self.undo(before, lines_before, has_changed);
+            return self.fail_change(change, before, &reason);
         }
-        let baud = request.action.baud_change();
-        match request.action {
+        if is_configured && device.awaits_settings() {
+            change.before = Some(before);
+            (change.due, change.end) = (now + RECHECK_DELAY, now + ANSWER_TIMEOUT);
+            self.change = Some(change);
+            return None;
+        }
+        self.finish_change(change, before)
+    }
+
+    /// Goes on with the settings that were wanted, if the device has them.
+    fn finish_change(&mut self, change: PendingChange, before: StateBefore) -> Option<End> {
+        let wanted = change.wanted;
+        if before.is_configured {
+            let in_force = self.transfer.device.settings_in_force(&wanted);
+            if !in_force.sets_the_same(&wanted) {
+                let reason = format!(
+                    "cannot change the settings: asked for {wanted}, the device has {in_force}"
+                );
+                return self.fail_change(change, before, &reason);
+            }
+        }
+        let baud = change.request.action.baud_change();
+        match change.request.action {
             Action::ReturnSettings => self.settings.give_back(),
-            _ => self.settings.choose(wanted, baud, request.term),
+            _ => self.settings.choose(wanted, baud, change.request.term),
         }
         self.settings.prove();
         if baud.is_some() || !self.settings.may_detect_rate() {
-            self.renew_tour(before, Instant::now());
+            self.renew_tour(before.settings, Instant::now());
         }
-        self.adopt(before, self.settings.current());
-        request.end(Ok(0));
+        self.adopt(before.settings, self.settings.current());
+        change.request.end(Ok(0));
         self.publish_status();
         None
     }
 
     /// Sets everything as it was before a change that failed. A device that refuses even that is
-    /// opened again.
-    fn undo(
+    /// opened again, which also puts fixed settings in force.
+    fn fail_change(
         &mut self,
-        before: LineSettings,
-        lines: modem_lines::LineState,
-        has_changed: bool,
+        change: PendingChange,
+        before: StateBefore,
+        why: &str,
     ) -> Option<End> {
+        if change.is_return() {
+            return Some(End::Lost(why.to_owned()));
+        }
+        change.request.end(Err(RequestError::new(format!(
+            "{why}; the settings stay as they were"
+        ))));
         let device = &mut *self.transfer.device;
         let mut outcome = Ok(());
-        if has_changed {
-            outcome = device.configure(&lines.within(before));
+        if before.is_configured {
+            outcome = device.configure(&before.lines.within(before.settings));
         }
+        let StateBefore { lines, .. } = before;
         for (_, line) in self.writer.lines.changes_to(lines.dtr, lines.rts) {
             outcome = outcome.and_then(|()| self.writer.lines.change(device, line));
         }

@@ -151,6 +151,7 @@ impl Supervisor {
         }
         let may_wait = self.may_requests_wait();
         self.return_settings();
+        self.settings.ask_again();
         self.source
             .set_settings(self.settings.current(), self.settings.are_chosen());
         let mut changes = Vec::new();
@@ -203,6 +204,7 @@ impl Supervisor {
     ) -> Next {
         self.note_opening(&mut changes);
         let tour = RateTour::begin(&self.config, &mut self.settings, &self.rates, &mut opened);
+        self.acknowledge_settings(&mut *opened.device);
         let current = self.settings.current();
         let detail = (opened.detail)(&opened.info, &current);
         let status = Status::new(State::Open, detail)
@@ -223,6 +225,17 @@ impl Supervisor {
         let end = connection.run(changes, stop).await;
         let device = connection.into_device(&end);
         self.close_device(device, end).await
+    }
+
+    /// Puts in force what the device says it has, and tells where that is not what was asked for.
+    fn acknowledge_settings(&mut self, device: &mut dyn Device) {
+        let asked = self.settings.current();
+        let in_force = device.settings_in_force(&asked);
+        if self.settings.acknowledge(in_force) {
+            let hint = format!("It was asked for {asked}, and has {in_force}");
+            tracing::warn!(port = self.config.name, "{hint}");
+            self.refusal.get_or_insert(hint);
+        }
     }
 
     /// Closes the device with which work ended, and tells what to do next.

@@ -10,6 +10,7 @@ mod http;
 mod machine;
 pub mod network;
 mod pair;
+mod serial_server;
 mod wait;
 #[cfg(unix)]
 pub mod wine;
@@ -22,4 +23,5 @@ pub use http::{RawSocket, Reply, ask_upgrade, bare, http, request, upgrade};
 #[cfg(target_os = "linux")]
 pub use machine::Machine;
 pub use pair::Pair;
+pub use serial_server::{Quirks, SerialServer};
 pub use wait::{skip, until, within};

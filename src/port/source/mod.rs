@@ -5,6 +5,7 @@
 
 pub(crate) mod echo;
 pub(crate) mod network;
+pub(crate) mod rfc2217;
 pub(crate) mod serial;
 pub(crate) mod sim;
 pub(crate) mod spec;
@@ -65,6 +66,7 @@ pub(crate) fn source(config: &PortConfig, claims: &Claims) -> Box<dyn Source> {
         }
         Spec::Sim(pattern) => Box::new(sim::source(*pattern)),
         Spec::Loop => Box::new(echo::source()),
+        Spec::Rfc2217(endpoint) => Box::new(rfc2217::Rfc2217Source::new(endpoint, config)),
         Spec::Tcp(endpoint) => Box::new(tcp::TcpSource::new(endpoint)),
     }
 }

@@ -43,6 +43,8 @@ pub(crate) enum Spec {
     Loop,
     /// A raw TCP connection.
     Tcp(Endpoint),
+    /// A serial port behind an RFC 2217 server.
+    Rfc2217(Endpoint),
 }
 
 /// A kind of device that a SPEC names by its first word.
@@ -56,7 +58,7 @@ struct SpecKind {
 }
 
 /// The kinds of device beside paths. A new one is a line here and a variant of [`Spec`].
-const KINDS: [SpecKind; 5] = [
+const KINDS: [SpecKind; 6] = [
     SpecKind {
         word: "usb",
         form: "usb:VID:PID[:SERIAL]",
@@ -81,6 +83,11 @@ const KINDS: [SpecKind; 5] = [
         word: "tcp",
         form: "tcp://HOST:PORT",
         parse: |rest| Ok(Spec::Tcp(Endpoint::parse("tcp", rest)?)),
+    },
+    SpecKind {
+        word: "rfc2217",
+        form: "rfc2217://HOST:PORT",
+        parse: |rest| Ok(Spec::Rfc2217(Endpoint::parse("rfc2217", rest)?)),
     },
 ];
 
@@ -213,6 +220,7 @@ impl fmt::Display for Spec {
             Spec::Sim(pattern) => write!(f, "{pattern}"),
             Spec::Loop => f.write_str("loop"),
             Spec::Tcp(endpoint) => write!(f, "tcp://{endpoint}"),
+            Spec::Rfc2217(endpoint) => write!(f, "rfc2217://{endpoint}"),
         }
     }
 }
@@ -244,7 +252,7 @@ impl Spec {
     /// Returns the place of a device in the network.
     pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
         match self {
-            Spec::Tcp(endpoint) => Some(endpoint),
+            Spec::Tcp(endpoint) | Spec::Rfc2217(endpoint) => Some(endpoint),
             _ => None,
         }
     }

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::{OpenFailure, RETRY_DELAY};
 use crate::hub::{State, Status};
+use crate::platform::reason;
 use crate::terminal::shown;
 use endpoint::Endpoint;
 
@@ -26,6 +27,9 @@ const MAX_ADDRESSES: usize = 4;
 
 /// The longest time between two attempts. A device in the network may be switched on at any time.
 const MAX_DELAY: Duration = Duration::from_secs(5);
+
+/// The time between two attempts that should not be made often.
+const SLOW_DELAY: Duration = Duration::from_secs(30);
 
 /// The time that a connection must last for the next attempt to follow at once.
 const MIN_LASTING: Duration = Duration::from_secs(5);
@@ -88,7 +92,7 @@ fn failure(endpoint: &Endpoint, error: &io::Error) -> OpenFailure {
             cannot("this system does not permit it"),
             "Check the firewall; a service may be limited to this computer (IPAddressDeny)",
         ),
-        _ => absent(cannot(&error.to_string()), ""),
+        _ => absent(cannot(&reason(error)), ""),
     }
 }
 
@@ -118,6 +122,11 @@ impl Backoff {
     /// Returns the time to wait.
     pub(crate) fn delay(&self) -> Duration {
         self.delay
+    }
+
+    /// Waits long before the next attempt.
+    pub(crate) fn slow_down(&mut self) {
+        self.delay = SLOW_DELAY;
     }
 
     /// Notes that an attempt succeeded.

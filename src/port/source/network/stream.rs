@@ -56,6 +56,24 @@ impl NetworkStream {
         }
     }
 
+    /// Reads what is there.
+    ///
+    /// # Errors
+    /// If there is nothing, or the connection has ended.
+    pub(crate) fn try_read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.stream.try_read(bytes)
+    }
+
+    /// Writes what the system takes at once.
+    ///
+    /// # Errors
+    /// If that is nothing, or the connection has ended.
+    pub(crate) fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.stream.try_write(bytes)?;
+        self.written += count as u64;
+        Ok(count)
+    }
+
     /// Returns true if there is something to read.
     pub(crate) fn has_input(&self) -> bool {
         has_input(&self.stream)
