@@ -593,7 +593,10 @@ async fn every_setting_that_is_printed_is_read_back() {
     let defaults = shown.lines().filter(|line| line.ends_with("# default"));
     let keys = defaults.filter_map(|line| line.trim_start_matches("# ").split(' ').next());
     // Those that exclude one that is set.
-    assert_eq!(keys.collect::<Vec<_>>(), ["lines", "raw", "tls", "quiet"]);
+    assert_eq!(
+        keys.collect::<Vec<_>>(),
+        ["lines", "raw", "lan-token", "tls", "quiet"]
+    );
     desk.write(&shown);
     let again = desk.shown(&[], &[]).await;
     assert_eq!(values(&again), values(&shown));

@@ -1,17 +1,12 @@
 //! Other computers: the token, and the requests that need it. This computer stands for
 //! another one, by its address in the network.
 
-#[cfg(unix)]
 use std::path::PathBuf;
 
-use crate::support::network::{Network, kept};
+use crate::support::network::{Network, file, home, kept};
 use crate::support::{Bridge, Client, Program, http, upgrade};
 #[cfg(unix)]
-use crate::support::{
-    is_for_windows,
-    network::{file, home},
-    skip,
-};
+use crate::support::{is_for_windows, skip};
 
 const TOKEN: &str = "correct-horse-battery";
 
@@ -349,6 +344,71 @@ async fn a_request_through_a_proxy_needs_a_token() {
     let reply = http(bridge.address(), "GET", "/api/status", &proxied).await;
     assert_eq!(reply.status, 403, "{reply:?}");
     assert!(reply.body.contains("--token"), "{reply:?}");
+}
+
+/// Starts a bridge for other computers, with this file as their token.
+async fn with_lan_token(name: &str, file: &str) -> Option<(Network, PathBuf)> {
+    let folder = home(&format!("{name}-file"));
+    std::fs::create_dir_all(&folder).expect("a folder can be made");
+    let path = folder.join(file);
+    let text = path.to_str().expect("the folder is text").to_owned();
+    let network = Network::new(name, &["--lan-token", &text]).await?;
+    Some((network, path))
+}
+
+#[tokio::test]
+async fn a_token_for_other_computers_is_made_and_kept_in_the_file_that_was_named() {
+    let Some((network, path)) = with_lan_token("lan-token", "class").await else {
+        return;
+    };
+    let token = std::fs::read_to_string(&path).expect("it is written");
+    let token = token.trim();
+    assert!(token.len() >= 26, "{token}");
+    #[cfg(unix)]
+    if !is_for_windows() {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&path).expect("it is there").permissions();
+        assert_eq!(mode.mode() & 0o777, 0o600);
+    }
+    assert!(!file(&network.home).exists(), "there is a second token");
+    assert_eq!(upgrade(network.at, "/", &[]).await.status, 401);
+    let target = format!("/?token={token}");
+    Client::open(network.at, &target, &[]).await.text().await;
+    // This computer needs none, unless the request is another's.
+    Client::open(network.here(), "/", &[]).await.text().await;
+    let passed_on = [("X-Forwarded-For", "203.0.113.9")];
+    assert_eq!(upgrade(network.here(), "/", &passed_on).await.status, 401);
+    assert_eq!(
+        upgrade(network.here(), &target, &passed_on).await.status,
+        101
+    );
+    assert!(!network.bridge.program.log().join("\n").contains(token));
+
+    let flag = path.to_str().expect("the folder is text");
+    let again = Network::new("lan-token-again", &["--lan-token", flag]).await;
+    let again = again.expect("there was a network");
+    Client::open(again.at, &target, &[]).await.text().await;
+}
+
+#[tokio::test]
+async fn a_token_of_ones_own_for_other_computers_can_be_guessed_only_so_often() {
+    let folder = home("guessed-file");
+    std::fs::create_dir_all(&folder).expect("a folder can be made");
+    let path = folder.join("token");
+    std::fs::write(&path, format!("{TOKEN}\n")).expect("the folder can be written");
+    let text = path.to_str().expect("the folder is text");
+    let Some(network) = Network::new("guessed", &["--lan-token", text]).await else {
+        return;
+    };
+    for n in 0..30 {
+        let target = format!("/api/status?token=wrong{n}");
+        assert_eq!(http(network.at, "GET", &target, &[]).await.status, 401);
+    }
+    let right = format!("/api/status?token={TOKEN}");
+    assert_eq!(http(network.at, "GET", &right, &[]).await.status, 429);
+    // Nobody on this computer is kept out.
+    let reply = http(network.here(), "GET", "/api/status", &[]).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
 }
 
 async fn with_own_token(arguments: &[&str]) -> Bridge {

@@ -198,6 +198,12 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
     pub(crate) token: Option<Setting<PathBuf>>,
 
+    /// File with a token of your own, of at least 12 characters, for other computers alone: programs and
+    /// pages on this computer need none. If there is no such file, it is written with a new token.
+    /// SERIAL_WS_LAN_TOKEN takes the token itself
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub(crate) lan_token: Option<Setting<PathBuf>>,
+
     /// Encrypt connections from other computers with a certificate that serial-ws makes itself;
     /// browsers warn about it
     #[arg(long, value_name = "KIND")]

@@ -15,10 +15,9 @@ use serde_json::Value as Json;
 use super::file::ConfigFile;
 use super::names::{self, DEFAULTS, Values};
 use super::port::{self, PORT, PortArg};
-use super::server::TOKEN_VARIABLE;
 use super::usage::in_a_sentence;
 use super::value::MAX_TIMES;
-use super::variables::{name_variable, with_variables};
+use super::variables::{SECRETS, name_variable, with_variables};
 use super::{Config, text};
 use crate::cli::{self, Cli, DEVICES, Settings, SharingArgs};
 use crate::platform;
@@ -28,7 +27,7 @@ use crate::terminal::safe_line;
 const FILE_NAME: &str = "config.toml";
 
 /// The settings whose values are paths.
-const PATHS: [&str; 4] = ["web", "token", "tls-cert", "tls-key"];
+const PATHS: [&str; 5] = ["web", "token", "lan-token", "tls-cert", "tls-key"];
 
 /// The command line, with what the environment and the configuration file add to it.
 #[derive(Debug)]
@@ -195,11 +194,13 @@ impl Layer {
                 layer.values.insert(key, value);
             }
         }
-        // It holds the token itself, where the flag has a file.
-        if std::env::var_os(TOKEN_VARIABLE).is_some() && !layer.values.contains_key("token") {
-            let source = SetBy::Variable(TOKEN_VARIABLE.to_owned());
-            layer.sources.insert("token".to_owned(), vec![source]);
-            layer.values.insert("token".to_owned(), Json::Null);
+        // They hold the tokens themselves, where the flags have files.
+        for (key, variable) in SECRETS {
+            if std::env::var_os(variable).is_some() && !layer.values.contains_key(key) {
+                let source = SetBy::Variable(variable.to_owned());
+                layer.sources.insert(key.to_owned(), vec![source]);
+                layer.values.insert(key.to_owned(), Json::Null);
+            }
         }
         layer.make_absolute(&std::env::current_dir().unwrap_or_default());
         layer

@@ -34,7 +34,9 @@ pub(crate) use names::unknown as unknown_name;
 pub(crate) use offer::DevicesConfig;
 use port::PORT;
 pub(crate) use port::PortArg;
-pub(crate) use server::{AllowedOrigin, HostName, ListenArg, P5Arg, TOKEN_VARIABLE};
+pub(crate) use server::{
+    AllowedOrigin, HostName, LAN_TOKEN_VARIABLE, ListenArg, P5Arg, TOKEN_VARIABLE,
+};
 pub(crate) use variables::with_variables;
 
 /// The configuration of the whole program.

@@ -25,11 +25,12 @@ pub(super) static PORT_DEFAULTS: LazyLock<Values> = LazyLock::new(defaults::<Por
 pub(super) const ONLY_FLAGS: [&str; 4] = ["config", "profile", "help", "version"];
 
 /// Settings that cannot be combined.
-const CONFLICTS: [(&str, &str); 6] = [
+const CONFLICTS: [(&str, &str); 7] = [
     ("lines", "raw"),
     ("lines", "text"),
     ("raw", "text"),
     ("verbose", "quiet"),
+    ("lan-token", "token"),
     ("tls", "tls-cert"),
     ("tls", "tls-key"),
 ];

@@ -1,5 +1,6 @@
 //! The settings of the list "Clients".
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -7,17 +8,21 @@ use clap::Error;
 use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
-use super::layers::Layer;
+use super::layers::{Layer, SetBy};
 use super::text;
 use super::value::{Setting, SettingValue};
 use crate::cli::{ServeArgs, default_tcp_port};
 use crate::platform;
 use crate::server::{
-    ListenAddress, Offers, Rights, ServerConfig, TlsConfig, Token, host_name, normalize_origin,
+    LanToken, ListenAddress, Offers, Rights, ServerConfig, TlsConfig, Token, host_name,
+    normalize_origin,
 };
 
-/// The environment variable with a token of the user's own.
+/// The environment variable with a token of the user's own, which everybody needs.
 pub(crate) const TOKEN_VARIABLE: &str = "SERIAL_WS_TOKEN";
+
+/// The environment variable with one that other computers need.
+pub(crate) const LAN_TOKEN_VARIABLE: &str = "SERIAL_WS_LAN_TOKEN";
 
 /// The TCP port at which p5.serialport looks for its server.
 const P5_TCP_PORT: u16 = 8081;
@@ -54,6 +59,12 @@ pub(super) fn resolve(
     } else {
         Rights::ReadWrite
     };
+    let token = own_token(path(&args.token).as_deref(), layer)?;
+    let lan_token = lan_token(path(&args.lan_token), is_any_beyond, layer)?;
+    if token.is_some() && lan_token.is_some() {
+        let why = "cannot be combined with token, which everybody needs";
+        return Err(layer.error("lan-token", 0, why));
+    }
     let origins = args.allow_origin.iter();
     Ok(ServerConfig {
         listen,
@@ -70,7 +81,8 @@ pub(super) fn resolve(
             })
             .collect(),
         lan: is_any_beyond.then_some(rights),
-        token: own_token(path(&args.token).as_deref(), layer)?,
+        token,
+        lan_token,
         tls: tls(args, layer)?,
         offers,
         allow_host: args.allow_host.iter().map(|host| host.0.clone()).collect(),
@@ -116,23 +128,63 @@ fn tls(args: &ServeArgs, layer: &Layer) -> Result<Option<TlsConfig>, Error> {
     Err(layer.error("tls", 0, advice))
 }
 
-/// Reads the user's own token from `file`, or else from its variable.
+/// Reads the token that everybody needs from `file`, or else from its variable.
 fn own_token(file: Option<&Path>, layer: &Layer) -> Result<Option<Token>, Error> {
-    let wrong = |why: String| match file {
-        Some(file) => layer.error("token", 0, &format!("{}: {why}", file.display())),
-        None => layer.error("token", 0, &why),
+    let wrong = |why: &str| layer.error("token", 0, &about(file, why));
+    let Some(text) = secret(file, TOKEN_VARIABLE).map_err(|e| wrong(&unreadable(&e)))? else {
+        return Ok(None);
     };
+    text.trim()
+        .parse()
+        .map(Some)
+        .map_err(|why: String| wrong(&why))
+}
+
+/// Reads the token that other computers need, likewise. A file that does not exist is made at the start.
+fn lan_token(
+    file: Option<PathBuf>,
+    is_lan: bool,
+    layer: &Layer,
+) -> Result<Option<LanToken>, Error> {
+    let wrong = |why: &str| layer.error("lan-token", 0, &about(file.as_deref(), why));
+    let token = match secret(file.as_deref(), LAN_TOKEN_VARIABLE) {
+        Ok(None) => return Ok(None),
+        Ok(Some(text)) => Some(text.trim().parse().map_err(|why: String| wrong(&why))?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(wrong(&unreadable(&error))),
+    };
+    let folder = file.as_deref().and_then(Path::parent);
+    if token.is_none() && folder.is_some_and(|folder| !folder.is_dir()) {
+        return Err(wrong("there is no such folder"));
+    }
+    if !is_lan && matches!(layer.source("lan-token", 0), Some(SetBy::Flag)) {
+        let why = "it is for other computers, which cannot connect: add --lan, or leave it out";
+        return Err(layer.error("lan-token", 0, why));
+    }
+    Ok(Some(LanToken { file, token }))
+}
+
+/// Reads a secret from a file, or else from a variable.
+fn secret(file: Option<&Path>, variable: &str) -> io::Result<Option<String>> {
     if let Some(file) = file {
         platform::warn_of_readers(file);
+        return text::read(file).map(Some);
     }
-    let text = match (file, std::env::var_os(TOKEN_VARIABLE)) {
-        (Some(file), _) => text::read(file)
-            .map_err(|e| wrong(format!("cannot read it: {}", platform::reason(&e))))?,
-        // Bytes that are no text become characters that are refused.
-        (None, Some(text)) => text.to_string_lossy().into_owned(),
-        (None, None) => return Ok(None),
-    };
-    text.trim().parse().map(Some).map_err(wrong)
+    // Bytes that are no text become characters that are refused.
+    let value = std::env::var_os(variable);
+    Ok(value.map(|text| text.to_string_lossy().into_owned()))
+}
+
+/// Says what is wrong with a secret, and in which file it is.
+fn about(file: Option<&Path>, why: &str) -> String {
+    file.map_or_else(
+        || why.to_owned(),
+        |file| format!("{}: {why}", file.display()),
+    )
+}
+
+fn unreadable(error: &io::Error) -> String {
+    format!("cannot read it: {}", platform::reason(error))
 }
 
 /// A place to listen, written `[ADDR:]PORT`.

@@ -6,13 +6,15 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Command, CommandFactory, Error};
 
 use super::layers::raw;
+use super::server::{LAN_TOKEN_VARIABLE, TOKEN_VARIABLE};
 use super::usage;
 use crate::cli::{BridgeArgs, Cli};
 use crate::terminal::shown;
 
-/// The flag whose variable holds the value itself, where the flag has a file: clients and the server
-/// read it on their own.
-const TOKEN: &str = "token";
+/// The flags whose variables hold the value itself, where the flag has a file: clients and the server
+/// read them on their own.
+pub(super) const SECRETS: [(&str, &str); 2] =
+    [("token", TOKEN_VARIABLE), ("lan-token", LAN_TOKEN_VARIABLE)];
 
 /// The commands that take the flags for sharing ports.
 const COMMANDS: [&str; 2] = ["config", "doctor"];
@@ -21,7 +23,7 @@ const COMMANDS: [&str; 2] = ["config", "doctor"];
 static VARIABLES: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
     let flags = BridgeArgs::augment_args(Command::new("bridge"));
     let names = flags.get_arguments().filter_map(|flag| flag.get_long());
-    let names = names.filter(|name| *name != TOKEN);
+    let names = names.filter(|name| !SECRETS.iter().any(|(secret, _)| secret == name));
     names
         .map(|name| (name.to_owned(), variable(name)))
         .collect()

@@ -56,8 +56,19 @@ pub(crate) struct ServerConfig {
     pub(crate) offers: Offers,
     /// The operator's own token, which all clients need then.
     pub(crate) token: Option<Token>,
+    /// The operator's own token for other computers.
+    pub(crate) lan_token: Option<LanToken>,
     /// The certificate for connections from other computers; None where they are not encrypted.
     pub(crate) tls: Option<TlsConfig>,
+}
+
+/// A token of the operator's own, which only other computers need.
+#[derive(Clone, Debug)]
+pub(crate) struct LanToken {
+    /// The file that it is kept in; None where it is in a variable.
+    pub(crate) file: Option<PathBuf>,
+    /// The token; None where the file does not exist yet.
+    pub(crate) token: Option<Token>,
 }
 
 /// The source of the certificate for encrypted connections.

@@ -54,10 +54,11 @@ use progress::CountedStream;
 use throttled_log::ThrottledLog;
 
 pub(crate) use access::Rights;
+pub(crate) use access::kept_token::create as create_token;
 pub(crate) use access::offer::{Offer, Offers};
 pub(crate) use access::origin::{host_name, normalize_origin};
 pub(crate) use access::token::Token;
-pub(crate) use config::{ClientDefaults, ListenAddress, ServerConfig, TlsConfig};
+pub(crate) use config::{ClientDefaults, LanToken, ListenAddress, ServerConfig, TlsConfig};
 pub(crate) use listen::{AddressInUse, try_each as try_listen};
 pub(crate) use ports::{Newcomer, Port, PortEnd, Ports};
 #[cfg(feature = "tls")]
@@ -217,7 +218,7 @@ impl Server {
         let listeners = listen::all(&config)?;
         let token = match (&config.token, config.lan) {
             (Some(own), _) => Some(own.clone()),
-            (None, Some(_)) => Some(kept_token::load_or_create()?),
+            (None, Some(_)) => Some(kept_token::for_lan(config.lan_token.as_ref())?),
             (None, None) => None,
         };
         let sessions = token.as_ref().map(|_| SessionStore::load());
@@ -278,10 +279,11 @@ impl Server {
         }
         let policy = &self.app.policy;
         p5::announce(&local_addresses(&self.listeners.p5), policy.token_for_all);
-        match (&policy.token, &policy.lan) {
-            (Some(_), Some(_)) => notice::tell(&self.app, &self.reachable, Occasion::Start),
-            (Some(token), None) => notice::tell_own_page(&self.app, token),
-            (None, _) => {}
+        if policy.lan.is_some() {
+            notice::tell(&self.app, &self.reachable, Occasion::Start);
+        }
+        if let Some(token) = policy.token.as_ref().filter(|_| policy.token_for_all) {
+            notice::tell_own_page(&self.app, token);
         }
     }
 

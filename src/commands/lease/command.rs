@@ -7,7 +7,7 @@ use std::process::ExitStatus;
 use tokio::process::{Child, Command};
 
 use super::note;
-use crate::config::TOKEN_VARIABLE;
+use crate::config::{LAN_TOKEN_VARIABLE, TOKEN_VARIABLE};
 use crate::platform::{StopSignal, reason, signal::Signals};
 use crate::terminal::shown;
 
@@ -29,6 +29,7 @@ pub(crate) async fn run(command: &[OsString], device: Option<&str>, signals: &mu
     child
         .args(arguments)
         .env_remove(TOKEN_VARIABLE)
+        .env_remove(LAN_TOKEN_VARIABLE)
         .envs(device);
     let started = child.spawn();
     let mut child = match started {

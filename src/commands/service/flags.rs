@@ -8,7 +8,7 @@ use anyhow::{Result, bail, ensure};
 use clap::{Command, CommandFactory, ValueHint};
 
 use crate::cli::{Cli, mistake};
-use crate::config::{Config, Invocation, TOKEN_VARIABLE, with_variables};
+use crate::config::{Config, Invocation, LAN_TOKEN_VARIABLE, TOKEN_VARIABLE, with_variables};
 use crate::port::source::spec::Spec;
 
 /// The flags to start serial-ws with.
@@ -74,13 +74,22 @@ impl Flags {
         })
     }
 
+    /// Returns the file of the token for other computers, if it does not exist yet.
+    pub(crate) fn missing_lan_token(&self) -> Option<&Path> {
+        let mut paths = self.words.iter().filter_map(|word| match word {
+            Word::Path { flag, path } if flag == "lan-token" => Some(path.as_path()),
+            _ => None,
+        });
+        paths.next_back().filter(|path| !path.exists())
+    }
+
     /// Returns the environment variables that serial-ws would read here, and the service will not
     /// have.
     pub(crate) fn unseen_variables() -> Vec<String> {
         let command = with_variables();
         let of_flags = command.get_arguments().filter_map(|arg| arg.get_env());
         of_flags
-            .chain([OsStr::new(TOKEN_VARIABLE)])
+            .chain([TOKEN_VARIABLE, LAN_TOKEN_VARIABLE].map(OsStr::new))
             .filter(|name| std::env::var_os(name).is_some())
             .map(|name| name.to_string_lossy().into_owned())
             .collect()
@@ -185,7 +194,7 @@ mod tests {
     #[test]
     fn all_flags_that_take_a_path_are_known() {
         let names = path_flags(&Cli::command());
-        for name in ["web", "token", "tls-cert", "tls-key"] {
+        for name in ["web", "token", "lan-token", "tls-cert", "tls-key"] {
             assert!(names.iter().any(|known| known == name), "{name}");
         }
         let command = Cli::command();

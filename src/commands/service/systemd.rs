@@ -11,6 +11,7 @@ use super::flags::Flags;
 use super::{Scope, ScopeArgs, say, unit};
 use crate::platform::reason;
 use crate::port::source::serial::os;
+use crate::server::create_token;
 use crate::terminal::shown;
 
 /// The folder for units of this computer's administrator.
@@ -78,6 +79,11 @@ pub(crate) fn install(
     }
     let is_new = !path.exists();
     let mut steps = Steps { args, out };
+    // The manager hands over a file that exists, and a user's own service makes it by itself.
+    let token = flags.missing_lan_token();
+    if let Some(file) = token.filter(|_| scope == Scope::System) {
+        steps.write_token(file)?;
+    }
     steps.write(&path, &text)?;
     if let Err(error) = steps.run(&["systemctl", "daemon-reload"]) {
         if is_new {
@@ -181,6 +187,15 @@ impl Steps<'_> {
             let folders = path.parent().map_or(Ok(()), fs::create_dir_all);
             let written = folders.and_then(|()| fs::write(path, text));
             written.map_err(|error| self.not_permitted(error, "write", path))?;
+        }
+        Ok(())
+    }
+
+    /// Writes a new token, which is not shown.
+    fn write_token(&mut self, path: &Path) -> Result<()> {
+        say(self.out, &format!("write {}: a new token", path.display()));
+        if !self.args.dry_run {
+            create_token(path)?;
         }
         Ok(())
     }

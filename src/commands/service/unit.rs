@@ -41,7 +41,7 @@ const HIDDEN: [&str; 5] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
 
 /// The flags whose files are secret, or kept beside secrets. The manager hands them over as
 /// credentials.
-const SECRETS: [&str; 3] = ["token", "tls-cert", "tls-key"];
+const SECRETS: [&str; 4] = ["token", "lan-token", "tls-cert", "tls-key"];
 
 /// The folder in which a unit finds its credentials.
 const CREDENTIALS: &str = "${CREDENTIALS_DIRECTORY}";
@@ -244,6 +244,15 @@ mod tests {
             &[],
         );
         std::fs::remove_file(file).unwrap();
+        check(
+            Scope::System,
+            &["--lan", "--lan-token", "/etc/serial-ws-new-token"],
+            &[
+                "LoadCredential=lan-token:/etc/serial-ws-new-token",
+                &format!("{BEGIN} --lan --lan-token ${{CREDENTIALS_DIRECTORY}}/lan-token"),
+            ],
+            &["IPAddress"],
+        );
     }
 
     #[cfg(unix)]

@@ -1,11 +1,15 @@
-//! Keeps the token that other computers need, where the operator has none of their own.
+//! Keeps the token that other computers need: in a file of the operator's choice, or else in the folder for
+//! configuration.
 
 use std::io;
 
-use anyhow::{Context, Result};
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
 
 use super::token::Token;
 use crate::platform;
+use crate::server::LanToken;
 
 /// The file with the token, in the folder for configuration.
 const TOKEN_FILE: &str = "token";
@@ -16,11 +20,48 @@ const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// Characters of a token; each has 5 random bits, 130 in total.
 const TOKEN_LENGTH: usize = 26;
 
+/// Returns the token that other computers need: the operator's own, if there is one.
+///
+/// # Errors
+/// When a file cannot be read or written, or the system has no random numbers.
+pub(crate) fn for_lan(own: Option<&LanToken>) -> Result<Token> {
+    match own {
+        None => load_or_create(),
+        Some(LanToken { file, token }) => match (file, token) {
+            (file, Some(token)) => {
+                if let Some(file) = file {
+                    tracing::info!("other computers need the token in {}", file.display());
+                }
+                Ok(token.clone())
+            }
+            (Some(file), None) => create(file),
+            (None, None) => load_or_create(),
+        },
+    }
+}
+
+/// Writes a new token to a file that does not exist yet.
+///
+/// # Errors
+/// When it cannot be written, or the system has no random numbers.
+pub(crate) fn create(file: &Path) -> Result<Token> {
+    let token = new_token()?;
+    let path = file.display();
+    platform::write_private(file, &format!("{}\n", token.secret())).map_err(|error| {
+        anyhow!(
+            "cannot write --lan-token {path}: {}",
+            platform::reason(&error)
+        )
+    })?;
+    tracing::info!("other computers need the token in {path}, which is new");
+    Ok(token)
+}
+
 /// Returns the token of earlier runs, or a new one, which is kept for later runs.
 ///
 /// # Errors
 /// When the system has no random numbers, or the file exists and cannot be read.
-pub(crate) fn load_or_create() -> Result<Token> {
+fn load_or_create() -> Result<Token> {
     let Some(folder) = platform::config_folder() else {
         return new_token();
     };

@@ -26,6 +26,8 @@ pub(crate) struct Policy {
     pub(crate) lan: Option<Lan>,
     /// The token that some requests need.
     pub(crate) token: Option<Token>,
+    /// True if the operator chose the token, so that somebody could guess it.
+    pub(crate) is_own_token: bool,
     /// True if programs and pages of this computer need the token too.
     pub(crate) token_for_all: bool,
 }
@@ -100,6 +102,7 @@ impl Policy {
             hosts: config.allow_host.clone(),
             origins: config.allow_origin.iter().cloned().collect(),
             lan: config.lan.map(|rights| Lan { rights, name }),
+            is_own_token: config.token.is_some() || config.lan_token.is_some(),
             token_for_all: config.token.is_some(),
             token,
         }
@@ -169,7 +172,7 @@ impl Policy {
         caller: Caller<'_>,
         state: AccessState<'_>,
     ) -> Option<String> {
-        if !self.token_for_all || caller.class == RequestClass::Public {
+        if !self.is_own_token || caller.class == RequestClass::Public {
             return None;
         }
         let token = caller.explicit_token().ok().flatten()?;

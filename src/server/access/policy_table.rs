@@ -112,6 +112,13 @@ this computer, old cookie              | lan   | here | PAGE /                  
 this computer, old cookie              | lan   | here | WS /                    | rw  | Host: localhost:8080, Origin: http://localhost:8080, Cookie: serial-ws-8080=old
 this computer, wrong token             | lan   | here | WS /?token=wrong        | 401 | Host: localhost:8080
 this computer, with --lan              | lan   | here | WS /                    | rw  | Host: localhost:8080
+this computer, with --lan-token        | own   | here | WS /                    | rw  | Host: localhost:8080
+this computer, with --lan-token        | own   | here | PAGE /                  | rw  | Host: localhost:8080
+another computer, with --lan-token     | own   | lan  | WS /                    | 401 | Host: 192.168.1.50:8080
+another computer, with --lan-token     | own   | lan  | WS /?token=TOKEN        | rw  | Host: 192.168.1.50:8080
+a proxy here, with --lan-token         | own   | here | WS /                    | 401 | Host: localhost:8080, X-Forwarded-For: 203.0.113.9
+a proxy here, with --lan-token         | own   | here | WS /?token=TOKEN        | rw  | Host: localhost:8080, X-Forwarded-For: 203.0.113.9
+a site by a proxy here, --lan-token    | own   | here | WS /                    | 401 | Host: localhost:8080, Origin: http://localhost:8080, Via: 1.1 x
 this computer, with --lan-read-only    | look  | here | WS /                    | rw  | Host: localhost:8080
 
 kiosk                                  | list  | here | WS /                    | rw  | Host: localhost:8080, Origin: http://localhost:8080
@@ -142,6 +149,10 @@ fn policy(configuration: &str) -> Policy {
     match configuration {
         "lan" => lan(Rights::ReadWrite),
         "look" => lan(Rights::ReadOnly),
+        "own" => Policy {
+            is_own_token: true,
+            ..lan(Rights::ReadWrite)
+        },
         "list" => Policy {
             hosts: vec!["bench.lan".to_owned()],
             origins: HashMap::from([
@@ -157,6 +168,7 @@ fn policy(configuration: &str) -> Policy {
             hosts: vec!["bench.lan".to_owned()],
             origins: HashMap::from([("https://screen.example".to_owned(), Rights::ReadOnly)]),
             token: Some(Token::new(TOKEN)),
+            is_own_token: true,
             token_for_all: true,
             ..Policy::default()
         },
