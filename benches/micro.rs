@@ -75,7 +75,7 @@ fn encode(bencher: Bencher<'_, '_>, view: View) {
     let (event, part) = (&taken[0].event, Part::After(taken[0].had));
     bencher.counter(BytesCount::new(CHUNK)).bench_local(|| {
         let mut payloads = Vec::new();
-        view.encode(event, part, &mut |payload| match payload {
+        view.encode(event, part, &mut |payload, _| match payload {
             Payload::Text(bytes) | Payload::Binary(bytes) => payloads.extend_from_slice(bytes),
         });
         payloads

@@ -241,7 +241,7 @@ fn shown(view: View, input: &[u8], max_line: usize, sizes: [usize; 3]) -> Vec<Ve
     let mut payloads = Vec::new();
     for taken in &taken {
         let part = Part::After(taken.had);
-        view.encode(&taken.event, part, &mut |payload| match payload {
+        view.encode(&taken.event, part, &mut |payload, _| match payload {
             Payload::Text(bytes) | Payload::Binary(bytes) => payloads.push(bytes.to_vec()),
         });
     }

@@ -11,6 +11,7 @@ mod first_lines; // after an opening, a restart, and for the first write
 mod framing; // what ends a line
 mod history; // what came before: history, since, latest
 mod slow; // clients that do not keep up, and those beside them
+mod streams; // by HTTP
 mod values; // the numbers in lines
 mod views; // lines, raw, text and json
 

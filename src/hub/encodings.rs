@@ -11,6 +11,16 @@ use bytes::Bytes;
 /// and does not share it.
 pub(super) const ENCODING_CAPACITY: usize = 2 << 20;
 
+/// The place of an encoding among those of its event. Each set has slots of its own, which an event
+/// makes room for when the first of them is used: most ports have clients of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EncodingSlot {
+    /// For clients that get messages.
+    Message(usize),
+    /// For clients that get one long stream.
+    Stream(usize),
+}
+
 /// The bytes of encodings that a port's events keep.
 #[derive(Clone, Default)]
 pub(super) struct EncodingBudget(Arc<AtomicUsize>);
@@ -33,7 +43,7 @@ impl EncodingBudget {
 
 /// The encodings of one event.
 pub(super) struct Encodings {
-    slots: OnceLock<Box<[OnceLock<Bytes>]>>,
+    sets: [OnceLock<Box<[OnceLock<Bytes>]>>; 2],
     /// True once the event keeps no more.
     is_closed: AtomicBool,
     budget: EncodingBudget,
@@ -43,28 +53,31 @@ impl Encodings {
     /// None yet; those that are made count towards `budget`.
     pub(super) fn new(budget: EncodingBudget) -> Self {
         Self {
-            slots: OnceLock::new(),
+            sets: [OnceLock::new(), OnceLock::new()],
             is_closed: AtomicBool::new(false),
             budget,
         }
     }
 
     /// The encoding in `slot`, if it is kept.
-    pub(super) fn get(&self, slot: usize) -> Option<Bytes> {
-        self.slots.get()?[slot].get().cloned()
+    #[inline]
+    pub(super) fn get(&self, slot: EncodingSlot) -> Option<Bytes> {
+        let (set, index) = slot.place();
+        self.sets[set].get()?[index].get().cloned()
     }
 
-    /// Keeps an encoding in `slot` of so many `slots`, if there is room for it.
-    pub(super) fn keep(&self, slot: usize, slots: usize, encoding: &Bytes) {
+    /// Keeps an encoding in `slot` of a set of so many `slots`, if there is room for it.
+    pub(super) fn keep(&self, slot: EncodingSlot, slots: usize, encoding: &Bytes) {
+        let (set, index) = slot.place();
         let all = slots * size_of::<OnceLock<Bytes>>();
         if self.is_closed.load(Ordering::Relaxed) || !self.budget.fits(encoding.len() + all) {
             return;
         }
-        let slots = self.slots.get_or_init(|| {
+        let slots = self.sets[set].get_or_init(|| {
             self.budget.0.fetch_add(all, Ordering::Relaxed);
             (0..slots).map(|_| OnceLock::new()).collect()
         });
-        if slots[slot].set(encoding.clone()).is_ok() {
+        if slots[index].set(encoding.clone()).is_ok() {
             self.budget.0.fetch_add(encoding.len(), Ordering::Relaxed);
         }
     }
@@ -76,10 +89,21 @@ impl Encodings {
 
     /// Gives up those that are kept.
     pub(super) fn give_up(&mut self) {
-        if let Some(slots) = self.slots.take() {
+        for slots in self.sets.iter_mut().filter_map(OnceLock::take) {
             let kept = slots.iter().filter_map(OnceLock::get);
             let bytes = kept.map(Bytes::len).sum::<usize>() + size_of_val(&*slots);
             self.budget.0.fetch_sub(bytes, Ordering::Relaxed);
+        }
+    }
+}
+
+impl EncodingSlot {
+    /// The index of the set, and that in the set.
+    #[inline]
+    fn place(self) -> (usize, usize) {
+        match self {
+            Self::Message(index) => (0, index),
+            Self::Stream(index) => (1, index),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 
-use super::encodings::{EncodingBudget, Encodings};
+use super::encodings::{EncodingBudget, EncodingSlot, Encodings};
 use super::stream_item::LeftOut;
 use super::{IncompleteUtf8, Status, StreamItem};
 use crate::values::{Header, HeaderTracker, LineHeaders, LineValues, values};
@@ -182,13 +182,18 @@ impl Event {
     }
 
     /// The encoding in `slot`, if a subscriber has made it and it is kept.
-    pub fn cached(&self, slot: usize) -> Option<Bytes> {
+    pub fn cached(&self, slot: EncodingSlot) -> Option<Bytes> {
         self.encodings.get(slot)
     }
 
-    /// The encoding in `slot` of so many `slots`, which are the same for all encodings: made by the
+    /// The encoding in `slot` of so many `slots`, which are the same for all of its set: made by the
     /// first subscriber that asks for it, and shared by all as long as there is room to keep it.
-    pub fn encoding(&self, slot: usize, slots: usize, encode: impl FnOnce() -> Bytes) -> Bytes {
+    pub fn encoding(
+        &self,
+        slot: EncodingSlot,
+        slots: usize,
+        encode: impl FnOnce() -> Bytes,
+    ) -> Bytes {
         self.cached(slot).unwrap_or_else(|| {
             let encoding = encode();
             self.encodings.keep(slot, slots, &encoding);

@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+pub use encodings::EncodingSlot;
 pub use event::{
     Data, Event, Extent, Frame, Frames, Kind, Piece, Position, Timestamp, Unit, Written,
 };

@@ -180,7 +180,12 @@ impl Model {
                         // As large as json can be.
                         let size = 70 * data.frames.len() + 6 * data.chunk.len();
                         let encoding = || Bytes::from(vec![0; size]);
-                        assert_eq!(event.encoding(who, SUBSCRIBERS, encoding).len(), size);
+                        assert_eq!(
+                            event
+                                .encoding(EncodingSlot::Message(who), SUBSCRIBERS, encoding)
+                                .len(),
+                            size
+                        );
                     }
                 }
             }

@@ -250,7 +250,9 @@ fn look_at_all(subscription: &mut Subscription, size: usize) {
     subscription.take(&mut taken);
     for Taken { event, .. } in taken {
         for view in 0..5 {
-            let encoding = event.encoding(view, 5, || Bytes::from(vec![0; size]));
+            let encoding = event.encoding(EncodingSlot::Message(view), 5, || {
+                Bytes::from(vec![0; size])
+            });
             assert_eq!(encoding.len(), size);
         }
     }
@@ -283,7 +285,7 @@ fn encodings_are_bounded_and_give_way_before_events_do() {
         .history()
         .events
         .back()
-        .map(|event| event.cached(4).is_some());
+        .map(|event| event.cached(EncodingSlot::Message(4)).is_some());
     assert_eq!(
         newest,
         Some(true),

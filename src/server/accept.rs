@@ -24,6 +24,7 @@ use super::answer_timeout::AnswerTimeout;
 use super::http::{Links, Navigation, rejected};
 use super::limits::ConnectionId;
 use super::progress::{CountedStream, ReportsProgress};
+use super::takeover;
 
 /// Time that a connection has for its request head, and for its TLS handshake before; at the limit
 /// it is closed.
@@ -165,16 +166,25 @@ fn encrypted_only(request: &Request<Incoming>) -> Response {
     response
 }
 
-/// Serves one connection: one request, which may turn it into a WebSocket.
+/// Serves one connection: one request, which may turn it into a WebSocket or an answer that lasts.
 pub(crate) async fn serve<S>(stream: S, peer: Peer, id: ConnectionId, router: Router)
 where
     S: AsyncRead + AsyncWrite + ReportsProgress + Send + Unpin + 'static,
 {
+    let (lent, owner) = takeover::lend(AnswerTimeout::new(stream));
+    let taken = owner.taken.clone();
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
         request.extensions_mut().insert(id);
-        router.call(request)
+        let (answer, owner) = (router.call(request), owner.clone());
+        async move {
+            Ok::<_, Infallible>(
+                owner
+                    .answered(answer.await?, AnswerTimeout::into_inner)
+                    .await,
+            )
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -182,9 +192,9 @@ where
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)
         .half_close(true)
-        .serve_connection(TokioIo::new(AnswerTimeout::new(stream)), service)
+        .serve_connection(TokioIo::new(lent), service)
         .with_upgrades();
-    if let Err(error) = connection.await {
+    if let Some(Err(error)) = taken.run_until_cancelled(connection).await {
         tracing::debug!(%error, "connection failed");
     }
 }

@@ -1,4 +1,4 @@
-//! The connected WebSocket clients, as the operator sees them, who may disconnect one.
+//! The connected clients, as the operator sees them, who may disconnect one.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

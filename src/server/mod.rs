@@ -16,6 +16,7 @@ mod ports;
 mod progress;
 mod settings;
 mod stream;
+mod takeover;
 mod throttled_log;
 #[cfg(feature = "tls")]
 mod tls;

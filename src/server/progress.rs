@@ -21,6 +21,12 @@ pub(crate) trait ReportsProgress {
     fn acknowledged(&self) -> Acknowledged;
 }
 
+impl<S: ReportsProgress + ?Sized> ReportsProgress for Box<S> {
+    fn acknowledged(&self) -> Acknowledged {
+        (**self).acknowledged()
+    }
+}
+
 /// A connection that counts what is written to it.
 pub(crate) struct CountedStream<S> {
     stream: S,

@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 
 use super::answer_timeout::AnswerTimeout;
 use super::progress::{CountedStream, ReportsProgress};
+use super::takeover::Lent;
 use crate::platform::Acknowledged;
 
 #[cfg(feature = "tls")]
@@ -25,23 +26,25 @@ pub(crate) enum ServerStream {
     Tls(Box<TlsStream<CountedStream<TcpStream>>>),
 }
 
+/// A connection as the HTTP library has it.
+type HttpStream<S> = TokioIo<Lent<AnswerTimeout<S>>>;
+
 impl ServerStream {
     /// Unwraps a connection that becomes a WebSocket. Returns it with the bytes that were read beyond
     /// its request.
     pub(crate) fn unwrap(upgraded: Upgraded) -> Option<(Self, Vec<u8>)> {
-        let upgraded = match upgraded.downcast::<TokioIo<AnswerTimeout<CountedStream<TcpStream>>>>()
-        {
+        let upgraded = match upgraded.downcast::<HttpStream<CountedStream<TcpStream>>>() {
             Ok(parts) => {
-                let socket = Self::Plain(parts.io.into_inner().into_inner());
+                let stream = parts.io.into_inner().into_inner()?;
+                let socket = Self::Plain(stream.into_inner());
                 return Some((socket, parts.read_buf.to_vec()));
             }
             Err(upgraded) => upgraded,
         };
         #[cfg(feature = "tls")]
-        if let Ok(parts) =
-            upgraded.downcast::<TokioIo<AnswerTimeout<TlsStream<CountedStream<TcpStream>>>>>()
-        {
-            let socket = Self::Tls(Box::new(parts.io.into_inner().into_inner()));
+        if let Ok(parts) = upgraded.downcast::<HttpStream<TlsStream<CountedStream<TcpStream>>>>() {
+            let stream = parts.io.into_inner().into_inner()?;
+            let socket = Self::Tls(Box::new(stream.into_inner()));
             return Some((socket, parts.read_buf.to_vec()));
         }
         #[cfg(not(feature = "tls"))]

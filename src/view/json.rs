@@ -43,7 +43,10 @@ fn encode(
         Kind::Data(chunk) => data(event, chunk, part, sink),
         Kind::Status(status) => {
             let status = ServerMessage::Status(StatusMessage::complete(status));
-            sink(Payload::Text(status.to_json().as_bytes()));
+            sink(
+                Payload::Text(status.to_json().as_bytes()),
+                event.before.line,
+            );
         }
         Kind::Written(written) => {
             let content = match str::from_utf8(&written.bytes) {
@@ -52,7 +55,10 @@ fn encode(
             };
             let (t, client) = (event.at, written.client);
             let message = ServerMessage::Written { t, content, client };
-            sink(Payload::Text(message.to_json().as_bytes()));
+            sink(
+                Payload::Text(message.to_json().as_bytes()),
+                event.before.line,
+            );
         }
     }
 }
@@ -77,7 +83,7 @@ fn each_line(
         object.clear();
         let number = event.before.line + 1 + index as u64;
         line(number, event.at, frame, &values(frame), &mut object);
-        sink(Payload::Text(&object));
+        sink(Payload::Text(&object), number);
     }
 }
 
@@ -89,7 +95,7 @@ fn chunk(event: &Event, data: &Data, part: Part, sink: &mut PayloadSink<'_>) {
     let mut object = Vec::new();
     let offset = event.before.offset + skip as u64;
     self::data(offset, event.at, &data.chunk[skip..], &mut object);
-    sink(Payload::Text(&object));
+    sink(Payload::Text(&object), event.after().offset);
 }
 
 /// Appends a [`ServerMessage::Line`]. This runs for every line, and is faster than the serializer

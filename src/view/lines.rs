@@ -16,13 +16,13 @@ fn encode(event: &Event, part: Part, sink: &mut PayloadSink<'_>) {
     let Kind::Data(data) = &event.kind else {
         return;
     };
-    for (_, frame) in part.frames(LINES.item, data) {
+    for (index, frame) in part.frames(LINES.item, data) {
+        let number = event.before.line + 1 + index as u64;
         if frame.utf8 {
-            sink(Payload::Text(frame.bytes));
+            sink(Payload::Text(frame.bytes), number);
         } else {
-            sink(Payload::Text(
-                String::from_utf8_lossy(frame.bytes).as_bytes(),
-            ));
+            let text = String::from_utf8_lossy(frame.bytes);
+            sink(Payload::Text(text.as_bytes()), number);
         }
     }
 }

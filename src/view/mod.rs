@@ -76,8 +76,9 @@ pub enum Payload<'a> {
     Binary(&'a [u8]),
 }
 
-/// Takes the payloads of an event one by one.
-pub type PayloadSink<'a> = dyn FnMut(Payload<'_>) + 'a;
+/// Takes the payloads of an event one by one, each with the place in the stream that it ends at,
+/// counted in the unit of the view.
+pub type PayloadSink<'a> = dyn FnMut(Payload<'_>, u64) + 'a;
 
 /// The part of an event that a client gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

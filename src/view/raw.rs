@@ -17,6 +17,6 @@ fn encode(event: &Event, part: Part, sink: &mut PayloadSink<'_>) {
     };
     let chunk = &data.chunk[part.bytes_to_skip(data.chunk.len())..];
     if !chunk.is_empty() {
-        sink(Payload::Binary(chunk));
+        sink(Payload::Binary(chunk), event.after().offset);
     }
 }

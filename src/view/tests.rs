@@ -81,7 +81,7 @@ fn take(subscription: &mut Subscription) -> Vec<Taken> {
 /// The payloads of this part of an event.
 fn payloads(view: View, event: &Event, part: Part) -> Vec<Vec<u8>> {
     let mut payloads = Vec::new();
-    view.encode(event, part, &mut |payload| {
+    view.encode(event, part, &mut |payload, _| {
         let (Payload::Text(bytes) | Payload::Binary(bytes)) = payload;
         payloads.push(bytes.to_vec());
     });

@@ -1,6 +1,6 @@
 //! The `text` view: the bytes as text messages, with no character split between two of them.
 
-use super::{Definition, Part, Payload, PayloadSink};
+use super::{Definition, Part, Payload};
 use crate::hub::{Data, Kind, StreamItem, incomplete_suffix};
 
 /// Sends the characters that each chunk completes. A character that it only begins comes with the
@@ -11,12 +11,14 @@ pub(super) const TEXT: Definition = Definition {
     has_statuses: false,
     encode: |event, part, sink| {
         if let Kind::Data(data) = &event.kind {
-            encode(data, part, sink);
+            encode(data, part, &mut |payload| {
+                sink(payload, event.after().offset)
+            });
         }
     },
 };
 
-fn encode(data: &Data, part: Part, sink: &mut PayloadSink<'_>) {
+fn encode(data: &Data, part: Part, sink: &mut dyn FnMut(Payload<'_>)) {
     let begun = data.split.as_bytes();
     let mut text = [begun, &data.chunk].concat();
     if !data.chunk.is_empty() {

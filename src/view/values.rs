@@ -21,12 +21,12 @@ fn encode(event: &Event, part: Part, sink: &mut PayloadSink<'_>) {
         Part::Newest => StreamItem::Values,
         Part::After(_) => StreamItem::Line,
     };
-    for (_, frame) in part.frames(item, data) {
+    for (index, frame) in part.frames(item, data) {
         let values = frame.values();
         if !values.is_empty() {
             text.clear();
             values.write_json(&mut text);
-            sink(Payload::Text(&text));
+            sink(Payload::Text(&text), event.before.line + 1 + index as u64);
         }
     }
 }

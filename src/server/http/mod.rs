@@ -9,6 +9,7 @@ mod contents;
 mod downloads;
 mod error_page;
 mod folder;
+mod lines;
 mod metrics;
 mod operator;
 mod relative;

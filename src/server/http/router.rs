@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 
 use super::access_layer::{access_layer, rejected};
 use super::error_page::Navigation;
-use super::{api, assets, contents, downloads, operator, share, static_files, write};
+use super::{api, assets, contents, downloads, lines, operator, share, static_files, write};
 use crate::hub::Action;
 use crate::server::access::{Peer, Rejection};
 use crate::server::{App, foreign, p5};
@@ -51,6 +51,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/ports/{name}/resume", post(api::resume))
         .route("/api/ports/{name}/reset", action(Action::Reset))
         .route("/api/ports/{name}/settings", post(api::settings))
+        .route("/api/ports/{name}/lines", get(lines::lines))
         .route("/api/ports/{name}/write", post(write::write))
         .fallback(web)
         .layer(middleware::from_fn_with_state(

@@ -39,7 +39,7 @@ const MAX_WRITES_PER_ADDRESS: usize = 16;
 pub(crate) struct Limits {
     /// Connections that are not WebSockets, or not yet.
     pub(crate) pending: Arc<PendingConnections>,
-    /// WebSocket clients.
+    /// Clients: WebSockets, and streams by HTTP.
     pub(crate) clients: Quota,
     /// Downloads that do not fit into the buffer of a connection, and so may last.
     pub(crate) downloads: Quota,

@@ -19,7 +19,7 @@ use crate::server::PortEnd;
 
 /// The time that a client has to take our Close frame and answer it. At the limit its socket is
 /// closed.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Bytes of a reason. A longer one does not fit a Close frame and is cut (RFC 6455 §5.5).
 const MAX_REASON_BYTES: usize = 123;
@@ -93,8 +93,9 @@ impl CloseReason {
         }
     }
 
-    fn frame(self) -> Option<CloseFrame> {
-        let (code, reason) = match self {
+    /// Returns the code and the reason for the client; `None` where it knows, or cannot be told.
+    pub(crate) fn code_and_reason(self) -> Option<(u16, String)> {
+        Some(match self {
             Self::Stopping => (1001, "serial-ws is stopping".to_owned()),
             Self::PortEnded(PortEnd { code, reason }) => (code, reason),
             Self::DisconnectedByOperator => (DISCONNECTED.0, DISCONNECTED.1.to_owned()),
@@ -105,7 +106,11 @@ impl CloseReason {
             }
             Self::Error(code, reason) => (code, reason),
             Self::ClosedByClient | Self::Disconnected => return None,
-        };
+        })
+    }
+
+    fn frame(self) -> Option<CloseFrame> {
+        let (code, reason) = self.code_and_reason()?;
         let end = reason.floor_char_boundary(MAX_REASON_BYTES);
         Some(CloseFrame {
             code: CloseCode::from(code),

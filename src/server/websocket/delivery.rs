@@ -1,4 +1,5 @@
-//! Delivery: takes a port's events for one client, and puts what its view shows into its send queue.
+//! Delivery: takes a port's events for one client, and puts what its encoder makes of them into its send
+//! queue.
 //! A slow client that the hub made skip ahead is told what it missed.
 
 use std::sync::atomic::Ordering;
@@ -6,22 +7,33 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::frame;
 use super::latest::Latest;
 use super::params::StreamParams;
-use super::protocol::ClientProtocol;
 use super::send_queue::{MAX_SLICES, SendQueue};
-use crate::hub::{Hub, Kind, Position, Received, Subscription, Taken};
+use crate::hub::{Event, Hub, Kind, Position, Received, Status, Subscription, Taken};
 use crate::view::{Part, View};
 
 /// Encoded bytes of the port's data that are queued for one client at once. More waits in the hub,
 /// which every client shares.
 const MAX_QUEUED_BYTES: usize = 64 << 10;
 
+/// The form in which a client gets what happens to its port. Where it gets nothing, what a method returns
+/// is empty.
+pub(crate) trait Encoder {
+    /// Returns the part of an event.
+    fn event(&self, event: &Event, part: Part) -> Bytes;
+
+    /// Returns that so much is missing before `place`.
+    fn missed(&self, missed: Position, place: Position) -> Bytes;
+
+    /// Returns the port's status now, for a client that may have missed a change.
+    fn status(&self, status: &Status) -> Bytes;
+}
+
 /// The way of events to one client.
-pub(crate) struct Delivery {
+pub(crate) struct Delivery<E> {
     pub(crate) subscription: Subscription,
-    protocol: &'static dyn ClientProtocol,
+    pub(crate) encoder: E,
     view: View,
     pub(crate) latest: Latest,
     /// The start of the session, and the time at which the oldest data was read that the socket has
@@ -32,16 +44,12 @@ pub(crate) struct Delivery {
     owes_missed: bool,
 }
 
-impl Delivery {
+impl<E: Encoder> Delivery<E> {
     /// Delivers what comes by `subscription`.
-    pub(crate) fn new(
-        subscription: Subscription,
-        protocol: &'static dyn ClientProtocol,
-        params: &StreamParams,
-    ) -> Self {
+    pub(crate) fn new(subscription: Subscription, encoder: E, params: &StreamParams) -> Self {
         Self {
             subscription,
-            protocol,
+            encoder,
             view: params.view,
             latest: Latest::new(params.latest),
             began: Instant::now(),
@@ -62,7 +70,7 @@ impl Delivery {
             let Received::Event(Taken { event, had }) = next else {
                 continue;
             };
-            let frames = self.protocol.event(self.view, &event, Part::After(had));
+            let frames = self.encoder.event(&event, Part::After(had));
             if self.oldest.is_none() && !frames.is_empty() && event.read >= self.began {
                 self.oldest = Some(event.read);
             }
@@ -93,13 +101,13 @@ impl Delivery {
             if let Some(part) = self.view.newest(&event) {
                 newest = Some((event, part));
             } else if matches!(event.kind, Kind::Status(_) | Kind::Written(_)) {
-                let frames = self.protocol.event(self.view, &event, Part::WHOLE);
+                let frames = self.encoder.event(&event, Part::WHOLE);
                 room.use_for(&frames);
                 queue.push(frames);
             }
         }
         if let Some((event, part)) = newest {
-            self.latest.frames = Some(self.protocol.event(self.view, &event, part));
+            self.latest.frames = Some(self.encoder.event(&event, part));
         }
         if let Some(frames) = self.latest.take_due() {
             queue.push(frames);
@@ -126,10 +134,20 @@ impl Delivery {
         };
         count_missed(missed, hub);
         let is_told = std::mem::take(&mut self.owes_missed) || missed != Position::default();
-        let notice = is_told.then(|| self.protocol.missed(missed)).flatten();
-        let status = self.protocol.status(&self.subscription.status());
-        for text in notice.into_iter().chain(status) {
-            queue.push_answer(frame::text(&text));
+        if is_told {
+            queue.push_answer(self.encoder.missed(missed, self.place_before(next)));
+        }
+        queue.push_answer(self.encoder.status(&self.subscription.status()));
+    }
+
+    /// Returns the place in the stream at which the client is when it gets `next`.
+    fn place_before(&self, next: &Option<Received>) -> Position {
+        match next {
+            Some(Received::Event(Taken { event, had })) => Position {
+                line: event.before.line + had.line,
+                offset: event.before.offset + had.offset,
+            },
+            _ => self.subscription.position(),
         }
     }
 }

@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::hub::{Event, Kind, StreamItem};
+use crate::hub::{EncodingSlot, Event, Kind, StreamItem};
 use crate::view::{Part, Payload, View};
 
 /// Bytes of the header of a frame with less than 64 KiB of payload.
@@ -24,10 +24,11 @@ pub(crate) fn of_event(view: View, event: &Event, part: Part) -> Bytes {
     if part != Part::WHOLE {
         return encode(view, event, part);
     }
-    match event.cached(view as usize) {
+    let slot = EncodingSlot::Message(view as usize);
+    match event.cached(slot) {
         Some(frames) => frames,
         None if view.is_blank(event) => Bytes::new(),
-        None => event.encoding(view as usize, View::ALL.len(), || encode(view, event, part)),
+        None => event.encoding(slot, View::ALL.len(), || encode(view, event, part)),
     }
 }
 
@@ -38,7 +39,7 @@ fn encode(view: View, event: &Event, part: Part) -> Bytes {
         let frames = data.frames.iter();
         out.reserve_exact(frames.map(|frame| frame.bytes.len() + HEADER_BYTES).sum());
     }
-    view.encode(event, part, &mut |payload| append(payload, &mut out));
+    view.encode(event, part, &mut |payload, _| append(payload, &mut out));
     out.into()
 }
 

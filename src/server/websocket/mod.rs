@@ -12,8 +12,6 @@
 mod device_list;
 mod frame_limits;
 mod latest;
-mod port_client;
-mod wake_flag;
 
 pub(crate) mod close;
 pub(crate) mod delivery;
@@ -23,9 +21,11 @@ pub(crate) mod frame;
 pub(crate) mod keepalive;
 pub(crate) mod line_query;
 pub(crate) mod params;
+pub(crate) mod port_client;
 pub(crate) mod protocol;
 pub(crate) mod requests;
 pub(crate) mod send_queue;
 pub(crate) mod session;
 pub(crate) mod turn;
 pub(crate) mod upgrade;
+pub(crate) mod wake_flag;

@@ -75,7 +75,7 @@ pub(crate) struct QueryError {
 }
 
 impl QueryError {
-    pub(super) fn new(reason: impl Into<String>) -> Self {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
         Self {
             code: 4400,
             reason: reason.into(),
@@ -167,6 +167,9 @@ impl StreamParams {
                 "history" => {
                     params.start = Start::Last(params.view.item(), number("history", value)?);
                 }
+                "since" if params.view.name() != View::JsonLines.name() => {
+                    return Err(QueryError::new("since needs view=json"));
+                }
                 "since" => params.continue_after(value, run)?,
                 "latest" => params.latest = Some(interval(value)?),
                 "append" => params.append = value.parse().map_err(QueryError::new)?,
@@ -177,10 +180,10 @@ impl StreamParams {
     }
 
     /// Reads `since`, the place in a run of the program after which the client continues.
-    fn continue_after(&mut self, value: &str, run: &str) -> Result<(), QueryError> {
-        if self.view.name() != View::JsonLines.name() {
-            return Err(QueryError::new("since needs view=json"));
-        }
+    ///
+    /// # Errors
+    /// Code 4400, saying what is right.
+    pub(crate) fn continue_after(&mut self, value: &str, run: &str) -> Result<(), QueryError> {
         let Some((theirs, count)) = value.rsplit_once(':') else {
             return Err(QueryError::new(
                 "since must be RUN:SEQ (RUN:OFFSET with data=chunks), with RUN from the hello object",

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::params::{QueryError, StreamParams};
-use super::protocol::{Greeting, client_protocol};
+use super::protocol::{ClientProtocol, Greeting, client_protocol};
 use super::requests::Requests;
 use super::session::Client;
 use crate::hub::SubscriberKind;
@@ -14,9 +14,9 @@ use crate::server::{App, Port};
 use crate::view::View;
 
 /// The client of a port, with its greeting, if there is one.
-pub(super) struct PortClient {
-    pub(super) client: Client,
-    pub(super) greeting: Option<String>,
+pub(crate) struct PortClient {
+    pub(crate) client: Client,
+    pub(crate) greeting: Option<String>,
 }
 
 impl PortClient {
@@ -33,6 +33,21 @@ impl PortClient {
         rights: Rights,
     ) -> Result<Box<Self>, QueryError> {
         let params = StreamParams::new(query, subprotocol, &port.clients, &port.run(&app.run))?;
+        let protocol = client_protocol(params.view);
+        Ok(Self::with_params(
+            app, port, caller, params, protocol, rights,
+        ))
+    }
+
+    /// Subscribes `caller` to a port with these parameters. It is told what `protocol` tells.
+    pub(crate) fn with_params(
+        app: &App,
+        port: Arc<Port>,
+        caller: Caller<'_>,
+        params: StreamParams,
+        protocol: &'static dyn ClientProtocol,
+        rights: Rights,
+    ) -> Box<Self> {
         // Subscribed before the answer, so that a client that is connected misses nothing.
         let subscription = port.hub.subscribe(SubscriberKind::Client, params.start);
         let mut subscription = subscription.of(params.view.item());
@@ -43,7 +58,6 @@ impl PortClient {
         if matches!(params.view, View::Raw | View::JsonChunks) {
             subscription = subscription.with_bytes();
         }
-        let protocol = client_protocol(params.view);
         let client = Client {
             protocol,
             // Only those who are told the status want to know of the modem's inputs.
@@ -60,11 +74,11 @@ impl PortClient {
             params,
         };
         let greeting = greeting(app, &client);
-        Ok(Box::new(Self { client, greeting }))
+        Box::new(Self { client, greeting })
     }
 
     /// Adds the client to the list that the operator sees.
-    pub(super) fn list(&self, app: &App, caller: Caller<'_>) -> ListedClient {
+    pub(crate) fn list(&self, app: &App, caller: Caller<'_>) -> ListedClient {
         let client = &self.client;
         let (number, view) = (client.requests.client(), client.params.view.name());
         app.clients.add(ConnectedClient {

@@ -15,7 +15,7 @@ use super::delivery::Delivery;
 use super::frame;
 use super::keepalive::{Keepalive, PING_INTERVAL};
 use super::params::StreamParams;
-use super::protocol::{ClientProtocol, Input};
+use super::protocol::{ClientProtocol, FrameEncoder, Input};
 use super::requests::{Reply, Requests};
 use super::send_queue::{ClientSocket, Io, drive};
 use super::turn::Turn;
@@ -56,7 +56,7 @@ pub(crate) struct Session<S> {
     append: LineEnding,
     /// True until the client has shown that it speaks our protocol.
     is_new: bool,
-    delivery: Delivery,
+    delivery: Delivery<FrameEncoder>,
     requests: Requests,
     /// Reports what is dropped where the client cannot be told.
     log: Arc<ThrottledLog>,
@@ -80,10 +80,14 @@ enum Woken {
 impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
     /// Starts a session over `ws`.
     pub(crate) fn new(ws: ClientSocket<S>, client: Client, log: Arc<ThrottledLog>) -> Self {
+        let encoder = FrameEncoder {
+            protocol: client.protocol,
+            view: client.params.view,
+        };
         Self {
             ws,
             requests: client.requests,
-            delivery: Delivery::new(client.subscription, client.protocol, &client.params),
+            delivery: Delivery::new(client.subscription, encoder, &client.params),
             port: client.port,
             stop: client.stop,
             rights: client.rights,

@@ -262,8 +262,8 @@ impl Service {
     }
 }
 
-/// Returns the reason for a Close frame, short enough for it.
-fn too_many_clients(full: QuotaError) -> String {
+/// Returns the reason why a client has no place, short enough for a Close frame.
+pub(crate) fn too_many_clients(full: QuotaError) -> String {
     match full {
         QuotaError::InTotal(max) => {
             format!("{max} clients are connected already (--max-clients {max})")

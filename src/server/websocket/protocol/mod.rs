@@ -9,6 +9,7 @@ mod plain;
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::Message;
 
+use super::delivery::Encoder;
 use super::frame;
 use crate::hub::{Action, Event, Position, Status};
 use crate::protocol::Id;
@@ -77,6 +78,30 @@ pub trait ClientProtocol: Sync {
     /// Returns what a message of the client asks for. Pings and the like are not messages in this
     /// sense. Text that is to be written gets the ending of `append`.
     fn decode(&self, message: Message, append: LineEnding) -> Input;
+}
+
+/// Encodes what a client gets as WebSocket frames.
+pub(super) struct FrameEncoder {
+    pub(super) protocol: &'static dyn ClientProtocol,
+    pub(super) view: View,
+}
+
+impl Encoder for FrameEncoder {
+    fn event(&self, event: &Event, part: Part) -> Bytes {
+        self.protocol.event(self.view, event, part)
+    }
+
+    fn missed(&self, missed: Position, _place: Position) -> Bytes {
+        frame_of(self.protocol.missed(missed))
+    }
+
+    fn status(&self, status: &Status) -> Bytes {
+        frame_of(self.protocol.status(status))
+    }
+}
+
+fn frame_of(text: Option<String>) -> Bytes {
+    text.map_or(Bytes::new(), |text| frame::text(&text))
 }
 
 /// The facts that a client may be greeted with.
