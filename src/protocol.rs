@@ -434,6 +434,9 @@ fn is_zero(count: &u64) -> bool {
 }
 
 #[cfg(test)]
+mod members_tests;
+
+#[cfg(test)]
 mod tests {
     use serde_json::json;
 

@@ -14,6 +14,8 @@ export interface Status {
   inputs?: { cts: boolean; dsr: boolean; dcd: boolean; ri: boolean };
   /** The setting that would help, where it is one. */
   advice?: Advice;
+  /** Characters since the port was opened that arrived with a fault or were lost, if the driver counts them. */
+  errors?: { framing: number; parity: number; overrun: number };
   /** The client that has the write lock. */
   writer?: { client: number; name?: string };
   /** The settings in force, once they are known. */
@@ -68,8 +70,8 @@ export interface Missed {
   bytes?: number;
 }
 
-/** The settings of a port. Later versions may have more. */
-export interface Settings {
+/** The settings of a line. Later versions may have more. */
+export interface LineSettings {
   baud: number;
   /** True while serial-ws finds the baud rate itself, and once it has. */
   baudAuto?: boolean;
@@ -79,6 +81,11 @@ export interface Settings {
   parity: string;
   stopBits: number;
   flowControl: string;
+  [later: string]: unknown;
+}
+
+/** The settings of a port. */
+export interface Settings extends LineSettings {
   /** The view of clients that ask for none. */
   view: string;
   append: string;
@@ -86,10 +93,10 @@ export interface Settings {
   frame: string;
   /** Bytes beyond which a line is cut into pieces. */
   maxLine: number;
+  /** True if this client may only read. */
   readOnly: boolean;
   /** The settings that clients cannot change without the write lock, each with the place that fixed it, such as "--baud". */
   fixed?: Partial<Record<keyof SettingsChange, string>>;
-  [later: string]: unknown;
 }
 
 /** Settings that clients can change while the port is open. */
@@ -115,9 +122,20 @@ export interface Hello {
   client?: number;
   /** The bytes that one request may write. */
   maxMessage?: number;
-  port: { name: string; path?: string; board?: string; settings: Settings };
+  port: {
+    name: string;
+    /** The device that is or was last behind it, as the system calls it. */
+    path?: string;
+    board?: string;
+    /** Its USB identity, such as "usb:2341:0043:A1". */
+    usb?: string;
+    /** True if its USB adapter passes on at once what it receives. */
+    lowLatency?: boolean;
+    settings: Settings;
+  };
+  /** The names of all ports. */
   ports: string[];
-  status: Status;
+  status: Omit<Status, "settings">;
 }
 
 export interface Options {
@@ -234,31 +252,31 @@ export class SerialWs {
   on<E extends keyof Events>(event: E, handler: Events[E]): this;
   off<E extends keyof Events>(event: E, handler: Events[E]): this;
   /** Sends text. Resolves once the operating system has taken the last byte. */
-  send(text: string | number, options?: WriteOptions): Promise<{ bytes: number }>;
+  send(text: string | number, options?: WriteOptions): Promise<Ack>;
   /** Sends a number as one byte, and a view as its bytes. */
   write(
     bytes: number | ArrayLike<number> | ArrayBuffer | ArrayBufferView | string,
     options?: WriteOptions,
-  ): Promise<{ bytes: number }>;
+  ): Promise<Ack>;
   /** Resets the board with its modem lines. */
-  reset(): Promise<object>;
+  reset(): Promise<Ack>;
   /** Closes the port so that another program can use it, for 60 s by default. */
-  release(seconds?: number): Promise<object>;
+  release(seconds?: number): Promise<Ack>;
   /** Takes a released port back. */
-  resume(): Promise<object>;
+  resume(): Promise<Ack>;
   /** Sets the modem lines, one or both. */
-  signals(lines: { dtr?: boolean; rts?: boolean }): Promise<object>;
+  signals(lines: { dtr?: boolean; rts?: boolean }): Promise<Ack>;
   /** Takes the write lock: nobody else changes the board until it ends. Others are told the name. */
-  lock(name?: string): Promise<object>;
+  lock(name?: string): Promise<Ack>;
   /** Ends the write lock. */
-  unlock(): Promise<object>;
+  unlock(): Promise<Ack>;
   /** Changes settings of the port for everybody; those that are left out stay as they are. */
-  settings(changes: SettingsChange): Promise<object>;
+  settings(changes: SettingsChange): Promise<Ack>;
   /**
    * Sends any request of the json protocol. Resolves with its reply. It is rejected if it is too
    * long for a message, and if the connection closes or falls silent for a minute before the reply.
    */
-  ask(object: object): Promise<object>;
+  ask(object: ClientMessage): Promise<Ack>;
   /** Reconnects after close(). */
   open(): void;
   /** Closes the connection, without reconnecting. */
@@ -266,6 +284,150 @@ export class SerialWs {
 }
 
 export default SerialWs;
+
+/*
+ * The json protocol and HTTP, for those who use them without the class: PROTOCOL.md. Later versions may
+ * have more members and more types of messages, which are to be ignored.
+ */
+
+/** A message from serial-ws with `view=json`. */
+export type ServerMessage =
+  | HelloMessage | StatusMessage | LineMessage | DataMessage | MissedMessage | WrittenMessage
+  | Ack | ErrorReply | DevicesMessage;
+
+/** The first message. */
+export interface HelloMessage extends Hello {
+  type: "hello";
+}
+
+export interface StatusMessage extends Omit<Status, "settings"> {
+  type: "status";
+  detail: string;
+  settings?: LineSettings;
+}
+
+/** A line: its text, or its bytes if they are not UTF-8. */
+export interface LineMessage extends Line {
+  type: "line";
+  text?: string;
+}
+
+/** A chunk of bytes, with `data=chunks`. */
+export interface DataMessage extends Chunk {
+  type: "data";
+  /** In base64. */
+  bytes: string;
+}
+
+export interface MissedMessage extends Missed {
+  type: "missed";
+}
+
+export interface WrittenMessage extends Written {
+  type: "written";
+}
+
+/** A request was carried out. */
+export interface Ack {
+  type: "ack";
+  id: unknown;
+  /** The bytes that were written. */
+  bytes: number;
+}
+
+/** A request failed. */
+export interface ErrorReply {
+  type: "error";
+  /** The reason, for people. */
+  error: string;
+  /** The `id` of the request, if it had one. */
+  id?: unknown;
+  /** The bytes that were written before it failed. */
+  bytes?: number;
+}
+
+/** The list of devices, on a WebSocket to `/devices`. */
+export interface DevicesMessage {
+  type: "devices";
+  devices: Device[];
+}
+
+/** A message to serial-ws with `view=json`. One with an `id`, any JSON value, gets a reply that repeats it. */
+export type ClientMessage = (
+  | { type: "write"; text: string; bytes?: undefined; urgent?: boolean }
+  | { type: "write"; bytes: string; text?: undefined; urgent?: boolean }
+  | { type: "signals"; dtr?: boolean; rts?: boolean }
+  | { type: "break"; ms: number; on?: undefined }
+  | { type: "break"; on: boolean; ms?: undefined }
+  | ({ type: "settings" } & SettingsChange)
+  | { type: "lock"; name?: string }
+  | { type: "release"; seconds?: number; while?: undefined }
+  | { type: "release"; while: "connected"; seconds?: undefined }
+  | { type: "unlock" }
+  | { type: "reset" }
+  | { type: "resume" }
+) & { id?: unknown };
+
+/** The answer to `GET /hello`. */
+export interface HelloAnswer {
+  name: "serial-ws";
+  version: string;
+  /** The origin of the page that asks; null for a program. */
+  origin: string | null;
+  /** True if it may connect. */
+  allowed: boolean;
+  /** True if it may only read. */
+  readOnly: boolean;
+  /** The way to allow it. */
+  remedy: string | null;
+}
+
+/** A port in the answer to `GET /api/ports`. */
+export interface Port {
+  name: string;
+  /** The path of its address, such as "/ports/uno". */
+  at: string;
+  path?: string;
+  board?: string;
+  usb?: string;
+  lowLatency?: boolean;
+  settings: Settings;
+  status: Omit<StatusMessage, "type">;
+}
+
+/** The answer to `GET /api/status`. */
+export interface ProgramStatus {
+  name: "serial-ws";
+  version: string;
+  run: string;
+  /** Seconds since it began. */
+  uptime: number;
+  /** The number of connected clients. */
+  clients: number;
+  ports: (Port & {
+    clients: number;
+    lines: number;
+    bytes: number;
+    /** What they count is in docs/metrics.md. */
+    counters: Record<string, number>;
+  })[];
+}
+
+/** A client in the answer to `GET /api/clients`, which the operator gets. */
+export interface ConnectedClient {
+  id: number;
+  address: string;
+  /** The origin of its page; null for a program. */
+  origin: string | null;
+  /** The name that it gives itself. */
+  agent: string | null;
+  /** The name of its port; null for a client of `/devices` or `/echo`. */
+  port: string | null;
+  view: string;
+  readOnly: boolean;
+  /** When it connected, in seconds of Unix time. */
+  since: number;
+}
 
 /** A filter for USB devices, as in Web Serial. */
 export interface PortFilter {

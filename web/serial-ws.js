@@ -356,9 +356,9 @@
       clearTimeout(this.#replyTimer);
     }
 
-    #setStatus({ state, detail, hint, advice, inputs, writer, settings }) {
+    #setStatus({ state, detail, hint, advice, errors, inputs, writer, settings }) {
       const { status } = this;
-      this.status = { state, detail, hint, advice, inputs, writer, settings };
+      this.status = { state, detail, hint, advice, errors, inputs, writer, settings };
       if (JSON.stringify(status) === JSON.stringify(this.status)) return;
       this.#emit("status", this.status);
     }

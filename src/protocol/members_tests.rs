@@ -1,0 +1,214 @@
+//! Every member of every message is in `tests/messages.jsonl`, with which the types of the client library
+//! are compared.
+
+use serde_json::json;
+
+use super::*;
+use crate::hub::{
+    Advice, BaudChange, DeviceInfo, FlowControl, LineSettings, LockHolder, Parity, SettingsChange,
+};
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/messages.jsonl");
+
+/// Fails to compile for a new type of message, which needs its place below.
+fn knows(server: &ServerMessage<'_>, client: &ClientMessage) {
+    match server {
+        ServerMessage::Hello(_)
+        | ServerMessage::Status(_)
+        | ServerMessage::Line { .. }
+        | ServerMessage::Data { .. }
+        | ServerMessage::Missed { .. }
+        | ServerMessage::Ack { .. }
+        | ServerMessage::Error { .. }
+        | ServerMessage::Written { .. }
+        | ServerMessage::Devices { .. }
+        | ServerMessage::Unknown => {}
+    }
+    match client {
+        ClientMessage::Write { .. }
+        | ClientMessage::Signals { .. }
+        | ClientMessage::Break { .. }
+        | ClientMessage::Settings(_)
+        | ClientMessage::Lock { .. }
+        | ClientMessage::Unlock
+        | ClientMessage::Reset
+        | ClientMessage::Release(_)
+        | ClientMessage::Resume
+        | ClientMessage::Unknown => {}
+    }
+}
+
+#[test]
+fn the_file_of_messages_has_every_member() {
+    let (server, client) = (server_messages(), client_messages());
+    for (server, client) in server.iter().zip(client.iter().cycle()) {
+        knows(server, client);
+    }
+    let id = Id::from(&json!(7));
+    let server = server.iter().map(ServerMessage::to_json);
+    let client = client.iter().map(|message| message.to_json(&id));
+    let rows = server.map(|message| format!("{{\"from\":\"serial-ws\",\"message\":{message}}}\n"));
+    let rows = rows.chain(client.map(|it| format!("{{\"from\":\"client\",\"message\":{it}}}\n")));
+    let rows: String = rows.collect();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(FILE, &rows).unwrap();
+    }
+    let file = std::fs::read_to_string(FILE).unwrap();
+    assert_eq!(
+        file, rows,
+        "to rewrite it: UPDATE_DOCS=1 cargo test members_tests"
+    );
+}
+
+fn server_messages() -> Vec<ServerMessage<'static>> {
+    let t = Timestamp(1_795_169_654_514_300);
+    let texts = [Content::Text("light: 80".into()), Content::Bytes(bytes())];
+    let line = |content| ServerMessage::Line {
+        seq: 5,
+        t,
+        content,
+        values: Some(json!({ "light": 80 })),
+        partial: true,
+    };
+    let written = |content| ServerMessage::Written {
+        t,
+        content,
+        client: 3,
+    };
+    let mut messages = vec![
+        ServerMessage::Hello(Box::new(hello())),
+        ServerMessage::Status(status()),
+        ServerMessage::Data {
+            offset: 18,
+            t,
+            bytes: bytes(),
+        },
+        ServerMessage::Missed { lines: 3, bytes: 9 },
+        ServerMessage::Ack {
+            id: Id::from(&json!(7)),
+            bytes: 3,
+        },
+        ServerMessage::Error {
+            error: "the port is not open".into(),
+            id: Some(Id::from(&json!(7))),
+            bytes: 1,
+        },
+        // What they have is made by the program; the tests of the types take it from there.
+        ServerMessage::Devices {
+            devices: Vec::new(),
+        },
+    ];
+    messages.extend(texts.clone().map(line));
+    messages.extend(texts.map(written));
+    messages
+}
+
+fn client_messages() -> Vec<ClientMessage> {
+    let write = |text, bytes| ClientMessage::Write {
+        urgent: true,
+        text,
+        bytes,
+    };
+    let release = |seconds, r#while| ClientMessage::Release(ReleaseMessage { seconds, r#while });
+    vec![
+        write(Some("H\n".to_owned()), None),
+        write(None, Some(bytes())),
+        ClientMessage::Signals {
+            dtr: Some(true),
+            rts: Some(false),
+        },
+        ClientMessage::Break {
+            ms: Some(250.into()),
+            on: None,
+        },
+        ClientMessage::Break {
+            ms: None,
+            on: Some(true),
+        },
+        ClientMessage::Settings(SettingsChange {
+            baud: Some(BaudChange::Auto),
+            data_bits: Some(7),
+            parity: Some(Parity::Even),
+            stop_bits: Some(2),
+            flow_control: Some(FlowControl::Hardware),
+            dtr: Some(true),
+            rts: Some(false),
+        }),
+        ClientMessage::Lock {
+            name: Some("esptool".to_owned()),
+        },
+        ClientMessage::Unlock,
+        ClientMessage::Reset,
+        release(Some(60.0), None),
+        release(None, Some("connected".to_owned())),
+        ClientMessage::Resume,
+    ]
+}
+
+fn hello() -> HelloMessage<'static> {
+    HelloMessage {
+        version: VERSION,
+        run: "a343848cc485e218".into(),
+        seq: 4,
+        offset: 18,
+        client: Some(2),
+        max_message: 65536,
+        port: ConnectedPort {
+            name: "uno".into(),
+            device: Some(Cow::Owned(DeviceInfo {
+                path: "/dev/ttyACM0".into(),
+                board: Some("Arduino Uno".into()),
+                usb: Some("usb:2341:0043:A1".into()),
+                low_latency: true,
+            })),
+            // As for the devices.
+            settings: json!({}),
+        },
+        ports: vec!["uno".to_owned()].into(),
+        status: StatusMessage {
+            settings: None,
+            ..status()
+        },
+    }
+}
+
+fn status() -> StatusMessage<'static> {
+    let settings = LineSettings {
+        baud_auto: true,
+        baud_detected: true,
+        ..LineSettings::default()
+    };
+    StatusMessage {
+        state: "open".into(),
+        detail: "/dev/ttyUSB0 is open (9600 baud)".into(),
+        hint: "each message ends with CR instead of a line feed: use --frame cr".into(),
+        advice: Some(Cow::Owned(Advice {
+            baud: Some(115_200),
+            data_bits: Some(7),
+            parity: Some(Parity::Odd),
+            frame: Some("cr".into()),
+            view: Some("raw".into()),
+            max_line: Some(65_536),
+        })),
+        errors: Some(LineErrors {
+            framing: 1,
+            parity: 2,
+            overrun: 3,
+        }),
+        inputs: Some(ModemInputs {
+            cts: true,
+            dsr: true,
+            dcd: false,
+            ri: false,
+        }),
+        writer: Some(Cow::Owned(LockHolder {
+            client: 3,
+            name: Some("esptool".into()),
+        })),
+        settings: Some(settings.to_json()),
+    }
+}
+
+fn bytes() -> Base64<'static> {
+    Base64(vec![0, 1, 255].into())
+}
