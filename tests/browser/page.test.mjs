@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 
-import { board, proxy, open, pixels, quit, root, sleep, start, TIMEOUT, until } from "./support.mjs";
+import { board, hide, proxy, open, pixels, quit, root, sleep, start, tabs, TIMEOUT, until } from "./support.mjs";
 
 after(quit);
 
@@ -54,8 +54,74 @@ async function onBoard(t, args = []) {
 test("the rate in force is shown, also when it is found while the page is open", async (t) => {
   const bridge = await start(t, ["--port", "sim:uart:57600"]);
   const page = await open(t, bridge.url);
-  await until("the rate", async () => (await text(page, "#board")).endsWith("57600 baud"));
+  const rate = () => page.locator("#baud option:checked").textContent();
+  await until("the rate", async () => (await rate()) === "auto · 57600");
+  await until("the remark", async () => (await text(page, "#baud-remark")) === "detected");
+  await page.selectOption("#baud", "4800");
+  await until("another rate", async () => (await rate()) === "4800" && (await bridge.settings()).baud === 4800);
+  await page.reload();
+  await until("the same rate", async () => (await rate()) === "4800");
+  await page.selectOption("#baud", "other");
+  await page.keyboard.type("12345");
+  await page.keyboard.press("Enter");
+  await until("a rate of one's own", async () => (await rate()) === "12345" && (await bridge.settings()).baud === 12345);
+  await page.selectOption("#baud", "other");
+  await page.keyboard.type("1");
+  await page.keyboard.press("Escape");
+  assert.equal(await rate(), "12345");
+  assert.equal(await page.isVisible("#baud-other"), false);
+  await page.selectOption("#baud", "auto");
+  await until("the rate to be found again", async () => (await rate()) === "auto · 57600" && (await text(page, "#baud-remark")) === "detected");
   await until("lines", async () => (await rows(page)).some((row) => /\d+,\d+,[01]$/.test(row)));
+});
+
+test("the data format is under More, and what is fixed says by what, and can be changed by who has the board", async (t) => {
+  const bridge = await start(t, ["--port", "sim:uart:57600", "--baud", "57600", "--parity", "none"]);
+  const page = await open(t, bridge.url);
+  await isOpen(page);
+  assert.equal(await page.isDisabled("#baud"), true);
+  assert.equal(await page.getAttribute("#baud", "title"), "fixed to 57600 by --baud");
+  assert.equal(await page.locator("#baud option:checked").textContent(), "57600 · fixed");
+  await page.click("#settings summary");
+  assert.deepEqual(await page.locator("#fixed-list li").allTextContents(), ["Rate: fixed to 57600 by --baud", "Parity: fixed to none by --parity"]);
+  assert.equal(await page.isDisabled("#parity"), true);
+  await page.selectOption("#stop-bits", "2");
+  await until("two stop bits", async () => (await bridge.settings()).stopBits === 2);
+  await page.screenshot({ path: shot("fixed") });
+  await page.click("#take");
+  await until("the board", async () => (await text(page, "#lock-text")).startsWith("You have the board"));
+  await until("the rate to be free", () => page.isEnabled("#baud"));
+  await page.selectOption("#baud", "9600");
+  await until("another rate", async () => (await bridge.settings()).baud === 9600);
+  // Another view is another connection, and the page takes the board again.
+  await page.selectOption("#view", "hex");
+  await until("the board again", () => page.isVisible("#give-back"));
+  await page.click("#give-back");
+  await until("the fixed rate", async () => (await bridge.settings()).baud === 57600 && await page.isDisabled("#baud"));
+  assert.equal(await page.isVisible("#lock"), false);
+});
+
+test("who has the board is told to all, and the operator can take it away", async (t) => {
+  const { uno, page, bridge } = await onBoard(t);
+  await page.fill("#text", "x");
+  await page.keyboard.press("Enter");
+  await receives(uno, "x\n");
+  await page.click("#sent summary");
+  await page.locator("#sent-list .keep").first().click();
+  const other = await open(t, bridge.url);
+  await isOpen(other);
+  await other.click("#settings summary");
+  await other.click("#take");
+  await until("the notice", async () => /^Client \d+ \(“the serial-ws page”, page at 127\.0\.0\.1:\d+\) has the board: nobody/.test(await text(page, "#lock-text")));
+  await page.screenshot({ path: shot("locked") });
+  const controls = ["#text", "#send-button", "#commands .command", "#baud", "#data-bits", "#take", "#release"];
+  for (const control of controls) assert.equal(await page.isDisabled(control), true, control);
+  for (const control of ["#send-button", "#baud", "#take", "#commands .command"]) assert.match(await page.getAttribute(control, "title"), /has the board$/, control);
+  assert.match(await page.getAttribute("#text", "placeholder"), /^Sending is disabled: client \d+ has the board$/);
+  await page.click("#end-lock");
+  await until("the board to be free", async () => !(await page.isVisible("#lock")) && await page.isEnabled("#text"));
+  await until("the other page to be told", async () => (await rows(other)).some((row) => row.endsWith("you no longer have the board")));
+  for (const control of controls) assert.equal(await page.isDisabled(control), false, control);
 });
 
 test("lines appear and a plot moves without any click", async (t) => {
@@ -637,6 +703,13 @@ test("what was missed is counted, and can be dismissed", async (t) => {
   link.restore();
   await until("the end", async () => (await rows(page)).some((row) => row.endsWith("end")));
   assert.match(await text(page, "#missed"), /^1,\d{3}$/);
+  for (const width of [1024, 1280, 1920]) {
+    await page.setViewportSize({ width, height: 800 });
+    const { height } = await page.locator("header").boundingBox();
+    assert.ok(height < 40, `at ${width} the header is ${height} pixels high`);
+    const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(excess <= 0, `at ${width} the page is ${excess} pixels too wide`);
+  }
   await page.click("#missed-dismiss");
   assert.equal(await page.isVisible("#missed-figure"), false);
 });
@@ -681,6 +754,9 @@ test("the port is released and resumed", async (t) => {
   await page.click("#release");
   await until("released", async () => (await state(page)) === "released");
   assert.match(await text(page, "#detail"), /released to another program/i);
+  await page.reload();
+  await until("released", async () => (await state(page)) === "released");
+  assert.match(await text(page, "#detail"), /released to another program/i);
   await page.click("#resume");
   await isOpen(page);
   await uno.send("\nback\n");
@@ -693,6 +769,8 @@ test("each state says what it means, and a missing board what to do", async (t) 
   const page = await open(t, `${bridge.url}/?port=gone`);
   await until("waiting", async () => (await state(page)) === "waiting");
   assert.match(await text(page, "#meaning"), /opens it as soon as it is there/);
+  await page.reload();
+  await until("waiting", async () => (await state(page)) === "waiting");
   assert.ok(await page.isVisible("#steps"));
   await until("the offer", () => page.isVisible("#sim-link"));
   await page.screenshot({ path: shot("no-board") });
@@ -706,6 +784,10 @@ test("each state says what it means, and a missing board what to do", async (t) 
   await uno.unplug();
   await until("lost", async () => (await state(page)) === "lost");
   assert.match(await text(page, "#meaning"), /opens it again as soon as it is back/);
+  await page.reload();
+  await until("lost", async () => (await state(page)) === "lost");
+  assert.match(await text(page, "#meaning"), /opens it again as soon as it is back/);
+  assert.match(await text(page, "#remedy"), /Plug it in again/);
 });
 
 test("the view that serial-ws advises is a button", async (t) => {
@@ -719,6 +801,32 @@ test("the view that serial-ws advises is a button", async (t) => {
   await page.click("#advice");
   await until("the view", async () => (await page.locator("#rows.hex .row").allTextContents()).some((row) => row.includes("07 07 07")));
   assert.equal(await page.isVisible("#advice"), false);
+});
+
+test("the rate that serial-ws advises is a button, unless a flag fixes it", async (t) => {
+  // At 9600 baud, a board that sends at 57600 is garbage, which is only searched where nobody chose the rate.
+  const bridge = await start(t, ["--port", "sim:uart:57600", "--baud", "9600"]);
+  const page = await open(t, bridge.url);
+  await until("the advice", async () => /^It is fixed to 9600 by --baud\. Start serial-ws with --baud \d+, or take the board/.test(await text(page, "#advice-text")));
+  assert.equal(await page.isVisible("#advice"), false);
+  await page.click("#settings summary");
+  await page.click("#take");
+  await until("the button", () => page.isVisible("#advice"));
+  const rate = Number((await text(page, "#advice")).match(/^Set (\d+) baud$/)[1]);
+  await page.click("#advice");
+  await until("the rate", async () => (await bridge.settings()).baud === rate);
+  assert.equal(await page.isVisible("#advice"), false);
+  assert.equal(await text(page, "#advice-text"), "");
+});
+
+test("the devices are not watched while the page is hidden", async (t) => {
+  const bridge = await start(t, ["--port", "sim"]);
+  const page = await (await tabs(t)).newPage();
+  await page.goto(bridge.url);
+  const watchers = async () => (await (await fetch(`${bridge.url}/api/clients`)).json()).filter(({ view }) => view === "devices").length;
+  await until("the page to watch", async () => (await watchers()) === 1);
+  await hide(page, () => until("nobody to watch", async () => (await watchers()) === 0));
+  await until("the page to watch again", async () => (await watchers()) === 1);
 });
 
 test("the menu of ports follows the devices of the computer, with the reason where one cannot be opened", async (t) => {
@@ -904,7 +1012,7 @@ test("what other clients write is shown, with who wrote it", async (t) => {
   await other.fill("#text", "G28");
   await other.keyboard.press("Enter");
   await receives(uno, "G28\n");
-  await until("it", async () => (await page.locator("#rows .other").allTextContents()).some((row) => /G28‹LF›client \d+$/.test(row)));
+  await until("it", async () => (await page.locator("#rows .other").allTextContents()).some((row) => /G28‹LF›client \d+ \(page at 127\.0\.0\.1:\d+\)$/.test(row)));
   assert.equal(await other.locator("#rows .other").count(), 0);
   assert.equal(await other.locator("#rows .sent").count(), 1);
 });

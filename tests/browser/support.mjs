@@ -55,7 +55,9 @@ export async function start(t, args, port = 0) {
     assert.equal(child.exitCode, null, log);
     return log.match(/ws:\/\/127\.0\.0\.1:(\d+)/);
   });
-  return { port: Number(listening), url: `http://127.0.0.1:${listening}`, stop, log: () => log };
+  const url = `http://127.0.0.1:${listening}`;
+  const settings = async () => (await (await fetch(`${url}/api/ports`)).json())[0].settings;
+  return { port: Number(listening), url, stop, settings, log: () => log };
 }
 
 /** Creates a board at a path of its own, which can be unplugged and plugged in again. */

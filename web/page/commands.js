@@ -8,6 +8,8 @@ const MAX_COMMANDS = 24, MAX_IN_MENU = 20;
 export class Commands {
   /** @type {string[]} */
   #kept = [];
+  /** Why this page may send nothing, or "". */
+  #refusal = "";
 
   /**
    * @param {typeof import("./elements.js").sending} elements
@@ -30,6 +32,13 @@ export class Commands {
     this.#fillBar();
   }
 
+  /** Lets the buttons send, or says why not. @param {string} refusal why not, or "" */
+  allow(refusal) {
+    if (refusal === this.#refusal) return;
+    this.#refusal = refusal;
+    this.#fillBar();
+  }
+
   /** Keeps a command as a button, or no longer. @param {string} text */
   #toggle(text) {
     const isKept = this.#kept.includes(text);
@@ -40,11 +49,11 @@ export class Commands {
   }
 
   #fillBar() {
-    const { commands, text } = this.elements;
+    const { commands } = this.elements;
     commands.hidden = this.#kept.length === 0;
     commands.replaceChildren(...this.#kept.map((command) => {
-      const button = make("command", oneLine(command), `Send ${oneLine(command)}`);
-      button.disabled = text.disabled;
+      const button = make("command", oneLine(command), this.#refusal || `Send ${oneLine(command)}`);
+      button.disabled = this.#refusal !== "";
       button.addEventListener("click", () => this.box.submit(command));
       return button;
     }));

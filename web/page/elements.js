@@ -29,7 +29,7 @@ export const board = {
   notice: find("notice", HTMLElement),
   detail: find("detail", HTMLElement),
   remedy: find("remedy", HTMLElement),
-  advice: find("advice", HTMLButtonElement),
+  advice: { text: find("advice-text", HTMLElement), button: find("advice", HTMLButtonElement) },
   meaning: find("meaning", HTMLElement),
   steps: find("steps", HTMLElement),
   seen: find("seen", HTMLElement),
@@ -111,6 +111,7 @@ export const monitor = {
 
 export const sending = {
   send: find("send", HTMLFormElement),
+  button: find("send-button", HTMLButtonElement),
   text: find("text", HTMLTextAreaElement),
   ending: find("ending", HTMLSelectElement),
   commands: find("commands", HTMLElement),
@@ -129,6 +130,27 @@ export const lines = {
   dsr: find("dsr", HTMLElement),
   dcd: find("dcd", HTMLElement),
   ri: find("ri", HTMLElement),
+};
+
+export const settings = {
+  choice: find("rate-choice", HTMLElement),
+  baud: find("baud", HTMLSelectElement),
+  other: find("baud-other", HTMLInputElement),
+  remark: find("baud-remark", HTMLElement),
+  dataBits: find("data-bits", HTMLSelectElement),
+  parity: find("parity", HTMLSelectElement),
+  stopBits: find("stop-bits", HTMLSelectElement),
+  flowControl: find("flow-control", HTMLSelectElement),
+  fixed: { box: find("fixed", HTMLElement), list: find("fixed-list", HTMLElement), remedy: find("fixed-remedy", HTMLElement) },
+};
+
+export const lock = {
+  menu: find("settings", HTMLDetailsElement),
+  take: find("take", HTMLButtonElement),
+  strip: find("lock", HTMLElement),
+  text: find("lock-text", HTMLElement),
+  giveBack: find("give-back", HTMLButtonElement),
+  end: find("end-lock", HTMLButtonElement),
 };
 
 export const share = {

@@ -17,10 +17,11 @@ export class ModemLines {
     sendBreak.addEventListener("click", () => request({ type: "break", ms: BREAK_TIME }));
   }
 
-  /** @param {any} status @param {boolean} mayWrite */
-  show({ state, inputs }, mayWrite) {
+  /** @param {any} status @param {string} refusal why this page may change nothing, or "" */
+  show({ state, inputs }, refusal) {
     const { controls, none, dtr, rts } = this.elements;
-    controls.disabled = !inputs || !mayWrite;
+    controls.disabled = !inputs || refusal !== "";
+    controls.title = refusal;
     none.hidden = Boolean(inputs) || state !== "open";
     // Until they are set here, it is not known how they are.
     if (state !== "open") dtr.indeterminate = rts.indeterminate = true;

@@ -12,6 +12,7 @@ import { Log } from "./log.js";
 import { Memory } from "./memory.js";
 import { enableMenus } from "./menus.js";
 import { ModemLines } from "./modem-lines.js";
+import { Lock, refusal } from "./lock.js";
 import { Monitor } from "./monitor.js";
 import { Plotter } from "./plotter.js";
 import { PortMenu } from "./port-menu.js";
@@ -20,6 +21,7 @@ import { Received } from "./received.js";
 import { SendBox } from "./sendbox.js";
 import { SeriesDialog } from "./series-dialog.js";
 import { Table, named } from "./series.js";
+import { Settings } from "./settings.js";
 import { Silence } from "./silence.js";
 import { State, isConnected } from "./state.js";
 import { Statistics } from "./statistics.js";
@@ -64,10 +66,22 @@ const portMenu = new PortMenu(elements.board, (choice) => {
   run = undefined;
   restart();
 });
+const change = (/** @type {object} */ settings) => showError(connection.serial.settings(settings));
+const settings = new Settings(elements.settings, change);
 const advice = new Advice(elements.board.advice, (view) => {
   elements.monitor.view.value = view;
   elements.monitor.view.dispatchEvent(new Event("change"));
-});
+}, change);
+const clients = new Clients(elements.share);
+const lock = new Lock(elements.lock, {
+  request: (request) => connection.serial.ask(request),
+  fail: (error) => note(error.message),
+  note,
+}, clients);
+/** Rows of what clients sent that may come to have a name; more of them keep the number alone. */
+const MAX_UNNAMED = 100;
+/** @type {[number, import("./log.js").Row][]} */
+let unnamed = [];
 
 function connect() {
   hasData = false;
@@ -90,6 +104,7 @@ function showPort(hello) {
   hasRestarted = run !== undefined && run !== hello.run;
   run = hello.run;
   state.showPort(hello, connection.serial.url);
+  lock.connected();
   portMenu.show(hello.ports, hello.port.name);
   statistics.connected();
   if (hello.port.name !== memory.port) recall(hello.port);
@@ -117,9 +132,7 @@ function restart() {
 
 let lastStatus = "";
 function showStatus(status) {
-  state.showStatus(status, connection.hello);
-  advice.show(status.advice, elements.monitor.view.value);
-  modemLines.show(status, !connection.hello?.port.settings.readOnly);
+  showControls();
   plotter.live = status.state === "open";
   const text = `${status.state} ${status.detail}`;
   if (text !== lastStatus && lastStatus && status.state !== "connecting") {
@@ -130,6 +143,18 @@ function showStatus(status) {
   lastStatus = text;
   statistics.activeAt = Date.now();
   plotter.requestFrame();
+}
+
+/** Shows what can be changed, and why not. */
+function showControls() {
+  const { status, hello } = connection.serial;
+  const why = refusal(status, hello);
+  lock.show(status, hello, why);
+  state.showStatus(status, hello, why);
+  settings.show(status.settings, why, lock.hasBoard);
+  advice.show(status, elements.monitor.view.value, why, lock.hasBoard);
+  modemLines.show(status, why);
+  commands.allow(why);
 }
 
 function showMissed({ lines, bytes }) {
@@ -172,7 +197,11 @@ function addData(bytes, chunk) {
 /** Adds what another client wrote. This page has shown its own already. */
 function addWritten(bytes, { t, client }) {
   if (client === connection.hello.client) return;
-  received.add({ kind: "other", text: new TextDecoder().decode(bytes), t, state: `client ${client}` });
+  /** @type {import("./log.js").Row} */
+  const row = { kind: "other", text: new TextDecoder().decode(bytes), t, state: clients.describe(client) };
+  received.add(row);
+  if (row.state === `client ${client}`) unnamed.push([client, row]);
+  if (unnamed.length > MAX_UNNAMED) unnamed.shift();
 }
 
 /** Adds the values of a line, which serial-ws has found in it, to the plot. */
@@ -256,7 +285,14 @@ for (const [control, isAll] of [[elements.plot.pngShown, false], [elements.plot.
 
 elements.board.address.textContent = new URL("..", import.meta.url).href.replace("http", "ws").replace(/\/$/, "");
 enableMenus();
-new Clients(elements.share);
+clients.onNames = () => {
+  for (const [client, row] of unnamed) {
+    row.state = clients.describe(client);
+    monitor.refresh(row);
+  }
+  unnamed = unnamed.filter(([client, row]) => row.state === `client ${client}`);
+  showControls();
+};
 enableKeys({ "/": elements.monitor.search, i: elements.sending.text });
 on(matchMedia("(prefers-color-scheme: dark)"), "change", () => plotter.recolour());
 on(elements.theme, "change", () => plotter.recolour());

@@ -14,6 +14,8 @@ export class PortMenu {
   #ports = [];
   /** @type {Device[]} */
   #devices = [];
+  /** @type {import("../serial-ws.js").DeviceWatcher | undefined} */
+  #watcher;
   /** The name of the port that is shown. */
   #shown = "";
 
@@ -28,7 +30,16 @@ export class PortMenu {
       const isDevice = port.value.startsWith(DEVICE);
       choose(isDevice ? { device: port.value.slice(DEVICE.length) } : { port: port.value });
     });
-    SerialWs.watchDevices(new URL("..", import.meta.url).href.replace("http", "ws")).on("devices", (devices) => {
+    document.addEventListener("visibilitychange", () => this.#watch());
+    this.#watch();
+  }
+
+  /** Watches the devices while the page is visible: serial-ws looks for them only then. */
+  #watch() {
+    this.#watcher?.close();
+    this.#watcher = undefined;
+    if (document.hidden) return;
+    this.#watcher = SerialWs.watchDevices(new URL("..", import.meta.url).href.replace("http", "ws")).on("devices", (devices) => {
       this.#devices = devices;
       this.#fill();
     });

@@ -13,6 +13,8 @@ const WORDS = {
   disconnected: "disconnected",
 };
 
+/** What buttons do where they may. */
+const RESET = "Restart the board, like its reset button", SEND = "Send each line to the board";
 const RECONNECTS = "This page is not connected to serial-ws. It connects again by itself as soon as it can.";
 /** What a state means, and what happens by itself. */
 const MEANINGS = {
@@ -30,7 +32,9 @@ const MEANINGS = {
 };
 
 /** @param {string} text */
-const sentence = (text) => text && `${text[0].toUpperCase()}${text.slice(1).replace(/[.]?$/, ".")}`;
+export const capital = (text) => text && `${text[0].toUpperCase()}${text.slice(1)}`;
+/** @param {string} text */
+const sentence = (text) => text && capital(text.replace(/[.]?$/, "."));
 
 export class State {
   /**
@@ -40,15 +44,17 @@ export class State {
   constructor(board, sending) {
     this.board = board;
     this.sending = sending;
-    /** Where the board is, without its rate. @type {(string | undefined)[]} */
-    this.place = [];
   }
 
   /** @param {any} hello @param {string} url */
   showPort({ port: { name, board, path, settings }, ports }, url) {
     for (const device of this.board.devices) device.textContent = path ?? "PORT";
     for (const flag of this.board.portFlags) flag.textContent = name === ports[0] ? "" : ` --port ${name}`;
-    this.place = [ports.length > 1 ? undefined : name, board, path === name ? undefined : path];
+    const place = [board, path === name ? undefined : path].filter(Boolean).join(" · ");
+    const own = document.createElement("span");
+    own.textContent = name;
+    this.board.board.replaceChildren(...(ports.length > 1 ? [] : [own]), ...(place ? [place] : []));
+    this.board.board.title = this.board.board.textContent ?? "";
     const { address } = this.board;
     document.title = `${name} – serial-ws`;
     address.textContent = url.replace(/\/$/, "");
@@ -71,11 +77,13 @@ export class State {
     }
   }
 
-  /** @param {any} status @param {any} hello undefined before the first connection */
-  showStatus({ state, detail, hint, inputs, settings }, hello) {
-    const readOnly = Boolean(hello?.port.settings.readOnly);
+  /**
+   * @param {any} status @param {any} hello undefined before the first connection
+   * @param {string} refusal why this page may change nothing, or ""
+   */
+  showStatus({ state, detail, hint, inputs }, hello, refusal) {
+    const isRefused = refusal !== "";
     const { board, sending } = this;
-    board.board.textContent = [...this.place, settings && `${settings.baud} baud`].filter(Boolean).join(" · ");
     board.state.dataset.state = state;
     board.stateText.textContent = WORDS[state] ?? state;
     board.state.title = MEANINGS[state] ?? detail ?? "";
@@ -89,13 +97,16 @@ export class State {
     board.notice.hidden = !what && !hint;
     // Only devices with modem lines have inputs, and can be reset.
     board.reset.hidden = !inputs;
-    board.reset.disabled = state !== "open" || readOnly;
-    board.lend.hidden = state === "released" || readOnly || !hello || !isConnected(state);
+    board.reset.disabled = state !== "open" || isRefused;
+    board.reset.title = refusal || RESET;
+    board.lend.hidden = state === "released" || Boolean(hello?.port.settings.readOnly) || !hello || !isConnected(state);
     if (board.lend.hidden) board.lend.open = false;
-    board.release.disabled = board.releaseLong.disabled = board.lend.hidden;
+    board.release.disabled = board.releaseLong.disabled = board.lend.hidden || isRefused;
+    board.release.title = board.releaseLong.title = refusal;
     board.resume.hidden = state !== "released";
-    board.resume.disabled = readOnly;
-    sending.text.disabled = readOnly;
-    sending.text.placeholder = readOnly ? "Sending is disabled (--read-only)" : "Send to the board";
+    board.resume.disabled = isRefused;
+    sending.text.disabled = sending.button.disabled = isRefused;
+    sending.button.title = refusal || SEND;
+    sending.text.placeholder = isRefused ? `Sending is disabled: ${refusal}` : "Send to the board";
   }
 }
