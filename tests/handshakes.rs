@@ -318,7 +318,7 @@ async fn socket_io_by_polling_is_told_what_to_write_instead() {
     for path in [
         "/socket.io/?EIO=4&transport=polling&t=P1",
         "/?EIO=4&transport=polling",
-        "/socket.io/socket.io.js",
+        "/socket.io/socket.io.js.map",
     ] {
         let reply = http(bridge.address(), "GET", path, &[("Origin", &own)]).await;
         assert_eq!(reply.status, 400, "{path}: {reply:?}");

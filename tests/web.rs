@@ -404,13 +404,40 @@ async fn the_built_in_page_has_all_of_its_parts() {
         let name = part.expect("it has a name").file_name();
         format!("/_serial-ws/{}", name.to_string_lossy())
     });
-    let library = ["/serial-ws.js", "/serial-ws.mjs", "/serial-ws-p5.js"];
+    let library = [
+        "/serial-ws.js",
+        "/serial-ws.mjs",
+        "/serial-ws-p5.js",
+        "/socket.io/socket.io.js",
+    ];
     for part in parts.chain(library.map(str::to_owned)) {
         assert_eq!(bridge.get(&part).await.status, 200, "{part}");
     }
     for other in ["/_serial-ws/README.md", "/_serial-ws/../index.html"] {
         assert_eq!(bridge.get(other).await.status, 404, "{other}");
     }
+}
+
+#[tokio::test]
+async fn every_page_may_load_io_but_nobody_else_the_file_that_a_folder_has_in_its_place() {
+    const CLIENT: &str = "/socket.io/socket.io.js";
+    let evil = [
+        ("Origin", "https://evil.example"),
+        ("Sec-Fetch-Site", "cross-site"),
+    ];
+    let folder = Folder::new("io", &[("index.html", "x")]);
+    let bridge = folder.serve().await;
+    for headers in [&evil[..], &[]] {
+        let reply = http(bridge.address(), "GET", CLIENT, headers).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        assert!(reply.body.contains("globalThis.io ="), "{}", reply.body);
+        let policy = reply.header("Cross-Origin-Resource-Policy");
+        assert_eq!(policy, Some("cross-origin"), "{}", reply.head);
+    }
+    folder.write("socket.io/socket.io.js", "my own");
+    assert_eq!(bridge.get(CLIENT).await.body, "my own");
+    let reply = http(bridge.address(), "GET", CLIENT, &evil).await;
+    assert!(reply.body.contains("globalThis.io ="), "{}", reply.body);
 }
 
 #[tokio::test]

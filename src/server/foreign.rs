@@ -10,8 +10,8 @@ const OPEN_SERIAL: &str = r#"{"method":"openserial","data":{"serialport":"#;
 const LIST_SERIAL: &str = r#"{"method":"list","data":{}}"#;
 
 /// The Close reason for a client of Socket.IO. It fits the 123 bytes of a Close frame.
-pub(crate) const SOCKET_IO: &str = "Socket.IO is not served here: use a plain WebSocket, in a page \
-    new WebSocket(\"ws://localhost:8080\") instead of io()";
+pub(crate) const SOCKET_IO: &str = "Socket.IO is not served here: load /socket.io/socket.io.js from \
+    serial-ws, or use new WebSocket(\"ws://localhost:8080\")";
 
 /// The Close reason for a client of p5.serialport.
 pub(crate) const P5_SERIALPORT: &str = "p5.serialport is served elsewhere: start serial-ws with --p5, \
@@ -19,15 +19,22 @@ pub(crate) const P5_SERIALPORT: &str = "p5.serialport is served elsewhere: start
 
 /// The answer to a request of Socket.IO by HTTP.
 pub(crate) const SOCKET_IO_ANSWER: &str = "\
-Socket.IO is not served here: serial-ws speaks plain WebSocket. In a page, write
+Socket.IO is not served here: serial-ws speaks plain WebSocket. A page keeps its io(), socket.on(…) and
+socket.emit(…) if it loads the io() of serial-ws in place of Socket.IO's own client, from
 
-  const socket = new WebSocket(`ws://${location.host}`);
+  http://localhost:8080/socket.io/socket.io.js
+
+Or leave that out, and write
+
+  const socket = new WebSocket(\"ws://localhost:8080\");
   socket.onmessage = (event) => console.log(event.data);
   socket.onopen = () => socket.send(\"hello\\n\");
 
-instead of io(), socket.on(…) and socket.emit(…), and leave socket.io.js out. If another server
-serves the page, write localhost:8080 or what serial-ws printed instead of ${location.host}.
+If serial-ws listens elsewhere, write what it printed instead of localhost:8080.
 ";
+
+/// The path from which pages made for Socket.IO load its client.
+pub(crate) const SOCKET_IO_CLIENT: &str = "/socket.io/socket.io.js";
 
 /// Returns true for a request of Socket.IO, or of Engine.IO below it, whatever its path.
 pub(crate) fn is_socket_io(uri: &Uri) -> bool {

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, heade
 
 use super::Rejection;
 use super::origin::Origin;
+use crate::server::foreign::SOCKET_IO_CLIENT;
 
 /// Headers by which a proxy tells that it passes a request on.
 const FORWARDED: [&str; 15] = [
@@ -115,7 +116,8 @@ impl RequestClass {
     pub(crate) fn new(path: &str, wants_upgrade: bool) -> Self {
         match path {
             _ if wants_upgrade => Self::WebSocket,
-            "/hello" | "/serial-ws.js" | "/serial-ws.mjs" | "/serial-ws-p5.js" => Self::Public,
+            "/hello" | "/serial-ws.js" | "/serial-ws.mjs" | "/serial-ws-p5.js"
+            | SOCKET_IO_CLIENT => Self::Public,
             "/metrics" => Self::Data,
             path if path.starts_with("/api/") => Self::Data,
             _ => Self::Page,

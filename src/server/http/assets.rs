@@ -62,6 +62,7 @@ const FILES: &[(&str, &[u8])] = embed![
     "serial-ws-p5.js"
     "serial-ws.js"
     "serial-ws.mjs"
+    "socket.io.js"
 ];
 
 /// The files of the client library.
@@ -86,6 +87,11 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 /// Serves the file at `path` in `web/`. Answers 404 where there is none.
 pub(crate) fn file(path: &str) -> Response {
     content(path).map_or_else(not_found, |content| respond(path, content))
+}
+
+/// Serves `io()`, which pages made for Socket.IO load from there.
+pub(super) fn socket_io() -> Response {
+    file("socket.io.js")
 }
 
 /// Serves the built-in page at `/`.

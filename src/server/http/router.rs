@@ -14,7 +14,8 @@ use super::access_layer::{access_layer, rejected};
 use super::error_page::Navigation;
 use super::{api, assets, contents, downloads, lines, operator, share, static_files, write};
 use crate::hub::Action;
-use crate::server::access::{Peer, Rejection};
+use crate::server::access::{Caller, Peer, Rejection, RequestClass};
+use crate::server::foreign::SOCKET_IO_CLIENT;
 use crate::server::{App, foreign, p5};
 
 /// Returns the router of all resources.
@@ -91,8 +92,8 @@ async fn library(uri: Uri) -> Response {
 }
 
 /// Serves a file of the user's folder, in which every folder has the client library. Without that folder,
-/// only `/` leads anywhere: to the built-in page. Socket.IO is told that it is not served, unless the
-/// folder has the file.
+/// only `/` leads anywhere: to the built-in page. Pages made for Socket.IO get our `io()`, and its own
+/// clients are told that it is not served, unless the folder has the file.
 async fn web(State(app): State<Arc<App>>, request: Request) -> Response {
     let uri = request.uri().clone();
     let navigation = Navigation::of(&request);
@@ -106,8 +107,11 @@ async fn web(State(app): State<Arc<App>>, request: Request) -> Response {
     {
         return library;
     }
+    // Everybody may load our `io()`, but not a file of the user's folder in its place.
+    let caller = Caller::of(&request, RequestClass::Page);
+    let may_see_folder = uri.path() != SOCKET_IO_CLIENT || app.decide(caller).is_ok();
     let response = match &app.config.web {
-        Some(web) => {
+        Some(web) if may_see_folder => {
             let peer = request.extensions().get::<Peer>();
             let address = peer.and_then(Peer::quota_address);
             let answer = static_files::file(web, app.limits.descriptors, request).await;
@@ -119,9 +123,10 @@ async fn web(State(app): State<Arc<App>>, request: Request) -> Response {
             })
         }
         None if uri.path() == "/" => assets::page(),
-        None => assets::not_found(),
+        _ => assets::not_found(),
     };
     match response.status() {
+        StatusCode::NOT_FOUND if uri.path() == SOCKET_IO_CLIENT => assets::socket_io(),
         StatusCode::NOT_FOUND if foreign::is_socket_io(&uri) => socket_io(&app),
         StatusCode::NOT_FOUND => nothing_there(app, uri, navigation).await,
         _ => response,
