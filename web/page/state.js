@@ -51,9 +51,8 @@ export class State {
     for (const device of this.board.devices) device.textContent = path ?? "PORT";
     for (const flag of this.board.portFlags) flag.textContent = name === ports[0] ? "" : ` --port ${name}`;
     const place = [board, path === name ? undefined : path].filter(Boolean).join(" · ");
-    const own = document.createElement("span");
-    own.textContent = name;
-    this.board.board.replaceChildren(...(ports.length > 1 ? [] : [own]), ...(place ? [place] : []));
+    const parts = [ports.length > 1 ? undefined : part("own", name), place ? part("place", place) : undefined];
+    this.board.board.replaceChildren(...parts.filter((it) => it !== undefined));
     this.board.board.title = this.board.board.textContent ?? "";
     const { address } = this.board;
     document.title = `${name} – serial-ws`;
@@ -109,4 +108,12 @@ export class State {
     sending.button.title = refusal || SEND;
     sending.text.placeholder = isRefused ? `Sending is disabled: ${refusal}` : "Send to the board";
   }
+}
+
+/** Makes a part of the name of a board. @param {string} kind @param {string} text */
+function part(kind, text) {
+  const element = document.createElement("span");
+  element.className = kind;
+  element.textContent = text;
+  return element;
 }
