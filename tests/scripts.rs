@@ -189,3 +189,15 @@ head -c 2000000 /dev/zero | curl -sS -o /dev/null -w '%{http_code}' -X POST -H C
     assert_eq!(said, r#"{"bytes":7}{"bytes":7}{"bytes":7}{"bytes":2}404"#);
     pair.device.expect(b"step 1\nstep 2\nstep 3\n\0\xff").await;
 }
+
+#[tokio::test]
+async fn what_one_computer_writes_by_http_counts_together_for_the_rate() {
+    let bridge = Bridge::start(&["--port", "board=loop", "--max-write-rate", "100"]).await;
+    bridge.open("board").await;
+    let start = std::time::Instant::now();
+    check(&post(&bridge, WRITE, &[], &[b'x'; 250]).await, 200, "250");
+    check(&post(&bridge, WRITE, &[], b"y").await, 200, "1");
+    // It may be a second ahead.
+    let elapsed = start.elapsed().as_secs_f64();
+    assert!(elapsed >= 1.5, "the second was written after {elapsed} s");
+}

@@ -2,6 +2,7 @@
 //! that sends much does not keep the others waiting. Urgent writes go before all of them, and what
 //! must work while a write is stuck waits for none of them.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use super::requests::{Action, MAX_REPLIES, Outcome, Request, RequestLimits, RequestSender};
 use super::waiting_requests::{NextRequest, Waiting};
 use super::write_lock::LockHolder;
+use super::write_rate::{WriteRate, WriteRates};
 
 /// The numbers of clients, each used once, whatever its port.
 #[derive(Clone, Default)]
@@ -34,6 +36,8 @@ pub struct RequestQueue {
     urgent: Notify,
     immediate: Notify,
     numbers: ClientNumbers,
+    /// The rates of clients that come anew for each write.
+    rates: WriteRates,
     /// The number of the client that has the write lock; 0 while nobody has it. Changes together with
     /// the lock itself.
     locked_by: AtomicU64,
@@ -51,10 +55,27 @@ impl RequestQueue {
 
     /// Registers a client: the sender of its requests, and the receiver of their numbers and outcomes.
     pub fn register(self: &Arc<Self>) -> (RequestSender, mpsc::Receiver<(u64, Outcome)>) {
+        let rate = WriteRate::new(self.limits.max_write_rate).map(Arc::new);
+        self.register_with(rate)
+    }
+
+    /// Registers a client that comes anew for each write: all from one address share their rate.
+    pub fn register_at(
+        self: &Arc<Self>,
+        address: IpAddr,
+    ) -> (RequestSender, mpsc::Receiver<(u64, Outcome)>) {
+        let max = self.limits.max_write_rate;
+        self.register_with(self.rates.of(address, max, Instant::now()))
+    }
+
+    fn register_with(
+        self: &Arc<Self>,
+        rate: Option<Arc<WriteRate>>,
+    ) -> (RequestSender, mpsc::Receiver<(u64, Outcome)>) {
         // Most clients never ask: this channel takes memory only for replies that wait.
         let (replies, receiver) = mpsc::channel(MAX_REPLIES);
         let id = self.numbers.next();
-        let sender = RequestSender::new(Arc::clone(self), id, self.limits, replies);
+        let sender = RequestSender::new(Arc::clone(self), id, self.limits, rate, replies);
         (sender, receiver)
     }
 

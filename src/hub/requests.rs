@@ -294,6 +294,7 @@ impl RequestSender {
         queue: Arc<RequestQueue>,
         id: u64,
         limits: RequestLimits,
+        rate: Option<Arc<WriteRate>>,
         replies: mpsc::Sender<(u64, Outcome)>,
     ) -> Self {
         Self {
@@ -303,7 +304,7 @@ impl RequestSender {
             room: RequestRoom::new(limits.max_message.clamp(MAX_WAITING, MAX_ROOM), MIN_COST),
             urgent_room: RequestRoom::new(MAX_URGENT, MIN_URGENT_COST),
             immediate_room: RequestRoom::new(MAX_IMMEDIATE, 1),
-            rate: WriteRate::new(limits.max_write_rate).map(Arc::new),
+            rate,
             replies,
             sent: 0,
             holds_port: false,

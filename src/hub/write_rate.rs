@@ -1,7 +1,9 @@
 //! The rate at which one client may write (`--max-write-rate`): a token bucket that holds what the
 //! rate allows for a second. Pure: the time is an argument.
 
-use std::sync::{Mutex, MutexGuard};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -48,10 +50,45 @@ impl WriteRate {
         *used = Some(used.map_or(now, |used| used.max(now)) + time);
     }
 
+    /// Returns true while something that was written still counts.
+    fn is_ahead(&self, now: Instant) -> bool {
+        let Ahead { ordinary, urgent } = *self.ahead();
+        ordinary.max(urgent).is_some_and(|used| used > now)
+    }
+
     fn ahead(&self) -> MutexGuard<'_, Ahead> {
         self.ahead
             .lock()
             .expect("nothing panics while it holds the rate")
+    }
+}
+
+/// Addresses whose rates are kept. At the limit, what an address more writes counts on its own.
+const MAX_ADDRESSES: usize = 1024;
+
+/// The rates of clients that come anew for each write, by their address: what one of them wrote before
+/// counts for the next.
+#[derive(Default)]
+pub(super) struct WriteRates(Mutex<HashMap<IpAddr, Arc<WriteRate>>>);
+
+impl WriteRates {
+    /// Returns the rate of an address; `None` for no limit. Forgets those that nobody has used up.
+    pub(super) fn of(
+        &self,
+        address: IpAddr,
+        bytes_per_second: u32,
+        now: Instant,
+    ) -> Option<Arc<WriteRate>> {
+        let new = Arc::new(WriteRate::new(bytes_per_second)?);
+        let mut rates = self
+            .0
+            .lock()
+            .expect("nothing panics while it holds the rates");
+        rates.retain(|_, rate| Arc::strong_count(rate) > 1 || rate.is_ahead(now));
+        if rates.len() >= MAX_ADDRESSES && !rates.contains_key(&address) {
+            return Some(new);
+        }
+        Some(Arc::clone(rates.entry(address).or_insert(new)))
     }
 }
 
@@ -93,6 +130,20 @@ mod tests {
         assert_eq!(rate.due(true, now), None);
         rate.count(60_000, true, now);
         assert_eq!(rate.due(true, now), Some(now + Duration::from_secs(59)));
+    }
+
+    #[test]
+    fn an_address_keeps_its_rate_as_long_as_it_matters() {
+        let (rates, now) = (WriteRates::default(), Instant::now());
+        let [one, other] = ["10.0.0.1", "10.0.0.2"].map(|address| address.parse().unwrap());
+        rates.of(one, RATE, now).unwrap().count(3000, false, now);
+        let due = now + Duration::from_secs(2);
+        assert_eq!(rates.of(one, RATE, now).unwrap().due(false, now), Some(due));
+        assert_eq!(rates.of(other, RATE, now).unwrap().due(false, now), None);
+        let later = now + Duration::from_secs(3);
+        rates.of(other, RATE, later);
+        assert_eq!(rates.0.lock().unwrap().len(), 1);
+        assert!(rates.of(one, 0, now).is_none());
     }
 
     #[test]

@@ -8,10 +8,11 @@ use axum::Json;
 use axum::extract::{Extension, Path, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures::channel::mpsc;
 use serde_json::{Value, json};
 
 use super::metrics;
-use crate::hub::{Action, Lease, RequestError};
+use crate::hub::{Action, Lease, Outcome, RequestError, RequestSender};
 use crate::protocol::{HelloAnswer, ReleaseMessage, StatusMessage};
 use crate::server::access::offer::Audience;
 use crate::server::access::{Caller, RequestClass, Rights};
@@ -151,7 +152,8 @@ pub(super) async fn request(
         Ok(port) => port,
         Err(error) => return error.into_response(),
     };
-    match carried_out(&port, action).await {
+    let registered = port.hub.queue.register();
+    match carried_out(&port, registered, action).await {
         Ok(_) => Json(describe(&port)).into_response(),
         Err(error) => error.into_response(),
     }
@@ -184,12 +186,16 @@ pub(super) fn writable_port(app: &App, name: &str, rights: Rights) -> Result<Arc
     }
 }
 
-/// Requests an action of a port, and waits until it is done. Returns the bytes that were written.
+/// Requests an action of a port for a client that has registered, and waits until it is done. Returns
+/// the bytes that were written.
 ///
 /// # Errors
 /// When it was not carried out.
-pub(super) async fn carried_out(port: &Port, action: Action) -> Result<usize, ApiError> {
-    let (mut sender, mut replies) = port.hub.queue.register();
+pub(super) async fn carried_out(
+    port: &Port,
+    (mut sender, mut replies): (RequestSender, mpsc::Receiver<(u64, Outcome)>),
+    action: Action,
+) -> Result<usize, ApiError> {
     let size = action.bytes().len();
     if let Err(reason) = sender.try_send(action) {
         let reason = port.no_room_reason(size, reason);

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::{Extension, Path, Query, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde_json::json;
 
 use super::api::{ApiError, carried_out, writable_port};
@@ -43,7 +44,8 @@ pub(super) async fn write(
     let outcome = match prepared {
         Ok((port, ending, _place)) => {
             let max = app.config.max_message;
-            write_body(&port, &parts.headers, body, max, ending).await
+            let bytes = read_body(&parts.headers, body, max).await;
+            write_body(&port, peer, bytes, ending).await
         }
         Err(error) => {
             body::discard(&parts.headers, body).await;
@@ -92,16 +94,20 @@ fn ending(uri: &Uri) -> Result<LineEnding, String> {
     Ok(ending)
 }
 
+async fn read_body(headers: &HeaderMap, body: Body, max: usize) -> Result<Bytes, ApiError> {
+    let bytes = body::read(headers, body, max).await;
+    bytes.map_err(|error| unreadable(error, headers, max))
+}
+
 async fn write_body(
     port: &Port,
-    headers: &HeaderMap,
-    body: Body,
-    max: usize,
+    peer: Peer,
+    bytes: Result<Bytes, ApiError>,
     ending: LineEnding,
 ) -> Result<usize, ApiError> {
-    let bytes = body::read(headers, body, max).await;
-    let bytes = bytes.map_err(|error| unreadable(error, headers, max))?;
-    let outcome = carried_out(port, Action::Write(ending.complete(bytes))).await;
+    let action = Action::Write(ending.complete(bytes?));
+    let registered = port.hub.queue.register_at(peer.limit_address());
+    let outcome = carried_out(port, registered, action).await;
     if outcome.is_err() {
         port.hub.counters.refused.fetch_add(1, Ordering::Relaxed);
     }
