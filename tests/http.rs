@@ -499,3 +499,86 @@ async fn rejections_are_logged_once_a_minute() {
 async fn simulated(arguments: &[&str]) -> Bridge {
     Bridge::start(&[&["--port", "sensor=sim"], arguments].concat()).await
 }
+
+#[tokio::test]
+async fn a_browser_that_asks_first_is_answered_for_the_origins_that_are_allowed() {
+    let allowed = "https://preview.p5js.org";
+    let bridge = simulated(&["--allow-origin", allowed]).await;
+    let ask = async |bridge: &Bridge, origin: &str, path: &str| {
+        let headers = [
+            ("Origin", origin),
+            ("Access-Control-Request-Method", "POST"),
+            ("Access-Control-Request-Headers", "content-type"),
+            ("Access-Control-Request-Private-Network", "true"),
+        ];
+        http(bridge.address(), "OPTIONS", path, &headers).await
+    };
+    let write = "/api/ports/sensor/write";
+    for origin in [allowed, "http://localhost:3000"] {
+        let reply = ask(&bridge, origin, write).await;
+        assert_eq!(reply.status, 204, "{reply:?}");
+        for (header, part) in [
+            ("Access-Control-Allow-Origin", origin),
+            ("Access-Control-Allow-Methods", "POST"),
+            ("Access-Control-Allow-Headers", "Content-Type"),
+            ("Access-Control-Allow-Headers", "Authorization"),
+            ("Access-Control-Allow-Headers", "Last-Event-ID"),
+            ("Access-Control-Allow-Private-Network", "true"),
+            ("Vary", "Origin"),
+        ] {
+            let value = reply.header(header).unwrap_or_default();
+            assert!(value.contains(part), "{header}: {reply:?}");
+        }
+    }
+    let reply = ask(&bridge, "https://evil.example", write).await;
+    assert_eq!(reply.status, 403, "{reply:?}");
+    assert_eq!(
+        reply.header("Access-Control-Allow-Origin"),
+        None,
+        "{reply:?}"
+    );
+    // Nothing else is there by this method.
+    let reply = http(bridge.address(), "OPTIONS", write, &[]).await;
+    assert_eq!(reply.status, 405, "{reply:?}");
+
+    // Browsers ask without the token, which the request itself needs.
+    let token = std::env::temp_dir().join(format!("serial-ws-preflight-{}", std::process::id()));
+    std::fs::write(&token, "correct-horse-battery\n").expect("a file can be written");
+    let path = token.to_str().expect("the path is text");
+    let bridge = simulated(&["--allow-origin", allowed, "--token", path]).await;
+    let reply = ask(&bridge, allowed, write).await;
+    assert_eq!(reply.status, 204, "{reply:?}");
+    let reply = ask(&bridge, "https://evil.example", write).await;
+    assert_eq!(reply.status, 401, "{reply:?}");
+    let reply = http(
+        bridge.address(),
+        "GET",
+        "/api/status",
+        &[("Origin", allowed)],
+    )
+    .await;
+    assert_eq!(reply.status, 401, "{reply:?}");
+    let _ = std::fs::remove_file(&token);
+}
+
+#[tokio::test]
+async fn the_address_of_a_port_leads_a_browser_to_its_page_and_tells_a_program_what_it_is() {
+    let bridge = simulated(&[]).await;
+    let browser = [("Accept", "text/html,*/*;q=0.8")];
+    let reply = http(bridge.address(), "GET", "/ports/sensor", &browser).await;
+    assert_eq!(reply.status, 303, "{reply:?}");
+    let page = "../_serial-ws/?port=sensor";
+    assert_eq!(reply.header("Location"), Some(page), "{reply:?}");
+    let reply = bridge.get("/ports/sensor").await;
+    assert_eq!(reply.status, 426, "{reply:?}");
+    assert_eq!(reply.header("Upgrade"), Some("websocket"), "{reply:?}");
+    assert_eq!(
+        reply.header("Connection"),
+        Some("upgrade, close"),
+        "{reply:?}"
+    );
+    assert!(reply.body.contains("/api/ports/sensor/lines"), "{reply:?}");
+    let reply = bridge.get("/ports/senser").await;
+    assert_eq!(reply.status, 404, "{reply:?}");
+    assert!(reply.body.contains("available: sensor"), "{reply:?}");
+}

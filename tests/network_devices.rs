@@ -142,7 +142,10 @@ async fn what_it_has_no_modem_lines_for_is_refused() {
     bridge.open("board").await;
     let mut client = bridge.json_client().await;
     let refused = client.refused(json!({"type": "break", "ms": 10})).await;
-    assert_eq!(refused, "cannot send a break to this device: it cannot do this");
+    assert_eq!(
+        refused,
+        "cannot send a break to this device: it cannot do this"
+    );
 }
 
 /// A modem state as a server tells it: CTS and DSR.

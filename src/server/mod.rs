@@ -153,6 +153,13 @@ impl App {
         decision
     }
 
+    /// Returns true if pages of the origin that a request names may send requests, with the token where
+    /// they need it.
+    fn allows_origin(&self, caller: Caller<'_>) -> bool {
+        self.consent
+            .with_answers(|answers| self.policy.allows_origin(caller, answers))
+    }
+
     /// Decides whether a client may open a device.
     fn offer(&self, device: &DeviceEntry, audience: &Audience) -> OfferDecision {
         let decide = |answers: &_| self.config.offers.decide(device, audience, answers);

@@ -150,6 +150,17 @@ impl Policy {
         }
     }
 
+    /// Returns true if pages of the origin that a request names are allowed, whether or not it has the
+    /// token.
+    pub(crate) fn allows_origin(&self, caller: Caller<'_>, answers: &Answers) -> bool {
+        let origin = single_header(caller.headers, header::ORIGIN);
+        let (Ok(host), Ok(Some(origin))) = (self.host(caller), origin) else {
+            return false;
+        };
+        let origin = origin::canonical(origin);
+        self.page_rights(origin, host.text, answers).is_ok()
+    }
+
     /// Returns true for a request of the operator: a program of this computer, or the page of serial-ws
     /// itself in a browser of this computer, neither through a proxy. Meant for requests that are
     /// allowed.

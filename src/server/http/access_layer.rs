@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use super::assets::CROSS_ORIGIN_RESOURCE_POLICY;
 use super::error_page::Navigation;
 use super::session_cookie::{begin_session, is_from_form, lead_back};
-use super::{body, token_form, write};
+use super::{body, preflight, token_form, write};
 use crate::server::App;
 use crate::server::access::consent::Question;
 use crate::server::access::{Caller, Denial, Rejection, RequestClass, Rights, pending_page};
@@ -61,6 +61,9 @@ async fn answer(app: &Arc<App>, request: Request, class: RequestClass, next: Nex
             return rejected(&rejection);
         }
     };
+    if preflight::is_preflight(&request, class) {
+        return preflight::answer(request.headers());
+    }
     if class == RequestClass::WebSocket {
         return upgrade::answer(app, request, rights).await;
     }
@@ -77,7 +80,8 @@ fn is_error(status: StatusCode) -> bool {
 
 /// Decides what the client of a request may do.
 fn authorize(app: &App, request: &Request, class: RequestClass) -> Result<Rights, Rejection> {
-    let rejection = match app.decide(Caller::of(request, class)) {
+    let caller = Caller::of(request, class);
+    let rejection = match app.decide(caller) {
         Ok(_) if has_body(request.headers()) && !takes_body(request) => {
             Rejection::malformed("a request with a body")
         }
@@ -85,6 +89,9 @@ fn authorize(app: &App, request: &Request, class: RequestClass) -> Result<Rights
             Rejection::overloaded()
         }
         Ok(rights) => return Ok(rights),
+        Err(_) if preflight::is_preflight(request, class) && app.allows_origin(caller) => {
+            return Ok(Rights::ReadOnly);
+        }
         // The prompt shows the origin, so that the log need not.
         Err(Denial::Ask(origin)) if app.consent.ask(Question::Page(origin.clone())) => {
             return Err(pending_page(&origin));
@@ -133,7 +140,13 @@ async fn pass_on(
 
 fn set_security_headers(headers: &mut HeaderMap, class: RequestClass) {
     // One request per connection leaves no way to smuggle a second one in.
-    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    let offers_upgrade = headers.contains_key(header::UPGRADE);
+    let connection = if offers_upgrade {
+        "upgrade, close"
+    } else {
+        "close"
+    };
+    headers.insert(header::CONNECTION, HeaderValue::from_static(connection));
     headers.insert(header::VARY, HeaderValue::from_static("Origin"));
     let policy = match class {
         RequestClass::Public => "cross-origin",

@@ -12,6 +12,8 @@ mod folder;
 mod lines;
 mod metrics;
 mod operator;
+mod port_address;
+mod preflight;
 mod relative;
 mod router;
 mod session_cookie;

@@ -12,7 +12,9 @@ use tokio::task::spawn_blocking;
 
 use super::access_layer::{access_layer, rejected};
 use super::error_page::Navigation;
-use super::{api, assets, contents, downloads, lines, operator, share, static_files, write};
+use super::{
+    api, assets, contents, downloads, lines, operator, port_address, share, static_files, write,
+};
 use crate::hub::Action;
 use crate::server::access::{Caller, Peer, Rejection, RequestClass};
 use crate::server::foreign::SOCKET_IO_CLIENT;
@@ -128,7 +130,10 @@ async fn web(State(app): State<Arc<App>>, request: Request) -> Response {
     match response.status() {
         StatusCode::NOT_FOUND if uri.path() == SOCKET_IO_CLIENT => assets::socket_io(),
         StatusCode::NOT_FOUND if foreign::is_socket_io(&uri) => socket_io(&app),
-        StatusCode::NOT_FOUND => nothing_there(app, uri, navigation).await,
+        StatusCode::NOT_FOUND => match port_address::answer(&app, &uri, navigation.as_ref()) {
+            Some(answer) => answer,
+            None => nothing_there(app, uri, navigation).await,
+        },
         _ => response,
     }
 }
