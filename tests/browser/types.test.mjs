@@ -133,7 +133,7 @@ function scripts(path) {
 
 test("the examples of the documents compile with the types", async (t) => {
   const documents = ["README.md", "PROTOCOL.md", "SECURITY.md", "web/README.md", ...readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`)];
-  const files = { "surroundings.d.ts": SURROUNDINGS, "modules.d.ts": MODULES };
+  const files = { "surroundings.d.ts": SURROUNDINGS, "modules.d.ts": MODULES, "serial-ws.d.mts": 'export * from "serial-ws";' };
   for (const path of documents) {
     scripts(path).forEach(([language, text], index) => {
       files[`${path.replace("/", "-")}-${index + 1}.${language}`] = `${text}\nexport {};\n`;

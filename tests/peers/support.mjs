@@ -43,9 +43,10 @@ export async function until(what, look) {
   }
 }
 
-/** Starts serial-ws on a free TCP port. It ends with the test. */
+/** Starts serial-ws, on a free TCP port unless the options name one. It ends with the test. */
 export async function start(t, ...options) {
-  const child = spawn(PROGRAM, ["--listen", "127.0.0.1:0", ...options], { stdio: ["ignore", "ignore", "pipe"] });
+  const listen = options.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"];
+  const child = spawn(PROGRAM, [...listen, ...options], { stdio: ["ignore", "ignore", "pipe"] });
   const ended = once(child, "exit");
   let log = "";
   child.stderr.setEncoding("utf8").on("data", (data) => (log += data));
