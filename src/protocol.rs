@@ -228,6 +228,9 @@ pub enum ClientMessage {
         /// A name that others are told.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
+        /// True if all settings and lines are to return when the lock ends.
+        #[serde(default, skip_serializing_if = "Not::not")]
+        restore: bool,
     },
     /// Ends it.
     Unlock,
@@ -766,7 +769,10 @@ mod tests {
             r#"{"type":"settings","baud":115200,"dataBits":7,"dtr":false,"id":7}"#,
         );
         check_client(
-            ClientMessage::Lock { name: None },
+            ClientMessage::Lock {
+                name: None,
+                restore: false,
+            },
             r#"{"type":"lock","id":7}"#,
         );
         check_client(ClientMessage::Unlock, r#"{"type":"unlock","id":7}"#);

@@ -109,6 +109,65 @@ async fn fixed_settings_change_under_the_lock_and_return_when_it_ends() {
 }
 
 #[tokio::test]
+async fn all_settings_return_after_a_lock_that_restores_them() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let (mut holder, mut other) = (bridge.json_client().await, bridge.json_client().await);
+    other
+        .acked(json!({"type": "settings", "baud": 57_600}))
+        .await;
+    for ends_by_leaving in [false, true] {
+        let lock = json!({"type": "lock", "restore": true});
+        holder.acked(lock.clone()).await;
+        for baud in [115_200, 460_800] {
+            holder
+                .acked(json!({"type": "settings", "baud": baud}))
+                .await;
+            // Taking the lock again does not make these the settings to return to.
+            holder.acked(lock.clone()).await;
+        }
+        driver_has(&pair, 460_800);
+        if ends_by_leaving {
+            holder.leave().await;
+            holder = bridge.json_client().await;
+        } else {
+            holder.acked(json!({"type": "unlock"})).await;
+        }
+        while other.json().await["settings"]["baud"] != 460_800 {}
+        while other.json().await["settings"]["baud"] != 57_600 {}
+        driver_has(&pair, 57_600);
+    }
+    // Without a change, and without the wish, nothing returns.
+    holder.acked(json!({"type": "lock", "restore": true})).await;
+    holder.acked(json!({"type": "unlock"})).await;
+    holder.acked(json!({"type": "lock"})).await;
+    holder
+        .acked(json!({"type": "settings", "baud": 19_200}))
+        .await;
+    holder.acked(json!({"type": "unlock"})).await;
+    holder.acked(json!({"type": "write", "text": "x"})).await;
+    driver_has(&pair, 19_200);
+}
+
+#[tokio::test]
+async fn settings_return_after_a_lock_while_the_board_is_away() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let (mut holder, mut other) = (bridge.json_client().await, bridge.json_client().await);
+    holder.acked(json!({"type": "lock", "restore": true})).await;
+    holder
+        .acked(json!({"type": "settings", "baud": 460_800}))
+        .await;
+    holder.acked(json!({"type": "release"})).await;
+    holder.leave().await;
+    while other.json().await["settings"]["baud"] != 460_800 {}
+    while other.json().await["settings"]["baud"] != 9600 {}
+    other.acked(json!({"type": "resume"})).await;
+    while other.json().await["state"] != "open" {}
+    driver_has(&pair, 9600);
+}
+
+#[tokio::test]
 async fn fixed_settings_return_even_if_the_same_client_locks_again_or_the_board_is_reset() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &["--baud", "9600"]).await;

@@ -41,6 +41,44 @@ async fn a_change_reaches_the_driver_and_everybody_is_told() {
 }
 
 #[tokio::test]
+async fn a_client_that_comes_alone_changes_the_settings_by_its_query_and_others_do_not() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &["--parity", "none"]).await;
+    let address = "/ports/board?view=json&stopBits=2";
+    let (mut first, settings) = bridge.settings_of(&format!("{address}&baud=57600")).await;
+    assert_eq!(
+        (&settings["baud"], &settings["stopBits"]),
+        (&json!(57600), &json!(2))
+    );
+    driver_has(&pair, 57600);
+    let (code, reason) = bridge.refused(&format!("{address}&baud=9600")).await;
+    let expected = "board is in use with 57600 baud, 8N2, DTR on, RTS on";
+    assert_eq!((code, &*reason), (4409, expected));
+    // The same settings are no change, and the port keeps them when its clients have left.
+    let (second, _) = bridge.settings_of(&format!("{address}&baud=57600")).await;
+    second.leave().await;
+    first.acked(json!({"type": "write", "text": "x"})).await;
+    first.leave().await;
+    driver_has(&pair, 57600);
+    // What is wrong or fixed changes nothing.
+    for (query, expected) in [
+        ("baud=fast", "baud must be a whole number such as 115200"),
+        (
+            "baud=9600&view=rows",
+            "unknown view `rows` (known: lines, raw, text, json, values)",
+        ),
+        (
+            "baud=9600&parity=even",
+            "parity is fixed to none by --parity; take the write lock to change it for a while",
+        ),
+    ] {
+        let refused = bridge.refused(&format!("/ports/board?{query}")).await;
+        assert_eq!(refused, (4400, expected.to_owned()));
+    }
+    driver_has(&pair, 57600);
+}
+
+#[tokio::test]
 async fn a_change_by_http_answers_with_the_settings_in_force() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;

@@ -95,6 +95,8 @@ async fn the_library_is_in_every_folder_and_knows_where_the_root_is() {
         ("/data/serial-ws.js", "../"),
         ("/libraries/serial-ws.js", "../"),
         ("/a/b%20c/serial-ws.js", "../../"),
+        ("/web-serial.js", "./"),
+        ("/a/b%20c/web-serial.js", "../../"),
     ] {
         let reply = bridge.get(path).await;
         assert_eq!(reply.status, 200, "{path}: {reply:?}");
@@ -103,6 +105,10 @@ async fn the_library_is_in_every_folder_and_knows_where_the_root_is() {
     }
     assert_eq!(bridge.get("/data/serial-ws.mjs").await.status, 200);
     assert_eq!(bridge.get("/data/serial-ws-p5.js").await.status, 200);
+    for part in ["link", "chooser"] {
+        let path = format!("/data/web-serial-{part}.mjs");
+        assert_eq!(bridge.get(&path).await.status, 200, "{path}");
+    }
     assert_eq!(bridge.get("/data/serial-ws.css").await.status, 404);
     let reply = http(bridge.address(), "POST", "/data/serial-ws.js", &[]).await;
     assert_eq!(reply.status, 405, "{reply:?}");
@@ -409,6 +415,7 @@ async fn the_built_in_page_has_all_of_its_parts() {
         "/serial-ws.mjs",
         "/serial-ws-p5.js",
         "/socket.io/socket.io.js",
+        "/web-serial.js",
     ];
     for part in parts.chain(library.map(str::to_owned)) {
         assert_eq!(bridge.get(&part).await.status, 200, "{part}");

@@ -266,8 +266,11 @@ export class SerialWs {
   resume(): Promise<Ack>;
   /** Sets the modem lines, one or both. */
   signals(lines: { dtr?: boolean; rts?: boolean }): Promise<Ack>;
-  /** Takes the write lock: nobody else changes the board until it ends. Others are told the name. */
-  lock(name?: string): Promise<Ack>;
+  /**
+   * Takes the write lock: nobody else changes the board until it ends. Others are told the name. With `restore`, all
+   * settings and lines return then.
+   */
+  lock(name?: string, options?: { restore?: boolean }): Promise<Ack>;
   /** Ends the write lock. */
   unlock(): Promise<Ack>;
   /** Changes settings of the port for everybody; those that are left out stay as they are. */
@@ -360,7 +363,7 @@ export type ClientMessage = (
   | { type: "break"; ms: number; on?: undefined }
   | { type: "break"; on: boolean; ms?: undefined }
   | ({ type: "settings" } & SettingsChange)
-  | { type: "lock"; name?: string }
+  | { type: "lock"; name?: string; restore?: boolean }
   | { type: "release"; seconds?: number; while?: undefined }
   | { type: "release"; while: "connected"; seconds?: undefined }
   | { type: "unlock" }

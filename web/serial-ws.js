@@ -130,9 +130,12 @@
       return this.ask({ type: "signals", ...lines });
     }
 
-    /** Keeps others from changing the board until unlock(); they are told this name. */
-    lock(name) {
-      return this.ask({ type: "lock", name });
+    /**
+     * Keeps others from changing the board until unlock(); they are told this name. With `{ restore: true }`, settings
+     * and lines return then.
+     */
+    lock(name, options) {
+      return this.ask({ type: "lock", name, ...options });
     }
 
     unlock() {

@@ -82,8 +82,11 @@ pub enum Action {
     HoldBreak(bool),
     /// Change line settings.
     Settings(SettingsChange),
-    /// Give fixed settings their values back: the write lock of the client that changed them has
-    /// ended.
+    /// Keep the settings and lines as they are, to put them in force again when the write lock of this
+    /// client ends.
+    SaveSettings,
+    /// Put settings in force again that a client was to change for the time of its write lock, which
+    /// has ended: fixed ones, and all that it saved.
     ReturnSettings,
     /// Restart the board by its modem lines.
     Reset,
@@ -118,9 +121,9 @@ impl Action {
         matches!(self, Self::WriteUrgently(_))
     }
 
-    /// Returns true for a change of settings that a client asks for.
+    /// Returns true for what may have to return when the write lock of its client ends.
     pub(super) fn is_settings(&self) -> bool {
-        matches!(self, Self::Settings(_))
+        matches!(self, Self::Settings(_) | Self::SaveSettings)
     }
 
     /// Returns what a change of settings says of the rate.

@@ -41,12 +41,18 @@ impl Supervisor {
     pub(super) fn answer_closed(&mut self, request: Request) {
         match request.action {
             Action::Settings(change) => self.change_closed(change, request),
+            Action::SaveSettings => {
+                if let Some(term) = request.term {
+                    self.settings.save(term, (None, None));
+                }
+                request.end(Ok(0));
+            }
             Action::ReturnSettings => self.return_settings(),
             _ => refuse(&self.status, request),
         }
     }
 
-    /// Gives fixed settings their values back if the write lock under which they were changed has ended.
+    /// Gives settings their values back if the write lock under which they were changed has ended.
     pub(super) fn return_settings(&mut self) {
         let term = self.hub.queue.lock_term();
         if self.settings.to_return(term).is_some() {
@@ -83,7 +89,9 @@ pub(super) async fn refuse_all(
 /// Refuses a request that came before the device was open, or keeps it.
 pub(super) fn sort_out(request: Request, status: &Status, settings: &mut Vec<Request>) {
     match request.action {
-        Action::Settings(_) | Action::ReturnSettings => settings.push(request),
+        Action::Settings(_) | Action::SaveSettings | Action::ReturnSettings => {
+            settings.push(request);
+        }
         _ => refuse(status, request),
     }
 }

@@ -23,7 +23,22 @@ pub(crate) struct PortSettings {
     asked: Option<LineSettings>,
     /// The term of the write lock in which fixed ones were changed. They return at its end.
     term: Option<u64>,
+    /// What all of them return to at the end of a write lock.
+    saved: Option<SavedSettings>,
 }
+
+/// The settings and lines of a port when a client took the write lock for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct SavedSettings {
+    /// The term of the write lock.
+    term: u64,
+    settings: LineSettings,
+    lines: Outputs,
+    finds_rate: bool,
+}
+
+/// Data Terminal Ready and Request To Send; None where the system decides.
+pub(crate) type Outputs = (Option<bool>, Option<bool>);
 
 impl PortSettings {
     /// Starts with what the user gave.
@@ -36,6 +51,7 @@ impl PortSettings {
             finds_rate: config.detects_rate,
             asked: None,
             term: None,
+            saved: None,
         }
     }
 
@@ -153,18 +169,38 @@ impl PortSettings {
         has_other
     }
 
-    /// Returns the settings to put in force because the term in which fixed ones were changed is not
-    /// the present one of the write lock.
-    pub(crate) fn to_return(&self, present: Option<u64>) -> Option<LineSettings> {
-        let has_ended = self.term.is_some() && self.term != present;
-        has_ended.then(|| self.with_given(self.current))
+    /// Keeps the settings and these lines for the end of this term of the write lock, unless that was
+    /// done in this term before.
+    pub(crate) fn save(&mut self, term: u64, lines: Outputs) {
+        let now = SavedSettings {
+            term,
+            settings: self.current,
+            lines,
+            finds_rate: self.finds_rate,
+        };
+        let saved = self.saved.filter(|saved| saved.term == term);
+        self.saved = Some(saved.unwrap_or(now));
     }
 
-    /// Gives the fixed settings the values back that the user gave them.
+    /// Returns the settings and lines to put in force because the term of the write lock for which they
+    /// were saved, or in which fixed ones were changed, is not the present one.
+    pub(crate) fn to_return(&self, present: Option<u64>) -> Option<(LineSettings, Outputs)> {
+        if let Some(saved) = self.saved.filter(|saved| Some(saved.term) != present) {
+            return Some((saved.settings, saved.lines));
+        }
+        let has_ended = self.term.is_some() && self.term != present;
+        has_ended.then(|| (self.with_given(self.current), (None, None)))
+    }
+
+    /// Gives the settings the values back that were saved, or the fixed ones those that the user gave.
     pub(crate) fn give_back(&mut self) {
-        self.current = self.with_given(self.current);
-        self.proven = self.with_given(self.proven);
-        self.finds_rate &= self.fixed.baud.is_none();
+        let saved = self.saved.take();
+        let settings = saved.map(|saved| saved.settings);
+        self.current = settings.unwrap_or(self.with_given(self.current));
+        self.proven = settings.unwrap_or(self.with_given(self.proven));
+        self.finds_rate = saved.map_or(self.finds_rate && self.fixed.baud.is_none(), |saved| {
+            saved.finds_rate
+        });
         (self.asked, self.term) = (None, None);
     }
 
@@ -301,8 +337,9 @@ mod tests {
             baud: 9600,
             ..wanted
         };
-        assert_eq!(port.to_return(None), Some(back));
-        assert_eq!(port.to_return(Some(8)), Some(back));
+        let lines = (None, None);
+        assert_eq!(port.to_return(None), Some((back, lines)));
+        assert_eq!(port.to_return(Some(8)), Some((back, lines)));
         port.give_back();
         assert_eq!((port.current(), port.to_return(None)), (back, None));
     }
@@ -325,6 +362,27 @@ mod tests {
         port.ask_again();
         assert_eq!((port.current(), port.are_chosen()), (asked, false));
         assert!(!port.fall_back());
+    }
+
+    #[test]
+    fn what_was_saved_returns_with_its_lines_whatever_is_fixed() {
+        let mut port = settings(&["--parity", "even"]);
+        let chosen = baud(115_200);
+        port.choose(port.changed(&chosen, false).unwrap(), chosen.baud, None);
+        let before = port.current();
+        port.save(7, (Some(true), Some(false)));
+        let change = SettingsChange {
+            parity: Some(Parity::None),
+            ..baud(921_600)
+        };
+        port.choose(port.changed(&change, true).unwrap(), change.baud, Some(7));
+        // Taking the lock again in the same term saves nothing else.
+        port.save(7, (Some(false), Some(false)));
+        assert_eq!(port.to_return(Some(7)), None);
+        let expected = (before, (Some(true), Some(false)));
+        assert_eq!(port.to_return(None), Some(expected));
+        port.give_back();
+        assert_eq!((port.current(), port.to_return(None)), (before, None));
     }
 
     #[test]

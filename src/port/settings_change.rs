@@ -75,6 +75,14 @@ impl Connection<'_> {
     pub(super) fn begin(&mut self, request: Request) -> Option<End> {
         match request.action {
             Action::Settings(change) => self.begin_change(change, request),
+            Action::SaveSettings => {
+                if let Some(term) = request.term {
+                    let lines = self.writer.lines;
+                    self.settings.save(term, (lines.dtr, lines.rts));
+                }
+                request.end(Ok(0));
+                None
+            }
             Action::ReturnSettings => self.begin_return(request),
             _ => {
                 self.writer.begin(request, &mut *self.transfer.device);
@@ -109,15 +117,18 @@ impl Connection<'_> {
         }
     }
 
-    /// Gives fixed settings their values back if the write lock under which they were changed has ended.
+    /// Gives settings and lines their values back if the write lock under which they were changed has
+    /// ended.
     fn begin_return(&mut self, request: Request) -> Option<End> {
-        match self.settings.to_return(self.hub.queue.lock_term()) {
-            Some(wanted) => self.begin_wanted(request, wanted, Sequence::new()),
-            None => {
-                request.end(Ok(0));
-                None
-            }
+        let Some((wanted, (dtr, rts))) = self.settings.to_return(self.hub.queue.lock_term()) else {
+            request.end(Ok(0));
+            return None;
+        };
+        let lines = self.writer.lines.changes_to(dtr, rts);
+        if wanted == self.settings.current() && lines.is_empty() {
+            self.settings.give_back();
         }
+        self.begin_wanted(request, wanted, lines)
     }
 
     fn begin_wanted(

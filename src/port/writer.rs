@@ -132,6 +132,7 @@ impl<'a> Writer<'a> {
             }
             // These do not wait their turn, or are not for the device alone.
             Action::Settings(_)
+            | Action::SaveSettings
             | Action::ReturnSettings
             | Action::Reset
             | Action::Release(_)

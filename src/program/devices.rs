@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::Result;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use tokio::sync::{OwnedMutexGuard, mpsc};
+use tokio::sync::mpsc;
 
 use super::device_entry::{describe, port_config};
 use super::device_watch::WatchedDevices;
@@ -20,7 +20,7 @@ use crate::port::{Closed, PortConfig, Supervisor};
 use crate::server::devices::{
     DeviceEntry, DeviceHost, DeviceRejection, DeviceWatch, Devices, OpenedDevicePort,
 };
-use crate::server::{ClientDefaults, Newcomer, Port, PortEnd};
+use crate::server::{Arrival, ClientDefaults, Newcomer, Port, PortEnd, SettingsTurn};
 
 /// Opens devices as ports, and closes them.
 #[derive(Clone)]
@@ -128,35 +128,18 @@ impl DevicePorts {
         &self,
         device: &DeviceEntry,
         change: SettingsChange,
-        turn: Option<OwnedMutexGuard<()>>,
+        turn: Option<SettingsTurn>,
     ) -> Result<Result<OpenedDevicePort, Newcomer>, DeviceRejection> {
         let mut opened = self.opened();
         let known = self.port_of(&opened, device);
-        let is_new = known.is_none();
-        let port = match known {
-            Some(port) => port,
-            None => self.open_port(&mut opened, device, change)?,
+        let Some(port) = known else {
+            let port = self.open_port(&mut opened, device, change)?;
+            let hold = port.hub.subscribe(SubscriberKind::Client, Start::Live);
+            let arrival = Arrival { hold, turn: None };
+            return Ok(Ok(OpenedDevicePort { port, arrival }));
         };
-        // The device may have got another port meanwhile.
-        let is_of_port = |turn: &_| Arc::ptr_eq(OwnedMutexGuard::mutex(turn), &port.newcomer);
-        let mut turn = turn.filter(|turn| !is_new && is_of_port(turn));
-        if turn.is_none() && !is_new && change != SettingsChange::default() {
-            match Arc::clone(&port.newcomer).try_lock_owned() {
-                Ok(free) => turn = Some(free),
-                Err(_) => return Ok(Err(Arc::clone(&port.newcomer))),
-            }
-        }
-        let hold = port.hub.subscribe(SubscriberKind::Client, Start::Live);
-        let settings = port.hub.status().settings;
-        let differs = !change.is_made(settings);
-        // The one is the newcomer itself. Whoever comes from now on comes after it.
-        let is_alone = port.hub.clients() == 1;
-        if turn.is_some() && differs && !is_alone {
-            return Err(DeviceRejection::OtherSettings(settings));
-        }
-        // A rate that is asked for is searched no longer, also if it is the same.
-        let turn = turn.filter(|_| is_alone && (differs || change.baud.is_some()));
-        Ok(Ok(OpenedDevicePort { port, hold, turn }))
+        let joined = port.try_join(change, turn)?;
+        Ok(joined.map(|arrival| OpenedDevicePort { port, arrival }))
     }
 
     /// Opens `device`, which no port has, as a port of its own or as that at `/`.

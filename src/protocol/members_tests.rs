@@ -136,6 +136,7 @@ fn client_messages() -> Vec<ClientMessage> {
         }),
         ClientMessage::Lock {
             name: Some("esptool".to_owned()),
+            restore: true,
         },
         ClientMessage::Unlock,
         ClientMessage::Reset,

@@ -7,12 +7,11 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Value, json};
-use tokio::sync::OwnedMutexGuard;
 
 use super::access::offer::OfferDecision;
 use super::config::ClientDefaults;
-use super::ports::Port;
-use crate::hub::{LineSettings, ModemLine, SettingsChange, Subscription};
+use super::ports::{Arrival, Port};
+use crate::hub::{LineSettings, ModemLine, SettingsChange};
 use crate::terminal::shown;
 
 /// The path below which each device has its address.
@@ -107,11 +106,8 @@ pub(crate) trait DeviceHost: Send + Sync {
 pub(crate) struct OpenedDevicePort {
     /// The port.
     pub(crate) port: Arc<Port>,
-    /// Keeps the port open until it has its client.
-    pub(crate) hold: Subscription,
-    /// The turn to make the change that was asked for, if the port was open already and nobody else
-    /// uses it.
-    pub(crate) turn: Option<OwnedMutexGuard<()>>,
+    /// The client that asked for it.
+    pub(crate) arrival: Arrival,
 }
 
 /// The reason why a device is not opened.

@@ -61,7 +61,7 @@ pub(crate) use access::origin::{host_name, normalize_origin};
 pub(crate) use access::token::Token;
 pub(crate) use config::{ClientDefaults, LanToken, ListenAddress, ServerConfig, TlsConfig};
 pub(crate) use listen::{AddressInUse, try_each as try_listen};
-pub(crate) use ports::{Newcomer, Port, PortEnd, Ports};
+pub(crate) use ports::{Arrival, Newcomer, Port, PortEnd, Ports, SettingsTurn};
 #[cfg(feature = "tls")]
 pub(crate) use tls::SelfSigned;
 pub use websocket::protocol::{ClientProtocol, Greeting, Input, client_protocol};

@@ -5,11 +5,13 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use serde_json::{Map, Value, json};
+use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
 use super::access::Rights;
 use super::config::ClientDefaults;
-use crate::hub::{ClientNumbers, Hub, NoRoom};
+use super::devices::DeviceRejection;
+use crate::hub::{ClientNumbers, Hub, NoRoom, SettingsChange, Start, SubscriberKind, Subscription};
 
 /// A serial port, as far as clients reach it.
 pub(crate) struct Port {
@@ -43,6 +45,17 @@ pub(crate) struct Port {
 /// before in force.
 pub(crate) type Newcomer = Arc<tokio::sync::Mutex<()>>;
 
+/// The turn of one of them.
+pub(crate) type SettingsTurn = OwnedMutexGuard<()>;
+
+/// A client that has come to a port with settings of its own.
+pub(crate) struct Arrival {
+    /// Keeps the port open until the client is served, and keeps others from changing the settings.
+    pub(crate) hold: Subscription,
+    /// The turn to make the change that was asked for, if nobody else uses the port.
+    pub(crate) turn: Option<SettingsTurn>,
+}
+
 /// The end of a port before that of the program, for its clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PortEnd {
@@ -75,6 +88,38 @@ impl Port {
             0 => Cow::Borrowed(program),
             number => Cow::Owned(format!("{program}.{number}")),
         }
+    }
+
+    /// Counts a client that asks for a change of the settings among those of the port. Fails within
+    /// if another newcomer is just changing them; `turn` is what came of waiting for that one.
+    ///
+    /// # Errors
+    /// If others use the port with other settings.
+    pub(crate) fn try_join(
+        &self,
+        change: SettingsChange,
+        turn: Option<SettingsTurn>,
+    ) -> Result<Result<Arrival, Newcomer>, DeviceRejection> {
+        // The device may have got another port meanwhile.
+        let is_of_port = |turn: &_| Arc::ptr_eq(OwnedMutexGuard::mutex(turn), &self.newcomer);
+        let mut turn = turn.filter(is_of_port);
+        if turn.is_none() && change != SettingsChange::default() {
+            match Arc::clone(&self.newcomer).try_lock_owned() {
+                Ok(free) => turn = Some(free),
+                Err(_) => return Ok(Err(Arc::clone(&self.newcomer))),
+            }
+        }
+        let hold = self.hub.subscribe(SubscriberKind::Client, Start::Live);
+        let settings = self.hub.status().settings;
+        let differs = !change.is_made(settings);
+        // The one is the newcomer itself. Whoever comes from now on comes after it.
+        let is_alone = self.hub.clients() == 1;
+        if turn.is_some() && differs && !is_alone {
+            return Err(DeviceRejection::OtherSettings(settings));
+        }
+        // A rate that is asked for is searched no longer, also if it is the same.
+        let turn = turn.filter(|_| is_alone && (differs || change.baud.is_some()));
+        Ok(Ok(Arrival { hold, turn }))
     }
 
     /// Returns the reason why a client with these rights may not write, or None if it may.

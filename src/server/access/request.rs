@@ -116,7 +116,13 @@ impl RequestClass {
     pub(crate) fn new(path: &str, wants_upgrade: bool) -> Self {
         match path {
             _ if wants_upgrade => Self::WebSocket,
-            "/hello" | "/serial-ws.js" | "/serial-ws.mjs" | "/serial-ws-p5.js"
+            "/hello"
+            | "/serial-ws.js"
+            | "/serial-ws.mjs"
+            | "/serial-ws-p5.js"
+            | "/web-serial.js"
+            | "/web-serial-link.mjs"
+            | "/web-serial-chooser.mjs"
             | SOCKET_IO_CLIENT => Self::Public,
             "/metrics" => Self::Data,
             path if path.starts_with("/api/") => Self::Data,

@@ -63,10 +63,20 @@ const FILES: &[(&str, &[u8])] = embed![
     "serial-ws.js"
     "serial-ws.mjs"
     "socket.io.js"
+    "web-serial-chooser.mjs"
+    "web-serial-link.mjs"
+    "web-serial.js"
 ];
 
 /// The files of the client library.
-const LIBRARY: [&str; 3] = ["serial-ws.js", "serial-ws.mjs", "serial-ws-p5.js"];
+const LIBRARY: [&str; 6] = [
+    "serial-ws.js",
+    "serial-ws.mjs",
+    "serial-ws-p5.js",
+    "web-serial.js",
+    "web-serial-link.mjs",
+    "web-serial-chooser.mjs",
+];
 
 /// The words by which the library takes the root of the server that it comes from for ours.
 const ROOT: &str = "ROOT = \"/\";";

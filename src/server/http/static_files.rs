@@ -21,7 +21,7 @@ use crate::platform;
 use crate::server::limits::Descriptors;
 
 /// Names in the folder that are not served, since they are pages of our own.
-const OWN_PAGES: [&str; 8] = [
+const OWN_PAGES: [&str; 11] = [
     "_serial-ws",
     "api",
     "healthz",
@@ -30,6 +30,9 @@ const OWN_PAGES: [&str; 8] = [
     "serial-ws.js",
     "serial-ws.mjs",
     "serial-ws-p5.js",
+    "web-serial.js",
+    "web-serial-link.mjs",
+    "web-serial-chooser.mjs",
 ];
 
 /// Names that Windows takes for devices in every folder: `GET /COM3` must not open a port.

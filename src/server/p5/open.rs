@@ -78,7 +78,7 @@ async fn open_offered(
         }
         Err(error) => return Err(error.reason),
     };
-    Ok((opened.port, Some(opened.hold), kept))
+    Ok((opened.port, Some(opened.arrival.hold), kept))
 }
 
 /// Waits until the device of a port is open, whose events `subscription` gets. Fails as soon as it is

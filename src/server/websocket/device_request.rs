@@ -1,13 +1,13 @@
-//! The request of a client for a device: whether it may open it, the port that it gets, and the
-//! settings that it gives to that port.
+//! The request of a client for a device, or for settings of a port: whether it may open it, the port
+//! that it gets, and the settings that it gives to that port.
 
 use std::time::Instant;
 
-use crate::hub::{Action, Kind, Received, SettingsChange, Start, SubscriberKind, Subscription};
+use crate::hub::{Action, Kind, Received, SettingsChange, Subscription};
 use crate::server::access::Rights;
 use crate::server::access::offer::Audience;
 use crate::server::devices::{DeviceRejection, OpenedDevicePort};
-use crate::server::{App, Port};
+use crate::server::{App, Arrival, Port};
 
 use super::params::QueryError;
 
@@ -22,28 +22,17 @@ pub(crate) async fn open_device(
     audience: Audience,
     rights: Rights,
 ) -> Result<OpenedDevicePort, QueryError> {
-    let rejected = |rejection: DeviceRejection| {
-        let (code, reason) = rejection.close(id);
-        QueryError { code, reason }
-    };
+    let rejected = |rejection: DeviceRejection| rejection.error(id);
     let device = app.devices.find(id).await.map_err(rejected)?;
     if let Err(reason) = app.may_open(&device, &audience, rights) {
         return Err(QueryError { code: 4403, reason });
     }
     let opened = app.devices.open(&device, change).await;
     let mut opened = opened.map_err(rejected)?;
-    if let Some(turn) = opened.turn.take() {
-        let OpenedDevicePort { port, hold, .. } = &mut opened;
-        let settings = port.hub.status().settings;
-        let may_change = port.why_read_only(rights).is_none();
-        if may_change {
-            let changed = change_settings(port, hold, change).await;
-            changed.map_err(rejected)?;
-        } else if !change.is_made(settings) {
-            return Err(rejected(DeviceRejection::OtherSettings(settings)));
-        }
-        drop(turn);
-    }
+    let OpenedDevicePort { port, arrival } = &mut opened;
+    settle(port, arrival, change, rights)
+        .await
+        .map_err(rejected)?;
     Ok(opened)
 }
 
@@ -56,24 +45,79 @@ pub(crate) async fn change_as_newcomer(
     change: SettingsChange,
     rights: Rights,
 ) -> Result<(), String> {
-    let _turn = port.newcomer.lock().await;
-    let mut hold = port.hub.subscribe(SubscriberKind::Client, Start::Live);
     let settings = port.hub.status().settings;
-    if change.is_made(settings) && change.baud.is_none() {
-        return Ok(());
-    }
-    // The one is the newcomer itself.
-    if port.hub.clients() > 1 {
-        let is_made = change.is_made(settings);
-        return is_made
-            .then_some(())
-            .ok_or_else(|| format!("others use it with {settings}"));
-    }
-    if let Some(reason) = port.why_read_only(rights) {
+    if let Some(reason) = port.why_read_only(rights)
+        && !change.is_made(settings)
+    {
         return Err(reason.to_owned());
     }
-    let changed = change_settings(port, &mut hold, change).await;
-    changed.map_err(|rejection| rejection.close(&port.name).1)
+    let joined = join(port, change, rights).await;
+    joined.map(drop).map_err(|rejection| match rejection {
+        DeviceRejection::OtherSettings(settings) => format!("others use it with {settings}"),
+        other => other.close(&port.name).1,
+    })
+}
+
+/// Lets a client come to a port with settings of its own, if nobody else uses it or they are in force.
+///
+/// # Errors
+/// The code and the reason for a Close frame.
+pub(super) async fn join_port(
+    port: &Port,
+    change: SettingsChange,
+    rights: Rights,
+) -> Result<Arrival, QueryError> {
+    let joined = join(port, change, rights).await;
+    joined.map_err(|rejection| rejection.error(&port.name))
+}
+
+/// Does the same.
+///
+/// # Errors
+/// The reason why it does not come, or why the settings stay as they are.
+async fn join(
+    port: &Port,
+    change: SettingsChange,
+    rights: Rights,
+) -> Result<Arrival, DeviceRejection> {
+    let mut turn = None;
+    let mut arrival = loop {
+        match port.try_join(change, turn)? {
+            Ok(arrival) => break arrival,
+            Err(newcomer) => turn = Some(newcomer.lock_owned().await),
+        }
+    };
+    settle(port, &mut arrival, change, rights).await?;
+    Ok(arrival)
+}
+
+/// Makes the change that a newcomer asked for, if it is its turn and it may.
+async fn settle(
+    port: &Port,
+    arrival: &mut Arrival,
+    change: SettingsChange,
+    rights: Rights,
+) -> Result<(), DeviceRejection> {
+    let Some(_turn) = arrival.turn.take() else {
+        return Ok(());
+    };
+    let settings = port.hub.status().settings;
+    if port.why_read_only(rights).is_none() {
+        return change_settings(port, &mut arrival.hold, change).await;
+    }
+    if change.is_made(settings) {
+        Ok(())
+    } else {
+        Err(DeviceRejection::OtherSettings(settings))
+    }
+}
+
+impl DeviceRejection {
+    /// Returns the code and the reason of a Close frame for the client that asked for `name`.
+    fn error(&self, name: &str) -> QueryError {
+        let (code, reason) = self.close(name);
+        QueryError { code, reason }
+    }
 }
 
 /// Changes the settings of a port as its only client asks. `hold` is a subscription from before that.

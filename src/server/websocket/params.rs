@@ -292,9 +292,6 @@ pub(crate) fn check_no_options(query: &[(String, String)]) -> Result<(), QueryEr
 }
 
 fn unknown_parameter(name: &str) -> QueryError {
-    if LINE_KEYS.contains(&name) {
-        return QueryError::new(format!("`{name}` is for devices: /devices/ID?{name}=…"));
-    }
     let known = KNOWN.into_iter().chain(LINE_KEYS);
     let rated = known.map(|known| (strsim::jaro(name, known), known));
     let best = rated.max_by(|(a, _), (b, _)| a.total_cmp(b));
@@ -348,7 +345,6 @@ mod tests {
             "bad=9600",
             "unknown query parameter `bad`; did you mean `baud`?",
         );
-        check_error("baud=9600", "`baud` is for devices: /devices/ID?baud=…");
         check_error("data=chunks", "data needs view=json");
         check_error("values", "values needs view=json, or take view=values");
         check_error(

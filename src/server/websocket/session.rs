@@ -257,12 +257,12 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
                     }
                 }
             },
-            Input::Lock(name, id) => match self.port.why_read_only(self.rights) {
+            Input::Lock { name, restore, id } => match self.port.why_read_only(self.rights) {
                 Some(reason) => self.reject(id, reason, 0),
-                None => {
-                    let outcome = self.requests.lock(name);
-                    self.answer_lock(outcome, id);
-                }
+                None => match self.requests.lock(name) {
+                    Ok(()) if restore => self.request(Action::SaveSettings, id),
+                    outcome => self.answer_lock(outcome, id),
+                },
             },
             Input::Unlock(id) => {
                 let outcome = self.requests.unlock();

@@ -14,13 +14,14 @@ use tracing::Instrument;
 
 use super::close::{self, CloseReason};
 use super::device_list;
-use super::device_request::open_device;
+use super::device_request::{join_port, open_device};
 use super::echo;
 use super::line_query;
 use super::params::{self, QueryError, StreamParams, Target};
 use super::port_client::PortClient;
 use super::send_queue::{self, ClientSocket};
 use super::session::Session;
+use crate::hub::SettingsChange;
 use crate::protocol::APPEND_HEADER;
 use crate::server::access::offer::Audience;
 use crate::server::access::{Caller, RequestClass, Rights};
@@ -233,14 +234,16 @@ impl Service {
             }
             Target::Port(index) => {
                 let port = Arc::clone(&ports[index]);
-                Self::Port(PortClient::new(
-                    app,
-                    port,
-                    caller,
-                    &query,
-                    subprotocol,
-                    rights,
-                )?)
+                let change = line_query::take(&mut query)?;
+                let mut arrival = None;
+                if change != SettingsChange::default() {
+                    // A wrong query changes nothing.
+                    StreamParams::new(&query, subprotocol, &port.clients, &app.run)?;
+                    arrival = Some(join_port(&port, change, rights).await?);
+                }
+                let client = PortClient::new(app, port, caller, &query, subprotocol, rights);
+                drop(arrival);
+                Self::Port(client?)
             }
             Target::Device(id) => {
                 let change = line_query::take(&mut query)?;
@@ -253,9 +256,9 @@ impl Service {
                 )?;
                 let audience = Audience::of(caller);
                 let opened = open_device(app, &id, change, audience, rights).await?;
-                let OpenedDevicePort { port, hold, .. } = opened;
+                let OpenedDevicePort { port, arrival } = opened;
                 let client = PortClient::new(app, port, caller, &query, subprotocol, rights);
-                drop(hold);
+                drop(arrival);
                 Self::Port(client?)
             }
         })

@@ -34,7 +34,7 @@ const OBJECT_BYTES: usize = 1024;
 /// The type of a message, one of its members, what that can be, and the same in words.
 type Member = (&'static str, &'static str, fn(&Value) -> bool, &'static str);
 
-const MEMBERS: [Member; 10] = [
+const MEMBERS: [Member; 11] = [
     ("write", "urgent", Value::is_boolean, "true or false"),
     ("write", "text", is_text, "text"),
     ("write", "bytes", is_text, "base64"),
@@ -43,6 +43,7 @@ const MEMBERS: [Member; 10] = [
     ("break", "ms", is_number, "a number such as 250"),
     ("break", "on", is_switch, "true or false"),
     ("lock", "name", is_text, "text"),
+    ("lock", "restore", Value::is_boolean, "true or false"),
     ("release", "seconds", is_number, "a number such as 60"),
     ("release", "while", is_text, r#""connected""#),
 ];
@@ -134,8 +135,8 @@ fn decode(text: &str, append: LineEnding) -> Input {
         message.map_err(|error| misfit(text).unwrap_or_else(|| error.to_string()))
     });
     let action = match message {
-        Ok(ClientMessage::Lock { name }) => match lock_name(name) {
-            Ok(name) => return Input::Lock(name, id),
+        Ok(ClientMessage::Lock { name, restore }) => match lock_name(name) {
+            Ok(name) => return Input::Lock { name, restore, id },
             Err(reason) => Err(reason),
         },
         Ok(ClientMessage::Unlock) => return Input::Unlock(id),

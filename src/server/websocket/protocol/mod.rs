@@ -127,8 +127,15 @@ pub struct Greeting<'a> {
 pub enum Input {
     /// Asks the port for something; the identifier comes back with the answer.
     Action(Action, Option<Id>),
-    /// Takes the write lock under this name.
-    Lock(Option<String>, Option<Id>),
+    /// Takes the write lock.
+    Lock {
+        /// The name that others are told.
+        name: Option<String>,
+        /// True if settings and lines return when it ends.
+        restore: bool,
+        /// The identifier comes back with the answer.
+        id: Option<Id>,
+    },
     /// Ends it.
     Unlock(Option<Id>),
     /// Asks for nothing that is known.
