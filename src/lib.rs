@@ -18,6 +18,7 @@
 //! | `fingerprint` | fingerprints of certificates |
 //! | [`hub`] | events, history, backpressure, requests: the fan-out of one port |
 //! | `log` | the log on standard error, which never blocks |
+//! | `output` | ports for programs that are no WebSocket clients |
 //! | `platform` | what differs between systems, apart from serial ports |
 //! | `port` | devices: finding, opening, reading, framing, writing, closing |
 //! | `program` | the running program: the server and a task for each port |
@@ -36,6 +37,7 @@ mod config;
 mod fingerprint;
 pub mod hub;
 mod log;
+mod output;
 mod platform;
 mod port;
 mod program;

@@ -1,36 +1,10 @@
 //! Devices behind a TCP connection, which the test plays at the other end.
 
-use std::net::SocketAddr;
-
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
-use crate::support::{Bridge, Client, Program, Quirks, SerialServer, until, within};
-
-/// A device in the network.
-struct Remote {
-    listener: TcpListener,
-    at: SocketAddr,
-}
-
-impl Remote {
-    async fn listen(at: &str) -> Self {
-        let listener = TcpListener::bind(at).await.expect("a socket can listen");
-        let at = listener.local_addr().expect("it has an address");
-        Self { listener, at }
-    }
-
-    /// Waits until serial-ws connects.
-    async fn connected(&self) -> TcpStream {
-        let accepted = within("serial-ws to connect", self.listener.accept()).await;
-        accepted.expect("a connection can be accepted").0
-    }
-
-    fn spec(&self) -> String {
-        format!("board=tcp://{}", self.at)
-    }
-}
+use crate::support::{Bridge, Client, Program, Quirks, Remote, SerialServer, until, within};
 
 async fn write(device: &mut TcpStream, bytes: &[u8]) {
     device.write_all(bytes).await.expect("serial-ws reads");

@@ -29,6 +29,7 @@ mod lock; // the write lock
 #[cfg(unix)] // a pty can be unplugged
 mod loss; // the device goes and comes back, or does not read
 mod network_devices; // behind a TCP connection
+mod outputs; // beside WebSocket clients
 mod p5; // what sketches of p5.serialport see
 mod ports;
 mod registry; // ports that come and go

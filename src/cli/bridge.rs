@@ -16,6 +16,7 @@ use crate::config::value::{BaudRate, Number, Setting, Size, times};
 use crate::config::{AllowedOrigin, HostName, ListenArg, P5Arg, PortArg};
 use crate::hub::{FlowControl, ModemLine, Parity};
 use crate::log::Format;
+use crate::output::OutputAddress;
 use crate::port::MAX_LINE_LIMIT;
 use crate::port::framing::Framing;
 use crate::server::Offer;
@@ -301,6 +302,10 @@ pub(crate) struct PortArgs {
     /// Refuse all that clients send
     #[arg(long, action = ArgAction::SetTrue)]
     pub(crate) read_only: Setting<bool>,
+    /// Share the port with raw TCP clients too, at a TCP port of this computer. An address of the
+    /// network needs --lan, and only reads unless :rw follows
+    #[arg(long, value_name = "[ADDR:]PORT[:rw]", default_value = "none")]
+    pub(crate) tcp: Setting<Option<OutputAddress>>,
 }
 
 impl PortArgs {

@@ -6,6 +6,7 @@ mod grammar;
 mod layers;
 mod names;
 mod offer;
+mod outputs;
 mod port;
 #[cfg(test)]
 mod port_table;
@@ -25,6 +26,7 @@ use clap::Error;
 
 use crate::cli::Settings;
 use crate::hub::{HubConfig, RequestLimits};
+use crate::output::OutputConfig;
 use crate::port::PortConfig;
 use crate::port::source::spec::Spec;
 use crate::server::{ClientDefaults, ServerConfig};
@@ -61,6 +63,8 @@ pub(crate) struct SharedPort {
     pub(crate) clients: ClientDefaults,
     /// The bounds on what they ask of it.
     pub(crate) requests: RequestLimits,
+    /// Its outputs beside WebSocket clients.
+    pub(crate) outputs: Vec<OutputConfig>,
 }
 
 impl Config {
@@ -89,6 +93,8 @@ impl Config {
         let template = PortArg::new(None, &Spec::Auto).resolve(layer, 0, false);
         let mut template = template.map_err(|why| layer.error(PORT, 0, &why))?;
         template.requests.max_message = max_message;
+        // Several devices cannot share one TCP port.
+        template.outputs.clear();
         let (devices, offers) = offer::resolve(&bridge.offer, layer, template)?;
         let mut names = HashSet::new();
         let mut ports = Vec::new();
@@ -114,6 +120,7 @@ impl Config {
             max_behind: *bridge.serve.max_behind,
         };
         let server = server::resolve(&bridge.serve, offers, layer)?;
+        outputs::resolve(&mut ports, &server, (&bridge.port, layer))?;
         Ok(Self {
             ports,
             devices,

@@ -17,6 +17,7 @@ use super::names::{self, DEFAULTS, PORT_DEFAULTS, Values};
 use super::value::{AUTO, Setting, SettingValue};
 use crate::cli::PortArgs;
 use crate::hub::{LineSettings, RequestLimits};
+use crate::output::{OutputAddress, OutputConfig, OutputKind};
 use crate::port::framing::Framing;
 use crate::port::source::spec::{Spec, quoted};
 use crate::port::{DataKind, FixedSettings, PortConfig};
@@ -29,6 +30,9 @@ pub(super) const PORT: &str = "port";
 
 /// The key of the device of a port.
 const SPEC: &str = "spec";
+
+/// The value of an output that a port does not have.
+const NONE: &str = "none";
 
 /// The key of the name of a port.
 const NAME: &str = "name";
@@ -140,6 +144,7 @@ impl PortArg {
             append: *args.append,
             read_only: *args.read_only,
         };
+        let outputs = outputs(&args);
         let port = PortConfig {
             name: table.name.unwrap_or_else(|| spec.default_name()),
             spec,
@@ -165,6 +170,7 @@ impl PortArg {
             port,
             clients,
             requests,
+            outputs,
         })
     }
 
@@ -215,6 +221,19 @@ fn line_settings(args: &PortArgs) -> LineSettings {
         low_latency: !*args.no_low_latency,
         settle: *args.settle,
     }
+}
+
+/// Returns the outputs of a port. Who may write is decided when all settings are known.
+fn outputs(args: &PortArgs) -> Vec<OutputConfig> {
+    let kinds = [(OutputKind::Tcp, *args.tcp)];
+    let outputs = kinds.into_iter().filter_map(|(kind, address)| {
+        Some(OutputConfig {
+            kind,
+            address: address?,
+            may_write: false,
+        })
+    });
+    outputs.collect()
 }
 
 /// Returns the key of the source of a setting in the table of a port. No setting has a dot.
@@ -288,6 +307,25 @@ impl SettingValue for Spec {
     fn parse(text: &str) -> Result<Self, String> {
         text.parse()
             .map_err(|error: anyhow::Error| format!("{error:#}"))
+    }
+}
+
+impl SettingValue for Option<OutputAddress> {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            NONE => Ok(None),
+            text => OutputAddress::parse(text).map(Some),
+        }
+    }
+
+    fn show(&self) -> Json {
+        self.map_or_else(|| NONE.into(), |address| address.to_string().into())
+    }
+}
+
+impl Serialize for OutputAddress {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

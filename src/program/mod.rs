@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, SharedPort};
 use crate::hub::{Hub, HubConfig, State, Status};
 use crate::log;
+use crate::output::{OutputConfig, OutputListener};
 use crate::platform;
 use crate::port::{Claims, Closed, PortConfig, Supervisor};
 use crate::server::{Port, Ports, Server};
@@ -186,8 +187,22 @@ impl PortTasks {
         });
         let is_new = self.registry.add(Arc::clone(&port));
         ensure!(is_new, "there is a port called {} already", port.name);
+        self.start_outputs(&port, shared.outputs)?;
         let supervisor = Supervisor::new(config, Arc::clone(&port.hub), &self.claims);
         Ok((port, supervisor))
+    }
+
+    /// Listens for those who connect to the outputs of a port, until it is removed.
+    fn start_outputs(&self, port: &Arc<Port>, outputs: Vec<OutputConfig>) -> Result<()> {
+        for config in outputs {
+            let listener = OutputListener::bind(config, &port.name)?;
+            let (name, hub, stop) = (port.name.clone(), Arc::clone(&port.hub), port.stop.clone());
+            self.tasks().spawn(async move {
+                listener.run(name, hub, stop).await;
+                Ok(Closed::Free)
+            });
+        }
+        Ok(())
     }
 
     /// Returns a number that no port had before.

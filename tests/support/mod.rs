@@ -10,6 +10,7 @@ mod http;
 mod machine;
 pub mod network;
 mod pair;
+mod remote;
 mod serial_server;
 mod wait;
 #[cfg(unix)]
@@ -23,5 +24,6 @@ pub use http::{RawSocket, Reply, ask_upgrade, bare, http, request, upgrade};
 #[cfg(target_os = "linux")]
 pub use machine::Machine;
 pub use pair::Pair;
+pub use remote::Remote;
 pub use serial_server::{Quirks, SerialServer};
 pub use wait::{skip, until, within};

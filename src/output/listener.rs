@@ -1,0 +1,138 @@
+//! Listens for the connections of an output.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use futures::future::select_all;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::OutputConfig;
+use super::session::OutputSession;
+use crate::hub::Hub;
+use crate::platform::reason;
+
+/// Connections of one output. More are closed at once.
+const MAX_CONNECTIONS: usize = 32;
+
+/// Connections that the system holds until they are accepted.
+const MAX_BACKLOG: u32 = 64;
+
+/// Bytes that the system buffers for a connection. At the limit, writing to it waits.
+const SEND_BUFFER_BYTES: u32 = 64 << 10;
+
+/// The delay before accepting again when the system lacks something, such as descriptors.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
+
+/// An output that listens.
+pub(crate) struct OutputListener {
+    config: OutputConfig,
+    listeners: Vec<TcpListener>,
+}
+
+impl OutputListener {
+    /// Listens at the place of an output.
+    ///
+    /// # Errors
+    /// When that is not possible.
+    pub(crate) fn bind(config: OutputConfig, port: &str) -> Result<Self> {
+        let addresses = config.address.addresses();
+        let mut listeners = Vec::new();
+        for address in &addresses {
+            match listen(*address) {
+                Ok(listener) => listeners.push(listener),
+                // The other family may be there.
+                Err(error) if addresses.len() > 1 && lacks_family(&error) => {}
+                Err(error) => bail!(
+                    "cannot listen on {address} for {}={}: {}",
+                    config.kind.name(),
+                    config.address,
+                    explained(&error)
+                ),
+            }
+        }
+        let places: Vec<_> = listeners.iter().map(local_address).collect();
+        let (places, kind) = (places.join(" and "), config.kind.name());
+        let rights = if config.may_write { "" } else { ", read only" };
+        tracing::info!(port, "{kind} clients may connect to {places}{rights}");
+        Ok(Self { config, listeners })
+    }
+
+    /// Serves those who connect until the port is removed or the program stops.
+    pub(crate) async fn run(self, port: String, hub: Arc<Hub>, stop: CancellationToken) {
+        let mut sessions = JoinSet::new();
+        loop {
+            let accepts = self.listeners.iter().map(|one| Box::pin(one.accept()));
+            let accepted = tokio::select! {
+                () = stop.cancelled() => break,
+                Some(_) = sessions.join_next() => continue,
+                (accepted, ..) = select_all(accepts) => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) if sessions.len() < MAX_CONNECTIONS => {
+                    let name = format!("{} {peer}", self.config.kind.name());
+                    let session = OutputSession::new(self.config, &name, &port, &hub, stop.clone());
+                    sessions.spawn(session.run(stream));
+                }
+                Ok((_, peer)) => tracing::warn!(
+                    port,
+                    "refused {} {peer}: {MAX_CONNECTIONS} are connected",
+                    self.config.kind.name()
+                ),
+                Err(error) => {
+                    tracing::debug!(%error, "cannot accept a connection");
+                    sleep(ACCEPT_RETRY_DELAY).await;
+                }
+            }
+        }
+        while sessions.join_next().await.is_some() {}
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // On Windows the option would let two programs listen at once.
+    if cfg!(unix) {
+        socket.set_reuseaddr(true)?;
+    }
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    socket.bind(address)?;
+    socket.listen(MAX_BACKLOG)
+}
+
+fn lacks_family(error: &io::Error) -> bool {
+    !matches!(
+        error.kind(),
+        ErrorKind::AddrInUse | ErrorKind::PermissionDenied
+    )
+}
+
+fn explained(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::AddrInUse => "the TCP port is in use. Choose another".to_owned(),
+        ErrorKind::AddrNotAvailable => "this computer does not have that address".to_owned(),
+        _ => reason(error),
+    }
+}
+
+fn local_address(listener: &TcpListener) -> String {
+    let address = listener.local_addr();
+    address.map_or_else(|_| String::new(), |address| address.to_string())
+}
+
+/// Prepares a connection that was accepted.
+pub(super) fn prepare(stream: &TcpStream) {
+    // Without either, it only works less well.
+    let _ = stream.set_nodelay(true);
+    if let Err(error) = crate::platform::keep_alive(stream) {
+        tracing::debug!(%error, "cannot watch the connection");
+    }
+}

@@ -1,0 +1,55 @@
+//! Outputs: a port for programs that are no WebSocket clients. Each output is a subscriber of the
+//! port's hub, and writes by the same queue as clients. An output that nobody set costs nothing.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `address` | where an output is, and who may write there |
+//! | `listener` | listens, and bounds the connections |
+//! | `session` | one connection: reads, writes, and what becomes of a slow one |
+//! | `first_bytes` | keeps web pages out |
+//! | `tcp` | the kinds of output, one file each |
+
+mod address;
+mod first_bytes;
+mod listener;
+mod session;
+mod tcp;
+
+pub(crate) use address::OutputAddress;
+pub(crate) use listener::OutputListener;
+
+use session::OutputProtocol;
+
+/// The kinds of output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OutputKind {
+    /// The bytes as they are.
+    Tcp,
+}
+
+/// An output of a port.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OutputConfig {
+    /// Its kind.
+    pub(crate) kind: OutputKind,
+    /// Its place.
+    pub(crate) address: OutputAddress,
+    /// True if those who connect may write.
+    pub(crate) may_write: bool,
+}
+
+impl OutputKind {
+    /// Returns the name of the setting.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+        }
+    }
+
+    /// Returns how one connection is spoken to.
+    fn protocol(self) -> Box<dyn OutputProtocol> {
+        match self {
+            Self::Tcp => Box::new(tcp::RawTcp),
+        }
+    }
+}

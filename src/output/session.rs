@@ -1,0 +1,318 @@
+//! One connection of an output: what the device sends goes out, and what comes in is asked of the
+//! port, as the protocol of the output says. A connection that takes nothing for too long is closed;
+//! until then it costs a bounded amount of memory, and nobody waits for it for longer than for any
+//! client.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::channel::mpsc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::OutputConfig;
+use super::first_bytes::{FirstBytes, FirstLook};
+use super::listener::prepare;
+use crate::hub::{
+    Action, Hub, Kind, Outcome, Permit, Received, RequestSender, Start, SubscriberKind,
+    Subscription,
+};
+
+/// Bytes that are read at once.
+const READ_BYTES: usize = 4 << 10;
+
+/// Bytes that wait to be sent, beside one chunk of the device. At the limit nothing is read.
+const MAX_OUTPUT: usize = 16 << 10;
+
+/// The time between two looks at whether one that sends no more is still there.
+const END_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The time for which a connection may take nothing, as for any client. After it, it is closed.
+const STALL_TIMEOUT: Duration = Duration::from_secs(40);
+
+/// A way to speak to a connection. It does no I/O.
+pub(super) trait OutputProtocol: Send {
+    /// Takes bytes that came. Answers go to `output`.
+    fn receive(&mut self, input: Vec<u8>, port: &mut OutputPort, output: &mut Vec<u8>);
+
+    /// Appends data of the device as it is sent.
+    fn encode(&mut self, data: &[u8], output: &mut Vec<u8>);
+}
+
+/// The port as a connection sees it.
+pub(super) struct OutputPort {
+    /// None if the connection only reads.
+    sender: Option<RequestSender>,
+    /// The actions that wait for room in the port's queue.
+    waiting: VecDeque<Action>,
+    /// The name of the connection and of its port, for the log.
+    name: String,
+    port: String,
+    /// True once the log has told that something was not carried out.
+    has_warned: bool,
+}
+
+impl OutputPort {
+    /// Asks the port for an action, after all before.
+    pub(super) fn ask(&mut self, action: Action) {
+        if self.sender.is_some() {
+            self.waiting.push_back(action);
+        } else {
+            self.warn("this output only reads");
+        }
+    }
+
+    /// Tells the operator, once for each connection, that something was not carried out.
+    fn warn(&mut self, why: &str) {
+        if !std::mem::replace(&mut self.has_warned, true) {
+            tracing::warn!(
+                port = self.port,
+                "{}: dropped what it sent: {why}",
+                self.name
+            );
+        }
+    }
+
+    /// Waits until there is room for the action that waits longest.
+    async fn reserve(&self) -> Permit {
+        match (&self.sender, self.waiting.front()) {
+            (Some(sender), Some(action)) => sender.reserve(action).await,
+            _ => pending().await,
+        }
+    }
+
+    fn send(&mut self, permit: Permit) {
+        let (Some(sender), Some(action)) = (&mut self.sender, self.waiting.pop_front()) else {
+            return;
+        };
+        if let Err(holder) = sender.send(action, permit) {
+            self.warn(&holder.refusal());
+        }
+    }
+}
+
+/// One connection.
+pub(super) struct OutputSession {
+    port: OutputPort,
+    protocol: Box<dyn OutputProtocol>,
+    subscription: Subscription,
+    replies: mpsc::Receiver<(u64, Outcome)>,
+    first: FirstBytes,
+    /// Bytes to be sent.
+    output: Vec<u8>,
+    /// True from the end of what it sends.
+    is_at_end: bool,
+    /// The time since which it has taken nothing of what was to be sent.
+    stalled_since: Instant,
+    missed: u64,
+    stop: CancellationToken,
+}
+
+/// The reason why a connection ends.
+type Ended = String;
+
+impl OutputSession {
+    /// Subscribes a connection to a port.
+    pub(super) fn new(
+        config: OutputConfig,
+        name: &str,
+        port: &str,
+        hub: &Arc<Hub>,
+        stop: CancellationToken,
+    ) -> Self {
+        let kind = SubscriberKind::Output { backpressure: true };
+        let (sender, replies) = hub.queue.register();
+        Self {
+            port: OutputPort {
+                sender: config.may_write.then_some(sender),
+                waiting: VecDeque::new(),
+                name: name.to_owned(),
+                port: port.to_owned(),
+                has_warned: false,
+            },
+            protocol: config.kind.protocol(),
+            subscription: hub.subscribe(kind, Start::Live).with_bytes(),
+            replies,
+            first: FirstBytes::default(),
+            output: Vec::new(),
+            is_at_end: false,
+            stalled_since: Instant::now(),
+            missed: 0,
+            stop,
+        }
+    }
+
+    /// Serves the connection until it ends.
+    pub(super) async fn run(mut self, mut stream: TcpStream) {
+        prepare(&stream);
+        let (name, port) = (self.port.name.clone(), self.port.port.clone());
+        tracing::info!(port, "connected: {name}");
+        let stop = self.stop.clone();
+        let ended = tokio::select! {
+            () = stop.cancelled() => String::new(),
+            ended = self.serve(&mut stream) => ended,
+        };
+        let missed = match self.missed {
+            0 => String::new(),
+            count => format!(", which missed {count} bytes"),
+        };
+        if ended.is_empty() && missed.is_empty() {
+            tracing::info!(port, "left: {name}");
+        } else {
+            let why = if ended.is_empty() { "" } else { ": " };
+            tracing::warn!(port, "left: {name}{missed}{why}{ended}");
+        }
+    }
+
+    async fn serve(&mut self, stream: &mut TcpStream) -> Ended {
+        let (mut reader, mut writer) = stream.split();
+        let mut bytes = vec![0; READ_BYTES];
+        loop {
+            let may_read =
+                !self.is_at_end && self.port.waiting.is_empty() && self.output.len() < MAX_OUTPUT;
+            let is_sending = !self.output.is_empty();
+            let first_due = self.first.deadline();
+            let stall_due = is_sending.then(|| self.stalled_since + STALL_TIMEOUT);
+            tokio::select! {
+                written = writer.write(&self.output), if is_sending => match written {
+                    Ok(count @ 1..) => self.sent(count),
+                    Ok(0) | Err(_) => return String::new(),
+                },
+                read = reader.read(&mut bytes), if may_read => match read {
+                    Ok(0) => self.is_at_end = true,
+                    Ok(count) => {
+                        let look = self.first.push(&bytes[..count], Instant::now());
+                        if let Some(ended) = self.take(look) {
+                            return ended;
+                        }
+                    }
+                    Err(_) => return String::new(),
+                },
+                () = self.subscription.ready(), if !is_sending => self.fill(),
+                permit = self.port.reserve() => self.port.send(permit),
+                Some((_, outcome)) = self.replies.next() => {
+                    if let Err(error) = outcome {
+                        self.port.warn(&error.reason);
+                    }
+                }
+                () = sleep(END_CHECK_INTERVAL), if self.is_at_end => {
+                    if reader.try_read(&mut bytes).is_err() {
+                        return String::new();
+                    }
+                }
+                () = until(first_due) => {
+                    let look = self.first.pass();
+                    self.take(look);
+                }
+                () = until(stall_due) => {
+                    return format!("it took nothing for {} s", STALL_TIMEOUT.as_secs());
+                }
+            }
+        }
+    }
+
+    /// Counts bytes that the system took.
+    fn sent(&mut self, count: usize) {
+        self.output.drain(..count);
+        self.stalled_since = Instant::now();
+        if self.output.is_empty() {
+            self.subscription.delivered();
+        }
+    }
+
+    /// Takes what came, unless it is from a browser. Returns the reason to end then.
+    fn take(&mut self, look: FirstLook) -> Option<Ended> {
+        match look {
+            FirstLook::Hold => None,
+            FirstLook::Pass(input) => {
+                if self.output.is_empty() {
+                    self.stalled_since = Instant::now();
+                }
+                self.protocol
+                    .receive(input, &mut self.port, &mut self.output);
+                None
+            }
+            FirstLook::Refuse(what) => Some(format!(
+                "it began with {what}, as a browser does, and nothing of it was written"
+            )),
+        }
+    }
+
+    /// Takes what comes next from the port.
+    fn fill(&mut self) {
+        self.stalled_since = Instant::now();
+        while self.output.is_empty()
+            && let Some(received) = self.subscription.next(std::time::Instant::now())
+        {
+            match received {
+                Received::Event(taken) => {
+                    if let Kind::Data(data) = &taken.event.kind {
+                        let had = (taken.had.offset as usize).min(data.chunk.len());
+                        self.protocol.encode(&data.chunk[had..], &mut self.output);
+                    }
+                }
+                Received::Missed(position) => self.missed += position.offset,
+            }
+        }
+    }
+}
+
+/// Waits until the moment; for ever if there is none.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::hub::{Data, HubConfig, State, Status, Timestamp};
+    use crate::output::{OutputAddress, OutputKind};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_takes_nothing_is_closed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stalled = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let stalled = stalled.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let limits = HubConfig {
+            history: 1 << 20,
+            max_behind: Duration::from_secs(10),
+        };
+        let hub = Hub::new(limits, Status::new(State::Open, "open"));
+        let config = OutputConfig {
+            kind: OutputKind::Tcp,
+            address: OutputAddress::parse("4000").unwrap(),
+            may_write: true,
+        };
+        let session = OutputSession::new(config, "tcp", "board", &hub, CancellationToken::new());
+        let session = tokio::spawn(session.run(stream));
+        let start = Instant::now();
+        // More than the system has room for.
+        while !session.is_finished() {
+            let chunk = Bytes::from(vec![0; 64 << 10]);
+            let data = Data {
+                chunk,
+                ..Data::default()
+            };
+            hub.publish(Timestamp::now(), Kind::Data(data));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        session.await.unwrap();
+        assert!(start.elapsed() >= STALL_TIMEOUT, "{:?}", start.elapsed());
+        assert!(start.elapsed() < STALL_TIMEOUT * 3, "{:?}", start.elapsed());
+        drop(stalled);
+    }
+}

@@ -1,0 +1,185 @@
+//! Outputs: programs that are no WebSocket clients at a port.
+
+use std::net::SocketAddr;
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::{Bridge, Pair, Remote, within};
+
+/// A TCP port that nobody listens at.
+async fn free_tcp_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await;
+    let address = listener.and_then(|listener| listener.local_addr());
+    address.expect("a socket can listen").port()
+}
+
+async fn connect(at: impl Into<SocketAddr>) -> TcpStream {
+    let connected = within("a connection", TcpStream::connect(at.into())).await;
+    connected.expect("serial-ws listens")
+}
+
+/// A bridge with a port that has an output of this kind, and a connection to it.
+async fn output(pair: &mut Pair, kind: &str, arguments: &[&str]) -> (Bridge, TcpStream, u16) {
+    let tcp_port = free_tcp_port().await;
+    let setting = format!("{tcp_port}");
+    let bridge = Bridge::on(pair, &[&[kind, &setting], arguments].concat()).await;
+    let stream = connect(([127, 0, 0, 1], tcp_port)).await;
+    bridge
+        .program
+        .said(&format!("connected: {}", &kind[2..]))
+        .await;
+    (bridge, stream, tcp_port)
+}
+
+async fn read(stream: &mut TcpStream, count: usize) -> Vec<u8> {
+    let mut bytes = vec![0; count];
+    let read = within("bytes from serial-ws", stream.read_exact(&mut bytes)).await;
+    read.expect("serial-ws writes");
+    bytes
+}
+
+async fn write(stream: &mut TcpStream, bytes: &[u8]) {
+    stream.write_all(bytes).await.expect("serial-ws reads");
+}
+
+/// Waits until serial-ws has closed the connection.
+async fn closed(stream: &mut TcpStream) {
+    let mut rest = Vec::new();
+    // It may break off what it does not read.
+    let _ = within("the end of the connection", stream.read_to_end(&mut rest)).await;
+}
+
+#[tokio::test]
+async fn raw_tcp_clients_share_the_port_with_pages() {
+    let mut pair = Pair::open().await;
+    let (bridge, mut stream, tcp_port) = output(&mut pair, "--tcp", &[]).await;
+    let mut page = bridge.client("/?view=raw").await;
+    let mut other = connect(([127, 0, 0, 1], tcp_port)).await;
+    let all: Vec<u8> = (0..=255).cycle().take(4 << 10).collect();
+    write(&mut stream, &all).await;
+    pair.device.expect(&all).await;
+    write(&mut other, b"short").await;
+    pair.device.expect("short").await;
+    pair.device.write(&all).await;
+    assert!(read(&mut stream, all.len()).await == all);
+    assert!(page.bytes_of(all.len()).await == all);
+    let port = bridge.port("board").await;
+    assert_eq!(port["clients"], 1, "an output is no client: {port}");
+}
+
+#[tokio::test]
+async fn nothing_that_a_browser_sends_is_written() {
+    let mut pair = Pair::open().await;
+    let (bridge, stream, tcp_port) = output(&mut pair, "--tcp", &[]).await;
+    drop(stream);
+    for bytes in [
+        &b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..],
+        b"POST /x HTTP/1.1\r\nContent-Length: 4\r\n\r\nG28\n",
+        b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1",
+        b"\x00\x70\x00\x01\x00\x5c\x21\x12\xa4\x42user",
+    ] {
+        let mut stream = connect(([127, 0, 0, 1], tcp_port)).await;
+        write(&mut stream, bytes).await;
+        closed(&mut stream).await;
+    }
+    bridge
+        .program
+        .said("it began with an HTTP request, as a browser does")
+        .await;
+    bridge.program.said("it began with a TLS handshake").await;
+    bridge.program.said("it began with a STUN request").await;
+    let mut stream = connect(([127, 0, 0, 1], tcp_port)).await;
+    write(&mut stream, b"G28\n").await;
+    pair.device.expect("G28\n").await;
+}
+
+#[tokio::test]
+async fn while_a_client_has_the_write_lock_an_output_writes_nothing() {
+    let mut pair = Pair::open().await;
+    let (bridge, mut stream, _) = output(&mut pair, "--tcp", &[]).await;
+    let mut client = bridge.json_client().await;
+    client
+        .acked(json!({"type": "lock", "name": "esptool"}))
+        .await;
+    write(&mut stream, b"dropped!").await;
+    bridge.program.said("has the write lock").await;
+    client.acked(json!({"type": "write", "text": "mine"})).await;
+    pair.device.expect("mine").await;
+    client.acked(json!({"type": "unlock"})).await;
+    write(&mut stream, b"yours").await;
+    pair.device.expect("yours").await;
+}
+
+#[tokio::test]
+async fn a_port_that_only_reads_has_outputs_that_only_read() {
+    let mut pair = Pair::open().await;
+    let (bridge, mut stream, _) = output(&mut pair, "--tcp", &["--read-only"]).await;
+    write(&mut stream, b"anything").await;
+    bridge
+        .program
+        .said("dropped what it sent: this output only reads")
+        .await;
+    pair.device.write("12\n").await;
+    assert_eq!(read(&mut stream, 3).await, b"12\n");
+}
+
+#[tokio::test]
+async fn one_that_never_reads_delays_nobody_and_what_it_missed_is_counted() {
+    let remote = Remote::listen("127.0.0.1:0").await;
+    let tcp_port = free_tcp_port().await;
+    let port = format!("{},tcp={tcp_port}", remote.spec());
+    let bridge = Bridge::start(&["--port", &port]).await;
+    let mut device = remote.connected().await;
+    bridge.open("board").await;
+    let mut stalled = connect(([127, 0, 0, 1], tcp_port)).await;
+    bridge.program.said("connected: tcp").await;
+    let mut page = bridge.client("/?view=raw").await;
+    let total = 24 << 20;
+    let flood = tokio::spawn(async move {
+        let chunk = vec![b'x'; 64 << 10];
+        for _ in 0..total / chunk.len() {
+            device.write_all(&chunk).await.expect("serial-ws reads");
+        }
+        device
+    });
+    let mut received = 0;
+    while received < total {
+        received += page.bytes().await.len();
+    }
+    let mut device = flood.await.expect("the device does not panic");
+    assert_eq!(received, total, "the page has everything");
+    if let Some(memory) = bridge.program.peak_memory() {
+        assert!(memory < 48 << 20, "{memory}");
+    }
+    // Once it reads, it goes on where it can, and what it missed is counted.
+    write(&mut device, b"end").await;
+    let mut late = Vec::new();
+    while !late.ends_with(b"end") {
+        let read = within("the rest", stalled.read_buf(&mut late)).await;
+        assert!(read.expect("serial-ws writes") > 0);
+    }
+    stalled.set_zero_linger().expect("a socket can break off");
+    drop(stalled);
+    let left = bridge.program.said("left: tcp").await;
+    let missed = total + 3 - late.len();
+    assert!(
+        left.contains(&format!(", which missed {missed} bytes")),
+        "{left}"
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_an_output_is_refused_at_the_start() {
+    let taken = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a socket can listen");
+    let port = taken.local_addr().expect("it has an address").port();
+    let tcp_port = port.to_string();
+    let ended = Bridge::fail(&["--port", "sim", "--tcp", &tcp_port]).await;
+    let expected = format!(
+        "cannot listen on 127.0.0.1:{port} for tcp={port}: the TCP port is in use. Choose another"
+    );
+    ended.with(1, &expected);
+}
