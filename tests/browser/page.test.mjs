@@ -1156,6 +1156,10 @@ for (const [name, look] of Object.entries(looks)) {
     };
     await check();
     await page.click("#settings summary");
+    await until("the whole menu to be in the window", async () => {
+      const { x, width } = await page.locator("#settings > div").boundingBox();
+      return x >= 0 && x + width <= page.viewportSize().width;
+    });
     await check();
     await page.screenshot({ path: shot(`${name}-more`) });
     await page.click("#take");

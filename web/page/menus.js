@@ -15,8 +15,9 @@ export function enableMenus() {
       closeAll(menu);
       place(menu);
     });
-    // What a menu shows may come after it was opened.
-    new ResizeObserver(() => menu.open && place(menu)).observe(menu.children[1]);
+    // What a menu shows may come after it was opened, and what is beside its button may push it away.
+    const observer = new ResizeObserver(() => menu.open && place(menu));
+    for (const box of [menu.children[1], menu.closest("header, .bar")]) if (box) observer.observe(box);
     menu.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || !menu.open) return;
       event.stopPropagation();
