@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::config::{FixedSettings, PortConfig};
+use super::config::{DataKind, FixedSettings, PortConfig};
 use crate::hub::{BaudChange, LineSettings, SettingsChange};
 
 /// The line settings of a port while the program runs.
@@ -43,10 +43,15 @@ pub(crate) type Outputs = (Option<bool>, Option<bool>);
 impl PortSettings {
     /// Starts with what the user gave.
     pub(crate) fn new(config: &PortConfig) -> Self {
+        // What the device turns out to have is known once it is open.
+        let baud_auto = config.detects_rate && config.expects != DataKind::Bytes;
         Self {
             given: config.line,
             fixed: config.fixed.clone(),
-            current: config.line,
+            current: LineSettings {
+                baud_auto,
+                ..config.line
+            },
             proven: config.line,
             finds_rate: config.detects_rate,
             asked: None,
@@ -158,10 +163,10 @@ impl PortSettings {
     /// Goes back to settings that a device took before, because it refuses those in force, and at last
     /// to what the user gave. Returns false if there are no others.
     pub(crate) fn fall_back(&mut self) -> bool {
-        if self.current == self.proven {
+        if self.current.sets_the_same(&self.proven) {
             self.proven = self.given;
         }
-        let has_other = self.current != self.proven;
+        let has_other = !self.current.sets_the_same(&self.proven);
         self.current = self.proven;
         if !self.differs_from_given() {
             self.term = None;

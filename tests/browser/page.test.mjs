@@ -772,6 +772,7 @@ test("each state says what it means, and a missing board what to do", async (t) 
   await page.reload();
   await until("waiting", async () => (await state(page)) === "waiting");
   assert.ok(await page.isVisible("#steps"));
+  assert.equal(await page.locator("#baud option:checked").textContent(), "auto");
   await until("the offer", () => page.isVisible("#sim-link"));
   await page.screenshot({ path: shot("no-board") });
   await page.click("#sim-link");

@@ -151,7 +151,7 @@ function showControls() {
   const why = refusal(status, hello);
   lock.show(status, hello, why);
   state.showStatus(status, hello, why);
-  settings.show(status.settings, why, lock.hasBoard);
+  settings.show(status, why, lock.hasBoard);
   advice.show(status, elements.monitor.view.value, why, lock.hasBoard);
   modemLines.show(status, why);
   commands.allow(why);

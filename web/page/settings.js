@@ -19,6 +19,8 @@ export function whyFixed({ fixed = {}, ...settings }, name) {
 export class Settings {
   /** The settings that are shown. @type {any} */
   #shown = {};
+  /** True if the rate is that of an open device, and not just the first to be tried. */
+  #isOpen = false;
 
   /**
    * @param {typeof import("./elements.js").settings} elements
@@ -78,15 +80,16 @@ export class Settings {
   }
 
   /**
-   * @param {any} settings those in force, or undefined before they are known
+   * @param {{state: string, settings?: any}} status with the settings in force, once they are known
    * @param {string} refusal why this page may change nothing, or ""
    * @param {boolean} hasBoard true if this page has the write lock, and may change what is fixed
    */
-  show(settings, refusal, hasBoard) {
+  show({ state, settings }, refusal, hasBoard) {
     const { choice, baud, remark, fixed } = this.elements;
     choice.hidden = !settings;
     if (!settings) return;
     this.#shown = settings;
+    this.#isOpen = state === "open";
     const why = (/** @type {string} */ name) => refusal || (!hasBoard && whyFixed(settings, name));
     for (const [name, control] of Object.entries({ baud, ...this.#format })) {
       control.disabled = Boolean(why(name));
@@ -114,7 +117,7 @@ export class Settings {
     if (!other.hidden) return;
     const name = (/** @type {number} */ it) => (it === rate && baud.disabled && whyFixed(this.#shown, "baud") ? `${it} · fixed` : String(it));
     const rates = RATES.includes(rate) ? RATES : [...RATES, rate].sort((a, b) => a - b);
-    const auto = new Option(baudAuto ? `auto · ${rate}` : "auto", AUTO);
+    const auto = new Option(baudAuto && this.#isOpen ? `auto · ${rate}` : "auto", AUTO);
     const options = [auto, ...rates.map((it) => new Option(name(it), String(it))), new Option("other…", OTHER)];
     // Nothing is changed without need: the menu may be open.
     const text = options.map((option) => option.text).join();
