@@ -22,6 +22,9 @@ use crate::terminal::shown;
 /// again. A board that was just plugged in takes a second or two.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// The reason why a port that takes nothing does not change its settings.
+const STUCK: &str = "it takes none of what it is asked for";
+
 /// Opens a port as a sketch asks.
 ///
 /// # Errors
@@ -34,10 +37,16 @@ pub(super) async fn open(visitor: &Visitor, request: OpenRequest) -> Result<Open
     } = PortChoices::of(visitor).await.find(&name)?;
     let (port, hold, kept) = match target {
         Openable::Port(port) => {
-            let kept = change_as_newcomer(&port, change, visitor.rights).await;
-            (port, None, kept.err())
+            let changing = change_as_newcomer(&port, change, visitor.rights);
+            let changed = timeout(OPEN_TIMEOUT, changing).await;
+            let kept = changed.unwrap_or_else(|_| Err(STUCK.to_owned())).err();
+            (port, None, kept)
         }
-        Openable::Device(device) => open_offered(visitor, &device, change).await?,
+        Openable::Device(device) => {
+            let opening = open_offered(visitor, &device, change);
+            let opened = timeout(OPEN_TIMEOUT, opening).await;
+            opened.map_err(|_| format!("{} is not open: {STUCK}", shown(&name)))??
+        }
     };
     let subscription = port.hub.subscribe(SubscriberKind::Client, Start::Live);
     drop(hold);
