@@ -66,7 +66,7 @@ pub(super) fn name_variable(error: Error) -> Error {
         _ => None,
     };
     let flag = text(ContextKind::InvalidArg).and_then(|arg| arg.strip_prefix("--"));
-    let flag = flag.and_then(|flag| flag.split([' ', '=']).next());
+    let flag = flag.and_then(|flag| flag.split([' ', '=', '[']).next());
     let (Some(flag), Some(value)) = (flag, text(ContextKind::InvalidValue)) else {
         return error;
     };
