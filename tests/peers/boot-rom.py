@@ -1,0 +1,98 @@
+"""The boot ROM of an ESP32 on a pseudo-terminal, at the given path: enough to be flashed by esptool and its kin.
+
+Prints a line for each thing that happens: "ready", "baud RATE", "flashed ADDRESS SIZE MD5". It understands only what is
+sent at its rate. End it by closing its stdin.
+"""
+import fcntl
+import hashlib
+import os
+import select
+import struct
+import sys
+import tty
+import zlib
+
+ROM, STUB = 0, 1
+REGISTERS = {0x40001000: 0x00F01D83}
+SYNC, READ_REG, MEM_END, CHANGE_BAUD = 0x08, 0x0A, 0x06, 0x0F
+DEFL_BEGIN, DEFL_DATA, MD5, SECURITY_INFO = 0x10, 0x11, 0x13, 0x14
+
+
+def slip(data):
+    return b"\xc0" + data.replace(b"\xdb", b"\xdb\xdd").replace(b"\xc0", b"\xdb\xdc") + b"\xc0"
+
+
+def line_rate(terminal):
+    """Reads the output rate of a terminal, of any number (Linux: TCGETS2, the last word of struct termios2)."""
+    return struct.unpack("<I", fcntl.ioctl(terminal, 0x802C542A, bytes(44))[40:])[0]
+
+
+class Chip:
+    def __init__(self, terminal):
+        self.terminal, self.mode, self.baud = terminal, ROM, 115200
+        self.frame, self.flash = bytearray(), bytearray(b"\xff" * (4 << 20))
+        self.inflate, self.address = None, 0
+
+    def receive(self, data):
+        if line_rate(self.terminal) != self.baud:
+            return
+        for byte in data:
+            if byte != 0xC0:
+                self.frame.append(byte)
+            elif self.frame:
+                frame = bytes(self.frame).replace(b"\xdb\xdc", b"\xc0").replace(b"\xdb\xdd", b"\xdb")
+                self.frame.clear()
+                if len(frame) >= 8 and frame[0] == 0:
+                    self.carry_out(frame[1], frame[8:])
+
+    def carry_out(self, command, data):
+        words = struct.unpack(f"<{len(data) // 4}I", data[: len(data) // 4 * 4])
+        if command == SYNC:
+            return self.send(*[self.answer(command)] * (8 if self.mode == ROM else 1))
+        if command == SECURITY_INFO:
+            return self.send(self.answer(command, status=b"\x01\x05"))
+        if command == READ_REG:
+            return self.send(self.answer(command, REGISTERS.get(words[0], 0)))
+        if command == MD5:
+            address, size = words[:2]
+            digest = hashlib.md5(self.flash[address : address + size])
+            print("flashed", hex(address), size, digest.hexdigest(), flush=True)
+            return self.send(self.answer(command, body=digest.digest()))
+        if command == DEFL_BEGIN:
+            self.address, self.inflate = words[3], zlib.decompressobj()
+        if command == DEFL_DATA:
+            part = self.inflate.decompress(data[16 : 16 + words[0]])
+            self.flash[self.address : self.address + len(part)] = part
+            self.address += len(part)
+        self.send(self.answer(command))
+        if command == MEM_END:
+            self.mode = STUB
+            self.send(slip(b"OHAI"))
+        if command == CHANGE_BAUD:
+            self.baud = words[0]
+            print("baud", self.baud, flush=True)
+
+    def answer(self, command, value=0, body=b"", status=b"\0\0"):
+        return slip(struct.pack("<BBHI", 1, command, len(body) + len(status), value) + body + status)
+
+    def send(self, *frames):
+        data = b"".join(frames)
+        while data:
+            data = data[os.write(self.terminal, data) :]
+
+
+def main(path):
+    terminal, port = os.openpty()
+    tty.setraw(port)
+    os.symlink(os.ttyname(port), path)
+    chip = Chip(terminal)
+    print("ready", flush=True)
+    while True:
+        ready, _, _ = select.select([terminal, sys.stdin], [], [])
+        if terminal in ready:
+            chip.receive(os.read(terminal, 65536))
+        if sys.stdin in ready and not os.read(sys.stdin.fileno(), 1):
+            return
+
+
+main(sys.argv[1])
