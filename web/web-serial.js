@@ -541,6 +541,7 @@
 
   /** Returns the bytes of what a page writes, none if its buffer was detached. */
   function bytesOf(chunk) {
+    if (chunk?.byteLength === 0) return new Uint8Array(0);
     if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength).slice();
     if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk).slice();
     throw new TypeError("Only an ArrayBuffer or a view of one can be written");

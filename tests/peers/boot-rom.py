@@ -1,7 +1,8 @@
 """The boot ROM of an ESP32 on a pseudo-terminal, at the given path: enough to be flashed by esptool and its kin.
 
-Prints a line for each thing that happens: "ready", "baud RATE", "flashed ADDRESS SIZE MD5". It understands only what is
-sent at its rate. End it by closing its stdin.
+Prints a line for each thing that happens: "ready", "baud RATE", "written ADDRESS SIZE MD5" for a whole file, and "asked
+ADDRESS SIZE MD5" for a sum that the flasher compares. It understands only what is sent at its rate. End it by closing
+its stdin.
 """
 import fcntl
 import hashlib
@@ -31,7 +32,7 @@ class Chip:
     def __init__(self, terminal):
         self.terminal, self.mode, self.baud = terminal, ROM, 115200
         self.frame, self.flash = bytearray(), bytearray(b"\xff" * (4 << 20))
-        self.inflate, self.address = None, 0
+        self.inflate, self.start, self.address = None, 0, 0
 
     def receive(self, data):
         if line_rate(self.terminal) != self.baud:
@@ -55,15 +56,16 @@ class Chip:
             return self.send(self.answer(command, REGISTERS.get(words[0], 0)))
         if command == MD5:
             address, size = words[:2]
-            digest = hashlib.md5(self.flash[address : address + size])
-            print("flashed", hex(address), size, digest.hexdigest(), flush=True)
-            return self.send(self.answer(command, body=digest.digest()))
+            return self.send(self.answer(command, body=self.tell("asked", address, size)))
         if command == DEFL_BEGIN:
-            self.address, self.inflate = words[3], zlib.decompressobj()
+            self.start = self.address = words[3]
+            self.inflate = zlib.decompressobj()
         if command == DEFL_DATA:
             part = self.inflate.decompress(data[16 : 16 + words[0]])
             self.flash[self.address : self.address + len(part)] = part
             self.address += len(part)
+            if self.inflate.eof:
+                self.tell("written", self.start, self.address - self.start)
         self.send(self.answer(command))
         if command == MEM_END:
             self.mode = STUB
@@ -71,6 +73,11 @@ class Chip:
         if command == CHANGE_BAUD:
             self.baud = words[0]
             print("baud", self.baud, flush=True)
+
+    def tell(self, what, address, size):
+        digest = hashlib.md5(self.flash[address : address + size])
+        print(what, hex(address), size, digest.hexdigest(), flush=True)
+        return digest.digest()
 
     def answer(self, command, value=0, body=b"", status=b"\0\0"):
         return slip(struct.pack("<BBHI", 1, command, len(body) + len(status), value) + body + status)

@@ -137,7 +137,7 @@ for (const baudrate of [115200, 921600]) {
     t.diagnostic(`${((Date.now() - began) / 1000).toFixed(1)} s`);
     assert.match(seen.name, /^ESP32/);
     assert.equal(seen.isClosed, true);
-    assert.match(said(), new RegExp(`flashed 0x10000 ${1 << 20} ${digest}\n$`));
+    assert.match(said(), new RegExp(`written 0x10000 ${1 << 20} ${digest}\nasked 0x10000 ${1 << 20} ${digest}\n$`));
     // Others saw who it was and what the chip said, and have the port as it was.
     await until("the lock to end", () => watcher.evaluate(() => !serial.status.writer));
     const { bytes, names, rates } = await watcher.evaluate(() => ({ ...watched, names: [...watched.names] }));
@@ -159,7 +159,8 @@ test("ESP Web Tools installs a firmware from its dialog", async (t) => {
   await choose(it);
   const dialog = it.locator("ewt-install-dialog");
   await dialog.getByText("Install Test").click();
-  await dialog.getByText("Next").click().catch(() => {});
   await dialog.getByText("Install", { exact: true }).last().click();
-  await until("the firmware", () => said().includes(`flashed 0x10000 ${1 << 20} ${digest}`), 120000);
+  await until("the firmware", () => said().includes(`written 0x10000 ${1 << 20} ${digest}\n`));
+  // It has opened the port again, and says that it is done.
+  await dialog.getByText("Next").waitFor();
 });
