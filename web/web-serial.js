@@ -259,7 +259,8 @@
     /** Takes what the catalog knows now: nothing if this port is not here. */
     [UPDATE](entry) {
       this.#entry = entry ?? this.#entry;
-      this.#setConnected(Boolean(entry?.isOffered) && !this.#isLost);
+      // The list may be older than what the connection told.
+      this.#setConnected(this.#link?.isOpen || (Boolean(entry?.isOffered) && !this.#isLost));
     }
 
     #setConnected(isConnected) {
