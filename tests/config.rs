@@ -638,6 +638,7 @@ allow-origin = ['https://a.example', 'https://b.example,read-only']
 allow-host = 'pi.local'
 lan = true
 lan-read-only = true
+no-announce = true
 token = 'secret'
 tls-cert = 'cert'
 tls-key = 'key'

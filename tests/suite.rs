@@ -55,6 +55,8 @@ mod http;
 mod lan; // other computers and the token
 mod limits; // of heads, frames, connections and descriptors
 mod mistakes;
+#[cfg(target_os = "linux")] // network namespaces
+mod namespaces; // a class in a network without internet
 mod operator; // who is connected, and the page to share
 mod sessions; // the cookie that stands for the token
 #[cfg(all(feature = "tls", not(target_os = "macos")))] // knows where configuration is kept

@@ -194,6 +194,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, action = ArgAction::SetTrue)]
     pub(crate) lan_read_only: Setting<bool>,
 
+    /// Do not announce serial-ws to other computers, so that their serial-ws list --lan does not find it
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub(crate) no_announce: Setting<bool>,
+
     /// File with a token of your own, of at least 12 characters, which everybody needs then, also
     /// programs and pages on this computer. SERIAL_WS_TOKEN takes the token itself
     #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath)]

@@ -81,6 +81,7 @@ pub(super) fn resolve(
             })
             .collect(),
         lan: is_any_beyond.then_some(rights),
+        announces: !*args.no_announce,
         token,
         lan_token,
         tls: tls(args, layer)?,

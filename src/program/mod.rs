@@ -95,7 +95,7 @@ impl Program {
     ///
     /// # Errors
     /// When a port that the program was started with can never be opened.
-    pub async fn run(self) -> Result<Closed> {
+    pub async fn run(mut self) -> Result<Closed> {
         self.server.announce();
         platform::notify_ready();
         match self.server.page() {

@@ -52,6 +52,8 @@ pub(crate) struct ServerConfig {
     pub(crate) allow_host: Vec<String>,
     /// The rights of other computers; None where they may not connect.
     pub(crate) lan: Option<Rights>,
+    /// Announces the server to other computers.
+    pub(crate) announces: bool,
     /// The devices that clients may open.
     pub(crate) offers: Offers,
     /// The operator's own token, which all clients need then.

@@ -8,7 +8,7 @@ mod config;
 pub(crate) mod devices;
 mod foreign;
 mod http;
-mod lan;
+pub(crate) mod lan;
 mod limits;
 mod listen;
 mod p5;
@@ -24,7 +24,7 @@ mod urls;
 mod websocket;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime};
 
 use anyhow::Result;
@@ -46,9 +46,8 @@ use access::{AccessState, Caller, Denial, Peer, Policy, Rejection, kept_token, p
 use client_list::ClientList;
 use devices::{DeviceEntry, DeviceHost};
 use http::warn_of_folder;
-use lan::addresses::Reachable;
-use lan::notice::{self, Occasion};
-use lan::watch;
+use lan::notice;
+use lan::watch::LanWatch;
 use limits::Limits;
 use listen::Listeners;
 use progress::CountedStream;
@@ -78,6 +77,8 @@ pub(crate) struct App {
     addresses: Vec<SocketAddr>,
     /// The same, and those that are among them without being named.
     covered: Vec<SocketAddr>,
+    /// The name by which other computers find this one, where it is announced.
+    name: Mutex<Option<String>>,
     config: ServerConfig,
     policy: Policy,
     consent: Arc<Consent>,
@@ -103,8 +104,8 @@ pub struct Server {
     /// Answers HTTP requests.
     router: Router,
     listeners: Listeners,
-    /// The addresses for other computers at the start; empty where none may connect.
-    reachable: Vec<Reachable>,
+    /// What runs while other computers may connect; None before it runs, and where none may.
+    watch: Option<LanWatch>,
     /// Receives the questions for the operator; None where there is no terminal.
     questions: Option<mpsc::Receiver<Question>>,
 }
@@ -241,6 +242,7 @@ impl Server {
             devices,
             clients: Arc::default(),
             addresses: local_addresses(&listeners.web),
+            name: Mutex::default(),
             covered: listen::covered(&listeners.web),
             config,
             policy,
@@ -256,12 +258,10 @@ impl Server {
             tasks: TaskTracker::new(),
             stop,
         });
-        let reachable = app.policy.lan.as_ref().map(|_| app.reachable());
-        let reachable = reachable.unwrap_or_default();
         Ok(Self {
             router: http::router(Arc::clone(&app)),
             app,
-            reachable,
+            watch: None,
             listeners,
             questions,
         })
@@ -273,7 +273,7 @@ impl Server {
     }
 
     /// Logs where the server listens; in a terminal, shows also the address with the token.
-    pub(crate) fn announce(&self) {
+    pub(crate) fn announce(&mut self) {
         let addresses = self.addresses();
         for address in &addresses {
             tracing::info!("listening on ws://{address}/");
@@ -287,9 +287,7 @@ impl Server {
         }
         let policy = &self.app.policy;
         p5::announce(&local_addresses(&self.listeners.p5), policy.token_for_all);
-        if policy.lan.is_some() {
-            notice::tell(&self.app, &self.reachable, Occasion::Start);
-        }
+        self.watch = policy.lan.as_ref().map(|_| LanWatch::begin(&self.app));
         if let Some(token) = policy.token.as_ref().filter(|_| policy.token_for_all) {
             notice::tell_own_page(&self.app, token);
         }
@@ -331,9 +329,8 @@ impl Server {
                 app.tasks.spawn(serve);
             }
         }
-        if app.policy.lan.is_some() {
-            app.tasks
-                .spawn(watch::run(Arc::clone(&app), self.reachable));
+        if let Some(watch) = self.watch {
+            app.tasks.spawn(watch.run(Arc::clone(&app)));
         }
         app.tasks.close();
         app.tasks.wait().await;

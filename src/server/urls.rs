@@ -1,6 +1,7 @@
 //! The addresses of the server as people open them: on this computer, and on others.
 
 use std::net::SocketAddr;
+use std::sync::PoisonError;
 
 use super::access::origin;
 use super::lan::addresses::{self, Reachable};
@@ -33,7 +34,17 @@ impl App {
     /// Returns the addresses by which other computers reach it now, the best one first.
     pub(super) fn reachable(&self) -> Vec<Reachable> {
         let networks = platform::network_addresses();
-        addresses::reachable(&self.covered, &networks, addresses::outbound())
+        let mut found = addresses::reachable(&self.covered, &networks, addresses::outbound());
+        let name = self.name.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(name) = &*name {
+            addresses::add_name(&mut found, name, &self.covered);
+        }
+        found
+    }
+
+    /// Sets the name by which other computers find this one.
+    pub(super) fn set_name(&self, name: Option<String>) {
+        *self.name.lock().unwrap_or_else(PoisonError::into_inner) = name;
     }
 
     /// Returns the address of the page for other computers, or of the first port for programs.

@@ -8,6 +8,8 @@ mod client;
 mod http;
 #[cfg(target_os = "linux")] // where mount namespaces are
 mod machine;
+#[cfg(target_os = "linux")] // where network namespaces are
+pub mod namespaces;
 pub mod network;
 mod pair;
 mod remote;

@@ -1,6 +1,8 @@
 //! `serial-ws list`: lists the serial ports of this computer, as a table or as JSON. Opens none of
-//! them, since that would restart an Uno.
+//! them, since that would restart an Uno. With `--lan`, it lists each serial-ws in the network instead.
 
+mod lan;
+mod table;
 mod watch;
 
 use std::io::Write;
@@ -27,6 +29,9 @@ pub(crate) struct ListArgs {
     /// Include ports without hardware, Bluetooth, and second names of the same device
     #[arg(long)]
     all: bool,
+    /// List each serial-ws that runs with --lan in the networks of this computer, instead of serial ports
+    #[arg(long, conflicts_with_all = ["all", "watch"])]
+    lan: bool,
     /// Print each port that comes (+) or goes (-), until Ctrl-C
     #[arg(long)]
     watch: bool,
@@ -37,6 +42,9 @@ pub(crate) struct ListArgs {
 /// # Errors
 /// When ports cannot be listed, or the output cannot be written.
 pub(crate) async fn run(args: &ListArgs, out: &mut dyn Write) -> Result<()> {
+    if args.lan {
+        return lan::run(args.json, out).await;
+    }
     if args.watch {
         return watch::run(args, out).await;
     }
@@ -163,32 +171,7 @@ fn to_table(ports: &[(Availability, PortInfo)]) -> String {
         .iter()
         .map(|(availability, port)| row(port, availability))
         .collect();
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.max().unwrap_or(0)
-    };
-    // A column in which no port has anything is left out.
-    let widths: Vec<_> = HEADINGS
-        .iter()
-        .enumerate()
-        .filter_map(|(column, heading)| match width(column) {
-            0 => None,
-            width => Some((column, width.max(heading.len()))),
-        })
-        .collect();
-    let headings = HEADINGS.map(str::to_owned);
-    let mut text = String::new();
-    for row in std::iter::once(&headings).chain(&rows) {
-        let cells = widths
-            .iter()
-            .map(|&(column, width)| match row[column].as_str() {
-                "" => format!("{:width$}", "-"),
-                cell => format!("{cell:width$}"),
-            });
-        text += cells.collect::<Vec<_>>().join("  ").trim_end();
-        text.push('\n');
-    }
-    text + &hints(ports)
+    table::text(HEADINGS, &rows) + &hints(ports)
 }
 
 fn row(port: &PortInfo, availability: &Availability) -> [String; 6] {

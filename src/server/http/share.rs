@@ -15,7 +15,7 @@ use qrcode::render::svg;
 use super::access_layer::rejected;
 use super::small_page::{self, escaped, paragraphs};
 use crate::server::access::Rejection;
-use crate::server::lan::addresses::Reachable;
+use crate::server::lan::addresses::{Network, Reachable};
 use crate::server::lan::notice::note;
 use crate::server::{App, Rights};
 
@@ -80,8 +80,12 @@ fn content(app: &App, addresses: &[Reachable]) -> String {
         } else {
             code(&url)
         };
+        let heading = match address.network {
+            Network::Interface(_) => "Network ",
+            Network::Multicast => "By name, ",
+        };
         html += &format!(
-            "<section>\n<h2>Network {}</h2>\n{code}<p><code>{}</code></p>\n</section>\n",
+            "<section>\n<h2>{heading}{}</h2>\n{code}<p><code>{}</code></p>\n</section>\n",
             escaped(&note(address)),
             escaped(&url)
         );

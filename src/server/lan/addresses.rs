@@ -49,10 +49,19 @@ const VIRTUAL: [&str; 34] = [
 pub(crate) struct Reachable {
     /// Its host and TCP port, as an address on the web has them.
     pub(crate) host: String,
-    /// The name of the network interface that it belongs to.
-    pub(crate) interface: String,
+    /// The network in which it is reached.
+    pub(crate) network: Network,
     /// True if it is good for programs only: it has a zone, which browsers do not take.
     pub(crate) is_for_programs: bool,
+}
+
+/// The network in which an address is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Network {
+    /// That of this network interface.
+    Interface(String),
+    /// Each one, for those who resolve names by multicast DNS.
+    Multicast,
 }
 
 /// The place of an address in the list. The first is best.
@@ -65,7 +74,7 @@ struct Rank {
 
 /// The kinds of addresses, from those that most others can use to those that fewest can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Family {
+pub(crate) enum Family {
     /// An IPv4 address of a private network (RFC 1918).
     PrivateV4,
     /// Any other IPv4 address that was assigned.
@@ -81,7 +90,8 @@ enum Family {
 }
 
 impl Family {
-    fn of(ip: IpAddr) -> Self {
+    /// Returns the kind of an address.
+    pub(crate) fn of(ip: IpAddr) -> Self {
         match ip {
             IpAddr::V4(ip) if ip.is_private() => Self::PrivateV4,
             IpAddr::V4(ip) if ip.is_link_local() => Self::LinkLocalV4,
@@ -165,9 +175,27 @@ fn at(network: &NetworkAddress, port: u16) -> Reachable {
     };
     Reachable {
         host,
-        interface: network.interface.clone(),
+        network: Network::Interface(network.interface.clone()),
         is_for_programs,
     }
+}
+
+/// Adds the name of this computer to its addresses: behind the best one, since not everybody can resolve it.
+pub(crate) fn add_name(found: &mut Vec<Reachable>, name: &str, listeners: &[SocketAddr]) {
+    let Some(first) = found.first().filter(|first| !first.is_for_programs) else {
+        return;
+    };
+    // Of several TCP ports, that of the best address.
+    let mut ports = listeners.iter().map(SocketAddr::port);
+    let Some(port) = ports.find(|port| first.host.ends_with(&format!(":{port}"))) else {
+        return;
+    };
+    let address = Reachable {
+        host: format!("{name}:{port}"),
+        network: Network::Multicast,
+        is_for_programs: false,
+    };
+    found.insert(1, address);
 }
 
 #[cfg(test)]
@@ -254,14 +282,11 @@ mod tests {
         );
         let found: Vec<_> = found
             .iter()
-            .map(|one| (&*one.host, &*one.interface, one.is_for_programs))
+            .map(|one| (&*one.host, one.is_for_programs))
             .collect();
         assert_eq!(
             found,
-            [
-                ("192.168.0.9:8080", "eth0", false),
-                ("[fe80::8%25ZONE]:8080", "usb0", true)
-            ]
+            [("192.168.0.9:8080", false), ("[fe80::8%25ZONE]:8080", true)]
         );
     }
 

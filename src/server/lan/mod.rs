@@ -1,6 +1,7 @@
-//! What serial-ws tells about itself to people who want to reach it from other computers: its addresses in
-//! their networks, as the operator's terminal and the page to share show them.
+//! What serial-ws tells about itself to those who want to reach it from other computers: its addresses in
+//! their networks, as the operator's terminal and the page to share show them, and its announcement.
 
 pub(crate) mod addresses;
+pub(crate) mod dns_sd;
 pub(crate) mod notice;
 pub(crate) mod watch;

@@ -6,9 +6,10 @@ use std::io::{self, IsTerminal, Write};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 
-use super::addresses::Reachable;
+use super::addresses::{Network, Reachable};
 use crate::log::Stderr;
 use crate::server::{App, Rights, Token};
+use crate::terminal::shown;
 
 /// White on black whatever the terminal's colours are, since some phones read no other code. The colours
 /// are of the part of the palette that themes leave alone.
@@ -107,7 +108,10 @@ fn heading(addresses: &[Reachable], rights: Rights, occasion: Occasion) -> &'sta
 
 /// Returns what distinguishes an address from the others.
 pub(crate) fn note(address: &Reachable) -> String {
-    let interface = crate::terminal::shown(&address.interface);
+    let Network::Interface(interface) = &address.network else {
+        return "for those who can resolve names ending in .local".to_owned();
+    };
+    let interface = shown(interface);
     if address.is_for_programs {
         return format!(
             "{interface}; not for browsers, which take no zone. Programs replace ZONE by the name of their \

@@ -1,0 +1,195 @@
+//! A class in a network without internet: several computers, each in a network namespace, one of which
+//! shares a board.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::network::home;
+use crate::support::{Program, namespaces::Room, skip, until};
+
+const TEACHER: usize = 0;
+const STUDENT: usize = 1;
+
+const ARGUMENTS: [&str; 4] = ["uno=sim", "scale=sim", "--lan", "--listen"];
+
+/// Starts the program on the teacher's computer, at a terminal, with a token of this test.
+fn teach(room: &Room, name: &str, arguments: &[&str]) -> (Program, std::fs::File) {
+    let home = home(name);
+    let home = home.to_str().expect("the folder is text");
+    let variables = [("XDG_CONFIG_HOME", home), ("HOME", home)];
+    room.start_at_a_terminal(TEACHER, &[&ARGUMENTS, arguments].concat(), &variables)
+}
+
+/// Returns the first address on the screen that begins so.
+async fn url(program: &Program, start: &str) -> String {
+    let line = program.said(start).await;
+    line.split_whitespace()
+        .next()
+        .expect("it has a word")
+        .to_owned()
+}
+
+/// Returns what a student's computer finds in the network.
+async fn found(room: &Room) -> Value {
+    let ended = room
+        .start(STUDENT, &["list", "--lan", "--json"])
+        .ended()
+        .await;
+    serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"))
+}
+
+#[tokio::test]
+async fn the_addresses_on_the_screen_work_on_other_computers() {
+    let Some(room) = Room::new(2) else {
+        return;
+    };
+    room.on(
+        TEACHER,
+        &["address", "add", "fd77::1/64", "dev", "wlan0", "nodad"],
+    );
+    room.on(
+        STUDENT,
+        &["address", "add", "fd77::2/64", "dev", "wlan0", "nodad"],
+    );
+    let (program, _keys) = teach(&room, "class", &["8080"]);
+    program.said("can use the device from your network").await;
+    for start in [
+        "http://10.77.0.1:8080/?token=",
+        "http://[fd77::1]:8080/?token=",
+    ] {
+        let url = url(&program, start).await;
+        let connect = ["connect", &url, "--count", "1"];
+        room.start(STUDENT, &connect).ended().await.with(0, "");
+    }
+    program.said("█").await;
+    let bare = ["connect", "http://10.77.0.1:8080/", "--count", "1"];
+    room.start(STUDENT, &bare).ended().await.with(1, "token");
+}
+
+#[tokio::test]
+async fn a_new_address_is_shown_and_works() {
+    let Some(room) = Room::new(2) else {
+        return;
+    };
+    let (program, _keys) = teach(&room, "moved", &["8080"]);
+    program.said("http://10.77.0.1:8080/?token=").await;
+    room.on(
+        TEACHER,
+        &["address", "flush", "dev", "wlan0", "scope", "global"],
+    );
+    room.on(TEACHER, &["address", "add", "10.78.0.1/24", "dev", "wlan0"]);
+    room.on(STUDENT, &["address", "add", "10.78.0.2/24", "dev", "wlan0"]);
+    program.said("The network has changed").await;
+    let url = url(&program, "http://10.78.0.1:8080/?token=").await;
+    let connect = ["connect", &url, "--count", "1"];
+    room.start(STUDENT, &connect).ended().await.with(0, "");
+    let found = until("the new address to be announced", async || {
+        let found = found(&room).await;
+        (found[0]["urls"][0] == "http://10.78.0.1:8080/").then_some(found)
+    });
+    found.await;
+}
+
+#[tokio::test]
+async fn others_find_it_until_it_ends() {
+    let Some(room) = Room::new(2) else {
+        return;
+    };
+    for signal in [Signal::INT, Signal::TERM] {
+        let (mut program, _keys) = teach(&room, "found", &["8080"]);
+        let list = until("it to be found", async || {
+            let list = found(&room).await;
+            (list != Value::Array(Vec::new())).then_some(list)
+        });
+        let list = list.await;
+        assert_eq!(list[0]["urls"][0], "http://10.77.0.1:8080/", "{list}");
+        assert_eq!(list[0]["ports"], serde_json::json!(["uno", "scale"]));
+        assert_eq!(list[0]["token"], true);
+        assert_eq!(list.as_array().map(Vec::len), Some(1), "{list}");
+        program.signal(signal);
+        program.ended().await;
+        assert_eq!(found(&room).await, Value::Array(Vec::new()));
+    }
+}
+
+#[tokio::test]
+async fn several_on_one_computer_are_told_apart() {
+    let Some(room) = Room::new(2) else {
+        return;
+    };
+    let (_one, _keys) = teach(&room, "one", &["8080"]);
+    let (_other, _other_keys) = teach(&room, "other", &["8090"]);
+    let (_hidden, _hidden_keys) = teach(&room, "hidden", &["8100", "--no-announce"]);
+    let names = until("both to be found", async || {
+        let list = found(&room).await;
+        let list = list.as_array().expect("it is a list");
+        let urls = list.iter().map(|one| one["urls"][0].as_str());
+        let mut urls: Vec<_> = urls.flatten().map(str::to_owned).collect();
+        urls.sort_unstable();
+        (urls.len() == 2).then_some(urls)
+    });
+    assert_eq!(
+        names.await,
+        ["http://10.77.0.1:8080/", "http://10.77.0.1:8090/"]
+    );
+}
+
+#[tokio::test]
+async fn where_nothing_can_be_announced_it_serves_all_the_same() {
+    /// Takes UDP port 5353 for itself, says so, and keeps it until its input ends.
+    const TAKER: &str = "import socket, sys\n\
+        all = [(socket.AF_INET, '0.0.0.0'), (socket.AF_INET6, '::')]\n\
+        kept = []\n\
+        for family, address in all:\n\
+        \x20   kept.append(socket.socket(family, socket.SOCK_DGRAM))\n\
+        \x20   if family == socket.AF_INET6:\n\
+        \x20       kept[-1].setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)\n\
+        \x20   kept[-1].bind((address, 5353))\n\
+        print('taken', flush=True)\n\
+        sys.stdin.read()";
+    let Some(room) = Room::new(2) else {
+        return;
+    };
+    let python = room
+        .command(TEACHER, "python3")
+        .args(["-c", TAKER])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let Ok(mut python) = python else {
+        return skip("there is no python3");
+    };
+    let mut line = String::new();
+    let stdout = python.stdout.take().expect("it is a pipe");
+    BufReader::new(stdout)
+        .read_line(&mut line)
+        .expect("it is read");
+    assert_eq!(line, "taken\n");
+    let (program, _keys) = teach(&room, "taken", &["8080"]);
+    program
+        .said("UDP port 5353 is in use by a program that does not share it")
+        .await;
+    let url = url(&program, "http://10.77.0.1:8080/?token=").await;
+    let connect = ["connect", &url, "--count", "1"];
+    room.start(STUDENT, &connect).ended().await.with(0, "");
+    let list = room.start(TEACHER, &["list", "--lan"]).ended().await;
+    list.with(0, "UDP port 5353 is in use");
+    assert!(list.stdout.contains("No serial-ws found"), "{list:?}");
+    drop(python.stdin.take());
+    python.wait().expect("it ends");
+}
+
+#[tokio::test]
+async fn a_computer_in_no_network_says_so_and_shows_its_address_once_it_is_in_one() {
+    let Some(room) = Room::new(1) else {
+        return;
+    };
+    room.on(TEACHER, &["link", "set", "wlan0", "down"]);
+    let (program, _keys) = teach(&room, "alone", &["8080"]);
+    program.said("This computer is in no network").await;
+    room.on(TEACHER, &["link", "set", "wlan0", "up"]);
+    program.said("http://10.77.0.1:8080/?token=").await;
+}

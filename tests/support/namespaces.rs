@@ -1,0 +1,115 @@
+//! Computers in a network of their own, without a way out of it: network namespaces of Linux, joined by a
+//! switch. Only root can make them.
+
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::{Program, bridge::is_emulated, skip};
+
+/// Computers that have one interface each, `wlan0`. They are gone when this is dropped.
+pub struct Room {
+    name: String,
+    computers: usize,
+}
+
+impl Room {
+    /// A room with so many computers, the first of which has the address 10.77.0.1; None, with the reason
+    /// given, where there can be none.
+    pub fn new(computers: usize) -> Option<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("sws{}-{count}", std::process::id());
+        let room = Self { name, computers };
+        let switch = room.switch();
+        if is_emulated() || !ip_succeeds(&["netns", "add", &switch]) {
+            skip("only root can make network namespaces, with iproute2 on Linux");
+            return None;
+        }
+        ip(&["-n", &switch, "link", "add", "br0", "type", "bridge"]);
+        ip(&["-n", &switch, "link", "set", "br0", "up"]);
+        for index in 0..computers {
+            let computer = room.computer(index);
+            let port = format!("port{index}");
+            ip(&["netns", "add", &computer]);
+            ip(&["-n", &computer, "link", "set", "lo", "up"]);
+            let pair = [
+                "link", "add", "wlan0", "netns", &computer, "type", "veth", "peer", "name", &port,
+                "netns", &switch,
+            ];
+            ip(&pair);
+            ip(&["-n", &switch, "link", "set", &port, "master", "br0", "up"]);
+            room.on(index, &["address", "add", &address(index), "dev", "wlan0"]);
+            room.on(index, &["link", "set", "wlan0", "up"]);
+        }
+        Some(room)
+    }
+
+    /// Runs `ip` on a computer.
+    pub fn on(&self, index: usize, words: &[&str]) {
+        let computer = self.computer(index);
+        ip(&[&["-n", computer.as_str()], words].concat());
+    }
+
+    /// Starts the program on a computer.
+    pub fn start(&self, index: usize, arguments: &[&str]) -> Program {
+        Program::start_by(&self.script(index), arguments)
+    }
+
+    /// Starts the program on a computer at a terminal, whose keys are returned.
+    pub fn start_at_a_terminal(
+        &self,
+        index: usize,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> (Program, std::fs::File) {
+        Program::start_at_a_terminal_by(&self.script(index), arguments, variables)
+    }
+
+    /// A command that runs a program on a computer.
+    pub fn command(&self, index: usize, program: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.computer(index), program]);
+        command
+    }
+
+    /// A shell script that runs its arguments on a computer.
+    fn script(&self, index: usize) -> String {
+        format!("exec ip netns exec {} \"$@\"", self.computer(index))
+    }
+
+    fn computer(&self, index: usize) -> String {
+        format!("{}-{index}", self.name)
+    }
+
+    fn switch(&self) -> String {
+        format!("{}-switch", self.name)
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let computers = (0..self.computers).map(|index| self.computer(index));
+        for name in computers.chain([self.switch()]) {
+            let _ = ip_succeeds(&["netns", "delete", &name]);
+        }
+    }
+}
+
+/// The address of a computer at first, and the length of its prefix.
+fn address(index: usize) -> String {
+    format!("10.77.0.{}/24", index + 1)
+}
+
+#[track_caller]
+fn ip(words: &[&str]) {
+    assert!(ip_succeeds(words), "ip {words:?} failed");
+}
+
+fn ip_succeeds(words: &[&str]) -> bool {
+    let mut command = Command::new("ip");
+    let command = command
+        .args(words)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
