@@ -34,6 +34,8 @@ mod rig;
 #[cfg(target_os = "linux")]
 mod run;
 #[cfg(target_os = "linux")]
+mod sketches;
+#[cfg(target_os = "linux")]
 mod stalled;
 #[cfg(target_os = "linux")]
 mod subject;

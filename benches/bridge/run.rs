@@ -8,11 +8,11 @@ use anyhow::{Result, bail};
 use crate::effort::Effort;
 use crate::subject::Kind;
 use crate::table::Table;
-use crate::{counting, fanout, flood, floor, idle, load, noisy, stalled, writers};
+use crate::{counting, fanout, flood, floor, idle, load, noisy, sketches, stalled, writers};
 
 type Scenario = fn(Effort, &[Kind], &mut Table) -> Result<()>;
 
-const SCENARIOS: [(&str, Scenario); 16] = [
+const SCENARIOS: [(&str, Scenario); 17] = [
     ("fanout-100x200", |e, k, t| {
         fanout::fanout(100, 200, e, k, t)
     }),
@@ -30,6 +30,7 @@ const SCENARIOS: [(&str, Scenario); 16] = [
     ("stalled", stalled::stalled),
     ("noisy", noisy::noisy),
     ("writers", writers::writers),
+    ("sketches", sketches::sketches),
     ("start", idle::start),
     ("size", idle::size),
     ("allocations", counting::allocations),

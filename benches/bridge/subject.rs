@@ -101,7 +101,8 @@ pub fn bridge_arguments(tty: &str, address: SocketAddr) -> Vec<String> {
     .into()
 }
 
-fn node() -> PathBuf {
+/// Returns the folder of the peers that run in Node.
+pub fn node() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/node")
 }
 
