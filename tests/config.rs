@@ -595,7 +595,15 @@ async fn every_setting_that_is_printed_is_read_back() {
     // Those that exclude one that is set.
     assert_eq!(
         keys.collect::<Vec<_>>(),
-        ["lines", "raw", "tcp", "lan-token", "tls", "quiet"]
+        [
+            "lines",
+            "raw",
+            "tcp",
+            "rfc2217",
+            "lan-token",
+            "tls",
+            "quiet"
+        ]
     );
     desk.write(&shown);
     let again = desk.shown(&[], &[]).await;

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::{Bridge, Pair, Remote, within};
+use crate::support::{Bridge, Pair, Quirks, Remote, SerialServer, until, within};
 
 /// A TCP port that nobody listens at.
 async fn free_tcp_port() -> u16 {
@@ -182,4 +182,102 @@ async fn what_cannot_be_an_output_is_refused_at_the_start() {
         "cannot listen on 127.0.0.1:{port} for tcp={port}: the TCP port is in use. Choose another"
     );
     ended.with(1, &expected);
+}
+
+#[tokio::test]
+async fn a_program_with_rfc2217_changes_what_is_fixed_while_pages_watch_and_it_returns() {
+    let mut device = SerialServer::start(Quirks::default()).await;
+    let tcp_port = free_tcp_port().await;
+    let port = format!("{},baud=9600,settle=0s,rfc2217={tcp_port}", device.spec());
+    let bridge = Bridge::start(&["--port", &port]).await;
+    bridge.open("board").await;
+    let mut page = bridge.json_client().await;
+    let before = device.asked().len();
+    let port = format!("board=rfc2217://127.0.0.1:{tcp_port},baud=115200,settle=0s");
+    let program = Bridge::start(&["--port", &port]).await;
+    device.asks(before, &["baud 115200"]).await;
+    let status = program.state("board", "open").await;
+    let expected = format!("rfc2217://127.0.0.1:{tcp_port} is open (115200 baud)");
+    assert_eq!(
+        (&status["detail"], &status["hint"]),
+        (&json!(expected), &json!(null))
+    );
+    let refused = page.refused(json!({"type": "write", "text": "x"})).await;
+    assert!(refused.contains("(\"rfc2217 127.0.0.1:"), "{refused}");
+    let mut client = program.json_client().await;
+    let before = device.asked().len();
+    client.acked(json!({"type": "signals", "dtr": false})).await;
+    client.acked(json!({"type": "break", "ms": 5})).await;
+    device
+        .asks(before, &["dtr off", "break on", "break off"])
+        .await;
+    client
+        .acked(json!({"type": "write", "text": "to the board"}))
+        .await;
+    assert_eq!(device.receives(12).await, b"to the board");
+    device.write(b"\nboot log\n").await;
+    while page.json_of("line").await["text"] != "boot log" {}
+    let before = device.asked().len();
+    drop(client);
+    drop(program);
+    device.asks(before, &["baud 9600"]).await;
+    device.asks(before, &["dtr on"]).await;
+    until("the write lock to end", async || {
+        let status = bridge.port("board").await["status"].clone();
+        (status.get("writer").is_none() && status["settings"]["baud"] != 115_200).then_some(())
+    })
+    .await;
+    page.acked(json!({"type": "write", "text": "!"})).await;
+}
+
+#[tokio::test]
+async fn a_program_with_rfc2217_that_sets_what_is_in_force_changes_nothing() {
+    let mut pair = Pair::open().await;
+    let (bridge, mut stream, _) = output(&mut pair, "--rfc2217", &[]).await;
+    // As pyserial opens a port.
+    write(
+        &mut stream,
+        b"\xff\xfd\x01\xff\xfb\x03\xff\xfd\x03\xff\xfd\x2c\xff\xfb\x2c",
+    )
+    .await;
+    let agreed =
+        b"\xff\xfc\x01\xff\xfd\x03\xff\xfb\x03\xff\xfb\x2c\xff\xfa\x2c\x6b\0\xff\xf0\xff\xfd\x2c";
+    assert_eq!(read(&mut stream, agreed.len()).await, agreed);
+    for (asked, answer) in [
+        (&b"\x01\0\0\x25\x80"[..], &b"\x65\0\0\x25\x80"[..]),
+        (b"\x02\x08", b"\x66\x08"),
+        (b"\x03\x01", b"\x67\x01"),
+        (b"\x04\x01", b"\x68\x01"),
+        (b"\x05\x01", b"\x69\x01"),
+        (b"\x05\x08", b"\x69\x08"),
+        (b"\x05\x0b", b"\x69\x0b"),
+        (b"\x0c\x01", b"\x70\x01"),
+        (b"\x01\0\0\0\0", b"\x65\0\0\x25\x80"),
+    ] {
+        write(&mut stream, &[b"\xff\xfa\x2c", asked, b"\xff\xf0"].concat()).await;
+        let expected = [b"\xff\xfa\x2c", answer, b"\xff\xf0"].concat();
+        assert_eq!(read(&mut stream, expected.len()).await, expected);
+    }
+    let status = bridge.port("board").await["status"].clone();
+    assert!(status.get("writer").is_none(), "{status}");
+    write(&mut stream, b"\xff\xff data").await;
+    pair.device.expect(b"\xff data").await;
+    pair.device.write(b"\xff\n").await;
+    assert_eq!(read(&mut stream, 3).await, b"\xff\xff\n");
+}
+
+#[tokio::test]
+async fn data_before_rfc2217_was_agreed_and_what_a_browser_sends_is_never_written() {
+    let mut pair = Pair::open().await;
+    let (_bridge, mut stream, tcp_port) = output(&mut pair, "--rfc2217", &[]).await;
+    write(&mut stream, b"dropped, as nothing was agreed").await;
+    let mut page = connect(([127, 0, 0, 1], tcp_port)).await;
+    write(
+        &mut page,
+        b"POST / HTTP/1.1\r\n\r\n\xff\xfb\x2c\xff\xfd\x2cG28\n",
+    )
+    .await;
+    closed(&mut page).await;
+    write(&mut stream, b"\xff\xfb\x2cwritten").await;
+    pair.device.expect("written").await;
 }

@@ -310,6 +310,10 @@ pub(crate) struct PortArgs {
     /// network needs --lan, and only reads unless :rw follows
     #[arg(long, value_name = "[ADDR:]PORT[:rw]", default_value = "none")]
     pub(crate) tcp: Setting<Option<OutputAddress>>,
+    /// The same with RFC 2217, for programs that also set the rate and the modem lines, such as
+    /// esptool and pyserial
+    #[arg(long, value_name = "[ADDR:]PORT[:rw]", default_value = "none")]
+    pub(crate) rfc2217: Setting<Option<OutputAddress>>,
 }
 
 impl PortArgs {

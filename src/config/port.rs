@@ -225,7 +225,10 @@ fn line_settings(args: &PortArgs) -> LineSettings {
 
 /// Returns the outputs of a port. Who may write is decided when all settings are known.
 fn outputs(args: &PortArgs) -> Vec<OutputConfig> {
-    let kinds = [(OutputKind::Tcp, *args.tcp)];
+    let kinds = [
+        (OutputKind::Tcp, *args.tcp),
+        (OutputKind::Rfc2217, *args.rfc2217),
+    ];
     let outputs = kinds.into_iter().filter_map(|(kind, address)| {
         Some(OutputConfig {
             kind,

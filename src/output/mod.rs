@@ -6,12 +6,15 @@
 //! | `address` | where an output is, and who may write there |
 //! | `listener` | listens, and bounds the connections |
 //! | `session` | one connection: reads, writes, and what becomes of a slow one |
+//! | `output_port` | what it asks of the port |
 //! | `first_bytes` | keeps web pages out |
-//! | `tcp` | the kinds of output, one file each |
+//! | `tcp`, `rfc2217` | the kinds of output, one file each |
 
 mod address;
 mod first_bytes;
 mod listener;
+mod output_port;
+mod rfc2217;
 mod session;
 mod tcp;
 
@@ -25,6 +28,8 @@ use session::OutputProtocol;
 pub(crate) enum OutputKind {
     /// The bytes as they are.
     Tcp,
+    /// A network serial port, with settings and modem lines.
+    Rfc2217,
 }
 
 /// An output of a port.
@@ -43,6 +48,7 @@ impl OutputKind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
+            Self::Rfc2217 => "rfc2217",
         }
     }
 
@@ -50,6 +56,7 @@ impl OutputKind {
     fn protocol(self) -> Box<dyn OutputProtocol> {
         match self {
             Self::Tcp => Box::new(tcp::RawTcp),
+            Self::Rfc2217 => Box::new(rfc2217::ComPortServer::new()),
         }
     }
 }

@@ -3,7 +3,6 @@
 //! until then it costs a bounded amount of memory, and nobody waits for it for longer than for any
 //! client.
 
-use std::collections::VecDeque;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,22 +11,24 @@ use futures::StreamExt;
 use futures::channel::mpsc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::OutputConfig;
 use super::first_bytes::{FirstBytes, FirstLook};
 use super::listener::prepare;
-use crate::hub::{
-    Action, Hub, Kind, Outcome, Permit, Received, RequestSender, Start, SubscriberKind,
-    Subscription,
-};
+use super::output_port::OutputPort;
+use crate::hub::{Hub, Kind, Outcome, Received, Start, Status, SubscriberKind, Subscription};
+use crate::rfc2217::ComPortMessage;
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 4 << 10;
 
 /// Bytes that wait to be sent, beside one chunk of the device. At the limit nothing is read.
 const MAX_OUTPUT: usize = 16 << 10;
+
+/// The longest time to wait until what a connection has changed can be set back.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The time between two looks at whether one that sends no more is still there.
 const END_CHECK_INTERVAL: Duration = Duration::from_secs(5);
@@ -42,58 +43,32 @@ pub(super) trait OutputProtocol: Send {
 
     /// Appends data of the device as it is sent.
     fn encode(&mut self, data: &[u8], output: &mut Vec<u8>);
-}
 
-/// The port as a connection sees it.
-pub(super) struct OutputPort {
-    /// None if the connection only reads.
-    sender: Option<RequestSender>,
-    /// The actions that wait for room in the port's queue.
-    waiting: VecDeque<Action>,
-    /// The name of the connection and of its port, for the log.
-    name: String,
-    port: String,
-    /// True once the log has told that something was not carried out.
-    has_warned: bool,
-}
+    /// Notes a change of the port's status.
+    fn status(&mut self, _status: &Status, _output: &mut Vec<u8>) {}
 
-impl OutputPort {
-    /// Asks the port for an action, after all before.
-    pub(super) fn ask(&mut self, action: Action) {
-        if self.sender.is_some() {
-            self.waiting.push_back(action);
-        } else {
-            self.warn("this output only reads");
-        }
+    /// Answers a message whose action was carried out, or not.
+    fn reply(
+        &mut self,
+        _message: ComPortMessage,
+        _outcome: Outcome,
+        _port: &mut OutputPort,
+        _output: &mut Vec<u8>,
+    ) {
     }
 
-    /// Tells the operator, once for each connection, that something was not carried out.
-    fn warn(&mut self, why: &str) {
-        if !std::mem::replace(&mut self.has_warned, true) {
-            tracing::warn!(
-                port = self.port,
-                "{}: dropped what it sent: {why}",
-                self.name
-            );
-        }
+    /// Returns true while the connection wants to be sent no data.
+    fn is_suspended(&self) -> bool {
+        false
     }
 
-    /// Waits until there is room for the action that waits longest.
-    async fn reserve(&self) -> Permit {
-        match (&self.sender, self.waiting.front()) {
-            (Some(sender), Some(action)) => sender.reserve(action).await,
-            _ => pending().await,
-        }
+    /// Returns true if a connection that sends no more is over.
+    fn ends_with_input(&self) -> bool {
+        false
     }
 
-    fn send(&mut self, permit: Permit) {
-        let (Some(sender), Some(action)) = (&mut self.sender, self.waiting.pop_front()) else {
-            return;
-        };
-        if let Err(holder) = sender.send(action, permit) {
-            self.warn(&holder.refusal());
-        }
-    }
+    /// Sets back what the connection has changed, because it ends.
+    fn leave(&mut self, _port: &mut OutputPort) {}
 }
 
 /// One connection.
@@ -125,18 +100,11 @@ impl OutputSession {
         hub: &Arc<Hub>,
         stop: CancellationToken,
     ) -> Self {
-        let kind = SubscriberKind::Output { backpressure: true };
         let (sender, replies) = hub.queue.register();
         Self {
-            port: OutputPort {
-                sender: config.may_write.then_some(sender),
-                waiting: VecDeque::new(),
-                name: name.to_owned(),
-                port: port.to_owned(),
-                has_warned: false,
-            },
+            port: OutputPort::new(hub, config.may_write.then_some(sender), name, port),
             protocol: config.kind.protocol(),
-            subscription: hub.subscribe(kind, Start::Live).with_bytes(),
+            subscription: subscribe(hub),
             replies,
             first: FirstBytes::default(),
             output: Vec::new(),
@@ -157,6 +125,10 @@ impl OutputSession {
             () = stop.cancelled() => String::new(),
             ended = self.serve(&mut stream) => ended,
         };
+        drop(stream);
+        self.protocol.leave(&mut self.port);
+        // What cannot be set back by then, the end of the write lock sets back.
+        let _ = timeout(LEAVE_TIMEOUT, self.set_back()).await;
         let missed = match self.missed {
             0 => String::new(),
             count => format!(", which missed {count} bytes"),
@@ -169,6 +141,14 @@ impl OutputSession {
         }
     }
 
+    /// Sends what is still to be asked of the port.
+    async fn set_back(&mut self) {
+        while !self.port.waiting.is_empty() {
+            let permit = self.port.reserve().await;
+            self.port.send(permit);
+        }
+    }
+
     async fn serve(&mut self, stream: &mut TcpStream) -> Ended {
         let (mut reader, mut writer) = stream.split();
         let mut bytes = vec![0; READ_BYTES];
@@ -177,6 +157,7 @@ impl OutputSession {
                 !self.is_at_end && self.port.waiting.is_empty() && self.output.len() < MAX_OUTPUT;
             let is_sending = !self.output.is_empty();
             let first_due = self.first.deadline();
+            let lock_due = self.port.lock_due();
             let stall_due = is_sending.then(|| self.stalled_since + STALL_TIMEOUT);
             tokio::select! {
                 written = writer.write(&self.output), if is_sending => match written {
@@ -184,6 +165,7 @@ impl OutputSession {
                     Ok(0) | Err(_) => return String::new(),
                 },
                 read = reader.read(&mut bytes), if may_read => match read {
+                    Ok(0) if self.protocol.ends_with_input() => return String::new(),
                     Ok(0) => self.is_at_end = true,
                     Ok(count) => {
                         let look = self.first.push(&bytes[..count], Instant::now());
@@ -193,13 +175,22 @@ impl OutputSession {
                     }
                     Err(_) => return String::new(),
                 },
-                () = self.subscription.ready(), if !is_sending => self.fill(),
-                permit = self.port.reserve() => self.port.send(permit),
-                Some((_, outcome)) = self.replies.next() => {
-                    if let Err(error) = outcome {
-                        self.port.warn(&error.reason);
+                () = self.subscription.ready(), if !is_sending && !self.protocol.is_suspended() => {
+                    self.fill();
+                }
+                permit = self.port.reserve() => {
+                    if let Some((message, error)) = self.port.send(permit) {
+                        self.reply(message, Err(error));
                     }
                 }
+                Some((number, outcome)) = self.replies.next() => {
+                    match (self.port.answered(number), outcome) {
+                        (Some(message), outcome) => self.reply(message, outcome),
+                        (None, Err(error)) => self.port.warn(&error.reason),
+                        (None, Ok(_)) => {}
+                    }
+                }
+                () = until(lock_due) => self.port.unlock(),
                 () = sleep(END_CHECK_INTERVAL), if self.is_at_end => {
                     if reader.try_read(&mut bytes).is_err() {
                         return String::new();
@@ -235,12 +226,24 @@ impl OutputSession {
                 }
                 self.protocol
                     .receive(input, &mut self.port, &mut self.output);
+                if std::mem::take(&mut self.port.skips_data) {
+                    self.subscription = subscribe(&self.port.hub);
+                }
                 None
             }
             FirstLook::Refuse(what) => Some(format!(
                 "it began with {what}, as a browser does, and nothing of it was written"
             )),
         }
+    }
+
+    /// Answers a message whose action was carried out, or not.
+    fn reply(&mut self, message: ComPortMessage, outcome: Outcome) {
+        if self.output.is_empty() {
+            self.stalled_since = Instant::now();
+        }
+        self.protocol
+            .reply(message, outcome, &mut self.port, &mut self.output);
     }
 
     /// Takes what comes next from the port.
@@ -250,16 +253,25 @@ impl OutputSession {
             && let Some(received) = self.subscription.next(std::time::Instant::now())
         {
             match received {
-                Received::Event(taken) => {
-                    if let Kind::Data(data) = &taken.event.kind {
+                Received::Event(taken) => match &taken.event.kind {
+                    Kind::Data(data) => {
                         let had = (taken.had.offset as usize).min(data.chunk.len());
                         self.protocol.encode(&data.chunk[had..], &mut self.output);
                     }
-                }
+                    Kind::Status(status) => self.protocol.status(status, &mut self.output),
+                    Kind::Written(_) => {}
+                },
                 Received::Missed(position) => self.missed += position.offset,
             }
         }
     }
+}
+
+/// Subscribes to all that comes from now on.
+fn subscribe(hub: &Arc<Hub>) -> Subscription {
+    let kind = SubscriberKind::Output { backpressure: true };
+    let subscription = hub.subscribe(kind, Start::Live);
+    subscription.with_bytes().with_inputs()
 }
 
 /// Waits until the moment; for ever if there is none.
@@ -278,7 +290,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::hub::{Data, HubConfig, State, Status, Timestamp};
+    use crate::hub::{Data, HubConfig, State, Timestamp};
     use crate::output::{OutputAddress, OutputKind};
 
     #[tokio::test(start_paused = true)]

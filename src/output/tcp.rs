@@ -1,6 +1,7 @@
 //! `tcp=`: the bytes of a port as they are, for any number of raw TCP clients.
 
-use super::session::{OutputPort, OutputProtocol};
+use super::output_port::OutputPort;
+use super::session::OutputProtocol;
 use crate::hub::Action;
 
 /// Bytes as they are.
@@ -8,7 +9,7 @@ pub(super) struct RawTcp;
 
 impl OutputProtocol for RawTcp {
     fn receive(&mut self, input: Vec<u8>, port: &mut OutputPort, _output: &mut Vec<u8>) {
-        port.ask(Action::Write(input.into()));
+        port.ask(Action::Write(input.into()), None);
     }
 
     fn encode(&mut self, data: &[u8], output: &mut Vec<u8>) {

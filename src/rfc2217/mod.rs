@@ -23,6 +23,8 @@ pub(crate) mod control {
     pub(crate) const RTS_ON: u8 = 11;
     /// Releases RTS.
     pub(crate) const RTS_OFF: u8 = 12;
+    /// What is added to the flow control of the other direction.
+    pub(crate) const INBOUND_FLOW: u8 = 13;
 }
 
 /// The levels in [`ComPortMessage::ModemState`].
