@@ -15,6 +15,8 @@ const NDJSON: (&str, &str) = ("Accept", "application/x-ndjson");
 struct Stream {
     head: String,
     body: BufReader<TcpStream>,
+    /// What has come of the body and has not been read.
+    unread: Vec<u8>,
 }
 
 /// A Server-Sent Event.
@@ -46,9 +48,10 @@ impl Stream {
         let mut stream = Self {
             head: String::new(),
             body: BufReader::new(stream),
+            unread: Vec::new(),
         };
         loop {
-            match stream.line().await {
+            match stream.wire_line().await {
                 Some(line) if line.is_empty() => return stream,
                 Some(line) => stream.head += &(line.trim_end().to_owned() + "\n"),
                 None => panic!("the head ends early: {}", stream.head),
@@ -58,6 +61,31 @@ impl Stream {
 
     /// The next line, without its end; none after the last.
     async fn line(&mut self) -> Option<String> {
+        loop {
+            if let Some(end) = self.unread.iter().position(|&byte| byte == b'\n') {
+                let rest = self.unread.split_off(end + 1);
+                let line = std::mem::replace(&mut self.unread, rest);
+                let line = String::from_utf8(line).expect("the stream is text");
+                return Some(line.trim_end_matches(['\r', '\n']).to_owned());
+            }
+            let length = self
+                .wire_line()
+                .await
+                .expect("the last chunk ends the stream");
+            let length = usize::from_str_radix(&length, 16).expect("a chunk has a length");
+            let mut chunk = vec![0; length + 2];
+            let read = within("a chunk", self.body.read_exact(&mut chunk)).await;
+            read.expect("a chunk is whole");
+            assert_eq!(chunk.split_off(length), b"\r\n");
+            if length == 0 {
+                return None;
+            }
+            self.unread.extend(chunk);
+        }
+    }
+
+    /// The next line as it is sent.
+    async fn wire_line(&mut self) -> Option<String> {
         let mut line = String::new();
         let read = within("a line of the stream", self.body.read_line(&mut line)).await;
         let count = read.expect("the stream is text");
@@ -403,8 +431,29 @@ async fn a_stream_is_told_when_the_program_stops_and_ends() {
     events.named("hello").await;
     let (_, closed) = events.named("closed").await;
     assert_eq!(closed["code"], 1001, "{closed}");
-    let mut rest = Vec::new();
-    text.body.read_to_end(&mut rest).await.unwrap();
-    assert!(rest.is_empty());
+    assert_eq!(text.line().await, None);
     bridge.program.ended().await;
+}
+
+#[tokio::test]
+async fn a_client_of_http_1_0_gets_no_chunks() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let stream = TcpStream::connect(bridge.address()).await;
+    let mut stream = BufReader::new(stream.expect("the program accepts connections"));
+    let request = request(bridge.address(), "GET", "/api/ports/board/lines", &[]);
+    let request = request.replace("HTTP/1.1", "HTTP/1.0");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut line = String::new();
+    while line.trim_end() != "" || line.is_empty() {
+        line.clear();
+        let read = within("the head", stream.read_line(&mut line)).await;
+        read.expect("the head is text");
+        assert!(!line.contains("chunked"), "{line}");
+    }
+    pair.device.write("one\n").await;
+    line.clear();
+    let read = within("a line", stream.read_line(&mut line)).await;
+    read.expect("the stream is text");
+    assert_eq!(line, "one\n");
 }

@@ -88,8 +88,7 @@ impl<S> Clone for Owner<S> {
     }
 }
 
-/// Returns the head of an answer as it is sent (RFC 9112 §4), for a body that ends with the connection
-/// (§6.3).
+/// Returns the head of an answer as it is sent (RFC 9112 §4).
 fn head(answer: &Response) -> Bytes {
     let status = answer.status();
     let reason = status.canonical_reason().unwrap_or_default();

@@ -14,7 +14,13 @@ pub(super) struct StreamEncoder {
     pub(super) view: View,
     /// The name of the run in which lines are numbered.
     pub(super) run: String,
+    /// True if each part is sent as a chunk (RFC 9112 §7.1), which libraries pass on at once. Clients of
+    /// HTTP/1.0 know none.
+    pub(super) is_chunked: bool,
 }
+
+/// The chunk that ends an answer.
+const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// Encodings of an event that may be kept: each view in two ways, as events and with line feeds.
 const SLOTS: usize = 2 * View::ALL.len();
@@ -24,7 +30,7 @@ impl Encoder for StreamEncoder {
         if self.is_blank(event) {
             return Bytes::new();
         }
-        if part != Part::WHOLE {
+        if part != Part::WHOLE || !self.is_chunked {
             return self.encode(event, part);
         }
         event.encoding(self.slot(), SLOTS, || self.encode(event, part))
@@ -48,9 +54,14 @@ impl StreamEncoder {
         let place = place.count(self.view.unit());
         let hello = self.object("hello", Some(place), greeting);
         match self.format {
-            StreamFormat::Events => [RETRY, &hello].concat().into(),
+            StreamFormat::Events => [&*self.chunk(RETRY.to_vec()), &hello].concat().into(),
             StreamFormat::Ndjson | StreamFormat::Text => hello,
         }
+    }
+
+    /// Returns what ends the answer.
+    pub(super) fn end(&self) -> Bytes {
+        Bytes::from_static(if self.is_chunked { LAST_CHUNK } else { b"" })
     }
 
     /// Returns what a client gets last: a Close code and the reason.
@@ -67,9 +78,20 @@ impl StreamEncoder {
     /// Returns what shows others on the way, and our own system, that the client is still there.
     pub(super) fn keepalive(&self) -> Bytes {
         match self.format {
-            StreamFormat::Events => Bytes::from_static(b":\n\n"),
+            StreamFormat::Events => self.chunk(b":\n\n".to_vec()),
             StreamFormat::Ndjson | StreamFormat::Text => Bytes::new(),
         }
+    }
+
+    fn chunk(&self, part: Vec<u8>) -> Bytes {
+        if !self.is_chunked || part.is_empty() {
+            return part.into();
+        }
+        let mut chunk = format!("{:x}\r\n", part.len()).into_bytes();
+        chunk.reserve_exact(part.len() + 2);
+        chunk.extend_from_slice(&part);
+        chunk.extend_from_slice(b"\r\n");
+        chunk.into()
     }
 
     fn slot(&self) -> EncodingSlot {
@@ -104,7 +126,7 @@ impl StreamEncoder {
                 }
             }
         });
-        out.into()
+        self.chunk(out)
     }
 
     /// Returns an object that is no event of the port; nothing where there is none.
@@ -121,7 +143,7 @@ impl StreamEncoder {
                 append_line(self.view, object.as_bytes(), &mut out)
             }
         }
-        out.into()
+        self.chunk(out)
     }
 
     /// Appends a Server-Sent Event. Those without a name are messages. A carriage return or a line feed

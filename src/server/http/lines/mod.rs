@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Extension, Path, Query, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use tracing::Instrument;
@@ -23,6 +23,7 @@ use crate::server::websocket::port_client::PortClient;
 use crate::server::websocket::upgrade::too_many_clients;
 use crate::server::{App, Port};
 
+use encoder::StreamEncoder;
 use format::StreamFormat;
 use session::StreamSession;
 
@@ -57,7 +58,8 @@ fn stream(
         query.map_err(|_| QueryError::new("the query is not percent-encoded text"))?;
     let run = port.run(&app.run).into_owned();
     let params = format.params(query, headers.get("last-event-id"), &port.clients, &run)?;
-    let mut answer = head(format);
+    let is_chunked = request.version() > Version::HTTP_10;
+    let mut answer = head(format, is_chunked);
     if request.method() == Method::HEAD {
         return Ok(answer);
     }
@@ -69,12 +71,18 @@ fn stream(
     })?;
     let client = PortClient::with_params(app, port, caller, params, format.protocol(), rights);
     let listed = client.list(app, caller);
+    let encoder = StreamEncoder {
+        format,
+        view: client.client.params.view,
+        run,
+        is_chunked,
+    };
     let (tasks, log) = (app.tasks.clone(), Arc::clone(&app.client_log));
     let takeover = Takeover::by(move |stream, head| {
         let span = tracing::debug_span!("client", port = client.client.port.name);
         let serve = async move {
             let _permit = permit;
-            let mut session = Box::new(StreamSession::new(stream, *client, format, run));
+            let mut session = Box::new(StreamSession::new(stream, *client, encoder));
             log.client(
                 listed.port.as_deref().unwrap_or_default(),
                 "connected",
@@ -94,7 +102,7 @@ fn stream(
 }
 
 /// Returns the answer without its body.
-fn head(format: StreamFormat) -> Response {
+fn head(format: StreamFormat, is_chunked: bool) -> Response {
     let fixed = HeaderValue::from_static;
     let date = jiff::fmt::rfc2822::DateTimePrinter::new()
         .timestamp_to_rfc9110_string(&jiff::Timestamp::now());
@@ -105,6 +113,9 @@ fn head(format: StreamFormat) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, fixed(format.content_type()));
     headers.insert(header::CACHE_CONTROL, fixed("no-store"));
+    if is_chunked {
+        headers.insert(header::TRANSFER_ENCODING, fixed("chunked"));
+    }
     headers.insert(ACCEL_BUFFERING, fixed("no"));
     headers.extend(date.map(|date| (header::DATE, date)));
     response

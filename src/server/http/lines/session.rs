@@ -11,7 +11,6 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::encoder::StreamEncoder;
-use super::format::StreamFormat;
 use crate::platform::Acknowledged;
 use crate::server::Port;
 use crate::server::progress::{LOOK_INTERVAL, ReportsProgress, Stall};
@@ -57,10 +56,8 @@ enum StreamWoken {
 
 impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> StreamSession<S> {
     /// Starts a session over `stream`.
-    pub(super) fn new(stream: S, client: PortClient, format: StreamFormat, run: String) -> Self {
+    pub(super) fn new(stream: S, client: PortClient, encoder: StreamEncoder) -> Self {
         let PortClient { client, greeting } = client;
-        let view = client.params.view;
-        let encoder = StreamEncoder { format, view, run };
         Self {
             queue: SendQueue::new(stream),
             delivery: Delivery::new(client.subscription, encoder, &client.params),
@@ -86,6 +83,7 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> StreamSession<S> {
         tracing::debug!(?reason, "client leaves");
         if let Some((code, reason)) = reason.code_and_reason() {
             self.queue.push(self.delivery.encoder.closed(code, &reason));
+            self.queue.push(self.delivery.encoder.end());
             // A client that does not take the rest in time goes without it.
             let _ = timeout(CLOSE_TIMEOUT, self.end()).await;
         }
