@@ -582,3 +582,27 @@ async fn the_address_of_a_port_leads_a_browser_to_its_page_and_tells_a_program_w
     assert_eq!(reply.status, 404, "{reply:?}");
     assert!(reply.body.contains("available: sensor"), "{reply:?}");
 }
+
+#[tokio::test]
+async fn the_api_has_the_methods_that_its_description_says() {
+    let bridge = simulated(&[]).await;
+    let description = bridge.get("/api/openapi.json").await;
+    assert_eq!(description.status, 200, "{description:?}");
+    let description = description.json();
+    let paths = description["paths"].as_object().expect("there are paths");
+    for (path, operations) in paths {
+        let operations = operations.as_object().expect("there are operations");
+        let mut expected: Vec<_> = operations.keys().map(|name| name.to_uppercase()).collect();
+        if operations.contains_key("get") {
+            expected.push("HEAD".to_owned());
+        }
+        let path = path.replace("{name}", "sensor").replace("{id}", "1");
+        let reply = http(bridge.address(), "OPTIONS", &path, &[]).await;
+        assert_eq!(reply.status, 405, "{path}: {reply:?}");
+        let allowed = reply.header("Allow").unwrap_or_default().split(',');
+        let mut allowed: Vec<_> = allowed.map(|name| name.trim().to_owned()).collect();
+        expected.sort();
+        allowed.sort();
+        assert_eq!(allowed, expected, "{path}");
+    }
+}

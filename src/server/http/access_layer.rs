@@ -82,7 +82,7 @@ fn is_error(status: StatusCode) -> bool {
 fn authorize(app: &App, request: &Request, class: RequestClass) -> Result<Rights, Rejection> {
     let caller = Caller::of(request, class);
     let rejection = match app.decide(caller) {
-        Ok(_) if has_body(request.headers()) && !takes_body(request) => {
+        Ok(_) if has_body(request.headers()) && !write::takes_body(request.uri()) => {
             Rejection::malformed("a request with a body")
         }
         Ok(_) if class != RequestClass::WebSocket && !promote(app, request) => {
@@ -158,10 +158,6 @@ fn set_security_headers(headers: &mut HeaderMap, class: RequestClass) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     let policy = HeaderValue::from_static(policy);
     headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, policy);
-}
-
-fn takes_body(request: &Request) -> bool {
-    write::takes_body(request.method(), request.uri())
 }
 
 fn has_body(headers: &HeaderMap) -> bool {

@@ -16,6 +16,7 @@ macro_rules! embed {
 /// The files of `web/` that are served, by their path there. The others are for learners to copy.
 const FILES: &[(&str, &[u8])] = embed![
     "index.html"
+    "openapi.json"
     "page/advice.js"
     "page/ansi.js"
     "page/appearance.js"
@@ -120,6 +121,11 @@ pub(super) fn page_beside_its_files() -> Response {
         )
     };
     content(PAGE).map_or_else(not_found, beside)
+}
+
+/// Serves the description of the API.
+pub(super) fn description() -> Response {
+    file("openapi.json")
 }
 
 /// Serves a file of the client library for a request of `path`, in whichever folder that is. The library

@@ -7,7 +7,7 @@ use axum::extract::{Extension, Path, Request, State};
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use tokio::task::spawn_blocking;
 
 use super::access_layer::{access_layer, rejected};
@@ -22,19 +22,19 @@ use crate::server::{App, foreign, p5};
 
 /// Returns the router of all resources.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let action = |action: Action| {
-        post(move |app, rights, port| api::request(app, rights, port, action.clone()))
-    };
-    let operator = Router::new()
-        .route("/api/clients", get(operator::clients))
-        .route("/api/clients/{id}", delete(operator::disconnect))
-        .route("/_serial-ws/share", get(share::share))
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(&app),
-            operator::operator_layer,
-        ));
-    Router::new()
-        .merge(operator)
+    let mut operator = Router::new().route("/_serial-ws/share", get(share::share));
+    for (path, methods) in operator_api() {
+        operator = operator.route(path, methods);
+    }
+    let operator = operator.layer(middleware::from_fn_with_state(
+        Arc::clone(&app),
+        operator::operator_layer,
+    ));
+    let mut router = Router::new().merge(operator);
+    for (path, methods) in api() {
+        router = router.route(path, methods);
+    }
+    router
         .route("/", get(web))
         .route(
             "/_serial-ws/",
@@ -47,24 +47,42 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/web-serial.js", get(library))
         .route("/web-serial-link.mjs", get(library))
         .route("/web-serial-chooser.mjs", get(library))
-        .route("/hello", get(api::hello))
-        .route("/healthz", get(async || "ok\n"))
-        .route("/metrics", get(api::metrics))
-        .route("/api/devices", get(api::devices))
-        .route("/api/ports", get(api::ports))
-        .route("/api/status", get(api::status))
-        .route("/api/ports/{name}/release", post(api::release))
-        .route("/api/ports/{name}/resume", post(api::resume))
-        .route("/api/ports/{name}/reset", action(Action::Reset))
-        .route("/api/ports/{name}/settings", post(api::settings))
-        .route("/api/ports/{name}/lines", get(lines::lines))
-        .route("/api/ports/{name}/write", post(write::write))
         .fallback(web)
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),
             access_layer,
         ))
         .with_state(app)
+}
+
+/// The API, which `web/openapi.json` describes.
+fn api() -> [(&'static str, MethodRouter<Arc<App>>); 13] {
+    let action = |action: Action| {
+        post(move |app, rights, port| api::request(app, rights, port, action.clone()))
+    };
+    [
+        ("/hello", get(api::hello)),
+        ("/healthz", get(async || "ok\n")),
+        ("/metrics", get(api::metrics)),
+        ("/api/openapi.json", get(async || assets::description())),
+        ("/api/devices", get(api::devices)),
+        ("/api/ports", get(api::ports)),
+        ("/api/status", get(api::status)),
+        ("/api/ports/{name}/release", post(api::release)),
+        ("/api/ports/{name}/resume", post(api::resume)),
+        ("/api/ports/{name}/reset", action(Action::Reset)),
+        ("/api/ports/{name}/settings", post(api::settings)),
+        ("/api/ports/{name}/lines", get(lines::lines)),
+        ("/api/ports/{name}/write", post(write::write)),
+    ]
+}
+
+/// The part of the API that is for the operator alone.
+fn operator_api() -> [(&'static str, MethodRouter<Arc<App>>); 2] {
+    [
+        ("/api/clients", get(operator::clients)),
+        ("/api/clients/{id}", delete(operator::disconnect)),
+    ]
 }
 
 /// Returns the router of the TCP port for sketches of p5.serialport, where nothing is but their
@@ -154,4 +172,24 @@ async fn nothing_there(app: Arc<App>, uri: Uri, navigation: Option<Navigation>) 
 fn socket_io(app: &App) -> Response {
     app.log.rejected(&Rejection::malformed(foreign::SOCKET_IO));
     (StatusCode::BAD_REQUEST, foreign::SOCKET_IO_ANSWER).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn the_description_of_the_api_has_its_paths_and_no_others() {
+        let description = include_str!("../../../web/openapi.json");
+        let description: Value = serde_json::from_str(description).unwrap();
+        let described = description["paths"].as_object().unwrap().keys();
+        let described: BTreeSet<_> = described.map(String::as_str).collect();
+        let routes = api().into_iter().chain(operator_api());
+        let routes: BTreeSet<_> = routes.map(|(path, _)| path).collect();
+        assert_eq!(described, routes);
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, Path, Query, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde_json::json;
@@ -23,11 +23,11 @@ use crate::view::LineEnding;
 /// The parameters of the query.
 const KNOWN: [&str; 2] = ["append", "token"];
 
-/// Returns true for a request whose body is written.
-pub(super) fn takes_body(method: &Method, uri: &Uri) -> bool {
+/// Returns true for the address of requests whose body is written.
+pub(super) fn takes_body(uri: &Uri) -> bool {
     let name = uri.path().strip_prefix("/api/ports/");
     let name = name.and_then(|path| path.strip_suffix("/write"));
-    method == Method::POST && name.is_some_and(|name| !name.contains('/'))
+    name.is_some_and(|name| !name.contains('/'))
 }
 
 /// Writes a body, and answers when the system has taken all of it. Once the body is here, it is

@@ -1,0 +1,35 @@
+// Schemathesis, which sends requests that the description of the API allows, and others, and checks the
+// answers by it.
+//
+// needs pip: schemathesis==4.32.5
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { folder, start } from "./support.mjs";
+
+test("the API answers as its description says, whatever it is asked", async (t) => {
+  const { port } = await start(t, "--port", "sim");
+  const url = `http://127.0.0.1:${port}`;
+  // A change of nothing is an error, which no description can say of a query.
+  const config = `[[operations]]
+include-path-regex = "/settings$"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", "400", "401", "403", "404", "409", "429", "5xx"]
+`;
+  const file = join(folder("schemathesis"), "config.toml");
+  writeFileSync(file, config);
+  const args = ["-m", "schemathesis.cli", "--config-file", file, "run", `${url}/api/openapi.json`, "--max-examples", "20", "--seed", "1", "--no-color"];
+  // A stream does not end, and would be waited for.
+  args.push("--exclude-path-regex", "/lines$");
+  const env = { ...process.env, PYTHONPATH: join(folder("schemathesis"), "python") };
+  const peer = spawn("python3", args, { env, cwd: folder("schemathesis"), stdio: ["ignore", "pipe", "pipe"] });
+  t.after(() => peer.kill());
+  let said = "";
+  for (const stream of [peer.stdout, peer.stderr]) stream.setEncoding("utf8").on("data", (data) => (said += data));
+  const [code] = await once(peer, "close");
+  assert.equal(code, 0, said);
+});
