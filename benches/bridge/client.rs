@@ -1,4 +1,4 @@
-//! A minimal WebSocket client: the handshake, parsing a server's frames, sending masked frames.
+//! A minimal client of a WebSocket, or of a stream by HTTP: the handshake, parsing a server's frames, sending masked frames.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,10 +10,14 @@ use anyhow::{Context, Result, bail};
 pub fn connect(address: SocketAddr, path: &str) -> Result<(TcpStream, Vec<u8>)> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
+    let (headers, status) = if is_stream(path) {
+        ("Accept: text/event-stream", "200")
+    } else {
+        let headers = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+        (headers, "101")
+    };
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n\r\n");
     // In one write, since the simplest servers expect the request in one read.
     stream.write_all(request.as_bytes())?;
     let mut response = Vec::new();
@@ -28,10 +32,15 @@ pub fn connect(address: SocketAddr, path: &str) -> Result<(TcpStream, Vec<u8>)> 
             bail!("no response to the handshake");
         }
     };
-    if !response.starts_with(b"HTTP/1.1 101") {
+    if !response.starts_with(format!("HTTP/1.1 {status}").as_bytes()) {
         bail!("rejected: {}", String::from_utf8_lossy(&response));
     }
     Ok((stream, response.split_off(end)))
+}
+
+/// Returns true for the path of a stream of Server-Sent Events.
+pub fn is_stream(path: &str) -> bool {
+    path.starts_with("/api/")
 }
 
 /// Connects as soon as the address accepts connections.

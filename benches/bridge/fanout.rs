@@ -111,6 +111,12 @@ pub fn json(effort: Effort, _: &[Kind], table: &mut Table) -> Result<()> {
     beside(["/?view=json", "/"], false, 200, 1.15, effort, table)
 }
 
+/// Measures streams of Server-Sent Events beside WebSockets, which take the place of the floor.
+pub fn events(effort: Effort, _: &[Kind], table: &mut Table) -> Result<()> {
+    let stream = "/api/ports/board/lines";
+    beside([stream, "/"], false, 200, 1.15, effort, table)
+}
+
 /// Measures what 100 clients of one view cost beside those of another one, which takes the place of
 /// the floor.
 fn beside(

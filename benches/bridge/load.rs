@@ -51,6 +51,8 @@ struct Load {
     report: Report,
     ages: Ages,
     buffer: Vec<u8>,
+    /// True if the clients get Server-Sent Events.
+    is_stream: bool,
 }
 
 struct Client {
@@ -95,6 +97,7 @@ impl Load {
             report: Report::default(),
             ages: Ages::default(),
             buffer: vec![0; 256 << 10],
+            is_stream: client::is_stream(path),
         })
     }
 
@@ -158,6 +161,18 @@ impl Load {
         };
         let mut bytes = &self.buffer[..known + count];
         let mut is_oldest = true;
+        if self.is_stream {
+            let end = bytes.iter().rposition(|&byte| byte == b'\n');
+            let (whole, rest) = bytes.split_at(end.map_or(0, |end| end + 1));
+            for line in whole.split(|&byte| byte == b'\n').filter_map(data) {
+                let written = self.report.check(&mut client.last, line);
+                if std::mem::take(&mut is_oldest) {
+                    self.ages.record(written);
+                }
+            }
+            client.incomplete = rest.to_vec();
+            return Ok(());
+        }
         while let Some(frame) = Frame::parse(bytes) {
             match frame.opcode {
                 1 | 2 => {
@@ -234,6 +249,12 @@ impl Report {
             }
         }
     }
+}
+
+/// Returns the line in the data of an event; the greeting is an object.
+fn data(field: &[u8]) -> Option<&[u8]> {
+    let data = field.strip_prefix(b"data: ")?;
+    (!data.starts_with(b"{")).then_some(data)
 }
 
 /// Returns the number and the time in a line, or in what the json or the values view makes of it.

@@ -12,7 +12,7 @@ use crate::{counting, fanout, flood, floor, idle, load, noisy, sketches, stalled
 
 type Scenario = fn(Effort, &[Kind], &mut Table) -> Result<()>;
 
-const SCENARIOS: [(&str, Scenario); 17] = [
+const SCENARIOS: [(&str, Scenario); 18] = [
     ("fanout-100x200", |e, k, t| {
         fanout::fanout(100, 200, e, k, t)
     }),
@@ -21,6 +21,7 @@ const SCENARIOS: [(&str, Scenario); 17] = [
     }),
     ("values-100x1000", fanout::values),
     ("json-100x200", fanout::json),
+    ("lines-sse-100", fanout::events),
     ("single-1x1000", fanout::single),
     ("latency", fanout::latency),
     ("crowd", fanout::crowd),

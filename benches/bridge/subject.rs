@@ -87,11 +87,11 @@ pub fn serial_ws() -> PathBuf {
 
 /// Returns the arguments for serial-ws to share this tty with any number of clients.
 pub fn bridge_arguments(tty: &str, address: SocketAddr) -> Vec<String> {
-    let listen = address.to_string();
+    let (port, listen) = (format!("board={tty}"), address.to_string());
     [
         "--quiet",
         "--port",
-        tty,
+        &port,
         "--listen",
         &listen,
         "--max-clients",
