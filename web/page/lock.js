@@ -15,6 +15,10 @@ export class Lock {
   /** True while this page wants to keep the board, also when it connects anew. */
   #isWanted = false;
   #hasBoard = false;
+  #isAsking = false;
+  /** The number of this page as a client, and the one of its connection before, which may still have the board. */
+  #client = 0;
+  #before = 0;
 
   /**
    * @param {typeof import("./elements.js").lock} elements
@@ -44,20 +48,21 @@ export class Lock {
     return this.#hasBoard;
   }
 
-  /** Takes the board again if this page had it: each connection is another client. */
-  connected() {
+  /** Notes a connection, which is another client: `show` takes the board again if this page had it. @param {any} hello */
+  connected({ client }) {
     this.#hasBoard = false;
-    if (this.#isWanted) this.#take();
+    [this.#before, this.#client] = [this.#client, client];
   }
 
   async #take() {
-    this.#isWanted = true;
+    this.#isWanted = this.#isAsking = true;
     try {
       await this.acts.request({ type: "lock", name: NAME });
     } catch (error) {
       this.#isWanted = false;
       this.acts.fail(/** @type {Error} */ (error));
     }
+    this.#isAsking = false;
   }
 
   /** @param {any} status @param {any} hello @param {string} refusal why this page may change nothing, or "" */
@@ -67,6 +72,10 @@ export class Lock {
     if (isConnected(state)) {
       if (this.#hasBoard && !hasBoard && this.#isWanted) this.#lose();
       this.#hasBoard = hasBoard;
+      if (this.#isWanted && !hasBoard && !this.#isAsking) {
+        if (!writer) this.#take();
+        else if (writer.client !== this.#before) this.#lose();
+      }
     }
     strip.hidden = !writer;
     strip.classList.toggle("own", hasBoard);

@@ -104,7 +104,7 @@ function showPort(hello) {
   hasRestarted = run !== undefined && run !== hello.run;
   run = hello.run;
   state.showPort(hello, connection.serial.url);
-  lock.connected();
+  lock.connected(hello);
   portMenu.show(hello.ports, hello.port.name);
   statistics.connected();
   if (hello.port.name !== memory.port) recall(hello.port);
