@@ -32,6 +32,8 @@ mod network_devices; // behind a TCP connection
 mod outputs; // beside WebSocket clients
 mod p5; // what sketches of p5.serialport see
 mod ports;
+#[cfg(unix)] // what a shell runs
+mod programs; // as devices
 mod registry; // ports that come and go
 mod settings; // changed while the port is open
 mod simulated;

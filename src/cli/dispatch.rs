@@ -146,6 +146,7 @@ async fn bridge(config: Config) -> Result<()> {
 }
 
 fn end_by(signal: StopSignal) -> ! {
+    platform::kill_all();
     log::flush();
     platform::end_by_signal(signal)
 }

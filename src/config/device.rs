@@ -272,6 +272,7 @@ mod tests {
             ("simm:raw", "sim:raw"),
             ("sim:imy", "sim:imu"),
             ("tpc://a:4000", "tcp://a:4000"),
+            ("exe:ls", "exec:ls"),
             ("socket://a:4000", "tcp://a:4000"),
             ("2341:0043", "usb:2341:0043"),
             ("ubs:2341:0043", "usb:2341:0043"),
@@ -281,7 +282,7 @@ mod tests {
         ] {
             check(word, Place::Argument, meant);
         }
-        for far in ["nonsense", "", "?", "exec:ls"] {
+        for far in ["nonsense", "", "?", "mqtt:a"] {
             check(far, Place::Argument, "");
         }
     }

@@ -5,6 +5,7 @@
 //! to the value.
 
 use crate::port::is_name;
+use crate::port::source::exec::command;
 use crate::port::source::spec::QUOTES;
 
 /// A port as it was typed, cut into its parts.
@@ -27,7 +28,11 @@ pub(super) fn split(text: &str) -> Result<TypedPort<'_>, String> {
         Some((name, rest)) if is_name(name) => (Some(name), rest),
         _ => (None, text),
     };
-    let mut parts = at_commas(rest)?.into_iter();
+    let mut parts = match command::end(rest)? {
+        Some(end) => at_commas_after(rest, end)?,
+        None => at_commas(rest)?,
+    }
+    .into_iter();
     let spec = parts.next().unwrap_or_default();
     let settings = parts.map(|part| match part.split_once('=') {
         Some((key, value)) => (key, Some(unquoted(value))),
@@ -38,6 +43,15 @@ pub(super) fn split(text: &str) -> Result<TypedPort<'_>, String> {
         spec,
         settings: settings.collect(),
     })
+}
+
+/// Cuts a text at its commas behind a command, which has quotes of its own and ends at `end`.
+fn at_commas_after(text: &str, end: usize) -> Result<Vec<&str>, String> {
+    let mut parts = vec![&text[..end]];
+    if let Some(settings) = text[end..].strip_prefix(',') {
+        parts.extend(at_commas(settings)?);
+    }
+    Ok(parts)
 }
 
 /// Cuts a text at its commas, except for those between quotes.

@@ -29,7 +29,7 @@ use crate::hub::{HubConfig, RequestLimits};
 use crate::output::OutputConfig;
 use crate::port::PortConfig;
 use crate::port::source::spec::Spec;
-use crate::server::{ClientDefaults, ServerConfig};
+use crate::server::{ClientDefaults, Rights, ServerConfig};
 pub(crate) use layers::Invocation;
 use layers::Layer;
 pub(crate) use names::unknown as unknown_name;
@@ -121,6 +121,7 @@ impl Config {
         };
         let server = server::resolve(&bridge.serve, offers, layer)?;
         outputs::resolve(&mut ports, &server, (&bridge.port, layer))?;
+        check_programs(&ports, &server, layer)?;
         Ok(Self {
             ports,
             devices,
@@ -130,11 +131,30 @@ impl Config {
     }
 }
 
+/// Refuses a program that other computers could write to.
+fn check_programs(ports: &[SharedPort], server: &ServerConfig, layer: &Layer) -> Result<(), Error> {
+    if server.lan.is_none_or(|rights| rights == Rights::ReadOnly) {
+        return Ok(());
+    }
+    let mut exposed = ports.iter().enumerate();
+    let exposed = exposed.find_map(|(index, shared)| {
+        let program = shared.port.spec.program()?;
+        (!shared.clients.read_only).then_some((index, program))
+    });
+    let Some((index, program)) = exposed else {
+        return Ok(());
+    };
+    let why = format!(
+        "{program} would take its input from other computers: with --lan, add ,read-only to this \
+         port, or let other computers only read with --lan-read-only"
+    );
+    Err(layer.error(PORT, index, &why))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::port::FixedSettings;
-    use crate::server::Rights;
     use crate::view::View;
 
     fn config(args: &str) -> Result<Config> {

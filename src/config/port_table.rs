@@ -3,7 +3,7 @@
 use super::port::PortArg;
 
 /// Ports as they are typed, each with its name (`-` for none), its device, and its settings.
-const PORTS: [(&str, &str); 51] = [
+const PORTS: [(&str, &str); 60] = [
     // Paths.
     ("/dev/ttyACM0", "- | /dev/ttyACM0"),
     ("/dev/ttyACM0,baud=115200", "- | /dev/ttyACM0 | baud=115200"),
@@ -69,6 +69,25 @@ const PORTS: [(&str, &str); 51] = [
     ("tcp://a.local:4000,raw", "- | tcp://a.local:4000 | raw"),
     ("esp=tcp://[::1]:4000", "esp | tcp://[::1]:4000"),
     ("tcp://[fe80::1%eth0]:23", "- | tcp://[fe80::1%eth0]:23"),
+    // Programs.
+    ("exec:ls", "- | exec:ls"),
+    (
+        "exec:python3 -u 'my sensor.py',text",
+        "- | exec:python3 -u 'my sensor.py' | text",
+    ),
+    (
+        "p=exec:python3 -c 'print(1, 2)' --x=\"a,b\",raw",
+        "p | exec:python3 -c 'print(1, 2)' --x=\"a,b\" | raw",
+    ),
+    ("exec:printf a'b,c'd,raw", "- | exec:printf a'b,c'd | raw"),
+    ("exec: ./sensor --a=b ", "- | exec:./sensor --a=b"),
+    ("exec:/opt/x y=z", "- | exec:/opt/x y=z"),
+    (
+        r"exec:'C:\Program Files\a,b.exe' /v,raw",
+        r"- | exec:'C:\Program Files\a,b.exe' /v | raw",
+    ),
+    (r"exec:C:\tools\read.exe", r"- | exec:C:\tools\read.exe"),
+    ("exec:sh -c 'a | b'", "- | exec:sh -c 'a | b'"),
     // Settings whose values have parts, or quotes.
     ("sim,frame=delim:2c", "- | sim | frame=delim:2c"),
     ("sim,frame=\"delim:2c\"", "- | sim | frame=delim:2c"),
@@ -89,7 +108,7 @@ const PORTS: [(&str, &str); 51] = [
 ];
 
 /// Mistakes as they are typed, each with the beginning of what is said of it.
-const MISTAKES: [(&str, &str); 27] = [
+const MISTAKES: [(&str, &str); 32] = [
     ("", "expected a path such as"),
     ("=sim", "unknown device `=sim`"),
     ("a=", "expected a path such as"),
@@ -141,10 +160,12 @@ const MISTAKES: [(&str, &str); 27] = [
         "smi:raw",
         "unknown kind of device `smi`; did you mean `sim:raw`?",
     ),
-    (
-        "exec:ls",
-        "unknown kind of device `exec` (known: a path such as ",
-    ),
+    ("exec", "`exec:` needs a command, such as exec:"),
+    ("exec: ,raw", "`exec:` needs a command, such as exec:"),
+    ("exec:'' -v", "the program of `exec:` has no name"),
+    ("exec:say it's", "a quote ' is opened and not closed"),
+    ("exec:a | b", "`|` is for a shell, and exec: runs none"),
+    ("exec:printf a,b", "unknown port setting `b` (known: "),
     ("tcp://a", "`tcp://a` has no TCP port, such as tcp://a:4000"),
     (
         "no-such-file",

@@ -338,7 +338,7 @@ impl SettingValue for AllowedOrigin {
 impl Serialize for AllowedOrigin {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let end = match self.rights {
-            Rights::ReadWrite => "",
+            Rights::ReadWrite | Rights::Operator => "",
             Rights::ReadOnly => ",read-only",
         };
         serializer.collect_str(&format_args!("{}{end}", self.typed))

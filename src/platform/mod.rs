@@ -4,6 +4,7 @@
 
 mod acknowledged;
 mod beneath;
+mod child;
 mod computer;
 mod descriptors;
 mod interface;
@@ -20,6 +21,9 @@ mod window;
 
 pub(crate) use acknowledged::{Acknowledged, acknowledged};
 pub(crate) use beneath::{is_hidden, open_beneath};
+pub(crate) use child::{
+    ProcessGroup, StartedProgram, end_reason, find_program, kill_all, start_program,
+};
 pub(crate) use computer::{NetworkAddress, computer_name, config_folder, network_addresses};
 pub(crate) use descriptors::{Descriptor, descriptors_in_use, raise_descriptor_limit};
 pub(crate) use interface::interface_index;

@@ -30,14 +30,17 @@ fn of_number(error: &io::Error) -> Option<&'static str> {
         libc::ENXIO | libc::ENODEV => "there is no such device",
         libc::EMFILE | libc::ENFILE => "too many files are open",
         libc::ELOOP => "its links lead in a circle",
+        libc::ENOEXEC => "it is not a program that this computer can run",
         _ => return None,
     })
 }
 
-/// Windows has kinds for what matters here.
+/// For most of what matters here, Windows has kinds.
 #[cfg(windows)]
-fn of_number(_error: &io::Error) -> Option<&'static str> {
-    None
+fn of_number(error: &io::Error) -> Option<&'static str> {
+    use windows_sys::Win32::Foundation::ERROR_BAD_EXE_FORMAT;
+    let is_no_program = error.raw_os_error() == Some(ERROR_BAD_EXE_FORMAT as i32);
+    is_no_program.then_some("it is not a program that this computer can run")
 }
 
 fn of_kind(kind: ErrorKind) -> Option<&'static str> {

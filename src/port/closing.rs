@@ -1,15 +1,10 @@
 //! Closing a device without waiting for output that it does not take.
 
-use std::time::Duration;
-
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::time::timeout;
 
 use super::device::Device;
 use super::modem_lines::Sequence;
-
-/// The longest time that a device may take to close. After it, it is left to the system.
-const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Tells whether a port that was to be closed is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +26,7 @@ impl Closing {
     /// Releases the modem lines of a device and closes it, on a thread of its own: the system may
     /// block the caller for as long as the device does not take its output.
     pub(crate) async fn close(&mut self, mut device: Box<dyn Device>, lines: Sequence) -> Closed {
+        let limit = device.close_timeout();
         let (sender, mut done) = oneshot::channel();
         tokio::task::spawn_blocking(move || {
             // A device that has gone or has no modem lines has nothing to release.
@@ -41,7 +37,7 @@ impl Closing {
             // Nobody may be waiting any longer.
             let _ = sender.send(());
         });
-        let is_late = timeout(CLOSE_TIMEOUT, &mut done).await.is_err();
+        let is_late = timeout(limit, &mut done).await.is_err();
         self.done = is_late.then_some(done);
         self.state()
     }

@@ -109,6 +109,9 @@ impl<'a> Connection<'a> {
         let now = Instant::now();
         let silence = stream_start::silence(&current, opened.gathers);
         let line = LineWatch::new(&mut *opened.device, Instant::now());
+        let expected = Expectations::new(config, &current, opened.has_rate);
+        let mut hints = Hints::new(expected);
+        hints.await_output(now);
         framer.begin(opened.starts_whole);
         hub.publish_status(line.complete(status.clone()));
         Self {
@@ -128,7 +131,7 @@ impl<'a> Connection<'a> {
             has_rate: opened.has_rate,
             finds_rate: opened.finds_rate,
             gathers: opened.gathers,
-            hints: Hints::new(Expectations::new(config, &current, opened.has_rate)),
+            hints,
             line,
             start: StreamStart::new(silence, opened.starts_whole, now),
             last_read: None,

@@ -1,11 +1,15 @@
 //! An open device: a byte stream with modem lines.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::modem_lines::LineChange;
 use crate::hub::{LineErrors, LineSettings, ModemInputs};
+
+/// The longest time that a device may take to close, if it says nothing else.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A byte stream with modem lines.
 ///
@@ -73,6 +77,11 @@ pub(crate) trait Device: AsyncRead + AsyncWrite + Unpin + Send {
 
     /// Discards what was written and not sent yet, as far as the system can.
     fn discard_output(&mut self) {}
+
+    /// Returns how long closing may take. After it, the device is left to the system.
+    fn close_timeout(&self) -> Duration {
+        CLOSE_TIMEOUT
+    }
 
     /// Discards what was not sent, and closes. May block.
     fn close(self: Box<Self>) {}

@@ -178,6 +178,7 @@ impl PortTasks {
             frame: config.frame.to_string(),
             may_be_chosen: config.may_be_chosen,
             max_line: config.max_line,
+            is_program: config.spec.program().is_some(),
             fixed: config.fixed.to_json(),
             clients: shared.clients,
             hub,

@@ -13,6 +13,10 @@ use super::config::ClientDefaults;
 use super::devices::DeviceRejection;
 use crate::hub::{ClientNumbers, Hub, NoRoom, SettingsChange, Start, SubscriberKind, Subscription};
 
+/// The reason why others than the operator may not write to a program.
+const ONLY_OPERATOR: &str = "only programs of this computer and serial-ws's own page in a browser \
+    of this computer may write to a program";
+
 /// A serial port, as far as clients reach it.
 pub(crate) struct Port {
     /// Its name in addresses.
@@ -26,6 +30,8 @@ pub(crate) struct Port {
     pub(crate) may_be_chosen: bool,
     /// The length in bytes beyond which a line is cut into pieces.
     pub(crate) max_line: usize,
+    /// True if its device is a program, to which only the operator may write.
+    pub(crate) is_program: bool,
     /// The line settings that clients may not change, each with the place that gave it.
     pub(crate) fixed: Map<String, Value>,
     /// The defaults for clients that ask for nothing else.
@@ -127,7 +133,12 @@ impl Port {
         if self.clients.read_only {
             return Some("this port is read-only (--read-only)");
         }
-        (rights == Rights::ReadOnly).then_some("this client is allowed to read only")
+        match rights {
+            Rights::Operator => None,
+            Rights::ReadOnly => Some("this client is allowed to read only"),
+            Rights::ReadWrite if self.is_program => Some(ONLY_OPERATOR),
+            Rights::ReadWrite => None,
+        }
     }
 
     /// Returns the settings as a client with these rights is shown them.

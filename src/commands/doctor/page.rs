@@ -144,7 +144,9 @@ fn by_policy(origin: &str, decision: &Result<Rights, Denial>, running: Running) 
         (decision, _) => decision,
     };
     match decision {
-        Ok(Rights::ReadWrite) => Diagnostic::ok(format!("serial-ws allows {page}")),
+        Ok(Rights::ReadWrite | Rights::Operator) => {
+            Diagnostic::ok(format!("serial-ws allows {page}"))
+        }
         Ok(Rights::ReadOnly) => Diagnostic::note(format!(
             "serial-ws allows {page} to read only: it drops what they send"
         )),

@@ -3,6 +3,7 @@
 
 use crate::hub::Status;
 use crate::platform::Process;
+use crate::port::source::exec::{self, command::ProgramCommand};
 use crate::port::source::serial::enumerate::{self, PortInfo};
 use crate::port::source::serial::os::{self, Access};
 use crate::port::source::spec::Spec;
@@ -37,6 +38,10 @@ pub(crate) fn diagnose(ports: &[PortConfig]) -> Vec<Diagnostic> {
             diagnostics.push(Diagnostic::ok(format!("{} {text}", port.spec)));
             continue;
         }
+        if let Some(program) = port.spec.program() {
+            diagnostics.push(check_program(program));
+            continue;
+        }
         if !port.spec.is_physical() {
             diagnostics.push(Diagnostic::ok(format!("{} needs no board", port.spec)));
             continue;
@@ -58,6 +63,18 @@ pub(crate) fn diagnose(ports: &[PortConfig]) -> Vec<Diagnostic> {
     }
     diagnostics.extend(os::missing_ports(is_missing));
     diagnostics
+}
+
+/// Tells whether serial-ws could start a program.
+fn check_program(command: &ProgramCommand) -> Diagnostic {
+    match exec::check(command) {
+        Ok(path) => Diagnostic::ok(format!(
+            "{} starts {}",
+            shown(&command.to_string()),
+            shown(&path.to_string_lossy())
+        )),
+        Err(why) => Diagnostic::action(why),
+    }
 }
 
 /// Diagnoses the port at a path.

@@ -24,6 +24,8 @@ pub(super) enum Finding {
     Bytes(bool),
     /// A line of so many bytes was cut into pieces.
     LongLine(usize),
+    /// A program with pipes has written nothing.
+    Buffered,
 }
 
 /// A hint to the user.
@@ -63,6 +65,7 @@ impl Finding {
             ),
             Self::Bytes(is_rate) => bytes(*is_rate, expected),
             Self::LongLine(length) => long_line(*length),
+            Self::Buffered => (buffered(), None),
         };
         Hint { text, advice }
     }
@@ -177,6 +180,19 @@ fn long_line(length: usize) -> (String, Option<Advice>) {
     };
     let text = format!("a line of {length} bytes was cut into pieces: use --max-line {size}");
     (text, Some(advice))
+}
+
+fn buffered() -> String {
+    let advice = if cfg!(windows) {
+        "have it flush what it writes, as python -u does"
+    } else {
+        "exec-pty: gives it a terminal, where it does not, or have it flush what it writes, as \
+         python3 -u and stdbuf -oL do"
+    };
+    format!(
+        "the program has written nothing for 3 s: many programs keep what they write into a pipe until \
+         they have much of it; {advice}"
+    )
 }
 
 /// Returns a limit for lines of about this length.

@@ -18,6 +18,9 @@ const MIN_BYTES: usize = 256;
 /// Time without a line end before a hint says so.
 const NO_LINE_END_DELAY: Duration = Duration::from_secs(2);
 
+/// Time for which a program with pipes may write nothing before a hint says why that may be.
+const FIRST_OUTPUT_DELAY: Duration = Duration::from_secs(3);
+
 /// Lines to see before their encoding is judged.
 const MIN_LINES: usize = 8;
 
@@ -59,6 +62,8 @@ pub(crate) struct Expectations {
     pub(super) max_line: usize,
     /// The silence that ends a message.
     pub(super) min_pause: Duration,
+    /// True for a program with pipes, which may keep what it writes for long.
+    pub(super) is_piped: bool,
 }
 
 impl Expectations {
@@ -74,6 +79,10 @@ impl Expectations {
             frame: config.frame.to_string(),
             max_line: config.max_line,
             min_pause: MIN_PAUSE.max(character * MIN_PAUSE_CHARACTERS),
+            is_piped: config
+                .spec
+                .program()
+                .is_some_and(|program| !program.has_terminal),
         }
     }
 
@@ -100,6 +109,8 @@ pub(crate) struct Hints {
     /// The length of a line that was cut into pieces, as far as it came.
     long_line: usize,
     last_read: Option<Instant>,
+    /// The time to say that nothing has come yet.
+    first_output: Option<Instant>,
     /// True if nothing was judged since the last read.
     is_news: bool,
     pauses: Pauses,
@@ -120,6 +131,7 @@ impl Hints {
             unfinished: None,
             long_line: 0,
             last_read: None,
+            first_output: None,
             is_news: false,
             pauses: Pauses::default(),
             sample: Sample::default(),
@@ -128,8 +140,14 @@ impl Hints {
         }
     }
 
+    /// Waits for the first output of a program with pipes.
+    pub(crate) fn await_output(&mut self, now: Instant) {
+        self.first_output = self.expected.is_piped.then(|| now + FIRST_OUTPUT_DELAY);
+    }
+
     /// Looks at what was read, and returns a hint for the user.
     pub(crate) fn look(&mut self, data: &Data, now: Instant) -> Option<Hint> {
+        self.first_output = None;
         if self.expected.kind == DataKind::Bytes || data.chunk.is_empty() {
             return None;
         }
@@ -152,6 +170,10 @@ impl Hints {
 
     /// Returns when to call [`Hints::on_silence`] if nothing is read until then.
     pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.first_output.or_else(|| self.line_end_deadline())
+    }
+
+    fn line_end_deadline(&self) -> Option<Instant> {
         let (since, _) = self.unfinished?;
         if self.has_seen_line_end || !self.is_news || self.expected.kind != DataKind::Lines {
             return None;
@@ -164,6 +186,9 @@ impl Hints {
     pub(crate) fn on_silence(&mut self, now: Instant) -> Option<Hint> {
         if self.deadline().is_none_or(|at| at > now) {
             return None;
+        }
+        if self.first_output.take().is_some() {
+            return self.give(Finding::Buffered);
         }
         self.is_news = false;
         self.pauses.pause();

@@ -4,6 +4,7 @@
 //! [`source`].
 
 pub(crate) mod echo;
+pub(crate) mod exec;
 pub(crate) mod network;
 pub(crate) mod rfc2217;
 pub(crate) mod serial;
@@ -68,6 +69,7 @@ pub(crate) fn source(config: &PortConfig, claims: &Claims) -> Box<dyn Source> {
         Spec::Loop => Box::new(echo::source()),
         Spec::Rfc2217(endpoint) => Box::new(rfc2217::Rfc2217Source::new(endpoint, config)),
         Spec::Tcp(endpoint) => Box::new(tcp::TcpSource::new(endpoint)),
+        Spec::Exec(command) => Box::new(exec::ProgramSource::new(command, &config.name)),
     }
 }
 

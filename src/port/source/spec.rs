@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
 
+use super::exec::command::ProgramCommand;
 use super::network::endpoint::Endpoint;
 use super::serial::enumerate::Usb;
 use super::sim::Pattern;
@@ -45,6 +46,8 @@ pub(crate) enum Spec {
     Tcp(Endpoint),
     /// A serial port behind an RFC 2217 server.
     Rfc2217(Endpoint),
+    /// A program.
+    Exec(ProgramCommand),
 }
 
 /// A kind of device that a SPEC names by its first word.
@@ -58,7 +61,7 @@ struct SpecKind {
 }
 
 /// The kinds of device beside paths. A new one is a line here and a variant of [`Spec`].
-const KINDS: [SpecKind; 6] = [
+const KINDS: [SpecKind; 8] = [
     SpecKind {
         word: "usb",
         form: "usb:VID:PID[:SERIAL]",
@@ -88,6 +91,16 @@ const KINDS: [SpecKind; 6] = [
         word: "rfc2217",
         form: "rfc2217://HOST:PORT",
         parse: |rest| Ok(Spec::Rfc2217(Endpoint::parse("rfc2217", rest)?)),
+    },
+    SpecKind {
+        word: "exec",
+        form: "exec:COMMAND",
+        parse: |rest| program(false, rest),
+    },
+    SpecKind {
+        word: "exec-pty",
+        form: "exec-pty:COMMAND",
+        parse: |rest| program(true, rest),
     },
 ];
 
@@ -144,6 +157,12 @@ impl FromStr for Spec {
 fn alone(word: &str, rest: Option<&str>, spec: Spec) -> Result<Spec> {
     ensure!(rest.is_none(), "`{word}` stands alone, without a colon");
     Ok(spec)
+}
+
+/// Reads the command of a program.
+fn program(has_terminal: bool, rest: Option<&str>) -> Result<Spec> {
+    let command = ProgramCommand::parse(has_terminal, rest);
+    command.map(Spec::Exec).map_err(Error::msg)
 }
 
 /// Returns a text without the quotes around it, in which a comma belongs to it.
@@ -221,17 +240,19 @@ impl fmt::Display for Spec {
             Spec::Loop => f.write_str("loop"),
             Spec::Tcp(endpoint) => write!(f, "tcp://{endpoint}"),
             Spec::Rfc2217(endpoint) => write!(f, "rfc2217://{endpoint}"),
+            Spec::Exec(command) => write!(f, "{command}"),
         }
     }
 }
 
 impl Spec {
-    /// Returns the name of a port that the user gave none: the last part of a path, or the whole
-    /// SPEC, with `-` in place of what a name must not contain.
+    /// Returns the name of a port that the user gave none: the last part of a path, the name of
+    /// a program, or the whole SPEC, with `-` in place of what a name must not contain.
     pub(crate) fn default_name(&self) -> String {
         let text = self.to_string();
         let last = match self {
             Spec::Path(path) => path.trim_end_matches(['/', '\\']),
+            Spec::Exec(command) => command.name(),
             _ => &text,
         };
         let last = last.rsplit(['/', '\\']).next().unwrap_or(last);
@@ -253,6 +274,14 @@ impl Spec {
     pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
         match self {
             Spec::Tcp(endpoint) | Spec::Rfc2217(endpoint) => Some(endpoint),
+            _ => None,
+        }
+    }
+
+    /// Returns the program that is the device.
+    pub(crate) fn program(&self) -> Option<&ProgramCommand> {
+        match self {
+            Spec::Exec(command) => Some(command),
             _ => None,
         }
     }

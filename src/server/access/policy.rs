@@ -44,6 +44,8 @@ pub(crate) struct Lan {
 /// The rights of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rights {
+    /// All that others may, and write to programs: whoever does could run them as well.
+    Operator,
     /// Read from the device, write to it, and release it to another program.
     ReadWrite,
     /// Read from the device.
@@ -117,6 +119,15 @@ impl Policy {
         caller: Caller<'_>,
         state: AccessState<'_>,
     ) -> Result<Rights, Denial> {
+        let rights = self.rights(caller, state)?;
+        Ok(match rights {
+            Rights::ReadWrite if self.is_operator(caller) => Rights::Operator,
+            _ => rights,
+        })
+    }
+
+    /// Decides on a request, whether or not it is the operator's.
+    fn rights(&self, caller: Caller<'_>, state: AccessState<'_>) -> Result<Rights, Denial> {
         let answers = state.answers;
         if caller.uri.authority().is_some() {
             let reason = "a request with a whole address, as for a proxy";

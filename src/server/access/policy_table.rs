@@ -7,20 +7,20 @@ use super::policy::Lan;
 use super::token::Token;
 use super::*;
 
-/// Client | configuration | place | request | decision | headers. The decision is read and write,
-/// read-only, a question, or an HTTP status.
+/// Client | configuration | place | request | decision | headers. The decision is read and write as
+/// the operator, who may write to programs too, or as others, read-only, a question, or an HTTP status.
 const TABLE: &str = "
-our own page                           | -     | here | PAGE /                  | rw  | Host: localhost:8080
-our own page                           | -     | here | PAGE /                  | rw  | Host: localhost:8080, Sec-Fetch-Site: none
-our own page                           | -     | here | WS /                    | rw  | Host: localhost:8080, Origin: http://localhost:8080
-our own page                           | -     | here | WS /                    | rw  | Host: 127.0.0.1:8080, Origin: http://127.0.0.1:8080
-our own page                           | -     | here | WS /                    | rw  | Host: [::1]:8080, Origin: http://[::1]:8080
-our own page                           | -     | here | WS /                    | rw  | Host: plant.localhost:8080, Origin: http://plant.localhost:8080
-our own page                           | -     | here | GET /api/status         | rw  | Host: localhost:8080, Sec-Fetch-Site: same-origin
-our own page                           | -     | here | POST /api/ports/a/reset | rw  | Host: localhost:8080, Origin: http://localhost:8080
-our own page, a link of a site         | -     | here | PAGE /                  | rw  | Host: localhost:8080, Sec-Fetch-Site: cross-site, Sec-Fetch-Mode: navigate, Sec-Fetch-Dest: document
+our own page                           | -     | here | PAGE /                  | op  | Host: localhost:8080
+our own page                           | -     | here | PAGE /                  | op  | Host: localhost:8080, Sec-Fetch-Site: none
+our own page                           | -     | here | WS /                    | op  | Host: localhost:8080, Origin: http://localhost:8080
+our own page                           | -     | here | WS /                    | op  | Host: 127.0.0.1:8080, Origin: http://127.0.0.1:8080
+our own page                           | -     | here | WS /                    | op  | Host: [::1]:8080, Origin: http://[::1]:8080
+our own page                           | -     | here | WS /                    | op  | Host: plant.localhost:8080, Origin: http://plant.localhost:8080
+our own page                           | -     | here | GET /api/status         | op  | Host: localhost:8080, Sec-Fetch-Site: same-origin
+our own page                           | -     | here | POST /api/ports/a/reset | op  | Host: localhost:8080, Origin: http://localhost:8080
+our own page, a link of a site         | -     | here | PAGE /                  | op  | Host: localhost:8080, Sec-Fetch-Site: cross-site, Sec-Fetch-Mode: navigate, Sec-Fetch-Dest: document
 our own page, in a frame of a site     | -     | here | PAGE /                  | 403 | Host: localhost:8080, Sec-Fetch-Site: cross-site, Sec-Fetch-Mode: navigate, Sec-Fetch-Dest: iframe
-our own page, ssh -L                   | -     | here | WS /                    | rw  | Host: localhost:9000, Origin: http://localhost:9000
+our own page, ssh -L                   | -     | here | WS /                    | op  | Host: localhost:9000, Origin: http://localhost:9000
 
 page of another server here            | -     | here | WS /                    | rw  | Host: localhost:8080, Origin: http://localhost:5500
 page of another server here            | -     | here | WS /                    | rw  | Host: localhost:8080, Origin: http://127.0.0.1:5500
@@ -29,9 +29,9 @@ page of another server here            | -     | here | WS /                    
 page of another server here            | -     | here | GET /api/status         | rw  | Host: localhost:8080, Origin: http://localhost:5500
 a library that adds a slash            | -     | here | WS /                    | rw  | Host: localhost:8080, Origin: http://localhost/
 
-program                                | -     | here | WS /                    | rw  | Host: localhost:8080
-program                                | -     | here | GET /api/status         | rw  | Host: 127.0.0.1:8080
-program                                | -     | here | POST /api/ports/a/reset | rw  | Host: [::1]:8080
+program                                | -     | here | WS /                    | op  | Host: localhost:8080
+program                                | -     | here | GET /api/status         | op  | Host: 127.0.0.1:8080
+program                                | -     | here | POST /api/ports/a/reset | op  | Host: [::1]:8080
 no program: a browser says so          | -     | here | WS /                    | 403 | Host: localhost:8080, Sec-Fetch-Site: cross-site
 no program: a browser says so          | -     | here | GET /api/status         | 403 | Host: localhost:8080, Sec-Fetch-Site: same-site
 no program: a browser says so          | -     | here | POST /api/ports/a/reset | 403 | Host: localhost:8080, Sec-Fetch-Site: cross-site
@@ -88,8 +88,8 @@ foreign host (rebinding)               | -     | here | HELLO /hello            
 foreign host (0.0.0.0)                 | -     | here | WS /                    | 403 | Host: 0.0.0.0:8080
 foreign host (tunnel)                  | -     | here | WS /                    | 403 | Host: a.tunnel.example
 foreign host, with the token           | lan   | lan  | WS /?token=TOKEN        | 403 | Host: evil.example:8080
-foreign host, listed                   | list  | here | WS /                    | rw  | Host: bench.lan:8080
-foreign host, listed, its page         | list  | here | WS /                    | rw  | Host: bench.lan:8080, Origin: http://bench.lan:8080
+foreign host, listed                   | list  | here | WS /                    | op  | Host: bench.lan:8080
+foreign host, listed, its page         | list  | here | WS /                    | op  | Host: bench.lan:8080, Origin: http://bench.lan:8080
 foreign host like a listed one         | list  | here | WS /                    | 403 | Host: a.bench.lan:8080
 
 another computer                       | -     | lan  | WS /                    | 403 | Host: localhost:8080
@@ -108,20 +108,20 @@ another computer's address as host     | lan   | lan  | WS /?token=TOKEN        
 this computer by a name of the network | lan   | here | WS /                    | 401 | Host: pi.local:8080
 another computer, the token as cookie  | lan   | lan  | PAGE /                  | 401 | Host: pi.local:8080, Cookie: serial-ws-8080=TOKEN
 another computer, old cookie           | lan   | lan  | PAGE /                  | 401 | Host: pi.local:8080, Cookie: serial-ws-8080=old
-this computer, old cookie              | lan   | here | PAGE /                  | rw  | Host: localhost:8080, Cookie: serial-ws-8080=old
-this computer, old cookie              | lan   | here | WS /                    | rw  | Host: localhost:8080, Origin: http://localhost:8080, Cookie: serial-ws-8080=old
+this computer, old cookie              | lan   | here | PAGE /                  | op  | Host: localhost:8080, Cookie: serial-ws-8080=old
+this computer, old cookie              | lan   | here | WS /                    | op  | Host: localhost:8080, Origin: http://localhost:8080, Cookie: serial-ws-8080=old
 this computer, wrong token             | lan   | here | WS /?token=wrong        | 401 | Host: localhost:8080
-this computer, with --lan              | lan   | here | WS /                    | rw  | Host: localhost:8080
-this computer, with --lan-token        | own   | here | WS /                    | rw  | Host: localhost:8080
-this computer, with --lan-token        | own   | here | PAGE /                  | rw  | Host: localhost:8080
+this computer, with --lan              | lan   | here | WS /                    | op  | Host: localhost:8080
+this computer, with --lan-token        | own   | here | WS /                    | op  | Host: localhost:8080
+this computer, with --lan-token        | own   | here | PAGE /                  | op  | Host: localhost:8080
 another computer, with --lan-token     | own   | lan  | WS /                    | 401 | Host: 192.168.1.50:8080
 another computer, with --lan-token     | own   | lan  | WS /?token=TOKEN        | rw  | Host: 192.168.1.50:8080
 a proxy here, with --lan-token         | own   | here | WS /                    | 401 | Host: localhost:8080, X-Forwarded-For: 203.0.113.9
 a proxy here, with --lan-token         | own   | here | WS /?token=TOKEN        | rw  | Host: localhost:8080, X-Forwarded-For: 203.0.113.9
 a site by a proxy here, --lan-token    | own   | here | WS /                    | 401 | Host: localhost:8080, Origin: http://localhost:8080, Via: 1.1 x
-this computer, with --lan-read-only    | look  | here | WS /                    | rw  | Host: localhost:8080
+this computer, with --lan-read-only    | look  | here | WS /                    | op  | Host: localhost:8080
 
-kiosk                                  | list  | here | WS /                    | rw  | Host: localhost:8080, Origin: http://localhost:8080
+kiosk                                  | list  | here | WS /                    | op  | Host: localhost:8080, Origin: http://localhost:8080
 kiosk, a proxy before it               | list  | here | WS /                    | 403 | Host: bench.lan, X-Forwarded-For: 203.0.113.9
 kiosk, a proxy before it               | token | here | WS /                    | 401 | Host: bench.lan, X-Forwarded-For: 203.0.113.9
 kiosk, a proxy before it               | token | here | WS /?token=TOKEN        | rw  | Host: bench.lan, X-Forwarded-For: 203.0.113.9
@@ -130,9 +130,9 @@ shared machine                         | token | here | WS /                    
 shared machine                         | token | here | WS /                    | 401 | Host: localhost:8080, Origin: http://localhost:8080
 shared machine                         | token | here | PAGE /                  | 401 | Host: localhost:8080
 shared machine, old cookie             | token | here | PAGE /                  | 401 | Host: localhost:8080, Cookie: serial-ws-8080=old
-shared machine, cookie, our page       | token | here | WS /                    | rw  | Host: localhost:8080, Origin: http://localhost:8080, Cookie: serial-ws-8080=SESSION
+shared machine, cookie, our page       | token | here | WS /                    | op  | Host: localhost:8080, Origin: http://localhost:8080, Cookie: serial-ws-8080=SESSION
 shared machine, cookie, other page     | token | here | WS /                    | 401 | Host: localhost:8080, Origin: http://localhost:5500, Cookie: serial-ws-8080=SESSION
-shared machine                         | token | here | WS /?token=TOKEN        | rw  | Host: localhost:8080
+shared machine                         | token | here | WS /?token=TOKEN        | op  | Host: localhost:8080
 shared machine                         | token | here | HELLO /hello            | ro  | Host: localhost:8080
 ";
 

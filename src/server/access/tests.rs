@@ -26,7 +26,8 @@ fn headers(fields: &[(&str, &str)]) -> HeaderMap {
     headers
 }
 
-/// Returns a decision in short: the rights, `ask`, or the status of the rejection.
+/// Returns a decision in short: the rights, `ask`, or the status of the rejection. The operator may
+/// read and write as others.
 fn decision(policy: &Policy, remote: &str, target: &str, fields: &[(&str, &str)]) -> String {
     let answers = Answers::from([
         ("https://yes.example".to_owned(), Some(Rights::ReadWrite)),
@@ -34,7 +35,7 @@ fn decision(policy: &Policy, remote: &str, target: &str, fields: &[(&str, &str)]
         ("https://no.example".to_owned(), None),
         ("http://plain.example".to_owned(), Some(Rights::ReadWrite)),
     ]);
-    decision_after(&answers, policy, remote, target, fields)
+    decision_after(&answers, policy, remote, target, fields).replace("op", "rw")
 }
 
 /// The same, after these answers of the operator.
@@ -75,6 +76,7 @@ pub(crate) fn decision_after(
         now,
     };
     match policy.decide(caller, state) {
+        Ok(Rights::Operator) => "op".into(),
         Ok(Rights::ReadWrite) => "rw".into(),
         Ok(Rights::ReadOnly) => "ro".into(),
         Err(Denial::Ask(_)) => "ask".into(),

@@ -235,7 +235,7 @@ fn describe(port: &Port) -> Value {
     if let (Some(device), Some(object)) = (&status.device, object.as_object_mut()) {
         object.extend(json!(**device).as_object().cloned().unwrap_or_default());
     }
-    object["settings"] = port.settings(Rights::ReadWrite);
+    object["settings"] = port.settings(Rights::Operator);
     object["status"] = json!(StatusMessage::from(&status));
     object
 }

@@ -67,7 +67,7 @@ fn content(app: &App, addresses: &[Reachable]) -> String {
     }
     let how = "Scan a code with a phone, or open its address on another computer of that network.";
     let who = match lan.rights {
-        Rights::ReadWrite => {
+        Rights::ReadWrite | Rights::Operator => {
             "Whoever opens such an address can use the device, so share it with care."
         }
         Rights::ReadOnly => "Whoever opens such an address can see what the device sends.",

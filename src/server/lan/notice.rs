@@ -94,7 +94,7 @@ fn heading(addresses: &[Reachable], rights: Rights, occasion: Occasion) -> &'sta
         ([], Occasion::Change { .. }, _) => {
             "This computer is in no network any more, so no other computer can reach it."
         }
-        (_, Occasion::Start, Rights::ReadWrite) => {
+        (_, Occasion::Start, Rights::ReadWrite | Rights::Operator) => {
             "Anyone with one of these addresses can use the device from your network:"
         }
         (_, Occasion::Start, Rights::ReadOnly) => {

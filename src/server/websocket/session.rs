@@ -375,6 +375,7 @@ mod tests {
                 frame: "lf".to_owned(),
                 may_be_chosen: false,
                 max_line: 16 << 10,
+                is_program: false,
                 fixed: serde_json::Map::new(),
                 clients,
                 hub,

@@ -1,0 +1,263 @@
+//! The command of `exec:` and `exec-pty:`, cut into words as a shell would cut it. No shell runs it:
+//! variables, wildcards and redirections mean nothing. Pure.
+
+use std::fmt;
+
+use crate::port::source::spec::QUOTES;
+use crate::terminal::shown;
+
+/// The kind of device that is a program with pipes.
+const PIPED: &str = "exec";
+
+/// The kind of device that is a program at a terminal.
+const AT_TERMINAL: &str = "exec-pty";
+
+/// The characters by which a shell joins and redirects programs.
+const OPERATORS: [char; 5] = ['|', '&', ';', '<', '>'];
+
+/// The characters that a backslash makes literal between double quotes (POSIX, "Shell Command
+/// Language", 2.2.3).
+const ESCAPED_IN_QUOTES: [char; 4] = ['"', '\\', '$', '`'];
+
+/// True where a backslash makes the next character literal. On Windows it belongs to paths.
+const HAS_ESCAPES: bool = !cfg!(windows);
+
+/// A program to run as a device, with its arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ProgramCommand {
+    /// The command as it was typed.
+    text: String,
+    /// The program.
+    pub(crate) program: String,
+    /// Its arguments. Clients do not see them.
+    pub(crate) arguments: Vec<String>,
+    /// True if it gets a terminal instead of pipes.
+    pub(crate) has_terminal: bool,
+}
+
+/// A part of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ShellToken {
+    /// The beginning or the end of quotes.
+    Quote,
+    /// A character that stands for itself: between quotes, or after a backslash.
+    Literal(char),
+    /// Any other character.
+    Bare(char),
+}
+
+impl ProgramCommand {
+    /// Reads what stands behind the colon of a kind of device.
+    ///
+    /// # Errors
+    /// Says what is wrong, and what is right.
+    pub(crate) fn parse(has_terminal: bool, text: Option<&str>) -> Result<Self, String> {
+        let kind = kind(has_terminal);
+        if has_terminal && cfg!(windows) {
+            return Err(format!(
+                "`{kind}` needs a terminal of Linux or macOS; on Windows, use `{PIPED}`"
+            ));
+        }
+        let text = text.unwrap_or_default().trim();
+        let mut words = words(text, HAS_ESCAPES, kind)?.into_iter();
+        let program = words.next().ok_or_else(|| {
+            format!("`{kind}:` needs a command, such as {kind}:\"python3 -u sensor.py\"")
+        })?;
+        if program.is_empty() {
+            return Err(format!("the program of `{kind}:` has no name"));
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            program,
+            arguments: words.collect(),
+            has_terminal,
+        })
+    }
+
+    /// Returns the name of the program without its folder.
+    pub(crate) fn name(&self) -> &str {
+        let name = self.program.trim_end_matches(['/', '\\']);
+        let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
+        name.strip_suffix(".exe").unwrap_or(name)
+    }
+
+    /// Returns the kind and the program, which is all that clients see.
+    pub(crate) fn without_arguments(&self) -> String {
+        format!("{}:{}", kind(self.has_terminal), self.program)
+    }
+}
+
+impl fmt::Display for ProgramCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", kind(self.has_terminal), self.text)
+    }
+}
+
+fn kind(has_terminal: bool) -> &'static str {
+    if has_terminal { AT_TERMINAL } else { PIPED }
+}
+
+/// Returns where the SPEC at the beginning of `text` ends if it is a program: at the first comma
+/// outside quotes, which only settings follow. None if it is another kind of device.
+///
+/// # Errors
+/// If a quote is opened and not closed.
+pub(crate) fn end(text: &str) -> Result<Option<usize>, String> {
+    let command = text.split_once(':').and_then(|(kind, command)| {
+        let is_program = kind == PIPED || kind == AT_TERMINAL;
+        is_program.then_some(command)
+    });
+    let Some(command) = command else {
+        return Ok(None);
+    };
+    let pieces = pieces(command, HAS_ESCAPES)?;
+    let comma = pieces
+        .iter()
+        .find(|(_, piece)| *piece == ShellToken::Bare(','));
+    let length = comma.map_or(command.len(), |(at, _)| *at);
+    Ok(Some(text.len() - command.len() + length))
+}
+
+/// Cuts a command into its parts, each with its place.
+fn pieces(text: &str, has_escapes: bool) -> Result<Vec<(usize, ShellToken)>, String> {
+    let mut pieces = Vec::new();
+    let mut open = None;
+    let mut characters = text.char_indices().peekable();
+    while let Some((at, character)) = characters.next() {
+        let next = characters.peek().map(|(_, next)| *next);
+        let is_escape = character == '\\' && has_escapes;
+        let piece = match (open, next) {
+            (Some(quote), _) if character == quote => {
+                open = None;
+                ShellToken::Quote
+            }
+            (Some('"'), Some(next)) if is_escape && ESCAPED_IN_QUOTES.contains(&next) => {
+                characters.next();
+                ShellToken::Literal(next)
+            }
+            (Some(_), _) => ShellToken::Literal(character),
+            (None, Some(next)) if is_escape => {
+                characters.next();
+                ShellToken::Literal(next)
+            }
+            (None, _) if QUOTES.contains(&character) => {
+                open = Some(character);
+                ShellToken::Quote
+            }
+            (None, _) => ShellToken::Bare(character),
+        };
+        pieces.push((at, piece));
+    }
+    match open {
+        Some(quote) => Err(format!("a quote {quote} is opened and not closed")),
+        None => Ok(pieces),
+    }
+}
+
+/// Cuts a command into words at its blanks, without quotes and backslashes.
+fn words(text: &str, has_escapes: bool, kind: &str) -> Result<Vec<String>, String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    for (_, piece) in pieces(text, has_escapes)? {
+        match piece {
+            ShellToken::Literal('\0') | ShellToken::Bare('\0') => {
+                return Err("a command cannot have NUL characters".to_owned());
+            }
+            ShellToken::Bare(blank) if blank.is_whitespace() => words.extend(word.take()),
+            ShellToken::Bare(operator) if OPERATORS.contains(&operator) => {
+                return Err(format!(
+                    "`{operator}` is for a shell, and {kind}: runs none: put it between quotes, or \
+                     start a shell, as {kind}:sh -c '{}'",
+                    shown(text)
+                ));
+            }
+            ShellToken::Quote => _ = word.get_or_insert_default(),
+            ShellToken::Literal(character) | ShellToken::Bare(character) => {
+                word.get_or_insert_default().push(character);
+            }
+        }
+    }
+    words.extend(word);
+    Ok(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, has_escapes: bool, expected: &[&str]) {
+        let words = words(text, has_escapes, PIPED).unwrap();
+        assert_eq!(words, expected, "{text}");
+    }
+
+    #[test]
+    fn words_are_those_of_a_shell() {
+        check("ls", true, &["ls"]);
+        check("  ls \t -l  ", true, &["ls", "-l"]);
+        check("a 'b c' \"d e\"", true, &["a", "b c", "d e"]);
+        check("a'b c'd", true, &["ab cd"]);
+        check("a '' \"\"", true, &["a", "", ""]);
+        check(r#"a "b\"c" 'd\e'"#, true, &["a", "b\"c", r"d\e"]);
+        check(r#"a "b\c" d\ e \'"#, true, &["a", r"b\c", "d e", "'"]);
+        check(r"a \\ \|", true, &["a", r"\", "|"]);
+        check("a '|' \"&&\"", true, &["a", "|", "&&"]);
+        check("a $HOME *.txt ~", true, &["a", "$HOME", "*.txt", "~"]);
+        check("a\\", true, &["a\\"]);
+        check("", true, &[]);
+    }
+
+    #[test]
+    fn backslashes_of_windows_belong_to_paths() {
+        let program = r#""C:\Program Files\x y.exe" "C:\dir\" \\server\a"#;
+        check(
+            program,
+            false,
+            &[r"C:\Program Files\x y.exe", r"C:\dir\", r"\\server\a"],
+        );
+    }
+
+    #[test]
+    fn a_name_has_no_folder() {
+        let name = |text| {
+            let command = ProgramCommand::parse(false, Some(text)).unwrap();
+            command.name().to_owned()
+        };
+        assert_eq!(name("/opt/sensors/read.sh -v"), "read.sh");
+        assert_eq!(name("python3 -u a/b.py"), "python3");
+        assert_eq!(name(r"'C:\tools\read.exe' /x"), "read");
+    }
+
+    #[test]
+    fn a_comma_outside_quotes_ends_the_command() {
+        let end = |text: &'static str| end(text).unwrap().map(|end| &text[..end]);
+        assert_eq!(end("sim,raw"), None);
+        assert_eq!(end("executable:a,b"), None);
+        assert_eq!(end("exec:ls,raw"), Some("exec:ls"));
+        assert_eq!(end("exec:a 'b,c' d,raw"), Some("exec:a 'b,c' d"));
+        assert_eq!(end("exec-pty:a=\"b,c\""), Some("exec-pty:a=\"b,c\""));
+        assert_eq!(end("exec:a'b,c'd,raw"), Some("exec:a'b,c'd"));
+    }
+
+    #[track_caller]
+    fn check_wrong(text: Option<&str>, expected: &str) {
+        let error = ProgramCommand::parse(false, text).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_what_is_right() {
+        check_wrong(None, "`exec:` needs a command, such as");
+        check_wrong(Some("  "), "`exec:` needs a command, such as");
+        check_wrong(Some("'' a"), "the program of `exec:` has no name");
+        check_wrong(Some("it's"), "a quote ' is opened and not closed");
+        check_wrong(Some("a\0b"), "a command cannot have NUL characters");
+        check_wrong(Some("a | b"), "as exec:sh -c 'a | b'");
+    }
+
+    #[test]
+    fn windows_has_no_terminal_for_it() {
+        let command = ProgramCommand::parse(true, Some("a"));
+        assert_eq!(command.is_ok(), !cfg!(windows));
+    }
+}
