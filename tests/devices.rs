@@ -41,11 +41,6 @@ impl Bridge {
         })
         .await
     }
-
-    /// Tries to open a device, and returns the code and the reason why that is refused.
-    pub(crate) async fn refused(&self, target: &str) -> (u16, String) {
-        self.client(target).await.closed().await
-    }
 }
 
 /// Returns the IDs of the next list that a client gets.
@@ -599,13 +594,6 @@ impl Bridge {
         opened(&mut first).await;
         first.leave().await;
         self.nobody().await;
-    }
-
-    /// Opens a device with these settings, and returns the ones in its greeting.
-    pub(crate) async fn settings_of(&self, target: &str) -> (Client, Value) {
-        let mut client = self.client(target).await;
-        let hello = client.json_of("hello").await;
-        (client, hello["port"]["settings"].clone())
     }
 }
 

@@ -5,9 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::support::{Bridge, Client, Pair, http, upgrade};
 #[cfg(target_os = "linux")]
-use crate::support::Machine;
-use crate::support::{Bridge, Client, Pair, http, until, upgrade};
+use crate::support::{Machine, until};
 
 #[cfg(target_os = "linux")]
 const UNO: &str = "2341:0043:A1";

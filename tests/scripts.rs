@@ -1,11 +1,8 @@
 //! HTTP for scripts: what is written by it.
 
-use std::process::Stdio;
-
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::process::Command;
 
 use crate::support::{Bridge, Pair, Reply, bare, request, until};
 
@@ -177,8 +174,9 @@ printf '\000\377' | curl -sS --data-binary @- "$0"
 # So much that curl asks first whether it may.
 head -c 2000000 /dev/zero | curl -sS -o /dev/null -w '%{http_code}' -X POST -H Content-Type: --data-binary @- "${0%board/write}none/write""#;
     let url = format!("http://{}{WRITE}", bridge.address());
-    let mut command = Command::new("sh");
-    command.args(["-c", script, &url]).stderr(Stdio::inherit());
+    let mut command = tokio::process::Command::new("sh");
+    command.args(["-c", script, &url]);
+    command.stderr(std::process::Stdio::inherit());
     let Ok(output) = command.output().await else {
         return crate::support::skip("there is no shell");
     };

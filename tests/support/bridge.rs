@@ -406,6 +406,18 @@ impl Bridge {
         client
     }
 
+    /// Connects a json client that asks for settings, and returns those in its greeting.
+    pub async fn settings_of(&self, target: &str) -> (Client, Value) {
+        let mut client = self.client(target).await;
+        let hello = client.json_of("hello").await;
+        (client, hello["port"]["settings"].clone())
+    }
+
+    /// Connects a client that is refused, and returns the code and the reason.
+    pub async fn refused(&self, target: &str) -> (u16, String) {
+        self.client(target).await.closed().await
+    }
+
     /// Connects a client that asks for `view` as a page would: without a query, by subprotocol.
     pub async fn client_as(&self, target: &str, protocol: &str) -> Client {
         Client::open(
