@@ -19,11 +19,18 @@ pub(crate) const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 pub(crate) trait ReportsProgress {
     /// Returns the state of what was written to the connection. Costs a system call.
     fn acknowledged(&self) -> Acknowledged;
+
+    /// Has the system end the connection if its peer has vanished, also while nothing is sent.
+    fn keep_alive(&self) {}
 }
 
 impl<S: ReportsProgress + ?Sized> ReportsProgress for Box<S> {
     fn acknowledged(&self) -> Acknowledged {
         (**self).acknowledged()
+    }
+
+    fn keep_alive(&self) {
+        (**self).keep_alive();
     }
 }
 
@@ -32,6 +39,7 @@ pub(crate) struct CountedStream<S> {
     stream: S,
     written: u64,
     ask: fn(&S, u64) -> Acknowledged,
+    keep_alive: fn(&S) -> io::Result<()>,
 }
 
 impl CountedStream<TcpStream> {
@@ -41,6 +49,7 @@ impl CountedStream<TcpStream> {
             stream,
             written: 0,
             ask: platform::acknowledged,
+            keep_alive: platform::keep_alive,
         }
     }
 }
@@ -52,6 +61,7 @@ impl<S> CountedStream<S> {
             stream,
             written: 0,
             ask: |_, written| Acknowledged::all(written),
+            keep_alive: |_| Ok(()),
         }
     }
 
@@ -67,12 +77,22 @@ impl<S> ReportsProgress for CountedStream<S> {
     fn acknowledged(&self) -> Acknowledged {
         (self.ask)(&self.stream, self.written)
     }
+
+    fn keep_alive(&self) {
+        if let Err(error) = (self.keep_alive)(&self.stream) {
+            tracing::debug!(%error, "cannot watch the connection");
+        }
+    }
 }
 
 #[cfg(feature = "tls")]
 impl<S: ReportsProgress> ReportsProgress for tokio_rustls::server::TlsStream<S> {
     fn acknowledged(&self) -> Acknowledged {
         self.get_ref().0.acknowledged()
+    }
+
+    fn keep_alive(&self) {
+        self.get_ref().0.keep_alive();
     }
 }
 
@@ -146,7 +166,21 @@ impl Stall {
 
 #[cfg(test)]
 mod tests {
+    use socket2::SockRef;
+    use tokio::net::TcpListener;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_boxed_connection_is_watched_once_it_was_asked_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let connected = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let stream = Box::new(CountedStream::tcp(connected.unwrap()));
+        assert!(!SockRef::from(&stream.stream).keepalive().unwrap());
+        let boxed: &Box<_> = &stream;
+        ReportsProgress::keep_alive(boxed);
+        assert!(SockRef::from(&stream.stream).keepalive().unwrap());
+    }
 
     #[test]
     fn a_peer_is_stalled_from_the_last_look_with_progress() {

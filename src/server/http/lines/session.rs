@@ -74,6 +74,8 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> StreamSession<S> {
     /// Sends the head of the answer, and then what happens, until the client leaves, or its port or the
     /// program ends.
     pub(super) async fn run(&mut self, head: Bytes) {
+        // Plain lines and NDJSON have nothing to send to a client while the device is silent.
+        self.queue.get_ref().keep_alive();
         self.queue.push(head);
         let place = self.delivery.subscription.position();
         let greeting = self.greeting.take();
