@@ -21,6 +21,9 @@ pub(crate) struct Address {
     scheme: &'static str,
     /// The name or address, without the brackets of an IPv6 address.
     pub(super) host: String,
+    /// The network that an IPv6 address belongs to, as this computer calls it (RFC 6874). The bridge
+    /// is not told: it has a name of its own for that network.
+    zone: Option<String>,
     pub(super) port: u16,
     /// The fingerprint that the bridge's certificate must have. Without one, this computer must
     /// trust the certificate.
@@ -37,10 +40,10 @@ impl fmt::Display for Address {
         let Self {
             scheme, host, port, ..
         } = self;
-        if host.contains(':') {
-            write!(f, "{scheme}://[{host}]:{port}")
-        } else {
-            write!(f, "{scheme}://{host}:{port}")
+        match &self.zone {
+            Some(zone) => write!(f, "{scheme}://[{host}%25{zone}]:{port}"),
+            None if host.contains(':') => write!(f, "{scheme}://[{host}]:{port}"),
+            None => write!(f, "{scheme}://{host}:{port}"),
         }
     }
 }
@@ -65,7 +68,8 @@ impl Address {
             }
             _ => ("ws", default_tcp_port!(), url),
         };
-        let uri: Uri = target(rest, port, parameters)
+        let (zone, without_zone) = split_zone(rest);
+        let uri: Uri = target(&without_zone, port, parameters)
             .parse()
             .map_err(|_| not_an_address(rest))?;
         let host = uri.host().filter(|host| !host.is_empty());
@@ -90,6 +94,7 @@ impl Address {
             request,
             scheme,
             host,
+            zone,
             port,
             fingerprint: access.fingerprint,
         })
@@ -119,6 +124,13 @@ impl Address {
         host == "localhost" || host.ends_with(".localhost")
     }
 
+    /// Returns the host as the system resolves it.
+    pub(super) fn host_to_resolve(&self) -> String {
+        let Self { host, zone, .. } = self;
+        zone.as_ref()
+            .map_or_else(|| host.clone(), |zone| format!("{host}%{zone}"))
+    }
+
     /// Returns true if the bridge is on this computer.
     pub(super) fn is_here(&self) -> bool {
         let address = self.host.parse::<std::net::IpAddr>();
@@ -145,6 +157,19 @@ fn known_scheme(scheme: &str) -> Result<&'static str> {
 
 fn is_encrypted(scheme: &str) -> bool {
     matches!(scheme, "wss" | "https")
+}
+
+/// Splits the zone off an IPv6 address in brackets. Its sign may be escaped, as URLs have it, or not.
+fn split_zone(rest: &str) -> (Option<String>, String) {
+    let parts = rest
+        .strip_prefix('[')
+        .and_then(|inside| inside.split_once(']'))
+        .and_then(|(address, behind)| Some((address.split_once('%')?, behind)));
+    let Some(((address, zone), behind)) = parts else {
+        return (None, rest.to_owned());
+    };
+    let zone = zone.strip_prefix("25").unwrap_or(zone);
+    (Some(zone.to_owned()), format!("[{address}]{behind}"))
 }
 
 /// Writes the address as a URL with its parameters.
@@ -211,6 +236,13 @@ mod tests {
             "http://[::1]:8080",
             "/ports/scale",
         );
+        for zone in ["%25eth0", "%eth0"] {
+            let url = format!("ws://[fe80::1{zone}]:8080/ports/a");
+            check(address(&url), "ws://[fe80::1%25eth0]:8080", "/ports/a");
+            let address = address(&url).unwrap();
+            assert_eq!(address.host_to_resolve(), "fe80::1%eth0");
+            assert_eq!(address.request.headers()["host"], "[fe80::1]:8080");
+        }
         check(address("ws://raspberrypi"), "ws://raspberrypi:80", "/");
         #[cfg(feature = "tls")]
         check(

@@ -74,7 +74,7 @@ impl Address {
             ];
             timeout(CONNECT_TIMEOUT, TcpStream::connect(&addresses[..])).await
         } else {
-            let address = (self.host.as_str(), self.port);
+            let address = (self.host_to_resolve(), self.port);
             timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await
         };
         let stream = connected
