@@ -62,7 +62,9 @@ async fn a_write_that_is_not_possible_says_why_and_writes_nothing() {
     let head = request(bridge.address(), "POST", WRITE, &chunked);
     let chunk = format!("3e9\r\n{}\r\n0\r\n\r\n", "x".repeat(1001));
     let reply = Reply::parse(&bare(bridge.address(), (head + &chunk).as_bytes()).await);
-    check(&reply, 413, "at most 1000 (--max-message)");
+    let error =
+        "the body is too long for one write: it may have at most 1000 bytes (--max-message)";
+    check(&reply, 413, error);
     let reply = post(&bridge, "/api/ports/bord/write", &[], b"x").await;
     check(&reply, 404, "available: board");
     let reply = post(&bridge, &format!("{WRITE}?apend=lf"), &[], b"x").await;

@@ -118,11 +118,12 @@ async fn write_body(
 fn unreadable(error: BodyError, headers: &HeaderMap, max: usize) -> ApiError {
     match error {
         BodyError::TooLong => {
-            let length = body::declared_length(headers);
-            let length = length.map_or("this body".to_owned(), |length| format!("{length} bytes"));
-            let error = format!(
-                "{length} are too many for one write: it may have at most {max} (--max-message)\n"
-            );
+            let what = match body::declared_length(headers) {
+                Some(length) => format!("{length} bytes are too many"),
+                None => "the body is too long".to_owned(),
+            };
+            let error =
+                format!("{what} for one write: it may have at most {max} bytes (--max-message)\n");
             (StatusCode::PAYLOAD_TOO_LARGE, error)
         }
         BodyError::Late => {
