@@ -13,9 +13,11 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::OutputConfig;
+use super::connection_log::ConnectionLog;
 use super::session::OutputSession;
 use crate::hub::Hub;
 use crate::platform::reason;
+use crate::throttled_log::ThrottledLog;
 
 /// Connections of one output. More are closed at once.
 const MAX_CONNECTIONS: usize = 32;
@@ -66,6 +68,7 @@ impl OutputListener {
     /// Serves those who connect until the port is removed or the program stops.
     pub(crate) async fn run(self, port: String, hub: Arc<Hub>, stop: CancellationToken) {
         let mut sessions = JoinSet::new();
+        let log = Arc::new(ThrottledLog::default());
         loop {
             let accepts = self.listeners.iter().map(|one| Box::pin(one.accept()));
             let accepted = tokio::select! {
@@ -74,16 +77,17 @@ impl OutputListener {
                 (accepted, ..) = select_all(accepts) => accepted,
             };
             match accepted {
-                Ok((stream, peer)) if sessions.len() < MAX_CONNECTIONS => {
-                    let name = format!("{} {peer}", self.config.kind.name());
-                    let session = OutputSession::new(self.config, &name, &port, &hub, stop.clone());
-                    sessions.spawn(session.run(stream));
+                Ok((stream, peer)) => {
+                    let log = ConnectionLog::new(&log, self.config.kind, peer, &port);
+                    if sessions.len() < MAX_CONNECTIONS {
+                        let session = OutputSession::new(self.config, log, &hub, stop.clone());
+                        sessions.spawn(session.run(stream));
+                    } else {
+                        let text =
+                            format_args!("refused {}: {MAX_CONNECTIONS} are connected", log.name);
+                        log.warn("refused", text);
+                    }
                 }
-                Ok((_, peer)) => tracing::warn!(
-                    port,
-                    "refused {} {peer}: {MAX_CONNECTIONS} are connected",
-                    self.config.kind.name()
-                ),
                 Err(error) => {
                     tracing::debug!(%error, "cannot accept a connection");
                     sleep(ACCEPT_RETRY_DELAY).await;

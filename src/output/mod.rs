@@ -6,11 +6,13 @@
 //! | `address` | where an output is, and who may write there |
 //! | `listener` | listens, and bounds the connections |
 //! | `session` | one connection: reads, writes, and what becomes of a slow one |
+//! | `connection_log` | what the log says of one connection |
 //! | `output_port` | what it asks of the port |
 //! | `first_bytes` | keeps web pages out |
 //! | `tcp`, `rfc2217` | the kinds of output, one file each |
 
 mod address;
+mod connection_log;
 mod first_bytes;
 mod listener;
 mod output_port;

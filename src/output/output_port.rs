@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::connection_log::ConnectionLog;
 use crate::hub::{Action, Hub, Permit, RequestError, RequestSender, Status};
 use crate::rfc2217::ComPortMessage;
 
@@ -27,21 +28,14 @@ pub(super) struct OutputPort {
     last_asked: Instant,
     /// True if what the device has sent by now is to be skipped.
     pub(super) skips_data: bool,
-    /// The name of the connection and of its port, for the log.
-    pub(super) name: String,
-    pub(super) port: String,
+    pub(super) log: ConnectionLog,
     /// True once the log has told that something was not carried out.
     has_warned: bool,
 }
 
 impl OutputPort {
     /// Starts with nothing asked. Without a `sender`, the connection only reads.
-    pub(super) fn new(
-        hub: &Arc<Hub>,
-        sender: Option<RequestSender>,
-        name: &str,
-        port: &str,
-    ) -> Self {
+    pub(super) fn new(hub: &Arc<Hub>, sender: Option<RequestSender>, log: ConnectionLog) -> Self {
         Self {
             hub: Arc::clone(hub),
             sender,
@@ -49,8 +43,7 @@ impl OutputPort {
             asked: VecDeque::new(),
             last_asked: Instant::now(),
             skips_data: false,
-            name: name.to_owned(),
-            port: port.to_owned(),
+            log,
             has_warned: false,
         }
     }
@@ -76,7 +69,7 @@ impl OutputPort {
     /// If the connection may not, or another client has it.
     pub(super) fn lock(&mut self) -> Result<(), String> {
         let sender = self.sender.as_ref().ok_or(READ_ONLY)?;
-        let taken = self.hub.lock(sender.client(), Some(self.name.clone()));
+        let taken = self.hub.lock(sender.client(), Some(self.log.name.clone()));
         taken.map_err(|holder| holder.refusal())
     }
 
@@ -98,11 +91,8 @@ impl OutputPort {
     /// Tells the operator, once for each connection, that something was not carried out.
     pub(super) fn warn(&mut self, why: &str) {
         if !std::mem::replace(&mut self.has_warned, true) {
-            tracing::warn!(
-                port = self.port,
-                "{}: dropped what it sent: {why}",
-                self.name
-            );
+            let text = format_args!("{}: dropped what it sent: {why}", self.log.name);
+            self.log.warn(why, text);
         }
     }
 

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::OutputConfig;
+use super::connection_log::ConnectionLog;
 use super::first_bytes::{FirstBytes, FirstLook};
 use super::listener::prepare;
 use super::output_port::OutputPort;
@@ -95,14 +96,13 @@ impl OutputSession {
     /// Subscribes a connection to a port.
     pub(super) fn new(
         config: OutputConfig,
-        name: &str,
-        port: &str,
+        log: ConnectionLog,
         hub: &Arc<Hub>,
         stop: CancellationToken,
     ) -> Self {
         let (sender, replies) = hub.queue.register();
         Self {
-            port: OutputPort::new(hub, config.may_write.then_some(sender), name, port),
+            port: OutputPort::new(hub, config.may_write.then_some(sender), log),
             protocol: config.kind.protocol(),
             subscription: subscribe(hub),
             replies,
@@ -118,8 +118,7 @@ impl OutputSession {
     /// Serves the connection until it ends.
     pub(super) async fn run(mut self, mut stream: TcpStream) {
         prepare(&stream);
-        let (name, port) = (self.port.name.clone(), self.port.port.clone());
-        tracing::info!(port, "connected: {name}");
+        self.port.log.say("connected");
         let stop = self.stop.clone();
         let ended = tokio::select! {
             () = stop.cancelled() => String::new(),
@@ -133,11 +132,13 @@ impl OutputSession {
             0 => String::new(),
             count => format!(", which missed {count} bytes"),
         };
+        let log = &self.port.log;
         if ended.is_empty() && missed.is_empty() {
-            tracing::info!(port, "left: {name}");
+            log.say("left");
         } else {
             let why = if ended.is_empty() { "" } else { ": " };
-            tracing::warn!(port, "left: {name}{missed}{why}{ended}");
+            let text = format_args!("left: {}{missed}{why}{ended}", log.name);
+            log.warn(&format!("left: {ended}"), text);
         }
     }
 
@@ -309,7 +310,9 @@ mod tests {
             address: OutputAddress::parse("4000").unwrap(),
             may_write: true,
         };
-        let session = OutputSession::new(config, "tcp", "board", &hub, CancellationToken::new());
+        let (log, peer) = (Arc::default(), stream.peer_addr().unwrap());
+        let log = ConnectionLog::new(&log, config.kind, peer, "board");
+        let session = OutputSession::new(config, log, &hub, CancellationToken::new());
         let session = tokio::spawn(session.run(stream));
         let start = Instant::now();
         // More than the system has room for.

@@ -17,7 +17,6 @@ mod progress;
 mod settings;
 mod stream;
 mod takeover;
-mod throttled_log;
 #[cfg(feature = "tls")]
 mod tls;
 mod urls;
@@ -37,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::platform;
+use crate::throttled_log::ThrottledLog;
 
 use access::consent::{Consent, MAX_QUESTIONS, Question};
 use access::offer::{Audience, BoardQuestion, OfferDecision};
@@ -51,7 +51,6 @@ use lan::watch::LanWatch;
 use limits::Limits;
 use listen::Listeners;
 use progress::CountedStream;
-use throttled_log::ThrottledLog;
 
 pub(crate) use access::Rights;
 pub(crate) use access::kept_token::create as create_token;

@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use super::origin::{Origin, host_name, quoted};
 use crate::platform::reason;
 use crate::terminal::shown;
+use crate::throttled_log::ThrottledLog;
 
 /// The remedy of those who lack the token or have a wrong one.
 const USE_FULL_ADDRESS: &str =
@@ -66,6 +67,15 @@ pub(crate) fn pending_page(origin: &str) -> Rejection {
     Rejection {
         remedy: remedy.to_owned(),
         ..rejected_page(origin)
+    }
+}
+
+impl ThrottledLog {
+    /// Warns that a request was rejected.
+    pub(crate) fn rejected(&self, rejection: &Rejection) {
+        let (reason, remedy) = (&rejection.reason, &rejection.remedy);
+        let separator = if remedy.is_empty() { "" } else { "; " };
+        self.warn(reason, format_args!("refused: {reason}{separator}{remedy}"));
     }
 }
 

@@ -24,8 +24,8 @@ use crate::hub::{Action, LockHolder, RequestError, Subscription};
 use crate::protocol::Id;
 use crate::server::access::Rights;
 use crate::server::progress::ReportsProgress;
-use crate::server::throttled_log::ThrottledLog;
 use crate::server::{Port, foreign};
+use crate::throttled_log::ThrottledLog;
 use crate::view::LineEnding;
 
 /// The reason why a message of a client that has left is not written.

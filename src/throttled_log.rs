@@ -1,4 +1,4 @@
-//! Warnings about clients, throttled: a client that tries again and again must not fill the log.
+//! The log about clients, throttled: a client that tries again and again must not fill it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,7 +6,6 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::access::Rejection;
 use crate::platform::reason;
 
 /// Time after a warning during which the same one is counted instead of logged.
@@ -24,13 +23,6 @@ pub(crate) struct ThrottledLog {
 }
 
 impl ThrottledLog {
-    /// Warns that a request was rejected.
-    pub(crate) fn rejected(&self, rejection: &Rejection) {
-        let (reason, remedy) = (&rejection.reason, &rejection.remedy);
-        let separator = if remedy.is_empty() { "" } else { "; " };
-        self.warn(reason, format_args!("refused: {reason}{separator}{remedy}"));
-    }
-
     /// Warns that the system refuses what the server asks it for.
     pub(crate) fn failed(&self, what: &str, error: &io::Error) {
         self.warn(what, format_args!("{what}: {}", reason(error)));
@@ -66,7 +58,31 @@ impl ThrottledLog {
         }
     }
 
-    fn warn(&self, reason: &str, text: fmt::Arguments<'_>) {
+    /// Says that a connection of an output to this port came or left; `kind` is the part of `text`
+    /// that is the same for all of its kind.
+    pub(crate) fn connection(&self, port: &str, kind: &str, text: fmt::Arguments<'_>) {
+        match self.count(&format!("{port}: {kind}"), Instant::now()) {
+            None => {}
+            Some(0) => tracing::info!(port, "{text}"),
+            Some(times) => {
+                tracing::info!(port, "{text} ({times} more since this was last logged)");
+            }
+        }
+    }
+
+    /// Warns about a connection of an output to this port, likewise.
+    pub(crate) fn trouble(&self, port: &str, kind: &str, text: fmt::Arguments<'_>) {
+        match self.count(&format!("{port}: {kind}"), Instant::now()) {
+            None => {}
+            Some(0) => tracing::warn!(port, "{text}"),
+            Some(times) => {
+                tracing::warn!(port, "{text} ({times} more since this was last logged)");
+            }
+        }
+    }
+
+    /// Warns about something; the same `reason` is the same warning.
+    pub(crate) fn warn(&self, reason: &str, text: fmt::Arguments<'_>) {
         match self.count(reason, Instant::now()) {
             None => {}
             Some(0) => tracing::warn!("{text}"),
