@@ -26,7 +26,6 @@
 //! | `rfc2217` | RFC 2217, serial ports over Telnet, as bytes |
 //! | `server` | access policy, limits, HTTP, WebSocket |
 //! | `terminal` | text from outside, made safe to print |
-//! | `throttled_log` | the log about clients, which none of them can fill |
 //! | [`values`] | the numbers in lines, with their names |
 //! | [`view`] | payloads: what clients can see of an event |
 
@@ -46,7 +45,6 @@ pub mod protocol;
 mod rfc2217;
 mod server;
 mod terminal;
-mod throttled_log;
 pub mod values;
 pub mod view;
 

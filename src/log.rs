@@ -3,6 +3,8 @@
 //! A terminal may stop taking text, after Ctrl-S or a click into its window, and so may a program
 //! that reads the log. A separate thread writes it, so that only the log waits for them.
 
+pub(crate) mod throttled;
+
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::OutputKind;
-use crate::throttled_log::ThrottledLog;
+use crate::log::throttled::ThrottledLog;
 
 /// The log of one connection.
 pub(super) struct ConnectionLog {

@@ -17,7 +17,7 @@ use super::connection_log::ConnectionLog;
 use super::session::OutputSession;
 use crate::hub::Hub;
 use crate::platform::reason;
-use crate::throttled_log::ThrottledLog;
+use crate::log::throttled::ThrottledLog;
 
 /// Connections of one output. More are closed at once.
 const MAX_CONNECTIONS: usize = 32;

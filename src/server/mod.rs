@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::platform;
-use crate::throttled_log::ThrottledLog;
+use crate::log::throttled::ThrottledLog;
 
 use access::consent::{Consent, MAX_QUESTIONS, Question};
 use access::offer::{Audience, BoardQuestion, OfferDecision};

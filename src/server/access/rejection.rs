@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use super::origin::{Origin, host_name, quoted};
 use crate::platform::reason;
 use crate::terminal::shown;
-use crate::throttled_log::ThrottledLog;
+use crate::log::throttled::ThrottledLog;
 
 /// The remedy of those who lack the token or have a wrong one.
 const USE_FULL_ADDRESS: &str =

@@ -25,7 +25,7 @@ use crate::protocol::Id;
 use crate::server::access::Rights;
 use crate::server::progress::ReportsProgress;
 use crate::server::{Port, foreign};
-use crate::throttled_log::ThrottledLog;
+use crate::log::throttled::ThrottledLog;
 use crate::view::LineEnding;
 
 /// The reason why a message of a client that has left is not written.
