@@ -167,6 +167,16 @@ test("p5 is loaded from the folder if it is there", async (t) => {
   assert.deepEqual(requested, []);
 });
 
+test("every sketch says what to do where p5 cannot be loaded", async (t) => {
+  const bridge = await start(t, ["--port", "sim", "--web", join(root, "web")]);
+  const page = await open(t);
+  await page.route(/^https:/, (route) => route.abort());
+  for (const name of Object.keys(sketches)) {
+    await page.goto(`${bridge.url}/p5/${name}/`);
+    assert.match(await page.innerText("body"), /^p5 could not be loaded\. Without internet, save https:\S+p5\.min\.js /, name);
+  }
+});
+
 test("a modified p5 is not run", async (t) => {
   const bridge = await start(t, ["--port", "sim", "--web", join(root, "web/p5/OneNumber")]);
   const page = await open(t);
