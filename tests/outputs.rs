@@ -178,10 +178,15 @@ async fn what_cannot_be_an_output_is_refused_at_the_start() {
     let port = taken.local_addr().expect("it has an address").port();
     let tcp_port = port.to_string();
     let ended = Bridge::fail(&["--port", "sim", "--tcp", &tcp_port]).await;
-    let expected = format!(
-        "cannot listen on 127.0.0.1:{port} for tcp={port}: the TCP port is in use. Choose another"
-    );
+    let by = if cfg!(target_os = "linux") {
+        format!("(pid {}). Choose another", std::process::id())
+    } else {
+        "Choose another".to_owned()
+    };
+    let expected =
+        format!("cannot listen on 127.0.0.1:{port} for tcp={port}: the TCP port is in use");
     ended.with(1, &expected);
+    ended.with(1, &by);
 }
 
 #[tokio::test]

@@ -48,6 +48,11 @@ pub(super) fn in_a_sentence(error: Error) -> Error {
             }
         },
         ErrorKind::TooManyValues => format!("{argument} takes no value"),
+        ErrorKind::ArgumentConflict => match found(ContextKind::PriorArg) {
+            Some(prior) if prior == argument => format!("{argument} is given twice"),
+            Some(prior) => format!("{argument} and {prior} exclude each other"),
+            None => return error,
+        },
         _ => return error,
     };
     wrong_usage(&text)

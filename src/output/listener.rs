@@ -16,8 +16,9 @@ use super::OutputConfig;
 use super::connection_log::ConnectionLog;
 use super::session::OutputSession;
 use crate::hub::Hub;
-use crate::platform::reason;
 use crate::log::throttled::ThrottledLog;
+use crate::platform::{reason, tcp_listener};
+use crate::terminal::shown;
 
 /// Connections of one output. More are closed at once.
 const MAX_CONNECTIONS: usize = 32;
@@ -54,7 +55,7 @@ impl OutputListener {
                     "cannot listen on {address} for {}={}: {}",
                     config.kind.name(),
                     config.address,
-                    explained(&error)
+                    explained(&error, *address)
                 ),
             }
         }
@@ -119,9 +120,16 @@ fn lacks_family(error: &io::Error) -> bool {
     )
 }
 
-fn explained(error: &io::Error) -> String {
+fn explained(error: &io::Error, address: SocketAddr) -> String {
     match error.kind() {
-        ErrorKind::AddrInUse => "the TCP port is in use. Choose another".to_owned(),
+        ErrorKind::AddrInUse => {
+            let by =
+                tcp_listener(address).map(|it| format!(" by {} (pid {})", shown(&it.name), it.pid));
+            format!(
+                "the TCP port is in use{}. Choose another",
+                by.unwrap_or_default()
+            )
+        }
         ErrorKind::AddrNotAvailable => "this computer does not have that address".to_owned(),
         _ => reason(error),
     }

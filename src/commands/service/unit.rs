@@ -66,7 +66,8 @@ pub(crate) fn text(scope: Scope, program: &Path, flags: &Flags, group: &str) -> 
             !is_hidden(program),
             "the system's services cannot see programs in {dir}. Put serial-ws elsewhere and run it \
              there: sudo install {from} /usr/local/bin/ && sudo /usr/local/bin/serial-ws service \
-             install --system",
+             install --system{flags}",
+            flags = typed(flags),
             dir = program.parent().unwrap_or(program).display(),
             from = quote::shell(&program.to_string_lossy()),
         );
@@ -94,6 +95,18 @@ pub(crate) fn text(scope: Scope, program: &Path, flags: &Flags, group: &str) -> 
         }
     });
     Ok(tidy(lines))
+}
+
+/// Returns the flags as they are typed behind the command in a shell.
+fn typed(flags: &Flags) -> String {
+    if flags.words.is_empty() {
+        return String::new();
+    }
+    let words = flags
+        .words
+        .iter()
+        .map(|word| quote::shell(&word.text().to_string_lossy()));
+    format!(" -- {}", words.collect::<Vec<_>>().join(" "))
 }
 
 /// Writes one argument of the command, and adds the line to `more` that it needs.
