@@ -481,7 +481,7 @@ async fn check_without_index(name: &str, files: &[(&str, &str)], sentence: &str,
     assert!(warning.contains("at /_serial-ws/"), "{warning}");
     let reply = bridge.get("/").await;
     assert_eq!(reply.status, 404, "{reply:?}");
-    let expected = format!("{sentence}\nwhat is there: {there}\n");
+    let expected = format!("{sentence}\npages here: {there}\n");
     assert!(reply.body.ends_with(&expected), "{reply:?}");
 }
 

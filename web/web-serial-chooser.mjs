@@ -35,7 +35,7 @@ export async function choose(catalog, filters) {
     const entries = [...catalog.entries?.values() ?? []].filter((entry) => fits(entry, filters));
     showEntries(list, entries);
     const isEmpty = !entries.some((entry) => entry.isOffered);
-    const nothing = catalog.entries ? "No board is here that fits. Plug it in." : "Looking for boards…";
+    const nothing = catalog.entries ? "No matching board found. Plug it in." : "Looking for boards…";
     note.textContent = catalog.problem || (isEmpty ? nothing : "");
     connect.disabled = !list.querySelector(":checked");
   };

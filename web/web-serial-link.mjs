@@ -254,11 +254,13 @@ export function entriesOf(devices, ports) {
   const add = (entry) => entries.set(entry.key, entry);
   for (const { id, path, at, usb, board, offered, asks, hint, detail, port } of devices) {
     const isOfPort = at?.startsWith("/ports/");
+    const label = board ?? usb?.product ?? (isOfPort ? port : path);
+    const details = [path, detail, hint, asks && "the operator of serial-ws will be asked"];
     add({
       key: isOfPort ? at : id,
       path: offered || !port ? pathOf(isOfPort ? at : id) : `/ports/${port}`,
-      label: board ?? usb?.product ?? (isOfPort ? port : path),
-      detail: [path, detail, hint, asks && "the operator of serial-ws will be asked"].filter(Boolean).join(" · "),
+      label,
+      detail: details.filter((it) => it && it !== label).join(" · "),
       usb: usb && { usbVendorId: usb.vid, usbProductId: usb.pid },
       isOffered: offered || Boolean(port),
       asks,
@@ -269,7 +271,8 @@ export function entriesOf(devices, ports) {
     if (listed.has(name) || ["waiting", "lost"].includes(status.state)) continue;
     const [, vid, pid] = /^usb:(\w{4}):(\w{4})/.exec(usb) ?? [];
     const ids = vid && { usbVendorId: parseInt(vid, 16), usbProductId: parseInt(pid, 16) };
-    add({ key: at, path: at, label: board ?? name, detail: path, usb: ids, isOffered: true });
+    const label = board ?? name;
+    add({ key: at, path: at, label, detail: path === label ? "" : path, usb: ids, isOffered: true });
   }
   return entries;
 }

@@ -750,7 +750,7 @@ test("the text view plots only numbers that were sent", async (t) => {
 test("the port is released and resumed", async (t) => {
   const { uno, page } = await onBoard(t);
   await page.click("#lend summary");
-  assert.match(await text(page, "#recipes code"), /^serial-ws upload -- arduino-cli upload -p \/tmp\/.*board -b FQBN SKETCH$/);
+  assert.match(await text(page, "#recipes code"), /^serial-ws upload --url http:\/\/localhost:\d+ -- arduino-cli upload -p \/tmp\/.*board -b FQBN SKETCH$/);
   await page.click("#release");
   await until("released", async () => (await state(page)) === "released");
   assert.match(await text(page, "#detail"), /released to another program/i);
@@ -871,7 +871,7 @@ test("a device that is not here is waited for, with what the computer sees", asy
   });
   await page.goto(`${bridge.url}/?device=usb:ffff:ffff`);
   await until("waiting", async () => (await state(page)) === "waiting");
-  await until("what is seen", async () => (await text(page, "#seen")).includes("/dev/x (not on offer). to offer it: --offer x"));
+  await until("what is seen", async () => (await text(page, "#seen")).includes("/dev/x (to offer it: --offer x)"));
   await page.click("#sim-link");
   await isOpen(page);
 });

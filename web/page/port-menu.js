@@ -6,6 +6,8 @@ import "../serial-ws.js";
 
 /** What the state of a device adds to its name. */
 const REMARKS = { busy: "in use by another program", denied: "no permission" };
+/** The remark about a device that this page may not open. */
+const NOT_OFFERED = "not on offer";
 /** The value of an option for a device begins with this; those for ports are their names. */
 const DEVICE = "device:";
 
@@ -79,8 +81,7 @@ export class PortMenu {
     portChoice.hidden = names.length + options.length < 2;
     seen.replaceChildren(...others.map((device) => {
       const item = document.createElement("li");
-      const [first, ...rest] = [title(device), device.detail, device.hint].filter(Boolean);
-      item.textContent = [first, ...rest].join(". ");
+      item.textContent = device.offered ? [title(device), device.detail, device.hint].filter(Boolean).join(". ") : `${name(device)} (${device.hint ?? NOT_OFFERED})`;
       return item;
     }));
     seen.hidden = others.length === 0;
@@ -88,8 +89,10 @@ export class PortMenu {
 }
 
 /** Names a device for people. @param {Device} device */
-function title({ board, usb, path, state, offered }) {
-  const name = [board ?? usb?.product, path].filter(Boolean).join(" · ");
-  const remark = REMARKS[state] ?? (offered ? undefined : "not on offer");
-  return remark ? `${name} (${remark})` : name;
+const name = ({ board, usb, path }) => [board ?? usb?.product, path].filter(Boolean).join(" · ");
+
+/** Names a device, with what is in the way. @param {Device} device */
+function title(device) {
+  const remark = REMARKS[device.state] ?? (device.offered ? undefined : NOT_OFFERED);
+  return remark ? `${name(device)} (${remark})` : name(device);
 }

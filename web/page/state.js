@@ -13,6 +13,8 @@ const WORDS = {
   disconnected: "disconnected",
 };
 
+/** The TCP port at which the commands of serial-ws look for it. */
+const COMMANDS_PORT = "8080";
 /** What buttons do where they may. */
 const RESET = "Restart the board, like its reset button", SEND = "Send each line to the board";
 const RECONNECTS = "This page is not connected to serial-ws. It connects again by itself as soon as it can.";
@@ -20,7 +22,7 @@ const RECONNECTS = "This page is not connected to serial-ws. It connects again b
 const MEANINGS = {
   open: "The device is open, and what it sends arrives here.",
   waiting: "serial-ws waits for the device, and opens it as soon as it is there.",
-  lost: "The device was there and has gone. serial-ws opens it again as soon as it is back; this page stays connected.",
+  lost: "The device has gone. serial-ws opens it again as soon as it is back; this page stays connected.",
   denied: "The system does not let serial-ws open the device. serial-ws keeps trying.",
   busy: "Another program has the device open. serial-ws keeps trying.",
   released: "The device is closed so that another program can use it. serial-ws takes it back by itself.",
@@ -49,7 +51,8 @@ export class State {
   /** @param {any} hello @param {string} url */
   showPort({ port: { name, board, path, settings }, ports }, url) {
     for (const device of this.board.devices) device.textContent = path ?? "PORT";
-    for (const flag of this.board.portFlags) flag.textContent = name === ports[0] ? "" : ` --port ${name}`;
+    const flags = (location.port && location.port !== COMMANDS_PORT ? ` --url http://localhost:${location.port}` : "") + (name === ports[0] ? "" : ` --port ${name}`);
+    for (const flag of this.board.portFlags) flag.textContent = flags;
     const place = [board, path === name ? undefined : path].filter(Boolean).join(" · ");
     const parts = [ports.length > 1 ? undefined : part("own", name), place ? part("place", place) : undefined];
     this.board.board.replaceChildren(...parts.filter((it) => it !== undefined));

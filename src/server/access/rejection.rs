@@ -132,7 +132,7 @@ impl Rejection {
     pub(crate) fn not_the_operator() -> Self {
         Self::forbidden(
             "a request that only the operator may make",
-            "make it by a program of the computer where serial-ws runs, or in the page of serial-ws in \
+            "make it from a program on the computer where serial-ws runs, or from the page of serial-ws in \
              a browser there, not through a proxy",
         )
     }

@@ -66,13 +66,13 @@ pub(super) fn not_found(
         pages.push(BUILT_IN_PAGE.to_owned());
     }
     let paths: Vec<_> = pages.iter().map(|page| format!("/{page}")).collect();
-    let text = format!("{why}\nwhat is there: {}\n", paths.join(" "));
+    let text = format!("{why}\npages here: {}\n", paths.join(" "));
     let mut response = (StatusCode::NOT_FOUND, text).into_response();
     if let Some(navigation) = navigation {
         let link = |page: &String| (navigation.to(&encoded(page)), label(page, web.is_none()));
         let links = Links {
             title: NOTHING_HERE,
-            intro: format!("{}.\nWhat is there:", super::error_page::capitalized(&why)),
+            intro: format!("{}.\nPages here:", super::error_page::capitalized(&why)),
             links: pages.iter().map(link).collect(),
         };
         response.extensions_mut().insert(links);

@@ -109,7 +109,7 @@ fn heading(addresses: &[Reachable], rights: Rights, occasion: Occasion) -> &'sta
 /// Returns what distinguishes an address from the others.
 pub(crate) fn note(address: &Reachable) -> String {
     let Network::Interface(interface) = &address.network else {
-        return "for those who can resolve names ending in .local".to_owned();
+        return "where names ending in .local work".to_owned();
     };
     let interface = shown(interface);
     if address.is_for_programs {
