@@ -128,6 +128,8 @@ impl OutputSession {
         self.protocol.leave(&mut self.port);
         // What cannot be set back by then, the end of the write lock sets back.
         let _ = timeout(LEAVE_TIMEOUT, self.set_back()).await;
+        // Others are told, also where nothing else has changed.
+        self.port.unlock();
         let missed = match self.missed {
             0 => String::new(),
             count => format!(", which missed {count} bytes"),

@@ -35,8 +35,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::platform;
 use crate::log::throttled::ThrottledLog;
+use crate::platform;
 
 use access::consent::{Consent, MAX_QUESTIONS, Question};
 use access::offer::{Audience, BoardQuestion, OfferDecision};

@@ -2,7 +2,8 @@
  * into serial-ws, with LINES_FILE naming a file of at least eight bytes.
  *
  * Bytes 0 to 2 of the file are the outputs DTR, RTS and break; bytes 3 to 6 the inputs CTS, DSR, DCD and RI.
- * Bytes 7, 8 and 9 count framing, parity and overrun errors.
+ * Bytes 7, 8 and 9 count framing, parity and overrun errors. The file LINES_LOG, if it is named, gets a line
+ * for each change of an output, such as "dtr 1".
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -10,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/serial.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -26,9 +28,20 @@ static volatile unsigned char *lines(void) {
   return map;
 }
 
+static void output(int at, int level) {
+  static const char *const names[] = {"dtr", "rts", "break"};
+  if (lines()[at] == level) return;
+  lines()[at] = level;
+  const char *path = getenv("LINES_LOG");
+  int fd = path ? open(path, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
+  if (fd < 0) return;
+  dprintf(fd, "%s %d\n", names[at], level);
+  close(fd);
+}
+
 static void set(int bits, int mask) {
-  if (mask & TIOCM_DTR) lines()[0] = (bits & TIOCM_DTR) != 0;
-  if (mask & TIOCM_RTS) lines()[1] = (bits & TIOCM_RTS) != 0;
+  if (mask & TIOCM_DTR) output(0, (bits & TIOCM_DTR) != 0);
+  if (mask & TIOCM_RTS) output(1, (bits & TIOCM_RTS) != 0);
 }
 
 int ioctl(int fd, unsigned long request, ...) {
@@ -59,7 +72,7 @@ int ioctl(int fd, unsigned long request, ...) {
       return 0;
     case TIOCSBRK:
     case TIOCCBRK:
-      lines()[2] = request == TIOCSBRK;
+      output(2, request == TIOCSBRK);
       return 0;
     case TIOCGICOUNT: {
       struct serial_icounter_struct *count = argument;

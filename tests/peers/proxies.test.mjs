@@ -10,12 +10,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 
-import { load, root, start, until, within } from "./support.mjs";
+import { freePort, load, root, start, until, within } from "./support.mjs";
 
 /** What people outside call the proxy; the browser finds it here. */
 const NAME = "lab.example";
@@ -49,16 +48,6 @@ const proxies = {
 
 let browser;
 after(() => browser?.close());
-
-/** A TCP port that was free a moment ago. */
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 /** Starts a proxy before two serial-ws: one at the root, and one that serves a folder under /lab/. */
 async function before(t, proxy) {

@@ -1,8 +1,11 @@
 // What the tests with other people's programs stand on: the real program, and waiting with a limit.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { createRequire } from "node:module";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -43,6 +46,16 @@ export async function until(what, look) {
   }
 }
 
+/** A TCP port that was free a moment ago. */
+export async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
 /** Starts serial-ws, on a free TCP port unless the options name one. It ends with the test. */
 export async function start(t, ...options) {
   const listen = options.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"];
@@ -61,3 +74,55 @@ export async function start(t, ...options) {
   });
   return { port: Number(port), url: `ws://127.0.0.1:${port}`, stop, log: () => log };
 }
+
+/**
+ * Starts serial-ws with a library that gives pseudo-terminals modem lines, which they lack (it needs cc from gcc).
+ * `changes` is a file that gets a line for each change of DTR, RTS and break, such as "dtr 1".
+ */
+export async function startWithLines(t, ...options) {
+  const place = mkdtempSync(join(tmpdir(), "serial-ws-lines-"));
+  t.after(() => rmSync(place, { recursive: true, force: true }));
+  const [library, levels, changes] = ["lines.so", "levels", "changes"].map((name) => join(place, name));
+  execFileSync("cc", ["-shared", "-fPIC", "-o", library, join(root, "tests/browser/modem-lines.c")]);
+  writeFileSync(levels, Buffer.alloc(16));
+  writeFileSync(changes, "");
+  const variables = { LD_PRELOAD: library, LINES_FILE: levels, LINES_LOG: changes };
+  Object.assign(process.env, variables);
+  try {
+    const bridge = await start(t, ...options);
+    /** Sets an input: 3 is CTS, 4 DSR, 5 DCD and 6 RI. The file is mapped by serial-ws, so it keeps its length. */
+    const set = (at, level) => {
+      const descriptor = openSync(levels, "r+");
+      writeSync(descriptor, Uint8Array.of(level), 0, 1, at);
+      closeSync(descriptor);
+    };
+    return { ...bridge, set, changes, changed: () => readFileSync(changes, "utf8").split("\n").slice(0, -1) };
+  } finally {
+    for (const name of Object.keys(variables)) delete process.env[name];
+  }
+}
+
+/** Watches the default port of serial-ws by WebSocket, with `WebSocket` of the package ws: its bytes, and each status. */
+export async function watch(t, bridge, WebSocket) {
+  const seen = { bytes: Buffer.alloc(0), statuses: [] };
+  const views = {
+    raw: (data) => { seen.bytes = Buffer.concat([seen.bytes, data]); },
+    json: (data) => {
+      const message = JSON.parse(data);
+      const status = { hello: { settings: message.port?.settings, ...message.status }, status: message }[message.type];
+      // A status has the settings where they have changed.
+      if (status) seen.statuses.push({ settings: seen.statuses.at(-1)?.settings, ...status });
+    },
+  };
+  for (const [view, take] of Object.entries(views)) {
+    const socket = new WebSocket(`${bridge.url}/?view=${view}`).on("message", take);
+    t.after(() => socket.terminate());
+    await within("a WebSocket to open", once(socket, "open"));
+    seen[view] = socket;
+  }
+  await until("the port to be open", () => seen.statuses.at(-1)?.state === "open");
+  return seen;
+}
+
+/** 16 KiB of all values that a byte has. */
+export const allBytes = Buffer.from(Array.from({ length: 16384 }, (_, at) => at & 255));

@@ -8,9 +8,9 @@ use std::net::SocketAddr;
 use axum::http::StatusCode;
 
 use super::origin::{Origin, host_name, quoted};
+use crate::log::throttled::ThrottledLog;
 use crate::platform::reason;
 use crate::terminal::shown;
-use crate::log::throttled::ThrottledLog;
 
 /// The remedy of those who lack the token or have a wrong one.
 const USE_FULL_ADDRESS: &str =

@@ -21,11 +21,11 @@ use super::send_queue::{ClientSocket, Io, drive};
 use super::turn::Turn;
 use super::wake_flag::WakeFlag;
 use crate::hub::{Action, LockHolder, RequestError, Subscription};
+use crate::log::throttled::ThrottledLog;
 use crate::protocol::Id;
 use crate::server::access::Rights;
 use crate::server::progress::ReportsProgress;
 use crate::server::{Port, foreign};
-use crate::log::throttled::ThrottledLog;
 use crate::view::LineEnding;
 
 /// The reason why a message of a client that has left is not written.
