@@ -2,7 +2,8 @@
 
 Prints a line for each thing that happens: "ready", "baud RATE", "written ADDRESS SIZE MD5" for a whole file, and "asked
 ADDRESS SIZE MD5" for a sum that the flasher compares. It understands only what is sent at its rate. End it by closing
-its stdin.
+its stdin. A line on stdin names a file that gets a line for each change of DTR and RTS, such as "dtr 1"; they reset it as
+they do a development board.
 """
 import fcntl
 import hashlib
@@ -14,9 +15,12 @@ import tty
 import zlib
 
 ROM, STUB = 0, 1
-REGISTERS = {0x40001000: 0x00F01D83}
+# The kind of chip, and its MAC address.
+REGISTERS = {0x40001000: 0x00F01D83, 0x3FF5A004: 0xC4112233, 0x3FF5A008: 0x0000240A}
 SYNC, READ_REG, MEM_END, CHANGE_BAUD = 0x08, 0x0A, 0x06, 0x0F
 DEFL_BEGIN, DEFL_DATA, MD5, SECURITY_INFO = 0x10, 0x11, 0x13, 0x14
+DOWNLOAD_LOG = b"rst:0x1 (POWERON_RESET),boot:0x3 (DOWNLOAD_BOOT)\r\nwaiting for download\r\n"
+FLASH_LOG = b"rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\nhello\r\n"
 
 
 def slip(data):
@@ -33,6 +37,7 @@ class Chip:
         self.terminal, self.mode, self.baud = terminal, ROM, 115200
         self.frame, self.flash = bytearray(), bytearray(b"\xff" * (4 << 20))
         self.inflate, self.start, self.address = None, 0, 0
+        self.lines, self.is_reset = {"dtr": 0, "rts": 0}, False
 
     def receive(self, data):
         if line_rate(self.terminal) != self.baud:
@@ -74,6 +79,16 @@ class Chip:
             self.baud = words[0]
             print("baud", self.baud, flush=True)
 
+    def change_line(self, name, level):
+        """RTS alone resets the chip. DTR alone, while RTS lets it go, has it wait for a download."""
+        self.lines[name] = level
+        if self.lines == {"dtr": 0, "rts": 1}:
+            self.is_reset = True
+        elif self.is_reset and self.lines["rts"] == 0:
+            self.is_reset, self.mode, self.baud = False, ROM, 115200
+            self.frame.clear()
+            self.send(FLASH_LOG if self.lines["dtr"] == 0 else DOWNLOAD_LOG)
+
     def tell(self, what, address, size):
         digest = hashlib.md5(self.flash[address : address + size])
         print(what, hex(address), size, digest.hexdigest(), flush=True)
@@ -92,14 +107,22 @@ def main(path):
     terminal, port = os.openpty()
     tty.setraw(port)
     os.symlink(os.ttyname(port), path)
-    chip = Chip(terminal)
+    chip, changes = Chip(terminal), None
     print("ready", flush=True)
     while True:
-        ready, _, _ = select.select([terminal, sys.stdin], [], [])
+        ready, _, _ = select.select([terminal, sys.stdin], [], [], 0.005 if changes else None)
+        for change in changes or []:
+            name, level = change.split()
+            if name in chip.lines:
+                chip.change_line(name, int(level))
         if terminal in ready:
             chip.receive(os.read(terminal, 65536))
-        if sys.stdin in ready and not os.read(sys.stdin.fileno(), 1):
-            return
+        if sys.stdin in ready:
+            name = sys.stdin.readline().strip()
+            if not name:
+                return
+            changes = open(name)
+            print("lines", flush=True)
 
 
 main(sys.argv[1])
