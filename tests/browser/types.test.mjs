@@ -101,7 +101,7 @@ test("the program answers by HTTP what the types have", async (t) => {
   assert.equal(code, 0, errors);
 });
 
-/** What surrounds the examples: p5, elements that pages name by their ids, and modules of others. */
+/** What surrounds the examples: p5, elements that pages name by their ids, Web Serial, and modules of others. */
 const SURROUNDINGS = `
 import "serial-ws";
 declare global {
@@ -110,7 +110,9 @@ declare global {
   function circle(x: number, y: number, size: number): void;
   function map(value: number, low: number, high: number, newLow: number, newHigh: number): number;
   const width: number, height: number;
-  const reading: HTMLElement, led: HTMLElement;
+  const reading: HTMLElement, led: HTMLElement, button: HTMLElement, output: HTMLElement;
+  interface SerialPort { open(options: { baudRate: number }): Promise<void>; readable: ReadableStream<Uint8Array<ArrayBuffer>> }
+  interface Navigator { serial: { requestPort(): Promise<SerialPort> } }
   interface Document { getElementById(id: string): HTMLElement }
   interface Window { SerialWs?: typeof SerialWs }
 }

@@ -178,9 +178,9 @@ test("a rate that a client sets is no detected one", async (t) => {
   const change = (settings) => socket.receive({ type: "status", state: "open", settings });
   change({ baud: 57600, baudDetected: true });
   socket.receive({ type: "status", state: "open" });
-  assert.deepEqual(serial.status.settings, { baud: 57600, baudDetected: true });
+  assert.deepEqual(serial.status.settings, { baud: 57600, baudAuto: false, baudDetected: true });
   change({ baud: 9600 });
-  assert.deepEqual(serial.status.settings, { baud: 9600, baudDetected: false });
+  assert.deepEqual(serial.status.settings, { baud: 9600, baudAuto: false, baudDetected: false });
 });
 
 test("a watcher has the newest list of devices, also after a lost connection", async (t) => {
