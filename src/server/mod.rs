@@ -3,6 +3,7 @@
 mod accept;
 pub(crate) mod access;
 mod answer_timeout;
+mod client;
 mod client_list;
 mod config;
 pub(crate) mod devices;

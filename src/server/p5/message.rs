@@ -9,7 +9,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::hub::SettingsChange;
-use crate::server::websocket::{frame, line_query};
+use crate::server::client::line_query;
+use crate::server::websocket::frame;
 use crate::terminal::shown;
 
 /// The form of a message, for those who do not know it.

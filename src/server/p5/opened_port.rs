@@ -7,10 +7,10 @@ use std::time::Instant;
 use super::{Visitor, message};
 use crate::hub::{Kind, Received, State, Subscription};
 use crate::server::Port;
+use crate::server::client::delivery::{QueueRoom, count_missed};
+use crate::server::client::requests::{Reply, Requests};
+use crate::server::client::send_queue::SendQueue;
 use crate::server::client_list::ListedClient;
-use crate::server::websocket::delivery::{QueueRoom, count_missed};
-use crate::server::websocket::requests::{Reply, Requests};
-use crate::server::websocket::send_queue::SendQueue;
 
 /// A port that a sketch has open. It leaves the port when this is dropped.
 pub(super) struct OpenedPort {

@@ -14,12 +14,12 @@ use super::message::{self, SketchRequest};
 use super::open::open;
 use super::opened_port::{OpenedPort, PortNews};
 use crate::hub::Action;
+use crate::server::client::keepalive::{Keepalive, PING_INTERVAL};
+use crate::server::client::requests::Reply;
+use crate::server::client::send_queue::{ClientSocket, Io, drive};
 use crate::server::client_list::ListedClient;
 use crate::server::progress::ReportsProgress;
 use crate::server::websocket::close::{self, CloseReason};
-use crate::server::websocket::keepalive::{Keepalive, PING_INTERVAL};
-use crate::server::websocket::requests::Reply;
-use crate::server::websocket::send_queue::{ClientSocket, Io, drive};
 use crate::server::websocket::turn::Turn;
 
 /// Ports that one sketch may have open. At the limit another one is refused.

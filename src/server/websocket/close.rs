@@ -13,9 +13,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_util::sync::CancellationToken;
 
 use super::frame_limits::LimitExceeded;
-use super::keepalive::TAKE_TIMEOUT;
-use super::send_queue::ClientSocket;
 use crate::server::PortEnd;
+use crate::server::client::keepalive::TAKE_TIMEOUT;
+use crate::server::client::send_queue::ClientSocket;
 
 /// The time that a client has to take our Close frame and answer it. At the limit its socket is
 /// closed.

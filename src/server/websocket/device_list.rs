@@ -8,11 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::close::{self, CloseReason};
 use super::frame;
-use super::keepalive::Keepalive;
-use super::send_queue::{ClientSocket, Io, drive};
 use crate::protocol::ServerMessage;
 use crate::server::App;
 use crate::server::access::offer::Audience;
+use crate::server::client::keepalive::Keepalive;
+use crate::server::client::send_queue::{ClientSocket, Io, drive};
 use crate::server::devices::Devices;
 use crate::server::progress::ReportsProgress;
 

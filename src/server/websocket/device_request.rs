@@ -9,7 +9,7 @@ use crate::server::access::offer::Audience;
 use crate::server::devices::{DeviceRejection, OpenedDevicePort};
 use crate::server::{App, Arrival, Port};
 
-use super::params::QueryError;
+use crate::server::client::params::QueryError;
 
 /// Opens a device for a client, if it may.
 ///

@@ -5,8 +5,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::close::{self, CloseReason};
 use super::frame;
-use super::keepalive::Keepalive;
-use super::send_queue::{ClientSocket, Io, drive};
+use crate::server::client::keepalive::Keepalive;
+use crate::server::client::send_queue::{ClientSocket, Io, drive};
 use crate::server::progress::ReportsProgress;
 
 /// Serves one client until it leaves, `stop` disconnects it, or the program ends. The next message is
@@ -48,8 +48,8 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::server::client::send_queue;
     use crate::server::progress::CountedStream;
-    use crate::server::websocket::send_queue;
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_answers_no_ping_ends() {

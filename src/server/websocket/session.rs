@@ -11,19 +11,19 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::close::{self, CloseReason};
-use super::delivery::Delivery;
 use super::frame;
-use super::keepalive::{Keepalive, PING_INTERVAL};
-use super::params::StreamParams;
 use super::protocol::{ClientProtocol, FrameEncoder, Input};
-use super::requests::{Reply, Requests};
-use super::send_queue::{ClientSocket, Io, drive};
 use super::turn::Turn;
-use super::wake_flag::WakeFlag;
 use crate::hub::{Action, LockHolder, RequestError, Subscription};
 use crate::log::throttled::ThrottledLog;
 use crate::protocol::Id;
 use crate::server::access::Rights;
+use crate::server::client::delivery::Delivery;
+use crate::server::client::keepalive::{Keepalive, PING_INTERVAL};
+use crate::server::client::params::StreamParams;
+use crate::server::client::requests::{Reply, Requests};
+use crate::server::client::send_queue::{ClientSocket, Io, drive};
+use crate::server::client::wake_flag::WakeFlag;
 use crate::server::progress::ReportsProgress;
 use crate::server::{Port, foreign};
 use crate::view::LineEnding;
@@ -349,9 +349,9 @@ mod tests {
     use crate::config::Config;
     use crate::hub::{Hub, Kind, MAX_WAITING, State, Status, SubscriberKind, Timestamp};
     use crate::port::framing::{Framer, lines::LineFramer};
+    use crate::server::client::send_queue::client_socket;
     use crate::server::progress::CountedStream;
     use crate::server::websocket::protocol::client_protocol;
-    use crate::server::websocket::send_queue::client_socket;
 
     type Socket = CountedStream<DuplexStream>;
 

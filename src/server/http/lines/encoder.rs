@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::format::StreamFormat;
 use crate::hub::{EncodingSlot, Event, Kind, Position, Status};
-use crate::server::websocket::delivery::Encoder;
+use crate::server::client::delivery::Encoder;
 use crate::view::{Part, Payload, View};
 
 /// Encodes the events of a port for clients of one format and view.

@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, HeaderValue, header};
 
 use crate::server::ClientDefaults;
-use crate::server::websocket::params::{QueryError, StreamParams};
+use crate::server::client::params::{QueryError, StreamParams};
 use crate::server::websocket::protocol::{ClientProtocol, client_protocol};
 use crate::view::View;
 

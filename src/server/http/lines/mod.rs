@@ -17,9 +17,9 @@ use tracing::Instrument;
 
 use super::api::{self, ApiError};
 use crate::server::access::{Caller, RequestClass, Rights};
+use crate::server::client::params::QueryError;
+use crate::server::client::port_client::PortClient;
 use crate::server::takeover::Takeover;
-use crate::server::websocket::params::QueryError;
-use crate::server::websocket::port_client::PortClient;
 use crate::server::websocket::upgrade::too_many_clients;
 use crate::server::{App, Port};
 

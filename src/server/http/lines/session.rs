@@ -13,14 +13,14 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use super::encoder::StreamEncoder;
 use crate::platform::Acknowledged;
 use crate::server::Port;
+use crate::server::client::delivery::Delivery;
+use crate::server::client::keepalive::{PING_INTERVAL, TAKE_TIMEOUT};
+use crate::server::client::port_client::PortClient;
+use crate::server::client::requests::Requests;
+use crate::server::client::send_queue::SendQueue;
+use crate::server::client::wake_flag::WakeFlag;
 use crate::server::progress::{LOOK_INTERVAL, ReportsProgress, Stall};
 use crate::server::websocket::close::{CLOSE_TIMEOUT, CloseReason};
-use crate::server::websocket::delivery::Delivery;
-use crate::server::websocket::keepalive::{PING_INTERVAL, TAKE_TIMEOUT};
-use crate::server::websocket::port_client::PortClient;
-use crate::server::websocket::requests::Requests;
-use crate::server::websocket::send_queue::SendQueue;
-use crate::server::websocket::wake_flag::WakeFlag;
 
 /// A stream of a port to one client.
 pub(super) struct StreamSession<S> {

@@ -9,12 +9,12 @@ mod plain;
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::delivery::Encoder;
 use super::frame;
 use crate::hub::{Action, Event, Position, Status};
 use crate::protocol::Id;
 use crate::server::Port;
 use crate::server::access::Rights;
+use crate::server::client::delivery::Encoder;
 use crate::view::{LineEnding, Part, View};
 
 /// Returns the protocol of the clients that see this view.

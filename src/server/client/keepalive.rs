@@ -7,11 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::close::CloseReason;
-use super::frame;
 use super::send_queue::SendQueue;
 use crate::platform::Acknowledged;
 use crate::server::progress::{LOOK_INTERVAL, ReportsProgress, Stall};
+use crate::server::websocket::close::CloseReason;
+use crate::server::websocket::frame;
 
 /// The time without a message from the client after which it is pinged.
 pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(20);

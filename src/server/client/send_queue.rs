@@ -17,7 +17,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::frame_limits::FrameLimits;
+use crate::server::websocket::frame_limits::FrameLimits;
 
 /// Buffers of frames that one system call takes. More wait for the next call.
 pub(crate) const MAX_SLICES: usize = 64;

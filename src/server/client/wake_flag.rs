@@ -127,18 +127,18 @@ mod loom_tests {
     use super::{Arc, Poll, WakeFlag, Waker, poll_fn};
 
     /// A waker under a lock, whose order with atomics loom knows.
-    pub(super) struct AtomicWaker(Mutex<Option<Waker>>);
+    pub(crate) struct AtomicWaker(Mutex<Option<Waker>>);
 
     impl AtomicWaker {
-        pub(super) fn new() -> Self {
+        pub(crate) fn new() -> Self {
             Self(Mutex::new(None))
         }
 
-        pub(super) fn register(&self, waker: &Waker) {
+        pub(crate) fn register(&self, waker: &Waker) {
             *self.0.lock().unwrap() = Some(waker.clone());
         }
 
-        pub(super) fn wake(&self) {
+        pub(crate) fn wake(&self) {
             let waker = self.0.lock().unwrap().take();
             if let Some(waker) = waker {
                 waker.wake();

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use super::params::{QueryError, StreamParams};
-use super::protocol::{ClientProtocol, Greeting, client_protocol};
 use super::requests::Requests;
-use super::session::Client;
 use crate::hub::SubscriberKind;
 use crate::server::access::{Caller, Rights};
 use crate::server::client_list::{ConnectedClient, ListedClient};
+use crate::server::websocket::protocol::{ClientProtocol, Greeting, client_protocol};
+use crate::server::websocket::session::Client;
 use crate::server::{App, Port};
 use crate::view::View;
 
@@ -24,7 +24,7 @@ impl PortClient {
     ///
     /// # Errors
     /// The code and the reason for a Close frame.
-    pub(super) fn new(
+    pub(crate) fn new(
         app: &App,
         port: Arc<Port>,
         caller: Caller<'_>,
