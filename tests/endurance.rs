@@ -209,8 +209,5 @@ async fn ten_thousand_idle_clients_cost_little_memory_and_no_time() {
     let each = (after - before) / CLIENTS;
     assert!(each < EACH, "{each} bytes for each client");
     // Pings go out every half minute at most; nothing else is to be done for them.
-    let busy = bridge.program.processor_time().expect("it is known here");
-    tokio::time::sleep(Duration::from_secs(10)).await;
-    let busy = bridge.program.processor_time().expect("it is known here") - busy;
-    assert!(busy < Duration::from_secs(2), "{busy:?} in 10 s");
+    bridge.program.rests(0.2).await.expect("it is known here");
 }

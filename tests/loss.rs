@@ -1,7 +1,5 @@
 //! A device that goes and comes back, and one that does not read: what its clients notice.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use crate::support::{Bridge, Client, Pair, skip};
@@ -117,20 +115,14 @@ async fn a_write_cut_by_the_loss_is_reported_and_nothing_is_sent_again() {
 
 #[tokio::test]
 async fn waiting_for_a_device_costs_next_to_nothing() {
-    const WATCHED: Duration = Duration::from_secs(2);
     let Some((mut pair, bridge)) = bridge().await else {
         return;
     };
     pair.unplug();
     bridge.state("board", "lost").await;
-    let Some(before) = bridge.program.processor_time() else {
-        return skip("the processor time of the program cannot be known here");
-    };
-    tokio::time::sleep(WATCHED).await;
-    let after = bridge.program.processor_time().expect("it was known");
-    println!("waiting took {:?} of {WATCHED:?}", after - before);
-    // One per cent, and the tick that it is measured by.
-    assert!(after - before <= WATCHED / 100 + Duration::from_millis(10));
+    if bridge.program.rests(0.01).await.is_none() {
+        skip("the processor time of the program cannot be known here");
+    }
 }
 
 #[tokio::test]

@@ -109,8 +109,6 @@ async fn every_listener_serves_the_same_ports() {
 
 #[tokio::test]
 async fn a_device_that_goes_leaves_the_clients_connected_and_the_processor_idle() {
-    use std::time::Duration;
-    const WATCHED: Duration = Duration::from_millis(500);
     if !Pair::are_ours() {
         return skip("a serial pair from outside cannot be unplugged");
     }
@@ -125,21 +123,8 @@ async fn a_device_that_goes_leaves_the_clients_connected_and_the_processor_idle(
             break;
         }
     }
-    let before = bridge.program.processor_time();
-    tokio::time::sleep(WATCHED).await;
-    match before {
-        None => skip("the processor time of the program cannot be known here"),
-        Some(before) => {
-            let used = bridge
-                .program
-                .processor_time()
-                .expect("it was known before")
-                - before;
-            assert!(
-                used < WATCHED / 4,
-                "the program used {used:?} of {WATCHED:?}"
-            );
-        }
+    if bridge.program.rests(0.25).await.is_none() {
+        skip("the processor time of the program cannot be known here");
     }
     client
         .send_json(serde_json::json!({"type": "write", "text": "x", "id": 1}))

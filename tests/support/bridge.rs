@@ -289,16 +289,43 @@ impl Program {
     }
 
     /// The processor time that the program has used; None as above.
-    pub fn processor_time(&self) -> Option<Duration> {
-        /// Linux counts processor time in hundredths of a second, on every architecture.
-        const TICK: Duration = Duration::from_millis(10);
-        let text = self.proc_file("stat")?;
-        // The name of the program comes before, in parentheses, and may contain anything.
-        let (_, fields) = text.rsplit_once(')')?;
-        let user_and_system = fields.split_whitespace().skip(11).take(2);
-        user_and_system
-            .map(|ticks| Some(TICK * ticks.parse::<u32>().ok()?))
-            .sum()
+    fn processor_time(&self) -> Option<Duration> {
+        let knowable = cfg!(target_os = "linux") && !is_emulated();
+        let tasks = format!("/proc/{}/task", self.child.id());
+        knowable.then(|| {
+            let tasks = std::fs::read_dir(tasks).expect("the program runs");
+            let times = tasks.map(|task| {
+                let path = task.expect("the tasks can be listed").path();
+                // A task that has ended since it was listed uses nothing more.
+                let text = std::fs::read_to_string(path.join("schedstat")).unwrap_or_default();
+                let nanoseconds = text.split_whitespace().next();
+                Duration::from_nanos(nanoseconds.map_or(0, |it| it.parse().expect("a number")))
+            });
+            times.sum()
+        })
+    }
+
+    /// Waits until the program has used at most `share` of the processor for half a second; None as above.
+    ///
+    /// A single measurement would fail on a busy machine, where whatever the program does costs more. One
+    /// that never rests uses as much in every half second.
+    ///
+    /// # Panics
+    /// If it has not after ten of them.
+    pub async fn rests(&self, share: f64) -> Option<()> {
+        const WATCHED: Duration = Duration::from_millis(500);
+        let mut used = Vec::new();
+        for _ in 0..10 {
+            let before = self.processor_time()?;
+            tokio::time::sleep(WATCHED).await;
+            // Less than before if a task has ended.
+            let time = self.processor_time()?.saturating_sub(before);
+            if time <= WATCHED.mul_f64(share) {
+                return Some(());
+            }
+            used.push(time);
+        }
+        panic!("the program never rests: it used {used:?} of {WATCHED:?} each");
     }
 
     fn proc_file(&self, file: &str) -> Option<String> {
