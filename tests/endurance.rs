@@ -171,8 +171,6 @@ async fn state(client: &mut Client, state: &str) {
 #[tokio::test]
 #[ignore = "takes minutes: tests/run --long"]
 async fn ten_thousand_idle_clients_cost_little_memory_and_no_time() {
-    use std::time::Duration;
-
     const CLIENTS: u64 = 10_000;
     const EACH: u64 = 10 * 1024;
     /// For our sockets and the program's, each in a process of its own, and some more.

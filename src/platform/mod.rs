@@ -3,6 +3,8 @@
 //! in these two places.
 
 mod acknowledged;
+#[cfg(unix)]
+mod async_descriptor;
 mod beneath;
 mod child;
 mod computer;
@@ -20,6 +22,8 @@ mod terminal;
 mod window;
 
 pub(crate) use acknowledged::{Acknowledged, acknowledged};
+#[cfg(unix)]
+pub(crate) use async_descriptor::AsyncDescriptor;
 pub(crate) use beneath::{is_hidden, open_beneath};
 pub(crate) use child::{
     ProcessGroup, StartedProgram, end_reason, find_program, kill_all, start_program,

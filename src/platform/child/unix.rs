@@ -2,22 +2,23 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
-use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::process::{Child, Command};
+
+use crate::platform::AsyncDescriptor;
 
 /// Bytes at the beginning of a file that tell a script from a program.
 const HEAD_BYTES: usize = 64;
@@ -116,57 +117,31 @@ pub(super) fn prepare(command: &mut Command, has_terminal: bool) -> io::Result<O
             Ok(())
         })
     };
-    let input = Terminal::new(master.try_clone()?)?;
-    Ok(Some((Box::new(input), Box::new(Terminal::new(master)?))))
+    let input = PtyMaster(AsyncDescriptor::new(master.try_clone()?)?);
+    let output = PtyMaster(AsyncDescriptor::new(master)?);
+    Ok(Some((Box::new(input), Box::new(output))))
 }
 
-/// Our side of a terminal.
-struct Terminal(AsyncFd<OwnedFd>);
+/// Our side of a pseudo-terminal.
+struct PtyMaster(AsyncDescriptor<OwnedFd>);
 
-impl Terminal {
-    fn new(master: OwnedFd) -> io::Result<Self> {
-        fcntl_setfl(&master, fcntl_getfl(&master)? | OFlags::NONBLOCK)?;
-        // SAFETY: the master is owned, and always names the same descriptor.
-        let master = unsafe { AsyncFd::register(master) };
-        master.map(Self).map_err(|error| error.into_parts().1)
-    }
-}
-
-impl AsyncRead for Terminal {
+impl AsyncRead for PtyMaster {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        loop {
-            let mut guard = ready!(self.0.poll_read_ready(cx))?;
-            let unfilled = buf.initialize_unfilled();
-            let read = guard.try_io(|master| Ok(rustix::io::read(master.as_fd(), unfilled)?));
-            match read {
-                Ok(Ok(count)) => {
-                    buf.advance(count);
-                    return Poll::Ready(Ok(()));
-                }
-                Ok(Err(error)) => return Poll::Ready(Err(error)),
-                Err(_would_block) => {}
-            }
-        }
+        self.0.poll_read(cx, buf, |_, _, _| ())
     }
 }
 
-impl AsyncWrite for Terminal {
+impl AsyncWrite for PtyMaster {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        loop {
-            let mut guard = ready!(self.0.poll_write_ready(cx))?;
-            let written = guard.try_io(|master| Ok(rustix::io::write(master.as_fd(), bytes)?));
-            if let Ok(written) = written {
-                return Poll::Ready(written);
-            }
-        }
+        self.0.poll_write(cx, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -5,17 +5,16 @@ use std::io;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use serialport::{SerialPortBuilder, TTYPort};
-use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
+use tokio::io::unix::AsyncFdReadyGuard;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, Ready};
 
+use crate::platform::AsyncDescriptor;
+
 /// A serial port in a tokio runtime.
-pub(crate) struct SerialStream {
-    port: AsyncFd<TTYPort>,
-}
+pub(crate) struct SerialStream(AsyncDescriptor<TTYPort>);
 
 impl SerialStream {
     /// Opens a port.
@@ -27,11 +26,7 @@ impl SerialStream {
     }
 
     fn new(port: TTYPort) -> io::Result<Self> {
-        let flags = fcntl_getfl(descriptor(&port))? | OFlags::NONBLOCK;
-        fcntl_setfl(descriptor(&port), flags)?;
-        // SAFETY: the port owns its descriptor, and always names the same one.
-        let port = unsafe { AsyncFd::register(port) }.map_err(|error| error.into_parts().1)?;
-        Ok(Self { port })
+        AsyncDescriptor::new(port).map(Self)
     }
 }
 
@@ -52,24 +47,7 @@ impl AsyncRead for SerialStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        loop {
-            let mut guard = ready!(self.port.poll_read_ready(cx))?;
-            let unfilled = buf.initialize_unfilled();
-            let room = unfilled.len();
-            let read = guard.try_io(|port| {
-                let read = rustix::io::read(descriptor(port.get_ref()), &mut *unfilled);
-                read.map_err(io::Error::from)
-            });
-            match read {
-                Ok(Ok(count)) => {
-                    note_read(&mut guard, count, room);
-                    buf.advance(count);
-                    return Poll::Ready(Ok(()));
-                }
-                Ok(Err(error)) => return Poll::Ready(Err(error)),
-                Err(_would_block) => {}
-            }
-        }
+        self.0.poll_read(cx, buf, note_read)
     }
 }
 
@@ -80,16 +58,7 @@ impl AsyncWrite for SerialStream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        loop {
-            let mut guard = ready!(self.port.poll_write_ready(cx))?;
-            let written = guard.try_io(|port| {
-                let written = rustix::io::write(descriptor(port.get_ref()), bytes);
-                written.map_err(io::Error::from)
-            });
-            if let Ok(written) = written {
-                return Poll::Ready(written);
-            }
-        }
+        self.0.poll_write(cx, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -101,34 +70,29 @@ impl AsyncWrite for SerialStream {
     }
 }
 
-fn descriptor(port: &TTYPort) -> BorrowedFd<'_> {
-    // SAFETY: the port owns this descriptor and is borrowed for as long as the result lives.
-    unsafe { BorrowedFd::borrow_raw(port.as_raw_fd()) }
-}
-
 impl Deref for SerialStream {
     type Target = TTYPort;
 
     fn deref(&self) -> &TTYPort {
-        self.port.get_ref()
+        self.0.owner()
     }
 }
 
 impl DerefMut for SerialStream {
     fn deref_mut(&mut self) -> &mut TTYPort {
-        self.port.get_mut()
+        self.0.owner_mut()
     }
 }
 
 impl AsRawFd for SerialStream {
     fn as_raw_fd(&self) -> RawFd {
-        self.port.get_ref().as_raw_fd()
+        self.0.owner().as_raw_fd()
     }
 }
 
 impl AsFd for SerialStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        descriptor(self.port.get_ref())
+        self.0.descriptor()
     }
 }
 
