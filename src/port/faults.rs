@@ -557,6 +557,10 @@ impl Framer for SilenceFramer {
         }
     }
 
+    fn has_begun(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     fn deadline(&self, last_read: Instant) -> Option<Instant> {
         (!self.0.is_empty()).then(|| last_read + 3 * LINE_INTERVAL)
     }

@@ -34,6 +34,10 @@ impl Framer for WithHeaders {
         data
     }
 
+    fn has_begun(&self) -> bool {
+        self.framer.has_begun()
+    }
+
     fn deadline(&self, last_read: Instant) -> Option<Instant> {
         self.framer.deadline(last_read)
     }

@@ -84,6 +84,10 @@ impl<T: Terminator> Framer for LineFramer<T> {
         }
     }
 
+    fn has_begun(&self) -> bool {
+        !self.line.is_empty() || self.extent != Extent::Whole
+    }
+
     fn cut(&mut self) -> Option<Data> {
         let line = std::mem::take(&mut self.line);
         let split = std::mem::take(&mut self.split);

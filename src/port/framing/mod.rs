@@ -31,6 +31,10 @@ pub trait Framer: Send + Sync {
     /// Takes a chunk, which is not empty, and returns it with the frames that it completed.
     fn push(&mut self, chunk: Bytes) -> Data;
 
+    /// Returns true if what comes next may belong to a frame that has begun, or whose beginning was not
+    /// seen.
+    fn has_begun(&self) -> bool;
+
     /// Returns when to call [`Framer::cut`] if nothing is read after `last_read`; None for a
     /// framing that silence does not end.
     fn deadline(&self, last_read: Instant) -> Option<Instant> {

@@ -55,6 +55,20 @@ fn check_limit(framing: &str, max_line: usize, chunks: &[&str], expected: &[(&st
 }
 
 #[test]
+fn a_line_has_begun_from_its_first_byte_to_its_end() {
+    let mut framer = framer("lf", 4);
+    framer.begin(false);
+    let chunks = ["", "b\n", "1", "2\n", "12345", "67\r", "\n"];
+    let begun = chunks.map(|chunk| {
+        if !chunk.is_empty() {
+            framer.push(chunk.into());
+        }
+        framer.has_begun()
+    });
+    assert_eq!(begun, [true, false, true, false, true, true, false]);
+}
+
+#[test]
 fn carriage_returns_beside_a_line_feed_belong_to_it() {
     let whole = [("1", Whole), ("2", Whole)];
     for ends in [
