@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use futures::future::select_all;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +17,7 @@ use super::connection_log::ConnectionLog;
 use super::session::OutputSession;
 use crate::hub::Hub;
 use crate::log::throttled::ThrottledLog;
-use crate::platform::{reason, tcp_listener};
+use crate::platform::{self, reason, tcp_listener};
 use crate::terminal::shown;
 
 /// Connections of one output. More are closed at once.
@@ -25,9 +25,6 @@ const MAX_CONNECTIONS: usize = 32;
 
 /// Connections that the system holds until they are accepted.
 const MAX_BACKLOG: u32 = 64;
-
-/// Bytes that the system buffers for a connection. At the limit, writing to it waits.
-const SEND_BUFFER_BYTES: u32 = 64 << 10;
 
 /// The delay before accepting again when the system lacks something, such as descriptors.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -47,10 +44,10 @@ impl OutputListener {
         let addresses = config.address.addresses();
         let mut listeners = Vec::new();
         for address in &addresses {
-            match listen(*address) {
+            match platform::listen(*address, addresses.len() > 1, MAX_BACKLOG) {
                 Ok(listener) => listeners.push(listener),
                 // The other family may be there.
-                Err(error) if addresses.len() > 1 && lacks_family(&error) => {}
+                Err(error) if addresses.len() > 1 && platform::lacks_address_family(&error) => {}
                 Err(error) => bail!(
                     "cannot listen on {address} for {}={}: {}",
                     config.kind.name(),
@@ -59,6 +56,12 @@ impl OutputListener {
                 ),
             }
         }
+        ensure!(
+            !listeners.is_empty(),
+            "cannot listen for {}={}: this system has neither 127.0.0.1 nor [::1]",
+            config.kind.name(),
+            config.address
+        );
         let places: Vec<_> = listeners.iter().map(local_address).collect();
         let (places, kind) = (places.join(" and "), config.kind.name());
         let rights = if config.may_write { "" } else { ", read only" };
@@ -99,27 +102,6 @@ impl OutputListener {
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4(),
-        SocketAddr::V6(_) => TcpSocket::new_v6(),
-    }?;
-    // On Windows the option would let two programs listen at once.
-    if cfg!(unix) {
-        socket.set_reuseaddr(true)?;
-    }
-    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
-    socket.bind(address)?;
-    socket.listen(MAX_BACKLOG)
-}
-
-fn lacks_family(error: &io::Error) -> bool {
-    !matches!(
-        error.kind(),
-        ErrorKind::AddrInUse | ErrorKind::PermissionDenied
-    )
-}
-
 fn explained(error: &io::Error, address: SocketAddr) -> String {
     match error.kind() {
         ErrorKind::AddrInUse => {
@@ -144,7 +126,7 @@ fn local_address(listener: &TcpListener) -> String {
 pub(super) fn prepare(stream: &TcpStream) {
     // Without either, it only works less well.
     let _ = stream.set_nodelay(true);
-    if let Err(error) = crate::platform::keep_alive(stream) {
+    if let Err(error) = platform::keep_alive(stream) {
         tracing::debug!(%error, "cannot watch the connection");
     }
 }

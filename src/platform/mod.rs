@@ -10,6 +10,7 @@ mod child;
 mod computer;
 mod descriptors;
 mod interface;
+mod listen;
 mod private_file;
 mod process;
 mod random;
@@ -31,6 +32,7 @@ pub(crate) use child::{
 pub(crate) use computer::{NetworkAddress, computer_name, config_folder, network_addresses};
 pub(crate) use descriptors::{Descriptor, descriptors_in_use, raise_descriptor_limit};
 pub(crate) use interface::interface_index;
+pub(crate) use listen::{lacks_address_family, listen};
 pub(crate) use private_file::{
     check_private, read_private, read_secret, warn_of_readers, write_private,
 };

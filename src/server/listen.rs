@@ -5,13 +5,10 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::{Result, ensure};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 
 use super::config::{ListenAddress, ServerConfig};
-
-/// Bytes that the system buffers for a client. At the limit, writing to it waits, which is how we
-/// notice that it is slow.
-const SEND_BUFFER_BYTES: u32 = 64 << 10;
+use crate::platform;
 
 /// Connections that the system holds until we accept them; it drops or refuses more.
 const MAX_BACKLOG: u32 = 1024;
@@ -69,8 +66,11 @@ fn try_all(
     addresses: &[ListenAddress],
     flag: ListenFlag,
 ) -> impl Iterator<Item = (SocketAddr, Result<TcpListener>)> {
-    let try_listen = move |one: &ListenAddress| match (listen(*one), one.address) {
-        (Err(error), address) if one.is_one_of_two && lacks_family(&error) => {
+    let try_listen = move |one: &ListenAddress| match (
+        platform::listen(one.address, one.is_one_of_two, MAX_BACKLOG),
+        one.address,
+    ) {
+        (Err(error), address) if one.is_one_of_two && platform::lacks_address_family(&error) => {
             tracing::debug!(%address, "this system lacks the address family");
             None
         }
@@ -105,42 +105,6 @@ fn is_for_both_families(listener: &TcpListener) -> bool {
 #[cfg(not(unix))]
 fn is_for_both_families(_listener: &TcpListener) -> bool {
     false
-}
-
-/// Listens on one address.
-fn listen(listen: ListenAddress) -> io::Result<TcpListener> {
-    let ListenAddress {
-        address,
-        is_one_of_two,
-    } = listen;
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()
-    } else {
-        TcpSocket::new_v6()
-    }?;
-    // On Windows the option would let two programs listen at once.
-    if cfg!(unix) {
-        socket.set_reuseaddr(true)?;
-    }
-    #[cfg(unix)]
-    if is_one_of_two && address.is_ipv6() {
-        rustix::net::sockopt::set_ipv6_v6only(&socket, true)?;
-    }
-    // On Windows, a socket for IPv6 is for IPv6 only by default.
-    #[cfg(not(unix))]
-    let _ = is_one_of_two;
-    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
-    socket.bind(address)?;
-    socket.listen(MAX_BACKLOG)
-}
-
-/// Returns true if the system lacks the address family. Systems have many errors for that, but one
-/// each for an address in use and for a missing permission.
-fn lacks_family(error: &io::Error) -> bool {
-    !matches!(
-        error.kind(),
-        io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
-    )
 }
 
 /// An address on which another program listens.
