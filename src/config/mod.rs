@@ -4,6 +4,7 @@ mod device;
 mod file;
 mod grammar;
 mod layers;
+mod listen;
 mod names;
 mod offer;
 mod outputs;
@@ -32,13 +33,12 @@ use crate::port::source::spec::Spec;
 use crate::server::{ClientDefaults, Rights, ServerConfig};
 pub(crate) use layers::Invocation;
 use layers::Layer;
+pub(crate) use listen::{ListenArg, P5Arg};
 pub(crate) use names::unknown as unknown_name;
 pub(crate) use offer::DevicesConfig;
 use port::PORT;
 pub(crate) use port::PortArg;
-pub(crate) use server::{
-    AllowedOrigin, HostName, LAN_TOKEN_VARIABLE, ListenArg, P5Arg, TOKEN_VARIABLE,
-};
+pub(crate) use server::{AllowedOrigin, HostName, LAN_TOKEN_VARIABLE, TOKEN_VARIABLE};
 pub(crate) use variables::with_variables;
 
 /// The configuration of the whole program.

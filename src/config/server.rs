@@ -1,21 +1,20 @@
 //! The settings of the list "Clients".
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 
 use clap::Error;
 use serde::{Serialize, Serializer};
-use serde_json::Value as Json;
 
 use super::layers::{Layer, SetBy};
+use super::listen::{is_beyond, listen_addresses, p5_addresses};
 use super::text;
 use super::value::{Setting, SettingValue};
-use crate::cli::{ServeArgs, default_tcp_port};
+use crate::cli::ServeArgs;
 use crate::platform;
 use crate::server::{
-    LanToken, ListenAddress, Offers, Rights, ServerConfig, TlsConfig, Token, host_name,
-    normalize_origin,
+    LanToken, Offers, Rights, ServerConfig, TlsConfig, Token, host_name, normalize_origin,
 };
 
 /// The environment variable with a token of the user's own, which everybody needs.
@@ -24,36 +23,19 @@ pub(crate) const TOKEN_VARIABLE: &str = "SERIAL_WS_TOKEN";
 /// The environment variable with one that other computers need.
 pub(crate) const LAN_TOKEN_VARIABLE: &str = "SERIAL_WS_LAN_TOKEN";
 
-/// The TCP port at which p5.serialport looks for its server.
-const P5_TCP_PORT: u16 = 8081;
-
 /// Checks the settings; `layer` has the same by their keys. `offers` are the devices on offer.
 pub(super) fn resolve(
     args: &ServeArgs,
     offers: Offers,
     layer: &Layer,
 ) -> Result<ServerConfig, Error> {
-    let is_listen_set = layer.sources.contains_key("listen");
     let web = path(&args.web);
     if let Some(web) = web.as_ref().filter(|web| !web.is_dir()) {
         return Err(layer.error("web", 0, &no_folder(web)));
     }
-    let is_lan_set = *args.lan || *args.lan_read_only;
-    let typed = args.listen.iter().map(|listen| listen.value);
-    let listen: Vec<_> = if is_listen_set {
-        typed
-            .flat_map(|listen| listen.addresses(is_lan_set))
-            .collect()
-    } else {
-        ListenArg::Port(default_tcp_port!()).addresses(is_lan_set)
-    };
+    let listen = listen_addresses(args, layer)?;
     let p5 = p5_addresses(*args.p5, &listen).map_err(|why| layer.error("p5", 0, &why))?;
-    let is_beyond = |one: &ListenAddress| !one.address.ip().to_canonical().is_loopback();
     let is_any_beyond = listen.iter().any(is_beyond);
-    if let Some(first) = listen.first().filter(|_| is_lan_set && !is_any_beyond) {
-        let flag = if *args.lan { "lan" } else { "lan-read-only" };
-        return Err(layer.error("listen", 0, &no_network(first.address, flag)));
-    }
     let rights = if *args.lan_read_only {
         Rights::ReadOnly
     } else {
@@ -65,7 +47,6 @@ pub(super) fn resolve(
         let why = "cannot be combined with token, which everybody needs";
         return Err(layer.error("lan-token", 0, why));
     }
-    let origins = args.allow_origin.iter();
     Ok(ServerConfig {
         listen,
         p5,
@@ -74,12 +55,7 @@ pub(super) fn resolve(
         max_message: args.max_message.0 as usize,
         web,
         open: *args.open,
-        allow_origin: origins
-            .flat_map(|allowed| {
-                let spellings = [&allowed.origin, &allowed.typed];
-                spellings.map(|origin| (origin.clone(), allowed.rights))
-            })
-            .collect(),
+        allow_origin: allowed_origins(&args.allow_origin),
         lan: is_any_beyond.then_some(rights),
         announces: !*args.no_announce,
         token,
@@ -90,13 +66,13 @@ pub(super) fn resolve(
     })
 }
 
-/// Returns the error about an address for this computer alone, where `flag` lets others in.
-fn no_network(address: SocketAddr, flag: &str) -> String {
-    let port = address.port();
-    format!(
-        "{address} is for this computer only, but {flag} is for others; leave it out, or give the TCP \
-         port alone: {port}"
-    )
+/// Returns the origins whose pages may connect, as browsers write them and as they were typed.
+fn allowed_origins(allowed: &[Setting<AllowedOrigin>]) -> Vec<(String, Rights)> {
+    let spellings = |allowed: &AllowedOrigin| {
+        let rights = allowed.rights;
+        [&allowed.origin, &allowed.typed].map(|origin| (origin.clone(), rights))
+    };
+    allowed.iter().flat_map(|one| spellings(one)).collect()
 }
 
 /// Returns the error about a path that is no folder.
@@ -186,109 +162,6 @@ fn about(file: Option<&Path>, why: &str) -> String {
 
 fn unreadable(error: &io::Error) -> String {
     format!("cannot read it: {}", platform::reason(error))
-}
-
-/// A place to listen, written `[ADDR:]PORT`.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(untagged)]
-pub(crate) enum ListenArg {
-    /// One address.
-    One(SocketAddr),
-    /// A TCP port of both loopback addresses, or with `--lan` of all addresses.
-    Port(u16),
-}
-
-impl ListenArg {
-    /// Returns the addresses to listen on.
-    fn addresses(self, is_lan: bool) -> Vec<ListenAddress> {
-        let (ips, port): ([IpAddr; 2], _) = match self {
-            Self::One(address) => {
-                let is_one_of_two = false;
-                return vec![ListenAddress {
-                    address,
-                    is_one_of_two,
-                }];
-            }
-            Self::Port(port) if is_lan => (
-                [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
-                port,
-            ),
-            Self::Port(port) => (
-                [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
-                port,
-            ),
-        };
-        let listen = |ip| ListenAddress {
-            address: SocketAddr::new(ip, port),
-            is_one_of_two: true,
-        };
-        ips.map(listen).to_vec()
-    }
-}
-
-impl SettingValue for ListenArg {
-    fn parse(text: &str) -> Result<Self, String> {
-        let bare = text.strip_prefix(':').unwrap_or(text);
-        if let Ok(port) = bare.parse() {
-            return Ok(Self::Port(port));
-        }
-        let local = text
-            .strip_prefix("localhost:")
-            .filter(|port| port.parse::<u16>().is_ok());
-        let meant = local.map_or_else(String::new, |port| format!("; did you mean `{port}`?"));
-        SocketAddr::parse(text)
-            .map(Self::One)
-            .map_err(|why| why + &meant)
-    }
-}
-
-/// Returns the addresses for sketches of p5.serialport: those of this computer alone, whatever else
-/// is listened on.
-fn p5_addresses(
-    P5Arg(port): P5Arg,
-    listen: &[ListenAddress],
-) -> Result<Vec<ListenAddress>, String> {
-    let Some(port) = port else {
-        return Ok(Vec::new());
-    };
-    let is_taken = |one: &ListenAddress| port != 0 && one.address.port() == port;
-    if listen.iter().any(is_taken) {
-        return Err(format!(
-            "TCP port {port} is that of listen, too; leave that one out, or choose another"
-        ));
-    }
-    Ok(ListenArg::Port(port).addresses(false))
-}
-
-/// The TCP port for sketches of p5.serialport; None where they are not served.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct P5Arg(Option<u16>);
-
-impl SettingValue for P5Arg {
-    fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "false" => Ok(Self(None)),
-            "true" => Ok(Self(Some(P5_TCP_PORT))),
-            port => port
-                .parse()
-                .map(|port| Self(Some(port)))
-                .map_err(|_| format!("expected true, false or a TCP port such as {P5_TCP_PORT}")),
-        }
-    }
-
-    fn show(&self) -> Json {
-        match self.0 {
-            None => false.into(),
-            Some(P5_TCP_PORT) => true.into(),
-            Some(port) => port.into(),
-        }
-    }
-}
-
-impl Serialize for P5Arg {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.show().serialize(serializer)
-    }
 }
 
 /// The name of a computer, without a TCP port.
