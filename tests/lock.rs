@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Bridge, Client, Pair, Reply, http};
 
-/// What others may not do while a client has the lock.
+/// The requests that are refused to others while a client has the lock.
 fn changes() -> [Value; 9] {
     [
         json!({"type": "write", "text": "x"}),

@@ -120,9 +120,9 @@ struct Model {
     has_rate: bool,
     members: Vec<Member>,
     clients: u64,
-    /// What waits of each client that has anything, in the order in which they are served.
+    /// The requests that wait, for each client that has any, in the order in which they are served.
     turn: VecDeque<(u64, VecDeque<Asked>)>,
-    /// What goes before those in turn.
+    /// The requests that go before those in turn.
     first: VecDeque<Asked>,
     /// The holder of the write lock.
     holder: Option<u64>,

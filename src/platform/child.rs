@@ -37,11 +37,11 @@ const OWN_VARIABLES: &str = "SERIAL_WS_";
 
 /// A program that runs.
 pub(crate) struct StartedProgram {
-    /// What it reads.
+    /// Its standard input.
     pub(crate) input: Box<dyn AsyncWrite + Send + Unpin>,
-    /// What it writes.
+    /// Its standard output.
     pub(crate) output: Box<dyn AsyncRead + Send + Unpin>,
-    /// What it writes to standard error.
+    /// Its standard error.
     pub(crate) errors: ChildStderr,
     /// The process.
     pub(crate) child: Child,

@@ -235,7 +235,7 @@ mod tests {
         }
     }
 
-    /// What became of a long message.
+    /// The fate of a long message.
     struct Run {
         line: Line,
         took: Duration,

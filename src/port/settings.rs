@@ -23,7 +23,7 @@ pub(crate) struct PortSettings {
     asked: Option<LineSettings>,
     /// The term of the write lock in which fixed ones were changed. They return at its end.
     term: Option<u64>,
-    /// What all of them return to at the end of a write lock.
+    /// The settings that all of them return to at the end of a write lock.
     saved: Option<SavedSettings>,
 }
 

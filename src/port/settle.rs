@@ -150,7 +150,7 @@ mod tests {
     use super::*;
     use crate::port::framing::{Framer, lines::LineFramer};
 
-    /// What a board says, so many milliseconds after the opening.
+    /// The text of a board, so many milliseconds after the opening.
     type Speech<'a> = &'a [(u64, &'a [u8])];
 
     /// Returns after how many milliseconds writes go out, at most 2000.

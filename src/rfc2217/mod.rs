@@ -6,7 +6,7 @@ pub(crate) mod telnet;
 use crate::hub::{FlowControl, Parity};
 use telnet::{COM_PORT, IAC, SB, SE, escape};
 
-/// What is added to the number of a message that the server sends.
+/// The number that is added to a code in a message from the server.
 const SERVER_OFFSET: u8 = 100;
 
 /// The values of [`ComPortMessage::Control`].
@@ -23,7 +23,7 @@ pub(crate) mod control {
     pub(crate) const RTS_ON: u8 = 11;
     /// Releases RTS.
     pub(crate) const RTS_OFF: u8 = 12;
-    /// What is added to the flow control of the other direction.
+    /// The number that is added to a flow control for the other direction.
     pub(crate) const INBOUND_FLOW: u8 = 13;
 }
 

@@ -104,7 +104,7 @@ pub struct Server {
     /// Answers HTTP requests.
     router: Router,
     listeners: Listeners,
-    /// What runs while other computers may connect; None before it runs, and where none may.
+    /// The task that runs while other computers may connect; None before it runs, and where none may.
     watch: Option<LanWatch>,
     /// Receives the questions for the operator; None where there is no terminal.
     questions: Option<mpsc::Receiver<Question>>,

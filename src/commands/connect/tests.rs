@@ -117,7 +117,7 @@ fn to(url: &str) -> ConnectArgs {
     }
 }
 
-/// What the client sends, up to its Close, which is answered.
+/// The messages of the client, up to its Close, which is answered.
 async fn received(mut server: Server) -> Vec<String> {
     let mut messages = Vec::new();
     while let Some(message) = server.next().await {

@@ -26,7 +26,7 @@ const HEAD_BYTES: usize = 64;
 /// The groups of all programs that run, to be killed if we have to end in a hurry.
 static GROUPS: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 
-/// What a program reads and writes, where it is not pipes.
+/// The input and the output of a program, where they are not pipes.
 pub(super) type Streams = (
     Box<dyn AsyncWrite + Send + Unpin>,
     Box<dyn AsyncRead + Send + Unpin>,

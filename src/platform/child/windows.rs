@@ -18,7 +18,7 @@ use windows_sys::Win32::System::JobObjects::{
 };
 use windows_sys::Win32::System::Threading::CREATE_NEW_PROCESS_GROUP;
 
-/// What a program reads and writes, where it is not pipes.
+/// The input and the output of a program, where they are not pipes.
 pub(super) type Streams = (
     Box<dyn AsyncWrite + Send + Unpin>,
     Box<dyn AsyncRead + Send + Unpin>,

@@ -45,7 +45,7 @@ struct Bench {
     /// Picoseconds since the opening.
     time: u64,
     start: Instant,
-    /// What the adapter gathers, and until when.
+    /// The bytes that the adapter gathers, and until when.
     gathered: Vec<u8>,
     errors: usize,
     due: u64,
@@ -192,7 +192,7 @@ fn line(random: &mut Random, kind: u64) -> String {
     }
 }
 
-/// What a search made of a board.
+/// The result of a search.
 #[derive(Debug)]
 #[allow(dead_code, reason = "printed when it is wrong")]
 struct Found {
@@ -301,7 +301,7 @@ fn a_board_that_says_a_line_in_ten_seconds_or_is_silent_at_first_is_found() {
     }
 }
 
-/// What the boot ROM of an ESP8266 prints at 74880 baud.
+/// The text that the boot ROM of an ESP8266 prints at 74880 baud.
 const ESP8266_BOOT: &[u8] = b"\r\n ets Jan  8 2013,rst cause:2, boot mode:(3,6)\r\n\r\n\
     load 0x4010f000, len 3460, room 16 \r\ntail 4\r\nchksum 0xcc\r\n\
     load 0x3fff20b8, len 40, room 4 \r\ntail 4\r\nchksum 0xc9\r\ncsum 0xc9\r\n\

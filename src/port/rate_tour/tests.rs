@@ -100,7 +100,7 @@ impl Device for Adapter {
     }
 }
 
-/// What the board has received, with the time.
+/// The bytes that the board has received, with the time.
 type Received = Arc<Mutex<Vec<(Instant, u8)>>>;
 
 /// Plugs the boards in one after another; the last stays.

@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq;
 /// Fewer characters could be guessed at 300 guesses a minute.
 const MIN_LENGTH: usize = 12;
 
-/// What is escaped in an address: all but the unreserved characters (RFC 3986 §2.3).
+/// The characters that are escaped in an address: all but the unreserved characters (RFC 3986 §2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')

@@ -1,5 +1,5 @@
-//! What every client of a port has, by WebSocket, by HTTP or as a p5.serialport sketch: its query,
-//! its subscription, its requests, and the queue of what is sent to it.
+//! The parts that every client of a port has, by WebSocket, by HTTP or as a p5.serialport sketch: its
+//! query, its subscription, its requests, and the queue of what is sent to it.
 
 mod latest;
 

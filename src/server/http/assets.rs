@@ -70,7 +70,7 @@ const FILES: &[(&str, &[u8])] = embed![
 ];
 
 /// The files of the client library.
-const LIBRARY: [&str; 6] = [
+pub(super) const LIBRARY: [&str; 6] = [
     "serial-ws.js",
     "serial-ws.mjs",
     "serial-ws-p5.js",

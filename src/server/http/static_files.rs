@@ -20,20 +20,9 @@ use super::{assets, contents};
 use crate::platform;
 use crate::server::limits::Descriptors;
 
-/// Names in the folder that are not served, since they are pages of our own.
-const OWN_PAGES: [&str; 11] = [
-    "_serial-ws",
-    "api",
-    "healthz",
-    "hello",
-    "metrics",
-    "serial-ws.js",
-    "serial-ws.mjs",
-    "serial-ws-p5.js",
-    "web-serial.js",
-    "web-serial-link.mjs",
-    "web-serial-chooser.mjs",
-];
+/// Names in the folder that are not served, since they are pages of our own. The files of the client
+/// library are others.
+const OWN_PAGES: [&str; 5] = ["_serial-ws", "api", "healthz", "hello", "metrics"];
 
 /// Names that Windows takes for devices in every folder: `GET /COM3` must not open a port.
 const WINDOWS_DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
@@ -45,7 +34,7 @@ const CHUNK_BYTES: usize = 16 << 10;
 /// because a page of our own has their name.
 pub(crate) fn warn_of_folder(web: &Path) {
     contents::warn_without_index(web);
-    for name in OWN_PAGES {
+    for name in own_pages() {
         if web.join(name).exists() {
             tracing::warn!(
                 "/{name} is a page of serial-ws itself, so {name} in the folder is not served"
@@ -95,7 +84,11 @@ pub(super) async fn file(
 
 /// Returns true for a name in the folder that belongs to a page of our own.
 pub(super) fn is_own_page(name: &str) -> bool {
-    OWN_PAGES.contains(&name)
+    own_pages().any(|own| own == name)
+}
+
+fn own_pages() -> impl Iterator<Item = &'static str> {
+    OWN_PAGES.into_iter().chain(assets::LIBRARY)
 }
 
 /// Leads from the address of a folder to the same with a slash. The address is relative, since a proxy

@@ -34,7 +34,7 @@ const MAX_PORTS_BYTES: usize = 240;
 /// Characters of the computer's name in that of a service, which has at most 63 bytes.
 const MAX_NAME_CHARS: usize = 40;
 
-/// What others are told about one TCP port of the server.
+/// The announcement of one TCP port of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Facts {
     /// The TCP port.

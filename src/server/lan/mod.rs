@@ -1,4 +1,4 @@
-//! What serial-ws tells about itself to those who want to reach it from other computers: its addresses in
+//! Tells how serial-ws can be reached from other computers: its addresses in
 //! their networks, as the operator's terminal and the page to share show them, and its announcement.
 
 pub(crate) mod addresses;

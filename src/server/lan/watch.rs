@@ -1,5 +1,6 @@
-//! What runs while other computers may connect: announces the server to them, and tells the operator when the
-//! addresses of this computer change: a laptop joins another network, a cable is plugged in.
+//! The task that runs while other computers may connect: announces the server to them, and tells the
+//! operator when the addresses of this computer change: a laptop joins another network, a cable is
+//! plugged in.
 
 use std::sync::Arc;
 use std::time::Duration;

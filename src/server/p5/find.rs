@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::Visitor;
+use super::SketchClient;
 use crate::server::Port;
 use crate::server::devices::{DeviceEntry, Devices};
 use crate::terminal::shown;
@@ -11,7 +11,7 @@ use crate::terminal::shown;
 /// The names of a serial port of macOS for incoming and outgoing calls: the same device.
 const MACOS_NAMES: [&str; 2] = ["/dev/tty.", "/dev/cu."];
 
-/// What a sketch may open.
+/// The ports and devices that a sketch may open.
 #[derive(Clone)]
 pub(super) enum Openable {
     /// A port that is there already.
@@ -24,7 +24,7 @@ pub(super) enum Openable {
 pub(super) struct PortChoices {
     devices: Devices,
     ports: Arc<[Arc<Port>]>,
-    /// What it is told of.
+    /// Those that it is told of.
     listed: Vec<PortChoice>,
 }
 
@@ -44,16 +44,16 @@ pub(super) struct FoundPort {
 }
 
 impl PortChoices {
-    /// Finds out what this visitor may open: the devices on offer, by their paths, and the other
+    /// Finds out what this sketch may open: the devices on offer, by their paths, and the other
     /// ports, by their names.
-    pub(super) async fn of(visitor: &Visitor) -> Self {
-        let app = &visitor.app;
+    pub(super) async fn of(sketch: &SketchClient) -> Self {
+        let app = &sketch.app;
         let devices = app.devices.list().await.unwrap_or_else(|error| {
             tracing::warn!("cannot list the devices: {error}");
             Devices::default()
         });
         let ports = app.ports.all();
-        let is_offered = |device: &&DeviceEntry| app.offer(device, &visitor.audience).is_offered();
+        let is_offered = |device: &&DeviceEntry| app.offer(device, &sketch.audience).is_offered();
         let offered: Vec<_> = devices.iter().filter(is_offered).collect();
         let is_of = |device: &DeviceEntry, port: &Port| {
             let known = device.port.as_ref();

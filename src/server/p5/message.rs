@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::hub::SettingsChange;
 use crate::server::client::line_query;
 use crate::server::websocket::frame;
+use crate::server::websocket::protocol::not_json;
 use crate::terminal::shown;
 
 /// The form of a message, for those who do not know it.
@@ -60,7 +61,7 @@ impl SketchRequest {
         let IncomingMessage { method, data } = match serde_json::from_str(text) {
             Ok(message) => message,
             Err(_) if serde_json::from_str::<Value>(text).is_ok() => return Err(EXPECTED.into()),
-            Err(error) => return Err(format!("this is not JSON: {error}; {EXPECTED}")),
+            Err(error) => return Err(format!("{}; {EXPECTED}", not_json(&error))),
         };
         let Some(Value::String(method)) = method else {
             return Err(format!("the message has no method; {EXPECTED}"));
@@ -173,7 +174,7 @@ fn byte(value: &Value) -> Result<u8, String> {
 }
 
 fn value(data: &RawValue) -> Result<Value, String> {
-    serde_json::from_str(data.get()).map_err(|error| format!("this is not JSON: {error}"))
+    serde_json::from_str(data.get()).map_err(|error| not_json(&error))
 }
 
 /// The frames of all `data` messages, one for each value of a byte.

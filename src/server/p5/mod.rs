@@ -28,9 +28,9 @@ pub(crate) use session::run;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SketchListener;
 
-/// Who a sketch is.
+/// A sketch that has connected.
 #[derive(Clone)]
-pub(crate) struct Visitor {
+pub(crate) struct SketchClient {
     app: Arc<App>,
     audience: Audience,
     rights: Rights,
@@ -38,7 +38,7 @@ pub(crate) struct Visitor {
     pub(crate) client: ConnectedClient,
 }
 
-impl Visitor {
+impl SketchClient {
     /// Returns the sender of a request, which is allowed.
     pub(crate) fn new(app: &Arc<App>, caller: Caller<'_>, rights: Rights) -> Self {
         let (number, stop) = (app.ports.numbers.next(), app.stop.child_token());

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use super::Visitor;
+use super::SketchClient;
 use super::find::{FoundPort, Openable, PortChoices};
 use super::message::OpenRequest;
 use super::opened_port::OpenedPort;
@@ -29,21 +29,24 @@ const STUCK: &str = "it takes none of what it is asked for";
 ///
 /// # Errors
 /// A sentence for the sketch.
-pub(super) async fn open(visitor: &Visitor, request: OpenRequest) -> Result<OpenedPort, String> {
+pub(super) async fn open(
+    sketch: &SketchClient,
+    request: OpenRequest,
+) -> Result<OpenedPort, String> {
     let OpenRequest { name, change } = request;
     let FoundPort {
         target,
         is_only_one,
-    } = PortChoices::of(visitor).await.find(&name)?;
+    } = PortChoices::of(sketch).await.find(&name)?;
     let (port, hold, kept) = match target {
         Openable::Port(port) => {
-            let changing = change_as_newcomer(&port, change, visitor.rights);
+            let changing = change_as_newcomer(&port, change, sketch.rights);
             let changed = timeout(OPEN_TIMEOUT, changing).await;
             let kept = changed.unwrap_or_else(|_| Err(STUCK.to_owned())).err();
             (port, None, kept)
         }
         Openable::Device(device) => {
-            let opening = open_offered(visitor, &device, change);
+            let opening = open_offered(sketch, &device, change);
             let opened = timeout(OPEN_TIMEOUT, opening).await;
             opened.map_err(|_| format!("{} is not open: {STUCK}", shown(&name)))??
         }
@@ -56,7 +59,7 @@ pub(super) async fn open(visitor: &Visitor, request: OpenRequest) -> Result<Open
         Ok(opened) => opened?,
         Err(_) => return Err(obstacle(&port.name, &port.hub.status())),
     }
-    let opened = OpenedPort::new(visitor.clone(), port, subscription);
+    let opened = OpenedPort::new(sketch.clone(), port, subscription);
     if is_only_one {
         opened.log(&format!("asked for {}, got the only board", shown(&name)));
     }
@@ -71,13 +74,13 @@ pub(super) async fn open(visitor: &Visitor, request: OpenRequest) -> Result<Open
 
 /// Opens a device on offer. If its settings are not those that the sketch asks for, also says why.
 async fn open_offered(
-    visitor: &Visitor,
+    sketch: &SketchClient,
     device: &DeviceEntry,
     change: SettingsChange,
 ) -> Result<(Arc<Port>, Option<Subscription>, Option<String>), String> {
     let open = async |change| {
-        let audience = visitor.audience.clone();
-        open_device(&visitor.app, &device.id, change, audience, visitor.rights).await
+        let audience = sketch.audience.clone();
+        open_device(&sketch.app, &device.id, change, audience, sketch.rights).await
     };
     let (opened, kept) = match open(change).await {
         Ok(opened) => (opened, None),

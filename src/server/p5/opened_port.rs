@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::{Visitor, message};
+use super::{SketchClient, message};
 use crate::hub::{Kind, Received, State, Subscription};
 use crate::server::Port;
 use crate::server::client::delivery::{QueueRoom, count_missed};
@@ -14,7 +14,7 @@ use crate::server::client_list::ListedClient;
 
 /// A port that a sketch has open. It leaves the port when this is dropped.
 pub(super) struct OpenedPort {
-    visitor: Visitor,
+    sketch: SketchClient,
     listed: ListedClient,
     pub(super) port: Arc<Port>,
     subscription: Subscription,
@@ -34,13 +34,13 @@ pub(super) enum PortNews {
 }
 
 impl OpenedPort {
-    /// Makes `visitor` a client of a port, whose events `subscription` gets.
-    pub(super) fn new(visitor: Visitor, port: Arc<Port>, subscription: Subscription) -> Self {
+    /// Makes `sketch` a client of a port, whose events `subscription` gets.
+    pub(super) fn new(sketch: SketchClient, port: Arc<Port>, subscription: Subscription) -> Self {
         let requests = Requests::new(&port.hub);
         Self {
-            listed: visitor.list(&port, requests.client()),
+            listed: sketch.list(&port, requests.client()),
             requests,
-            visitor,
+            sketch,
             port,
             subscription,
             oldest: None,
@@ -49,7 +49,7 @@ impl OpenedPort {
 
     /// Says in the log what happens between the sketch and the port.
     pub(super) fn log(&self, what: &str) {
-        self.visitor.log(&self.listed, what);
+        self.sketch.log(&self.listed, what);
     }
 
     /// Waits for news. Only those who can `take` more are told that there is something.
@@ -104,7 +104,7 @@ impl OpenedPort {
     /// Counts and logs that something the sketch wrote was not written.
     pub(super) fn dropped(&self, reason: &str) {
         let Port { name, hub, .. } = &*self.port;
-        self.visitor.app.log.dropped(name, reason);
+        self.sketch.app.log.dropped(name, reason);
         hub.counters.refused.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -8,7 +8,7 @@ use futures::future::{BoxFuture, FutureExt, select_all};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::Visitor;
+use super::SketchClient;
 use super::find::PortChoices;
 use super::message::{self, SketchRequest};
 use super::open::open;
@@ -34,7 +34,7 @@ const GIVEN_UP: &str = "the sketch has left, and the device takes nothing";
 /// A sketch's connection.
 struct SketchSession<S> {
     ws: ClientSocket<S>,
-    visitor: Visitor,
+    sketch: SketchClient,
     /// The place of the sketch among the clients while it has no port open.
     listed: Option<ListedClient>,
     ports: Vec<OpenedPort>,
@@ -63,13 +63,13 @@ enum SketchEvent {
 
 /// Serves a sketch until it leaves, the operator disconnects it, or the program ends. `listed` is its
 /// place among the clients.
-pub(crate) async fn run<S>(ws: ClientSocket<S>, visitor: Visitor, listed: ListedClient)
+pub(crate) async fn run<S>(ws: ClientSocket<S>, sketch: SketchClient, listed: ListedClient)
 where
     S: AsyncRead + AsyncWrite + ReportsProgress + Send + Unpin,
 {
     let mut session = SketchSession {
         ws,
-        visitor,
+        sketch,
         listed: Some(listed),
         ports: Vec::new(),
         answering: None,
@@ -112,7 +112,7 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Send + Unpin> SketchSession<S
         if !self.ports.is_empty() {
             self.listed = None;
         } else if self.listed.is_none() {
-            let Visitor { app, client, .. } = &self.visitor;
+            let SketchClient { app, client, .. } = &self.sketch;
             self.listed = Some(app.clients.add(client.clone()));
         }
     }
@@ -149,7 +149,7 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Send + Unpin> SketchSession<S
         let ports: Vec<_> = ports.map(|opened| opened.news(can_take).boxed()).collect();
         tokio::select! {
             biased;
-            () = self.visitor.client.stop.cancelled() => SketchEvent::Stop,
+            () = self.sketch.client.stop.cancelled() => SketchEvent::Stop,
             answer = answered(&mut self.answering) => SketchEvent::Answered(answer),
             io = drive(&mut self.ws, may_read) => SketchEvent::Io(io),
             (port, news) = first(ports) => SketchEvent::Port(port, news),
@@ -159,7 +159,7 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Send + Unpin> SketchSession<S
 
     fn handle(&mut self, woken: SketchEvent) -> Result<(), CloseReason> {
         match woken {
-            SketchEvent::Stop => return Err(CloseReason::of_stop(&self.visitor.app.stop)),
+            SketchEvent::Stop => return Err(CloseReason::of_stop(&self.sketch.app.stop)),
             SketchEvent::Answered(answer) => {
                 self.answering = None;
                 self.answer(answer);
@@ -208,13 +208,13 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Send + Unpin> SketchSession<S
             Message::Binary(_) => Err("a message must be text, not binary".to_owned()),
             _ => return,
         };
-        let visitor = self.visitor.clone();
+        let sketch = self.sketch.clone();
         match request {
             Err(reason) => self.error(&reason),
             Ok(SketchRequest::Echo(data)) => self.ws.get_mut().push_answer(message::echo(&data)),
             Ok(SketchRequest::List) => {
                 let list =
-                    async move { SketchAnswer::List(PortChoices::of(&visitor).await.names()) };
+                    async move { SketchAnswer::List(PortChoices::of(&sketch).await.names()) };
                 self.answering = Some(list.boxed());
             }
             Ok(SketchRequest::Open(_)) if self.ports.len() >= MAX_PORTS => {
@@ -224,7 +224,7 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Send + Unpin> SketchSession<S
             }
             Ok(SketchRequest::Open(request)) => {
                 let open =
-                    async move { SketchAnswer::Port(Box::new(open(&visitor, request).await)) };
+                    async move { SketchAnswer::Port(Box::new(open(&sketch, request).await)) };
                 self.answering = Some(open.boxed());
             }
             Ok(SketchRequest::Write(bytes)) => self.write(bytes),
@@ -238,7 +238,7 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Send + Unpin> SketchSession<S
 
     /// Writes to every port that is open. Until there is room in all of them, the sketch is not read.
     fn write(&mut self, bytes: bytes::Bytes) {
-        let max = self.visitor.app.config.max_message;
+        let max = self.sketch.app.config.max_message;
         if bytes.len() > max {
             let size = bytes.len();
             return self.error(&format!("{size} bytes are too many (--max-message {max})"));
@@ -248,7 +248,7 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Send + Unpin> SketchSession<S
         }
         for index in 0..self.ports.len() {
             let opened = &mut self.ports[index];
-            let refused = match opened.port.why_read_only(self.visitor.rights) {
+            let refused = match opened.port.why_read_only(self.sketch.rights) {
                 Some(reason) => Some(reason.to_owned()),
                 None => {
                     let held = opened.requests.hold(Action::Write(bytes.clone()));

@@ -28,7 +28,7 @@ use crate::server::client::send_queue::{self, ClientSocket};
 use crate::server::client_list::{ConnectedClient, ListedClient};
 use crate::server::devices::OpenedDevicePort;
 use crate::server::limits::{QuotaError, QuotaPermit};
-use crate::server::p5::{self, Visitor};
+use crate::server::p5::{self, SketchClient};
 use crate::server::stream::ServerStream;
 use crate::server::{App, foreign};
 use crate::view::LineEnding;
@@ -109,7 +109,7 @@ enum Service {
     /// The list of devices, as this audience sees it.
     Devices(Audience),
     /// The ports that a sketch of p5.serialport opens.
-    P5(Box<Visitor>),
+    P5(Box<SketchClient>),
     /// A port. On the heap, so that the others are no larger than they need be.
     Port(Box<PortClient>),
 }
@@ -126,7 +126,7 @@ impl Accepted {
         }
         let caller = Caller::of(request, RequestClass::WebSocket);
         let service = match request.extensions().get::<p5::SketchListener>() {
-            Some(_) => Service::P5(Box::new(Visitor::new(app, caller, rights))),
+            Some(_) => Service::P5(Box::new(SketchClient::new(app, caller, rights))),
             None => Service::new(app, caller, subprotocol, rights).await?,
         };
         let permit = app.limits.clients.try_acquire(caller.peer.quota_address());
@@ -141,7 +141,7 @@ impl Accepted {
         let listed = match &service {
             Service::Port(port) => port.list(app, caller),
             Service::Echo => app.clients.add(other("echo")),
-            Service::P5(visitor) => app.clients.add(visitor.client.clone()),
+            Service::P5(sketch) => app.clients.add(sketch.client.clone()),
             Service::Devices(_) => app.clients.add(ConnectedClient {
                 is_read_only: true,
                 ..other("devices")
@@ -194,7 +194,7 @@ impl Accepted {
                     // On the heap, as sessions are: few clients need it.
                     Box::pin(device_list::run(ws, app, audience, &listed.stop)).await;
                 }
-                Service::P5(visitor) => Box::pin(p5::run(ws, *visitor, listed)).await,
+                Service::P5(sketch) => Box::pin(p5::run(ws, *sketch, listed)).await,
                 Service::Port(port) => {
                     let PortClient { client, greeting } = *port;
                     let span = tracing::debug_span!("client", port = client.port.name);

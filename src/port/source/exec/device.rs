@@ -29,9 +29,9 @@ const MAX_REST_BYTES: usize = 1 << 20;
 
 /// A program that runs.
 pub(super) struct ProgramDevice {
-    /// What it reads; None once it reads no more.
+    /// Its standard input; None once it reads no more.
     input: Option<Box<dyn AsyncWrite + Send + Unpin>>,
-    /// What it writes.
+    /// Its standard output.
     output: Box<dyn AsyncRead + Send + Unpin>,
     /// Waits for its end.
     exit: JoinHandle<io::Result<ExitStatus>>,

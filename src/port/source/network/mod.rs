@@ -1,4 +1,4 @@
-//! What sources in the network have in common: where a device is, how it is reached, when to try
+//! The common part of the sources in the network: where a device is, how it is reached, when to try
 //! again, and how a connection that has died is noticed.
 
 pub(crate) mod endpoint;

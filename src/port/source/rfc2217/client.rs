@@ -190,7 +190,7 @@ mod tests {
 
     use super::*;
 
-    /// What a server says when it speaks RFC 2217.
+    /// The first bytes of a server that speaks RFC 2217.
     const AGREED: &[u8] = b"\xff\xfd\x2c\xff\xfb\x2c";
 
     fn server(messages: &[ComPortMessage]) -> Vec<u8> {

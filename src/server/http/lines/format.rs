@@ -81,7 +81,7 @@ impl StreamFormat {
     /// connection ended, and counts before all that the query says of the beginning.
     ///
     /// # Errors
-    /// What is wrong with the query, or makes no sense in this format.
+    /// The mistake in the query, or the part of it that makes no sense in this format.
     pub(super) fn params(
         self,
         mut query: Vec<(String, String)>,

@@ -155,7 +155,7 @@ fn decode(text: &str, append: LineEnding) -> Input {
 }
 
 /// Returns a sentence about a text that is not JSON.
-fn not_json(error: &serde_json::Error) -> String {
+pub(crate) fn not_json(error: &serde_json::Error) -> String {
     match (error.is_eof(), error.line(), error.column()) {
         (true, ..) => "this is not JSON: it ends too early".to_owned(),
         (false, 1, column) => format!("this is not JSON: it has a mistake at character {column}"),

@@ -6,6 +6,8 @@
 mod json;
 mod plain;
 
+pub(crate) use json::not_json;
+
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::Message;
 

@@ -40,7 +40,7 @@ fn sent(bytes: &[u8], format: CharacterFormat) -> String {
         .collect()
 }
 
-/// What a receiver makes of the levels, as text: `!` after a framing error, `?` after a wrong
+/// The levels as a receiver reads them, as text: `!` after a framing error, `?` after a wrong
 /// parity bit, `#` after a break; bytes that are no visible ASCII in hex.
 fn read(levels: &[Level], format: CharacterFormat) -> String {
     let mut receiver = UartReceiver::new(format);
