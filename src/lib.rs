@@ -23,6 +23,7 @@
 //! | `port` | devices: finding, opening, reading, framing, writing, closing |
 //! | `program` | the running program: the server and a task for each port |
 //! | [`protocol`] | the messages of the json view, as types |
+//! | [`recording`] | the format of recordings |
 //! | `rfc2217` | RFC 2217, serial ports over Telnet, as bytes |
 //! | `server` | access policy, limits, HTTP, WebSocket |
 //! | `terminal` | text from outside, made safe to print |
@@ -42,6 +43,7 @@ mod platform;
 mod port;
 mod program;
 pub mod protocol;
+pub mod recording;
 mod rfc2217;
 mod server;
 mod terminal;
