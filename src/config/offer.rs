@@ -62,6 +62,9 @@ impl SettingValue for Offer {
         match text {
             "usb" => Ok(Self::Usb),
             "none" => Ok(Self::None),
+            _ if begins("usb:") && !may_be_usb_id(&text["usb:".len()..]) => Err(format!(
+                "no USB device has such an ID: expected {NUMBERS}, with a serial number or * behind them"
+            )),
             _ if text.contains(['/', '\\', '*'])
                 || ["usb:", "port:", "com"].into_iter().any(begins) =>
             {
@@ -74,6 +77,28 @@ impl SettingValue for Offer {
     }
 }
 
+/// The numbers with which an ID begins.
+const NUMBERS: &str =
+    "the vendor and the product as four hexadecimal digits each, such as usb:2341:0043";
+
+/// The bytes of those numbers and the colon between them.
+const NUMBERS_LENGTH: usize = 9;
+
+/// Returns true if what follows `usb:` in a pattern can fit an ID.
+fn may_be_usb_id(rest: &str) -> bool {
+    let known = rest.split('*').next().unwrap_or_default();
+    let fits = |(at, byte): (usize, u8)| match at {
+        4 => byte == b':',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    let mut numbers = known.bytes().take(NUMBERS_LENGTH).enumerate();
+    numbers.all(fits)
+        && match known.as_bytes().get(NUMBERS_LENGTH) {
+            None => known.len() == NUMBERS_LENGTH || rest.contains('*'),
+            Some(next) => matches!(next, b':' | b'@'),
+        }
+}
+
 impl Serialize for Offer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(match self {
@@ -81,5 +106,36 @@ impl Serialize for Offer {
             Self::None => "none",
             Self::Pattern(pattern) => pattern,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_begins_as_the_id_of_a_device_does() {
+        for right in [
+            "usb:*",
+            "usb:2341:*",
+            "usb:23*:0043",
+            "usb:2341:0043",
+            "USB:1A86:7523",
+            "usb:2341:0043:A1*",
+            "usb:2341:0043@1-1",
+        ] {
+            assert!(Offer::parse(right).is_ok(), "{right}");
+        }
+        for wrong in [
+            "usb:",
+            "usb:zz",
+            "usb:2341",
+            "usb:zz*",
+            "usb:2341:43",
+            "usb:2341:0043x",
+        ] {
+            let why = Offer::parse(wrong).expect_err(wrong);
+            assert!(why.contains("four hexadecimal digits"), "{wrong}: {why}");
+        }
     }
 }
