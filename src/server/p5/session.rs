@@ -212,6 +212,8 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Send + Unpin> SketchSession<S
         match request {
             Err(reason) => self.error(&reason),
             Ok(SketchRequest::Echo(data)) => self.ws.get_mut().push_answer(message::echo(&data)),
+            // Of a sketch that has left, only what it wrote still counts.
+            Ok(SketchRequest::List) if self.ws.get_ref().is_broken() => {}
             Ok(SketchRequest::List) => {
                 let list =
                     async move { SketchAnswer::List(PortChoices::of(&sketch).await.names()) };
