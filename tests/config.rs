@@ -432,7 +432,7 @@ const MISTAKES: [(&str, &str); 37] = [
     ),
     (
         "frame = 'CR'",
-        "class.toml:1: `frame` cannot be \"CR\": expected lf, crlf, cr or delim:HEX; did you mean `cr`?",
+        "class.toml:1: `frame` cannot be \"CR\": expected lf, crlf, cr, delim:HEX, len:N",
     ),
     (
         "max-line = '1GiB'",

@@ -117,7 +117,7 @@ async fn clients_are_told_the_framing_of_each_port() {
 #[tokio::test]
 async fn a_wrong_framing_is_told_what_was_meant() {
     for (flag, parts) in [
-        ("--frame=words", "expected lf, crlf, cr or delim:HEX"),
+        ("--frame=words", "expected lf, crlf, cr, delim:HEX, len:N"),
         ("--frame=CR", "did you mean `cr`?"),
         ("--frame=;", "did you mean `delim:3b`?"),
         (

@@ -297,7 +297,9 @@ pub(crate) struct PortArgs {
     #[arg(long, value_name = "ENDING", default_value = "none")]
     pub(crate) append: Setting<LineEnding>,
     /// End of a line: lf, crlf, cr, or delim:HEX for the bytes HEX, such as delim:3b for a
-    /// semicolon. With lf, every carriage return beside a line feed belongs to the line end
+    /// semicolon. With lf, every carriage return beside a line feed belongs to the line end. Or other
+    /// frames: len:N, gap:20ms, start:02:03, slip, cobs, packet:aa:1:1, json; see
+    /// docs/configuration.md
     #[arg(long, value_name = "FRAMING", default_value = "lf")]
     pub(crate) frame: Setting<Framing>,
     /// Longest line; longer ones are cut into pieces

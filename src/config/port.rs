@@ -144,6 +144,12 @@ impl PortArg {
             append: *args.append,
             read_only: *args.read_only,
         };
+        let expects = match clients.view {
+            _ if args.frame.is_of_bytes() => DataKind::Bytes,
+            View::Raw => DataKind::Bytes,
+            View::Text => DataKind::Text,
+            _ => DataKind::Lines,
+        };
         let outputs = outputs(&args);
         let port = PortConfig {
             name: table.name.unwrap_or_else(|| spec.default_name()),
@@ -153,11 +159,7 @@ impl PortArg {
             detects_rate: args.baud.rate().is_none(),
             frame: args.frame.value,
             max_line: args.max_line.0 as usize,
-            expects: match clients.view {
-                View::Raw => DataKind::Bytes,
-                View::Text => DataKind::Text,
-                _ => DataKind::Lines,
-            },
+            expects,
             may_be_chosen: false,
             no_wait,
         };

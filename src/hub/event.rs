@@ -73,6 +73,11 @@ impl Timestamp {
             .unwrap_or(Duration::ZERO);
         Self(since_1970.as_micros() as u64)
     }
+
+    /// The time so long before this one.
+    pub fn before(self, time: Duration) -> Self {
+        Self(self.0.saturating_sub(time.as_micros() as u64))
+    }
 }
 
 /// Seconds with six decimals, a JSON number.
@@ -299,7 +304,8 @@ pub enum Extent {
     Whole,
     /// A piece of a line that is longer than `--max-line`.
     Piece,
-    /// A line whose beginning was not seen, or that was cut by the loss of the device.
+    /// A line whose beginning was not seen, or that was cut by the loss of the device, or a frame
+    /// that is damaged.
     Fragment,
 }
 

@@ -25,7 +25,7 @@ use super::stream_start::{self, StreamStart};
 use super::transfer::{Step, Transfer};
 use super::until;
 use super::writer::Writer;
-use crate::hub::{Action, DeviceInfo, Hub, Lease, LineSettings, Request, Status, Timestamp};
+use crate::hub::{Action, DeviceInfo, Hub, Lease, LineSettings, Request, Status};
 use crate::platform;
 
 /// The delay before repeating a read or write that a signal interrupted, or that the device
@@ -112,6 +112,7 @@ impl<'a> Connection<'a> {
         let expected = Expectations::new(config, &current, opened.has_rate);
         let mut hints = Hints::new(expected);
         hints.await_output(now);
+        framer.set_silence(silence);
         framer.begin(opened.starts_whole);
         hub.publish_status(line.complete(status.clone()));
         Self {
@@ -302,7 +303,7 @@ impl<'a> Connection<'a> {
         self.writer.unwritten().and(self.backlog.deadline())
     }
 
-    fn framing_deadline(&self) -> Option<Instant> {
+    pub(super) fn framing_deadline(&self) -> Option<Instant> {
         self.framer.deadline(self.last_read?)
     }
 
@@ -315,11 +316,7 @@ impl<'a> Connection<'a> {
         if let Some(hint) = self.hints.on_silence(now) {
             self.publish_hint(hint);
         }
-        if self.framing_deadline().is_some_and(|end| end <= now)
-            && let Some(data) = self.framer.cut()
-        {
-            self.publish(Timestamp::now(), data, now);
-        }
+        self.on_framing_deadline(now);
         self.on_tour_deadline(now);
         self.go_on_changing(now)
     }

@@ -566,6 +566,10 @@ impl Framer for SilenceFramer {
     }
 
     fn cut(&mut self) -> Option<Data> {
+        None
+    }
+
+    fn on_silence(&mut self) -> Option<Data> {
         let frame = Bytes::from(std::mem::take(&mut self.0));
         let piece = Piece {
             start: 0,

@@ -53,6 +53,23 @@ impl Connection<'_> {
         self.framer.begin(starts_whole);
     }
 
+    /// Lets silence end a frame. What waits to be read came before its deadline, for all we know.
+    pub(super) fn on_framing_deadline(&mut self, now: Instant) {
+        let Some(last_read) = self.last_read else {
+            return;
+        };
+        if self.framing_deadline().is_none_or(|end| end > now) {
+            return;
+        }
+        if self.transfer.device.has_input() {
+            self.last_read = Some(now);
+        } else if let Some(data) = self.framer.on_silence() {
+            // Its last byte came before the silence.
+            let at = Timestamp::now().before(now - last_read);
+            self.publish(at, data, now);
+        }
+    }
+
     /// Goes on with lines after a change of settings: what comes now joins nothing from before.
     pub(super) fn begin_lines(
         &mut self,
@@ -62,6 +79,7 @@ impl Connection<'_> {
     ) {
         self.begin_stream(starts_whole, now);
         let silence = stream_start::silence(settings, self.gathers);
+        self.framer.set_silence(silence);
         self.start = StreamStart::new(silence, starts_whole, now);
         self.hints = Hints::new(Expectations::new(self.config, settings, self.has_rate));
     }

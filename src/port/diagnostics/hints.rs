@@ -297,6 +297,10 @@ impl Hints {
     fn judge_line_end(&self, now: Instant) -> Option<Finding> {
         let has_lines = self.has_seen_line_end;
         let is_text = self.sample.is_text();
+        if is_text && self.expected.frame == "json" {
+            // Line ends and pauses mean nothing to JSON.
+            return None;
+        }
         if is_text && has_lines {
             return self.terminator(true);
         }

@@ -5,14 +5,21 @@ use std::ops::Range;
 use memchr::memchr_iter;
 
 use super::lines::{Follow, LineFramer, Terminator};
-use super::{Framing, FramingKind};
+use super::{Framing, FramingKind, delim};
 
 /// The definition of the framing.
 pub(super) const CR: FramingKind = FramingKind {
     usage: "cr",
     parse: |_| {
         let framer = |max_line| Box::new(LineFramer::with_terminator(Cr, max_line)) as _;
-        Ok(Framing::new("cr", framer))
+        let framing = Framing::new("cr", framer).ends_with(Some(b'\r'));
+        // A line feed at the beginning would belong to the line before.
+        Ok(framing.with_encoding(|line| match line {
+            [b'\n', ..] => {
+                Err("the line begins with 0a, which would end the one before".to_owned())
+            }
+            line => delim::ended(line, b"\r"),
+        }))
     },
 };
 

@@ -1,6 +1,6 @@
 //! `crlf`: only `\r\n` ends a line; a `\r` or a `\n` alone belongs to it.
 
-use super::delim::Delimiter;
+use super::delim::{self, Delimiter};
 use super::lines::LineFramer;
 use super::{Framing, FramingKind};
 
@@ -12,6 +12,7 @@ pub(super) const CRLF: FramingKind = FramingKind {
             let delimiter = Delimiter::new(b"\r\n".to_vec());
             Box::new(LineFramer::with_terminator(delimiter, max_line)) as _
         };
-        Ok(Framing::new("crlf", framer))
+        let framing = Framing::new("crlf", framer).ends_with(Some(b'\n'));
+        Ok(framing.with_encoding(|line| delim::ended(line, b"\r\n")))
     },
 };

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::ops::Range;
 use std::sync::Arc;
 
-use memchr::memmem::Finder;
+use memchr::memmem::{self, Finder};
 
 use super::lines::{LineFramer, Terminator};
 use super::{Framing, FramingKind};
@@ -26,15 +26,40 @@ pub(super) const DELIM: FramingKind = FramingKind {
 /// Returns the framing by these bytes.
 pub(super) fn framing(bytes: Vec<u8>) -> Framing {
     let text = shown(&bytes);
-    Framing::new(text, move |max_line| {
+    let end = bytes.clone();
+    let framing = Framing::new(text, move |max_line| {
         let delimiter = Delimiter::new(bytes.clone());
         Box::new(LineFramer::with_terminator(delimiter, max_line)) as _
-    })
+    });
+    framing
+        .ends_with(end.last().copied())
+        .with_encoding(move |frame| ended(frame, &end))
+}
+
+/// Returns the frame with these bytes at its end, which it may not contain.
+pub(super) fn ended(frame: &[u8], end: &[u8]) -> Result<Vec<u8>, String> {
+    let ended = [frame, end].concat();
+    if contains(&ended[..ended.len() - 1], end) {
+        return Err(format!(
+            "the frame contains {}, which would end it",
+            digits(end)
+        ));
+    }
+    Ok(ended)
+}
+
+pub(super) fn contains(text: &[u8], bytes: &[u8]) -> bool {
+    memmem::find(text, bytes).is_some()
 }
 
 /// Returns how the framing by these bytes is written.
 pub(super) fn shown(bytes: &[u8]) -> String {
-    let mut text = "delim:".to_owned();
+    format!("delim:{}", digits(bytes))
+}
+
+/// Returns these bytes in hex.
+pub(super) fn digits(bytes: &[u8]) -> String {
+    let mut text = String::new();
     for byte in bytes {
         // Writing to a String does not fail.
         let _ = write!(text, "{byte:02x}");
@@ -47,7 +72,8 @@ pub(super) fn is_hex(text: &str) -> bool {
     bytes(text).is_some()
 }
 
-fn bytes(hex: &str) -> Option<Vec<u8>> {
+/// Returns the bytes that this is in hex, at least one.
+pub(super) fn bytes(hex: &str) -> Option<Vec<u8>> {
     let digits = hex.as_bytes();
     let is_right = !digits.is_empty()
         && digits.len() <= 2 * MAX_BYTES

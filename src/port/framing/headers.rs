@@ -1,5 +1,7 @@
 //! Settles with each frame which header names its values, for every framing.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use tokio::time::Instant;
 
@@ -40,6 +42,16 @@ impl Framer for WithHeaders {
 
     fn deadline(&self, last_read: Instant) -> Option<Instant> {
         self.framer.deadline(last_read)
+    }
+
+    fn on_silence(&mut self) -> Option<Data> {
+        let mut data = self.framer.on_silence()?;
+        data.frames.settle_headers(&mut self.headers);
+        Some(data)
+    }
+
+    fn set_silence(&mut self, silence: Duration) {
+        self.framer.set_silence(silence);
     }
 
     fn cut(&mut self) -> Option<Data> {

@@ -6,14 +6,20 @@ use std::ops::Range;
 use memchr::memchr_iter;
 
 use super::lines::{Follow, LineFramer, Terminator};
-use super::{Framing, FramingKind};
+use super::{Framing, FramingKind, delim};
 
 /// The definition of the framing.
 pub(super) const LF: FramingKind = FramingKind {
     usage: "lf",
     parse: |_| {
         let framer = |max_line| Box::new(LineFramer::new(max_line)) as _;
-        Ok(Framing::new("lf", framer))
+        let framing = Framing::new("lf", framer).ends_with(Some(b'\n'));
+        Ok(framing.with_encoding(|line| {
+            if line.starts_with(b"\r") || line.ends_with(b"\r") {
+                return Err("0d at its beginning or its end would belong to a line end".to_owned());
+            }
+            delim::ended(line, b"\n")
+        }))
     },
 };
 

@@ -2,17 +2,28 @@
 //!
 //! A new framing is a file here that implements [`Framer`], and a line of [`FRAMINGS`].
 
+mod cobs;
 mod cr;
 mod crlf;
+mod cutter;
+mod decoder;
 mod delim;
+mod gap;
 mod headers;
+mod json;
+mod json_syntax;
+mod len;
 mod lf;
 pub(crate) mod lines;
+mod packet;
+mod slip;
+mod start;
 mod suggest;
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -21,7 +32,22 @@ use crate::hub::Data;
 use headers::WithHeaders;
 
 /// The framings that users can choose from; the first one is the default.
-const FRAMINGS: &[FramingKind] = &[lf::LF, crlf::CRLF, cr::CR, delim::DELIM];
+const FRAMINGS: &[FramingKind] = &[
+    lf::LF,
+    crlf::CRLF,
+    cr::CR,
+    delim::DELIM,
+    len::LEN,
+    gap::GAP,
+    start::START,
+    slip::SLIP,
+    cobs::COBS,
+    packet::PACKET,
+    json::JSON,
+];
+
+/// The silence that no adapter makes by gathering what it receives, if nothing else is known of it.
+const GATHERING_SILENCE: Duration = Duration::from_millis(20);
 
 /// Turns the chunks that a device sends into [`Data`]: each chunk with the frames that end in it.
 pub trait Framer: Send + Sync {
@@ -35,16 +61,27 @@ pub trait Framer: Send + Sync {
     /// seen.
     fn has_begun(&self) -> bool;
 
-    /// Returns when to call [`Framer::cut`] if nothing is read after `last_read`; None for a
-    /// framing that silence does not end.
+    /// Returns when to call [`Framer::on_silence`] if nothing is read after `last_read`; None if
+    /// silence tells nothing.
     fn deadline(&self, last_read: Instant) -> Option<Instant> {
         let _ = last_read;
         None
     }
 
-    /// Ends the current frame, because its deadline has passed or the stream has ended. Returns it
-    /// with what else was left unfinished, if anything.
+    /// Notes that nothing came until the deadline. Returns the frame that this ends, if any.
+    fn on_silence(&mut self) -> Option<Data> {
+        None
+    }
+
+    /// Ends the current frame, because the stream has ended. Returns it with what else was left
+    /// unfinished, if anything.
     fn cut(&mut self) -> Option<Data>;
+
+    /// Sets the silence that shows a device to have paused, however its adapter gathers what it
+    /// receives.
+    fn set_silence(&mut self, silence: Duration) {
+        let _ = silence;
+    }
 }
 
 /// A framing with its parameters, as users choose it by `--frame`.
@@ -53,7 +90,15 @@ pub struct Framing {
     /// The one way in which it is shown, such as `lf` or `delim:3b`.
     text: String,
     make: Make,
+    encode: Option<Encode>,
+    /// The last byte of what ends a line of text.
+    line_end: Option<u8>,
+    /// True if frames are no text.
+    is_of_bytes: bool,
 }
+
+/// Returns the bytes that a device gets for a frame, or why it cannot get it.
+type Encode = Arc<dyn Fn(&[u8]) -> Result<Vec<u8>, String> + Send + Sync>;
 
 /// Makes a framer for a port whose lines are cut at so many bytes.
 type Make = Arc<dyn Fn(usize) -> Box<dyn Framer> + Send + Sync>;
@@ -79,8 +124,38 @@ impl Framing {
         text: impl Into<String>,
         make: impl Fn(usize) -> Box<dyn Framer> + Send + Sync + 'static,
     ) -> Self {
-        let (text, make) = (text.into(), Arc::new(make));
-        Self { text, make }
+        Self {
+            text: text.into(),
+            make: Arc::new(make),
+            encode: None,
+            line_end: None,
+            is_of_bytes: false,
+        }
+    }
+
+    /// The same, whose lines of text end with this byte.
+    fn ends_with(self, line_end: Option<u8>) -> Self {
+        Self { line_end, ..self }
+    }
+
+    /// The same, whose frames are no text.
+    fn of_bytes(self) -> Self {
+        Self {
+            is_of_bytes: true,
+            ..self
+        }
+    }
+
+    /// The same, whose frames are written so.
+    fn with_encoding(
+        self,
+        encode: impl Fn(&[u8]) -> Result<Vec<u8>, String> + Send + Sync + 'static,
+    ) -> Self {
+        let encode: Encode = Arc::new(encode);
+        Self {
+            encode: Some(encode),
+            ..self
+        }
     }
 
     /// Returns a framer that cuts lines longer than `max_line` bytes into pieces.
@@ -104,14 +179,22 @@ impl Framing {
 
     /// Returns the last byte of what ends a line; None for a framing without line ends.
     pub(crate) fn line_end(&self) -> Option<u8> {
-        match self.text.split_once(':') {
-            None if self.text == "cr" => Some(b'\r'),
-            None if self.text == "lf" || self.text == "crlf" => Some(b'\n'),
-            Some(("delim", hex)) => {
-                let digits = hex.get(hex.len().checked_sub(2)?..)?;
-                u8::from_str_radix(digits, 16).ok()
-            }
-            _ => None,
+        self.line_end
+    }
+
+    /// Returns true if frames are no text, whatever a device sends.
+    pub(crate) fn is_of_bytes(&self) -> bool {
+        self.is_of_bytes
+    }
+
+    /// Returns the bytes to write for this frame.
+    ///
+    /// # Errors
+    /// The reason why the framing has none.
+    pub fn encode(&self, frame: &[u8]) -> Result<Vec<u8>, String> {
+        match &self.encode {
+            Some(encode) => encode(frame),
+            None => Err("silence ends a frame, which no bytes can; write it as bytes".to_owned()),
         }
     }
 
@@ -157,5 +240,7 @@ impl fmt::Debug for Framing {
     }
 }
 
+#[cfg(test)]
+mod frame_tests;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Guesses which framing was meant by a value that is none.
 
-use super::{FRAMINGS, delim};
+use super::{FRAMINGS, Framing, delim};
 
 /// Bytes of the longest value that is taken for the delimiter itself.
 const MAX_LITERAL: usize = 4;
@@ -20,15 +20,24 @@ pub(super) fn meant(text: &str) -> Option<String> {
     let (name, parameters) = text.split_once(':').unwrap_or((&text, ""));
     let names = FRAMINGS
         .iter()
-        .map(|framing| (framing.name(), framing.usage));
+        .map(|framing| (framing.name(), framing.name()));
     let mut known = SYNONYMS.iter().copied().chain(names);
-    let (_, usage) = known
-        .find(|(other, _)| is_near(name, other))
-        .unwrap_or(("", "delim:HEX"));
-    if usage != "delim:HEX" {
-        return Some(usage.to_owned());
+    let found = known.find(|(other, _)| is_near(name, other));
+    let (_, meant) = found.unwrap_or(("", "delim"));
+    match meant {
+        "delim" => meant_by_bytes(if name == text { name } else { parameters }),
+        // With its own name, what is wrong are the parameters.
+        _ if meant == name => without_parameters(name),
+        _ if meant.parse::<Framing>().is_ok() => Some(meant.to_owned()),
+        _ => Some(format!("{meant}:{parameters}")).filter(|text| text.parse::<Framing>().is_ok()),
     }
-    meant_by_bytes(if name == text { name } else { parameters })
+}
+
+/// Returns the name of a framing that has no parameters.
+fn without_parameters(name: &str) -> Option<String> {
+    let mut framings = FRAMINGS.iter();
+    let framing = framings.find(|framing| framing.usage == name);
+    framing.map(|framing| framing.usage.to_owned())
 }
 
 /// Returns true for the same name, or a longer one with one slip.

@@ -239,6 +239,11 @@ fn a_framing_has_one_way_to_be_shown() {
     }
     check_shown("delim:0D0A", "delim:0d0a");
     check_shown("3B", "delim:3b");
+    check_shown("gap:1000ms", "gap:1s");
+    check_shown("gap:0.0075s", "gap:7.5ms");
+    check_shown("start:0A:0D", "start:0a:0d");
+    check_shown("packet:AA:01:1:2", "packet:aa:1:1");
+    check_shown("packet:7e:1:2be:4", "packet:7e:1:2be:4");
 }
 
 #[track_caller]
@@ -251,7 +256,8 @@ fn check_wrong(text: &str, parts: &[&str]) {
 
 #[test]
 fn a_wrong_framing_says_what_is_right() {
-    let all = "expected lf, crlf, cr or delim:HEX";
+    let all = "expected lf, crlf, cr, delim:HEX, len:N, gap:TIME, start:HEX:HEX, slip, cobs, \
+               packet:HEX:OFFSET:SIZE or json";
     check_wrong("", &[all]);
     check_wrong("words", &[all]);
     check_wrong("CR", &[all, "did you mean `cr`?"]);
@@ -268,6 +274,32 @@ fn a_wrong_framing_says_what_is_right() {
     check_wrong("delim:0x0d", &[hex, "did you mean `delim:0d`?"]);
     check_wrong("delim:0d:0a", &[hex, "did you mean `delim:0d0a`?"]);
     check_wrong("delimm:03", &["did you mean `delim:03`?"]);
+    check_wrong("SLIP", &[all, "did you mean `slip`?"]);
+    check_wrong("gpa:20ms", &[all, "did you mean `gap:20ms`?"]);
+    check_wrong("gpa:20", &[all]);
+    check_wrong("json:1", &[all, "did you mean `json`?"]);
+    check_wrong("gap:1ms", &["at least 5ms: USB"]);
+    check_wrong("gap:0.0049s", &["at least 5ms"]);
+    check_wrong("gap:2m", &["such as gap:20ms"]);
+    check_wrong("gap:-7ms", &["such as gap:20ms"]);
+    check_wrong("gap:61s", &["at most 60s"]);
+    check_wrong("len", &["such as len:12"]);
+    check_wrong("len:0", &["1 to 1048576"]);
+    check_wrong("len:1048577", &["1 to 1048576"]);
+    check_wrong("start:02", &["such as start:02:03"]);
+    check_wrong("start:02:03:04", &["such as start:02:03"]);
+    let packet = "such as packet:aa:1:1";
+    for wrong in [
+        "packet",
+        "packet:aa:1",
+        "packet:aabb:1:1",
+        "packet:aa:1:3",
+        "packet:aa:1:1be",
+        "packet:aa:256:1",
+        "packet:aa:1:1:2:3",
+    ] {
+        check_wrong(wrong, &[packet]);
+    }
     check_wrong(&format!("delim:{}", "00".repeat(17)), &[hex]);
 }
 
