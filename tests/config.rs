@@ -650,6 +650,12 @@ no-announce = true
 token = 'secret'
 tls-cert = 'cert'
 tls-key = 'key'
+mqtt = 'mqtts://localhost/lab'
+mqtt-user = 'me'
+mqtt-password = 'secret'
+mqtt-ca = 'cert'
+mqtt-write = true
+mqtt-raw = true
 verbose = 2
 log-format = 'json'
 ";

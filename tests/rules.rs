@@ -88,7 +88,7 @@ fn ports_and_the_server_know_nothing_of_each_other() {
     // without the other.
     check_imports("port", &["server"]);
     check_imports("server", &["port"]);
-    check_imports("output", &["port", "server", "view"]);
+    check_imports("output", &["port", "server"]);
 }
 
 #[test]

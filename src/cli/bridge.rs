@@ -13,7 +13,7 @@ use clap::{ArgAction, Args, ValueHint};
 use serde::{Deserialize, Serialize};
 
 use crate::config::value::{BaudRate, Number, Setting, Size, times};
-use crate::config::{AllowedOrigin, HostName, ListenArg, P5Arg, PortArg};
+use crate::config::{AllowedOrigin, BrokerArg, HostName, ListenArg, P5Arg, PortArg, UserName};
 use crate::hub::{FlowControl, ModemLine, Parity};
 use crate::log::Format;
 use crate::output::OutputAddress;
@@ -106,6 +106,43 @@ pub(crate) struct BridgeArgs {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) offer: OfferArgs,
+
+    /// The MQTT broker.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) mqtt: MqttArgs,
+}
+
+/// The MQTT broker that all ports are published to.
+#[derive(Args, Clone, Debug, Deserialize, Serialize)]
+#[command(next_help_heading = "MQTT")]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct MqttArgs {
+    /// MQTT broker to publish all ports to: mqtt://HOST[:PORT][/PREFIX], or mqtts:// for an encrypted
+    /// connection. Topics begin with PREFIX, or else with serial-ws
+    #[arg(long, value_name = "URL")]
+    pub(crate) mqtt: Option<Setting<BrokerArg>>,
+
+    /// User name for the broker
+    #[arg(long, value_name = "NAME")]
+    pub(crate) mqtt_user: Option<Setting<UserName>>,
+
+    /// File with the password for the broker. SERIAL_WS_MQTT_PASSWORD takes the password itself
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub(crate) mqtt_password: Option<Setting<PathBuf>>,
+
+    /// Certificate of the authority to trust for the broker, in PEM format, beside those that this
+    /// computer trusts
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub(crate) mqtt_ca: Option<Setting<PathBuf>>,
+
+    /// Write what is published to the topic PREFIX/PORT/write: whoever may publish there moves the device
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub(crate) mqtt_write: Setting<bool>,
+
+    /// Publish the bytes as they are read, too, to PREFIX/PORT/raw
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub(crate) mqtt_raw: Setting<bool>,
 }
 
 /// The devices that clients may open.

@@ -27,7 +27,15 @@ use crate::terminal::safe_line;
 const FILE_NAME: &str = "config.toml";
 
 /// The settings whose values are paths.
-const PATHS: [&str; 5] = ["web", "token", "lan-token", "tls-cert", "tls-key"];
+const PATHS: [&str; 7] = [
+    "web",
+    "token",
+    "lan-token",
+    "tls-cert",
+    "tls-key",
+    "mqtt-password",
+    "mqtt-ca",
+];
 
 /// The command line, with what the environment and the configuration file add to it.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ mod file;
 mod grammar;
 mod layers;
 mod listen;
+mod mqtt;
 mod names;
 mod offer;
 mod outputs;
@@ -28,12 +29,14 @@ use clap::Error;
 use crate::cli::Settings;
 use crate::hub::{HubConfig, RequestLimits};
 use crate::output::OutputConfig;
+use crate::output::mqtt::MqttConfig;
 use crate::port::PortConfig;
 use crate::port::source::spec::Spec;
 use crate::server::{ClientDefaults, Rights, ServerConfig};
 pub(crate) use layers::Invocation;
 use layers::Layer;
 pub(crate) use listen::{ListenArg, P5Arg};
+pub(crate) use mqtt::{BrokerArg, UserName};
 pub(crate) use names::unknown as unknown_name;
 pub(crate) use offer::DevicesConfig;
 use port::PORT;
@@ -52,6 +55,8 @@ pub struct Config {
     pub(crate) server: ServerConfig,
     /// The limits of each port's hub.
     pub(crate) limits: HubConfig,
+    /// The MQTT broker that all ports are published to.
+    pub(crate) mqtt: Option<MqttConfig>,
 }
 
 /// A port, and the settings of clients that ask for none.
@@ -122,11 +127,13 @@ impl Config {
         let server = server::resolve(&bridge.serve, offers, layer)?;
         outputs::resolve(&mut ports, &server, (&bridge.port, layer))?;
         check_programs(&ports, &server, layer)?;
+        let mqtt = mqtt::resolve(&bridge.mqtt, max_message, layer)?;
         Ok(Self {
             ports,
             devices,
             server,
             limits,
+            mqtt,
         })
     }
 }

@@ -142,7 +142,7 @@ fn lan_token(
 }
 
 /// Reads a secret from a file, or else from a variable.
-fn secret(file: Option<&Path>, variable: &str) -> io::Result<Option<String>> {
+pub(super) fn secret(file: Option<&Path>, variable: &str) -> io::Result<Option<String>> {
     if let Some(file) = file {
         platform::warn_of_readers(file);
         return text::read(file).map(Some);

@@ -6,6 +6,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Command, CommandFactory, Error};
 
 use super::layers::raw;
+use super::mqtt::MQTT_PASSWORD_VARIABLE;
 use super::server::{LAN_TOKEN_VARIABLE, TOKEN_VARIABLE};
 use super::usage;
 use crate::cli::{BridgeArgs, Cli};
@@ -13,8 +14,11 @@ use crate::terminal::shown;
 
 /// The flags whose variables hold the value itself, where the flag has a file: clients and the server
 /// read them on their own.
-pub(super) const SECRETS: [(&str, &str); 2] =
-    [("token", TOKEN_VARIABLE), ("lan-token", LAN_TOKEN_VARIABLE)];
+pub(super) const SECRETS: [(&str, &str); 3] = [
+    ("token", TOKEN_VARIABLE),
+    ("lan-token", LAN_TOKEN_VARIABLE),
+    ("mqtt-password", MQTT_PASSWORD_VARIABLE),
+];
 
 /// The commands that take the flags for sharing ports.
 const COMMANDS: [&str; 2] = ["config", "doctor"];

@@ -10,11 +10,17 @@
 //! | `output_port` | what it asks of the port |
 //! | `first_bytes` | keeps web pages out |
 //! | `tcp`, `rfc2217` | the kinds of output, one file each |
+//! | `mqtt` | publishes all ports to a broker |
 
 mod address;
 mod connection_log;
 mod first_bytes;
 mod listener;
+#[cfg_attr(
+    not(feature = "mqtt"),
+    allow(dead_code, reason = "the configuration is read all the same")
+)]
+pub(crate) mod mqtt;
 mod output_port;
 mod rfc2217;
 mod session;

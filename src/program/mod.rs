@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, SharedPort};
 use crate::hub::{Hub, HubConfig, State, Status};
 use crate::log;
+use crate::output::mqtt::{Mqtt, PublishedPort};
 use crate::output::{OutputConfig, OutputListener};
 use crate::platform;
 use crate::port::{Claims, Closed, PortConfig, Supervisor};
@@ -57,14 +58,23 @@ impl Program {
     pub fn bind(config: Config, stop: CancellationToken) -> Result<Self> {
         let registry = Arc::<Ports>::default();
         let opens_page = config.server.open;
-        let ports = PortTasks {
+        let mut ports = PortTasks {
             registry: Arc::clone(&registry),
             claims: Claims::default(),
             limits: config.limits,
             runs: Arc::default(),
             tasks: Arc::default(),
+            mqtt: None,
             stop: stop.clone(),
         };
+        if let Some(config) = config.mqtt {
+            let (mqtt, connection) = Mqtt::new(config, stop.clone())?;
+            ports.mqtt = Some(mqtt);
+            ports.tasks().spawn(async {
+                connection.await;
+                Ok(Closed::Free)
+            });
+        }
         // All are claimed before the first is opened, so that none opens what another one names.
         log::name_ports(config.ports.len() > 1);
         let (mut registered, mut root) = (Vec::new(), None);
@@ -78,10 +88,11 @@ impl Program {
             }
         }
         let root_port = root.as_ref().map(|((port, _), _)| Arc::clone(port));
+        let mqtt = ports.mqtt.as_ref().map(|mqtt| Arc::clone(&mqtt.counters));
         let (devices, choices) = DevicePorts::new(ports.clone(), config.devices, root_port);
         let host = Arc::new(devices.clone());
         Ok(Self {
-            server: Server::bind(config.server, registry, host, stop)?,
+            server: Server::bind(config.server, registry, host, mqtt, stop)?,
             registered,
             devices,
             root,
@@ -130,6 +141,8 @@ pub struct PortTasks {
     runs: Arc<AtomicU32>,
     /// The tasks of the server and of the ports.
     tasks: Arc<Mutex<JoinSet<Result<Closed>>>>,
+    /// The connection to an MQTT broker, if there is one.
+    mqtt: Option<Mqtt>,
     stop: CancellationToken,
 }
 
@@ -189,6 +202,7 @@ impl PortTasks {
         let is_new = self.registry.add(Arc::clone(&port));
         ensure!(is_new, "there is a port called {} already", port.name);
         self.start_outputs(&port, shared.outputs)?;
+        self.publish(&port);
         let supervisor = Supervisor::new(config, Arc::clone(&port.hub), &self.claims);
         Ok((port, supervisor))
     }
@@ -204,6 +218,25 @@ impl PortTasks {
             });
         }
         Ok(())
+    }
+
+    /// Publishes a port to the MQTT broker, if there is one.
+    fn publish(&self, port: &Port) {
+        let Some(mqtt) = &self.mqtt else {
+            return;
+        };
+        // Only the operator writes to a program, and nobody knows who publishes at a broker.
+        let may_write = !port.clients.read_only && !port.is_program;
+        let publishing = mqtt.publish(PublishedPort {
+            name: port.name.clone(),
+            hub: Arc::clone(&port.hub),
+            append: may_write.then_some(port.clients.append),
+            stop: port.stop.clone(),
+        });
+        self.tasks().spawn(async {
+            publishing.await;
+            Ok(Closed::Free)
+        });
     }
 
     /// Returns a number that no port had before.

@@ -37,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::log::throttled::ThrottledLog;
+use crate::output::mqtt::MqttCounters;
 use crate::platform;
 
 use access::consent::{Consent, MAX_QUESTIONS, Question};
@@ -94,6 +95,8 @@ pub(crate) struct App {
     run: String,
     started: Instant,
     limits: Limits,
+    /// The numbers of the connection to an MQTT broker, if there is one.
+    mqtt: Option<Arc<MqttCounters>>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -219,6 +222,7 @@ impl Server {
         config: ServerConfig,
         ports: Arc<Ports>,
         devices: Arc<dyn DeviceHost>,
+        mqtt: Option<Arc<MqttCounters>>,
         stop: CancellationToken,
     ) -> Result<Self> {
         if let Some(web) = &config.web {
@@ -238,6 +242,7 @@ impl Server {
         let (ask, questions) = platform::can_ask().then(channel).unzip();
         let app = Arc::new(App {
             limits: Limits::new(config.max_clients, config.max_clients_per_address),
+            mqtt,
             ports,
             devices,
             clients: Arc::default(),

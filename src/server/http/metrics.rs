@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::hub::{BUCKETS, Hub, State};
+use crate::output::mqtt::MqttCounters;
 use crate::server::Port;
 
 /// A metric that each port has: its name without the prefix `serial_ws_`, its help, and its value. One
@@ -61,22 +62,34 @@ fn load(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
 }
 
-/// Returns the metrics of all ports. The names of ports need no escaping.
-pub(crate) fn text(ports: &[Arc<Port>]) -> String {
+/// Returns the metrics of all ports, and of the connection to an MQTT broker. The names of ports need no
+/// escaping.
+pub(crate) fn text(ports: &[Arc<Port>], mqtt: Option<&MqttCounters>) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _ = write_states(&mut text, ports);
     for (name, help, value) in METRICS {
-        let is_counter = name.ends_with("_total");
-        let kind = if is_counter { "counter" } else { "gauge" };
-        let _ = write_head(&mut text, name, kind, help);
+        let _ = write_head(&mut text, name, kind(name), help);
         for port in ports {
             let (port, value) = (&port.name, value(&port.hub));
             let _ = writeln!(text, "serial_ws_{name}{{port=\"{port}\"}} {value}");
         }
     }
     let _ = write_delivery_times(&mut text, ports);
+    for (name, help, value) in mqtt.into_iter().flat_map(MqttCounters::metrics) {
+        let _ = write_head(&mut text, name, kind(name), help);
+        let _ = writeln!(text, "serial_ws_{name} {value}");
+    }
     text
+}
+
+/// Returns the kind of a metric, which its name tells.
+fn kind(name: &str) -> &'static str {
+    if name.ends_with("_total") {
+        "counter"
+    } else {
+        "gauge"
+    }
 }
 
 fn write_head(text: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {

@@ -1,0 +1,186 @@
+//! The publisher of one port: takes its events at the pace of the broker, and publishes what each view
+//! shows of them.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rumqttc::{AsyncClient, ClientError, PublishOptions, QoS};
+use tokio::sync::watch;
+
+use super::counters::MqttCounters;
+use super::{Mqtt, PublishedPort};
+use crate::hub::{Event, Kind, Received, Start, SubscriberKind, Subscription, Taken};
+use crate::protocol::{ServerMessage, StatusMessage};
+use crate::view::{Part, Payload, View};
+
+/// The time between two values that the broker keeps for those who subscribe later. To keep each would
+/// cost it a write to its database.
+const RETAIN_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The publisher of one port.
+pub(super) struct Publisher {
+    client: AsyncClient,
+    is_connected: watch::Receiver<bool>,
+    subscription: Subscription,
+    topics: Vec<Topic>,
+    status_topic: String,
+    json_topic: String,
+    counters: Arc<MqttCounters>,
+    /// The time at which the broker was last given values to keep.
+    retained_at: Option<Instant>,
+}
+
+/// A topic for each payload of a view.
+struct Topic {
+    name: String,
+    view: View,
+}
+
+/// A message to be published.
+struct Outgoing {
+    topic: String,
+    payload: Bytes,
+    is_retained: bool,
+}
+
+impl Publisher {
+    /// Takes a place at the end of the stream of a port.
+    pub(super) fn new(mqtt: &Mqtt, port: &PublishedPort) -> Self {
+        let topic = |rest: &str| mqtt.config.broker.topic(&format!("{}/{rest}", port.name));
+        let mut views = vec![
+            ("line", View::Lines),
+            ("json", View::JsonLines),
+            ("values", View::Values),
+        ];
+        if mqtt.config.has_raw {
+            views.push(("raw", View::Raw));
+        }
+        let topics = views.into_iter().map(|(name, view)| Topic {
+            name: topic(name),
+            view,
+        });
+        // A slow broker delays nobody: it misses what history has lost by then.
+        let kind = SubscriberKind::Output {
+            backpressure: false,
+        };
+        Self {
+            client: mqtt.client.clone(),
+            is_connected: mqtt.is_connected.clone(),
+            subscription: port.hub.subscribe(kind, Start::Live),
+            topics: topics.collect(),
+            status_topic: topic("status"),
+            json_topic: topic("json"),
+            counters: Arc::clone(&mqtt.counters),
+            retained_at: None,
+        }
+    }
+
+    /// Publishes until the program stops or the port is removed.
+    pub(super) async fn run(mut self) {
+        loop {
+            // Ends with the connection, which ends with the program.
+            let Ok(_) = self.is_connected.wait_for(|is| *is).await else {
+                return;
+            };
+            if self.publish_status().await.is_err() || self.publish_events().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Publishes events while the broker is connected.
+    async fn publish_events(&mut self) -> Result<(), ClientError> {
+        loop {
+            tokio::select! {
+                () = self.subscription.ready() => {}
+                lost = self.is_connected.wait_for(|is| !*is) => {
+                    drop(lost);
+                    return Ok(());
+                }
+            }
+            // While the broker is away, the events wait in the hub.
+            while *self.is_connected.borrow()
+                && let Some(next) = self.subscription.next(Instant::now())
+            {
+                match next {
+                    Received::Event(Taken { event, had }) => {
+                        for message in self.messages(&event, Part::After(had)) {
+                            self.publish(message).await?;
+                        }
+                        if let Kind::Status(_) = event.kind {
+                            self.publish_status().await?;
+                        }
+                    }
+                    Received::Missed(missed) if missed.line > 0 || missed.offset > 0 => {
+                        self.counters
+                            .missed_lines
+                            .fetch_add(missed.line, Ordering::Relaxed);
+                        let (lines, bytes) = (missed.line, missed.offset);
+                        let missed = ServerMessage::Missed { lines, bytes };
+                        let message = Outgoing {
+                            topic: self.json_topic.clone(),
+                            payload: missed.to_json().into(),
+                            is_retained: false,
+                        };
+                        self.publish(message).await?;
+                    }
+                    Received::Missed(_) => {}
+                }
+            }
+            self.subscription.delivered();
+        }
+    }
+
+    /// Returns the messages about an event.
+    fn messages(&mut self, event: &Event, part: Part) -> Vec<Outgoing> {
+        let mut messages = Vec::new();
+        for Topic { name, view } in &self.topics {
+            if view.is_blank(event) {
+                continue;
+            }
+            view.encode(event, part, &mut |payload, _| {
+                let (Payload::Text(bytes) | Payload::Binary(bytes)) = payload;
+                let is_retained = *view == View::Values && is_due(&mut self.retained_at);
+                messages.push(Outgoing {
+                    topic: name.clone(),
+                    payload: Bytes::copy_from_slice(bytes),
+                    is_retained,
+                });
+            });
+        }
+        messages
+    }
+
+    /// Waits for room, which there is once the broker has taken enough of what came before.
+    async fn publish(&self, message: Outgoing) -> Result<(), ClientError> {
+        let options = PublishOptions::new(QoS::AtMostOnce).retain(message.is_retained);
+        self.client
+            .publish(message.topic, message.payload, options)
+            .await?;
+        self.counters.sent.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Publishes the status of the port, for the broker to keep.
+    async fn publish_status(&self) -> Result<(), ClientError> {
+        let status = self.subscription.status();
+        let message = ServerMessage::Status(StatusMessage::complete(&status)).to_json();
+        let options = PublishOptions::new(QoS::AtLeastOnce).retain(true);
+        let topic = self.status_topic.clone();
+        self.client.publish(topic, message, options).await?;
+        self.counters.sent.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Returns true, and notes the time, if the broker is to keep the next values.
+fn is_due(retained_at: &mut Option<Instant>) -> bool {
+    let now = Instant::now();
+    let is_due = retained_at.is_none_or(|at| now.duration_since(at) >= RETAIN_INTERVAL);
+    if is_due {
+        *retained_at = Some(now);
+    }
+    is_due
+}
