@@ -67,12 +67,17 @@ export async function start(t, ...options) {
     child.kill("SIGTERM");
     await ended;
   };
+  /** Ends it as a power cut would. */
+  const kill = async () => {
+    child.kill("SIGKILL");
+    await ended;
+  };
   t.after(stop);
   const [, port] = await until("serial-ws to listen", () => {
     assert.equal(child.exitCode, null, log);
     return log.match(/ws:\/\/127\.0\.0\.1:(\d+)/);
   });
-  return { port: Number(port), url: `ws://127.0.0.1:${port}`, stop, log: () => log };
+  return { port: Number(port), url: `ws://127.0.0.1:${port}`, stop, kill, log: () => log };
 }
 
 /**

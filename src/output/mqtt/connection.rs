@@ -39,15 +39,19 @@ const MAX_DELAY: Duration = Duration::from_secs(15);
 /// The time that the last messages have to reach the broker when the program ends.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The longest message that the broker may send: a write, with its topic.
+/// The bytes beside the payload that a message of the broker may have: its topic.
 const TOPIC_BYTES: usize = 64 << 10;
+
+/// The reason where the system says nothing more.
+const ENDED: &str = "the connection has ended";
 
 /// The connection to the broker.
 pub(super) struct Connection {
     config: Arc<MqttConfig>,
     client: AsyncClient,
     events: EventLoop,
-    connected: watch::Sender<bool>,
+    /// Tells publishers the number of the connection; None while the broker is away.
+    number: watch::Sender<Option<u64>>,
     writes: WriteTopics,
     counters: Arc<MqttCounters>,
     log: Arc<ThrottledLog>,
@@ -63,7 +67,7 @@ impl Connection {
     /// If the certificate authority cannot be used.
     pub(super) fn new(
         config: Arc<MqttConfig>,
-        connected: watch::Sender<bool>,
+        number: watch::Sender<Option<u64>>,
         writes: WriteTopics,
         counters: Arc<MqttCounters>,
         log: Arc<ThrottledLog>,
@@ -92,7 +96,7 @@ impl Connection {
             config,
             client: client.clone(),
             events,
-            connected,
+            number,
             writes,
             counters,
             log,
@@ -124,7 +128,7 @@ impl Connection {
             }
         }
         // The publishers end with the channel.
-        if self.connected.send_replace(false) {
+        if self.number.send_replace(None).is_some() {
             let _ = timeout(LEAVE_TIMEOUT, self.leave()).await;
         }
     }
@@ -134,7 +138,7 @@ impl Connection {
         self.trouble.clear();
         let broker = &self.config.broker;
         tracing::info!("publishes to {broker}");
-        self.counters.connections.fetch_add(1, Ordering::Relaxed);
+        let number = self.counters.connections.fetch_add(1, Ordering::Relaxed);
         self.counters.is_connected.store(true, Ordering::Relaxed);
         // There is room: these do not wait behind the messages of publishers, which wait for us.
         let online = PublishOptions::new(QoS::AtLeastOnce).retain(true);
@@ -150,13 +154,16 @@ impl Connection {
                 tracing::debug!(%error, "cannot subscribe");
             }
         }
-        self.connected.send_replace(true);
+        self.number.send_replace(Some(number));
     }
 
     fn on_lost(&mut self, error: &ConnectionError) {
-        let was_connected = self.connected.send_replace(false);
+        let was_connected = self.number.send_replace(None).is_some();
         self.counters.is_connected.store(false, Ordering::Relaxed);
-        let (why, advice) = explain(error, &self.config);
+        let (why, mut advice) = explain(error, &self.config);
+        if why == ENDED && !was_connected {
+            advice = ". Check the TCP port, and whether the connection is encrypted (mqtts://)";
+        }
         if was_connected || why != self.trouble {
             let what = if was_connected {
                 "lost the broker"
@@ -233,7 +240,7 @@ fn explain(error: &ConnectionError, config: &MqttConfig) -> (String, &'static st
             "it does not speak MQTT 3.1.1".to_owned(),
             ". Check the TCP port",
         ),
-        ConnectionError::MqttState(_) => ("the connection has ended".to_owned(), ""),
+        ConnectionError::MqttState(_) => (ENDED.to_owned(), ""),
         other => (shown(&other.to_string()), ""),
     }
 }
@@ -250,7 +257,7 @@ fn explain_io(error: &io::Error) -> (String, &'static str) {
             ". Check the name, or use the address",
         ),
         ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => {
-            ("the connection has ended".to_owned(), "")
+            (ENDED.to_owned(), "")
         }
         ErrorKind::InvalidData => (
             "its answer is not MQTT".to_owned(),
@@ -279,6 +286,6 @@ fn explain_refusal(code: ConnectReturnCode, config: &MqttConfig) -> (String, &'s
         ConnectReturnCode::ServiceUnavailable => ("it is not available now".to_owned(), ""),
         ConnectReturnCode::RefusedProtocolVersion => ("it refuses MQTT 3.1.1".to_owned(), ""),
         ConnectReturnCode::BadClientId => ("it refuses the name of this client".to_owned(), ""),
-        ConnectReturnCode::Success => ("the connection has ended".to_owned(), ""),
+        ConnectReturnCode::Success => (ENDED.to_owned(), ""),
     }
 }

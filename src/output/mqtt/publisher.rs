@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::counters::MqttCounters;
 use super::{Mqtt, PublishedPort};
-use crate::hub::{Event, Kind, Received, Start, SubscriberKind, Subscription, Taken};
+use crate::hub::{Event, Hub, Kind, Position, Received, Start, SubscriberKind, Taken, Unit};
 use crate::protocol::{ServerMessage, StatusMessage};
 use crate::view::{Part, Payload, View};
 
@@ -22,8 +22,10 @@ const RETAIN_INTERVAL: Duration = Duration::from_secs(1);
 /// The publisher of one port.
 pub(super) struct Publisher {
     client: AsyncClient,
-    is_connected: watch::Receiver<bool>,
-    subscription: Subscription,
+    connection: watch::Receiver<Option<u64>>,
+    hub: Arc<Hub>,
+    /// The place in the stream up to which everything was handed to the connection.
+    position: Position,
     topics: Vec<Topic>,
     status_topic: String,
     json_topic: String,
@@ -61,14 +63,11 @@ impl Publisher {
             name: topic(name),
             view,
         });
-        // A slow broker delays nobody: it misses what history has lost by then.
-        let kind = SubscriberKind::Output {
-            backpressure: false,
-        };
         Self {
             client: mqtt.client.clone(),
-            is_connected: mqtt.is_connected.clone(),
-            subscription: port.hub.subscribe(kind, Start::Live),
+            connection: mqtt.connection.clone(),
+            hub: Arc::clone(&port.hub),
+            position: port.hub.end(),
             topics: topics.collect(),
             status_topic: topic("status"),
             json_topic: topic("json"),
@@ -81,56 +80,80 @@ impl Publisher {
     pub(super) async fn run(mut self) {
         loop {
             // Ends with the connection, which ends with the program.
-            let Ok(_) = self.is_connected.wait_for(|is| *is).await else {
+            let Ok(number) = self
+                .connection
+                .wait_for(Option::is_some)
+                .await
+                .map(|it| *it)
+            else {
                 return;
             };
-            if self.publish_status().await.is_err() || self.publish_events().await.is_err() {
+            if self.publish_status().await.is_err() || self.publish_events(number).await.is_err() {
                 return;
             }
         }
     }
 
-    /// Publishes events while the broker is connected.
-    async fn publish_events(&mut self) -> Result<(), ClientError> {
+    /// Publishes events while the connection is that of this number.
+    async fn publish_events(&mut self, number: Option<u64>) -> Result<(), ClientError> {
+        // A slow broker delays nobody.
+        let kind = SubscriberKind::Output {
+            backpressure: false,
+        };
+        // What history still has is not late, however long the broker was away.
+        let start = Start::After(Unit::Bytes, self.position.offset);
+        let mut subscription = self.hub.subscribe(kind, start);
         loop {
             tokio::select! {
-                () = self.subscription.ready() => {}
-                lost = self.is_connected.wait_for(|is| !*is) => {
-                    drop(lost);
+                () = subscription.ready() => {}
+                ended = self.connection.wait_for(|now| *now != number) => {
+                    drop(ended);
                     return Ok(());
                 }
             }
-            // While the broker is away, the events wait in the hub.
-            while *self.is_connected.borrow()
-                && let Some(next) = self.subscription.next(Instant::now())
+            while *self.connection.borrow() == number
+                && let Some(next) = subscription.next(Instant::now())
             {
-                match next {
-                    Received::Event(Taken { event, had }) => {
-                        for message in self.messages(&event, Part::After(had)) {
-                            self.publish(message).await?;
-                        }
-                        if let Kind::Status(_) = event.kind {
-                            self.publish_status().await?;
-                        }
-                    }
-                    Received::Missed(missed) if missed.line > 0 || missed.offset > 0 => {
-                        self.counters
-                            .missed_lines
-                            .fetch_add(missed.line, Ordering::Relaxed);
-                        let (lines, bytes) = (missed.line, missed.offset);
-                        let missed = ServerMessage::Missed { lines, bytes };
-                        let message = Outgoing {
-                            topic: self.json_topic.clone(),
-                            payload: missed.to_json().into(),
-                            is_retained: false,
-                        };
-                        self.publish(message).await?;
-                    }
-                    Received::Missed(_) => {}
+                let position = subscription.position();
+                self.publish_next(next, position).await?;
+                self.position = position;
+            }
+        }
+    }
+
+    /// Publishes what comes next, up to `position`.
+    async fn publish_next(
+        &mut self,
+        next: Received,
+        position: Position,
+    ) -> Result<(), ClientError> {
+        match next {
+            Received::Event(Taken { event, had }) => {
+                for message in self.messages(&event, Part::After(had)) {
+                    self.publish(message).await?;
+                }
+                if let Kind::Status(_) = event.kind {
+                    self.publish_status().await?;
                 }
             }
-            self.subscription.delivered();
+            // The hub does not know the line at which the subscription before this one ended.
+            Received::Missed(_) if position != self.position => {
+                let missed = position.since(self.position);
+                let (lines, bytes) = (missed.line, missed.offset);
+                self.counters
+                    .missed_lines
+                    .fetch_add(lines, Ordering::Relaxed);
+                let missed = ServerMessage::Missed { lines, bytes };
+                let message = Outgoing {
+                    topic: self.json_topic.clone(),
+                    payload: missed.to_json().into(),
+                    is_retained: false,
+                };
+                self.publish(message).await?;
+            }
+            Received::Missed(_) => {}
         }
+        Ok(())
     }
 
     /// Returns the messages about an event.
@@ -165,7 +188,7 @@ impl Publisher {
 
     /// Publishes the status of the port, for the broker to keep.
     async fn publish_status(&self) -> Result<(), ClientError> {
-        let status = self.subscription.status();
+        let status = self.hub.status();
         let message = ServerMessage::Status(StatusMessage::complete(&status)).to_json();
         let options = PublishOptions::new(QoS::AtLeastOnce).retain(true);
         let topic = self.status_topic.clone();

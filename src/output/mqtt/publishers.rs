@@ -17,7 +17,8 @@ use crate::log::throttled::ThrottledLog;
 pub(crate) struct Mqtt {
     pub(super) config: Arc<MqttConfig>,
     pub(super) client: AsyncClient,
-    pub(super) is_connected: watch::Receiver<bool>,
+    /// The number of the connection; None while the broker is away.
+    pub(super) connection: watch::Receiver<Option<u64>>,
     writes: WriteTopics,
     /// The numbers for the operator.
     pub(crate) counters: Arc<MqttCounters>,
@@ -35,7 +36,7 @@ impl Mqtt {
         stop: CancellationToken,
     ) -> anyhow::Result<(Self, impl Future<Output = ()> + Send + 'static)> {
         let config = Arc::new(config);
-        let (connected, is_connected) = watch::channel(false);
+        let (connected, number) = watch::channel(None);
         let (writes, counters) = (WriteTopics::default(), Arc::<MqttCounters>::default());
         let log = Arc::<ThrottledLog>::default();
         let (client, connection) = Connection::new(
@@ -48,7 +49,7 @@ impl Mqtt {
         let mqtt = Self {
             config,
             client,
-            is_connected,
+            connection: number,
             writes,
             counters,
             log,

@@ -78,7 +78,7 @@ impl Connector {
 
 #[cfg(feature = "tls")]
 mod tls {
-    use std::io;
+    use std::io::{self, ErrorKind};
     use std::path::Path;
     use std::sync::Arc;
 
@@ -146,10 +146,18 @@ mod tls {
                  authority: --mqtt-ca FILE",
                 excerpt(&why.to_string())
             )),
-            Some(_) => io::Error::other(
+            None if !is_end(&error) => error,
+            _ => io::Error::other(
                 "it does not seem to use encryption: write mqtt:// instead of mqtts://",
             ),
-            None => error,
         }
+    }
+
+    /// Returns true if the broker has ended the connection.
+    fn is_end(error: &io::Error) -> bool {
+        matches!(
+            error.kind(),
+            ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+        )
     }
 }
