@@ -1,24 +1,27 @@
 // A real broker with a TCP, an encrypted and a WebSocket listener: mosquitto. Its clients are mosquitto_sub and
-// mosquitto_pub, paho of Python, and mqtt.js by WebSocket.
+// mosquitto_pub, paho of Python, and MQTT.js by WebSocket, in Node and in the page of web/mqtt in Chromium.
 //
 // needs program: mosquitto
 // needs program: mosquitto_sub from mosquitto-clients
 // needs program: openssl
+// needs program: chromium from chromium
 // needs program: python3
 // needs npm: mqtt@5.16.0
+// needs npm: playwright-core@1.64.0
 // needs pip: paho-mqtt==2.1.0
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { connect, createServer as listen } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 
 import { board, opened } from "./documents.mjs";
-import { folder, freePort, load, start, until, within } from "./support.mjs";
+import { folder, freePort, load, root, start, until, within } from "./support.mjs";
 
 const USER = "lab";
 const PASSWORD = "correct horse";
@@ -167,7 +170,7 @@ test("without --mqtt-write nothing is written", async (t) => {
 async function cable(t, port) {
   const sockets = new Set();
   let isWhole = true;
-  const server = createServer((near) => {
+  const server = listen((near) => {
     if (!isWhole) return near.destroy();
     const far = connect(port, "127.0.0.1");
     for (const [from, to] of [[near, far], [far, near]]) {
@@ -309,7 +312,7 @@ for message in subscribe.simple("serial-ws/sim/json", port=${there.tcp}, msg_cou
   assert.deepEqual(read, Array.from({ length: 20 }, (_, index) => read[0] + index));
 });
 
-test("mqtt.js reads the lines by the WebSocket of the broker", async (t) => {
+test("MQTT.js reads the lines by the WebSocket of the broker", async (t) => {
   const there = await broker(t);
   await start(t, "sim", "--mqtt", `mqtt://127.0.0.1:${there.tcp}`);
   const client = load("mqtt", "mqtt").connect(`ws://127.0.0.1:${there.ws}`);
@@ -319,4 +322,32 @@ test("mqtt.js reads the lines by the WebSocket of the broker", async (t) => {
   client.subscribe("serial-ws/sim/line");
   await until("lines", () => lines.length > 10);
   assert.match(lines[0], /^serial-ws\/sim\/line [\d,]+$/);
+});
+
+test("the page for learners shows the board by the broker alone", async (t) => {
+  const there = await broker(t);
+  const site = createServer((request, response) => {
+    const isPage = request.url.startsWith("/?");
+    response.writeHead(isPage ? 200 : 404, { "Content-Type": "text/html" });
+    response.end(isPage ? readFileSync(join(root, "web/mqtt/index.html")) : "");
+  }).listen(0, "127.0.0.1");
+  await once(site, "listening");
+  t.after(() => site.close());
+  const { chromium } = load("mqtt", "playwright-core");
+  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
+  t.after(() => browser.close());
+  const page = await (await browser.newContext()).newPage();
+  // The browser still checks the integrity of what npm has in place of the CDN.
+  await page.route(/^https:/, (route) => route.fulfill({
+    path: join(folder("mqtt"), "node_modules/mqtt/dist/mqtt.min.js"),
+    headers: { "Access-Control-Allow-Origin": "*", "Content-Type": "text/javascript" },
+  }));
+  const text = (id) => page.locator(id).textContent();
+  await page.goto(`http://127.0.0.1:${site.address().port}/?broker=ws://127.0.0.1:${there.ws}`);
+  await until("the page to wait", async () => /waiting for serial-ws/.test(await text("#state")));
+  const bridge = await start(t, "sim", "--mqtt", `mqtt://127.0.0.1:${there.tcp}`);
+  await until("a line", async () => /^[\d,]+$/.test(await text("#reading")));
+  assert.equal(await text("#state"), "sim is open (simulated)");
+  await bridge.stop();
+  await until("the end", async () => (await text("#state")) === "serial-ws has stopped");
 });
