@@ -171,6 +171,9 @@ pub struct StatusMessage<'a> {
     /// The client that has the write lock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub writer: Option<Cow<'a, hub::LockHolder>>,
+    /// The playing of the recording that is the device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub playback: Option<Box<hub::Playback>>,
     /// The line settings in force, where nothing else has them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<Map<String, Value>>,
@@ -223,6 +226,8 @@ pub enum ClientMessage {
     },
     /// Changes line settings.
     Settings(hub::SettingsChange),
+    /// Changes the playing of a recording.
+    Playback(hub::PlaybackChange),
     /// Takes the write lock.
     Lock {
         /// A name that others are told.
@@ -292,8 +297,9 @@ impl ServerMessage<'_> {
 
 impl ClientMessage {
     /// The words for the types.
-    pub const TYPES: [&str; 9] = [
+    pub const TYPES: [&str; 10] = [
         "write", "signals", "break", "settings", "reset", "release", "resume", "lock", "unlock",
+        "playback",
     ];
 
     /// Returns the text of the message with this identifier.
@@ -394,6 +400,7 @@ impl<'a> From<&'a hub::Status> for StatusMessage<'a> {
             errors: status.errors,
             inputs: status.inputs,
             writer: status.writer.as_deref().map(Cow::Borrowed),
+            playback: status.playback.clone(),
             settings: None,
         }
     }
@@ -506,6 +513,7 @@ mod tests {
             errors,
             inputs: None,
             writer: None,
+            playback: None,
             settings: None,
         }
     }

@@ -374,8 +374,8 @@ const MISTAKES: [(&str, &str); 37] = [
         "class.toml:1: `config` can only be a flag: --config",
     ),
     (
-        "[port.uno]\nsped = 'sim'",
-        "class.toml:2: unknown setting `sped`; did you mean `spec`?",
+        "[port.uno]\nspek = 'sim'",
+        "class.toml:2: unknown setting `spek`; did you mean `spec`?",
     ),
     (
         "[port.uno]\nspec = 'sim'\nlan = true",

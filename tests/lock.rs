@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{Bridge, Client, Pair, Reply, http};
 
 /// The requests that are refused to others while a client has the lock.
-fn changes() -> [Value; 9] {
+fn changes() -> [Value; 10] {
     [
         json!({"type": "write", "text": "x"}),
         json!({"type": "write", "text": "x", "urgent": true}),
@@ -15,6 +15,7 @@ fn changes() -> [Value; 9] {
         json!({"type": "settings", "baud": 300}),
         json!({"type": "reset"}),
         json!({"type": "release"}),
+        json!({"type": "playback", "pause": true}),
         json!({"type": "lock"}),
     ]
 }
@@ -38,7 +39,12 @@ async fn everything_of_others_that_changes_the_board_is_refused_and_everybody_kn
         let expected = format!("client {client} (\"esptool\") has the write lock");
         assert!(error.starts_with(&expected), "{error}");
     }
-    for call in ["reset", "release", "settings?baud=300"] {
+    for call in [
+        "reset",
+        "release",
+        "settings?baud=300",
+        "playback?pause=true",
+    ] {
         let reply = post(&bridge, call, &[]).await;
         assert_eq!(reply.status, 409, "{reply:?}");
         assert!(reply.body.contains("esptool"), "{reply:?}");

@@ -31,6 +31,7 @@ mod loss; // the device goes and comes back, or does not read
 mod network_devices; // behind a TCP connection
 mod outputs; // beside WebSocket clients
 mod p5; // what sketches of p5.serialport see
+mod playback; // recordings as devices
 mod ports;
 #[cfg(unix)] // what a shell runs
 mod programs; // as devices

@@ -18,8 +18,30 @@ export interface Status {
   errors?: { framing: number; parity: number; overrun: number };
   /** The client that has the write lock. */
   writer?: { client: number; name?: string };
+  /** How far a recording was played, where the port plays one. */
+  playback?: Playback;
   /** The settings in force, once they are known. */
   settings?: Settings;
+}
+
+/** The playing of a recording. */
+export interface Playback {
+  /** Seconds from the beginning that were reached. */
+  position: number;
+  /** Seconds that all of it takes, once that is known. */
+  length?: number;
+  /** How many times as fast as it was recorded it is played, or "max" for no pauses. */
+  speed: number | "max";
+  paused: boolean;
+}
+
+/** What clients can change of it. */
+export interface PlaybackChange {
+  pause?: boolean;
+  /** Seconds from the beginning to go to. */
+  seek?: number;
+  /** From 0.01 to 1000, or "max". */
+  speed?: number | "max";
 }
 
 /** A setting that would help, to offer by a button, for example. Later versions may have more. */
@@ -275,6 +297,8 @@ export class SerialWs {
   unlock(): Promise<Ack>;
   /** Changes settings of the port for everybody; those that are left out stay as they are. */
   settings(changes: SettingsChange): Promise<Ack>;
+  /** Changes how a recording is played, for everybody. */
+  playback(changes: PlaybackChange): Promise<Ack>;
   /**
    * Sends any request of the json protocol. Resolves with its reply. It is rejected if it is too
    * long for a message, and if the connection closes or falls silent for a minute before the reply.
@@ -363,6 +387,7 @@ export type ClientMessage = (
   | { type: "break"; ms: number; on?: undefined }
   | { type: "break"; on: boolean; ms?: undefined }
   | ({ type: "settings" } & SettingsChange)
+  | ({ type: "playback" } & PlaybackChange)
   | { type: "lock"; name?: string; restore?: boolean }
   | { type: "release"; seconds?: number; while?: undefined }
   | { type: "release"; while: "connected"; seconds?: undefined }

@@ -55,7 +55,7 @@
     last;
     /** The values of the last line that had any, where they are asked for: by name, or in order. */
     values = {};
-    /** The current status: `state` is for programs, `detail` and `hint` are for people. `advice` is the setting that would help, `settings` are those in force. */
+    /** The current status: `state` is for programs, `detail` and `hint` are for people. `advice` is the setting that would help, `settings` are those in force, `playback` is the place in a recording. */
     status = { state: "connecting", detail: "connecting to serial-ws" };
 
     constructor(url, options = {}) {
@@ -145,6 +145,11 @@
     /** Changes settings of the port for everybody, such as `{ baud: 115200 }`. */
     settings(changes) {
       return this.ask({ type: "settings", ...changes });
+    }
+
+    /** Changes how a recording is played, such as `{ pause: true }`, `{ seek: 90 }` or `{ speed: 2 }`. */
+    playback(changes) {
+      return this.ask({ type: "playback", ...changes });
     }
 
     /** Sends any request of the json protocol. The promise resolves with its reply. */
@@ -359,9 +364,9 @@
       clearTimeout(this.#replyTimer);
     }
 
-    #setStatus({ state, detail, hint, advice, errors, inputs, writer, settings }) {
+    #setStatus({ state, detail, hint, advice, errors, inputs, writer, playback, settings }) {
       const { status } = this;
-      this.status = { state, detail, hint, advice, errors, inputs, writer, settings };
+      this.status = { state, detail, hint, advice, errors, inputs, writer, playback, settings };
       if (JSON.stringify(status) === JSON.stringify(this.status)) return;
       this.#emit("status", this.status);
     }

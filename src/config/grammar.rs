@@ -5,7 +5,7 @@
 //! to the value.
 
 use crate::port::is_name;
-use crate::port::source::exec::command;
+use crate::port::source::shell_words;
 use crate::port::source::spec::QUOTES;
 
 /// A port as it was typed, cut into its parts.
@@ -28,7 +28,7 @@ pub(super) fn split(text: &str) -> Result<TypedPort<'_>, String> {
         Some((name, rest)) if is_name(name) => (Some(name), rest),
         _ => (None, text),
     };
-    let mut parts = match command::end(rest)? {
+    let mut parts = match shell_words::end(rest)? {
         Some(end) => at_commas_after(rest, end)?,
         None => at_commas(rest)?,
     }

@@ -9,9 +9,11 @@ mod mqtt;
 mod names;
 mod offer;
 mod outputs;
+mod playback;
 mod port;
 #[cfg(test)]
 mod port_table;
+mod port_values;
 mod server;
 mod show;
 pub(crate) mod text;
@@ -283,7 +285,9 @@ mod tests {
 
     #[test]
     fn a_wrong_port_says_what_is_right() {
-        check_error("-p sim,speed=3", "known: baud, ");
+        check_error("-p sim,sped=fast", "did you mean `speed`?");
+        check_error("-p sim,speed=3", "for a recording alone, play:FILE");
+        check_error("-p play:a,speed=0", "a number from 0.01 to 1000 such as 2");
         check_error("-p sim,baud=fast", "baud");
         check_error("-p sim:nothing", "sim:nothing");
         check_error("-p sim -p sim", "such as a=sim");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value as Json, json};
 
 use super::SharedPort;
@@ -14,11 +14,11 @@ use super::device::{self, Place};
 use super::grammar;
 use super::layers::{Layer, SetBy};
 use super::names::{self, DEFAULTS, PORT_DEFAULTS, Values};
-use super::value::{AUTO, Setting, SettingValue};
+use super::playback::{self, PLAY_KEYS, PlayArgs, RECORDING};
+use super::value::{AUTO, Setting};
 use crate::cli::PortArgs;
 use crate::hub::{LineSettings, RequestLimits};
-use crate::output::{OutputAddress, OutputConfig, OutputKind};
-use crate::port::framing::Framing;
+use crate::output::{OutputConfig, OutputKind};
 use crate::port::source::spec::{Spec, quoted};
 use crate::port::{DataKind, FixedSettings, PortConfig};
 use crate::server::ClientDefaults;
@@ -30,9 +30,6 @@ pub(super) const PORT: &str = "port";
 
 /// The key of the device of a port.
 const SPEC: &str = "spec";
-
-/// The value of an output that a port does not have.
-const NONE: &str = "none";
 
 /// The key of the name of a port.
 const NAME: &str = "name";
@@ -56,6 +53,10 @@ pub(super) struct PortTable {
     /// The device.
     #[arg(long, default_value = "auto")]
     spec: Setting<Spec>,
+    /// The settings of a recording.
+    #[command(flatten)]
+    #[serde(flatten)]
+    play: PlayArgs,
 }
 
 impl PortArg {
@@ -136,9 +137,13 @@ impl PortArg {
     ) -> Result<SharedPort, String> {
         let mut all = common.values.clone();
         all.retain(|key, _| !names::hides(&self.0, key));
+        // No flag sets them for all ports.
+        all.extend(PLAY_KEYS.map(|key| (key.to_owned(), PORT_DEFAULTS[key].clone())));
         all.extend(self.0.clone());
         let table: PortTable = names::typed(all)?;
         let (spec, args) = (table.spec.value, table.settings);
+        let is_recording = matches!(spec, Spec::Play(_));
+        playback::check_keys(&self.0, is_recording)?;
         let clients = ClientDefaults {
             view: args.view(),
             append: *args.append,
@@ -155,12 +160,18 @@ impl PortArg {
             name: table.name.unwrap_or_else(|| spec.default_name()),
             spec,
             line: line_settings(&args),
-            fixed: self.fixed(common, index),
-            detects_rate: args.baud.rate().is_none(),
+            // A recording has the settings with which it was made.
+            fixed: if is_recording {
+                FixedSettings::all(RECORDING)
+            } else {
+                self.fixed(common, index)
+            },
+            detects_rate: args.baud.rate().is_none() && !is_recording,
             frame: args.frame.value,
             max_line: args.max_line.0 as usize,
             expects,
             may_be_chosen: false,
+            play: table.play.options(),
             no_wait,
         };
         let requests = RequestLimits {
@@ -192,6 +203,7 @@ impl PortArg {
             flow_control: place("flow-control"),
             dtr: place("dtr"),
             rts: place("rts"),
+            are_final: false,
         }
     }
 
@@ -306,48 +318,4 @@ fn check_alone(text: &str) -> Result<(), String> {
 fn text(value: &Json) -> String {
     let text = value.as_str().map(str::to_owned);
     text.unwrap_or_else(|| value.to_string())
-}
-
-impl SettingValue for Spec {
-    fn parse(text: &str) -> Result<Self, String> {
-        text.parse()
-            .map_err(|error: anyhow::Error| format!("{error:#}"))
-    }
-}
-
-impl SettingValue for Option<OutputAddress> {
-    fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            NONE => Ok(None),
-            text => OutputAddress::parse(text).map(Some),
-        }
-    }
-
-    fn show(&self) -> Json {
-        self.map_or_else(|| NONE.into(), |address| address.to_string().into())
-    }
-}
-
-impl Serialize for OutputAddress {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl SettingValue for Framing {
-    fn parse(text: &str) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl Serialize for Framing {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl Serialize for Spec {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
 }

@@ -3,7 +3,7 @@
 use super::port::PortArg;
 
 /// Ports as they are typed, each with its name (`-` for none), its device, and its settings.
-const PORTS: [(&str, &str); 60] = [
+const PORTS: [(&str, &str); 63] = [
     // Paths.
     ("/dev/ttyACM0", "- | /dev/ttyACM0"),
     ("/dev/ttyACM0,baud=115200", "- | /dev/ttyACM0 | baud=115200"),
@@ -88,6 +88,16 @@ const PORTS: [(&str, &str); 60] = [
     ),
     (r"exec:C:\tools\read.exe", r"- | exec:C:\tools\read.exe"),
     ("exec:sh -c 'a | b'", "- | exec:sh -c 'a | b'"),
+    // Recordings.
+    ("play:a.jsonl", "- | play:a.jsonl"),
+    (
+        "uno=play:'my class,1.jsonl' b.jsonl,speed=2,from=1.5m,loop",
+        "uno | play:'my class,1.jsonl' b.jsonl | speed=2,from=90s,loop",
+    ),
+    (
+        r"play:C:\rec\a.jsonl.gz,speed=max",
+        r"- | play:C:\rec\a.jsonl.gz | speed=max",
+    ),
     // Settings whose values have parts, or quotes.
     ("sim,frame=delim:2c", "- | sim | frame=delim:2c"),
     ("sim,frame=\"delim:2c\"", "- | sim | frame=delim:2c"),
@@ -108,7 +118,7 @@ const PORTS: [(&str, &str); 60] = [
 ];
 
 /// Mistakes as they are typed, each with the beginning of what is said of it.
-const MISTAKES: [(&str, &str); 32] = [
+const MISTAKES: [(&str, &str); 36] = [
     ("", "expected a path such as"),
     ("=sim", "unknown device `=sim`"),
     ("a=", "expected a path such as"),
@@ -166,6 +176,16 @@ const MISTAKES: [(&str, &str); 32] = [
     ("exec:say it's", "a quote ' is opened and not closed"),
     ("exec:a | b", "`|` is for a shell, and exec: runs none"),
     ("exec:printf a,b", "unknown port setting `b` (known: "),
+    ("play", "`play:` needs a recording, such as play:"),
+    ("play:a b's", "a quote ' is opened and not closed"),
+    (
+        "play:a,speed=0",
+        "`speed` cannot be \"0\": expected a number",
+    ),
+    (
+        "play:a,from=-1s",
+        "`from` cannot be \"-1s\": expected a time",
+    ),
     ("tcp://a", "`tcp://a` has no TCP port, such as tcp://a:4000"),
     (
         "no-such-file",

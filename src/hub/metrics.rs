@@ -12,6 +12,8 @@ pub struct Counters {
     pub chunks: AtomicU64,
     /// Bytes that the operating system took for the device.
     pub written_bytes: AtomicU64,
+    /// Bytes that clients wrote to a recording, which takes and drops them.
+    pub dropped_bytes: AtomicU64,
     /// Lines that were not valid UTF-8.
     pub invalid_lines: AtomicU64,
     /// Requests of clients that were refused.

@@ -11,6 +11,7 @@ mod event;
 mod history;
 mod last_values;
 mod metrics;
+mod playback;
 mod request_queue;
 mod requests;
 mod settings;
@@ -24,16 +25,18 @@ mod waiting_requests;
 mod write_lock;
 mod write_rate;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 pub use encodings::EncodingSlot;
 pub use event::{
     Data, Event, Extent, Frame, Frames, Kind, Piece, Position, Timestamp, Unit, Written,
 };
 pub use metrics::{BUCKETS, Counters, Delays};
+pub use playback::{Playback, PlaybackChange, PlaybackControl, PlaybackSpeed};
 pub use request_queue::{ClientNumbers, RequestQueue};
 pub use requests::{
     Action, Lease, MAX_WAITING, NoRoom, Outcome, Permit, Request, RequestError, RequestLimits,
@@ -89,6 +92,8 @@ pub struct Hub {
     wants_inputs: AtomicUsize,
     /// The number of clients that want the bytes as they are read.
     wants_bytes: AtomicUsize,
+    /// The control of the recording that is the port's device.
+    playback: OnceLock<Arc<PlaybackControl>>,
     /// The requests of clients, on their way to the port.
     pub queue: Arc<RequestQueue>,
     /// Totals since the hub was made.
@@ -121,6 +126,7 @@ impl Hub {
             wants_written: AtomicUsize::new(0),
             wants_inputs: AtomicUsize::new(0),
             wants_bytes: AtomicUsize::new(0),
+            playback: OnceLock::new(),
             queue: RequestQueue::new(requests, numbers),
             counters: Counters::default(),
             delays: Delays::default(),
@@ -169,6 +175,7 @@ impl Hub {
             let mut history = self.history();
             let mut status = change(&history.status);
             status.writer = self.queue.lock_holder().map(Box::new);
+            status.playback = self.playback();
             if history.status.says_the_same(&status) {
                 return;
             }
@@ -197,7 +204,43 @@ impl Hub {
 
     /// The port's status now.
     pub fn status(&self) -> Status {
-        self.history().status.clone()
+        let mut status = self.history().status.clone();
+        status.playback = self.playback();
+        status
+    }
+
+    /// Lets clients see and change the playing of the recording that is the port's device.
+    pub fn set_playback(&self, control: Arc<PlaybackControl>) {
+        let _ = self.playback.set(control);
+    }
+
+    /// Changes the playing of the recording, and tells everybody.
+    ///
+    /// # Errors
+    /// If the port plays no recording, or the change is impossible.
+    pub fn change_playback(&self, change: &PlaybackChange) -> Result<(), String> {
+        let control = self.playback.get();
+        let control = control.ok_or("this port plays no recording: only play:FILE does")?;
+        control.change(change, Instant::now())?;
+        self.publish_playback();
+        Ok(())
+    }
+
+    /// Tells everybody how far the recording has been played.
+    pub fn publish_playback(&self) {
+        {
+            let mut history = self.history();
+            let mut status = history.status.clone();
+            status.playback = self.playback();
+            history.push(Timestamp::now(), Kind::Status(status));
+            self.head.store(history.head(), Ordering::SeqCst);
+        }
+        self.subscribers().wake();
+    }
+
+    fn playback(&self) -> Option<Box<Playback>> {
+        let control = self.playback.get()?;
+        Some(Box::new(control.playback(Instant::now())))
     }
 
     /// The place that the stream has reached.

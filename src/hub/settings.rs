@@ -85,6 +85,27 @@ impl LineSettings {
         format!("{} baud{detected}", self.baud)
     }
 
+    /// Reads the members that clients are shown. Those that are missing or unknown are the usual ones.
+    pub fn from_json(members: &Map<String, Value>) -> Self {
+        fn read<T: serde::de::DeserializeOwned>(value: Option<&Value>) -> Option<T> {
+            serde_json::from_value(value?.clone()).ok()
+        }
+        let usual = Self::default();
+        let baud = read(members.get("baud")).filter(|baud| *baud > 0);
+        let data_bits = read(members.get("dataBits")).filter(|bits| (5..=8).contains(bits));
+        let stop_bits = read(members.get("stopBits")).filter(|bits| (1..=2).contains(bits));
+        Self {
+            baud: baud.unwrap_or(usual.baud),
+            baud_auto: read(members.get("baudAuto")).unwrap_or(false),
+            baud_detected: read(members.get("baudDetected")).unwrap_or(false),
+            data_bits: data_bits.unwrap_or(usual.data_bits),
+            parity: read(members.get("parity")).unwrap_or(usual.parity),
+            stop_bits: stop_bits.unwrap_or(usual.stop_bits),
+            flow_control: read(members.get("flowControl")).unwrap_or(usual.flow_control),
+            ..usual
+        }
+    }
+
     /// Returns the members of the settings that clients are shown, in their order.
     pub fn to_json(self) -> Map<String, Value> {
         let mut members = Map::from_iter([

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{LineSettings, LockHolder, Parity};
+use super::{LineSettings, LockHolder, Parity, Playback};
 
 /// The state of a port, with what to say about it.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct Status {
     pub device: Option<Arc<DeviceInfo>>,
     /// The client that has the write lock. The hub fills it in.
     pub writer: Option<Box<LockHolder>>,
+    /// The playing of the recording that is the device. The hub fills it in.
+    pub playback: Option<Box<Playback>>,
 }
 
 /// The states of a port: open, or the reason why not.
@@ -103,6 +105,7 @@ impl Status {
             settings: LineSettings::default(),
             device: None,
             writer: None,
+            playback: None,
         }
     }
 
@@ -110,6 +113,16 @@ impl Status {
     pub fn with_hint(self, hint: impl Into<String>) -> Self {
         Self {
             hint: hint.into(),
+            ..self
+        }
+    }
+
+    /// The same status with other words.
+    pub fn with_told(self, detail: String, hint: String) -> Self {
+        Self {
+            detail,
+            hint,
+            advice: None,
             ..self
         }
     }
@@ -154,6 +167,10 @@ impl Status {
         what(self) == what(other)
             && (&self.detail, &self.hint) == (&other.detail, &other.hint)
             && (&self.advice, &self.writer) == (&other.advice, &other.writer)
+            && match (&self.playback, &other.playback) {
+                (Some(playback), Some(other)) => playback.goes_on_as(other),
+                (playback, other) => playback == other,
+            }
     }
 }
 

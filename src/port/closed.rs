@@ -1,14 +1,16 @@
-//! Answers requests while the port is closed: most are refused, and settings are kept for the next
-//! opening.
+//! Reports why the port is closed, and answers requests meanwhile: most are refused, and settings are
+//! kept for the next opening.
 
 use std::convert::Infallible;
 
 use tokio::time::Instant;
 
+use super::device::DeviceStatus;
 use super::lease;
+use super::settings::PortSettings;
 use super::supervisor::{Next, Supervisor};
 use super::until;
-use crate::hub::{Action, Hub, Request, RequestError, SettingsChange, Status};
+use crate::hub::{Action, Hub, Request, RequestError, SettingsChange, State, Status};
 
 impl Supervisor {
     /// Answers requests while the port is closed, until the deadline or a request to open it. The
@@ -52,6 +54,26 @@ impl Supervisor {
         }
     }
 
+    /// Reports that the device was lost.
+    pub(super) fn report_loss(&mut self, reason: &str) {
+        self.was_lost = true;
+        let device = self.status.device.clone();
+        let path = device.as_ref().map_or("", |device| &device.path);
+        let status = Status::new(State::Lost, format!("{path} was lost: {reason}"));
+        tracing::warn!(port = self.config.name, "{}", status.detail);
+        let hint = self.source.lost_hint();
+        self.publish_status(status.with_hint(hint).with_device(device));
+    }
+
+    /// Reports a device that is not open, as a recording tells it.
+    pub(super) fn report_told(&mut self, told: DeviceStatus) {
+        self.was_lost |= told.state == State::Lost;
+        let status = Status::new(told.state, told.detail).with_hint(told.hint);
+        tracing::info!(port = self.config.name, "{}", status.detail);
+        let device = self.status.device.clone();
+        self.publish_status(status.with_device(device));
+    }
+
     /// Gives settings their values back if the write lock under which they were changed has ended.
     pub(super) fn return_settings(&mut self) {
         let term = self.hub.queue.lock_term();
@@ -79,18 +101,44 @@ impl Supervisor {
 pub(super) async fn refuse_all(
     hub: &Hub,
     status: &Status,
-    settings: &mut Vec<Request>,
+    settings: &PortSettings,
+    changes: &mut Vec<Request>,
 ) -> Infallible {
     loop {
-        sort_out(hub.queue.take_any().await, status, settings);
+        sort_out(hub.queue.take_any().await, status, settings, changes);
     }
 }
 
-/// Refuses a request that came before the device was open, or keeps it.
-pub(super) fn sort_out(request: Request, status: &Status, settings: &mut Vec<Request>) {
+/// Answers an immediate request while the device is awaited. Returns what to do instead, if it is to be
+/// left to another program.
+pub(super) fn answer_immediate(request: Request, status: &Status) -> Option<Next> {
     match request.action {
+        Action::Release(lease) => return Some(Next::Lease(lease, request)),
+        // It is awaited already, or it is not this client's.
+        Action::Resume | Action::Return => request.end(Ok(0)),
+        _ => refuse(status, request),
+    }
+    None
+}
+
+/// Refuses a request that came before the device was open, or keeps it among the `changes` of
+/// settings. Those that nobody can change need no device for an answer.
+pub(super) fn sort_out(
+    request: Request,
+    status: &Status,
+    settings: &PortSettings,
+    changes: &mut Vec<Request>,
+) {
+    match request.action {
+        Action::Settings(change) if settings.are_final() => {
+            let changed = settings.changed(&change, false);
+            request.end(changed.map(|_| 0).map_err(RequestError::new));
+        }
+        Action::SaveSettings | Action::ReturnSettings if settings.are_final() => {
+            request.end(Ok(0));
+        }
         Action::Settings(_) | Action::SaveSettings | Action::ReturnSettings => {
-            settings.push(request);
+            changes.push(request);
         }
         _ => refuse(status, request),
     }

@@ -1,10 +1,34 @@
-//! Closing a device without waiting for output that it does not take.
+//! Why work with a device ends, and closing it without waiting for output that it does not take.
 
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::time::timeout;
 
-use super::device::Device;
+use super::device::{Device, DeviceStatus};
 use super::modem_lines::Sequence;
+use crate::hub::{Lease, Request};
+
+/// The reason why work with a device ended.
+pub(crate) enum End {
+    /// The program stops.
+    Stopped,
+    /// The device has gone, and why.
+    Lost(String),
+    /// A recording tells that the device is open no longer.
+    Recorded(DeviceStatus),
+    /// The client of this request gets the device for another program, and hears when it is free.
+    Released(Lease, Request),
+}
+
+impl End {
+    /// Returns the reason for requests that are not carried out any more.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::Stopped => "serial-ws is stopping",
+            Self::Lost(_) | Self::Recorded(_) => "the device was lost",
+            Self::Released(..) => "the port was released to another program",
+        }
+    }
+}
 
 /// Tells whether a port that was to be closed is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::framing::Framing;
+use super::source::play::PlayOptions;
 use super::source::spec::Spec;
 use crate::hub::LineSettings;
 
@@ -30,6 +31,8 @@ pub(crate) struct PortConfig {
     pub(crate) expects: DataKind,
     /// True if a client chooses the board where several are here.
     pub(crate) may_be_chosen: bool,
+    /// The way in which a recording is played.
+    pub(crate) play: PlayOptions,
     /// Ends the program, instead of waiting, if the device cannot be opened at first.
     pub(crate) no_wait: bool,
 }
@@ -52,9 +55,26 @@ pub(crate) struct FixedSettings {
     pub(crate) dtr: Option<String>,
     /// The same for [`LineSettings::rts`].
     pub(crate) rts: Option<String>,
+    /// True if not even the holder of the write lock may change them.
+    pub(crate) are_final: bool,
 }
 
 impl FixedSettings {
+    /// All settings of a device that has them from `place` and no others.
+    pub(crate) fn all(place: &str) -> Self {
+        let place = || Some(place.to_owned());
+        Self {
+            baud: place(),
+            data_bits: place(),
+            parity: place(),
+            stop_bits: place(),
+            flow_control: place(),
+            dtr: place(),
+            rts: place(),
+            are_final: true,
+        }
+    }
+
     /// Returns the places by the names that the settings have in the protocol.
     pub(crate) fn to_json(&self) -> Map<String, Value> {
         let places = [

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::backlog::Backlog;
+use super::closing::End;
 use super::config::PortConfig;
 use super::device::Device;
 use super::diagnostics::{Expectations, Hints};
@@ -25,33 +26,12 @@ use super::stream_start::{self, StreamStart};
 use super::transfer::{Step, Transfer};
 use super::until;
 use super::writer::Writer;
-use crate::hub::{Action, DeviceInfo, Hub, Lease, LineSettings, Request, Status};
+use crate::hub::{Action, DeviceInfo, Hub, LineSettings, Request, Status};
 use crate::platform;
 
 /// The delay before repeating a read or write that a signal interrupted, or that the device
 /// refused although it was said to be ready. Long enough not to spin if that goes on.
 const TRANSIENT_RETRY_DELAY: Duration = Duration::from_millis(1);
-
-/// The reason why work with a device ended.
-pub(crate) enum End {
-    /// The program stops.
-    Stopped,
-    /// The device has gone, and why.
-    Lost(String),
-    /// The client of this request gets the device for another program, and hears when it is free.
-    Released(Lease, Request),
-}
-
-impl End {
-    /// Returns the reason for requests that are not carried out any more.
-    fn reason(&self) -> &'static str {
-        match self {
-            Self::Stopped => "serial-ws is stopping",
-            Self::Lost(_) => "the device was lost",
-            Self::Released(..) => "the port was released to another program",
-        }
-    }
-}
 
 /// An open device at work.
 pub(crate) struct Connection<'a> {
@@ -324,7 +304,7 @@ impl<'a> Connection<'a> {
     /// Goes on after a read or a write. Returns the reason to end, if it is one.
     fn transferred(&mut self, step: io::Result<Step>) -> Option<End> {
         match step {
-            Ok(Step::Read(0)) => return Some(End::Lost(self.transfer.device.end_reason())),
+            Ok(Step::Read(0)) => return self.read_nothing(),
             Ok(Step::Read(count)) => self.received(count),
             Ok(Step::Wrote(count)) => {
                 self.backlog.handed(count, Instant::now());

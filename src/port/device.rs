@@ -6,10 +6,40 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::modem_lines::LineChange;
-use crate::hub::{LineErrors, LineSettings, ModemInputs};
+use crate::hub::{LineErrors, LineSettings, ModemInputs, State};
 
 /// The longest time that a device may take to close, if it says nothing else.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// What a recording tells of its device beside bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RecordedChange {
+    /// True or false if what comes now joins nothing from before: whether it begins a line.
+    pub(crate) starts_whole: Option<bool>,
+    /// The status of the port from now on, if it has changed.
+    pub(crate) status: Option<DeviceStatus>,
+}
+
+impl RecordedChange {
+    /// Returns true if the device is open no longer.
+    pub(crate) fn is_loss(&self) -> bool {
+        let status = self.status.as_ref();
+        status.is_some_and(|status| status.state != State::Open)
+    }
+}
+
+/// The status of a port as a recording tells it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DeviceStatus {
+    /// The state.
+    pub(crate) state: State,
+    /// A sentence about it.
+    pub(crate) detail: String,
+    /// The next step for the user; empty where there is none.
+    pub(crate) hint: String,
+    /// The settings in force.
+    pub(crate) settings: LineSettings,
+}
 
 /// A byte stream with modem lines.
 ///
@@ -67,6 +97,12 @@ pub(crate) trait Device: AsyncRead + AsyncWrite + Unpin + Send {
 
     /// Returns the modem's inputs; None where the device has none.
     fn inputs(&mut self) -> Option<ModemInputs> {
+        None
+    }
+
+    /// Returns what the device tells beside bytes: when it was just opened, and when a read returned
+    /// nothing. If it tells nothing then, that is its end.
+    fn recorded_change(&mut self) -> Option<RecordedChange> {
         None
     }
 

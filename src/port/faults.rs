@@ -258,6 +258,7 @@ impl FaultySource {
                 refuses_settings: false,
                 is_absent,
                 is_ambiguous: false,
+                is_recorded: false,
             })
         };
         match world.attempts {

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::backlog::Backlog;
+use super::closing::End;
 use super::config::{DataKind, PortConfig};
-use super::connection::{Connection, End};
+use super::connection::Connection;
 use super::diagnostics::{Expectations, Hints};
 use super::rate::{Decision, KnownRates, RateSearch};
 use super::settings::PortSettings;

@@ -6,10 +6,12 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::closing::End;
 use super::connection::Connection;
+use super::device::RecordedChange;
 use super::diagnostics::{Expectations, Hint, Hints};
 use super::stream_start::{self, StreamStart};
-use crate::hub::{Data, Kind, LineSettings, Status, Timestamp};
+use crate::hub::{Data, Kind, LineSettings, State, Status, Timestamp};
 
 impl Connection<'_> {
     /// Frames and publishes the bytes that were read.
@@ -32,6 +34,33 @@ impl Connection<'_> {
             self.writer.heard(&data, now);
         }
         self.publish(at, data, now);
+    }
+
+    /// Goes on after a read that returned nothing. Returns the reason to end, if it is one.
+    pub(super) fn read_nothing(&mut self) -> Option<End> {
+        let device = &mut self.transfer.device;
+        let Some(RecordedChange {
+            starts_whole,
+            status,
+        }) = device.recorded_change()
+        else {
+            return Some(End::Lost(device.end_reason()));
+        };
+        if let Some(starts_whole) = starts_whole {
+            self.begin_stream(starts_whole, Instant::now());
+        }
+        let status = status?;
+        if status.state != State::Open {
+            return Some(End::Recorded(status));
+        }
+        self.settings.adopt(status.settings);
+        self.status = self
+            .status
+            .clone()
+            .with_told(status.detail, status.hint)
+            .with_settings(self.settings.current());
+        self.publish_status();
+        None
     }
 
     /// Parts what comes now from what the board said before it may have restarted. What waits to

@@ -70,6 +70,11 @@ impl PortSettings {
         !self.current.sets_the_same(&self.given)
     }
 
+    /// Returns true if nobody can change them.
+    pub(crate) fn are_final(&self) -> bool {
+        self.fixed.are_final
+    }
+
     /// Returns what a change would make of the settings in force. The holder of the write lock may
     /// change all of them. A search for the rate begins at the one that was found last, or was given.
     ///
@@ -88,7 +93,8 @@ impl PortSettings {
                 wanted.baud = self.given.baud;
             }
         }
-        let mut members = MEMBERS.iter().filter(|_| !has_lock);
+        let may_change = has_lock && !self.fixed.are_final;
+        let mut members = MEMBERS.iter().filter(|_| !may_change);
         let refused = members.find_map(|member| {
             let place = (member.place)(&self.fixed).as_ref()?;
             let value = (member.value)(&wanted);
@@ -98,8 +104,12 @@ impl PortSettings {
             let given = given
                 .as_str()
                 .map_or_else(|| given.to_string(), str::to_owned);
-            let advice = "take the write lock to change it for a while";
-            is_refused.then(|| format!("{} is fixed to {given} by {place}; {advice}", member.name))
+            let advice = if self.fixed.are_final {
+                ""
+            } else {
+                "; take the write lock to change it for a while"
+            };
+            is_refused.then(|| format!("{} is fixed to {given} by {place}{advice}", member.name))
         });
         refused.map_or(Ok(wanted), Err)
     }
@@ -153,6 +163,12 @@ impl PortSettings {
         if let Some(asked) = self.asked.take() {
             (self.current, self.proven) = (asked, asked);
         }
+    }
+
+    /// Puts settings in force that are not to be chosen: those of a recording.
+    pub(crate) fn adopt(&mut self, recorded: LineSettings) {
+        (self.given, self.current, self.proven) = (recorded, recorded, recorded);
+        self.asked = None;
     }
 
     /// Notes that a device took the settings in force.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::backlog::Backlog;
-use super::connection::{Connection, End};
+use super::closing::End;
+use super::connection::Connection;
 use super::modem_lines::{self, LineState, Sequence};
 use crate::hub::{
     Action, BaudChange, LineSettings, Request, RequestError, SettingsChange, State, Status,

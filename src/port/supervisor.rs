@@ -10,10 +10,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::claims::Claims;
-use super::closed::{refuse_all, sort_out};
+use super::closed::{answer_immediate, refuse_all, sort_out};
+use super::closing::End;
 use super::closing::{Closed, Closing};
 use super::config::PortConfig;
-use super::connection::{Connection, End};
+use super::connection::Connection;
 use super::device::Device;
 use super::framing::Framer;
 use super::rate::KnownRates;
@@ -47,7 +48,7 @@ pub(crate) struct Supervisor {
     /// The rates that were found for boards.
     rates: KnownRates,
     /// True if the device was lost since it was open last.
-    was_lost: bool,
+    pub(super) was_lost: bool,
     /// The state in which the device that is there could not be opened last, and since when.
     open_failing_since: Option<(State, Instant)>,
 }
@@ -67,7 +68,7 @@ pub(super) enum Next {
 impl Supervisor {
     /// Prepares a port, and claims its device. Opens nothing yet.
     pub(crate) fn new(config: PortConfig, hub: Arc<Hub>, claims: &Claims) -> Self {
-        let source = source::source(&config, claims);
+        let source = source::source(&config, &hub, claims);
         let framer = config.frame.framer(config.max_line);
         Self {
             rates: claims.rates.clone(),
@@ -155,11 +156,22 @@ impl Supervisor {
         self.source
             .set_settings(self.settings.current(), self.settings.are_chosen());
         let mut changes = Vec::new();
-        let opened = tokio::select! {
-            () = stop.cancelled() => return Next::Stop,
-            opened = self.source.open() => opened,
-            never = refuse_all(&self.hub, &self.status, &mut changes), if !may_wait => match never {},
+        let may_be_left = self.source.may_be_left();
+        let mut opening = self.source.open();
+        let opened = loop {
+            tokio::select! {
+                () = stop.cancelled() => return Next::Stop,
+                opened = &mut opening => break opened,
+                never = refuse_all(&self.hub, &self.status, &self.settings, &mut changes),
+                    if !may_wait => match never {},
+                immediate = self.hub.queue.take_immediate(), if may_be_left => {
+                    if let Some(next) = answer_immediate(immediate, &self.status) {
+                        return next;
+                    }
+                }
+            }
         };
+        drop(opening);
         match opened {
             Ok(opened) => self.serve_device(opened, request, changes, stop).await,
             Err(failure) => {
@@ -205,10 +217,20 @@ impl Supervisor {
         self.note_opening(&mut changes);
         let tour = RateTour::begin(&self.config, &mut self.settings, &self.rates, &mut opened);
         self.acknowledge_settings(&mut *opened.device);
+        let told = opened.device.recorded_change().and_then(|told| told.status);
+        if let Some(told) = &told {
+            self.settings.adopt(told.settings);
+        }
         let current = self.settings.current();
-        let detail = (opened.detail)(&opened.info, &current);
+        let (detail, hint) = match told {
+            Some(told) => (told.detail, told.hint),
+            None => {
+                let hint = self.refusal.take().unwrap_or_default();
+                ((opened.detail)(&opened.info, &current), hint)
+            }
+        };
         let status = Status::new(State::Open, detail)
-            .with_hint(self.refusal.take().unwrap_or_default())
+            .with_hint(hint)
             .with_settings(current)
             .with_device(Some(Arc::new(opened.info.clone())));
         tracing::info!(port = self.config.name, "{}", status.detail);
@@ -243,8 +265,10 @@ impl Supervisor {
         if let Some(rest) = self.framer.cut() {
             self.hub.publish(Timestamp::now(), Kind::Data(rest));
         }
-        if let End::Lost(reason) = &end {
-            self.report_loss(reason);
+        match &end {
+            End::Lost(reason) => self.report_loss(reason),
+            End::Recorded(status) => self.report_told(status.clone()),
+            End::Stopped | End::Released(..) => {}
         }
         let lines = modem_lines::closing(&self.settings.current());
         if self.closing.close(device, lines).await == Closed::Stuck {
@@ -255,7 +279,7 @@ impl Supervisor {
                 self.source.release(false);
                 Next::Stop
             }
-            End::Lost(_) => {
+            End::Lost(_) | End::Recorded(_) => {
                 self.source.release(true);
                 Next::Wait(self.source.retry_delay())
             }
@@ -276,23 +300,18 @@ impl Supervisor {
         counters.opened.fetch_add(1, Ordering::Relaxed);
         if !may_wait {
             while let Some(request) = self.hub.queue.try_take() {
-                sort_out(request, &self.status, changes);
+                sort_out(request, &self.status, &self.settings, changes);
             }
         }
     }
 
-    fn report_loss(&mut self, reason: &str) {
-        self.was_lost = true;
-        let device = self.status.device.clone();
-        let path = device.as_ref().map_or("", |device| &device.path);
-        let status = Status::new(State::Lost, format!("{path} was lost: {reason}"));
-        tracing::warn!(port = self.config.name, "{}", status.detail);
-        let hint = self.source.lost_hint();
-        self.publish_status(status.with_hint(hint).with_device(device));
-    }
-
     /// Reports that the device cannot be opened, unless that may pass, and tells when to try again.
     fn report_open_failure(&mut self, failure: OpenFailure) -> Next {
+        if failure.is_recorded {
+            let device = self.status.device.clone();
+            self.publish_status(failure.status.with_device(device));
+            return Next::Wait(self.source.retry_delay());
+        }
         let state = failure.status.state;
         let failing = self.open_failing_since.take();
         // A board that was leased may just be starting.

@@ -5,7 +5,8 @@ use serde_json::json;
 
 use super::*;
 use crate::hub::{
-    Advice, BaudChange, DeviceInfo, FlowControl, LineSettings, LockHolder, Parity, SettingsChange,
+    Advice, BaudChange, DeviceInfo, FlowControl, LineSettings, LockHolder, Parity, Playback,
+    PlaybackChange, PlaybackSpeed, SettingsChange,
 };
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/messages.jsonl");
@@ -29,6 +30,7 @@ fn knows(server: &ServerMessage<'_>, client: &ClientMessage) {
         | ClientMessage::Signals { .. }
         | ClientMessage::Break { .. }
         | ClientMessage::Settings(_)
+        | ClientMessage::Playback(_)
         | ClientMessage::Lock { .. }
         | ClientMessage::Unlock
         | ClientMessage::Reset
@@ -134,6 +136,15 @@ fn client_messages() -> Vec<ClientMessage> {
             dtr: Some(true),
             rts: Some(false),
         }),
+        ClientMessage::Playback(PlaybackChange {
+            pause: Some(true),
+            seek: Some(90.5),
+            speed: Some(PlaybackSpeed::Times(2.0)),
+        }),
+        ClientMessage::Playback(PlaybackChange {
+            speed: Some(PlaybackSpeed::Max),
+            ..PlaybackChange::default()
+        }),
         ClientMessage::Lock {
             name: Some("esptool".to_owned()),
             restore: true,
@@ -205,6 +216,12 @@ fn status() -> StatusMessage<'static> {
         writer: Some(Cow::Owned(LockHolder {
             client: 3,
             name: Some("esptool".into()),
+        })),
+        playback: Some(Box::new(Playback {
+            position: Duration::from_millis(12_345),
+            length: Some(Duration::from_secs(300)),
+            speed: PlaybackSpeed::Times(2.0),
+            paused: true,
         })),
         settings: Some(settings.to_json()),
     }

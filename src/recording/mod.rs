@@ -38,6 +38,7 @@
 //! | `entry` | all other lines |
 //! | `assembler` | cuts streams into entries, in the order of time |
 //! | `raw_line` | reads lines of a bounded length |
+//! | `reader` | reads files, whatever they hold |
 //! | `seconds` | times, exact to the microsecond |
 //! | `segment_name` | names of files |
 
@@ -45,6 +46,7 @@ mod assembler;
 mod entry;
 mod header;
 mod raw_line;
+mod reader;
 mod seconds;
 mod segment_name;
 
@@ -54,6 +56,7 @@ pub use assembler::EntryAssembler;
 pub use entry::{EntryError, RecordingEntry};
 pub use header::{HeaderError, RecordingHeader};
 pub use raw_line::{RawLine, next_line};
+pub use reader::{Flaw, ReadError, ReadItem, ReadWarning, RecordingReader};
 pub use segment_name::SegmentName;
 
 /// The version of the format. Within it, objects only grow.

@@ -3,6 +3,7 @@
 mod accept;
 pub(crate) mod access;
 mod answer_timeout;
+mod change_rules;
 mod client;
 mod client_list;
 mod config;
@@ -13,6 +14,7 @@ pub(crate) mod lan;
 mod limits;
 mod listen;
 mod p5;
+mod playback;
 mod ports;
 mod progress;
 mod settings;

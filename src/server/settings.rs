@@ -1,91 +1,27 @@
-//! Checks the changes of settings that clients ask for, as json objects or as queries of HTTP.
+//! The changes of settings that clients ask for.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::config::unknown_name;
-use crate::hub::SettingsChange;
+use super::change_rules::ChangeRules;
 
-/// A setting, the values that it can have, and the same in words.
-type SettingRule = (&'static str, fn(&Value) -> bool, &'static str);
-
-const MEMBERS: [SettingRule; 7] = [
-    (
-        "baud",
-        is_rate,
-        r#"a whole number such as 115200, or "auto""#,
-    ),
-    ("dataBits", |value| is_from(value, 5, 8), "5, 6, 7 or 8"),
-    ("parity", is_parity, "none, odd, even, mark or space"),
-    ("stopBits", |value| is_from(value, 1, 2), "1 or 2"),
-    ("flowControl", is_flow_control, "none, software or hardware"),
-    ("dtr", Value::is_boolean, "true or false"),
-    ("rts", Value::is_boolean, "true or false"),
-];
-
-/// Members of a message beside its settings.
-const OTHER_MEMBERS: [&str; 2] = ["type", "id"];
-
-/// The parameter of a query that is for access.
-const TOKEN: &str = "token";
-
-/// Checks a json object that asks for a change. One that is not understood must not pass for done, so
-/// an unknown member is an error.
-///
-/// # Errors
-/// A sentence that says what would be right.
-pub(super) fn check(object: &Map<String, Value>) -> Result<(), String> {
-    let is_setting = |(name, _): &(&String, &Value)| !OTHER_MEMBERS.contains(&name.as_str());
-    let mut count = 0;
-    for (name, value) in object.iter().filter(is_setting) {
-        let Some((_, fits, expected)) = MEMBERS.iter().find(|(known, ..)| known == name) else {
-            return Err(unknown_name("unknown setting", name, &names()));
-        };
-        if value.is_null() {
-            continue;
-        }
-        if !fits(value) {
-            return Err(format!(r#""{name}" must be {expected}"#));
-        }
-        count += 1;
-    }
-    if count == 0 {
-        let names = names().map(|name| format!(r#""{name}""#));
-        return Err(format!(
-            "settings takes one or more of {}",
-            names.join(", ")
-        ));
-    }
-    Ok(())
-}
-
-/// Reads the change that a query asks for, such as `baud=115200&parity=even`.
-///
-/// # Errors
-/// A sentence that says what would be right.
-pub(super) fn from_query(query: &[(String, String)]) -> Result<SettingsChange, String> {
-    let mut object = Map::new();
-    for (name, text) in query.iter().filter(|(name, _)| name != TOKEN) {
-        if OTHER_MEMBERS.contains(&&**name) {
-            return Err(unknown_name("unknown setting", name, &names()));
-        }
-        // Words need no quotes.
-        let value = serde_json::from_str(text).ok().filter(is_simple);
-        let value = value.unwrap_or_else(|| Value::from(text.as_str()));
-        if object.insert(name.clone(), value).is_some() {
-            return Err(format!("`{name}` is set twice"));
-        }
-    }
-    check(&object)?;
-    serde_json::from_value(object.into()).map_err(|error| error.to_string())
-}
-
-fn names() -> [&'static str; 7] {
-    MEMBERS.map(|(name, ..)| name)
-}
-
-fn is_simple(value: &Value) -> bool {
-    value.is_number() || value.is_boolean()
-}
+/// What they may change.
+pub(super) const RULES: ChangeRules = ChangeRules {
+    kind: "settings",
+    member: "setting",
+    members: &[
+        (
+            "baud",
+            is_rate,
+            r#"a whole number such as 115200, or "auto""#,
+        ),
+        ("dataBits", |value| is_from(value, 5, 8), "5, 6, 7 or 8"),
+        ("parity", is_parity, "none, odd, even, mark or space"),
+        ("stopBits", |value| is_from(value, 1, 2), "1 or 2"),
+        ("flowControl", is_flow_control, "none, software or hardware"),
+        ("dtr", Value::is_boolean, "true or false"),
+        ("rts", Value::is_boolean, "true or false"),
+    ],
+};
 
 fn is_rate(value: &Value) -> bool {
     is_from(value, 1, u32::MAX.into()) || value == "auto"
@@ -107,14 +43,16 @@ fn is_flow_control(value: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Map;
+
     use super::*;
-    use crate::hub::{FlowControl, Parity};
+    use crate::hub::{FlowControl, Parity, SettingsChange};
 
     #[track_caller]
     fn check_wrong(members: &str, reason: &str) {
         let object = format!(r#"{{"type":"settings","id":1,{members}}}"#);
         let object: Map<String, Value> = serde_json::from_str(&object).unwrap();
-        let error = check(&object).unwrap_err();
+        let error = RULES.check(&object).unwrap_err();
         assert!(error.contains(reason), "{members}: {error}");
     }
 
@@ -169,7 +107,7 @@ mod tests {
     #[test]
     fn a_change_of_nothing_is_an_error() {
         check_wrong(r#""baud":null"#, r#"takes one or more of "baud", "#);
-        assert!(check(&Map::new()).is_err());
+        assert!(RULES.check(&Map::new()).is_err());
     }
 
     fn query(text: &str) -> Result<SettingsChange, String> {
@@ -177,7 +115,7 @@ mod tests {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             (name.to_owned(), value.to_owned())
         });
-        from_query(&pairs.collect::<Vec<_>>())
+        RULES.read_query(&pairs.collect::<Vec<_>>())
     }
 
     #[test]

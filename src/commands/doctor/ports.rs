@@ -4,6 +4,7 @@
 use crate::hub::Status;
 use crate::platform::Process;
 use crate::port::source::exec::{self, command::ProgramCommand};
+use crate::port::source::play;
 use crate::port::source::serial::enumerate::{self, PortInfo};
 use crate::port::source::serial::os::{self, Access};
 use crate::port::source::spec::Spec;
@@ -40,6 +41,13 @@ pub(crate) fn diagnose(ports: &[PortConfig]) -> Vec<Diagnostic> {
         }
         if let Some(program) = port.spec.program() {
             diagnostics.push(check_program(program));
+            continue;
+        }
+        if let Spec::Play(files) = &port.spec {
+            diagnostics.push(match play::check(files, &port.name) {
+                Ok(files) => Diagnostic::ok(format!("{} plays {files}", port.spec)),
+                Err(why) => Diagnostic::action(why),
+            });
             continue;
         }
         if !port.spec.is_physical() {

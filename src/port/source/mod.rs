@@ -6,19 +6,22 @@
 pub(crate) mod echo;
 pub(crate) mod exec;
 pub(crate) mod network;
+pub(crate) mod play;
 pub(crate) mod rfc2217;
 pub(crate) mod serial;
+pub(crate) mod shell_words;
 pub(crate) mod sim;
 pub(crate) mod spec;
 pub(crate) mod tcp;
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::claims::Claims;
 use super::config::PortConfig;
 use super::device::Device;
-use crate::hub::{DeviceInfo, LineSettings, State, Status};
+use crate::hub::{DeviceInfo, Hub, LineSettings, State, Status};
 use spec::Spec;
 
 /// The delay before looking again for a device that is not there or cannot be opened.
@@ -28,6 +31,12 @@ const RETRY_DELAY: Duration = Duration::from_millis(200);
 pub(crate) trait Source: Send + Sync {
     /// Opens the device.
     fn open(&mut self) -> Opening<'_>;
+
+    /// Returns true if opening may take any time, and may be given up without a loss. Others open at
+    /// once or fail.
+    fn may_be_left(&self) -> bool {
+        false
+    }
 
     /// Sets the line settings for the next opening. With `are_chosen`, they are not what the user
     /// gave: a device that does not take them as they are is not opened.
@@ -56,8 +65,9 @@ pub(crate) trait Source: Send + Sync {
 pub(crate) type Opening<'a> =
     Pin<Box<dyn Future<Output = Result<OpenedDevice, OpenFailure>> + Send + 'a>>;
 
-/// Returns the source that a port's SPEC names, and claims its device.
-pub(crate) fn source(config: &PortConfig, claims: &Claims) -> Box<dyn Source> {
+/// Returns the source that a port's SPEC names, and claims its device. A recording makes itself known
+/// to the hub of the port.
+pub(crate) fn source(config: &PortConfig, hub: &Arc<Hub>, claims: &Claims) -> Box<dyn Source> {
     match &config.spec {
         Spec::Path(_) | Spec::Usb { .. } | Spec::Device(_) | Spec::Auto => {
             Box::new(serial::DeviceSelector::new(config, claims))
@@ -70,6 +80,7 @@ pub(crate) fn source(config: &PortConfig, claims: &Claims) -> Box<dyn Source> {
         Spec::Rfc2217(endpoint) => Box::new(rfc2217::Rfc2217Source::new(endpoint, config)),
         Spec::Tcp(endpoint) => Box::new(tcp::TcpSource::new(endpoint)),
         Spec::Exec(command) => Box::new(exec::ProgramSource::new(command, &config.name)),
+        Spec::Play(files) => Box::new(play::PlaySource::new(files, config, hub)),
     }
 }
 
@@ -107,6 +118,8 @@ pub(crate) struct OpenFailure {
     pub(crate) is_absent: bool,
     /// True if there are several devices that could be meant.
     pub(crate) is_ambiguous: bool,
+    /// True if a recording tells it, which is published at once.
+    pub(crate) is_recorded: bool,
 }
 
 impl From<Status> for OpenFailure {
@@ -117,6 +130,7 @@ impl From<Status> for OpenFailure {
             refuses_settings: false,
             is_absent: false,
             is_ambiguous: false,
+            is_recorded: false,
         }
     }
 }

@@ -9,6 +9,7 @@ use anyhow::{Context, Error, Result, bail, ensure};
 
 use super::exec::command::ProgramCommand;
 use super::network::endpoint::Endpoint;
+use super::play::{PLAY, PlayFiles};
 use super::serial::enumerate::Usb;
 use super::sim::Pattern;
 use crate::port::config::is_name_char;
@@ -48,6 +49,8 @@ pub(crate) enum Spec {
     Rfc2217(Endpoint),
     /// A program.
     Exec(ProgramCommand),
+    /// A recording.
+    Play(PlayFiles),
 }
 
 /// A kind of device that a SPEC names by its first word.
@@ -61,7 +64,7 @@ struct SpecKind {
 }
 
 /// The kinds of device beside paths. A new one is a line here and a variant of [`Spec`].
-const KINDS: [SpecKind; 8] = [
+const KINDS: [SpecKind; 9] = [
     SpecKind {
         word: "usb",
         form: "usb:VID:PID[:SERIAL]",
@@ -101,6 +104,11 @@ const KINDS: [SpecKind; 8] = [
         word: "exec-pty",
         form: "exec-pty:COMMAND",
         parse: |rest| program(true, rest),
+    },
+    SpecKind {
+        word: PLAY,
+        form: "play:FILE",
+        parse: |rest| PlayFiles::parse(rest).map(Spec::Play).map_err(Error::msg),
     },
 ];
 
@@ -241,18 +249,20 @@ impl fmt::Display for Spec {
             Spec::Tcp(endpoint) => write!(f, "tcp://{endpoint}"),
             Spec::Rfc2217(endpoint) => write!(f, "rfc2217://{endpoint}"),
             Spec::Exec(command) => write!(f, "{command}"),
+            Spec::Play(files) => write!(f, "{files}"),
         }
     }
 }
 
 impl Spec {
     /// Returns the name of a port that the user gave none: the last part of a path, the name of
-    /// a program, or the whole SPEC, with `-` in place of what a name must not contain.
+    /// a program or a recording, or the whole SPEC, with `-` in place of what a name must not contain.
     pub(crate) fn default_name(&self) -> String {
         let text = self.to_string();
         let last = match self {
             Spec::Path(path) => path.trim_end_matches(['/', '\\']),
             Spec::Exec(command) => command.name(),
+            Spec::Play(files) => files.name(),
             _ => &text,
         };
         let last = last.rsplit(['/', '\\']).next().unwrap_or(last);

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use futures::channel::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::hub::{Action, Hub, LockHolder, NoRoom, Outcome, Permit, RequestError, RequestSender};
+use crate::hub::{
+    Action, Hub, LockHolder, NoRoom, Outcome, Permit, PlaybackChange, RequestError, RequestSender,
+};
 use crate::protocol::Id;
 
 /// One client's requests.
@@ -106,6 +108,20 @@ impl Requests {
         self.lock_end = None;
         self.hub.unlock(Some(self.sender.client()));
         self.hub.queue.lock_holder().map_or(Ok(()), Err)
+    }
+
+    /// Changes the playing of the recording that is the port's device.
+    ///
+    /// # Errors
+    /// If another client has the write lock, or the change is impossible.
+    pub(crate) fn change_playback(&mut self, change: &PlaybackChange) -> Result<(), String> {
+        self.sender
+            .check_lock()
+            .map_err(|holder| holder.refusal())?;
+        if self.lock_end.is_some() {
+            self.prolong_lock();
+        }
+        self.hub.change_playback(change)
     }
 
     fn prolong_lock(&mut self) {

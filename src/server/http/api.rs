@@ -16,7 +16,7 @@ use crate::hub::{Action, Lease, Outcome, RequestError, RequestSender};
 use crate::protocol::{HelloAnswer, ReleaseMessage, StatusMessage};
 use crate::server::access::offer::Audience;
 use crate::server::access::{Caller, RequestClass, Rights};
-use crate::server::{App, Port, settings};
+use crate::server::{App, Port, playback, settings};
 
 /// Tells any page whether it may connect. It tells nothing about the ports.
 pub(super) async fn hello(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -132,13 +132,33 @@ pub(super) async fn settings(
     Path(name): Path<String>,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Response {
-    match settings::from_query(&query) {
+    match settings::RULES.read_query(&query) {
         Ok(change) => {
             let action = Action::Settings(change);
             request(State(app), Extension(rights), Path(name), action).await
         }
         Err(error) => (StatusCode::BAD_REQUEST, error + "\n").into_response(),
     }
+}
+
+/// Changes the playing of the recording that is a port's device.
+pub(super) async fn playback(
+    State(app): State<Arc<App>>,
+    Extension(rights): Extension<Rights>,
+    Path(name): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Response {
+    let outcome = writable_port(&app, &name, rights).and_then(|port| {
+        let bad = |error: String| (StatusCode::BAD_REQUEST, error + "\n");
+        let change = playback::RULES.read_query(&query).map_err(bad)?;
+        if let Some(holder) = port.hub.queue.lock_holder() {
+            return Err((StatusCode::CONFLICT, holder.refusal() + "\n"));
+        }
+        let changed = port.hub.change_playback(&change);
+        changed.map_err(|error| (StatusCode::CONFLICT, error + "\n"))?;
+        Ok(Json(describe(&port)))
+    });
+    outcome.into_response()
 }
 
 /// Requests an action of a port, and answers when it is done.

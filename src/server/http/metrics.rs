@@ -12,7 +12,7 @@ use crate::server::Port;
 /// whose name ends in `_total` is a counter, others are gauges.
 type Metric = (&'static str, &'static str, fn(&Hub) -> u64);
 
-const METRICS: [Metric; 11] = [
+const METRICS: [Metric; 12] = [
     ("clients", "Connected clients", |hub| hub.clients() as u64),
     ("received_bytes_total", "Bytes from the device", |hub| {
         hub.end().offset
@@ -40,6 +40,11 @@ const METRICS: [Metric; 11] = [
         "written_bytes_total",
         "Bytes that the system accepted for the device",
         |hub| load(&hub.counters.written_bytes),
+    ),
+    (
+        "dropped_bytes_total",
+        "Bytes that a recording accepted and dropped",
+        |hub| load(&hub.counters.dropped_bytes),
     ),
     (
         "refused_total",

@@ -56,7 +56,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 }
 
 /// The API, which `web/openapi.json` describes.
-fn api() -> [(&'static str, MethodRouter<Arc<App>>); 13] {
+fn api() -> [(&'static str, MethodRouter<Arc<App>>); 14] {
     let action = |action: Action| {
         post(move |app, rights, port| api::request(app, rights, port, action.clone()))
     };
@@ -72,6 +72,7 @@ fn api() -> [(&'static str, MethodRouter<Arc<App>>); 13] {
         ("/api/ports/{name}/resume", post(api::resume)),
         ("/api/ports/{name}/reset", action(Action::Reset)),
         ("/api/ports/{name}/settings", post(api::settings)),
+        ("/api/ports/{name}/playback", post(api::playback)),
         ("/api/ports/{name}/lines", get(lines::lines)),
         ("/api/ports/{name}/write", post(write::write)),
     ]

@@ -264,6 +264,16 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
                     outcome => self.answer_lock(outcome, id),
                 },
             },
+            Input::Playback(change, id) => {
+                let outcome = match self.port.why_read_only(self.rights) {
+                    Some(reason) => Err(reason.to_owned()),
+                    None => self.requests.change_playback(&change),
+                };
+                match outcome {
+                    Ok(()) => self.answer(Reply { id, outcome: Ok(0) }),
+                    Err(reason) => self.reject(id, &reason, 0),
+                }
+            }
             Input::Unlock(id) => {
                 let outcome = self.requests.unlock();
                 self.answer_lock(outcome, id);

@@ -3,24 +3,17 @@
 
 use std::fmt;
 
-use crate::port::source::spec::QUOTES;
+use crate::port::source::shell_words::{HAS_ESCAPES, ShellToken, pieces};
 use crate::terminal::shown;
 
 /// The kind of device that is a program with pipes.
-const PIPED: &str = "exec";
+pub(crate) const PIPED: &str = "exec";
 
 /// The kind of device that is a program at a terminal.
-const AT_TERMINAL: &str = "exec-pty";
+pub(crate) const AT_TERMINAL: &str = "exec-pty";
 
 /// The characters by which a shell joins and redirects programs.
 const OPERATORS: [char; 5] = ['|', '&', ';', '<', '>'];
-
-/// The characters that a backslash makes literal between double quotes (POSIX, "Shell Command
-/// Language", 2.2.3).
-const ESCAPED_IN_QUOTES: [char; 4] = ['"', '\\', '$', '`'];
-
-/// True where a backslash makes the next character literal. On Windows it belongs to paths.
-const HAS_ESCAPES: bool = !cfg!(windows);
 
 /// A program to run as a device, with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,17 +26,6 @@ pub(crate) struct ProgramCommand {
     pub(crate) arguments: Vec<String>,
     /// True if it gets a terminal instead of pipes.
     pub(crate) has_terminal: bool,
-}
-
-/// A part of a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ShellToken {
-    /// The beginning or the end of quotes.
-    Quote,
-    /// A character that stands for itself: between quotes, or after a backslash.
-    Literal(char),
-    /// Any other character.
-    Bare(char),
 }
 
 impl ProgramCommand {
@@ -95,63 +77,6 @@ impl fmt::Display for ProgramCommand {
 
 fn kind(has_terminal: bool) -> &'static str {
     if has_terminal { AT_TERMINAL } else { PIPED }
-}
-
-/// Returns where the SPEC at the beginning of `text` ends if it is a program: at the first comma
-/// outside quotes, which only settings follow. None if it is another kind of device.
-///
-/// # Errors
-/// If a quote is opened and not closed.
-pub(crate) fn end(text: &str) -> Result<Option<usize>, String> {
-    let command = text.split_once(':').and_then(|(kind, command)| {
-        let is_program = kind == PIPED || kind == AT_TERMINAL;
-        is_program.then_some(command)
-    });
-    let Some(command) = command else {
-        return Ok(None);
-    };
-    let pieces = pieces(command, HAS_ESCAPES)?;
-    let comma = pieces
-        .iter()
-        .find(|(_, piece)| *piece == ShellToken::Bare(','));
-    let length = comma.map_or(command.len(), |(at, _)| *at);
-    Ok(Some(text.len() - command.len() + length))
-}
-
-/// Cuts a command into its parts, each with its place.
-fn pieces(text: &str, has_escapes: bool) -> Result<Vec<(usize, ShellToken)>, String> {
-    let mut pieces = Vec::new();
-    let mut open = None;
-    let mut characters = text.char_indices().peekable();
-    while let Some((at, character)) = characters.next() {
-        let next = characters.peek().map(|(_, next)| *next);
-        let is_escape = character == '\\' && has_escapes;
-        let piece = match (open, next) {
-            (Some(quote), _) if character == quote => {
-                open = None;
-                ShellToken::Quote
-            }
-            (Some('"'), Some(next)) if is_escape && ESCAPED_IN_QUOTES.contains(&next) => {
-                characters.next();
-                ShellToken::Literal(next)
-            }
-            (Some(_), _) => ShellToken::Literal(character),
-            (None, Some(next)) if is_escape => {
-                characters.next();
-                ShellToken::Literal(next)
-            }
-            (None, _) if QUOTES.contains(&character) => {
-                open = Some(character);
-                ShellToken::Quote
-            }
-            (None, _) => ShellToken::Bare(character),
-        };
-        pieces.push((at, piece));
-    }
-    match open {
-        Some(quote) => Err(format!("a quote {quote} is opened and not closed")),
-        None => Ok(pieces),
-    }
 }
 
 /// Cuts a command into words at its blanks, without quotes and backslashes.
@@ -226,17 +151,6 @@ mod tests {
         assert_eq!(name("/opt/sensors/read.sh -v"), "read.sh");
         assert_eq!(name("python3 -u a/b.py"), "python3");
         assert_eq!(name(r"'C:\tools\read.exe' /x"), "read");
-    }
-
-    #[test]
-    fn a_comma_outside_quotes_ends_the_command() {
-        let end = |text: &'static str| end(text).unwrap().map(|end| &text[..end]);
-        assert_eq!(end("sim,raw"), None);
-        assert_eq!(end("executable:a,b"), None);
-        assert_eq!(end("exec:ls,raw"), Some("exec:ls"));
-        assert_eq!(end("exec:a 'b,c' d,raw"), Some("exec:a 'b,c' d"));
-        assert_eq!(end("exec-pty:a=\"b,c\""), Some("exec-pty:a=\"b,c\""));
-        assert_eq!(end("exec:a'b,c'd,raw"), Some("exec:a'b,c'd"));
     }
 
     #[track_caller]

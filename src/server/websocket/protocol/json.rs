@@ -16,7 +16,7 @@ use crate::hub::{Action, Position, Status};
 use crate::protocol::{
     self, ClientMessage, ConnectedPort, HelloMessage, Id, ServerMessage, StatusMessage,
 };
-use crate::server::settings;
+use crate::server::{playback, settings};
 use crate::view::LineEnding;
 
 /// Bytes of an identifier. A longer one is an error, since many may have to be kept.
@@ -140,6 +140,7 @@ fn decode(text: &str, append: LineEnding) -> Input {
             Err(reason) => Err(reason),
         },
         Ok(ClientMessage::Unlock) => return Input::Unlock(id),
+        Ok(ClientMessage::Playback(change)) => return Input::Playback(change, id),
         message => message.and_then(|message| action(message, append)),
     };
     match action {
@@ -182,7 +183,8 @@ fn lock_name(name: Option<String>) -> Result<Option<String>, String> {
 /// Checks what its type alone does not tell of a message.
 fn check(object: &Value) -> Result<(), String> {
     match object.as_object() {
-        Some(members) if object["type"] == "settings" => settings::check(members),
+        Some(members) if object["type"] == "settings" => settings::RULES.check(members),
+        Some(members) if object["type"] == "playback" => playback::RULES.check(members),
         _ => Ok(()),
     }
 }
@@ -255,9 +257,10 @@ fn action(message: ClientMessage, append: LineEnding) -> Result<Option<Action>, 
         ClientMessage::Release(release) => Action::Release(release.lease()?),
         ClientMessage::Resume => Action::Resume,
         // The session deals with these itself.
-        ClientMessage::Lock { .. } | ClientMessage::Unlock | ClientMessage::Unknown => {
-            return Ok(None);
-        }
+        ClientMessage::Lock { .. }
+        | ClientMessage::Unlock
+        | ClientMessage::Playback(_)
+        | ClientMessage::Unknown => return Ok(None),
     }))
 }
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::frame;
-use crate::hub::{Action, Event, Position, Status};
+use crate::hub::{Action, Event, PlaybackChange, Position, Status};
 use crate::protocol::Id;
 use crate::server::Port;
 use crate::server::access::Rights;
@@ -140,6 +140,8 @@ pub enum Input {
     },
     /// Ends it.
     Unlock(Option<Id>),
+    /// Changes the playing of a recording.
+    Playback(PlaybackChange, Option<Id>),
     /// Asks for nothing that is known.
     Nothing,
     /// Cannot be understood, for this reason.

@@ -1,0 +1,56 @@
+//! The values of a port that are types of other modules: its device, its framing, its outputs.
+
+use serde::{Serialize, Serializer};
+use serde_json::Value as Json;
+
+use super::value::SettingValue;
+use crate::output::OutputAddress;
+use crate::port::framing::Framing;
+use crate::port::source::spec::Spec;
+
+/// The value of an output that a port does not have.
+const NONE: &str = "none";
+
+impl SettingValue for Spec {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map_err(|error: anyhow::Error| format!("{error:#}"))
+    }
+}
+
+impl SettingValue for Option<OutputAddress> {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            NONE => Ok(None),
+            text => OutputAddress::parse(text).map(Some),
+        }
+    }
+
+    fn show(&self) -> Json {
+        self.map_or_else(|| NONE.into(), |address| address.to_string().into())
+    }
+}
+
+impl Serialize for OutputAddress {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl SettingValue for Framing {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl Serialize for Framing {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Serialize for Spec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
