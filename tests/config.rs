@@ -602,6 +602,7 @@ async fn every_setting_that_is_printed_is_read_back() {
             "rfc2217",
             "lan-token",
             "tls",
+            "osc-listen",
             "quiet"
         ]
     );
@@ -656,6 +657,8 @@ mqtt-password = 'secret'
 mqtt-ca = 'cert'
 mqtt-write = true
 mqtt-raw = true
+osc = ['localhost:9000', '[::1]:9001']
+osc-lines = true
 verbose = 2
 log-format = 'json'
 ";

@@ -102,8 +102,9 @@ async fn the_metrics_in_the_documents_are_those_of_the_program() {
     let told: BTreeSet<_> = names
         .filter(|name| name.starts_with("serial_ws_"))
         .collect();
-    // No broker needs to be there.
-    let bridge = Bridge::start(&["--port", "sim", "--mqtt", "mqtt://127.0.0.1:9"]).await;
+    // No broker and no receiver needs to be there.
+    let outputs = ["--mqtt", "mqtt://127.0.0.1:9", "--osc", "127.0.0.1:9"];
+    let bridge = Bridge::start(&[&["--port", "sim"], &outputs[..]].concat()).await;
     let metrics = bridge.get("/metrics").await.body;
     let types = metrics
         .lines()

@@ -13,7 +13,10 @@ use clap::{ArgAction, Args, ValueHint};
 use serde::{Deserialize, Serialize};
 
 use crate::config::value::{BaudRate, Number, Setting, Size, times};
-use crate::config::{AllowedOrigin, BrokerArg, HostName, ListenArg, P5Arg, PortArg, UserName};
+use crate::config::{
+    AllowedOrigin, BrokerArg, HostName, ListenArg, OscListenArg, OscTargetArg, P5Arg, PortArg,
+    UserName,
+};
 use crate::hub::{FlowControl, ModemLine, Parity};
 use crate::log::Format;
 use crate::output::OutputAddress;
@@ -111,6 +114,31 @@ pub(crate) struct BridgeArgs {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) mqtt: MqttArgs,
+
+    /// Open Sound Control.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) osc: OscArgs,
+}
+
+/// Open Sound Control.
+#[derive(Args, Clone, Debug, Deserialize, Serialize)]
+#[command(next_help_heading = "OSC")]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct OscArgs {
+    /// Receiver of OSC, such as Max, TouchDesigner or SuperCollider, to send the values of all ports to:
+    /// /serial/PORT/NAME for each value that has a name, and /serial/PORT for the others; can be repeated
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) osc: Vec<Setting<OscTargetArg>>,
+
+    /// Send lines by OSC instead of their values: /serial with the name of the port and the line
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub(crate) osc_lines: Setting<bool>,
+
+    /// UDP port at which to receive OSC: /send with the name of a port and what to write there. An address
+    /// of the network needs --lan, and :rw behind it
+    #[arg(long, value_name = "[ADDR:]PORT")]
+    pub(crate) osc_listen: Option<Setting<OscListenArg>>,
 }
 
 /// The MQTT broker that all ports are published to.

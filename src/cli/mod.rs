@@ -8,8 +8,8 @@ pub(crate) mod mistake;
 use clap::{Parser, Subcommand};
 
 pub(crate) use bridge::{
-    BridgeArgs, DEVICES, LogArgs, MqttArgs, OfferArgs, PortArgs, ServeArgs, Settings, SharingArgs,
-    Tls, default_tcp_port,
+    BridgeArgs, DEVICES, LogArgs, MqttArgs, OfferArgs, OscArgs, PortArgs, ServeArgs, Settings,
+    SharingArgs, Tls, default_tcp_port,
 };
 pub use dispatch::main;
 

@@ -8,6 +8,7 @@ mod listen;
 mod mqtt;
 mod names;
 mod offer;
+mod osc;
 mod outputs;
 mod playback;
 mod port;
@@ -32,6 +33,7 @@ use crate::cli::Settings;
 use crate::hub::{HubConfig, RequestLimits};
 use crate::output::OutputConfig;
 use crate::output::mqtt::MqttConfig;
+use crate::output::osc::OscConfig;
 use crate::port::PortConfig;
 use crate::port::source::spec::Spec;
 use crate::server::{ClientDefaults, Rights, ServerConfig};
@@ -41,6 +43,7 @@ pub(crate) use listen::{ListenArg, P5Arg};
 pub(crate) use mqtt::{BrokerArg, UserName};
 pub(crate) use names::unknown as unknown_name;
 pub(crate) use offer::DevicesConfig;
+pub(crate) use osc::{OscListenArg, OscTargetArg};
 use port::PORT;
 pub(crate) use port::PortArg;
 pub(crate) use server::{AllowedOrigin, HostName, LAN_TOKEN_VARIABLE, TOKEN_VARIABLE};
@@ -59,6 +62,8 @@ pub struct Config {
     pub(crate) limits: HubConfig,
     /// The MQTT broker that all ports are published to.
     pub(crate) mqtt: Option<MqttConfig>,
+    /// The receivers of OSC, and where it is received.
+    pub(crate) osc: Option<OscConfig>,
 }
 
 /// A port, and the settings of clients that ask for none.
@@ -130,12 +135,14 @@ impl Config {
         outputs::resolve(&mut ports, &server, (&bridge.port, layer))?;
         check_programs(&ports, &server, layer)?;
         let mqtt = mqtt::resolve(&bridge.mqtt, max_message, layer)?;
+        let osc = osc::resolve(&bridge.osc, &server, layer)?;
         Ok(Self {
             ports,
             devices,
             server,
             limits,
             mqtt,
+            osc,
         })
     }
 }

@@ -11,6 +11,8 @@
 //! | `first_bytes` | keeps web pages out |
 //! | `tcp`, `rfc2217` | the kinds of output, one file each |
 //! | `mqtt` | publishes all ports to a broker |
+//! | `osc` | sends all ports by OSC |
+//! | `writes` | writes what comes by either |
 
 mod address;
 mod connection_log;
@@ -21,14 +23,27 @@ mod listener;
     allow(dead_code, reason = "the configuration is read all the same")
 )]
 pub(crate) mod mqtt;
+#[cfg_attr(
+    not(feature = "osc"),
+    allow(dead_code, reason = "the configuration is read all the same")
+)]
+pub(crate) mod osc;
 mod output_port;
 mod rfc2217;
 mod session;
 mod tcp;
+#[cfg(any(feature = "mqtt", feature = "osc"))]
+mod writes;
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use address::OutputAddress;
 pub(crate) use listener::OutputListener;
 
+use crate::hub::Hub;
+use crate::view::LineEnding;
 use session::OutputProtocol;
 
 /// The kinds of output.
@@ -67,4 +82,21 @@ impl OutputKind {
             Self::Rfc2217 => Box::new(rfc2217::ComPortServer::new()),
         }
     }
+}
+
+/// A port that is published beyond this computer.
+#[derive(Clone)]
+#[cfg_attr(
+    not(any(feature = "mqtt", feature = "osc")),
+    allow(dead_code, reason = "nothing is published")
+)]
+pub(crate) struct PublishedPort {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its fan-out.
+    pub(crate) hub: Arc<Hub>,
+    /// The line ending that is appended to what others write; None if they may not.
+    pub(crate) append: Option<LineEnding>,
+    /// Cancelled when the port is removed or the program stops.
+    pub(crate) stop: CancellationToken,
 }

@@ -16,11 +16,12 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, SharedPort};
 use crate::hub::{Hub, HubConfig, State, Status};
 use crate::log;
-use crate::output::mqtt::{Mqtt, PublishedPort};
-use crate::output::{OutputConfig, OutputListener};
+use crate::output::mqtt::Mqtt;
+use crate::output::osc::Osc;
+use crate::output::{OutputConfig, OutputListener, PublishedPort};
 use crate::platform;
 use crate::port::{Claims, Closed, PortConfig, Supervisor};
-use crate::server::{Port, Ports, Server};
+use crate::server::{OutputCounters, Port, Ports, Server};
 use devices::{Choices, DevicePorts};
 
 /// The answer to `--open` where everyone needs a token.
@@ -65,15 +66,18 @@ impl Program {
             runs: Arc::default(),
             tasks: Arc::default(),
             mqtt: None,
+            osc: None,
             stop: stop.clone(),
         };
         if let Some(config) = config.mqtt {
             let (mqtt, connection) = Mqtt::new(config, stop.clone())?;
             ports.mqtt = Some(mqtt);
-            ports.tasks().spawn(async {
-                connection.await;
-                Ok(Closed::Free)
-            });
+            ports.spawn(connection);
+        }
+        if let Some(config) = config.osc {
+            let (osc, receiving) = Osc::new(config, stop.clone())?;
+            ports.osc = Some(osc);
+            ports.spawn(receiving);
         }
         // All are claimed before the first is opened, so that none opens what another one names.
         log::name_ports(config.ports.len() > 1);
@@ -89,10 +93,17 @@ impl Program {
         }
         let root_port = root.as_ref().map(|((port, _), _)| Arc::clone(port));
         let mqtt = ports.mqtt.as_ref().map(|mqtt| Arc::clone(&mqtt.counters));
+        let osc = ports.osc.as_ref().map(|osc| Arc::clone(&osc.counters));
         let (devices, choices) = DevicePorts::new(ports.clone(), config.devices, root_port);
         let host = Arc::new(devices.clone());
         Ok(Self {
-            server: Server::bind(config.server, registry, host, mqtt, stop)?,
+            server: Server::bind(
+                config.server,
+                registry,
+                host,
+                OutputCounters { mqtt, osc },
+                stop,
+            )?,
             registered,
             devices,
             root,
@@ -143,6 +154,8 @@ pub struct PortTasks {
     tasks: Arc<Mutex<JoinSet<Result<Closed>>>>,
     /// The connection to an MQTT broker, if there is one.
     mqtt: Option<Mqtt>,
+    /// What is sent and received by OSC, if anything is.
+    osc: Option<Osc>,
     stop: CancellationToken,
 }
 
@@ -212,29 +225,33 @@ impl PortTasks {
         for config in outputs {
             let listener = OutputListener::bind(config, &port.name)?;
             let (name, hub, stop) = (port.name.clone(), Arc::clone(&port.hub), port.stop.clone());
-            self.tasks().spawn(async move {
-                listener.run(name, hub, stop).await;
-                Ok(Closed::Free)
-            });
+            self.spawn(listener.run(name, hub, stop));
         }
         Ok(())
     }
 
-    /// Publishes a port to the MQTT broker, if there is one.
+    /// Publishes a port to the MQTT broker and by OSC, where that is configured.
     fn publish(&self, port: &Port) {
-        let Some(mqtt) = &self.mqtt else {
-            return;
-        };
         // Only the operator writes to a program, and nobody knows who publishes at a broker.
         let may_write = !port.clients.read_only && !port.is_program;
-        let publishing = mqtt.publish(PublishedPort {
+        let published = PublishedPort {
             name: port.name.clone(),
             hub: Arc::clone(&port.hub),
             append: may_write.then_some(port.clients.append),
             stop: port.stop.clone(),
-        });
+        };
+        if let Some(osc) = &self.osc {
+            self.spawn(osc.publish(published.clone()));
+        }
+        if let Some(mqtt) = &self.mqtt {
+            self.spawn(mqtt.publish(published));
+        }
+    }
+
+    /// Runs a task that the program waits for at its end.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks().spawn(async {
-            publishing.await;
+            task.await;
             Ok(Closed::Free)
         });
     }

@@ -39,7 +39,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::log::throttled::ThrottledLog;
-use crate::output::mqtt::MqttCounters;
 use crate::platform;
 
 use access::consent::{Consent, MAX_QUESTIONS, Question};
@@ -62,6 +61,7 @@ pub(crate) use access::offer::{Offer, Offers};
 pub(crate) use access::origin::{host_name, normalize_origin};
 pub(crate) use access::token::Token;
 pub(crate) use config::{ClientDefaults, LanToken, ListenAddress, ServerConfig, TlsConfig};
+pub(crate) use http::metrics::OutputCounters;
 pub(crate) use listen::{AddressInUse, try_each as try_listen};
 pub(crate) use ports::{Arrival, Newcomer, Port, PortEnd, Ports, SettingsTurn};
 #[cfg(feature = "tls")]
@@ -97,8 +97,7 @@ pub(crate) struct App {
     run: String,
     started: Instant,
     limits: Limits,
-    /// The numbers of the connection to an MQTT broker, if there is one.
-    mqtt: Option<Arc<MqttCounters>>,
+    outputs: OutputCounters,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -224,7 +223,7 @@ impl Server {
         config: ServerConfig,
         ports: Arc<Ports>,
         devices: Arc<dyn DeviceHost>,
-        mqtt: Option<Arc<MqttCounters>>,
+        outputs: OutputCounters,
         stop: CancellationToken,
     ) -> Result<Self> {
         if let Some(web) = &config.web {
@@ -244,7 +243,7 @@ impl Server {
         let (ask, questions) = platform::can_ask().then(channel).unzip();
         let app = Arc::new(App {
             limits: Limits::new(config.max_clients, config.max_clients_per_address),
-            mqtt,
+            outputs,
             ports,
             devices,
             clients: Arc::default(),

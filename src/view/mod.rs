@@ -157,7 +157,11 @@ impl Part {
     pub const WHOLE: Self = Self::After(Position { line: 0, offset: 0 });
 
     /// Returns the frames in this part that are such items, each with its index among all frames.
-    fn frames(self, item: StreamItem, data: &Data) -> impl Iterator<Item = (usize, Frame<'_>)> {
+    pub(crate) fn frames(
+        self,
+        item: StreamItem,
+        data: &Data,
+    ) -> impl Iterator<Item = (usize, Frame<'_>)> {
         let all = data.frames.len();
         let part = match self {
             Self::After(had) => had.line.min(all as u64) as usize..all,

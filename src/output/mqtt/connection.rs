@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 use super::MqttConfig;
 use super::counters::MqttCounters;
 use super::stream::Connector;
-use super::writes::WriteTopics;
 use crate::log::throttled::ThrottledLog;
+use crate::output::writes::WritablePorts;
 use crate::platform::{self, reason};
 use crate::terminal::shown;
 
@@ -52,7 +52,7 @@ pub(super) struct Connection {
     events: EventLoop,
     /// Tells publishers the number of the connection; None while the broker is away.
     number: watch::Sender<Option<u64>>,
-    writes: WriteTopics,
+    writes: WritablePorts,
     counters: Arc<MqttCounters>,
     log: Arc<ThrottledLog>,
     delay: Duration,
@@ -68,7 +68,7 @@ impl Connection {
     pub(super) fn new(
         config: Arc<MqttConfig>,
         number: watch::Sender<Option<u64>>,
-        writes: WriteTopics,
+        writes: WritablePorts,
         counters: Arc<MqttCounters>,
         log: Arc<ThrottledLog>,
     ) -> Result<(AsyncClient, Self)> {

@@ -11,10 +11,10 @@
 //! | `PORT/raw` | the bytes as they were read, if that was asked for | 0 | no |
 //! | `PORT/write` | what others write, if that is permitted | 0 | ignored |
 //!
-//! `publishers` has all ports, `connection` keeps the connection to the broker, `publisher` has a place in
-//! the stream of one port, and `writes` passes on what comes from the broker. While the broker is away, or slower than the
-//! device, events wait in the history of the hub, which every subscriber shares: what it no longer has
-//! when the broker takes more is said to be missed, in `json`.
+//! `publishers` has all ports, `connection` keeps the connection to the broker, and `publisher` has a place
+//! in the stream of one port. While the broker is away, or slower than the device, events wait in the
+//! history of the hub, which every subscriber shares: what it no longer has when the broker takes more is
+//! said to be missed, in `json`.
 
 mod broker;
 #[cfg(feature = "mqtt")]
@@ -28,16 +28,9 @@ mod publishers;
 mod stream;
 #[cfg(not(feature = "mqtt"))]
 mod without;
-#[cfg(feature = "mqtt")]
-mod writes;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
-use crate::hub::Hub;
-use crate::view::LineEnding;
 pub(crate) use broker::BrokerUrl;
 pub(crate) use counters::MqttCounters;
 #[cfg(feature = "mqtt")]
@@ -60,16 +53,4 @@ pub(crate) struct MqttConfig {
     pub(crate) has_raw: bool,
     /// Bytes that one message may write.
     pub(crate) max_message: usize,
-}
-
-/// A port to be published.
-pub(crate) struct PublishedPort {
-    /// Its name.
-    pub(crate) name: String,
-    /// Its fan-out.
-    pub(crate) hub: Arc<Hub>,
-    /// The line ending that is appended to what others write; None if they may not.
-    pub(crate) append: Option<LineEnding>,
-    /// Cancelled when the port is removed or the program stops.
-    pub(crate) stop: CancellationToken,
 }

@@ -9,9 +9,10 @@ use bytes::Bytes;
 use rumqttc::{AsyncClient, ClientError, PublishOptions, QoS};
 use tokio::sync::watch;
 
+use super::Mqtt;
 use super::counters::MqttCounters;
-use super::{Mqtt, PublishedPort};
 use crate::hub::{Event, Hub, Kind, Position, Received, Start, SubscriberKind, Taken, Unit};
+use crate::output::PublishedPort;
 use crate::protocol::{ServerMessage, StatusMessage};
 use crate::view::{Part, Payload, View};
 

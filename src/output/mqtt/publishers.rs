@@ -8,9 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::Connection;
 use super::publisher::Publisher;
-use super::writes::{WriteTopics, Writer};
-use super::{MqttConfig, MqttCounters, PublishedPort};
+use super::{MqttConfig, MqttCounters};
 use crate::log::throttled::ThrottledLog;
+use crate::output::PublishedPort;
+use crate::output::writes::{WritablePorts, Writer};
 
 /// The publishers of all ports to one broker.
 #[derive(Clone)]
@@ -19,7 +20,7 @@ pub(crate) struct Mqtt {
     pub(super) client: AsyncClient,
     /// The number of the connection; None while the broker is away.
     pub(super) connection: watch::Receiver<Option<u64>>,
-    writes: WriteTopics,
+    writes: WritablePorts,
     /// The numbers for the operator.
     pub(crate) counters: Arc<MqttCounters>,
     log: Arc<ThrottledLog>,
@@ -37,7 +38,7 @@ impl Mqtt {
     ) -> anyhow::Result<(Self, impl Future<Output = ()> + Send + 'static)> {
         let config = Arc::new(config);
         let (connected, number) = watch::channel(None);
-        let (writes, counters) = (WriteTopics::default(), Arc::<MqttCounters>::default());
+        let (writes, counters) = (WritablePorts::default(), Arc::<MqttCounters>::default());
         let log = Arc::<ThrottledLog>::default();
         let (client, connection) = Connection::new(
             Arc::clone(&config),
@@ -62,7 +63,13 @@ impl Mqtt {
         let append = port.append.filter(|_| self.config.may_write);
         let writer = append.map(|append| {
             let incoming = self.writes.register(&port.name);
-            Writer::new(&port, append, incoming, Arc::clone(&self.log))
+            Writer::new(
+                &port,
+                append,
+                incoming,
+                "the MQTT broker",
+                Arc::clone(&self.log),
+            )
         });
         let publisher = Publisher::new(self, &port);
         let (writes, name, stop) = (self.writes.clone(), port.name, port.stop);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{MqttConfig, MqttCounters, PublishedPort};
+use super::{MqttConfig, MqttCounters};
+use crate::output::PublishedPort;
 
 /// The publishers of all ports to a broker, of which there is none.
 #[derive(Clone)]

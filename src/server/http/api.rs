@@ -44,7 +44,7 @@ pub(super) async fn hello(State(app): State<Arc<App>>, request: Request) -> Resp
 /// Returns the metrics; the media type is that of version 0.0.4 of the Prometheus text format.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    (kind, metrics::text(&app.ports.all(), app.mqtt.as_deref())).into_response()
+    (kind, metrics::text(&app.ports.all(), &app.outputs)).into_response()
 }
 
 /// Lists the ports.

@@ -6,7 +6,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::hub::{BUCKETS, Hub, State};
 use crate::output::mqtt::MqttCounters;
+use crate::output::osc::OscCounters;
 use crate::server::Port;
+
+/// The numbers of the outputs that all ports share, where there are any.
+#[derive(Default)]
+pub(crate) struct OutputCounters {
+    /// Those of the connection to an MQTT broker.
+    pub(crate) mqtt: Option<Arc<MqttCounters>>,
+    /// Those of OSC.
+    pub(crate) osc: Option<Arc<OscCounters>>,
+}
 
 /// A metric that each port has: its name without the prefix `serial_ws_`, its help, and its value. One
 /// whose name ends in `_total` is a counter, others are gauges.
@@ -67,9 +77,9 @@ fn load(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
 }
 
-/// Returns the metrics of all ports, and of the connection to an MQTT broker. The names of ports need no
+/// Returns the metrics of all ports, and of the outputs that they share. The names of ports need no
 /// escaping.
-pub(crate) fn text(ports: &[Arc<Port>], mqtt: Option<&MqttCounters>) -> String {
+pub(crate) fn text(ports: &[Arc<Port>], outputs: &OutputCounters) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _ = write_states(&mut text, ports);
@@ -81,7 +91,10 @@ pub(crate) fn text(ports: &[Arc<Port>], mqtt: Option<&MqttCounters>) -> String {
         }
     }
     let _ = write_delivery_times(&mut text, ports);
-    for (name, help, value) in mqtt.into_iter().flat_map(MqttCounters::metrics) {
+    let OutputCounters { mqtt, osc } = outputs;
+    let mqtt = mqtt.iter().flat_map(|mqtt| mqtt.metrics());
+    let osc = osc.iter().flat_map(|osc| osc.metrics());
+    for (name, help, value) in mqtt.chain(osc) {
         let _ = write_head(&mut text, name, kind(name), help);
         let _ = writeln!(text, "serial_ws_{name} {value}");
     }

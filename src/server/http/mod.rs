@@ -10,7 +10,7 @@ mod downloads;
 mod error_page;
 mod folder;
 mod lines;
-mod metrics;
+pub(crate) mod metrics;
 mod operator;
 mod port_address;
 mod preflight;

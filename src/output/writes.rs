@@ -1,5 +1,4 @@
-//! Writes what others publish to `PREFIX/PORT/write`, each message in one piece. A message is dropped and
-//! counted where the broker may have kept or repeated it: a command must be carried out once, and now.
+//! Writes what comes by a broker or by OSC, each message in one piece. What cannot wait is dropped.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,9 +18,9 @@ const MAX_WAITING: usize = 16;
 
 /// The ports to which others may write, by their names.
 #[derive(Clone, Default)]
-pub(super) struct WriteTopics(Arc<Mutex<HashMap<String, mpsc::Sender<Bytes>>>>);
+pub(super) struct WritablePorts(Arc<Mutex<HashMap<String, mpsc::Sender<Bytes>>>>);
 
-impl WriteTopics {
+impl WritablePorts {
     /// Adds a port, and returns what is written to it.
     pub(super) fn register(&self, port: &str) -> mpsc::Receiver<Bytes> {
         let (sender, receiver) = mpsc::channel(MAX_WAITING);
@@ -60,6 +59,8 @@ pub(super) struct Writer {
     incoming: mpsc::Receiver<Bytes>,
     sender: RequestSender,
     outcomes: replies::Receiver<(u64, Outcome)>,
+    /// Where the messages come from, in the log.
+    from: &'static str,
     log: Arc<ThrottledLog>,
 }
 
@@ -69,6 +70,7 @@ impl Writer {
         port: &PublishedPort,
         append: LineEnding,
         incoming: mpsc::Receiver<Bytes>,
+        from: &'static str,
         log: Arc<ThrottledLog>,
     ) -> Self {
         let (sender, outcomes) = port.hub.queue.register();
@@ -78,6 +80,7 @@ impl Writer {
             incoming,
             sender,
             outcomes,
+            from,
             log,
         }
     }
@@ -109,7 +112,7 @@ impl Writer {
     }
 
     fn warn(&self, why: &str) {
-        let why = format!("from the MQTT broker: {why}");
+        let why = format!("from {}: {why}", self.from);
         self.log.dropped(&self.port, &why);
     }
 }
