@@ -35,6 +35,8 @@ mod playback; // recordings as devices
 mod ports;
 #[cfg(unix)] // what a shell runs
 mod programs; // as devices
+#[cfg(unix)] // other systems have none
+mod pty; // for programs that only know serial ports
 mod registry; // ports that come and go
 mod settings; // changed while the port is open
 mod simulated;

@@ -381,6 +381,10 @@ pub(crate) struct PortArgs {
     /// esptool and pyserial
     #[arg(long, value_name = "[ADDR:]PORT[:rw]", default_value = "none")]
     pub(crate) rfc2217: Setting<Option<OutputAddress>>,
+    /// Share the port with programs that only know serial ports too, by a pseudo-terminal that they
+    /// open as PATH (Linux, macOS). Only your programs can
+    #[arg(long, value_name = "PATH", default_value = "none", value_hint = ValueHint::AnyPath)]
+    pub(crate) pty: Setting<Option<PathBuf>>,
 }
 
 impl PortArgs {

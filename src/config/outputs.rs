@@ -5,7 +5,7 @@ use clap::Error;
 use super::layers::Layer;
 use super::port::{PORT, PortArg};
 use super::{ServerConfig, SharedPort};
-use crate::output::OutputConfig;
+use crate::output::OutputKind;
 use crate::server::Rights;
 
 /// Decides who may write to the outputs of `ports`, which are those that were `typed`.
@@ -17,22 +17,24 @@ pub(super) fn resolve(
     server: &ServerConfig,
     (typed, layer): (&[PortArg], &Layer),
 ) -> Result<(), Error> {
-    let mut before: Vec<(String, OutputConfig)> = Vec::new();
+    let mut before: Vec<(String, OutputKind)> = Vec::new();
     for (index, (shared, typed)) in ports.iter_mut().zip(typed).enumerate() {
         let name = &shared.port.name;
         for output in &mut shared.outputs {
-            if let Some(why) = refusal(output, server, &before) {
+            if let Some(why) = refusal(&output.kind, server, &before) {
                 let key = output.kind.name();
                 return Err(if typed.0.contains_key(key) {
                     layer.error(PORT, index, &format!("{typed}: {why}"))
                 } else {
-                    layer.error(key, 0, &format!("{}: {why}", output.address))
+                    layer.error(key, 0, &format!("{}: {why}", output.kind.place()))
                 });
             }
-            let is_beyond = output.address.is_beyond_loopback();
-            let may_others = output.address.is_writable && server.lan == Some(Rights::ReadWrite);
-            output.may_write = !shared.clients.read_only && (!is_beyond || may_others);
-            before.push((name.clone(), *output));
+            let may_others = output.kind.address().is_none_or(|address| {
+                let is_permitted = address.is_writable && server.lan == Some(Rights::ReadWrite);
+                !address.is_beyond_loopback() || is_permitted
+            });
+            output.may_write = !shared.clients.read_only && may_others;
+            before.push((name.clone(), output.kind.clone()));
         }
     }
     Ok(())
@@ -40,27 +42,33 @@ pub(super) fn resolve(
 
 /// Returns why an output cannot be.
 fn refusal(
-    output: &OutputConfig,
+    output: &OutputKind,
     server: &ServerConfig,
-    before: &[(String, OutputConfig)],
+    before: &[(String, OutputKind)],
 ) -> Option<String> {
-    let kind = output.kind.name();
-    if server.token.is_some() {
-        return Some(format!(
-            "with --token everybody needs the token, which {kind} cannot ask for: leave out one of \
-             the two"
-        ));
-    }
-    if output.address.is_beyond_loopback() && server.lan.is_none() {
-        return Some(format!(
-            "other computers can connect to {}, which needs --lan or --lan-read-only",
-            output.address
-        ));
+    let kind = output.name();
+    // A pseudo-terminal is its owner's alone.
+    if let Some(address) = output.address() {
+        if server.token.is_some() {
+            return Some(format!(
+                "with --token everybody needs the token, which {kind} cannot ask for: leave out one \
+                 of the two"
+            ));
+        }
+        if address.is_beyond_loopback() && server.lan.is_none() {
+            return Some(format!(
+                "other computers can connect to {address}, which needs --lan or --lan-read-only"
+            ));
+        }
+    } else if cfg!(windows) {
+        let advice = "Windows has no pseudo-terminals: use rfc2217, with a driver that makes a COM \
+                      port of it, or com0com";
+        return Some(advice.to_owned());
     }
     let mut others = before.iter();
-    let other = others.find(|(_, other)| output.address.overlaps(other.address));
-    other.map(|(name, other)| {
-        let (kind, address) = (other.kind.name(), other.address);
-        format!("port {name} has {kind}={address} already: choose another TCP port")
-    })
+    let (name, other) = others.find(|(_, other)| output.excludes(other))?;
+    let what = output.address().map_or("path", |_| "TCP port");
+    Some(format!(
+        "port {name} has {other} already: choose another {what}"
+    ))
 }

@@ -240,15 +240,13 @@ fn line_settings(args: &PortArgs) -> LineSettings {
 /// Returns the outputs of a port. Who may write is decided when all settings are known.
 fn outputs(args: &PortArgs) -> Vec<OutputConfig> {
     let kinds = [
-        (OutputKind::Tcp, *args.tcp),
-        (OutputKind::Rfc2217, *args.rfc2217),
+        args.tcp.map(OutputKind::Tcp),
+        args.rfc2217.map(OutputKind::Rfc2217),
+        args.pty.value.clone().map(OutputKind::Pty),
     ];
-    let outputs = kinds.into_iter().filter_map(|(kind, address)| {
-        Some(OutputConfig {
-            kind,
-            address: address?,
-            may_write: false,
-        })
+    let outputs = kinds.into_iter().flatten().map(|kind| OutputConfig {
+        kind,
+        may_write: false,
     });
     outputs.collect()
 }

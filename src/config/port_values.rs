@@ -1,7 +1,9 @@
 //! The values of a port that are types of other modules: its device, its framing, its outputs.
 
+use std::path::PathBuf;
+
 use serde::{Serialize, Serializer};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::value::SettingValue;
 use crate::output::OutputAddress;
@@ -28,6 +30,20 @@ impl SettingValue for Option<OutputAddress> {
 
     fn show(&self) -> Json {
         self.map_or_else(|| NONE.into(), |address| address.to_string().into())
+    }
+}
+
+impl SettingValue for Option<PathBuf> {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            NONE => Ok(None),
+            text => PathBuf::parse(text).map(Some),
+        }
+    }
+
+    fn show(&self) -> Json {
+        self.as_ref()
+            .map_or_else(|| NONE.into(), |path| json!(path))
     }
 }
 

@@ -86,6 +86,8 @@ pub struct Hub {
     backpressure: Backpressure,
     /// Told whenever a client comes or goes.
     clients_changed: Notify,
+    /// Told whenever the line settings change.
+    settings_changed: Notify,
     /// The number of subscriptions that want [`Kind::Written`] events.
     wants_written: AtomicUsize,
     /// The number of subscriptions that want to know of the modem's inputs.
@@ -123,6 +125,7 @@ impl Hub {
             subscribers: Mutex::default(),
             backpressure: Backpressure::default(),
             clients_changed: Notify::new(),
+            settings_changed: Notify::new(),
             wants_written: AtomicUsize::new(0),
             wants_inputs: AtomicUsize::new(0),
             wants_bytes: AtomicUsize::new(0),
@@ -178,6 +181,9 @@ impl Hub {
             status.playback = self.playback();
             if history.status.says_the_same(&status) {
                 return;
+            }
+            if history.status.settings != status.settings {
+                self.settings_changed.notify_waiters();
             }
             history.push(Timestamp::now(), Kind::Status(status));
             self.head.store(history.head(), Ordering::SeqCst);
@@ -263,6 +269,20 @@ impl Hub {
             } else if tokio::time::timeout(time, changed).await.is_err() {
                 return;
             }
+        }
+    }
+
+    /// Waits until the line settings are others than these, and returns them. It is woken by nothing
+    /// else.
+    pub async fn settings_other_than(&self, known: &LineSettings) -> LineSettings {
+        loop {
+            // Made before looking, so that no change in between is missed.
+            let changed = self.settings_changed.notified();
+            let settings = self.status().settings;
+            if settings != *known {
+                return settings;
+            }
+            changed.await;
         }
     }
 

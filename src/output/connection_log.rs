@@ -19,20 +19,25 @@ pub(super) struct ConnectionLog {
 }
 
 impl ConnectionLog {
-    /// Starts with nothing logged of a connection to `port`.
-    pub(super) fn new(
-        log: &Arc<ThrottledLog>,
-        kind: OutputKind,
-        peer: SocketAddr,
-        port: &str,
-    ) -> Self {
-        let kind = kind.name();
+    /// Starts with nothing logged of a connection to `port`. Those of the same `group` share a limit.
+    pub(super) fn new(log: &Arc<ThrottledLog>, port: &str, name: String, group: String) -> Self {
         Self {
             log: Arc::clone(log),
             port: port.to_owned(),
-            name: format!("{kind} {peer}"),
-            group: format!("{kind} {}", peer.ip()),
+            name,
+            group,
         }
+    }
+
+    /// Does the same for a TCP connection.
+    pub(super) fn of_peer(
+        log: &Arc<ThrottledLog>,
+        port: &str,
+        kind: &OutputKind,
+        peer: SocketAddr,
+    ) -> Self {
+        let (kind, ip) = (kind.name(), peer.ip());
+        Self::new(log, port, format!("{kind} {peer}"), format!("{kind} {ip}"))
     }
 
     /// Says what the connection did.

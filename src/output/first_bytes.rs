@@ -46,6 +46,14 @@ pub(super) enum FirstLook {
 }
 
 impl FirstBytes {
+    /// Returns those of a connection that no browser can make.
+    pub(super) fn of_program() -> Self {
+        Self {
+            is_over: true,
+            ..Self::default()
+        }
+    }
+
     /// Takes bytes that came.
     pub(super) fn push(&mut self, bytes: &[u8], now: Instant) -> FirstLook {
         if self.is_over {

@@ -12,9 +12,10 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::OutputConfig;
+use super::connection::ConnectionReader;
 use super::connection_log::ConnectionLog;
 use super::session::OutputSession;
+use super::{OutputAddress, OutputConfig};
 use crate::hub::Hub;
 use crate::log::throttled::ThrottledLog;
 use crate::platform::{self, reason, tcp_listener};
@@ -40,8 +41,8 @@ impl OutputListener {
     ///
     /// # Errors
     /// When that is not possible.
-    pub(crate) fn bind(config: OutputConfig, port: &str) -> Result<Self> {
-        let addresses = config.address.addresses();
+    pub(super) fn bind(config: OutputConfig, address: OutputAddress, port: &str) -> Result<Self> {
+        let addresses = address.addresses();
         let mut listeners = Vec::new();
         for address in &addresses {
             match platform::listen(*address, addresses.len() > 1, MAX_BACKLOG) {
@@ -49,18 +50,16 @@ impl OutputListener {
                 // The other family may be there.
                 Err(error) if addresses.len() > 1 && platform::lacks_address_family(&error) => {}
                 Err(error) => bail!(
-                    "cannot listen on {address} for {}={}: {}",
-                    config.kind.name(),
-                    config.address,
+                    "cannot listen on {address} for {}: {}",
+                    config.kind,
                     explained(&error, *address)
                 ),
             }
         }
         ensure!(
             !listeners.is_empty(),
-            "cannot listen for {}={}: this system has neither 127.0.0.1 nor [::1]",
-            config.kind.name(),
-            config.address
+            "cannot listen for {}: this system has neither 127.0.0.1 nor [::1]",
+            config.kind
         );
         let places: Vec<_> = listeners.iter().map(local_address).collect();
         let (places, kind) = (places.join(" and "), config.kind.name());
@@ -70,7 +69,7 @@ impl OutputListener {
     }
 
     /// Serves those who connect until the port is removed or the program stops.
-    pub(crate) async fn run(self, port: String, hub: Arc<Hub>, stop: CancellationToken) {
+    pub(super) async fn run(self, port: String, hub: Arc<Hub>, stop: CancellationToken) {
         let mut sessions = JoinSet::new();
         let log = Arc::new(ThrottledLog::default());
         loop {
@@ -82,10 +81,12 @@ impl OutputListener {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let log = ConnectionLog::new(&log, self.config.kind, peer, &port);
+                    let log = ConnectionLog::of_peer(&log, &port, &self.config.kind, peer);
                     if sessions.len() < MAX_CONNECTIONS {
-                        let session = OutputSession::new(self.config, log, &hub, stop.clone());
-                        sessions.spawn(session.run(stream));
+                        let session = OutputSession::new(&self.config, log, &hub, stop.clone());
+                        prepare(&stream);
+                        let (reader, writer) = stream.into_split();
+                        sessions.spawn(session.run(ConnectionReader::Tcp(reader), writer));
                     } else {
                         let text =
                             format_args!("refused {}: {MAX_CONNECTIONS} are connected", log.name);
@@ -123,7 +124,7 @@ fn local_address(listener: &TcpListener) -> String {
 }
 
 /// Prepares a connection that was accepted.
-pub(super) fn prepare(stream: &TcpStream) {
+fn prepare(stream: &TcpStream) {
     // Without either, it only works less well.
     let _ = stream.set_nodelay(true);
     if let Err(error) = platform::keep_alive(stream) {

@@ -1,12 +1,9 @@
 //! `rfc2217=`: a port as a network serial port, with settings, modem lines and breaks, for programs
 //! that speak RFC 2217 such as pyserial and esptool.
-//!
-//! Every such program sets everything when it opens a port, so one that asks for what is in force
-//! changes nothing. One that asks for anything else takes the write lock, which also permits it to
-//! change what is fixed, and what it has changed is set back when it leaves.
 
 use super::output_port::OutputPort;
-use super::session::OutputProtocol;
+use super::protocol::OutputProtocol;
+use super::temporary_settings::{ChangeOutcome, TemporarySettings};
 use crate::hub::{Action, BaudChange, LineSettings, ModemInputs, Outcome, SettingsChange, Status};
 use crate::rfc2217::telnet::{TelnetDecoder, TelnetEvent, TelnetOptions, escape};
 use crate::rfc2217::{
@@ -25,8 +22,9 @@ pub(super) struct ComPortServer {
     options: TelnetOptions,
     /// The modem lines as this connection knows them; None where nobody has set them.
     lines: ModemLines,
-    /// The settings and lines before this connection changed any.
-    before: Option<(LineSettings, ModemLines)>,
+    /// The modem lines before this connection changed anything.
+    lines_before: ModemLines,
+    settings: TemporarySettings,
     is_break: bool,
     inputs: ModemInputs,
     modem_mask: u8,
@@ -48,7 +46,8 @@ impl ComPortServer {
             decoder: TelnetDecoder::default(),
             options: TelnetOptions::default(),
             lines: ModemLines::default(),
-            before: None,
+            lines_before: ModemLines::default(),
+            settings: TemporarySettings::default(),
             is_break: false,
             inputs: ModemInputs::default(),
             modem_mask: u8::MAX,
@@ -100,30 +99,28 @@ impl ComPortServer {
     /// Changes a setting or a line, unless it is so already.
     fn set(&mut self, message: ComPortMessage, port: &mut OutputPort, output: &mut Vec<u8>) {
         let settings = port.status().settings;
-        if self.before.is_none() {
+        if !self.settings.has_changed() {
             self.lines = ModemLines {
                 dtr: settings.dtr.level(),
                 rts: settings.rts.level(),
             };
+            self.lines_before = self.lines;
         }
         let Some(action) = action(&message) else {
             return answer(&self.in_force(&message, &settings), output);
         };
-        if self.before.is_none() && self.is_so(&action, &settings) {
-            return answer(&message, output);
+        let is_so = self.is_so(&action, &settings);
+        match (self.settings).change(action, is_so, Some(message.clone()), port) {
+            ChangeOutcome::IsSo => answer(&message, output),
+            ChangeOutcome::Refused => answer(&self.in_force(&message, &settings), output),
+            ChangeOutcome::Asked => {}
         }
-        if let Err(why) = port.lock() {
-            port.warn(&why);
-            return answer(&self.in_force(&message, &settings), output);
-        }
-        self.before.get_or_insert((settings, self.lines));
-        port.ask(action, Some(message));
     }
 
     /// Returns true if an action would change nothing.
     fn is_so(&self, action: &Action, settings: &LineSettings) -> bool {
         match action {
-            Action::Settings(change) => change.applied_to(*settings).sets_the_same(settings),
+            Action::Settings(change) => change.is_made(*settings),
             Action::Signals { dtr, rts } => {
                 let is_level = |wanted: Option<bool>, now| wanted.is_none() || wanted == now;
                 is_level(*dtr, self.lines.dtr) && is_level(*rts, self.lines.rts)
@@ -243,25 +240,8 @@ impl OutputProtocol for ComPortServer {
     }
 
     fn leave(&mut self, port: &mut OutputPort) {
-        let Some((settings, lines)) = self.before.take() else {
-            return;
-        };
-        let baud = if settings.baud_auto {
-            BaudChange::Auto
-        } else {
-            BaudChange::Rate(settings.baud)
-        };
-        let change = SettingsChange {
-            baud: Some(baud),
-            data_bits: Some(settings.data_bits),
-            parity: Some(settings.parity),
-            stop_bits: Some(settings.stop_bits),
-            flow_control: Some(settings.flow_control),
-            ..SettingsChange::default()
-        };
-        port.ask(Action::Settings(change), None);
-        if self.lines != lines {
-            let ModemLines { dtr, rts } = lines;
+        if self.settings.set_back(port) && self.lines != self.lines_before {
+            let ModemLines { dtr, rts } = self.lines_before;
             port.ask(Action::Signals { dtr, rts }, None);
         }
     }

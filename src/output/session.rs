@@ -5,21 +5,23 @@
 
 use std::future::pending;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::channel::mpsc;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::OutputConfig;
+use super::connection::ConnectionReader;
 use super::connection_log::ConnectionLog;
 use super::first_bytes::{FirstBytes, FirstLook};
-use super::listener::prepare;
 use super::output_port::OutputPort;
-use crate::hub::{Hub, Kind, Outcome, Received, Start, Status, SubscriberKind, Subscription};
+use super::protocol::OutputProtocol;
+use super::{OutputConfig, OutputKind};
+use crate::hub::{Hub, Kind, Outcome, Position, Received, Start, SubscriberKind, Subscription};
+use crate::platform::TerminalInput;
 use crate::rfc2217::ComPortMessage;
 
 /// Bytes that are read at once.
@@ -37,41 +39,6 @@ const END_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// The time for which a connection may take nothing, as for any client. After it, it is closed.
 const STALL_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// A way to speak to a connection. It does no I/O.
-pub(super) trait OutputProtocol: Send {
-    /// Takes bytes that came. Answers go to `output`.
-    fn receive(&mut self, input: Vec<u8>, port: &mut OutputPort, output: &mut Vec<u8>);
-
-    /// Appends data of the device as it is sent.
-    fn encode(&mut self, data: &[u8], output: &mut Vec<u8>);
-
-    /// Notes a change of the port's status.
-    fn status(&mut self, _status: &Status, _output: &mut Vec<u8>) {}
-
-    /// Answers a message whose action was carried out, or not.
-    fn reply(
-        &mut self,
-        _message: ComPortMessage,
-        _outcome: Outcome,
-        _port: &mut OutputPort,
-        _output: &mut Vec<u8>,
-    ) {
-    }
-
-    /// Returns true while the connection wants to be sent no data.
-    fn is_suspended(&self) -> bool {
-        false
-    }
-
-    /// Returns true if a connection that sends no more is over.
-    fn ends_with_input(&self) -> bool {
-        false
-    }
-
-    /// Sets back what the connection has changed, because it ends.
-    fn leave(&mut self, _port: &mut OutputPort) {}
-}
-
 /// One connection.
 pub(super) struct OutputSession {
     port: OutputPort,
@@ -79,6 +46,8 @@ pub(super) struct OutputSession {
     subscription: Subscription,
     replies: mpsc::Receiver<(u64, Outcome)>,
     first: FirstBytes,
+    /// The time for which it may take nothing; None for ever.
+    stall_timeout: Option<Duration>,
     /// Bytes to be sent.
     output: Vec<u8>,
     /// True from the end of what it sends.
@@ -95,7 +64,7 @@ type Ended = String;
 impl OutputSession {
     /// Subscribes a connection to a port.
     pub(super) fn new(
-        config: OutputConfig,
+        config: &OutputConfig,
         log: ConnectionLog,
         hub: &Arc<Hub>,
         stop: CancellationToken,
@@ -106,7 +75,12 @@ impl OutputSession {
             protocol: config.kind.protocol(),
             subscription: subscribe(hub),
             replies,
-            first: FirstBytes::default(),
+            first: match config.kind {
+                OutputKind::Pty(_) => FirstBytes::of_program(),
+                _ => FirstBytes::default(),
+            },
+            // A program that has a terminal open cannot be sent away.
+            stall_timeout: config.kind.address().map(|_| STALL_TIMEOUT),
             output: Vec::new(),
             is_at_end: false,
             stalled_since: Instant::now(),
@@ -116,15 +90,19 @@ impl OutputSession {
     }
 
     /// Serves the connection until it ends.
-    pub(super) async fn run(mut self, mut stream: TcpStream) {
-        prepare(&stream);
+    pub(super) async fn run(
+        mut self,
+        mut reader: ConnectionReader,
+        mut writer: impl AsyncWrite + Send + Unpin,
+    ) {
         self.port.log.say("connected");
         let stop = self.stop.clone();
         let ended = tokio::select! {
             () = stop.cancelled() => String::new(),
-            ended = self.serve(&mut stream) => ended,
+            ended = self.serve(&mut reader, &mut writer) => ended,
         };
-        drop(stream);
+        drop((reader, writer));
+        self.count_rest();
         self.protocol.leave(&mut self.port);
         // What cannot be set back by then, the end of the write lock sets back.
         let _ = timeout(LEAVE_TIMEOUT, self.set_back()).await;
@@ -152,27 +130,31 @@ impl OutputSession {
         }
     }
 
-    async fn serve(&mut self, stream: &mut TcpStream) -> Ended {
-        let (mut reader, mut writer) = stream.split();
+    async fn serve(
+        &mut self,
+        reader: &mut ConnectionReader,
+        writer: &mut (impl AsyncWrite + Unpin),
+    ) -> Ended {
         let mut bytes = vec![0; READ_BYTES];
         loop {
-            let may_read =
-                !self.is_at_end && self.port.waiting.is_empty() && self.output.len() < MAX_OUTPUT;
+            // Without a timeout, only what is read tells of the end.
+            let has_room = self.output.len() < MAX_OUTPUT || self.stall_timeout.is_none();
+            let may_read = !self.is_at_end && self.port.waiting.is_empty() && has_room;
             let is_sending = !self.output.is_empty();
             let first_due = self.first.deadline();
             let lock_due = self.port.lock_due();
-            let stall_due = is_sending.then(|| self.stalled_since + STALL_TIMEOUT);
+            let stall_due = self.stall_timeout.filter(|_| is_sending);
+            let stall_due = stall_due.map(|time| self.stalled_since + time);
             tokio::select! {
                 written = writer.write(&self.output), if is_sending => match written {
                     Ok(count @ 1..) => self.sent(count),
                     Ok(0) | Err(_) => return String::new(),
                 },
                 read = reader.read(&mut bytes), if may_read => match read {
-                    Ok(0) if self.protocol.ends_with_input() => return String::new(),
-                    Ok(0) => self.is_at_end = true,
-                    Ok(count) => {
-                        let look = self.first.push(&bytes[..count], Instant::now());
-                        if let Some(ended) = self.take(look) {
+                    Ok(None) if self.protocol.ends_with_input() => return String::new(),
+                    Ok(None) => self.is_at_end = true,
+                    Ok(Some(input)) => {
+                        if let Some(ended) = self.receive(input, &bytes) {
                             return ended;
                         }
                     }
@@ -195,7 +177,7 @@ impl OutputSession {
                 }
                 () = until(lock_due) => self.port.unlock(),
                 () = sleep(END_CHECK_INTERVAL), if self.is_at_end => {
-                    if reader.try_read(&mut bytes).is_err() {
+                    if reader.is_broken() {
                         return String::new();
                     }
                 }
@@ -217,6 +199,22 @@ impl OutputSession {
         if self.output.is_empty() {
             self.subscription.delivered();
         }
+    }
+
+    /// Takes what a program did. Returns the reason to end, if there is one.
+    fn receive(&mut self, input: TerminalInput, bytes: &[u8]) -> Option<Ended> {
+        if input.is_flushed {
+            self.subscription = subscribe(&self.port.hub);
+            self.output.clear();
+        }
+        if let Some(change) = input.settings {
+            self.protocol.set(change, &mut self.port);
+        }
+        if input.count == 0 {
+            return None;
+        }
+        let look = self.first.push(&bytes[..input.count], Instant::now());
+        self.take(look)
     }
 
     /// Takes what came, unless it is from a browser. Returns the reason to end then.
@@ -264,9 +262,24 @@ impl OutputSession {
                     Kind::Status(status) => self.protocol.status(status, &mut self.output),
                     Kind::Written(_) => {}
                 },
-                Received::Missed(position) => self.missed += position.offset,
+                Received::Missed(position) => self.count_missed(position),
             }
         }
+    }
+
+    /// Counts what a connection that ends was too slow for.
+    fn count_rest(&mut self) {
+        if let Some(Received::Missed(position)) = self.subscription.next(std::time::Instant::now())
+        {
+            self.count_missed(position);
+        }
+    }
+
+    fn count_missed(&mut self, position: Position) {
+        self.missed += position.offset;
+        let counters = &self.port.hub.counters;
+        counters.missed_lines.fetch_add(position.line, Relaxed);
+        counters.missed_bytes.fetch_add(position.offset, Relaxed);
     }
 }
 
@@ -290,11 +303,11 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
-    use crate::hub::{Data, HubConfig, State, Timestamp};
-    use crate::output::{OutputAddress, OutputKind};
+    use crate::hub::{Data, HubConfig, State, Status, Timestamp};
+    use crate::output::OutputAddress;
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_takes_nothing_is_closed() {
@@ -308,14 +321,14 @@ mod tests {
         };
         let hub = Hub::new(limits, Status::new(State::Open, "open"));
         let config = OutputConfig {
-            kind: OutputKind::Tcp,
-            address: OutputAddress::parse("4000").unwrap(),
+            kind: OutputKind::Tcp(OutputAddress::parse("4000").unwrap()),
             may_write: true,
         };
         let (log, peer) = (Arc::default(), stream.peer_addr().unwrap());
-        let log = ConnectionLog::new(&log, config.kind, peer, "board");
-        let session = OutputSession::new(config, log, &hub, CancellationToken::new());
-        let session = tokio::spawn(session.run(stream));
+        let log = ConnectionLog::of_peer(&log, "board", &config.kind, peer);
+        let session = OutputSession::new(&config, log, &hub, CancellationToken::new());
+        let (reader, writer) = stream.into_split();
+        let session = tokio::spawn(session.run(ConnectionReader::Tcp(reader), writer));
         let start = Instant::now();
         // More than the system has room for.
         while !session.is_finished() {

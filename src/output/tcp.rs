@@ -1,7 +1,7 @@
 //! `tcp=`: the bytes of a port as they are, for any number of raw TCP clients.
 
 use super::output_port::OutputPort;
-use super::session::OutputProtocol;
+use super::protocol::OutputProtocol;
 use crate::hub::Action;
 
 /// Bytes as they are.

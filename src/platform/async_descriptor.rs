@@ -24,6 +24,33 @@ impl<T: AsRawFd> AsyncDescriptor<T> {
         registered.map(Self).map_err(|error| error.into_parts().1)
     }
 
+    /// Returns the owner of the descriptor.
+    pub(crate) fn owner(&self) -> &T {
+        self.0.get_ref()
+    }
+
+    /// Reads by `read` once there is something. None where the other end has closed, and has left
+    /// nothing. Cancelling the wait loses nothing.
+    ///
+    /// # Errors
+    /// As the system reports them.
+    pub(crate) async fn read_by<R>(
+        &self,
+        mut read: impl FnMut(BorrowedFd<'_>) -> io::Result<R>,
+    ) -> io::Result<Option<R>> {
+        loop {
+            let mut guard = self.0.readable().await?;
+            // To tokio it stays closed, whatever it has been since then.
+            let is_closed = guard.ready().is_read_closed();
+            if let Ok(result) = guard.try_io(|owner| read(borrow(owner.get_ref()))) {
+                return result.map(Some);
+            }
+            if is_closed {
+                return Ok(None);
+            }
+        }
+    }
+
     /// Reads once. `note_read` is told how many bytes there were, and for how many there was room; it may
     /// forget that the descriptor is readable.
     pub(crate) fn poll_read(
@@ -34,6 +61,7 @@ impl<T: AsRawFd> AsyncDescriptor<T> {
     ) -> Poll<io::Result<()>> {
         loop {
             let mut guard = ready!(self.0.poll_read_ready(cx))?;
+            let is_closed = guard.ready().is_read_closed();
             let unfilled = buf.initialize_unfilled();
             let room = unfilled.len();
             let read = guard.try_io(|owner| {
@@ -47,6 +75,7 @@ impl<T: AsRawFd> AsyncDescriptor<T> {
                     return Poll::Ready(Ok(()));
                 }
                 Ok(Err(error)) => return Poll::Ready(Err(error)),
+                Err(_would_block) if is_closed => return Poll::Ready(Ok(())),
                 Err(_would_block) => {}
             }
         }
@@ -56,12 +85,16 @@ impl<T: AsRawFd> AsyncDescriptor<T> {
     pub(crate) fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         loop {
             let mut guard = ready!(self.0.poll_write_ready(cx))?;
+            let is_closed = guard.ready().is_write_closed();
             let written = guard.try_io(|owner| {
                 let written = rustix::io::write(borrow(owner.get_ref()), bytes);
                 written.map_err(io::Error::from)
             });
             if let Ok(written) = written {
                 return Poll::Ready(written);
+            }
+            if is_closed {
+                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
             }
         }
     }
@@ -70,11 +103,6 @@ impl<T: AsRawFd> AsyncDescriptor<T> {
 /// For serial ports, which the library opens and sets up.
 #[cfg(target_os = "linux")]
 impl<T: AsRawFd> AsyncDescriptor<T> {
-    /// Returns the owner of the descriptor.
-    pub(crate) fn owner(&self) -> &T {
-        self.0.get_ref()
-    }
-
     /// Returns the owner of the descriptor, to be changed.
     pub(crate) fn owner_mut(&mut self) -> &mut T {
         self.0.get_mut()

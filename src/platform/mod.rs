@@ -10,9 +10,12 @@ mod child;
 mod computer;
 mod descriptors;
 mod interface;
+#[cfg(unix)]
+mod line_termios;
 mod listen;
 mod private_file;
 mod process;
+mod pty;
 mod random;
 mod reason;
 mod service_manager;
@@ -32,6 +35,8 @@ pub(crate) use child::{
 pub(crate) use computer::{NetworkAddress, computer_name, config_folder, network_addresses};
 pub(crate) use descriptors::{Descriptor, descriptors_in_use, raise_descriptor_limit};
 pub(crate) use interface::interface_index;
+#[cfg(target_os = "linux")]
+pub(crate) use line_termios::{FORMAT_MODES, set_line};
 pub(crate) use listen::{lacks_address_family, listen};
 pub(crate) use private_file::{
     check_private, read_private, read_secret, warn_of_readers, write_private,
@@ -41,6 +46,7 @@ pub(crate) use process::Process;
 pub(crate) use process::find_by_lsof;
 #[cfg(target_os = "linux")]
 pub(crate) use process::find_by_open_file;
+pub(crate) use pty::{SharedTerminal, TerminalInput, TerminalReader};
 pub(crate) use random::random_bytes;
 pub(crate) use reason::{reason, sentence};
 pub(crate) use service_manager::{ServiceManager, notify_ready, service_manager};

@@ -18,7 +18,7 @@ use crate::hub::{Hub, HubConfig, State, Status};
 use crate::log;
 use crate::output::mqtt::Mqtt;
 use crate::output::osc::Osc;
-use crate::output::{OutputConfig, OutputListener, PublishedPort};
+use crate::output::{Output, OutputConfig, PublishedPort};
 use crate::platform;
 use crate::port::{Claims, Closed, PortConfig, Supervisor};
 use crate::server::{OutputCounters, Port, Ports, Server};
@@ -220,12 +220,12 @@ impl PortTasks {
         Ok((port, supervisor))
     }
 
-    /// Listens for those who connect to the outputs of a port, until it is removed.
+    /// Opens the outputs of a port, until it is removed.
     fn start_outputs(&self, port: &Arc<Port>, outputs: Vec<OutputConfig>) -> Result<()> {
         for config in outputs {
-            let listener = OutputListener::bind(config, &port.name)?;
+            let output = Output::open(config, &port.name, &port.hub)?;
             let (name, hub, stop) = (port.name.clone(), Arc::clone(&port.hub), port.stop.clone());
-            self.spawn(listener.run(name, hub, stop));
+            self.spawn(output.run(name, hub, stop));
         }
         Ok(())
     }

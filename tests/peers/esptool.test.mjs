@@ -1,4 +1,4 @@
-// esptool by `rfc2217://` at an output of serial-ws, with the boot ROM of boot-rom.py as the board, while others watch.
+// esptool by `rfc2217://` and by a pseudo-terminal at an output of serial-ws, with the boot ROM of boot-rom.py as the board, while others watch.
 //
 // needs program: python3
 // needs program: cc from gcc
@@ -19,23 +19,23 @@ const { WebSocket } = load("esptool", "ws");
 const DOWNLOAD = "waiting for download";
 const FLASH = "SPI_FAST_FLASH_BOOT";
 
-/** A chip behind serial-ws, a client that watches, and esptool at its output. */
-async function chip(t, ...options) {
+/** A chip behind serial-ws, a client that watches, and esptool at its output: rfc2217 or pty. */
+async function chip(t, output, ...options) {
   const path = join(temporary(t), "esp");
-  const tcp = await freePort();
+  const place = output === "pty" ? join(temporary(t), "shared") : await freePort();
   const rom = spawn("python3", [join(root, "tests/peers/boot-rom.py"), path], { stdio: ["pipe", "pipe", "inherit"] });
   t.after(() => rom.kill("SIGKILL"));
   let said = "";
   rom.stdout.setEncoding("utf8").on("data", (data) => { said += data; });
   await until("the boot ROM", () => said.startsWith("ready"));
-  const bridge = await startWithLines(t, `esp=${path}`, "--rfc2217", String(tcp), ...options);
+  const bridge = await startWithLines(t, `esp=${path}`, `--${output}`, String(place), ...options);
   // The chip sees its lines there.
   rom.stdin.write(`${bridge.changes}\n`);
   await until("the chip to see its lines", () => said.includes("lines\n"));
   const watcher = await watch(t, bridge, WebSocket);
   const esptool = async (...command) => {
     const env = { ...process.env, PYTHONPATH: join(folder("esptool"), "python"), NO_COLOR: "1" };
-    const port = ["--chip", "auto", "--port", `rfc2217://127.0.0.1:${tcp}`];
+    const port = ["--chip", "auto", "--port", output === "pty" ? place : `rfc2217://127.0.0.1:${place}`];
     const child = spawn("python3", ["-m", "esptool", ...port, ...command], { env, stdio: ["ignore", "pipe", "pipe"] });
     t.after(() => child.kill("SIGKILL"));
     let printed = "";
@@ -61,7 +61,7 @@ async function check({ bridge, watcher }, opened) {
 
 test("read-mac and chip-id reset the board into its bootloader and out of it, and pages see the boot log", async (t) => {
   for (const command of ["read-mac", "chip-id"]) {
-    const it = await chip(t, "--baud", "115200");
+    const it = await chip(t, "rfc2217", "--baud", "115200");
     const opened = it.bridge.changed().length;
     const printed = await it.esptool(command);
     assert.match(printed, /MAC: +24:0a:c4:11:22:33/);
@@ -69,8 +69,11 @@ test("read-mac and chip-id reset the board into its bootloader and out of it, an
   }
 });
 
-for (const [what, options] of [["fixed", ["--baud", "115200"]], ["not fixed", []]]) {
-  test(`write-flash writes 256 KiB at 921600 baud to a port whose rate is ${what}, while a page watches`, async (t) => {
+/** Each output with a port whose rate is fixed, and one whose rate is not. */
+const runs = ["rfc2217", "pty"].flatMap((output) => [[output, "fixed", ["--baud", "115200"]], [output, "not fixed", []]]);
+
+for (const [output, what, options] of runs) {
+  test(`write-flash by ${output} writes 256 KiB at 921600 baud to a port whose rate is ${what}, while a page watches`, async (t) => {
     const firmware = Buffer.alloc(256 << 10);
     // What is compressed by a quarter, so that esptool does so: Numerical Recipes' generator.
     for (let at = 0, state = 1; at < firmware.length; at++) {
@@ -80,7 +83,7 @@ for (const [what, options] of [["fixed", ["--baud", "115200"]], ["not fixed", []
     const digest = createHash("md5").update(firmware).digest("hex");
     const file = join(temporary(t), "firmware.bin");
     writeFileSync(file, firmware);
-    const it = await chip(t, ...options);
+    const it = await chip(t, output, ...options);
     const began = Date.now();
     const printed = await it.esptool("--baud", "921600", "write-flash", "--flash-size", "keep", "0x10000", file);
     t.diagnostic(`${((Date.now() - began) / 1000).toFixed(1)} s`);
@@ -89,7 +92,7 @@ for (const [what, options] of [["fixed", ["--baud", "115200"]], ["not fixed", []
     assert.ok(it.said().includes(`baud 921600\nwritten ${sum}asked ${sum}`), it.said());
     const rates = it.watcher.statuses.map(({ settings }) => settings.baud);
     assert.ok(rates.includes(921600), String(rates));
-    assert.match(it.watcher.statuses.find(({ writer }) => writer).writer.name, /^rfc2217 127\.0\.0\.1:\d+$/);
+    assert.match(it.watcher.statuses.find(({ writer }) => writer).writer.name, /^(rfc2217 127\.0\.0\.1:\d+|pty \/.*\/shared)$/);
     await until("all to be as before", () => {
       const { writer, settings } = it.watcher.statuses.at(-1);
       return !writer && settings.baud === rates[0];

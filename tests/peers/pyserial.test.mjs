@@ -1,4 +1,4 @@
-// pyserial by `socket://` and `rfc2217://` at the outputs of serial-ws, while a WebSocket client watches.
+// pyserial by `socket://`, `rfc2217://` and a pseudo-terminal at the outputs of serial-ws, while a WebSocket client watches.
 //
 // needs program: python3
 // needs program: cc from gcc
@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 
-import { board } from "./documents.mjs";
+import { board, folder as temporary } from "./documents.mjs";
 import { allBytes, folder, freePort, load, startWithLines, until, watch, within } from "./support.mjs";
 
 const { WebSocket } = load("pyserial", "ws");
@@ -48,17 +48,17 @@ function python(t) {
 /** A board at serial-ws with an output, a client that watches, and pyserial with the output open as `port`. */
 async function opened(t, output, options = [], open = "") {
   const near = await board(t);
-  const tcp = await freePort();
-  const bridge = await startWithLines(t, `uno=${near.path}`, `--${output}`, String(tcp), ...options);
+  const place = output === "pty" ? join(temporary(t), "board") : await freePort();
+  const bridge = await startWithLines(t, `uno=${near.path}`, `--${output}`, String(place), ...options);
   const watcher = await watch(t, bridge, WebSocket);
   const run = python(t);
-  const url = { tcp: "socket", rfc2217: "rfc2217" }[output];
-  await run(`port = serial.serial_for_url("${url}://127.0.0.1:${tcp}"${open}, timeout=20)`);
+  const url = { tcp: `socket://127.0.0.1:${place}`, rfc2217: `rfc2217://127.0.0.1:${place}`, pty: place }[output];
+  await run(`port = serial.serial_for_url("${url}"${open}, timeout=20)`);
   const status = () => watcher.statuses.at(-1);
   return { near, bridge, watcher, run, status };
 }
 
-for (const output of ["tcp", "rfc2217"]) {
+for (const output of ["tcp", "rfc2217", "pty"]) {
   test(`16 KiB of all byte values pass unchanged both ways by --${output}, and a page sees them`, async (t) => {
     const { near, watcher, run } = await opened(t, output);
     await run("port.write(bytes(range(256)) * 64)");
@@ -69,6 +69,24 @@ for (const output of ["tcp", "rfc2217"]) {
     await until("the watcher to see all", () => watcher.bytes.length >= allBytes.length);
     assert.ok(watcher.bytes.equals(allBytes), "what the watcher saw");
     assert.deepEqual(watcher.statuses.filter(({ writer }) => writer), [], "nobody needed the write lock");
+  });
+}
+
+for (const [kind, options] of [["fixed", ["--baud", "9600"]], ["chosen by serial-ws", []]]) {
+  test(`by a pseudo-terminal, a rate that is ${kind} is raised under the write lock, and returns`, async (t) => {
+    const { near, run, status } = await opened(t, "pty", options);
+    await run("port.baudrate = 115200");
+    await run(`port.write(b"fast")`);
+    await until("the board to receive it", () => near.received() === "fast");
+    assert.equal(status().settings.baud, 115200);
+    assert.match(status().writer.name, /^pty \/.*\/board$/);
+    await run("port.stopbits = 2");
+    await until("two stop bits", () => status().settings.stopBits === 2);
+    await run("port.close()");
+    await until("the settings to return", () => {
+      const { settings, writer } = status();
+      return !writer && settings.baud === 9600 && settings.stopBits === 1;
+    });
   });
 }
 

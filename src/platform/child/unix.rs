@@ -2,23 +2,17 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
-use std::task::{Context, Poll};
 
-use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::process::{Child, Command};
 
-use crate::platform::AsyncDescriptor;
+use crate::platform::pty::{PtyMaster, PtyPair, open_pty, set_raw};
 
 /// Bytes at the beginning of a file that tell a script from a program.
 const HEAD_BYTES: usize = 64;
@@ -95,17 +89,8 @@ pub(super) fn prepare(command: &mut Command, has_terminal: bool) -> io::Result<O
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         return Ok(None);
     }
-    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
-    let master = openpt(flags)?;
-    rustix::io::fcntl_setfd(&master, rustix::io::FdFlags::CLOEXEC)?;
-    grantpt(&master)?;
-    unlockpt(&master)?;
-    let name = ptsname(&master, Vec::new())?;
-    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let terminal = rustix::fs::open(name, flags, Mode::empty())?;
-    let mut settings = tcgetattr(&terminal)?;
-    settings.make_raw();
-    tcsetattr(&terminal, OptionalActions::Now, &settings)?;
+    let PtyPair { ours, terminal, .. } = open_pty()?;
+    set_raw(&terminal)?;
     command.stdin(terminal.try_clone()?).stdout(terminal);
     // SAFETY: between fork and exec, the closure makes two system calls and nothing else.
     unsafe {
@@ -117,40 +102,9 @@ pub(super) fn prepare(command: &mut Command, has_terminal: bool) -> io::Result<O
             Ok(())
         })
     };
-    let input = PtyMaster(AsyncDescriptor::new(master.try_clone()?)?);
-    let output = PtyMaster(AsyncDescriptor::new(master)?);
+    let input = PtyMaster::new(ours.try_clone()?)?;
+    let output = PtyMaster::new(ours)?;
     Ok(Some((Box::new(input), Box::new(output))))
-}
-
-/// Our side of a pseudo-terminal.
-struct PtyMaster(AsyncDescriptor<OwnedFd>);
-
-impl AsyncRead for PtyMaster {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.0.poll_read(cx, buf, |_, _, _| ())
-    }
-}
-
-impl AsyncWrite for PtyMaster {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.0.poll_write(cx, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
 }
 
 /// Says how a program ended.

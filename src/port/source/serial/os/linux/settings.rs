@@ -5,10 +5,11 @@ use std::io;
 use std::os::fd::BorrowedFd;
 
 use rustix::fs::{fstat, major};
-use rustix::termios::{ControlModes, InputModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{ControlModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use super::SerialStream;
-use crate::hub::{FlowControl, LineSettings, Parity};
+use crate::hub::LineSettings;
+use crate::platform::{FORMAT_MODES, set_line};
 use crate::port::source::serial::os::unix;
 
 /// The major device numbers of pseudo-terminals (Documentation/admin-guide/devices.txt).
@@ -16,14 +17,6 @@ const PTY_MAJORS: std::ops::RangeInclusive<u32> = 136..=143;
 
 /// The largest part of a rate by which a driver may miss it: with more, a receiver loses characters.
 const MAX_RATE_ERROR: f64 = 0.03;
-
-/// Flags of the format of a character and of flow control.
-const FORMAT: ControlModes = ControlModes::CSIZE
-    .union(ControlModes::CSTOPB)
-    .union(ControlModes::PARENB)
-    .union(ControlModes::PARODD)
-    .union(ControlModes::CMSPAR)
-    .union(ControlModes::CRTSCTS);
 
 /// Changes rate, format and flow control of a port that stays open.
 ///
@@ -33,7 +26,7 @@ const FORMAT: ControlModes = ControlModes::CSIZE
 pub(crate) fn configure(port: &mut SerialStream, settings: &LineSettings) -> io::Result<()> {
     let port = unix::descriptor(port);
     let mut wanted = tcgetattr(port)?;
-    set(&mut wanted, settings)?;
+    set_line(&mut wanted, settings)?;
     tcsetattr(port, OptionalActions::Now, &wanted)?;
     let actual = tcgetattr(port)?;
     match refusal(&actual, &wanted, settings) {
@@ -42,40 +35,13 @@ pub(crate) fn configure(port: &mut SerialStream, settings: &LineSettings) -> io:
     }
 }
 
-/// Sets what the library sets when it opens a port, in one go.
-fn set(termios: &mut Termios, settings: &LineSettings) -> io::Result<()> {
-    termios.set_speed(settings.baud)?;
-    let modes = &mut termios.control_modes;
-    modes.remove(FORMAT);
-    modes.insert(match settings.data_bits {
-        5 => ControlModes::CS5,
-        6 => ControlModes::CS6,
-        7 => ControlModes::CS7,
-        _ => ControlModes::CS8,
-    });
-    modes.set(ControlModes::CSTOPB, settings.stop_bits == 2);
-    modes.set(ControlModes::PARENB, settings.parity != Parity::None);
-    let is_odd = matches!(settings.parity, Parity::Odd | Parity::Mark);
-    modes.set(ControlModes::PARODD, is_odd);
-    modes.set(ControlModes::CMSPAR, settings.parity.constant().is_some());
-    let is_hardware = settings.flow_control == FlowControl::Hardware;
-    modes.set(ControlModes::CRTSCTS, is_hardware);
-    let is_checked = matches!(settings.parity, Parity::Odd | Parity::Even);
-    termios.input_modes.set(InputModes::INPCK, is_checked);
-    termios.input_modes.set(InputModes::IGNPAR, !is_checked);
-    let is_software = settings.flow_control == FlowControl::Software;
-    let characters = InputModes::IXON | InputModes::IXOFF;
-    termios.input_modes.set(characters, is_software);
-    Ok(())
-}
-
 /// Returns what the driver refused of the settings, if anything.
 fn refusal(actual: &Termios, wanted: &Termios, settings: &LineSettings) -> Option<String> {
     let (rate, baud) = (actual.output_speed(), settings.baud);
     if (f64::from(rate) / f64::from(baud) - 1.0).abs() > MAX_RATE_ERROR {
         return Some(format!("the driver refuses {baud} baud"));
     }
-    let refused = (actual.control_modes ^ wanted.control_modes) & FORMAT;
+    let refused = (actual.control_modes ^ wanted.control_modes) & FORMAT_MODES;
     if refused.is_empty() {
         None
     } else if refused == ControlModes::CMSPAR {
@@ -97,6 +63,7 @@ mod tests {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
     use super::*;
+    use crate::hub::{FlowControl, Parity};
     use crate::port::source::serial::library;
 
     #[tokio::test]
@@ -137,8 +104,13 @@ mod tests {
             port = SerialStream::open(&opening(&path, &settings)).unwrap();
             let opened = tcgetattr(&master).unwrap();
             assert_eq!(changed.output_speed(), settings.baud);
-            let modes =
-                |it: &Termios| (it.output_speed(), it.input_modes, it.control_modes & FORMAT);
+            let modes = |it: &Termios| {
+                (
+                    it.output_speed(),
+                    it.input_modes,
+                    it.control_modes & FORMAT_MODES,
+                )
+            };
             assert_eq!(modes(&changed), modes(&opened), "{settings:?}");
         }
     }
@@ -158,7 +130,7 @@ mod tests {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         let termios = |settings: &LineSettings| {
             let mut termios = tcgetattr(&master).unwrap();
-            set(&mut termios, settings).unwrap();
+            set_line(&mut termios, settings).unwrap();
             termios
         };
         let refusal = refusal(&termios(&actual), &termios(&settings), &settings);
