@@ -69,6 +69,48 @@ async fn a_connection_that_ends_is_lost_and_made_again() {
 }
 
 #[tokio::test]
+async fn one_that_was_lost_and_is_not_there_again_is_said_why() {
+    let remote = Remote::listen("127.0.0.1:0").await;
+    let (at, spec) = (remote.at, remote.spec());
+    let bridge = Bridge::start(&["--port", &spec]).await;
+    let device = remote.connected().await;
+    let mut client = bridge.json_client().await;
+    bridge.open("board").await;
+    drop(remote);
+    drop(device);
+    let status = loop {
+        let status = client.json().await;
+        if status["state"] == "lost" && status["hint"] != json!(null) {
+            break status;
+        }
+    };
+    let expected = format!("cannot connect to {at}: nothing listens there. Check that");
+    let hint = status["hint"].as_str().expect("it is text");
+    assert!(hint.starts_with(&expected), "{status}");
+    bridge.program.said(&expected).await;
+    let remote = Remote::listen(&at.to_string()).await;
+    let _device = remote.connected().await;
+    let status = bridge.state("board", "open").await;
+    assert_eq!(status["hint"], json!(null), "{status}");
+}
+
+#[tokio::test]
+async fn one_that_ends_each_connection_at_once_does_not_fill_the_log() {
+    let remote = Remote::listen("127.0.0.1:0").await;
+    let bridge = Bridge::start(&["--port", &remote.spec()]).await;
+    for _ in 0..4 {
+        drop(remote.connected().await);
+    }
+    let _device = remote.connected().await;
+    let count = |part: &str| {
+        let log = bridge.program.log();
+        log.iter().filter(|line| line.contains(part)).count()
+    };
+    assert_eq!(count("is open"), 3, "{:#?}", bridge.program.log());
+    assert_eq!(count("was lost"), 3, "{:#?}", bridge.program.log());
+}
+
+#[tokio::test]
 async fn one_that_is_not_there_is_waited_for_with_the_reason() {
     let remote = Remote::listen("127.0.0.1:0").await;
     let (at, spec) = (remote.at, remote.spec());

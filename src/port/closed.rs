@@ -60,9 +60,21 @@ impl Supervisor {
         let device = self.status.device.clone();
         let path = device.as_ref().map_or("", |device| &device.path);
         let status = Status::new(State::Lost, format!("{path} was lost: {reason}"));
-        tracing::warn!(port = self.config.name, "{}", status.detail);
+        self.say(&status);
         let hint = self.source.lost_hint();
         self.publish_status(status.with_hint(hint).with_device(device));
+    }
+
+    /// Logs that the device was opened or lost: once a minute where that happens again and again.
+    pub(super) fn say(&self, status: &Status) {
+        let (port, text) = (&self.config.name, &status.detail);
+        let is_open = status.state == State::Open;
+        match (self.source.keeps_ending(), is_open) {
+            (false, true) => tracing::info!(port, "{text}"),
+            (false, false) => tracing::warn!(port, "{text}"),
+            (true, true) => self.log.connection(port, text, format_args!("{text}")),
+            (true, false) => self.log.trouble(port, text, format_args!("{text}")),
+        }
     }
 
     /// Reports a device that is not open, as a recording tells it.

@@ -257,6 +257,7 @@ impl FaultySource {
                 is_permanent: false,
                 refuses_settings: false,
                 is_absent,
+                explains_loss: false,
                 is_ambiguous: false,
                 is_recorded: false,
             })

@@ -24,6 +24,7 @@ use super::source::serial::os;
 use super::source::{self, OpenFailure, OpenedDevice, Source};
 use super::{QUICK_RETRY_DELAY, diagnostics, modem_lines};
 use crate::hub::{Hub, Kind, Lease, Request, State, Status, Timestamp};
+use crate::log::throttled::ThrottledLog;
 
 /// The time for which a device that is there may fail to open before clients are told: the system
 /// may be about to hand it out, or another program to close it.
@@ -51,6 +52,8 @@ pub(crate) struct Supervisor {
     pub(super) was_lost: bool,
     /// The state in which the device that is there could not be opened last, and since when.
     open_failing_since: Option<(State, Instant)>,
+    /// The log of a device that is lost soon after each opening.
+    pub(super) log: ThrottledLog,
 }
 
 /// The next thing to do with a port.
@@ -94,6 +97,7 @@ impl Supervisor {
             rates: KnownRates::default(),
             was_lost: false,
             open_failing_since: None,
+            log: ThrottledLog::default(),
         }
     }
 
@@ -233,7 +237,7 @@ impl Supervisor {
             .with_hint(hint)
             .with_settings(current)
             .with_device(Some(Arc::new(opened.info.clone())));
-        tracing::info!(port = self.config.name, "{}", status.detail);
+        self.say(&status);
         self.status = status.clone();
         let (config, hub, framer) = (&self.config, &self.hub, &mut *self.framer);
         let settings = &mut self.settings;
@@ -331,11 +335,17 @@ impl Supervisor {
     /// Publishes why the device cannot be opened, once for each new reason.
     fn report(&mut self, failure: OpenFailure) {
         let last = &self.status;
-        let status = (*failure.status).with_device(last.device.clone());
-        // That a device is absent is no news after it was lost.
-        let is_news = !(failure.is_absent && last.state == State::Lost);
+        // That a device is absent is no news after it was lost, but the reason may be.
+        let is_still_lost = failure.is_absent && last.state == State::Lost;
+        let status = if !is_still_lost {
+            (*failure.status).with_device(last.device.clone())
+        } else if failure.explains_loss {
+            last.clone().with_hint(failure.status.sentence())
+        } else {
+            return;
+        };
         let status = status.with_settings(self.settings.current());
-        if is_news && !last.says_the_same(&status) {
+        if !last.says_the_same(&status) {
             tracing::warn!(port = self.config.name, "{}", status.sentence());
             self.publish_status(status);
         }

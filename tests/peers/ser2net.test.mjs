@@ -58,8 +58,8 @@ for (const source of ["rfc2217", "tcp"]) {
 
     const before = watcher.statuses.length;
     await far.kill();
-    await until("the loss", () => watcher.statuses.slice(before).some(({ state }) => state === "lost"));
-    
+    await until("the loss, with the reason", () =>
+      watcher.statuses.slice(before).some(({ state, hint }) => state === "lost" && /nothing listens there/.test(hint)));
     far.begin();
     await until("the port to be open again", () => watcher.statuses.at(-1).state === "open");
     watcher.raw.send("again");

@@ -55,6 +55,11 @@ pub(crate) trait Source: Send + Sync {
         RETRY_DELAY
     }
 
+    /// Returns true if the device ends soon after each opening, again and again.
+    fn keeps_ending(&self) -> bool {
+        false
+    }
+
     /// Returns what the user can do when the device was lost; empty if nothing.
     fn lost_hint(&self) -> &'static str {
         ""
@@ -116,6 +121,8 @@ pub(crate) struct OpenFailure {
     pub(crate) refuses_settings: bool,
     /// True if no device is there, so that one that comes starts anew.
     pub(crate) is_absent: bool,
+    /// True if the reason says more than that the device was lost.
+    pub(crate) explains_loss: bool,
     /// True if there are several devices that could be meant.
     pub(crate) is_ambiguous: bool,
     /// True if a recording tells it, which is published at once.
@@ -129,6 +136,7 @@ impl From<Status> for OpenFailure {
             is_permanent: false,
             refuses_settings: false,
             is_absent: false,
+            explains_loss: false,
             is_ambiguous: false,
             is_recorded: false,
         }

@@ -63,6 +63,10 @@ impl Source for TcpSource {
     fn retry_delay(&self) -> Duration {
         self.backoff.delay()
     }
+
+    fn keeps_ending(&self) -> bool {
+        self.backoff.keeps_ending()
+    }
 }
 
 /// An open raw TCP connection.

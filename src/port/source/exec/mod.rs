@@ -99,4 +99,8 @@ impl Source for ProgramSource {
     fn retry_delay(&self) -> Duration {
         self.backoff.delay()
     }
+
+    fn keeps_ending(&self) -> bool {
+        self.backoff.keeps_ending()
+    }
 }

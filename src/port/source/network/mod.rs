@@ -100,6 +100,7 @@ fn failure(endpoint: &Endpoint, error: &io::Error) -> OpenFailure {
 pub(crate) fn absent(detail: String, hint: &str) -> OpenFailure {
     OpenFailure {
         is_absent: true,
+        explains_loss: true,
         ..Status::new(State::Waiting, detail).with_hint(hint).into()
     }
 }
@@ -108,6 +109,10 @@ pub(crate) fn absent(detail: String, hint: &str) -> OpenFailure {
 pub(crate) struct Backoff {
     delay: Duration,
     connected: Option<Instant>,
+    /// The connections in a row that lasted only for a moment.
+    short: u32,
+    /// True if the attempt that is failing should not be made often.
+    is_slow: bool,
 }
 
 impl Backoff {
@@ -116,6 +121,8 @@ impl Backoff {
         Self {
             delay: RETRY_DELAY,
             connected: None,
+            short: 0,
+            is_slow: false,
         }
     }
 
@@ -124,9 +131,14 @@ impl Backoff {
         self.delay
     }
 
-    /// Waits long before the next attempt.
+    /// Returns true if each connection ends after a moment, again and again.
+    pub(crate) fn keeps_ending(&self) -> bool {
+        self.short > 1
+    }
+
+    /// Waits long after the attempt that is failing.
     pub(crate) fn slow_down(&mut self) {
-        self.delay = SLOW_DELAY;
+        self.is_slow = true;
     }
 
     /// Notes that an attempt succeeded.
@@ -135,13 +147,20 @@ impl Backoff {
     }
 
     /// Notes that an attempt failed, or that the connection has ended. One that lasted only for a
-    /// moment counts as failed.
+    /// moment is made again less and less often: whoever ends it means it.
     pub(crate) fn ended(&mut self) {
         let lasted = self.connected.take().map(|since| since.elapsed());
-        self.delay = if lasted.is_some_and(|time| time >= MIN_LASTING) {
-            RETRY_DELAY
+        if lasted.is_some_and(|time| time >= MIN_LASTING) {
+            *self = Self::new();
+            return;
+        }
+        let is_short = lasted.is_some();
+        self.short = if is_short { self.short + 1 } else { 0 };
+        let longest = if is_short { SLOW_DELAY } else { MAX_DELAY };
+        self.delay = if std::mem::take(&mut self.is_slow) {
+            SLOW_DELAY
         } else {
-            (self.delay * 2).min(MAX_DELAY)
+            (self.delay * 2).min(longest)
         };
     }
 }
@@ -165,6 +184,26 @@ mod tests {
         backoff.succeeded();
         backoff.ended();
         assert_eq!(backoff.delay(), RETRY_DELAY * 2, "it lasted for a moment");
+    }
+
+    #[test]
+    fn who_ends_each_connection_at_once_is_asked_every_half_minute() {
+        let mut backoff = Backoff::new();
+        let mut delays = Vec::new();
+        for _ in 0..9 {
+            backoff.succeeded();
+            backoff.ended();
+            delays.push(backoff.delay().as_millis());
+        }
+        let expected = [400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000];
+        assert_eq!(delays, expected);
+        assert!(backoff.keeps_ending());
+        backoff.ended();
+        assert!(!backoff.keeps_ending());
+        assert_eq!(backoff.delay(), MAX_DELAY, "now nothing listens there");
+        backoff.slow_down();
+        backoff.ended();
+        assert_eq!(backoff.delay(), SLOW_DELAY);
     }
 
     #[tokio::test]

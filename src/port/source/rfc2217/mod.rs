@@ -48,7 +48,8 @@ impl Rfc2217Source {
     }
 
     async fn connect(&mut self) -> Result<OpenedDevice, OpenFailure> {
-        let device = self.open_device().await?;
+        let device = self.open_device().await;
+        let device = device.inspect_err(|_| self.backoff.ended())?;
         self.backoff.succeeded();
         let may_restart = self.settings.dtr.level() == Some(true) && !self.settings.no_reset;
         Ok(OpenedDevice {
@@ -75,8 +76,6 @@ impl Rfc2217Source {
 
     /// Connects, and has the server set the port up.
     async fn open_device(&mut self) -> Result<Rfc2217Device, OpenFailure> {
-        // Until it has succeeded.
-        self.backoff.ended();
         let mut device = Rfc2217Device::new(connect(&self.endpoint).await?);
         let agreed = device.until(|client| client.has_com_port().is_some());
         match timeout(ANSWER_TIMEOUT, agreed).await {
@@ -137,5 +136,9 @@ impl Source for Rfc2217Source {
 
     fn retry_delay(&self) -> Duration {
         self.backoff.delay()
+    }
+
+    fn keeps_ending(&self) -> bool {
+        self.backoff.keeps_ending()
     }
 }
