@@ -4,7 +4,7 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::Value;
 
-use crate::support::{Bridge, Client, Pair, skip, until};
+use crate::support::{Bridge, Client, Pair, raise_descriptor_limit, skip, until};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes: tests/run --long"]
@@ -175,16 +175,9 @@ async fn ten_thousand_idle_clients_cost_little_memory_and_no_time() {
     const EACH: u64 = 10 * 1024;
     /// For our sockets and the program's, each in a process of its own, and some more.
     const DESCRIPTORS: u64 = CLIENTS + 500;
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    if limit.maximum.is_some_and(|most| most < DESCRIPTORS) {
-        return skip("the system permits fewer open files: ulimit -Hn 10500");
+    if raise_descriptor_limit(DESCRIPTORS).is_none() {
+        return;
     }
-    let raised = rustix::process::Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    rustix::process::setrlimit(rustix::process::Resource::Nofile, raised)
-        .expect("a soft limit can be raised");
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &["--max-clients", "10100"]).await;
     let mut clients = Vec::new();

@@ -7,13 +7,15 @@
 mod support;
 
 // From the device to the clients.
+#[cfg(target_os = "linux")] // whose processor time is counted
+mod broker;
 mod first_lines; // after an opening, a restart, and for the first write
 mod framing; // what ends a line
 mod history; // what came before: history, since, latest
 mod slow; // clients that do not keep up, and those beside them
 mod streams; // by HTTP
 mod values; // the numbers in lines
-mod views; // lines, raw, text and json
+mod views; // lines, raw, text and json // of MQTT, with many subscribers
 
 // From the clients to the device.
 mod controls; // breaks, modem lines, parity

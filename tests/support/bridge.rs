@@ -289,7 +289,7 @@ impl Program {
     }
 
     /// The processor time that the program has used; None as above.
-    fn processor_time(&self) -> Option<Duration> {
+    pub fn processor_time(&self) -> Option<Duration> {
         let knowable = cfg!(target_os = "linux") && !is_emulated();
         let tasks = format!("/proc/{}/task", self.child.id());
         knowable.then(|| {

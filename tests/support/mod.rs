@@ -5,6 +5,8 @@
 mod board;
 mod bridge;
 mod client;
+#[cfg(target_os = "linux")] // whose limit is raised
+mod descriptors;
 mod http;
 #[cfg(target_os = "linux")] // where mount namespaces are
 mod machine;
@@ -22,6 +24,8 @@ pub mod wine;
 pub use board::Board;
 pub use bridge::{Bridge, Ended, Program, is_emulated, is_for_windows, words};
 pub use client::Client;
+#[cfg(target_os = "linux")]
+pub use descriptors::raise_descriptor_limit;
 pub use http::{RawSocket, Reply, ask_upgrade, bare, http, request, upgrade};
 #[cfg(target_os = "linux")]
 pub use machine::Machine;
