@@ -1,6 +1,6 @@
 //! The content of hints: words for people, and the setting that would help.
 
-use super::hints::Expectations;
+use super::expectations::Expectations;
 use crate::hub::{Advice, Parity};
 use crate::port::MAX_LINE_LIMIT;
 use crate::port::framing::Framing;
@@ -18,6 +18,8 @@ pub(super) enum Finding {
     NoText,
     /// Each message ends with these bytes.
     Terminator(Vec<u8>),
+    /// Frames of this framing.
+    Frames(String),
     /// Text without any line end.
     Text,
     /// Neither text nor lines. True if it is more like text at another rate than like bytes.
@@ -57,6 +59,7 @@ impl Finding {
                 Some(view("raw")),
             ),
             Self::Terminator(bytes) => terminator(bytes, &expected.frame),
+            Self::Frames(framing) => frames(framing),
             Self::Text => (
                 "no line ends seen, though this is text: end each message with one, as \
                  Serial.println does in a sketch, or use --text for the text as it comes"
@@ -76,6 +79,20 @@ fn view(name: &str) -> Advice {
         view: Some(name.to_owned()),
         ..Advice::default()
     }
+}
+
+fn frames(framing: &str) -> (String, Option<Advice>) {
+    let name = match framing {
+        "slip" => "frames of SLIP",
+        "cobs" => "frames of COBS",
+        _ => "packets with their length in them",
+    };
+    let advice = Advice {
+        frame: Some(framing.to_owned()),
+        ..Advice::default()
+    };
+    let text = format!("the data is no text, but {name}: use --frame {framing}");
+    (text, Some(advice))
 }
 
 /// Asks about the baud rate, and suggests another one.

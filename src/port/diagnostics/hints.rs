@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::expectations::Expectations;
 use super::finding::{Finding, Hint, enough};
+use super::frame_guess::FrameGuess;
 use super::pauses::Pauses;
 use super::sample::Sample;
-use crate::hub::{Data, Extent, Frame, LineSettings, Parity};
-use crate::port::config::{DataKind, PortConfig};
+use crate::hub::{Data, Extent, Frame, Parity};
+use crate::port::config::DataKind;
 use crate::port::framing::Framing;
 
 /// Bytes without a line end before a hint says that they are not text.
@@ -30,71 +32,12 @@ const MIN_INVALID: usize = 3;
 /// Lines after which older ones count half, so that a change is noticed.
 const RECENT_LINES: usize = 256;
 
-/// Silence that ends a message. Adapters gather for 16 ms.
-const MIN_PAUSE: Duration = Duration::from_millis(20);
-
-/// Characters that a message may lack in between without ending there, at slow rates.
-const MIN_PAUSE_CHARACTERS: u32 = 5;
-
 /// Pauses in text without a line end before a hint says so: a prompt has none.
 const MIN_TEXT_PAUSES: u32 = 3;
 
 /// Bytes of such text before a hint says so: what somebody types at a prompt comes back in as many
 /// pieces.
 const MIN_TEXT_BYTES: usize = 24;
-
-/// The kind of data that the settings let the user expect.
-#[derive(Clone, Debug)]
-pub(crate) struct Expectations {
-    /// The kind of data that most clients want.
-    pub(super) kind: DataKind,
-    /// The rate in force.
-    pub(super) baud: u32,
-    /// True if the rate means something: not for native USB and simulated boards.
-    pub(super) has_rate: bool,
-    /// True if no usual rate fits.
-    pub(super) was_searched: bool,
-    /// True for characters of 8 bits without parity, which could be of 7 bits with it.
-    pub(super) has_eight_bits: bool,
-    /// The framing in force.
-    pub(super) frame: String,
-    /// The bytes of the longest line.
-    pub(super) max_line: usize,
-    /// The silence that ends a message.
-    pub(super) min_pause: Duration,
-    /// True for a program with pipes, which may keep what it writes for long.
-    pub(super) is_piped: bool,
-}
-
-impl Expectations {
-    /// Returns what to expect of a port with these settings, whose device has a baud rate or not.
-    pub(crate) fn new(config: &PortConfig, line: &LineSettings, has_rate: bool) -> Self {
-        let character = Duration::from_secs(1) * line.bits_per_byte() / line.baud;
-        Self {
-            kind: config.expects,
-            baud: line.baud,
-            has_rate,
-            was_searched: false,
-            has_eight_bits: has_rate && line.data_bits == 8 && line.parity == Parity::None,
-            frame: config.frame.to_string(),
-            max_line: config.max_line,
-            min_pause: MIN_PAUSE.max(character * MIN_PAUSE_CHARACTERS),
-            is_piped: config
-                .spec
-                .program()
-                .is_some_and(|program| !program.has_terminal),
-        }
-    }
-
-    /// The same where no usual rate fits.
-    pub(crate) fn at_no_rate(self) -> Self {
-        Self {
-            has_rate: false,
-            was_searched: true,
-            ..self
-        }
-    }
-}
 
 /// The lines and bytes seen since the device was opened. Each hint is given once.
 pub(crate) struct Hints {
@@ -115,6 +58,7 @@ pub(crate) struct Hints {
     is_news: bool,
     pauses: Pauses,
     sample: Sample,
+    guess: FrameGuess,
     given: Vec<Discriminant<Finding>>,
     /// The longest line that the last hint about long lines allows.
     suggested: usize,
@@ -135,6 +79,7 @@ impl Hints {
             is_news: false,
             pauses: Pauses::default(),
             sample: Sample::default(),
+            guess: FrameGuess::default(),
             given: Vec::new(),
             suggested: 0,
         }
@@ -157,6 +102,9 @@ impl Hints {
         }
         self.pauses.read(&data.chunk);
         let (is_usual, long_line) = self.count_lines(data, now);
+        if is_usual {
+            self.guess.restart();
+        }
         if is_usual && self.sample.is_full() {
             self.sample = Sample::default();
         }
@@ -257,7 +205,9 @@ impl Hints {
         if !self.sample.is_full() {
             self.sample.add(data);
         }
-        self.judge(now)
+        self.guess.add(&data.chunk);
+        let frames = self.guess.framing().map(Finding::Frames);
+        frames.or_else(|| self.judge(now))
     }
 
     /// Returns what does not fit, as far as it is sure.
@@ -358,6 +308,7 @@ impl Hints {
             Finding::Rate,
             Finding::NoText,
             Finding::Bytes(false),
+            Finding::Frames(String::new()),
         ];
         last.iter().any(|finding| self.is_given(finding))
     }

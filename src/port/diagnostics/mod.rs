@@ -1,10 +1,12 @@
 //! Diagnostics, and hints about settings that do not seem to fit the board. Judges by settings and
 //! bytes alone. Pure: it is told the time.
 //!
-//! `hints` decides when there is something to say, by what `pauses` and `sample` know of the bytes,
-//! and `finding` has the words.
+//! `hints` decides when there is something to say, by what `pauses`, `sample` and `frame_guess` know of
+//! the bytes, and `finding` has the words.
 
+mod expectations;
 mod finding;
+mod frame_guess;
 mod hints;
 mod pauses;
 mod sample;
@@ -13,8 +15,9 @@ use std::fmt;
 
 use super::config::PortConfig;
 
+pub(crate) use expectations::Expectations;
 pub(crate) use finding::Hint;
-pub(crate) use hints::{Expectations, Hints};
+pub(crate) use hints::Hints;
 
 /// Something that the user should know, in one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
