@@ -10,7 +10,7 @@ use serial_ws::hub::{
     Hub, HubConfig, Kind, Start, State, Status, SubscriberKind, Subscription, Timestamp,
 };
 use serial_ws::view::{Part, Payload, View};
-use serial_ws::{Framer, LineFramer, client_protocol};
+use serial_ws::{Framer, Framing, LineFramer, client_protocol};
 
 /// The default of `--max-line`.
 const MAX_LINE: usize = 16 << 10;
@@ -63,6 +63,55 @@ fn frame_byte_by_byte(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn frame_without_line_ends(bencher: Bencher<'_, '_>) {
     frame(bencher, &[vec![b'x'; CHUNK].into()]);
+}
+
+/// Returns a chunk of messages of about 30 bytes, as a board sends them in this framing.
+fn messages(framing: &Framing) -> Bytes {
+    let name = framing.to_string();
+    let message = match name.split(':').next() {
+        Some("packet") => [&[0xaa, 30][..], &[7; 30]].concat(),
+        Some("json") => br#"{"light":512,"temp":21.5,"on":true}"#.to_vec(),
+        Some("len") => vec![7; 32],
+        _ => b"0000000001 0123456789 abcdefgh".to_vec(),
+    };
+    // A gap has none.
+    let message = framing.encode(&message).unwrap_or(message);
+    message.repeat(CHUNK / message.len()).into()
+}
+
+#[divan::bench(args = [
+    "lf", "crlf", "delim:3b", "len:32", "gap:20ms", "start:02:03", "slip", "cobs", "packet:aa:1:1",
+    "json",
+])]
+fn frame_as(bencher: Bencher<'_, '_>, framing: &str) {
+    let framing: Framing = framing.parse().expect("it is a framing");
+    let chunk = messages(&framing);
+    let mut framer = framing.framer(MAX_LINE);
+    bencher
+        .counter(BytesCount::new(chunk.len()))
+        .bench_local(|| {
+            black_box(framer.push(chunk.clone()));
+            black_box(framer.on_silence());
+        });
+}
+
+/// The worst cases of encodings: each byte has a meaning of its own.
+#[divan::bench(args = ["slip", "cobs"])]
+fn frame_of_special_bytes(bencher: Bencher<'_, '_>, framing: &str) {
+    let framing: Framing = framing.parse().expect("it is a framing");
+    let special: &[u8] = if framing.to_string() == "slip" {
+        &[0xdb]
+    } else {
+        &[0]
+    };
+    let chunk = framing
+        .encode(&special.repeat(CHUNK / 2 - 2))
+        .expect("it has frames");
+    let chunk = Bytes::from(chunk);
+    let mut framer = framing.framer(MAX_LINE);
+    bencher
+        .counter(BytesCount::new(chunk.len()))
+        .bench_local(|| black_box(framer.push(chunk.clone())));
 }
 
 #[divan::bench(args = [View::Lines, View::Raw, View::Text, View::JsonLines])]

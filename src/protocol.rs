@@ -194,7 +194,7 @@ pub enum Content<'a> {
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum ClientMessage {
     /// Writes either `text`, completed by the line ending of `append` unless it is urgent, or exactly
-    /// these `bytes`.
+    /// these `bytes`, or a `frame` with what the port's framing adds.
     Write {
         /// Before everything that waits, also within another write.
         #[serde(default, skip_serializing_if = "Not::not")]
@@ -205,6 +205,9 @@ pub enum ClientMessage {
         /// Bytes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         bytes: Option<Base64<'static>>,
+        /// The bytes of a frame.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        frame: Option<Base64<'static>>,
     },
     /// Sets the modem lines, one or both.
     Signals {
@@ -727,6 +730,7 @@ mod tests {
                 urgent: false,
                 text: Some("H\n".into()),
                 bytes: None,
+                frame: None,
             },
             r#"{"type":"write","text":"H\n","id":7}"#,
         );
@@ -735,6 +739,7 @@ mod tests {
                 urgent: true,
                 text: None,
                 bytes: Some(bytes()),
+                frame: None,
             },
             r#"{"type":"write","urgent":true,"bytes":"AAH/","id":7}"#,
         );

@@ -539,7 +539,7 @@ async fn settings_that_cannot_be_are_refused_with_what_is_right() {
         ),
         (
             "view=rows",
-            "unknown view `rows` (known: lines, raw, text, json, values)",
+            "unknown view `rows` (known: lines, raw, text, json, values, frames)",
         ),
     ] {
         let refused = bridge.refused(&format!("/devices/{UNO_ID}?{query}")).await;

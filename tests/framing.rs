@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Bridge, Client, Pair, Program};
+use crate::support::{Bridge, Client, Pair, Program, Reply, bare, request};
 
 #[tokio::test]
 async fn a_line_has_no_carriage_return_of_its_line_end() {
@@ -103,6 +103,103 @@ async fn a_framing_decides_what_is_a_line() {
 }
 
 #[tokio::test]
+async fn a_frame_is_written_with_what_its_framing_adds_and_read_without_it() {
+    for (framing, written) in [
+        ("lf", &b"a,1\n"[..]),
+        ("start:02:03", b"\x02a,1\x03"),
+        ("slip", b"\xc0a,1\xc0"),
+        ("cobs", b"\x04a,1\0"),
+        ("len:3", b"a,1"),
+    ] {
+        let port = format!("board=loop,frame={framing}");
+        let bridge = Bridge::start(&["--port", &port]).await;
+        let mut objects = json_client(&bridge).await;
+        let mut frames = bridge.client("/?view=frames").await;
+        let mut lines = bridge.client("/").await;
+        let mut raw = bridge.client("/?view=raw").await;
+        // "a,1" in base64.
+        let request = json!({"type": "write", "frame": "YSwx"});
+        let reply = objects.reply(request).await;
+        assert_eq!(reply["bytes"], written.len(), "{framing}: {reply}");
+        assert_eq!(raw.bytes_of(written.len()).await, written, "{framing}");
+        assert_eq!(frames.bytes().await, b"a,1");
+        assert_eq!(lines.text().await, "a,1");
+        let reply = post(&bridge, "?frame", b"b,2").await;
+        assert_eq!(
+            (reply.status, reply.json()["bytes"].as_u64()),
+            (200, Some(written.len() as u64))
+        );
+        assert_eq!(frames.bytes().await, b"b,2");
+        let mut late = bridge.client("/?view=frames&history=1").await;
+        assert_eq!(late.bytes().await, b"b,2");
+    }
+}
+
+#[tokio::test]
+async fn a_frame_that_is_no_text_comes_as_bytes() {
+    let bridge = Bridge::start(&["--port", "loop", "--frame", "slip"]).await;
+    let mut objects = json_client(&bridge).await;
+    let mut frames = bridge.client("/?view=frames").await;
+    objects
+        .acked(json!({"type": "write", "bytes": "wMDb3AH/29vA"}))
+        .await;
+    // Its second escape is wrong.
+    let object = objects.json_of("line").await;
+    assert_eq!(
+        (&object["bytes"], &object["partial"]),
+        (&json!("wAH/2w=="), &json!(true))
+    );
+    objects
+        .acked(json!({"type": "write", "frame": "wAH/2w==", "urgent": true}))
+        .await;
+    assert_eq!(objects.json_of("line").await["bytes"], "wAH/2w==");
+    assert_eq!(frames.bytes().await, b"\xc0\x01\xff\xdb");
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_frame_are_refused_with_the_reason() {
+    for (framing, frame, reason) in [
+        (
+            "lf",
+            "YQpi",
+            "this is no frame of --frame lf: the frame contains 0a, which would end it",
+        ),
+        (
+            "gap:20ms",
+            "YQ==",
+            "this is no frame of --frame gap:20ms: silence ends a frame",
+        ),
+        ("len:2", "YQ==", "a frame has 2 bytes, and this one 1"),
+        ("json", "ew==", "the frame is no JSON value"),
+    ] {
+        let port = format!("board=loop,frame={framing}");
+        let bridge = Bridge::start(&["--port", &port]).await;
+        let mut objects = json_client(&bridge).await;
+        let error = objects
+            .refused(json!({"type": "write", "frame": frame}))
+            .await;
+        assert!(error.contains(reason), "{error}");
+    }
+    let bridge = Bridge::start(&["--port", "board=loop"]).await;
+    let reply = post(&bridge, "?frame&append=lf", b"x").await;
+    assert_eq!(reply.status, 400, "{reply:?}");
+    let reply = post(&bridge, "?frame=yes", b"x").await;
+    assert_eq!(reply.status, 400, "{reply:?}");
+}
+
+#[tokio::test]
+async fn silence_ends_a_frame_of_a_port_that_says_so() {
+    let bridge = Bridge::start(&["--port", "loop", "--frame", "gap:200ms"]).await;
+    let mut frames = bridge.client("/?view=frames").await;
+    for part in ["\u{1}\u{3}", "abc"] {
+        frames.send(part).await;
+    }
+    assert_eq!(frames.bytes().await, b"\x01\x03abc");
+    frames.send("d").await;
+    assert_eq!(frames.bytes().await, b"d");
+}
+
+#[tokio::test]
 async fn clients_are_told_the_framing_of_each_port() {
     let ports = ["--port", "a=loop,frame=3B", "--port", "b=loop"];
     let bridge = Bridge::start(&[&ports[..], &["--frame", "cr"]].concat()).await;
@@ -133,6 +230,10 @@ async fn a_wrong_framing_is_told_what_was_meant() {
     }
 }
 
+/// Two records of a sensor as SLIP, with escapes.
+const SLIP: &[u8] =
+    b"\x01\xdb\xdc\x80\x00\x91\xfe\x07\x99\x80\x83\xc0\x02\xdb\xdd\x81\x00\x92\xff\xc0";
+
 #[tokio::test]
 async fn a_hint_reaches_every_client_with_the_setting_that_helps() {
     for (sent, said, advice) in [
@@ -145,6 +246,11 @@ async fn a_hint_reaches_every_client_with_the_setting_that_helps() {
             b"\x020A00B1C2D379\x03",
             "use --frame 03",
             json!({ "frame": "delim:03" }),
+        ),
+        (
+            &SLIP.repeat(12),
+            "the data is no text, but frames of SLIP: use --frame slip",
+            json!({ "frame": "slip" }),
         ),
         (
             &[0xc8; 300],
@@ -234,4 +340,12 @@ async fn json_client(bridge: &Bridge) -> Client {
         json!("open")
     );
     client
+}
+
+/// Writes a body by HTTP, in the way that the query says.
+async fn post(bridge: &Bridge, query: &str, body: &[u8]) -> Reply {
+    let length = [("Content-Length", &*body.len().to_string())];
+    let path = format!("/api/ports/board/write{query}");
+    let head = request(bridge.address(), "POST", &path, &length);
+    Reply::parse(&bare(bridge.address(), &[head.as_bytes(), body].concat()).await)
 }

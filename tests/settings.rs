@@ -65,7 +65,7 @@ async fn a_client_that_comes_alone_changes_the_settings_by_its_query_and_others_
         ("baud=fast", "baud must be a whole number such as 115200"),
         (
             "baud=9600&view=rows",
-            "unknown view `rows` (known: lines, raw, text, json, values)",
+            "unknown view `rows` (known: lines, raw, text, json, values, frames)",
         ),
         (
             "baud=9600&parity=even",

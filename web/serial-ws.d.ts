@@ -201,6 +201,8 @@ export interface Events {
   json(value: any, line: Line): void;
   /** Called for each line that has numbers. */
   values(values: any, line: Line): void;
+  /** Called for each whole frame of the port's framing (`--frame`), decoded; for each line, if it has lines. */
+  frame(bytes: Uint8Array, line: Line): void;
   data(bytes: Uint8Array, chunk: Chunk): void;
   /** Called for what clients write, this one among them. */
   written(bytes: Uint8Array, written: Written): void;
@@ -277,6 +279,11 @@ export class SerialWs {
   send(text: string | number, options?: WriteOptions): Promise<Ack>;
   /** Sends a number as one byte, and a view as its bytes. */
   write(
+    bytes: number | ArrayLike<number> | ArrayBuffer | ArrayBufferView | string,
+    options?: WriteOptions,
+  ): Promise<Ack>;
+  /** Sends bytes or text as a frame, with what the port's framing adds: SLIP, COBS, a line end, marks. */
+  writeFrame(
     bytes: number | ArrayLike<number> | ArrayBuffer | ArrayBufferView | string,
     options?: WriteOptions,
   ): Promise<Ack>;
@@ -381,8 +388,9 @@ export interface DevicesMessage {
 
 /** A message to serial-ws with `view=json`. One with an `id`, any JSON value, gets a reply that repeats it. */
 export type ClientMessage = (
-  | { type: "write"; text: string; bytes?: undefined; urgent?: boolean }
-  | { type: "write"; bytes: string; text?: undefined; urgent?: boolean }
+  | { type: "write"; text: string; bytes?: undefined; frame?: undefined; urgent?: boolean }
+  | { type: "write"; bytes: string; text?: undefined; frame?: undefined; urgent?: boolean }
+  | { type: "write"; frame: string; text?: undefined; bytes?: undefined; urgent?: boolean }
   | { type: "signals"; dtr?: boolean; rts?: boolean }
   | { type: "break"; ms: number; on?: undefined }
   | { type: "break"; on: boolean; ms?: undefined }

@@ -107,11 +107,13 @@
      */
     write(bytes, options) {
       if (typeof bytes === "string") return this.send(bytes, options);
-      const list = typeof bytes === "number" ? [bytes] : bytes;
-      const { buffer = list, byteOffset, byteLength } = list;
-      let binary = "";
-      for (const byte of new Uint8Array(buffer, byteOffset, byteLength)) binary += String.fromCharCode(byte);
-      return this.ask({ type: "write", bytes: btoa(binary), ...options });
+      return this.ask({ type: "write", bytes: encode(bytes), ...options });
+    }
+
+    /** Sends bytes or text as a frame: with what the framing of the port adds to it, as SLIP or start and end marks. */
+    writeFrame(bytes, options) {
+      const frame = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
+      return this.ask({ type: "write", frame: encode(frame), ...options });
     }
 
     reset() {
@@ -272,6 +274,10 @@
           this.#emit("values", message.values, message);
         }
         if (this.#handlers.get("json")?.size) this.#emitJson(text, message);
+        if (!message.partial && this.#handlers.get("frame")?.size) {
+          const { bytes } = message;
+          this.#emit("frame", bytes === undefined ? new TextEncoder().encode(text) : decode(bytes), message);
+        }
       } else if (type === "data") {
         const bytes = decode(message.bytes);
         this.#rememberPosition(message.offset + bytes.length);
@@ -523,6 +529,15 @@
     } catch {
       return undefined;
     }
+  }
+
+  /** Returns one byte, an array of them, a view or an ArrayBuffer in base64. */
+  function encode(bytes) {
+    const list = typeof bytes === "number" ? [bytes] : bytes;
+    const { buffer = list, byteOffset, byteLength } = list;
+    let binary = "";
+    for (const byte of new Uint8Array(buffer, byteOffset, byteLength)) binary += String.fromCharCode(byte);
+    return btoa(binary);
   }
 
   function decode(base64) {

@@ -69,6 +69,13 @@ pub enum Action {
     Write(Bytes),
     /// Write these bytes before everything that waits, also within another write.
     WriteUrgently(Bytes),
+    /// Write these bytes as a frame of the port's framing.
+    WriteFrame {
+        /// The bytes without what the framing adds.
+        bytes: Bytes,
+        /// True if it goes before everything that waits.
+        urgent: bool,
+    },
     /// Set modem lines.
     Signals {
         /// Data Terminal Ready.
@@ -108,17 +115,22 @@ pub enum Lease {
 }
 
 impl Action {
-    /// Returns the bytes that this writes.
+    /// Returns the bytes that this writes, a frame without what its framing adds.
     pub fn bytes(&self) -> &[u8] {
         match self {
-            Self::Write(bytes) | Self::WriteUrgently(bytes) => bytes,
+            Self::Write(bytes) | Self::WriteUrgently(bytes) | Self::WriteFrame { bytes, .. } => {
+                bytes
+            }
             _ => &[],
         }
     }
 
     /// Returns true for what goes before all that waits its turn.
     pub fn is_urgent(&self) -> bool {
-        matches!(self, Self::WriteUrgently(_))
+        matches!(
+            self,
+            Self::WriteUrgently(_) | Self::WriteFrame { urgent: true, .. }
+        )
     }
 
     /// Returns true for what may have to return when the write lock of its client ends.

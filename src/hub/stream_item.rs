@@ -10,6 +10,8 @@ pub enum StreamItem {
     Frame,
     /// A frame that is no fragment: a line, or a piece of one.
     Line,
+    /// A whole frame.
+    Whole,
     /// A whole line with values.
     Values,
     /// A byte.
@@ -22,7 +24,7 @@ impl StreamItem {
     /// The unit of a place in the stream for those who get these items.
     pub fn unit(self) -> Unit {
         match self {
-            Self::Frame | Self::Line | Self::Values => Unit::Lines,
+            Self::Frame | Self::Line | Self::Whole | Self::Values => Unit::Lines,
             Self::Byte | Self::Character => Unit::Bytes,
         }
     }
@@ -31,6 +33,7 @@ impl StreamItem {
     pub fn includes(self, frame: &Frame<'_>) -> bool {
         match self {
             Self::Line => frame.extent != Extent::Fragment,
+            Self::Whole => frame.extent == Extent::Whole,
             Self::Values => !frame.values().is_empty(),
             Self::Frame | Self::Byte | Self::Character => true,
         }
@@ -40,7 +43,9 @@ impl StreamItem {
     /// it must be cheap.
     pub fn is_in(self, data: &Data) -> bool {
         match self {
-            Self::Frame | Self::Line => data.frames.iter().any(|frame| self.includes(&frame)),
+            Self::Frame | Self::Line | Self::Whole => {
+                data.frames.iter().any(|frame| self.includes(&frame))
+            }
             Self::Values => Self::Line.is_in(data),
             Self::Byte => !data.chunk.is_empty(),
             Self::Character => {
@@ -63,6 +68,8 @@ impl StreamItem {
 pub(super) struct LeftOut {
     /// Frames that were fragments.
     fragments: u64,
+    /// Frames that were pieces.
+    pieces: u64,
     /// Bytes of the character that is incomplete there.
     incomplete: u8,
 }
@@ -73,8 +80,14 @@ impl LeftOut {
         let Kind::Data(data) = kind else {
             return self;
         };
-        let is_fragment = |frame: &Frame<'_>| !StreamItem::Line.includes(frame);
-        let fragments = data.frames.iter().filter(is_fragment).count();
+        let (mut fragments, mut pieces) = (0, 0);
+        for frame in data.frames.iter() {
+            match frame.extent {
+                Extent::Whole => {}
+                Extent::Piece => pieces += 1,
+                Extent::Fragment => fragments += 1,
+            }
+        }
         // Frames alone say nothing about the characters of the stream.
         let is_frames_only = data.chunk.is_empty() && data.split.is_empty();
         let incomplete = if is_frames_only {
@@ -83,7 +96,8 @@ impl LeftOut {
             data.incomplete()
         };
         Self {
-            fragments: self.fragments + fragments as u64,
+            fragments: self.fragments + fragments,
+            pieces: self.pieces + pieces,
             incomplete,
         }
     }
@@ -94,6 +108,7 @@ impl LeftOut {
         match item {
             StreamItem::Frame => place.line,
             StreamItem::Line | StreamItem::Values => place.line - self.fragments,
+            StreamItem::Whole => place.line - self.fragments - self.pieces,
             StreamItem::Byte => place.offset,
             StreamItem::Character => place.offset - u64::from(self.incomplete),
         }

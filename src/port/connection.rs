@@ -92,11 +92,12 @@ impl<'a> Connection<'a> {
         let expected = Expectations::new(config, &current, opened.has_rate);
         let mut hints = Hints::new(expected);
         hints.await_output(now);
+        let settle = current.settle.unwrap_or(opened.settle);
         framer.set_silence(silence);
         framer.begin(opened.starts_whole);
         hub.publish_status(line.complete(status.clone()));
         Self {
-            writer: Writer::new(current, hub, current.settle.unwrap_or(opened.settle)),
+            writer: Writer::new(current, hub, &config.frame, settle),
             backlog: Backlog::new(&current, now),
             transfer: Transfer::new(opened.device),
             framer,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::device::Device;
+use super::framing::Framing;
 use super::modem_lines::{self, LineChange, LineState, Signalling};
 use super::settle::Settle;
 use super::writing::Writing;
@@ -19,6 +20,8 @@ const HELD: &str =
 pub(crate) struct Writer<'a> {
     pub(crate) settings: LineSettings,
     hub: &'a Hub,
+    /// The framing of frames that are written.
+    frame: &'a Framing,
     /// Holds requests after an opening or a reset, until the board listens.
     settle: Settle,
     /// True until the first request after an opening or a reset, which is held until an answer to
@@ -37,10 +40,16 @@ pub(crate) struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     /// Starts with a device that was just opened.
-    pub(crate) fn new(settings: LineSettings, hub: &'a Hub, settle: Duration) -> Self {
+    pub(crate) fn new(
+        settings: LineSettings,
+        hub: &'a Hub,
+        frame: &'a Framing,
+        settle: Duration,
+    ) -> Self {
         Self {
             settings,
             hub,
+            frame,
             settle: Settle::new(settle, Instant::now()),
             is_first: true,
             lines: LineState::new(&settings),
@@ -103,6 +112,9 @@ impl<'a> Writer<'a> {
 
     /// Begins a request that waited its turn.
     pub(crate) fn begin(&mut self, request: Request, device: &mut dyn Device) {
+        let Some(request) = framed(request, self.frame) else {
+            return;
+        };
         self.is_first &= request.action.is_urgent();
         let sequence = match &request.action {
             Action::Write(bytes) | Action::WriteUrgently(bytes) if bytes.is_empty() => {
@@ -130,8 +142,9 @@ impl<'a> Writer<'a> {
                 let on = *on;
                 return self.hold_break(on, request, device);
             }
-            // These do not wait their turn, or are not for the device alone.
-            Action::Settings(_)
+            // These do not wait their turn, or are not for the device alone, or are no frames any more.
+            Action::WriteFrame { .. }
+            | Action::Settings(_)
             | Action::SaveSettings
             | Action::ReturnSettings
             | Action::Reset
@@ -230,6 +243,24 @@ impl<'a> Writer<'a> {
             refuse(request, reason);
         }
     }
+}
+
+/// Returns a request to write a frame as one to write its bytes, and others as they are. Ends one for
+/// which the framing has no bytes.
+fn framed(mut request: Request, framing: &Framing) -> Option<Request> {
+    let Action::WriteFrame { bytes, urgent } = &request.action else {
+        return Some(request);
+    };
+    match framing.encode(bytes) {
+        Ok(encoded) if *urgent => request.action = Action::WriteUrgently(encoded.into()),
+        Ok(encoded) => request.action = Action::Write(encoded.into()),
+        Err(why) => {
+            let reason = format!("this is no frame of --frame {framing}: {why}");
+            request.end(Err(RequestError::new(reason)));
+            return None;
+        }
+    }
+    Some(request)
 }
 
 /// Ends a request that was not begun, with the `reason` as its error.

@@ -106,15 +106,17 @@ fn server_messages() -> Vec<ServerMessage<'static>> {
 }
 
 fn client_messages() -> Vec<ClientMessage> {
-    let write = |text, bytes| ClientMessage::Write {
+    let write = |text, bytes, frame| ClientMessage::Write {
         urgent: true,
         text,
         bytes,
+        frame,
     };
     let release = |seconds, r#while| ClientMessage::Release(ReleaseMessage { seconds, r#while });
     vec![
-        write(Some("H\n".to_owned()), None),
-        write(None, Some(bytes())),
+        write(Some("H\n".to_owned()), None, None),
+        write(None, Some(bytes()), None),
+        write(None, None, Some(bytes())),
         ClientMessage::Signals {
             dtr: Some(true),
             rts: Some(false),

@@ -3,6 +3,7 @@
 //!
 //! A view is one file and one line of the list below.
 
+mod frames;
 mod json;
 mod line_ending;
 mod lines;
@@ -53,6 +54,8 @@ views! {
     JsonChunks = json::CHUNKS,
     /// The numbers of each line that has any.
     Values = values::VALUES,
+    /// One binary message per whole frame.
+    Frames = frames::FRAMES,
 }
 
 /// A view, as its file defines it.

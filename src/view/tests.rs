@@ -209,8 +209,9 @@ fn history_in_lines_passes_over_fragments() {
     ];
     check_history(&several, View::Lines, 1, &["b"]);
     check_history(&several, View::Lines, 2, &["a", "b"]);
-    // Each piece of a line of more than 6 bytes is a message.
+    // Each piece of a line of more than 6 bytes is a message, except where messages are frames.
     let overlong = [read(b"a\n123456abcdef7\nx"), loss(false)];
+    check_history(&overlong, View::Frames, 2, &["a"]);
     check_history(&overlong, View::Lines, 2, &["abcdef", "7"]);
     check_history(&overlong, View::Lines, 4, &["a", "123456", "abcdef", "7"]);
 }

@@ -105,6 +105,26 @@ test("bytes can be written in any form", async (t) => {
   await until("the board to receive it", () => uno.received === "AHBC\0\x01\x02\x03\x01\x02EDF");
 });
 
+test("frames arrive decoded, and are written with what their framing adds", async (t) => {
+  const bridge = await start(t, ["--port", "loop", "--frame", "slip"]);
+  const page = await withLibrary(t, bridge.url);
+  const bytes = await page.evaluate(async () => {
+    window.frames = [];
+    window.serial.on("frame", (frame) => window.frames.push([...frame]));
+    const text = await window.serial.writeFrame("a,1");
+    const binary = await window.serial.writeFrame(Uint8Array.of(0xc0, 1, 0xff));
+    // Its escape is wrong, so it is no whole frame.
+    await window.serial.write([0xdb, 1, 0xc0]);
+    await window.serial.writeFrame([2]);
+    return [text.bytes, binary.bytes];
+  });
+  assert.deepEqual(bytes, [5, 6]);
+  await until("the last frame", () => page.evaluate("window.frames.length === 3"));
+  assert.deepEqual(await page.evaluate("window.frames"), [[0x61, 0x2c, 0x31], [0xc0, 1, 0xff], [2]]);
+  const refusal = await page.evaluate(() => window.serial.writeFrame([]).catch((error) => error.message));
+  assert.match(refusal, /no frame of --frame slip: SLIP has no empty frames/);
+});
+
 test("what is too long for a message is rejected, and the connection goes on", async (t) => {
   const { uno, page } = await onBoard(t);
   const results = await page.evaluate(async () => {

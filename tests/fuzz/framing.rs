@@ -6,8 +6,9 @@ use serial_ws::view::View;
 use serial_ws::{Framer, Framing};
 
 /// The frames of a stream do not depend on how it is cut into chunks, stand in it one after the
-/// other, and are no longer than they may be; and a framing is written in one way. The first byte
-/// sets the longest frame, the next three the sizes of the chunks; the first line is the framing.
+/// other, unless they are encoded, and are no longer than they may be; what is written as a frame is
+/// read as the same; and a framing is written in one way. The first byte sets the longest frame, the
+/// next three the sizes of the chunks; the first line is the framing.
 pub fn framing(data: &[u8]) {
     let Some(([longest, sizes @ ..], input)) = data.split_first_chunk::<4>() else {
         return;
@@ -28,7 +29,21 @@ pub fn framing(data: &[u8]) {
     let whole = cut(&framing, max_line, input, [usize::MAX; 3]);
     let sizes = sizes.map(|size| usize::from(size % 9) + 1);
     assert_eq!(cut(&framing, max_line, input, sizes), whole);
-    let longest_end = written.len().max(max_line);
+    let written = framing.to_string();
+    if let Ok(bytes) = framing.encode(input) {
+        let frame = if written == "json" {
+            input.trim_ascii()
+        } else {
+            input
+        };
+        let read = cut(&framing, usize::MAX / 2, &bytes, sizes);
+        assert_eq!(read, [(frame.to_vec(), Extent::Whole)]);
+    }
+    let length = written.strip_prefix("len:");
+    let max_line = length.map_or(max_line, |length| length.parse().expect("it is a number"));
+    // White space that waits with a JSON value, or a mark that may end a frame.
+    let longest_end = written.len().max(max_line).max(20);
+    let is_encoded = matches!(&*written, "slip" | "cobs");
     let mut rest = input;
     for (frame, extent) in &whole {
         // What the end of the stream cut short may end with the beginning of a line end.
@@ -38,6 +53,9 @@ pub fn framing(data: &[u8]) {
             0
         };
         assert!(frame.len() <= max_line + begun, "{frame:?}");
+        if is_encoded {
+            continue;
+        }
         let mut places = rest.windows(frame.len().max(1));
         let at = places.position(|place| place.starts_with(frame));
         let at = at.or_else(|| frame.is_empty().then_some(0));

@@ -36,6 +36,21 @@ export function hex(bytes, offset, perRow = 16) {
   return rows;
 }
 
+/**
+ * Returns what a row shows of a frame: its text if it is printable, else its bytes and how many they are.
+ * @param {string} text
+ * @param {string} [base64] its bytes, if they are no text
+ */
+export function frame(text, base64) {
+  // eslint-disable-next-line no-control-regex
+  if (base64 === undefined && !/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.test(text)) return text;
+  const bytes = base64 === undefined
+    ? new TextEncoder().encode(text)
+    : Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+  return `${digits}  (${bytes.length} ${bytes.length === 1 ? "byte" : "bytes"})`;
+}
+
 /** From here on not every digit is exact, so fewer are shown. */
 const EXPONENTIAL_ABOVE = 1e15;
 

@@ -177,9 +177,9 @@ function startAfterGap() {
   received.gap();
 }
 
-function addLine(text, { t, partial }) {
-  received.add({ kind: partial ? "part" : "line", text, t });
-  count(t);
+function addLine(text, line) {
+  received.addLine(text, line, connection.hello.port.settings.frame);
+  count(line.t);
 }
 
 function addData(bytes, chunk) {

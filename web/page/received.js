@@ -1,12 +1,15 @@
 // Turns what the board sends into rows of the log: lines, unbroken text, or a hex dump.
 
-import { hex } from "./format.js";
+import { frame, hex } from "./format.js";
 
 /** Characters in a row of unbroken text; more start a new row. */
 const MAX_ROW_LENGTH = 4096;
 
 /** Pixels beside the rows, as in the style sheet. */
 const PADDING = 20;
+
+/** The framings whose frames may be bytes. */
+const FRAMES = /^(len|gap|start|slip|cobs|packet)\b/;
 
 /** @typedef {import("./log.js").Row} Row */
 
@@ -45,6 +48,15 @@ export class Received {
     this.log.add(row);
     if (row.kind !== "line") this.#isUnfinished = false;
     this.monitor.requestFrame();
+  }
+
+  /**
+   * Adds a line, or a frame of a framing that is not for lines.
+   * @param {string} text @param {any} line @param {string} framing
+   */
+  addLine(text, { t, bytes, partial }, framing) {
+    const shown = FRAMES.test(framing) ? frame(text, bytes) : text;
+    this.add({ kind: partial ? "part" : "line", text: shown, t });
   }
 
   /** Adds a chunk as text: one row for each line, and one for an unfinished line. */

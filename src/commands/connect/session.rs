@@ -164,6 +164,7 @@ fn wrapped(message: Message, number: u64) -> Message {
         urgent: false,
         text,
         bytes,
+        frame: None,
     };
     Message::text(write.to_json(&Id::from(&Value::from(number))))
 }

@@ -29,6 +29,7 @@ pub(super) const JSON: FramingKind = FramingKind {
             |max_frame| Box::new(CutFramer::new(JsonCutter::new(max_frame), max_frame)) as _;
         let framing = Framing::new("json", framer).ends_with(Some(b'\n'));
         Ok(framing.with_encoding(|frame| {
+            let frame = frame.trim_ascii();
             if is_json(frame) {
                 Ok([frame, b"\n"].concat())
             } else {

@@ -339,7 +339,7 @@ mod tests {
         );
         check_error(
             "view=rows",
-            "unknown view `rows` (known: lines, raw, text, json, values)",
+            "unknown view `rows` (known: lines, raw, text, json, values, frames)",
         );
         check_error(
             "bad=9600",

@@ -21,7 +21,7 @@ use crate::server::{App, Port};
 use crate::view::LineEnding;
 
 /// The parameters of the query.
-const KNOWN: [&str; 2] = ["append", "token"];
+const KNOWN: [&str; 3] = ["append", "frame", "token"];
 
 /// Returns true for the address of requests whose body is written.
 pub(super) fn takes_body(uri: &Uri) -> bool {
@@ -42,10 +42,10 @@ pub(super) async fn write(
     let (parts, body) = request.into_parts();
     let prepared = prepare(&app, rights, peer, &name, &parts.uri);
     let outcome = match prepared {
-        Ok((port, ending, _place)) => {
+        Ok((port, form, _place)) => {
             let max = app.config.max_message;
             let bytes = read_body(&parts.headers, body, max).await;
-            write_body(&port, peer, bytes, ending).await
+            write_body(&port, peer, bytes, form).await
         }
         Err(error) => {
             body::discard(&parts.headers, body).await;
@@ -65,25 +65,36 @@ fn prepare(
     peer: Peer,
     name: &str,
     uri: &Uri,
-) -> Result<(Arc<Port>, LineEnding, QuotaPermit), ApiError> {
+) -> Result<(Arc<Port>, BodyForm, QuotaPermit), ApiError> {
     let port = writable_port(app, name, rights)?;
-    let ending = ending(uri).map_err(|error| (StatusCode::BAD_REQUEST, error + "\n"))?;
+    let form = form(uri).map_err(|error| (StatusCode::BAD_REQUEST, error + "\n"))?;
     let place = app.limits.writes.try_acquire(peer.quota_address());
     let place = place.map_err(|_| {
         let Rejection { reason, .. } = Rejection::overloaded();
         (StatusCode::SERVICE_UNAVAILABLE, reason + "\n")
     })?;
-    Ok((port, ending, place))
+    Ok((port, form, place))
 }
 
-/// Reads the ending to add from the query. Without it there is none: a body may be anything.
-fn ending(uri: &Uri) -> Result<LineEnding, String> {
+/// What is written for a body.
+#[derive(Clone, Copy)]
+enum BodyForm {
+    /// The body with this ending.
+    Bytes(LineEnding),
+    /// The body as a frame of the port's framing.
+    Frame,
+}
+
+/// Reads from the query what to add. Without it, that is nothing: a body may be anything.
+fn form(uri: &Uri) -> Result<BodyForm, String> {
     let query = Query::<Vec<(String, String)>>::try_from_uri(uri);
     let Query(query) = query.map_err(|_| "the query is not percent-encoded text")?;
-    let mut ending = LineEnding::None;
+    let (mut ending, mut is_frame) = (None, false);
     for (key, value) in query {
         match key.as_str() {
-            "append" => ending = value.parse()?,
+            "append" => ending = Some(value.parse()?),
+            "frame" if matches!(&*value, "" | "1" | "true") => is_frame = true,
+            "frame" => return Err("frame takes no value, as in write?frame".to_owned()),
             "token" => {}
             _ => {
                 let error = unknown_name("unknown query parameter", &key, &KNOWN);
@@ -91,7 +102,11 @@ fn ending(uri: &Uri) -> Result<LineEnding, String> {
             }
         }
     }
-    Ok(ending)
+    match ending {
+        Some(_) if is_frame => Err("a frame takes no append: its framing ends it".to_owned()),
+        _ if is_frame => Ok(BodyForm::Frame),
+        ending => Ok(BodyForm::Bytes(ending.unwrap_or(LineEnding::None))),
+    }
 }
 
 async fn read_body(headers: &HeaderMap, body: Body, max: usize) -> Result<Bytes, ApiError> {
@@ -103,9 +118,16 @@ async fn write_body(
     port: &Port,
     peer: Peer,
     bytes: Result<Bytes, ApiError>,
-    ending: LineEnding,
+    form: BodyForm,
 ) -> Result<usize, ApiError> {
-    let action = Action::Write(ending.complete(bytes?));
+    let bytes = bytes?;
+    let action = match form {
+        BodyForm::Bytes(ending) => Action::Write(ending.complete(bytes)),
+        BodyForm::Frame => Action::WriteFrame {
+            bytes,
+            urgent: false,
+        },
+    };
     let registered = port.hub.queue.register_at(peer.limit_address());
     let outcome = carried_out(port, registered, action).await;
     if outcome.is_err() {

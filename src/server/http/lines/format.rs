@@ -148,6 +148,9 @@ impl StreamFormat {
                 "view=raw is bytes, which a stream of lines cannot have; take view=json&data=chunks, or a \
                  WebSocket"
             }
+            (_, View::Frames) => {
+                "view=frames is bytes, which a stream of lines cannot have; take view=json, or a WebSocket"
+            }
             (Self::Events, View::Text) => {
                 "view=text has no lines, which text/event-stream needs; take another view, or text/plain"
             }
@@ -283,6 +286,7 @@ mod tests {
             "application/x-ndjson has the objects",
         );
         check_error(StreamFormat::Events, "view=text", "view=text has no lines");
+        check_error(StreamFormat::Text, "view=frames", "view=frames is bytes");
         for format in [
             StreamFormat::Events,
             StreamFormat::Ndjson,

@@ -34,10 +34,11 @@ const OBJECT_BYTES: usize = 1024;
 /// The type of a message, one of its members, what that can be, and the same in words.
 type Member = (&'static str, &'static str, fn(&Value) -> bool, &'static str);
 
-const MEMBERS: [Member; 11] = [
+const MEMBERS: [Member; 12] = [
     ("write", "urgent", Value::is_boolean, "true or false"),
     ("write", "text", is_text, "text"),
     ("write", "bytes", is_text, "base64"),
+    ("write", "frame", is_text, "base64"),
     ("signals", "dtr", is_switch, "true or false"),
     ("signals", "rts", is_switch, "true or false"),
     ("break", "ms", is_number, "a number such as 250"),
@@ -224,13 +225,18 @@ fn action(message: ClientMessage, append: LineEnding) -> Result<Option<Action>, 
             urgent,
             text,
             bytes,
+            frame,
         } => {
-            let bytes = match (text, bytes) {
+            let bytes = match (text, bytes, frame) {
                 // Within another line, an ending would end that line.
-                (Some(text), None) if urgent => text.into(),
-                (Some(text), None) => append.complete(text.into()),
-                (None, Some(bytes)) => bytes.0.into_owned().into(),
-                _ => return Err(r#"write takes either "text" or "bytes""#.into()),
+                (Some(text), None, None) if urgent => text.into(),
+                (Some(text), None, None) => append.complete(text.into()),
+                (None, Some(bytes), None) => bytes.0.into_owned().into(),
+                (None, None, Some(frame)) => {
+                    let bytes = frame.0.into_owned().into();
+                    return Ok(Some(Action::WriteFrame { bytes, urgent }));
+                }
+                _ => return Err(r#"write takes either "text", "bytes" or "frame""#.into()),
             };
             if urgent {
                 Action::WriteUrgently(bytes)
@@ -319,7 +325,18 @@ mod tests {
             r#"{"type":"write","bytes":"AAH/","urgent":false}"#,
             Input::Action(Action::Write(Bytes::from_static(&[0, 1, 255])), None),
         );
+        check_decode(
+            r#"{"type":"write","frame":"AAH/"}"#,
+            Input::Action(
+                Action::WriteFrame {
+                    bytes: Bytes::from_static(&[0, 1, 255]),
+                    urgent: false,
+                },
+                None,
+            ),
+        );
         check_invalid(r#"{"type":"write"}"#, "either");
+        check_invalid(r#"{"type":"write","text":"","frame":""}"#, "either");
         check_invalid(
             r#"{"type":"write","text":"!","urgent":"yes"}"#,
             "true or false",
