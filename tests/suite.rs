@@ -76,6 +76,7 @@ mod config; // the file with settings
 mod connect; // what is typed or piped into it
 mod doctor;
 mod documents; // what they paste is what the program prints
+mod export; // recordings in other forms
 #[cfg(unix)] // a terminal of our own
 mod log; // what stops taking or reading it
 mod manual; // manual pages and completion scripts

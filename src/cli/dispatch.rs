@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::{Command, LogArgs, mistake};
-use crate::commands::{completions, connect, doctor, lease, list, man, service, tls};
+use crate::commands::{completions, connect, doctor, export, lease, list, man, service, tls};
 use crate::config::{Config, Invocation};
 use crate::platform::StopSignal;
 use crate::platform::signal::Signals;
@@ -79,6 +79,7 @@ async fn command(mut invocation: Invocation) -> Result<ExitCode> {
         Some(Command::Release(args)) => lease::release(args, &mut stdout()).await?,
         Some(Command::Resume(args)) => lease::resume(args, &mut stdout()).await?,
         Some(Command::Upload(args)) => return Ok(lease::upload(args).await?.into()),
+        Some(Command::Export(args)) => return export::run(&args),
         Some(Command::Doctor(args)) => {
             let config = checked(&invocation);
             return Ok(code(doctor::run(&args, &config, &mut stdout()).await?));

@@ -16,6 +16,7 @@ pub use dispatch::main;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::connect::ConnectArgs;
 use crate::commands::doctor::DoctorArgs;
+use crate::commands::export::ExportArgs;
 use crate::commands::lease::{LeaseArgs, ReleaseArgs, UploadArgs};
 use crate::commands::list::ListArgs;
 use crate::commands::man::ManArgs;
@@ -53,6 +54,7 @@ Examples:
   serial-ws --web my-sketch --open            your own page, with the board
   serial-ws list                              the serial ports of this computer
   serial-ws connect                           print what the board sends, send what you type
+  serial-ws play:lesson.jsonl                 a recording, as if it were the board
   serial-ws upload -- arduino-cli upload ...  upload a sketch while serial-ws is running";
 
 /// A command to run instead of sharing ports.
@@ -74,6 +76,11 @@ pub(crate) enum Command {
     /// cannot be released, it does not.
     #[command(after_long_help = UPLOAD_EXAMPLE)]
     Upload(UploadArgs),
+    /// Print a recording as text, as a table or as bytes
+    ///
+    /// Reads recordings of serial-ws, of one port, in the order of their times. Needs the same memory for
+    /// a recording of any length. Damaged lines are skipped with a warning.
+    Export(ExportArgs),
     /// Print the settings in force and where each comes from, as a configuration file
     ///
     /// Takes the flags for sharing ports. Defaults are commented out. The output can be

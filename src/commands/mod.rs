@@ -4,6 +4,7 @@ pub(crate) mod client;
 pub(crate) mod completions;
 pub(crate) mod connect;
 pub(crate) mod doctor;
+pub(crate) mod export;
 pub(crate) mod lease;
 pub(crate) mod list;
 pub(crate) mod man;

@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
 
@@ -65,6 +67,13 @@ impl RecordedFiles {
         files.sort_by_key(|file| file.header.t);
         Ok(Self { files, remarks })
     }
+
+    /// Returns the bytes of all files.
+    pub(crate) fn bytes(&self) -> u64 {
+        let files = self.files.iter();
+        let sizes = files.filter_map(|file| fs::metadata(&file.path).ok());
+        sizes.map(|file| file.len()).sum()
+    }
 }
 
 /// Opens a recording and reads its header.
@@ -72,10 +81,15 @@ impl RecordedFiles {
 /// # Errors
 /// Says why it cannot be read, without its name.
 pub(crate) fn open(path: &Path) -> Result<FileReader, String> {
+    open_counted(path, Arc::default())
+}
+
+/// The same, and counts the bytes that are read from the file.
+pub(crate) fn open_counted(path: &Path, count: Arc<AtomicU64>) -> Result<FileReader, String> {
     let reason = |error: &std::io::Error| platform::reason(error);
     let mut file = File::open(path).map_err(|error| reason(&error))?;
     let is_compressed = is_compressed(&mut file).map_err(|error| reason(&error))?;
-    let file = BufReader::with_capacity(BUFFER_BYTES, file);
+    let file = BufReader::with_capacity(BUFFER_BYTES, CountedFile { file, count });
     let file: Box<dyn std::io::BufRead + Send> = if is_compressed {
         let file = MultiGzDecoder::new(file);
         Box::new(BufReader::with_capacity(BUFFER_BYTES, file))
@@ -86,6 +100,20 @@ pub(crate) fn open(path: &Path) -> Result<FileReader, String> {
         ReadError::Io(error) => reason(&error),
         error => error.to_string(),
     })
+}
+
+/// A file whose bytes are counted as they are read.
+struct CountedFile {
+    file: File,
+    count: Arc<AtomicU64>,
+}
+
+impl Read for CountedFile {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.count.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
 }
 
 /// Returns true if a file is compressed, whatever it is called. Leaves it at its beginning.

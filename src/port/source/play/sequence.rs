@@ -4,9 +4,10 @@
 //! the times of the entries. Time in which nothing was recorded takes no time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::files::{FileReader, RecordedFile, name, open};
+use super::files::{FileReader, RecordedFile, name, open_counted};
 use crate::hub::Timestamp;
 use crate::platform;
 use crate::recording::{ReadItem, RecordingEntry, RecordingHeader};
@@ -19,6 +20,8 @@ pub(crate) struct RecordingSequence {
     reader: Option<FileReader>,
     /// What the user should know.
     warnings: Vec<String>,
+    /// The bytes that were read from the files.
+    bytes_read: Arc<AtomicU64>,
 }
 
 /// A place at the beginning of a file, from which reading can go on.
@@ -60,6 +63,7 @@ impl RecordingSequence {
             next: mark,
             reader: None,
             warnings: Vec::new(),
+            bytes_read: Arc::default(),
         }
     }
 
@@ -102,11 +106,16 @@ impl RecordingSequence {
         std::mem::take(&mut self.warnings)
     }
 
+    /// Returns how many bytes were read from the files.
+    pub(crate) fn bytes_read(&self) -> u64 {
+        self.bytes_read.load(Ordering::Relaxed)
+    }
+
     fn open_next(&mut self) -> Result<Option<RecordingHeader>, String> {
         let Some(file) = self.files.get(self.next.file) else {
             return Ok(None);
         };
-        let reader = open(&file.path);
+        let reader = open_counted(&file.path, Arc::clone(&self.bytes_read));
         let reader = reader.map_err(|why| format!("{}: {why}", name(&file.path)))?;
         let header = reader.header().clone();
         self.reader = Some(reader);

@@ -403,3 +403,50 @@ async fn what_cannot_be_played_is_told() {
     let why = failure(&[&empty.0]).await;
     assert!(why.contains("has no recordings, whose names end"), "{why}");
 }
+
+/// Compresses a text as a file of its own.
+fn gzip(text: &str) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut file = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    file.write_all(text.as_bytes()).unwrap();
+    file.finish().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn compressed_files_are_played_as_far_as_they_can_be_read() {
+    let folder = Folder::new("gzip");
+    let text = recording("uno", "r", (0, 100), &[&rx("101", "a\\n")]);
+    let rest = format!("{}\n", rx("102", "b\\n"));
+    // What follows was compressed and appended later.
+    let whole = [gzip(&text), gzip(&rest)].concat();
+    let cut = [&gzip(&text)[..], &gzip(&rest)[..20]].concat();
+    let damaged = [&gzip(&text)[..], b"rubbish"].concat();
+    for (content, expected) in [
+        (&whole, &[OPENED, "a\n", "b\n", ENDED][..]),
+        (&cut, &[OPENED, "a\n", ENDED]),
+        (&damaged, &[OPENED, "a\n", ENDED]),
+    ] {
+        // Its name does not matter.
+        let path = folder.write("a.jsonl", content);
+        let (mut source, _hub) = source(&[&path], ",speed=max");
+        assert_eq!(texts(&play(&mut source).await), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_folder_has_each_recording_once() {
+    let folder = Folder::new("once");
+    let text = recording("uno", "r", (0, 100), &[&rx("101", "a\\n")]);
+    folder.write("a.jsonl", &text);
+    folder.write("a.jsonl.gz", gzip(&text));
+    let other = recording("knob", "r", (0, 50), &[&rx("101", "b\\n")]);
+    folder.write("b.jsonl.gz", gzip(&other));
+    folder.write("c.jsonl", "");
+    folder.write("d.txt", "");
+    let (mut source, _hub) = source(&[&folder.0], ",speed=max");
+    assert_eq!(texts(&play(&mut source).await), [OPENED, "a\n", ENDED]);
+    let found = RecordedFiles::find(&[&folder.0], None).unwrap();
+    assert_eq!(found.remarks.len(), 2, "{:?}", found.remarks);
+    let knob = RecordedFiles::find(&[&folder.0], Some("knob")).unwrap();
+    assert_eq!(knob.files.len(), 1);
+}
