@@ -1,8 +1,10 @@
-// OSC with python-osc and liblo's oscdump and oscsend, at both ends.
+// OSC with python-osc and liblo's oscdump and oscsend, at both ends, and osc.js with a board that sends OSC itself.
 //
 // needs program: oscdump from liblo-tools
 // needs program: python3
 // needs pip: python-osc==1.10.2
+// needs npm: osc@2.4.5
+// needs npm: ws@8.23.0
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
@@ -12,7 +14,7 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 
 import { board, opened } from "./documents.mjs";
-import { folder, start, until } from "./support.mjs";
+import { folder, load, start, until } from "./support.mjs";
 
 const env = { ...process.env, PYTHONPATH: join(folder("osc"), "python") };
 
@@ -119,4 +121,24 @@ test("what a browser or a stranger sends is not written", async (t) => {
   execFileSync("oscsend", ["127.0.0.1", String(port), "/send", "ss", "uno", "!"]);
   await until("what came after it", () => near.received().length > 0);
   assert.equal(near.received(), "!");
+});
+
+test("osc.js reads what a board sends as OSC in SLIP", async (t) => {
+  const near = await board(t);
+  const bridge = await start(t, `uno=${near.path}`, "--frame", "slip", "--baud", "9600");
+  await opened(bridge);
+  const osc = load("osc", "osc");
+  const port = new osc.WebSocketPort({ url: `${bridge.url}/?view=frames`, metadata: true });
+  t.after(() => port.close());
+  const messages = [];
+  port.on("message", (message) => messages.push(message));
+  const ready = once(port, "ready");
+  port.open();
+  await ready;
+  // 219 and 192 are those that SLIP escapes.
+  const sent = { address: "/tilt", args: [{ type: "i", value: 219 }, { type: "i", value: 192 }] };
+  const slip = Array.from(osc.writePacket(sent), (byte) => ({ 192: [219, 220], 219: [219, 221] })[byte] ?? [byte]);
+  near.send(Buffer.from([192, ...slip.flat(), 192]));
+  await until("the message", () => messages.length > 0);
+  assert.deepEqual(messages[0], sent);
 });
