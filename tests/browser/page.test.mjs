@@ -142,6 +142,18 @@ test("lines appear and a plot moves without any click", async (t) => {
   assert.equal(await page.locator("#missed-figure").isVisible(), false);
 });
 
+test("frames that are no text are shown as hex, with their length", async (t) => {
+  const bridge = await start(t, ["--port", "loop", "--frame", "slip"]);
+  const page = await open(t, bridge.url);
+  await isOpen(page);
+  for (const body of ["ready", Uint8Array.of(1, 0xc0, 0xff)]) {
+    await fetch(`${bridge.url}/api/ports/loop/write?frame`, { method: "POST", body });
+  }
+  await until("the frames", async () => (await rows(page)).some((row) => row.endsWith("01 c0 ff  (3 bytes)")));
+  assert.ok((await rows(page)).some((row) => row.endsWith("ready")));
+  await page.screenshot({ path: shot("frames") });
+});
+
 test("pause stops the plot and the monitor, and both resume", async (t) => {
   const bridge = await start(t, ["--port", "sim"]);
   const page = await open(t, bridge.url);

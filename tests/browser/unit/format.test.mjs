@@ -4,7 +4,7 @@ import { test } from "node:test";
 
 import { position, scale, ticks, timeTicks, valueAt } from "../../../web/page/axis.js";
 import { plain, runs } from "../../../web/page/ansi.js";
-import { csvField, hex, short, visible } from "../../../web/page/format.js";
+import { csvField, frame, hex, short, visible } from "../../../web/page/format.js";
 import { GAP, named } from "../../../web/page/series.js";
 
 test("values are named by their names or by their place", () => {
@@ -26,6 +26,12 @@ test("a hex dump shows offset, bytes and characters", () => {
   const [row, next] = hex(Uint8Array.from({ length: 17 }, (_, index) => index + 60), 16);
   assert.equal(row, "000010  3c 3d 3e 3f 40 41 42 43 44 45 46 47 48 49 4a 4b  <=>?@ABCDEFGHIJK");
   assert.match(next, /^000020  4c {47,}L$/);
+});
+
+test("a frame shows its text, or its bytes and how many they are", () => {
+  assert.equal(frame("a,1\tä"), "a,1\tä");
+  assert.equal(frame("A\0\x01"), "41 00 01  (3 bytes)");
+  assert.equal(frame("\ufffd", btoa("\xc0")), "c0  (1 byte)");
 });
 
 test("ticks are round, few, and distinguishable", () => {
