@@ -7,6 +7,7 @@ import { Commands } from "./commands.js";
 import { Connection } from "./connection.js";
 import * as elements from "./elements.js";
 import { copy, save } from "./files.js";
+import { frame } from "./format.js";
 import { enableKeys } from "./keys.js";
 import { Log } from "./log.js";
 import { Memory } from "./memory.js";
@@ -195,10 +196,11 @@ function addData(bytes, chunk) {
 }
 
 /** Adds what another client wrote. This page has shown its own already. */
-function addWritten(bytes, { t, client }) {
+function addWritten(bytes, { t, client, bytes: base64 }) {
   if (client === connection.hello.client) return;
+  const shown = base64 === undefined ? new TextDecoder().decode(bytes) : frame("", base64);
   /** @type {import("./log.js").Row} */
-  const row = { kind: "other", text: new TextDecoder().decode(bytes), t, state: clients.describe(client) };
+  const row = { kind: "other", text: shown, t, state: clients.describe(client) };
   received.add(row);
   if (row.state === `client ${client}`) unnamed.push([client, row]);
   if (unnamed.length > MAX_UNNAMED) unnamed.shift();
