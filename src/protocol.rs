@@ -3,9 +3,11 @@
 //! requests are decided by the server's protocol for json clients, except for leases, which HTTP
 //! requests share.
 
+mod ask;
+mod release;
+
 use std::borrow::Cow;
 use std::ops::Not;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::display::Base64Display;
@@ -15,7 +17,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
-use crate::hub::{self, LineErrors, ModemInputs, Timestamp};
+pub use ask::AskMessage;
+pub use release::ReleaseMessage;
+
+use crate::hub::{self, ErrorCode, LineErrors, ModemInputs, Timestamp};
 
 /// The version that `hello` announces. Within it, objects only grow.
 pub const VERSION: u32 = 1;
@@ -76,6 +81,14 @@ pub enum ServerMessage<'a> {
         /// The bytes that were written.
         bytes: u64,
     },
+    /// The reply of the device to a question.
+    Reply {
+        /// The identifier of the request.
+        id: Id,
+        /// Its text or bytes.
+        #[serde(flatten)]
+        content: Content<'a>,
+    },
     /// A request was not carried out, or not to its end.
     Error {
         /// A sentence for people.
@@ -90,6 +103,9 @@ pub enum ServerMessage<'a> {
         /// The bytes that were written before it failed.
         #[serde(default, skip_serializing_if = "is_zero")]
         bytes: u64,
+        /// The reason for programs, where it is one that they may want to tell apart.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<ErrorCode>,
     },
     /// The operating system took a client's bytes for the device, with `&writes`.
     Written {
@@ -189,6 +205,17 @@ pub enum Content<'a> {
     Bytes(Base64<'a>),
 }
 
+impl<'a> Content<'a> {
+    /// Returns a reply as the client takes it.
+    pub(crate) fn of_reply(reply: &'a hub::DeviceReply) -> Self {
+        let bytes = &reply.bytes[..];
+        match str::from_utf8(bytes) {
+            Ok(text) if reply.is_text => Self::Text(text.into()),
+            _ => Self::Bytes(Base64(bytes.into())),
+        }
+    }
+}
+
 /// A message from a client to serial-ws, apart from its `id`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
@@ -209,6 +236,8 @@ pub enum ClientMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         frame: Option<Base64<'static>>,
     },
+    /// Asks the device, and waits for its reply.
+    Ask(AskMessage),
     /// Sets the modem lines, one or both.
     Signals {
         /// Data Terminal Ready.
@@ -253,17 +282,6 @@ pub enum ClientMessage {
     Unknown,
 }
 
-/// The time for which a port is leased: [`hub::Lease`] as clients write it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ReleaseMessage {
-    /// For so long.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seconds: Option<f64>,
-    /// `connected`: as long as the client is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub r#while: Option<String>,
-}
-
 /// The answer to `GET /hello`: who answers, and whether the caller may connect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HelloAnswer<'a> {
@@ -300,9 +318,9 @@ impl ServerMessage<'_> {
 
 impl ClientMessage {
     /// The words for the types.
-    pub const TYPES: [&str; 10] = [
-        "write", "signals", "break", "settings", "reset", "release", "resume", "lock", "unlock",
-        "playback",
+    pub const TYPES: [&str; 11] = [
+        "write", "ask", "signals", "break", "settings", "reset", "release", "resume", "lock",
+        "unlock", "playback",
     ];
 
     /// Returns the text of the message with this identifier.
@@ -315,34 +333,6 @@ impl ClientMessage {
         }
         let message = WithId { message: self, id };
         serde_json::to_string(&message).expect("its maps have keys of text")
-    }
-}
-
-impl ReleaseMessage {
-    /// The time where nothing else is said.
-    const DEFAULT: Duration = Duration::from_secs(60);
-
-    /// The longest time; a request for more is refused.
-    const MAX: Duration = Duration::from_secs(24 * 60 * 60);
-
-    /// Returns the lease that this asks for.
-    ///
-    /// # Errors
-    /// A sentence that says what would be right.
-    pub fn lease(&self) -> Result<hub::Lease, String> {
-        match (self.seconds, self.r#while.as_deref()) {
-            (None, None) => Ok(hub::Lease::For(Self::DEFAULT)),
-            (None, Some("connected")) => Ok(hub::Lease::WhileConnected),
-            (Some(seconds), None) if seconds <= Self::MAX.as_secs_f64() => {
-                let time = Duration::try_from_secs_f64(seconds);
-                time.map(hub::Lease::For)
-                    .map_err(|_| r#""seconds" must be a time such as 60"#.into())
-            }
-            _ => Err(format!(
-                r#"release takes "seconds", at most {}, or "while":"connected""#,
-                Self::MAX.as_secs()
-            )),
-        }
     }
 }
 
@@ -695,6 +685,7 @@ mod tests {
                     error: "no".into(),
                     id: Some(Id::from(&id)),
                     bytes: 0,
+                    code: None,
                 },
                 &format!(r#"{{"type":"error","error":"no","id":{id}}}"#),
             );
@@ -703,6 +694,7 @@ mod tests {
             error: "no \"room\"".into(),
             id,
             bytes,
+            code: None,
         };
         check_server(error(None, 0), r#"{"type":"error","error":"no \"room\""}"#);
         check_server(

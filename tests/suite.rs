@@ -19,6 +19,7 @@ mod views; // lines, raw, text and json // of MQTT, with many subscribers
 
 // From the clients to the device.
 mod controls; // breaks, modem lines, parity
+mod questions; // and the replies of devices
 mod scripts; // by HTTP
 mod writes;
 

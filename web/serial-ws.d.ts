@@ -195,6 +195,19 @@ export interface WriteOptions {
   urgent?: boolean;
 }
 
+/** Where the reply to a question ends. */
+export interface AskOptions {
+  /**
+   * The next line (the default), so many bytes, the line in which the first of some texts stands, or a silence of so
+   * many milliseconds.
+   */
+  until?: "line" | { bytes: number } | { text: string | string[] } | { gap: number };
+  /** The number of lines, where lines end the reply. Empty lines do not count. Default: 1. */
+  lines?: number;
+  /** The longest time to wait for the reply, in milliseconds: at most 30000. Default: 2000. */
+  timeout?: number;
+}
+
 export interface Events {
   line(text: string, line: Line): void;
   /** Called for each line that is valid JSON. */
@@ -307,10 +320,21 @@ export class SerialWs {
   /** Changes how a recording is played, for everybody. */
   playback(changes: PlaybackChange): Promise<Ack>;
   /**
+   * Asks the device. Resolves with its reply: the next line, or what `until` says. Meanwhile writes of others wait.
+   * Rejected with `code` "timeout" if the device does not reply in time.
+   */
+  ask(question: string, options?: AskOptions): Promise<string>;
+  /** The same in bytes. */
+  ask(question: number | ArrayLike<number> | ArrayBuffer | ArrayBufferView, options?: AskOptions): Promise<Uint8Array>;
+  /** The same as request(). */
+  ask(object: AskMessage): Promise<Reply>;
+  ask(object: ClientMessage): Promise<Ack>;
+  /**
    * Sends any request of the json protocol. Resolves with its reply. It is rejected if it is too
    * long for a message, and if the connection closes or falls silent for a minute before the reply.
    */
-  ask(object: ClientMessage): Promise<Ack>;
+  request(object: AskMessage): Promise<Reply>;
+  request(object: ClientMessage): Promise<Ack>;
   /** Reconnects after close(). */
   open(): void;
   /** Closes the connection, without reconnecting. */
@@ -327,7 +351,7 @@ export default SerialWs;
 /** A message from serial-ws with `view=json`. */
 export type ServerMessage =
   | HelloMessage | StatusMessage | LineMessage | DataMessage | MissedMessage | WrittenMessage
-  | Ack | ErrorReply | DevicesMessage;
+  | Ack | Reply | ErrorReply | DevicesMessage;
 
 /** The first message. */
 export interface HelloMessage extends Hello {
@@ -369,6 +393,15 @@ export interface Ack {
   bytes: number;
 }
 
+/** The reply of the device to a question: text, or bytes if the question was in bytes or the reply is not UTF-8. */
+export interface Reply {
+  type: "reply";
+  id: unknown;
+  text?: string;
+  /** In base64. */
+  bytes?: string;
+}
+
 /** A request failed. */
 export interface ErrorReply {
   type: "error";
@@ -378,6 +411,8 @@ export interface ErrorReply {
   id?: unknown;
   /** The bytes that were written before it failed. */
   bytes?: number;
+  /** "timeout": no reply came in time. "gone": the device was lost, or the port released. Later versions may have more. */
+  code?: "timeout" | "gone" | (string & {});
 }
 
 /** The list of devices, on a WebSocket to `/devices`. */
@@ -386,11 +421,18 @@ export interface DevicesMessage {
   devices: Device[];
 }
 
+/** A question to the device. */
+export type AskMessage = { type: "ask"; id?: unknown } & AskOptions & (
+  | { text: string; bytes?: undefined }
+  | { bytes: string; text?: undefined }
+);
+
 /** A message to serial-ws with `view=json`. One with an `id`, any JSON value, gets a reply that repeats it. */
 export type ClientMessage = (
   | { type: "write"; text: string; bytes?: undefined; frame?: undefined; urgent?: boolean }
   | { type: "write"; bytes: string; text?: undefined; frame?: undefined; urgent?: boolean }
   | { type: "write"; frame: string; text?: undefined; bytes?: undefined; urgent?: boolean }
+  | AskMessage
   | { type: "signals"; dtr?: boolean; rts?: boolean }
   | { type: "break"; ms: number; on?: undefined }
   | { type: "break"; on: boolean; ms?: undefined }

@@ -98,7 +98,7 @@
 
     /** Sends text. The promise resolves once the operating system has taken the last byte. */
     send(text, options) {
-      return this.ask({ type: "write", text: String(text), ...options });
+      return this.request({ type: "write", text: String(text), ...options });
     }
 
     /**
@@ -107,29 +107,45 @@
      */
     write(bytes, options) {
       if (typeof bytes === "string") return this.send(bytes, options);
-      return this.ask({ type: "write", bytes: encode(bytes), ...options });
+      return this.request({ type: "write", bytes: encode(bytes), ...options });
     }
 
     /** Sends bytes or text as a frame: with what the framing of the port adds to it, as SLIP or start and end marks. */
     writeFrame(bytes, options) {
       const frame = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
-      return this.ask({ type: "write", frame: encode(frame), ...options });
+      return this.request({ type: "write", frame: encode(frame), ...options });
+    }
+
+    /**
+     * Asks the device. The promise resolves with its reply: text for text, bytes for bytes. The reply is the next line,
+     * or what `until` says. An object with a `type` is any request, as for request().
+     */
+    ask(question, options) {
+      if (question?.type) return this.request(question);
+      const isText = typeof question === "string";
+      const content = isText ? { text: question } : { bytes: encode(question) };
+      const reply = this.request({ type: "ask", ...content, ...options }).then(({ text, bytes }) => {
+        return text ?? (isText ? new TextDecoder().decode(decode(bytes)) : decode(bytes));
+      });
+      // As for any request.
+      reply.catch(() => {});
+      return reply;
     }
 
     reset() {
-      return this.ask({ type: "reset" });
+      return this.request({ type: "reset" });
     }
 
     release(seconds = 60) {
-      return this.ask({ type: "release", seconds });
+      return this.request({ type: "release", seconds });
     }
 
     resume() {
-      return this.ask({ type: "resume" });
+      return this.request({ type: "resume" });
     }
 
     signals(lines) {
-      return this.ask({ type: "signals", ...lines });
+      return this.request({ type: "signals", ...lines });
     }
 
     /**
@@ -137,25 +153,25 @@
      * and lines return then.
      */
     lock(name, options) {
-      return this.ask({ type: "lock", name, ...options });
+      return this.request({ type: "lock", name, ...options });
     }
 
     unlock() {
-      return this.ask({ type: "unlock" });
+      return this.request({ type: "unlock" });
     }
 
     /** Changes settings of the port for everybody, such as `{ baud: 115200 }`. */
     settings(changes) {
-      return this.ask({ type: "settings", ...changes });
+      return this.request({ type: "settings", ...changes });
     }
 
     /** Changes how a recording is played, such as `{ pause: true }`, `{ seek: 90 }` or `{ speed: 2 }`. */
     playback(changes) {
-      return this.ask({ type: "playback", ...changes });
+      return this.request({ type: "playback", ...changes });
     }
 
     /** Sends any request of the json protocol. The promise resolves with its reply. */
-    ask(object) {
+    request(object) {
       const promise = new Promise((resolve, reject) => {
         if (this.#socket?.readyState !== 1) throw new Error(`not sent: ${this.status.detail}`);
         const id = ++this.#lastId;
@@ -291,11 +307,11 @@
         this.#setStatus({ ...message, settings });
       } else if (type === "missed") {
         this.#emit("missed", message);
-      } else if (type === "ack" || type === "error") {
+      } else if (type === "ack" || type === "reply" || type === "error") {
         const request = this.#pending.get(id);
         this.#pending.delete(id);
-        if (type === "ack") request?.resolve(message);
-        else if (request) request.reject(new Error(message.error));
+        if (type !== "error") request?.resolve(message);
+        else if (request) request.reject(Object.assign(new Error(message.error), { code: message.code }));
         else if (id !== 0) this.#emit("error", new Error(message.error));
       }
       this.#awaitReply();

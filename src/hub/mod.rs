@@ -12,7 +12,9 @@ mod history;
 mod last_values;
 mod metrics;
 mod playback;
+mod question;
 mod request_queue;
+mod request_sender;
 mod requests;
 mod settings;
 mod status;
@@ -37,10 +39,14 @@ pub use event::{
 };
 pub use metrics::{BUCKETS, Counters, Delays};
 pub use playback::{Playback, PlaybackChange, PlaybackControl, PlaybackSpeed};
+pub use question::{
+    DEFAULT_REPLY_TIMEOUT, DeviceQuestion, DeviceReply, MAX_REPLY_BYTES, MAX_REPLY_LINES,
+    MAX_REPLY_TEXT_BYTES, MAX_REPLY_TEXTS, MAX_REPLY_TIMEOUT, MIN_REPLY_GAP, QuestionEnd, Until,
+};
 pub use request_queue::{ClientNumbers, RequestQueue};
+pub use request_sender::{NoRoom, Permit, RequestSender};
 pub use requests::{
-    Action, Lease, MAX_WAITING, NoRoom, Outcome, Permit, Request, RequestError, RequestLimits,
-    RequestSender,
+    Action, Done, ErrorCode, Lease, MAX_WAITING, Outcome, Request, RequestError, RequestLimits,
 };
 pub use settings::{BaudChange, FlowControl, LineSettings, ModemLine, Parity, SettingsChange};
 pub use status::{Advice, DeviceInfo, LineErrors, ModemInputs, State, Status};

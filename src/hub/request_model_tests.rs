@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use tokio::time::{Instant, advance};
 
 use super::model_tests::few_cases;
+use super::question::MAX_WAITING_QUESTIONS;
 use super::requests::{MAX_IMMEDIATE, MAX_URGENT, MIN_COST, MIN_URGENT_COST};
 use super::waiting_requests::{MAX_DEPARTED, MAX_DEPARTED_IMMEDIATE, MAX_DEPARTED_URGENT};
 use super::*;
@@ -32,6 +33,8 @@ enum Step {
     Lock(usize),
     /// The lock of a client ends, or that of whoever has it.
     Unlock(Option<usize>),
+    /// The port takes what need not wait for the reply to a question of a client.
+    TakeBesideQuestion(usize),
     TakeUrgent,
     TakeImmediate,
     /// The port takes what there is, whatever the rates.
@@ -58,6 +61,12 @@ fn action() -> impl Strategy<Value = Action> {
         1 => Just(Action::Resume),
         1 => Just(Action::Release(Lease::WhileConnected)),
         2 => Just(Action::Settings(SettingsChange::default())),
+        4 => (0_usize..200).prop_map(move |len| Action::Ask(DeviceQuestion {
+            bytes: bytes(len),
+            until: Until::Lines(1),
+            timeout: DEFAULT_REPLY_TIMEOUT,
+            is_text: true,
+        })),
     ]
 }
 
@@ -67,6 +76,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (who.clone(), action(), count).prop_map(|(who, action, n)| Step::Send(who, action, n)),
         6 => prop::option::of(who.clone()).prop_map(Step::Take),
+        2 => who.clone().prop_map(Step::TakeBesideQuestion),
         2 => Just(Step::TakeUrgent),
         2 => Just(Step::TakeImmediate),
         3 => Just(Step::TakeAny),
@@ -200,6 +210,7 @@ impl Model {
                         assert_eq!(taken, Ok(()));
                         self.terms += u64::from(self.holder.is_none());
                         self.holder = Some(client);
+                        self.drop_questions(|other| other != client, Some(client));
                         self.part();
                     }
                 }
@@ -211,6 +222,26 @@ impl Model {
                     .is_some_and(|holder| client.is_none_or(|id| id == holder));
                 assert_eq!(self.queue.end_lock(client), ends);
                 self.end_lock(ends);
+            }
+            Step::TakeBesideQuestion(who) => {
+                let asker = self.members[who].id;
+                let taken = self.queue.take_beside_question(asker).now_or_never();
+                let is_meant = |asked: &Asked| {
+                    let settings = [
+                        Action::Settings(SettingsChange::default()),
+                        Action::ReturnSettings,
+                    ];
+                    asked.client != asker && settings.contains(&asked.action)
+                };
+                let expected = if self.first.is_empty() {
+                    let mut turn = self.turn.iter();
+                    let at = turn.position(|(_, waiting)| is_meant(&waiting[0]));
+                    at.map(|at| self.serve(at))
+                } else {
+                    let is_meant = self.first.front().is_some_and(is_meant);
+                    is_meant.then(|| self.first.pop_front()).flatten()
+                };
+                self.check(taken, expected, false);
             }
             Step::TakeUrgent => {
                 let taken = self.queue.take_urgent().now_or_never();
@@ -296,6 +327,7 @@ impl Model {
         let waiting: usize = mine
             .map(|asked| asked.action.bytes().len().max(min_cost))
             .sum();
+        let questions = self.questions_of(id);
         let member = &mut self.members[who];
         let sent = member.sender.try_send(action.clone());
         if len > size {
@@ -306,6 +338,14 @@ impl Model {
                 waiting,
                 max: size,
                 min_cost,
+            };
+            return assert_eq!(sent, Err(full));
+        }
+        if action.is_question() && questions == MAX_WAITING_QUESTIONS {
+            let full = NoRoom::Full {
+                waiting: questions,
+                max: MAX_WAITING_QUESTIONS,
+                min_cost: 1,
             };
             return assert_eq!(sent, Err(full));
         }
@@ -329,6 +369,46 @@ impl Model {
         let term = (self.holder == Some(id)).then_some(self.terms);
         self.has_changed |= term.is_some() && matches!(action, Action::Settings(_));
         self.keep(Asked::new(id, number, action.clone(), term));
+    }
+
+    /// Returns how many questions of a client wait for their turn.
+    fn questions_of(&self, id: u64) -> usize {
+        let ordinary = self.turn.iter().flat_map(|(_, waiting)| waiting);
+        let ordinary = ordinary.chain(&self.first);
+        let mine = ordinary.filter(|asked| asked.client == id && asked.action.is_question());
+        mine.count()
+    }
+
+    /// Drops the questions of the clients that `is_meant` says. Those who are there are told, if they
+    /// are `refused` for the sake of this client.
+    fn drop_questions(&mut self, is_meant: impl Fn(u64) -> bool, refused: Option<u64>) {
+        let mut dropped = Vec::new();
+        let mut keep = |asked: &Asked| {
+            let is_dropped = asked.action.is_question() && is_meant(asked.client);
+            if is_dropped {
+                dropped.push((asked.client, asked.number));
+            }
+            !is_dropped
+        };
+        self.first.retain(&mut keep);
+        for (_, waiting) in &mut self.turn {
+            waiting.retain(&mut keep);
+        }
+        self.turn.retain(|(_, waiting)| !waiting.is_empty());
+        let Some(client) = refused else { return };
+        let refusal = LockHolder { client, name: None }.refusal();
+        let mut told = Vec::new();
+        for member in &mut self.members {
+            while let Ok((number, outcome)) = member.replies.try_recv() {
+                assert_eq!(outcome, Err(RequestError::new(&*refusal)));
+                told.push((member.id, number));
+            }
+        }
+        let ids: Vec<_> = self.members.iter().map(|member| member.id).collect();
+        dropped.retain(|(client, _)| ids.contains(client));
+        told.sort_unstable();
+        dropped.sort_unstable();
+        assert_eq!(told, dropped);
     }
 
     /// Has all that waits go before what comes from now on.
@@ -388,6 +468,7 @@ impl Model {
             self.turn.retain(|(_, waiting)| !waiting.is_empty());
             self.keep(Asked::new(id, sent + 1, Action::Return, None));
         }
+        self.drop_questions(|other| other == id, None);
         let (turn, first) = (&self.turn, &self.first);
         let is_waiting = |id: &u64| {
             let mut first = first.iter();
@@ -450,11 +531,14 @@ impl Model {
             let time = Duration::from_secs_f64(bytes as f64 / f64::from(RATE));
             *used = Some(used.map_or(Instant::now(), |used| used.max(Instant::now())) + time);
         }
-        taken.end(Ok(bytes));
+        taken.end(Ok(Done::Written(bytes)));
         let mut members = self.members.iter_mut();
         if let Some(member) = members.find(|member| member.id == expected.client) {
             let reply = member.replies.try_recv();
-            assert_eq!(reply.ok(), Some((expected.number, Ok(bytes))));
+            assert_eq!(
+                reply.ok(),
+                Some((expected.number, Ok(Done::Written(bytes))))
+            );
             assert!(member.replies.try_recv().is_err(), "each is answered once");
         }
     }

@@ -11,7 +11,9 @@ use futures::channel::mpsc;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::requests::{Action, MAX_REPLIES, Outcome, Request, RequestLimits, RequestSender};
+use super::question::QuestionEnd;
+use super::request_sender::RequestSender;
+use super::requests::{Action, MAX_REPLIES, Outcome, Request, RequestError, RequestLimits};
 use super::waiting_requests::{NextRequest, Waiting};
 use super::write_lock::LockHolder;
 use super::write_rate::{WriteRate, WriteRates};
@@ -35,6 +37,7 @@ pub struct RequestQueue {
     filled: Notify,
     urgent: Notify,
     immediate: Notify,
+    question_ended: Notify,
     numbers: ClientNumbers,
     /// The rates of clients that come anew for each write.
     rates: WriteRates,
@@ -88,6 +91,15 @@ impl RequestQueue {
         .await
     }
 
+    /// Waits for the next request that need not wait for the reply to a question of this client.
+    /// Cancelling the wait loses nothing.
+    pub async fn take_beside_question(&self, asker: u64) -> Request {
+        next(&self.filled, || {
+            self.waiting().next_beside_question(asker).ok_or(None)
+        })
+        .await
+    }
+
     /// Waits for the next urgent write. Cancelling the wait loses nothing.
     pub async fn take_urgent(&self) -> Request {
         next(&self.urgent, || self.waiting().next_urgent(Instant::now())).await
@@ -128,18 +140,73 @@ impl RequestQueue {
         self.waiting().pop(false)
     }
 
+    /// Begins a question whose turn has come, unless nobody may wait for its reply any more.
+    pub fn begin_question(&self, mut request: Request) -> Option<Request> {
+        if request.is_orphaned() {
+            return None;
+        }
+        request.begin();
+        let mut waiting = self.waiting();
+        if let Some(other) = waiting.lock.other_than(request.client) {
+            let error = RequestError::new(other.refusal());
+            request.end(Err(error));
+            return None;
+        }
+        waiting.question.begin(request.client);
+        drop(waiting);
+        Some(request)
+    }
+
+    /// Waits until the question that was begun is ended by somebody else than the device. Cancelling
+    /// the wait loses nothing.
+    pub async fn question_end(&self) -> QuestionEnd {
+        loop {
+            let ended = self.question_ended.notified();
+            if let Some(end) = self.waiting().question.take_end() {
+                return end;
+            }
+            ended.await;
+        }
+    }
+
+    /// Notes that the question that was begun has its answer.
+    pub fn finish_question(&self) {
+        self.waiting().question.finish();
+    }
+
+    /// Drops the questions of a client that leaves: nobody would hear the replies.
+    pub(super) fn drop_questions(&self, client: u64) {
+        let mut waiting = self.waiting();
+        drop(waiting.take_questions(|other| other == client));
+        let is_meant = |other| other == client;
+        if waiting.question.end_if(is_meant, QuestionEnd::Left) {
+            self.question_ended.notify_one();
+        }
+    }
+
     /// Gives the write lock to a client. What others sent before goes out before anything that the
-    /// client sends from now on.
+    /// client sends from now on, but for their questions, which are refused: their replies might take
+    /// long.
     ///
     /// # Errors
     /// The other client that has it.
     pub(super) fn take_lock(&self, wanted: LockHolder) -> Result<(), LockHolder> {
         let client = wanted.client;
-        {
+        let is_other = |other: u64| other != client;
+        let questions = {
             let mut waiting = self.waiting();
-            waiting.lock.take(wanted)?;
+            waiting.lock.take(wanted.clone())?;
+            let questions = waiting.take_questions(is_other);
             waiting.part();
+            let end = QuestionEnd::Locked(wanted.clone());
+            if waiting.question.end_if(is_other, end) {
+                self.question_ended.notify_one();
+            }
             self.locked_by.store(client, Ordering::Relaxed);
+            questions
+        };
+        for question in questions {
+            question.end(Err(RequestError::new(wanted.refusal())));
         }
         self.filled.notify_one();
         self.urgent.notify_one();

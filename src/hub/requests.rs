@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::channel::mpsc;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::request_queue::RequestQueue;
+use super::question::{DeviceQuestion, DeviceReply};
 use super::settings::{BaudChange, SettingsChange};
-use super::write_lock::LockHolder;
 use super::write_rate::WriteRate;
 
 /// Bytes that one client may have waiting for the port, unless one message may have more. At the
@@ -39,7 +39,7 @@ pub(super) const MAX_REPLIES: usize =
 const DEFAULT_LOCK_IDLE: Duration = Duration::from_secs(300);
 
 /// The most bytes that one client may have waiting, however long a message may be.
-const MAX_ROOM: usize = 1 << 30;
+pub(super) const MAX_ROOM: usize = 1 << 30;
 
 /// The bounds on what clients ask of a port.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +76,8 @@ pub enum Action {
         /// True if it goes before everything that waits.
         urgent: bool,
     },
+    /// Write a question and wait for its reply. Meanwhile what waits its turn waits on.
+    Ask(DeviceQuestion),
     /// Set modem lines.
     Signals {
         /// Data Terminal Ready.
@@ -121,6 +123,7 @@ impl Action {
             Self::Write(bytes) | Self::WriteUrgently(bytes) | Self::WriteFrame { bytes, .. } => {
                 bytes
             }
+            Self::Ask(question) => &question.bytes,
             _ => &[],
         }
     }
@@ -133,9 +136,19 @@ impl Action {
         )
     }
 
+    /// Returns true for what waits for a reply of the device.
+    pub fn is_question(&self) -> bool {
+        matches!(self, Self::Ask(_))
+    }
+
     /// Returns true for what may have to return when the write lock of its client ends.
     pub(super) fn is_settings(&self) -> bool {
         matches!(self, Self::Settings(_) | Self::SaveSettings)
+    }
+
+    /// Returns true for what need not wait for the reply to a question.
+    pub(super) fn may_overtake_question(&self) -> bool {
+        self.is_settings() || *self == Self::ReturnSettings
     }
 
     /// Returns what a change of settings says of the rate.
@@ -155,8 +168,17 @@ impl Action {
     }
 }
 
-/// The outcome of a request: the bytes that the system took, or the reason why not all.
-pub type Outcome = Result<usize, RequestError>;
+/// The outcome of a request: what came of it, or the reason why it was not carried out.
+pub type Outcome = Result<Done, RequestError>;
+
+/// The result of a request that was carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// The system took so many bytes.
+    Written(usize),
+    /// The device replied.
+    Replied(DeviceReply),
+}
 
 /// The reason why a request was not carried out, or not to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,6 +187,21 @@ pub struct RequestError {
     pub reason: String,
     /// Bytes that the system had taken by then.
     pub written: usize,
+    /// The reason for programs, where it is one of these.
+    pub code: Option<ErrorCode>,
+}
+
+/// The reasons for errors that programs may want to tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ErrorCode {
+    /// No reply came in time.
+    Timeout,
+    /// The device was lost, or the port was released to another program.
+    Gone,
+    /// A code of a later version.
+    #[serde(other)]
+    Unknown,
 }
 
 impl RequestError {
@@ -173,7 +210,13 @@ impl RequestError {
         Self {
             reason: reason.into(),
             written: 0,
+            code: None,
         }
+    }
+
+    /// The same error with a code.
+    pub fn with_code(self, code: Option<ErrorCode>) -> Self {
+        Self { code, ..self }
     }
 }
 
@@ -186,12 +229,14 @@ pub struct Request {
     /// The term of the write lock in which its client, which held it, asked.
     pub term: Option<u64>,
     /// The number of the request among those of its client.
-    number: u64,
+    pub(super) number: u64,
     /// Takes the outcome to the client, which may have left.
-    replies: mpsc::Sender<(u64, Outcome)>,
+    pub(super) replies: mpsc::Sender<(u64, Outcome)>,
     /// The rate of its client; None for no limit.
     pub(super) rate: Option<Arc<WriteRate>>,
-    _room: OwnedSemaphorePermit,
+    pub(super) _room: OwnedSemaphorePermit,
+    /// The place among the client's questions that wait, until this one begins.
+    pub(super) waiting: Option<OwnedSemaphorePermit>,
 }
 
 impl Request {
@@ -206,6 +251,7 @@ impl Request {
             replies: mpsc::channel(0).0,
             rate: None,
             _room: room.expect("no room is needed"),
+            waiting: None,
         }
     }
 
@@ -213,6 +259,21 @@ impl Request {
     pub fn end(mut self, outcome: Outcome) {
         // There is room for as many replies as requests; only a client that has left misses one.
         let _ = self.replies.try_send((self.number, outcome));
+    }
+
+    /// Tells the client that it was carried out, and wrote nothing.
+    pub fn done(self) {
+        self.end(Ok(Done::Written(0)));
+    }
+
+    /// Notes that its turn has come: it counts no longer among those that wait.
+    pub(super) fn begin(&mut self) {
+        self.waiting = None;
+    }
+
+    /// Returns true if nobody is there to hear the outcome.
+    pub(super) fn is_orphaned(&self) -> bool {
+        self.replies.is_closed()
     }
 
     /// Counts the request in its client's rate if it may be taken now.
@@ -232,306 +293,5 @@ impl Request {
                 Ok(())
             }
         }
-    }
-}
-
-/// The room for the requests of one client of one kind.
-#[derive(Clone)]
-struct RequestRoom {
-    free: Arc<Semaphore>,
-    /// Bytes in all.
-    size: usize,
-    /// The least that a request counts for.
-    min_cost: usize,
-}
-
-impl RequestRoom {
-    fn new(size: usize, min_cost: usize) -> Self {
-        let free = Arc::new(Semaphore::new(size));
-        Self {
-            free,
-            size,
-            min_cost,
-        }
-    }
-
-    /// Returns what a request for `action` counts for.
-    fn cost(&self, action: &Action) -> u32 {
-        action.bytes().len().clamp(self.min_cost, self.size) as u32
-    }
-}
-
-/// Room for one action in the queue.
-pub struct Permit(OwnedSemaphorePermit);
-
-/// The reason why there is no room for a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NoRoom {
-    /// Another client holds the write lock, and nobody else has room.
-    Locked(LockHolder),
-    /// It writes more bytes than one message may.
-    TooLong {
-        /// The most that it may.
-        max: usize,
-    },
-    /// Too much of the same client is waiting.
-    Full {
-        /// The bytes that what waits counts for.
-        waiting: usize,
-        /// The most that it may count for.
-        max: usize,
-        /// The least that a request counts for.
-        min_cost: usize,
-    },
-}
-
-/// Sends the requests of one client. When it is dropped, what was sent is still served, unless too
-/// many others have left requests since, and what the client held comes back.
-pub struct RequestSender {
-    queue: Arc<RequestQueue>,
-    id: u64,
-    max_message: usize,
-    room: RequestRoom,
-    urgent_room: RequestRoom,
-    immediate_room: RequestRoom,
-    rate: Option<Arc<WriteRate>>,
-    replies: mpsc::Sender<(u64, Outcome)>,
-    sent: u64,
-    /// True if the port may be leased to this client for as long as it is connected, or held in the
-    /// break condition.
-    holds_port: bool,
-    /// True from when this client began the break condition until it ended it.
-    holds_break: bool,
-}
-
-impl RequestSender {
-    pub(super) fn new(
-        queue: Arc<RequestQueue>,
-        id: u64,
-        limits: RequestLimits,
-        rate: Option<Arc<WriteRate>>,
-        replies: mpsc::Sender<(u64, Outcome)>,
-    ) -> Self {
-        Self {
-            queue,
-            id,
-            max_message: limits.max_message,
-            room: RequestRoom::new(limits.max_message.clamp(MAX_WAITING, MAX_ROOM), MIN_COST),
-            urgent_room: RequestRoom::new(MAX_URGENT, MIN_URGENT_COST),
-            immediate_room: RequestRoom::new(MAX_IMMEDIATE, 1),
-            rate,
-            replies,
-            sent: 0,
-            holds_port: false,
-            holds_break: false,
-        }
-    }
-
-    /// Returns the number of this client, which its requests carry.
-    pub fn client(&self) -> u64 {
-        self.id
-    }
-
-    /// Sends a request for `action` if there is room for it, and returns its number.
-    ///
-    /// # Errors
-    /// The reason why there is none.
-    pub fn try_send(&mut self, action: Action) -> Result<u64, NoRoom> {
-        let room = self.room_of(&action);
-        let max = room.size.min(self.max_message);
-        if action.bytes().len() > max {
-            return Err(NoRoom::TooLong { max });
-        }
-        let permit = Arc::clone(&room.free).try_acquire_many_owned(room.cost(&action));
-        let permit = permit.map_err(|_| NoRoom::Full {
-            waiting: room.size - room.free.available_permits(),
-            max: room.size,
-            min_cost: room.min_cost,
-        })?;
-        self.send(action, Permit(permit)).map_err(NoRoom::Locked)
-    }
-
-    /// Checks that no other client holds the write lock.
-    ///
-    /// # Errors
-    /// The other client that does.
-    pub fn check_lock(&self) -> Result<(), LockHolder> {
-        let other = self.queue.lock_holder();
-        other
-            .filter(|holder| holder.client != self.id)
-            .map_or(Ok(()), Err)
-    }
-
-    /// Waits until there is room for an action of this size.
-    pub async fn reserve(&self, action: &Action) -> Permit {
-        let room = self.room_of(action);
-        let acquired = Arc::clone(&room.free).acquire_many_owned(room.cost(action));
-        Permit(acquired.await.expect("the room is never closed"))
-    }
-
-    /// Sends a request for `action`, for which room was reserved, and returns its number.
-    ///
-    /// # Errors
-    /// The other client that holds the write lock. What a client holds it may give back all the same.
-    pub fn send(&mut self, action: Action, Permit(room): Permit) -> Result<u64, LockHolder> {
-        let number = self.sent + 1;
-        let gives_back =
-            action == Action::Return || (self.holds_break && action == Action::HoldBreak(false));
-        let holds = [
-            Action::Release(Lease::WhileConnected),
-            Action::HoldBreak(true),
-        ];
-        let holds_port = self.holds_port || holds.contains(&action);
-        let holds_break = match action {
-            Action::HoldBreak(on) => on,
-            _ => self.holds_break,
-        };
-        let request = Request {
-            action,
-            client: self.id,
-            term: None,
-            number,
-            replies: self.replies.clone(),
-            rate: self.rate.clone(),
-            _room: room,
-        };
-        self.queue.push(request, gives_back)?;
-        (self.sent, self.holds_port, self.holds_break) = (number, holds_port, holds_break);
-        Ok(number)
-    }
-
-    /// Gives back what this client holds for as long as it is connected: the port if it was leased
-    /// to it, and the break condition.
-    pub fn return_port(&mut self) {
-        // Nothing fits even where there is no room.
-        let room = Arc::clone(&self.immediate_room.free).try_acquire_many_owned(0);
-        if let (true, Ok(room)) = (std::mem::take(&mut self.holds_port), room) {
-            self.queue.drop_breaks(self.id);
-            let sent = self.send(Action::Return, Permit(room));
-            debug_assert!(sent.is_ok(), "the write lock keeps nobody from giving back");
-        }
-    }
-
-    fn room_of(&self, action: &Action) -> &RequestRoom {
-        if action.is_immediate() {
-            &self.immediate_room
-        } else if action.is_urgent() {
-            &self.urgent_room
-        } else {
-            &self.room
-        }
-    }
-}
-
-impl Drop for RequestSender {
-    fn drop(&mut self) {
-        self.queue.end_lock(Some(self.id));
-        self.return_port();
-        self.queue.leave(self.id);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::hub::ClientNumbers;
-    use crate::hub::waiting_requests::MAX_DEPARTED;
-
-    fn write(text: &'static str) -> Action {
-        Action::Write(Bytes::from_static(text.as_bytes()))
-    }
-
-    #[track_caller]
-    fn check_order(queue: &RequestQueue, expected: &[&'static str]) {
-        let order: Vec<Action> = std::iter::from_fn(|| queue.try_take())
-            .map(|r| r.action)
-            .collect();
-        assert_eq!(
-            order,
-            expected.iter().map(|text| write(text)).collect::<Vec<_>>()
-        );
-    }
-
-    #[test]
-    fn clients_are_served_in_turn_and_each_in_order() {
-        let queue = RequestQueue::new(RequestLimits::default(), ClientNumbers::default());
-        let (mut busy, _busy_replies) = queue.register();
-        let (mut calm, _calm_replies) = queue.register();
-        for text in ["b1", "b2", "b3"] {
-            busy.try_send(write(text)).unwrap();
-        }
-        calm.try_send(write("c1")).unwrap();
-        drop(calm);
-        check_order(&queue, &["b1", "c1", "b2", "b3"]);
-    }
-
-    #[test]
-    fn a_client_may_have_only_so_many_bytes_waiting() {
-        let queue = RequestQueue::new(RequestLimits::default(), ClientNumbers::default());
-        let (mut sender, _replies) = queue.register();
-        let half = Action::Write(Bytes::from(vec![0; MAX_WAITING / 2]));
-        sender.try_send(half.clone()).unwrap();
-        sender.try_send(half.clone()).unwrap();
-        let full = NoRoom::Full {
-            waiting: MAX_WAITING,
-            max: MAX_WAITING,
-            min_cost: MIN_COST,
-        };
-        assert_eq!(sender.try_send(write("x")), Err(full));
-        drop(queue.try_take());
-        sender.try_send(half).unwrap();
-    }
-
-    #[test]
-    fn small_requests_are_bounded_in_number() {
-        let queue = RequestQueue::new(RequestLimits::default(), ClientNumbers::default());
-        let (mut sender, _replies) = queue.register();
-        let taken = (0..)
-            .take_while(|_| sender.try_send(write("")).is_ok())
-            .count();
-        assert_eq!(taken, MAX_WAITING / MIN_COST);
-    }
-
-    #[test]
-    fn the_last_clients_that_left_are_still_served() {
-        let queue = RequestQueue::new(RequestLimits::default(), ClientNumbers::default());
-        let (mut stays, _replies) = queue.register();
-        stays.try_send(write("stays")).unwrap();
-        for _ in 0..2 {
-            queue.register().0.try_send(write("first")).unwrap();
-        }
-        // Nothing is left of a client that was served before.
-        assert_eq!(queue.try_take().map(|it| it.action), Some(write("stays")));
-        assert_eq!(queue.try_take().map(|it| it.action), Some(write("first")));
-        stays.try_send(write("stays")).unwrap();
-        for _ in 0..MAX_DEPARTED {
-            queue.register().0.try_send(write("last")).unwrap();
-        }
-        check_order(&queue, &[&["stays"], &["last"; MAX_DEPARTED][..]].concat());
-        assert!(queue.is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_client_that_holds_a_lease_returns_it_on_leaving_however_full_its_queue() {
-        let queue = RequestQueue::new(RequestLimits::default(), ClientNumbers::default());
-        let (mut sender, _replies) = queue.register();
-        sender
-            .try_send(Action::Release(Lease::WhileConnected))
-            .unwrap();
-        while sender.try_send(write("x")).is_ok() {}
-        drop(sender);
-        let release = queue.take_immediate().await;
-        let back = queue.take_immediate().await;
-        assert_eq!(back.action, Action::Return);
-        assert_eq!(back.client, release.client);
-    }
-
-    #[tokio::test]
-    async fn the_client_gets_the_outcome_of_each_request() {
-        let queue = RequestQueue::new(RequestLimits::default(), ClientNumbers::default());
-        let (mut sender, mut replies) = queue.register();
-        let number = sender.try_send(write("x")).unwrap();
-        queue.take(None).await.end(Ok(1));
-        assert_eq!(replies.recv().await, Ok((number, Ok(1))));
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use tokio::time::Instant;
 
+use super::question::CurrentQuestion;
 use super::requests::{Action, Lease, Request};
 use super::write_lock::WriteLock;
 
@@ -37,6 +38,8 @@ pub(super) struct Waiting {
     pub(super) urgent: VecDeque<Request>,
     /// Requests that wait for no write, in the order in which they came.
     pub(super) immediate: VecDeque<Request>,
+    /// The question that the port has begun.
+    pub(super) question: CurrentQuestion,
 }
 
 /// The next request, or when to look again where all that wait are ahead of their rate.
@@ -58,6 +61,21 @@ impl Waiting {
         self.take_of(at).ok_or(None)
     }
 
+    /// Takes the next request that need not wait for the reply to a question of this client, whose own
+    /// requests keep their order. It overtakes nothing that goes before those in turn.
+    pub(super) fn next_beside_question(&mut self, asker: u64) -> Option<Request> {
+        let is_meant =
+            |request: &Request| request.client != asker && request.action.may_overtake_question();
+        if let Some(first) = self.first.front() {
+            return is_meant(first).then(|| self.first.pop_front()).flatten();
+        }
+        let requests = &self.requests;
+        let head = |client: &u64| requests.get(client)?.front();
+        let mut turn = self.turn.iter();
+        let at = turn.position(|client| head(client).is_some_and(is_meant))?;
+        self.take_of(at)
+    }
+
     /// Takes the next request that goes before those in turn; None if there is none, so that those in
     /// turn may go.
     fn next_of_first(&mut self, only: Option<u64>, now: Instant) -> Option<NextRequest> {
@@ -76,6 +94,22 @@ impl Waiting {
         for request in &mut self.urgent {
             request.rate = None;
         }
+    }
+
+    /// Takes the questions of the clients that `is_meant` says.
+    pub(super) fn take_questions(&mut self, is_meant: impl Fn(u64) -> bool) -> Vec<Request> {
+        let is_meant = |it: &Request| it.action.is_question() && is_meant(it.client);
+        let mut taken = Vec::new();
+        for requests in self.requests.values_mut().chain([&mut self.first]) {
+            let all = std::mem::take(requests).into_iter();
+            let (questions, others): (VecDeque<_>, _) = all.partition(is_meant);
+            *requests = others;
+            taken.extend(questions);
+        }
+        self.requests.retain(|_, requests| !requests.is_empty());
+        let requests = &self.requests;
+        self.turn.retain(|client| requests.contains_key(client));
+        taken
     }
 
     /// Takes the next request that is not immediate, whatever its client's rate, with or without

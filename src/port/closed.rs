@@ -10,7 +10,7 @@ use super::lease;
 use super::settings::PortSettings;
 use super::supervisor::{Next, Supervisor};
 use super::until;
-use crate::hub::{Action, Hub, Request, RequestError, SettingsChange, State, Status};
+use crate::hub::{Action, Done, Hub, Request, RequestError, SettingsChange, State, Status};
 
 impl Supervisor {
     /// Answers requests while the port is closed, until the deadline or a request to open it. The
@@ -32,7 +32,7 @@ impl Supervisor {
                     request.end(Err(RequestError::new(lease::TAKEN)));
                 }
                 Action::Release(lease) => return Next::Lease(lease, request),
-                Action::Return if borrower != Some(request.client) => request.end(Ok(0)),
+                Action::Return if borrower != Some(request.client) => request.done(),
                 Action::Resume | Action::Return => return Next::Open(Some(request)),
                 _ => self.answer_closed(request),
             }
@@ -47,7 +47,7 @@ impl Supervisor {
                 if let Some(term) = request.term {
                     self.settings.save(term, (None, None));
                 }
-                request.end(Ok(0));
+                request.done();
             }
             Action::ReturnSettings => self.return_settings(),
             _ => refuse(&self.status, request),
@@ -100,7 +100,7 @@ impl Supervisor {
         match self.settings.changed(&change, request.term.is_some()) {
             Ok(wanted) => {
                 self.settings.choose(wanted, change.baud, request.term);
-                request.end(Ok(0));
+                request.done();
                 self.publish_status(self.status.clone());
             }
             Err(reason) => request.end(Err(RequestError::new(reason))),
@@ -127,7 +127,7 @@ pub(super) fn answer_immediate(request: Request, status: &Status) -> Option<Next
     match request.action {
         Action::Release(lease) => return Some(Next::Lease(lease, request)),
         // It is awaited already, or it is not this client's.
-        Action::Resume | Action::Return => request.end(Ok(0)),
+        Action::Resume | Action::Return => request.done(),
         _ => refuse(status, request),
     }
     None
@@ -144,10 +144,10 @@ pub(super) fn sort_out(
     match request.action {
         Action::Settings(change) if settings.are_final() => {
             let changed = settings.changed(&change, false);
-            request.end(changed.map(|_| 0).map_err(RequestError::new));
+            request.end(changed.map(|_| Done::Written(0)).map_err(RequestError::new));
         }
         Action::SaveSettings | Action::ReturnSettings if settings.are_final() => {
-            request.end(Ok(0));
+            request.done();
         }
         Action::Settings(_) | Action::SaveSettings | Action::ReturnSettings => {
             changes.push(request);

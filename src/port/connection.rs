@@ -9,6 +9,7 @@ use tokio::task::yield_now;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::asking::beside_question;
 use super::backlog::Backlog;
 use super::closing::End;
 use super::config::PortConfig;
@@ -24,9 +25,9 @@ use super::source::OpenedDevice;
 use super::source::serial::os;
 use super::stream_start::{self, StreamStart};
 use super::transfer::{Step, Transfer};
-use super::until;
 use super::writer::Writer;
-use crate::hub::{Action, DeviceInfo, Hub, LineSettings, Request, Status};
+use super::{until, wait_for_readers};
+use crate::hub::{Action, DeviceInfo, ErrorCode, Hub, LineSettings, Request, Status};
 use crate::platform;
 
 /// The delay before repeating a read or write that a signal interrupted, or that the device
@@ -153,6 +154,7 @@ impl<'a> Connection<'a> {
     async fn work(&mut self, stop: &CancellationToken) -> Option<End> {
         self.update_read_pause();
         self.note_restart();
+        self.await_reply();
         let is_changing = self.change.is_some();
         let (holds, takes) = (self.holds_writes(), self.takes_request());
         let may_interrupt = !is_changing && !holds && self.writer.may_interrupt();
@@ -168,6 +170,7 @@ impl<'a> Connection<'a> {
             return self.begin(request);
         }
         let is_idle = is_idle && !holds;
+        let (has_question, asker) = (self.writer.has_question(), self.writer.asker());
         let may_transfer = self.retry.is_none();
         self.transfer.reports_silence = self.start.is_looking();
         let break_of = self.writer.break_of();
@@ -192,6 +195,13 @@ impl<'a> Connection<'a> {
                 self.begin_or_hold(request)
             }
             request = hub.queue.take(break_of), if is_idle || takes => self.begin_or_hold(request),
+            end = hub.queue.question_end(), if has_question => {
+                self.writer.end_question(end.reason());
+                None
+            }
+            request = beside_question(hub, asker), if asker.is_some() && !is_changing => {
+                self.begin_or_hold(request)
+            }
             () = wait_for_readers(hub, read_pause) => None,
             () = until(deadline) => self.on_deadline(Instant::now()),
         }
@@ -214,9 +224,9 @@ impl<'a> Connection<'a> {
             Action::Release(lease) => return Some(End::Released(lease, request)),
             Action::Return => {
                 self.writer.end_break(Some(request.client), device);
-                request.end(Ok(0));
+                request.done();
             }
-            Action::Resume => request.end(Ok(0)),
+            Action::Resume => request.done(),
             _ => self.reset(request),
         }
         None
@@ -247,7 +257,9 @@ impl<'a> Connection<'a> {
             change.give_up(reason);
         }
         self.end_tour(reason);
-        self.writer.give_up(reason, &mut *self.transfer.device);
+        let code = Some(ErrorCode::Gone);
+        self.writer
+            .give_up(reason, code, &mut *self.transfer.device);
         self.transfer.device
     }
 
@@ -310,6 +322,9 @@ impl<'a> Connection<'a> {
             Ok(Step::Wrote(count)) => {
                 self.backlog.handed(count, Instant::now());
                 self.writer.wrote(count);
+                if self.writer.writes_question() {
+                    self.transfer.read_first();
+                }
             }
             Ok(Step::Silent) => {
                 self.start.found_silence();
@@ -321,14 +336,6 @@ impl<'a> Connection<'a> {
             Err(error) => return Some(End::Lost(platform::reason(&error))),
         }
         None
-    }
-}
-
-/// Waits until clients have caught up, at most until the deadline; for ever if there is none.
-async fn wait_for_readers(hub: &Hub, deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => hub.wait_for_readers(deadline).await,
-        None => std::future::pending().await,
     }
 }
 

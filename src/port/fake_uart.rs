@@ -6,7 +6,7 @@ use std::future::ready;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{self, Context, Poll};
+use std::task::{self, Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,8 +20,9 @@ use super::source::{OpenFailure, OpenedDevice, Opening, Source};
 use super::{PortConfig, Supervisor};
 use crate::config::Config;
 use crate::hub::{
-    Action, ClientNumbers, DeviceInfo, Hub, HubConfig, Kind, ModemInputs, Outcome, RequestLimits,
-    RequestSender, Start, State, Status, SubscriberKind,
+    Action, ClientNumbers, DeviceInfo, DeviceQuestion, DeviceReply, Done, ErrorCode, Hub,
+    HubConfig, Kind, MAX_REPLY_TIMEOUT, ModemInputs, Outcome, RequestError, RequestLimits,
+    RequestSender, SettingsChange, Start, State, Status, SubscriberKind, Until,
 };
 
 /// The time of one byte at 9600 baud.
@@ -45,6 +46,9 @@ struct Wire {
     inputs: Option<ModemInputs>,
     /// The times that the inputs were asked for.
     asked: usize,
+    /// What the device says, to be read.
+    said: VecDeque<u8>,
+    reader: Option<Waker>,
 }
 
 type Shared = Arc<Mutex<Wire>>;
@@ -68,10 +72,20 @@ struct Uart {
 impl AsyncRead for Uart {
     fn poll_read(
         self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        _: &mut ReadBuf<'_>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Poll::Pending
+        let mut wire = wire(&self.wire);
+        if wire.said.is_empty() {
+            wire.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        while buffer.remaining() > 0
+            && let Some(byte) = wire.said.pop_front()
+        {
+            buffer.put_slice(&[byte]);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -206,6 +220,15 @@ impl Bench {
         wire(&self.wire).sent.clone()
     }
 
+    /// Has the device say something.
+    fn say(&self, text: &str) {
+        let mut wire = wire(&self.wire);
+        wire.said.extend(text.as_bytes());
+        if let Some(reader) = wire.reader.take() {
+            reader.wake();
+        }
+    }
+
     fn breaks(&self) -> Vec<bool> {
         wire(&self.wire).breaks.clone()
     }
@@ -222,6 +245,20 @@ impl Client {
 
     fn urge(&mut self, text: &'static str) -> u64 {
         self.ask(Action::WriteUrgently(Bytes::from_static(text.as_bytes())))
+    }
+
+    /// Asks for a line, as long as one may.
+    fn question(&mut self, text: &'static str) -> u64 {
+        self.ask(Action::Ask(DeviceQuestion {
+            bytes: text.into(),
+            until: Until::Lines(1),
+            timeout: MAX_REPLY_TIMEOUT,
+            is_text: true,
+        }))
+    }
+
+    async fn refusal(&mut self) -> RequestError {
+        self.outcome().await.1.unwrap_err()
     }
 
     async fn outcome(&mut self) -> (u64, Outcome) {
@@ -265,7 +302,7 @@ async fn a_long_message_keeps_the_line_busy() {
     let mut client = bench.client();
     let start = Instant::now();
     client.write(b'x', 9600);
-    assert_eq!(client.outcome().await.1, Ok(9600));
+    assert_eq!(client.outcome().await.1, Ok(Done::Written(9600)));
     let took = start.elapsed();
     assert!(took < Duration::from_millis(10_050), "{took:?}");
 }
@@ -281,9 +318,9 @@ async fn a_message_that_was_interrupted_is_whole_and_acknowledged() {
         panel.urge(text);
     }
     let own = busy.urge("4");
-    assert_eq!(busy.outcome().await, (own, Ok(1)));
-    assert_eq!(busy.outcome().await, (first, Ok(2000)));
-    assert_eq!(busy.outcome().await, (second, Ok(2000)));
+    assert_eq!(busy.outcome().await, (own, Ok(Done::Written(1))));
+    assert_eq!(busy.outcome().await, (first, Ok(Done::Written(2000))));
+    assert_eq!(busy.outcome().await, (second, Ok(Done::Written(2000))));
     sleep(Duration::from_secs(1)).await;
     let (urgent, rest): (Vec<u8>, Vec<u8>) =
         bench.sent().iter().partition(|byte| byte.is_ascii_digit());
@@ -354,7 +391,7 @@ async fn urgent_writes_are_few_and_leave_room_for_a_reset() {
     let long = Action::WriteUrgently(vec![0; 257].into());
     assert!(client.sender.try_send(long).is_err());
     let reset = client.ask(Action::Reset);
-    while client.outcome().await != (reset, Ok(0)) {}
+    while client.outcome().await != (reset, Ok(Done::Written(0))) {}
     assert!(
         client
             .sender
@@ -376,7 +413,7 @@ async fn a_client_over_its_rate_leaves_the_line_to_others() {
     }
     sleep(Duration::from_secs(10)).await;
     calm.write(b'c', 1);
-    assert_eq!(calm.outcome().await.1, Ok(1));
+    assert_eq!(calm.outcome().await.1, Ok(Done::Written(1)));
     busy.urge("!");
     sleep(Duration::from_secs(1)).await;
     let sent = bench.sent();
@@ -390,7 +427,7 @@ async fn a_break_lasts_until_its_client_ends_it_and_others_wait() {
     let bench = Bench::start().await;
     let (mut holder, mut other) = (bench.client(), bench.client());
     holder.ask(Action::HoldBreak(true));
-    assert_eq!(holder.outcome().await.1, Ok(0));
+    assert_eq!(holder.outcome().await.1, Ok(Done::Written(0)));
     other.write(b'x', 1);
     other.urge("!");
     holder.write(b'y', 1);
@@ -406,7 +443,7 @@ async fn a_break_lasts_until_its_client_ends_it_and_others_wait() {
     sleep(Duration::from_secs(60)).await;
     assert_eq!((bench.breaks(), bench.sent()), (vec![true], vec![]));
     holder.ask(Action::HoldBreak(false));
-    assert_eq!(holder.outcome().await.1, Ok(0));
+    assert_eq!(holder.outcome().await.1, Ok(Done::Written(0)));
     sleep(Duration::from_secs(1)).await;
     assert_eq!(bench.breaks(), [true, false]);
     assert_eq!(bench.sent(), b"!x");
@@ -426,7 +463,7 @@ async fn a_break_ends_when_its_client_leaves_or_the_board_is_reset() {
     holder.ask(Action::HoldBreak(true));
     assert!(holder.outcome().await.1.is_ok());
     other.ask(Action::Reset);
-    assert_eq!(other.outcome().await.1, Ok(0));
+    assert_eq!(other.outcome().await.1, Ok(Done::Written(0)));
     assert_eq!(bench.breaks(), [true, false, true, false]);
 }
 
@@ -439,7 +476,7 @@ async fn a_break_that_has_not_begun_never_begins_when_its_client_has_left() {
     sleep(Duration::from_millis(100)).await;
     drop(holder);
     other.write(b'o', 1);
-    assert_eq!(other.outcome().await.1, Ok(1));
+    assert_eq!(other.outcome().await.1, Ok(Done::Written(1)));
     assert_eq!(bench.breaks(), Vec::<bool>::new());
 }
 
@@ -451,7 +488,7 @@ async fn a_device_without_breaks_says_so_and_is_not_held() {
     client.ask(Action::HoldBreak(true));
     assert!(client.outcome().await.1.is_err());
     client.write(b'x', 1);
-    assert_eq!(client.outcome().await.1, Ok(1));
+    assert_eq!(client.outcome().await.1, Ok(Done::Written(1)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -460,7 +497,7 @@ async fn a_break_of_less_than_the_timer_can_tell_is_done_at_once() {
     let mut client = bench.client();
     let start = Instant::now();
     client.ask(Action::Break(Duration::from_micros(100)));
-    assert_eq!(client.outcome().await.1, Ok(0));
+    assert_eq!(client.outcome().await.1, Ok(Done::Written(0)));
     assert_eq!(start.elapsed(), Duration::ZERO);
     assert_eq!(bench.breaks(), [true, false]);
 }
@@ -509,4 +546,120 @@ async fn a_device_without_inputs_is_not_asked_for_them_again() {
     sleep(Duration::from_secs(10)).await;
     assert_eq!(wire(&bench.wire).asked, 1);
     assert_eq!(bench.hub.status().inputs, None);
+}
+
+fn replied(text: &'static str) -> Outcome {
+    let (bytes, is_text) = (text.into(), true);
+    Ok(Done::Replied(DeviceReply { bytes, is_text }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_ends_a_question_and_those_that_wait() {
+    let bench = Bench::start().await;
+    let (mut asker, mut other) = (bench.client(), bench.client());
+    asker.question("1\n");
+    asker.question("2\n");
+    sleep(Duration::from_millis(50)).await;
+    other.ask(Action::Reset);
+    assert_eq!(other.outcome().await.1, Ok(Done::Written(0)));
+    let reason = "the board was reset before the reply came";
+    assert_eq!(asker.refusal().await.reason, reason);
+    let reason = "the board was reset before this could be written";
+    assert_eq!(asker.refusal().await.reason, reason);
+    // The board that runs now is asked anew, and what it says by itself is no reply.
+    bench.say("ready\nset\n");
+    asker.question("3\n");
+    sleep(Duration::from_secs(1)).await;
+    bench.say("three\n");
+    assert_eq!(asker.outcome().await.1, replied("three"));
+    assert_eq!(bench.sent(), b"1\n3\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_rate_ends_a_question_and_other_changes_do_not() {
+    let bench = Bench::start().await;
+    let (mut asker, mut other) = (bench.client(), bench.client());
+    asker.question("1\n");
+    sleep(Duration::from_millis(50)).await;
+    let dtr = SettingsChange {
+        dtr: Some(false),
+        ..SettingsChange::default()
+    };
+    other.ask(Action::Settings(dtr));
+    assert_eq!(other.outcome().await.1, Ok(Done::Written(0)));
+    bench.say("one\n");
+    assert_eq!(asker.outcome().await.1, replied("one"));
+    asker.question("2\n");
+    sleep(Duration::from_millis(50)).await;
+    let baud = SettingsChange {
+        baud: Some(115_200.into()),
+        ..SettingsChange::default()
+    };
+    other.ask(Action::Settings(baud));
+    assert_eq!(other.outcome().await.1, Ok(Done::Written(0)));
+    let reason = "the settings were changed before the reply came";
+    assert_eq!(asker.refusal().await.reason, reason);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_settings_by_who_asks_waits_for_the_reply() {
+    let bench = Bench::start().await;
+    let mut asker = bench.client();
+    let question = asker.question("1\n");
+    let settings = asker.ask(Action::Settings(SettingsChange {
+        baud: Some(115_200.into()),
+        ..SettingsChange::default()
+    }));
+    sleep(Duration::from_secs(1)).await;
+    bench.say("one\n");
+    assert_eq!(asker.outcome().await, (question, replied("one")));
+    assert_eq!(asker.outcome().await, (settings, Ok(Done::Written(0))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_takes_nothing_ends_a_question_in_time() {
+    let bench = Bench::start().await;
+    wire(&bench.wire).is_stopped = true;
+    let mut asker = bench.client();
+    let text: &'static str = "x".repeat(2 * DRIVER_BYTES).leak();
+    let start = Instant::now();
+    asker.question(text);
+    let error = asker.refusal().await;
+    assert_eq!(error.code, Some(ErrorCode::Timeout));
+    assert!(error.written < text.len(), "{error:?}");
+    let reason = format!(
+        "the device did not take the question in time: it stopped after {} of {} bytes",
+        error.written,
+        text.len()
+    );
+    assert_eq!(error.reason, reason);
+    assert_eq!(start.elapsed(), MAX_REPLY_TIMEOUT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_replies_of_all_clients_are_told_apart_whatever_the_device_and_they_do() {
+    let bench = Bench::start().await;
+    let mut clients: Vec<_> = (0..4).map(|_| bench.client()).collect();
+    for turn in 0..200_usize {
+        let client = &mut clients[turn * 7 % 4];
+        client.question(["a\n", "b\n", "c\n"][turn % 3]);
+        sleep(Duration::from_millis(20)).await;
+        // Nothing, half a line, a line, two lines.
+        let said = ["", "ha", "yes\n", "yes\nno\n"][turn * 5 % 4];
+        bench.say(said);
+        sleep(Duration::from_millis(1)).await;
+        let outcome = timeout(Duration::ZERO, client.replies.recv()).await;
+        assert_eq!(outcome.is_ok(), said.contains('\n'), "{turn}: {said:?}");
+        match outcome {
+            Ok(Ok((_, outcome))) => assert_eq!(outcome, replied("yes")),
+            Ok(Err(_)) => panic!("the port is there"),
+            // It leaves, and what is late belongs to nobody.
+            Err(_) => {
+                *client = bench.client();
+                sleep(Duration::from_millis(1)).await;
+                bench.say("\nlate\n");
+                sleep(Duration::from_millis(1)).await;
+            }
+        }
+    }
 }

@@ -22,8 +22,9 @@ use super::source::{OpenFailure, OpenedDevice, Opening, Source};
 use super::{Closed, PortConfig, Supervisor};
 use crate::config::Config;
 use crate::hub::{
-    Action, Data, DeviceInfo, Extent, Frames, Hub, HubConfig, Kind, Lease, LineErrors, Outcome,
-    Piece, RequestError, RequestSender, Start, State, Status, SubscriberKind, Subscription,
+    Action, Data, DeviceInfo, Done, Extent, Frames, Hub, HubConfig, Kind, Lease, LineErrors,
+    Outcome, Piece, RequestError, RequestSender, Start, State, Status, SubscriberKind,
+    Subscription,
 };
 
 /// The time between two lines of the device.
@@ -453,9 +454,9 @@ fn check_writes(world: &World, outcomes: &BTreeMap<u8, Outcome>) {
     }
     for (letter, outcome) in outcomes {
         let count = match outcome {
-            Ok(count) => {
-                assert_eq!(*count, WRITE_BYTES);
-                *count
+            Ok(done) => {
+                assert_eq!(*done, Done::Written(WRITE_BYTES));
+                WRITE_BYTES
             }
             Err(refusal) => refusal.written,
         };
@@ -655,8 +656,8 @@ async fn what_was_sent_before_a_reset_does_not_reach_the_restarted_board() {
 
     // What is sent after it does, once the board has started.
     writer.0.try_send(Action::Write("B".into())).unwrap();
-    assert_eq!(other.1.recv().await.unwrap().1, Ok(0));
-    assert_eq!(writer.1.recv().await.unwrap().1, Ok(1));
+    assert_eq!(other.1.recv().await.unwrap().1, Ok(Done::Written(0)));
+    assert_eq!(writer.1.recv().await.unwrap().1, Ok(Done::Written(1)));
     let taken = [vec![b'A'; written], b"B".to_vec()].concat();
     assert_eq!(world(&shared).taken, taken);
 }
@@ -674,7 +675,7 @@ async fn a_break_that_is_given_up_ends() {
         }
         sender.try_send(instead).unwrap();
         assert!(replies.recv().await.unwrap().1.is_err());
-        assert_eq!(replies.recv().await.unwrap().1, Ok(0));
+        assert_eq!(replies.recv().await.unwrap().1, Ok(Done::Written(0)));
         assert_eq!(world(&shared).breaks, [true, false]);
     }
 }

@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::closing::Closed;
 use super::supervisor::{Next, Supervisor};
-use crate::hub::{Lease, Outcome, Request, RequestError, State, Status};
+use crate::hub::{Done, Lease, Outcome, Request, RequestError, State, Status};
 
 /// The error for a client that asks for a port while another program still uses it.
 pub(super) const TAKEN: &str = "the port is released to another program that is still running. \
@@ -43,7 +43,7 @@ impl Supervisor {
     /// Returns the reply to the client that asked for the port.
     fn freed(&mut self) -> Outcome {
         match self.closing.state() {
-            Closed::Free => Ok(0),
+            Closed::Free => Ok(Done::Written(0)),
             Closed::Stuck => Err(RequestError::new(
                 "the port is released, but the system still holds it, because the device does not \
                  accept its output. Unplug the device, or wait up to 30 s",

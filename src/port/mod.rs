@@ -7,6 +7,7 @@
 //! | `connection` | works with an open device until it is lost |
 //! | `reception` | frames, hints and statuses from what a device sends |
 //! | `transfer`, `writer`, `writing` | reading and writing; the requests of clients |
+//! | `asking`, `reply` | questions to the device, and collecting their replies |
 //! | `settings`, `settings_change` | which line settings are in force, and changing them |
 //! | `backlog` | how much of a write is handed to the system at once |
 //! | `stream_start` | whether the first line after an opening or a restart is whole |
@@ -20,6 +21,7 @@
 //! | `closing`, `lease` | closing a device, and leaving it to another program |
 //! | `diagnostics` | hints about settings that do not fit the board |
 
+mod asking;
 mod backlog;
 mod claims;
 mod closed;
@@ -41,6 +43,7 @@ mod modem_lines;
 mod rate;
 mod rate_tour;
 mod reception;
+mod reply;
 mod settings;
 mod settings_change;
 mod settle;
@@ -55,7 +58,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::hub::Status;
+use crate::hub::{Hub, Status};
 use claims::ClaimedDevice;
 
 pub(crate) use claims::Claims;
@@ -88,6 +91,14 @@ pub(crate) fn find(port: &PortConfig, ports: &[PortConfig]) -> Result<String, Bo
 async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until clients have caught up, at most until the deadline; for ever if there is none.
+async fn wait_for_readers(hub: &Hub, deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => hub.wait_for_readers(deadline).await,
         None => std::future::pending().await,
     }
 }

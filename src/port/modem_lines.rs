@@ -136,7 +136,7 @@ impl Signalling {
                 None => {}
             }
         }
-        self.request.end(Ok(0));
+        self.request.done();
         None
     }
 

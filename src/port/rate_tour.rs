@@ -14,8 +14,8 @@ use super::diagnostics::{Expectations, Hints};
 use super::rate::{Decision, KnownRates, RateSearch};
 use super::settings::PortSettings;
 use super::source::OpenedDevice;
-use super::writer;
-use crate::hub::{Action, Data, IncompleteUtf8, Kind, LineSettings, Request, Timestamp};
+use super::writing;
+use crate::hub::{Action, Data, ErrorCode, IncompleteUtf8, Kind, LineSettings, Request, Timestamp};
 
 /// A search for the rate of the open device.
 pub(super) struct RateTour {
@@ -208,7 +208,7 @@ impl Connection<'_> {
             self.settings.detect(tour.search.start(), false);
         }
         if let Some(request) = self.held.take() {
-            writer::refuse(request, reason);
+            writing::refuse(request, reason, Some(ErrorCode::Gone));
         }
     }
 

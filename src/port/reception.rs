@@ -21,10 +21,11 @@ impl Connection<'_> {
         let chunk = Bytes::copy_from_slice(self.transfer.read(count));
         self.hub.counters.chunks.fetch_add(1, Ordering::Relaxed);
         if self.tour.is_some() {
-            self.receive_in_search(chunk, at, now);
+            self.receive_in_search(chunk.clone(), at, now);
         } else {
-            self.receive(chunk, at, now);
+            self.receive(chunk.clone(), at, now);
         }
+        self.writer.collect_reply(&chunk, now);
     }
 
     /// Frames and publishes these bytes.

@@ -81,11 +81,14 @@ impl Connection<'_> {
                     let lines = self.writer.lines;
                     self.settings.save(term, (lines.dtr, lines.rts));
                 }
-                request.end(Ok(0));
+                request.done();
                 None
             }
             Action::ReturnSettings => self.begin_return(request),
             _ => {
+                if request.action.is_question() {
+                    self.transfer.read_first();
+                }
                 self.writer.begin(request, &mut *self.transfer.device);
                 None
             }
@@ -122,7 +125,7 @@ impl Connection<'_> {
     /// ended.
     fn begin_return(&mut self, request: Request) -> Option<End> {
         let Some((wanted, (dtr, rts))) = self.settings.to_return(self.hub.queue.lock_term()) else {
-            request.end(Ok(0));
+            request.done();
             return None;
         };
         let lines = self.writer.lines.changes_to(dtr, rts);
@@ -142,7 +145,7 @@ impl Connection<'_> {
         let baud = request.action.baud_change();
         if wanted == current && lines.is_empty() && baud != Some(BaudChange::Auto) {
             self.settings.choose(wanted, baud, request.term);
-            request.end(Ok(0));
+            request.done();
             return None;
         }
         let now = Instant::now();
@@ -249,7 +252,7 @@ impl Connection<'_> {
             self.renew_tour(before.settings, Instant::now());
         }
         self.adopt(before.settings, self.settings.current());
-        change.request.end(Ok(0));
+        change.request.done();
         self.publish_status();
         None
     }
@@ -286,6 +289,8 @@ impl Connection<'_> {
         let mut status = self.status.clone();
         if self.has_rate && !wanted.has_same_format(&before) {
             let now = Instant::now();
+            self.writer
+                .end_question("the settings were changed before the reply came");
             self.begin_lines(&wanted, false, now);
             self.writer.is_first = true;
             self.backlog = Backlog::new(&wanted, now);

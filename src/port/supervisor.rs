@@ -197,7 +197,7 @@ impl Supervisor {
         }
         let next = self.report_open_failure(failure);
         if let Some(request) = request {
-            request.end(Ok(0));
+            request.done();
         }
         next
     }
@@ -246,7 +246,7 @@ impl Supervisor {
         connection.tour = tour;
         connection.rates = self.rates.clone();
         if let Some(request) = request {
-            request.end(Ok(0));
+            request.done();
         }
         let end = connection.run(changes, stop).await;
         let device = connection.into_device(&end);

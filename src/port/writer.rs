@@ -3,14 +3,19 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::asking::Asking;
 use super::device::Device;
 use super::framing::Framing;
 use super::modem_lines::{self, LineChange, LineState, Signalling};
+use super::reply::StreamState;
 use super::settle::Settle;
-use super::writing::Writing;
-use crate::hub::{Action, Data, Hub, LineSettings, Request, RequestError};
+use super::writing::{Writing, refuse};
+use crate::hub::{
+    Action, Data, DeviceQuestion, ErrorCode, Hub, LineSettings, Outcome, Request, RequestError,
+};
 
 /// The error for who writes while the line is held.
 const HELD: &str =
@@ -33,6 +38,12 @@ pub(crate) struct Writer<'a> {
     writing: Option<Writing>,
     /// The urgent write that interrupts it.
     urgent: Option<Writing>,
+    /// The question whose last byte was just written.
+    asked: Option<Request>,
+    /// The question whose reply is awaited.
+    asking: Option<Asking>,
+    /// The reason why nobody waits for the reply to the question that is being written.
+    question_end: Option<RequestError>,
     signalling: Option<Signalling>,
     /// The client that holds the line in the break condition. Meanwhile others wait.
     break_of: Option<u64>,
@@ -55,6 +66,9 @@ impl<'a> Writer<'a> {
             lines: LineState::new(&settings),
             writing: None,
             urgent: None,
+            asked: None,
+            asking: None,
+            question_end: None,
             signalling: None,
             break_of: None,
         }
@@ -64,13 +78,25 @@ impl<'a> Writer<'a> {
     /// would not count as a whole line.
     pub(crate) fn is_idle(&self, awaits_first: bool) -> bool {
         let is_held = self.is_first && (awaits_first || self.lines.has_restarted);
-        let is_writing = self.writing.is_some() || self.urgent.is_some();
-        !is_writing && self.signalling.is_none() && self.settle.is_over() && !is_held
+        !self.is_busy() && self.settle.is_over() && !is_held
     }
 
     /// Returns true while a request is being carried out.
     pub(crate) fn is_busy(&self) -> bool {
-        self.writing.is_some() || self.urgent.is_some() || self.signalling.is_some()
+        let is_writing = self.writing.is_some() || self.urgent.is_some();
+        is_writing || self.signalling.is_some() || self.asked.is_some() || self.asking.is_some()
+    }
+
+    /// Returns true while a question is written. What came before its last byte is no reply.
+    pub(crate) fn writes_question(&self) -> bool {
+        let writing = self.urgent.as_ref().or(self.writing.as_ref());
+        writing.is_some_and(|writing| writing.deadline().is_some())
+    }
+
+    /// Returns true from when a question was begun until it has its answer.
+    pub(crate) fn has_question(&self) -> bool {
+        let writing = self.writing.as_ref().and_then(Writing::deadline);
+        writing.is_some() || self.asked.is_some() || self.asking.is_some()
     }
 
     /// Returns whether an urgent write may begin, within another one.
@@ -98,8 +124,13 @@ impl<'a> Writer<'a> {
 
     /// Returns when to call [`Writer::on_deadline`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let signal = self.signalling.as_ref().map(|it| it.due);
-        [signal, self.settle.deadline()].into_iter().flatten().min()
+        let deadlines = [
+            self.signalling.as_ref().map(|it| it.due),
+            self.settle.deadline(),
+            self.writing.as_ref().and_then(Writing::deadline),
+            self.asking.as_ref().map(Asking::deadline),
+        ];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Goes on with what is due.
@@ -107,6 +138,16 @@ impl<'a> Writer<'a> {
         self.settle.on_deadline(now);
         if let Some(due) = self.signalling.take_if(|it| it.due <= now) {
             self.signalling = due.go_on(&mut self.lines, device);
+        }
+        if let Some(outcome) = self.asking.as_mut().and_then(|it| it.on_deadline(now)) {
+            self.answer(outcome);
+        }
+        let is_late = |writing: &mut Writing| writing.deadline().is_some_and(|end| end <= now);
+        if let Some(late) = self.writing.take_if(is_late) {
+            self.question_end = None;
+            self.hub.queue.finish_question();
+            let reason = "the device did not take the question in time: it stopped";
+            late.give_up(reason, Some(ErrorCode::Timeout), self.hub);
         }
     }
 
@@ -118,10 +159,14 @@ impl<'a> Writer<'a> {
         self.is_first &= request.action.is_urgent();
         let sequence = match &request.action {
             Action::Write(bytes) | Action::WriteUrgently(bytes) if bytes.is_empty() => {
-                return request.end(Ok(0));
+                return request.done();
             }
-            Action::Write(_) if self.break_of.is_some() => {
+            Action::Write(_) | Action::Ask(_) if self.break_of.is_some() => {
                 return request.end(Err(RequestError::new(HELD)));
+            }
+            Action::Ask(question) => {
+                let question = question.clone();
+                return self.ask(&question, request);
             }
             Action::Write(bytes) => {
                 let bytes = bytes.clone();
@@ -157,6 +202,58 @@ impl<'a> Writer<'a> {
         self.signalling = Signalling::begin(request, sequence, &mut self.lines, device);
     }
 
+    /// Begins a question, if somebody waits for its reply.
+    fn ask(&mut self, question: &DeviceQuestion, request: Request) {
+        let Some(request) = self.hub.queue.begin_question(request) else {
+            return;
+        };
+        if question.bytes.is_empty() {
+            self.asked = Some(request);
+        } else {
+            let writing = Writing::new(request, question.bytes.clone());
+            self.writing = Some(writing.before(Instant::now() + question.timeout));
+        }
+    }
+
+    /// Returns the client whose reply is awaited.
+    pub(crate) fn asker(&self) -> Option<u64> {
+        self.asking.as_ref().map(Asking::client)
+    }
+
+    /// Waits for the reply to a question whose last byte was just written.
+    pub(crate) fn await_reply(&mut self, framing: &Framing, state: StreamState, now: Instant) {
+        if let Some(request) = self.asked.take() {
+            self.asking = Asking::new(request, framing, state, now);
+        }
+    }
+
+    /// Takes what the device sent as a part of the reply that is awaited.
+    pub(crate) fn collect_reply(&mut self, chunk: &Bytes, now: Instant) {
+        if let Some(outcome) = self.asking.as_mut().and_then(|it| it.push(chunk, now)) {
+            self.answer(outcome);
+        }
+    }
+
+    /// Ends a question for another reason than a reply. What was begun is written all the same.
+    pub(crate) fn end_question(&mut self, reason: impl Into<String>) {
+        let error = RequestError::new(reason);
+        if self.writing.as_ref().and_then(Writing::deadline).is_some() {
+            self.question_end = Some(error);
+        } else {
+            self.answer(Err(error));
+        }
+    }
+
+    /// Ends the question that was written.
+    fn answer(&mut self, outcome: Outcome) {
+        let asking = self.asking.take().map(Asking::into_request);
+        if let Some(request) = self.asked.take().or(asking) {
+            self.hub.queue.finish_question();
+            let written = request.action.bytes().len();
+            request.end(outcome.map_err(|error| RequestError { written, ..error }));
+        }
+    }
+
     /// Writes something before the rest of the write under way.
     fn interrupt(&mut self, urgent: Writing) {
         if let Some(writing) = &mut self.writing {
@@ -172,7 +269,7 @@ impl<'a> Writer<'a> {
         match self.lines.change(device, change) {
             Ok(()) => {
                 self.break_of = on.then_some(request.client);
-                request.end(Ok(0));
+                request.done();
             }
             Err(error) => {
                 let reason = modem_lines::refusal(change, &error);
@@ -199,7 +296,7 @@ impl<'a> Writer<'a> {
             return false;
         };
         device.discard_output();
-        self.give_up("the board was reset", device);
+        self.give_up("the board was reset", None, device);
         self.signalling = Some(signalling);
         self.settle.restart(Instant::now());
         self.is_first = true;
@@ -217,8 +314,13 @@ impl<'a> Writer<'a> {
         if let Some(writing) = current {
             writing.advance(count, self.hub);
         }
-        if let Some(done) = current.take_if(|writing| writing.is_done()) {
-            done.end();
+        let done = current.take_if(|writing| writing.is_done());
+        let Some(question) = done.and_then(Writing::end) else {
+            return;
+        };
+        self.asked = Some(question);
+        if let Some(error) = self.question_end.take() {
+            self.answer(Err(error));
         }
     }
 
@@ -230,17 +332,26 @@ impl<'a> Writer<'a> {
     }
 
     /// Ends the request under way and all that wait, with the `reason` as their error.
-    pub(crate) fn give_up(&mut self, reason: &str, device: &mut dyn Device) {
+    pub(crate) fn give_up(
+        &mut self,
+        reason: &str,
+        code: Option<ErrorCode>,
+        device: &mut dyn Device,
+    ) {
         self.end_break(None, device);
         let writings = [self.urgent.take(), self.writing.take()];
         for writing in writings.into_iter().flatten() {
-            writing.give_up(reason, self.hub);
+            writing.give_up(reason, code, self.hub);
         }
+        let error = RequestError::new(format!("{reason} before the reply came"));
+        self.answer(Err(error.with_code(code)));
+        self.question_end = None;
+        self.hub.queue.finish_question();
         if let Some(signalling) = self.signalling.take() {
             signalling.give_up(&mut self.lines, device, reason);
         }
         while let Some(request) = self.hub.queue.try_take() {
-            refuse(request, reason);
+            refuse(request, reason, code);
         }
     }
 }
@@ -261,14 +372,4 @@ fn framed(mut request: Request, framing: &Framing) -> Option<Request> {
         }
     }
     Some(request)
-}
-
-/// Ends a request that was not begun, with the `reason` as its error.
-pub(crate) fn refuse(request: Request, reason: &str) {
-    let what = match request.action.bytes() {
-        [] => "done",
-        _ => "written",
-    };
-    let reason = format!("{reason} before this could be {what}");
-    request.end(Err(RequestError::new(reason)));
 }

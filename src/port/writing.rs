@@ -3,8 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
-use crate::hub::{Hub, Request, RequestError, Written};
+use crate::hub::{Done, ErrorCode, Hub, Request, RequestError, Written};
 
 /// Bytes of a long write after which subscribers hear of them. It goes out in small pieces, and an
 /// event for each would push everything else out of the history.
@@ -17,6 +18,8 @@ pub(crate) struct Writing {
     written: usize,
     /// Bytes of which subscribers have heard.
     published: usize,
+    /// The time by which the device has to take a question; None for any other write.
+    deadline: Option<Instant>,
 }
 
 impl Writing {
@@ -27,7 +30,19 @@ impl Writing {
             bytes,
             written: 0,
             published: 0,
+            deadline: None,
         }
+    }
+
+    /// The same write, which the device has to take by `deadline`.
+    pub(crate) fn before(self, deadline: Instant) -> Self {
+        let deadline = Some(deadline);
+        Self { deadline, ..self }
+    }
+
+    /// Returns the time by which the device has to take a question; `None` for any other write.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
     }
 
     /// Returns the bytes that remain.
@@ -61,16 +76,34 @@ impl Writing {
         }
     }
 
-    /// Tells the client that all was written.
-    pub(crate) fn end(self) {
-        self.request.end(Ok(self.written));
+    /// Tells the client that all was written. A question is returned instead, for its reply.
+    pub(crate) fn end(self) -> Option<Request> {
+        if self.request.action.is_question() {
+            return Some(self.request);
+        }
+        self.request.end(Ok(Done::Written(self.written)));
+        None
     }
 
     /// Tells the client why not all was written.
-    pub(crate) fn give_up(mut self, reason: &str, hub: &Hub) {
+    pub(crate) fn give_up(mut self, reason: &str, code: Option<ErrorCode>, hub: &Hub) {
         self.publish(hub);
         let (written, all) = (self.written, self.bytes.len());
         let reason = format!("{reason} after {written} of {all} bytes");
-        self.request.end(Err(RequestError { reason, written }));
+        self.request.end(Err(RequestError {
+            reason,
+            written,
+            code,
+        }));
     }
+}
+
+/// Ends a request that was not begun, with the `reason` as its error.
+pub(crate) fn refuse(request: Request, reason: &str, code: Option<ErrorCode>) {
+    let what = match request.action.bytes() {
+        [] => "done",
+        _ => "written",
+    };
+    let error = RequestError::new(format!("{reason} before this could be {what}"));
+    request.end(Err(error.with_code(code)));
 }

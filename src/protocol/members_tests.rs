@@ -1,6 +1,8 @@
 //! Every member of every message is in `tests/messages.jsonl`, with which the types of the client library
 //! are compared.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::*;
@@ -20,6 +22,7 @@ fn knows(server: &ServerMessage<'_>, client: &ClientMessage) {
         | ServerMessage::Data { .. }
         | ServerMessage::Missed { .. }
         | ServerMessage::Ack { .. }
+        | ServerMessage::Reply { .. }
         | ServerMessage::Error { .. }
         | ServerMessage::Written { .. }
         | ServerMessage::Devices { .. }
@@ -27,6 +30,7 @@ fn knows(server: &ServerMessage<'_>, client: &ClientMessage) {
     }
     match client {
         ClientMessage::Write { .. }
+        | ClientMessage::Ask(_)
         | ClientMessage::Signals { .. }
         | ClientMessage::Break { .. }
         | ClientMessage::Settings(_)
@@ -94,12 +98,18 @@ fn server_messages() -> Vec<ServerMessage<'static>> {
             error: "the port is not open".into(),
             id: Some(Id::from(&json!(7))),
             bytes: 1,
+            code: Some(hub::ErrorCode::Timeout),
         },
         // What they have is made by the program; the tests of the types take it from there.
         ServerMessage::Devices {
             devices: Vec::new(),
         },
     ];
+    let reply = |content| ServerMessage::Reply {
+        id: Id::from(&json!(7)),
+        content,
+    };
+    messages.extend(texts.clone().map(reply));
     messages.extend(texts.clone().map(line));
     messages.extend(texts.map(written));
     messages
@@ -112,11 +122,28 @@ fn client_messages() -> Vec<ClientMessage> {
         bytes,
         frame,
     };
+    let ask = |text, bytes, until: serde_json::Value| {
+        ClientMessage::Ask(AskMessage {
+            text,
+            bytes,
+            lines: (until == "line").then(|| 1.into()),
+            until: Some(until),
+            timeout: Some(2000.into()),
+        })
+    };
     let release = |seconds, r#while| ClientMessage::Release(ReleaseMessage { seconds, r#while });
     vec![
         write(Some("H\n".to_owned()), None, None),
         write(None, Some(bytes()), None),
         write(None, None, Some(bytes())),
+        ask(Some("*IDN?\n".to_owned()), None, json!("line")),
+        ask(None, Some(bytes()), json!({ "bytes": 8 })),
+        ask(
+            Some("AT\r".to_owned()),
+            None,
+            json!({ "text": ["OK", "ERROR"] }),
+        ),
+        ask(Some("?".to_owned()), None, json!({ "gap": 50 })),
         ClientMessage::Signals {
             dtr: Some(true),
             rts: Some(false),

@@ -56,7 +56,7 @@ const sendBox = new SendBox(elements.sending, {
 });
 
 const commands = new Commands(elements.sending, memory, sendBox);
-const modemLines = new ModemLines(elements.lines, (request) => showError(connection.serial.ask(request)));
+const modemLines = new ModemLines(elements.lines, (request) => showError(connection.serial.request(request)));
 
 const portMenu = new PortMenu(elements.board, (choice) => {
   const url = new URL(location.href);
@@ -75,7 +75,7 @@ const advice = new Advice(elements.board.advice, (view) => {
 }, change);
 const clients = new Clients(elements.share);
 const lock = new Lock(elements.lock, {
-  request: (request) => connection.serial.ask(request),
+  request: (request) => connection.serial.request(request),
   fail: (error) => note(error.message),
   note,
 }, clients);

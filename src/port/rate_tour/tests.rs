@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::hub::{
-    Action, BaudChange, DeviceInfo, Extent, Hub, HubConfig, Kind, LineErrors, LineSettings,
+    Action, BaudChange, DeviceInfo, Done, Extent, Hub, HubConfig, Kind, LineErrors, LineSettings,
     Outcome, SettingsChange, Start, State, Status, SubscriberKind, Subscription, Taken,
 };
 use crate::port::device::Device;
@@ -358,7 +358,10 @@ async fn a_rate_that_somebody_chose_is_kept() {
         baud: Some(4800.into()),
         ..SettingsChange::default()
     };
-    assert_eq!(bench.ask(Action::Settings(change)).await.0, Ok(0));
+    assert_eq!(
+        bench.ask(Action::Settings(change)).await.0,
+        Ok(Done::Written(0))
+    );
     sleep(Duration::from_secs(30)).await;
     let settings = bench.settings();
     assert_eq!((settings.baud, settings.baud_detected), (4800, false));
@@ -376,7 +379,7 @@ async fn a_client_that_sets_the_rate_in_a_tour_ends_it() {
             ..SettingsChange::default()
         };
         let (outcome, took) = bench.ask(Action::Settings(change)).await;
-        assert_eq!(outcome, Ok(0));
+        assert_eq!(outcome, Ok(Done::Written(0)));
         assert!(took < Duration::from_secs(1), "{took:?}");
         sleep(Duration::from_secs(30)).await;
         let settings = bench.settings();
@@ -400,17 +403,26 @@ async fn the_rate_is_found_anew_when_a_client_asks_for_it() {
     };
     sleep(Duration::from_millis(1)).await;
     assert_eq!(origin(&bench), (9600, true, false));
-    assert_eq!(bench.ask(of_rate(4800.into())).await.0, Ok(0));
+    assert_eq!(
+        bench.ask(of_rate(4800.into())).await.0,
+        Ok(Done::Written(0))
+    );
     sleep(Duration::from_secs(30)).await;
     assert_eq!(origin(&bench), (4800, false, false));
-    assert_eq!(bench.ask(of_rate(BaudChange::Auto)).await.0, Ok(0));
+    assert_eq!(
+        bench.ask(of_rate(BaudChange::Auto)).await.0,
+        Ok(Done::Written(0))
+    );
     sleep(Duration::from_millis(1)).await;
     assert!(bench.settings().baud_auto);
     assert_eq!(bench.found().await.0, 57_600);
     assert_eq!(origin(&bench), (57_600, true, true));
     // What was found is kept, also if a client asks again, and is certain once lines have come.
     let mut client = bench.subscribe();
-    assert_eq!(bench.ask(of_rate(BaudChange::Auto)).await.0, Ok(0));
+    assert_eq!(
+        bench.ask(of_rate(BaudChange::Auto)).await.0,
+        Ok(Done::Written(0))
+    );
     sleep(Duration::from_secs(1)).await;
     assert_eq!(origin(&bench), (57_600, true, true));
     let rates = taken(&mut client)
@@ -423,7 +435,10 @@ async fn the_rate_is_found_anew_when_a_client_asks_for_it() {
     rates.dedup();
     assert_eq!(rates, [(57_600, false), (57_600, true)]);
     // One who names the rate that was found has chosen it.
-    assert_eq!(bench.ask(of_rate(57_600.into())).await.0, Ok(0));
+    assert_eq!(
+        bench.ask(of_rate(57_600.into())).await.0,
+        Ok(Done::Written(0))
+    );
     sleep(Duration::from_secs(1)).await;
     assert_eq!(origin(&bench), (57_600, false, false));
 }
@@ -438,7 +453,7 @@ async fn a_fixed_rate_is_searched_only_by_the_holder_of_the_lock_and_returns() {
     let (mut holder, mut replies) = bench.hub.queue.register();
     bench.hub.lock(holder.client(), None).unwrap();
     holder.try_send(of_rate(BaudChange::Auto)).unwrap();
-    assert_eq!(replies.recv().await.unwrap().1, Ok(0));
+    assert_eq!(replies.recv().await.unwrap().1, Ok(Done::Written(0)));
     assert_eq!(bench.found().await.0, 57_600);
     bench.hub.unlock(Some(holder.client()));
     sleep(Duration::from_secs(30)).await;
@@ -454,8 +469,14 @@ async fn a_device_without_a_rate_to_be_found_has_nothing_to_search() {
     };
     let bench = Bench::start(&[], &[board]);
     sleep(Duration::from_millis(1)).await;
-    assert_eq!(bench.ask(of_rate(4800.into())).await.0, Ok(0));
-    assert_eq!(bench.ask(of_rate(BaudChange::Auto)).await.0, Ok(0));
+    assert_eq!(
+        bench.ask(of_rate(4800.into())).await.0,
+        Ok(Done::Written(0))
+    );
+    assert_eq!(
+        bench.ask(of_rate(BaudChange::Auto)).await.0,
+        Ok(Done::Written(0))
+    );
     sleep(Duration::from_secs(1)).await;
     let settings = bench.settings();
     assert_eq!((settings.baud, settings.baud_auto), (9600, false));
@@ -516,7 +537,7 @@ async fn writes_wait_for_the_rate_and_at_most_two_seconds() {
     let bench = Bench::start(&[], &[Board::new(19_200, LINE, 400)]);
     sleep(Duration::from_millis(1100)).await;
     let (outcome, took) = bench.ask(Action::Write("LED on\n".into())).await;
-    assert_eq!(outcome, Ok(7));
+    assert_eq!(outcome, Ok(Done::Written(7)));
     assert!(took <= Duration::from_millis(2100), "{took:?}");
     bench.found().await;
     sleep(Duration::from_secs(1)).await;
@@ -528,7 +549,7 @@ async fn writes_wait_for_the_rate_and_at_most_two_seconds() {
     let bench = Bench::start(&[], &[Board::new(9600, &noise, 300)]);
     sleep(Duration::from_secs(2)).await;
     let (outcome, took) = bench.ask(Action::Write("stop\n".into())).await;
-    assert_eq!(outcome, Ok(5));
+    assert_eq!(outcome, Ok(Done::Written(5)));
     assert!(
         (Duration::from_millis(1900)..Duration::from_millis(2200)).contains(&took),
         "{took:?}"

@@ -12,7 +12,7 @@ use futures::channel::mpsc;
 use serde_json::{Value, json};
 
 use super::metrics;
-use crate::hub::{Action, Lease, Outcome, RequestError, RequestSender};
+use crate::hub::{Action, Done, ErrorCode, Lease, Outcome, RequestError, RequestSender};
 use crate::protocol::{HelloAnswer, ReleaseMessage, StatusMessage};
 use crate::server::access::offer::Audience;
 use crate::server::access::{Caller, RequestClass, Rights};
@@ -207,7 +207,7 @@ pub(super) fn writable_port(app: &App, name: &str, rights: Rights) -> Result<Arc
 }
 
 /// Requests an action of a port for a client that has registered, and waits until it is done. Returns
-/// the bytes that were written.
+/// what came of it.
 ///
 /// # Errors
 /// When it was not carried out.
@@ -215,7 +215,7 @@ pub(super) async fn carried_out(
     port: &Port,
     (mut sender, mut replies): (RequestSender, mpsc::Receiver<(u64, Outcome)>),
     action: Action,
-) -> Result<usize, ApiError> {
+) -> Result<Done, ApiError> {
     let size = action.bytes().len();
     if let Err(reason) = sender.try_send(action) {
         let reason = port.no_room_reason(size, reason);
@@ -228,8 +228,8 @@ pub(super) async fn carried_out(
         () = port.stop.cancelled() => None,
     };
     match outcome {
-        Some((_, Ok(written))) => Ok(written),
-        Some((_, Err(error))) => Err((StatusCode::CONFLICT, sentence(&error, size))),
+        Some((_, Ok(done))) => Ok(done),
+        Some((_, Err(error))) => Err((status_code(&error), sentence(&error, size))),
         None if port.end.get().is_some() => {
             Err((StatusCode::NOT_FOUND, "this port was removed\n".to_owned()))
         }
@@ -240,11 +240,24 @@ pub(super) async fn carried_out(
     }
 }
 
+/// Returns the status code for a request that was not carried out.
+fn status_code(error: &RequestError) -> StatusCode {
+    match error.code {
+        Some(ErrorCode::Timeout) => StatusCode::GATEWAY_TIMEOUT,
+        _ => StatusCode::CONFLICT,
+    }
+}
+
 /// Returns the reason why not all of `size` bytes were written.
-fn sentence(RequestError { reason, written }: &RequestError, size: usize) -> String {
-    match written {
+fn sentence(error: &RequestError, size: usize) -> String {
+    let RequestError {
+        reason, written, ..
+    } = error;
+    match *written {
         0 => format!("{reason}\n"),
-        _ => format!("{reason}; {written} of {size} bytes were written before\n"),
+        // The whole question was written, so there is nothing more to say of it.
+        written if written == size => format!("{reason}\n"),
+        written => format!("{reason}; {written} of {size} bytes were written before\n"),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod access_layer;
 mod api;
+mod ask;
 mod assets;
 mod body;
 mod contents;

@@ -13,7 +13,8 @@ use tokio::task::spawn_blocking;
 use super::access_layer::{access_layer, rejected};
 use super::error_page::Navigation;
 use super::{
-    api, assets, contents, downloads, lines, operator, port_address, share, static_files, write,
+    api, ask, assets, contents, downloads, lines, operator, port_address, share, static_files,
+    write,
 };
 use crate::hub::Action;
 use crate::server::access::{Caller, Peer, Rejection, RequestClass};
@@ -56,7 +57,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 }
 
 /// The API, which `web/openapi.json` describes.
-fn api() -> [(&'static str, MethodRouter<Arc<App>>); 14] {
+fn api() -> [(&'static str, MethodRouter<Arc<App>>); 15] {
     let action = |action: Action| {
         post(move |app, rights, port| api::request(app, rights, port, action.clone()))
     };
@@ -75,6 +76,7 @@ fn api() -> [(&'static str, MethodRouter<Arc<App>>); 14] {
         ("/api/ports/{name}/playback", post(api::playback)),
         ("/api/ports/{name}/lines", get(lines::lines)),
         ("/api/ports/{name}/write", post(write::write)),
+        ("/api/ports/{name}/ask", post(ask::ask)),
     ]
 }
 

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::api::{ApiError, carried_out, writable_port};
 use super::body::{self, BODY_TIMEOUT, BodyError};
 use crate::config::unknown_name;
-use crate::hub::Action;
+use crate::hub::{Action, Done};
 use crate::server::access::{Peer, Rejection, Rights};
 use crate::server::limits::QuotaPermit;
 use crate::server::{App, Port};
@@ -25,9 +25,9 @@ const KNOWN: [&str; 3] = ["append", "frame", "token"];
 
 /// Returns true for the address of requests whose body is written.
 pub(super) fn takes_body(uri: &Uri) -> bool {
-    let name = uri.path().strip_prefix("/api/ports/");
-    let name = name.and_then(|path| path.strip_suffix("/write"));
-    name.is_some_and(|name| !name.contains('/'))
+    let path = uri.path().strip_prefix("/api/ports/");
+    let call = path.and_then(|path| path.split_once('/'));
+    call.is_some_and(|(_, call)| matches!(call, "write" | "ask"))
 }
 
 /// Writes a body, and answers when the system has taken all of it. Once the body is here, it is
@@ -40,9 +40,10 @@ pub(super) async fn write(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let prepared = prepare(&app, rights, peer, &name, &parts.uri);
+    let form = || form(&parts.uri).map_err(bad_request);
+    let prepared = prepare(&app, rights, peer, &name).and_then(|it| Ok((it, form()?)));
     let outcome = match prepared {
-        Ok((port, form, _place)) => {
+        Ok(((port, _place), form)) => {
             let max = app.config.max_message;
             let bytes = read_body(&parts.headers, body, max).await;
             write_body(&port, peer, bytes, form).await
@@ -58,22 +59,25 @@ pub(super) async fn write(
     }
 }
 
-/// Checks everything but the body, and takes a place: the device may keep a write waiting for long.
-fn prepare(
+/// Finds the port, and takes a place: the device may keep a write waiting for long.
+pub(super) fn prepare(
     app: &App,
     rights: Rights,
     peer: Peer,
     name: &str,
-    uri: &Uri,
-) -> Result<(Arc<Port>, BodyForm, QuotaPermit), ApiError> {
+) -> Result<(Arc<Port>, QuotaPermit), ApiError> {
     let port = writable_port(app, name, rights)?;
-    let form = form(uri).map_err(|error| (StatusCode::BAD_REQUEST, error + "\n"))?;
     let place = app.limits.writes.try_acquire(peer.quota_address());
     let place = place.map_err(|_| {
         let Rejection { reason, .. } = Rejection::overloaded();
         (StatusCode::SERVICE_UNAVAILABLE, reason + "\n")
     })?;
-    Ok((port, form, place))
+    Ok((port, place))
+}
+
+/// Returns the answer to a request with a query that is not understood.
+pub(super) fn bad_request(error: String) -> ApiError {
+    (StatusCode::BAD_REQUEST, error + "\n")
 }
 
 /// What is written for a body.
@@ -109,7 +113,12 @@ fn form(uri: &Uri) -> Result<BodyForm, String> {
     }
 }
 
-async fn read_body(headers: &HeaderMap, body: Body, max: usize) -> Result<Bytes, ApiError> {
+/// Reads the bytes to write.
+pub(super) async fn read_body(
+    headers: &HeaderMap,
+    body: Body,
+    max: usize,
+) -> Result<Bytes, ApiError> {
     let bytes = body::read(headers, body, max).await;
     bytes.map_err(|error| unreadable(error, headers, max))
 }
@@ -129,11 +138,14 @@ async fn write_body(
         },
     };
     let registered = port.hub.queue.register_at(peer.limit_address());
-    let outcome = carried_out(port, registered, action).await;
-    if outcome.is_err() {
-        port.hub.counters.refused.fetch_add(1, Ordering::Relaxed);
+    match carried_out(port, registered, action).await {
+        Ok(Done::Written(bytes)) => Ok(bytes),
+        Ok(Done::Replied(reply)) => Ok(reply.bytes.len()),
+        Err(error) => {
+            port.hub.counters.refused.fetch_add(1, Ordering::Relaxed);
+            Err(error)
+        }
     }
-    outcome
 }
 
 /// Returns the answer to a request whose body could not be read. Nothing of it is written.

@@ -135,8 +135,9 @@ async fn change_settings(
     while !(is_told && is_done) {
         tokio::select! {
             reply = replies.recv(), if !is_done => {
-                let outcome = reply.map_or(Ok(0), |(_, outcome)| outcome);
-                outcome.map_err(|error| DeviceRejection::Refused(error.reason))?;
+                if let Ok((_, Err(error))) = reply {
+                    return Err(DeviceRejection::Refused(error.reason));
+                }
                 is_done = true;
                 is_told |= change.is_made(hold.status().settings);
             }

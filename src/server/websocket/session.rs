@@ -14,7 +14,7 @@ use super::close::{self, CloseReason};
 use super::frame;
 use super::protocol::{ClientProtocol, FrameEncoder, Input};
 use super::turn::Turn;
-use crate::hub::{Action, LockHolder, RequestError, Subscription};
+use crate::hub::{Action, Done, LockHolder, RequestError, Subscription};
 use crate::log::throttled::ThrottledLog;
 use crate::protocol::Id;
 use crate::server::access::Rights;
@@ -211,9 +211,9 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
     /// Tells the client how a request has ended.
     fn answer(&mut self, Reply { id, outcome }: Reply) {
         match (outcome, id) {
-            (Ok(written), Some(id)) => self.send(self.protocol.reply(id, written)),
+            (Ok(done), Some(id)) => self.send(self.protocol.reply(id, &done)),
             (Ok(_), None) => {}
-            (Err(error), id) => self.reject(id, &error.reason, error.written),
+            (Err(error), id) => self.reject(id, &error),
         }
     }
 
@@ -247,18 +247,20 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
         let protocol = self.protocol;
         match protocol.decode(message, self.append) {
             Input::Nothing => {}
-            Input::Invalid(reason, id) => self.send(protocol.reject(id, &reason, 0)),
+            Input::Invalid(reason, id) => {
+                self.send(protocol.reject(id, &RequestError::new(reason)));
+            }
             Input::Action(action, id) => match self.port.why_read_only(self.rights) {
-                Some(reason) => self.reject(id, reason, 0),
+                Some(reason) => self.reject(id, &RequestError::new(reason)),
                 None if protocol.has_replies() => self.request(action, id),
                 None => {
                     if let Err(holder) = self.requests.hold(action) {
-                        self.reject(id, &holder.refusal(), 0);
+                        self.reject(id, &RequestError::new(holder.refusal()));
                     }
                 }
             },
             Input::Lock { name, restore, id } => match self.port.why_read_only(self.rights) {
-                Some(reason) => self.reject(id, reason, 0),
+                Some(reason) => self.reject(id, &RequestError::new(reason)),
                 None => match self.requests.lock(name) {
                     Ok(()) if restore => self.request(Action::SaveSettings, id),
                     outcome => self.answer_lock(outcome, id),
@@ -270,8 +272,11 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
                     None => self.requests.change_playback(&change),
                 };
                 match outcome {
-                    Ok(()) => self.answer(Reply { id, outcome: Ok(0) }),
-                    Err(reason) => self.reject(id, &reason, 0),
+                    Ok(()) => self.answer(Reply {
+                        id,
+                        outcome: Ok(Done::Written(0)),
+                    }),
+                    Err(reason) => self.reject(id, &RequestError::new(reason)),
                 }
             }
             Input::Unlock(id) => {
@@ -285,7 +290,7 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
         let outcome = outcome.map_err(|holder| RequestError::new(holder.refusal()));
         self.answer(Reply {
             id,
-            outcome: outcome.map(|()| 0),
+            outcome: outcome.map(|()| Done::Written(0)),
         });
     }
 
@@ -298,19 +303,19 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
         }
         if let Err((reason, id)) = self.requests.try_send(action, id) {
             let reason = self.port.no_room_reason(size, reason);
-            self.reject(id, &reason, 0);
+            self.reject(id, &RequestError::new(reason));
         }
     }
 
     /// Reports that a request was not carried out: to the client if its protocol can, else in
     /// the log.
-    fn reject(&mut self, id: Option<Id>, reason: &str, written: usize) {
+    fn reject(&mut self, id: Option<Id>, error: &RequestError) {
         let Port { name, hub, .. } = &*self.port;
         if !self.protocol.has_replies() {
-            self.log.dropped(name, reason);
+            self.log.dropped(name, &error.reason);
         }
         hub.counters.refused.fetch_add(1, Ordering::Relaxed);
-        self.send(self.protocol.reject(id, reason, written));
+        self.send(self.protocol.reject(id, error));
     }
 
     /// Goes on with a client that takes nothing more, for the sake of what it had sent before, as
@@ -328,12 +333,12 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
     /// Reports all that the client had sent and that is not written.
     fn give_up(&mut self) {
         if self.requests.drop_held() {
-            self.reject(None, GIVEN_UP, 0);
+            self.reject(None, &RequestError::new(GIVEN_UP));
         }
         // All at once: there is no more of it than the system holds for one socket.
         while let Some(Some(Ok(message))) = unconstrained(self.ws.next()).now_or_never() {
             if let Input::Action(_, id) = self.protocol.decode(message, self.append) {
-                self.reject(id, GIVEN_UP, 0);
+                self.reject(id, &RequestError::new(GIVEN_UP));
             }
         }
     }
@@ -440,7 +445,7 @@ mod tests {
         let queue = Arc::clone(&hub.queue);
         let device = tokio::spawn(async move {
             for _ in 0..MESSAGES {
-                queue.take(None).await.end(Ok(100));
+                queue.take(None).await.end(Ok(Done::Written(100)));
             }
         });
         session.run(None).await;

@@ -89,6 +89,36 @@ test("a slow request is waited for while anything arrives", async (t) => {
   assert.deepEqual(outcomes, ["done"]);
 });
 
+test("a question in text resolves with text, and one in bytes with bytes", async (t) => {
+  const { serial, socket } = await connected(t);
+  const replies = [serial.ask("*IDN?\n", { timeout: 500 }), serial.ask([1, 3], { until: { bytes: 2 } }), serial.ask("?")];
+  assert.deepEqual(socket.sent, [
+    { type: "ask", text: "*IDN?\n", timeout: 500, id: 1 },
+    { type: "ask", bytes: "AQM=", until: { bytes: 2 }, id: 2 },
+    { type: "ask", text: "?", id: 3 },
+  ]);
+  socket.receive({ type: "reply", id: 1, text: "ACME,42" });
+  socket.receive({ type: "reply", id: 2, bytes: "AQM=" });
+  socket.receive({ type: "reply", id: 3, bytes: "/0E=" });
+  assert.deepEqual(await Promise.all(replies), ["ACME,42", Uint8Array.of(1, 3), "\ufffdA"]);
+});
+
+test("a question without a reply is rejected with a code, and may be ignored", async (t) => {
+  const { serial, socket, outcomes, ask } = await connected(t);
+  const errors = [];
+  serial.on("error", (error) => errors.push(error.code));
+  serial.ask("ignored");
+  const rejected = assert.rejects(serial.ask("?"), { message: "no reply within 2000 ms", code: "timeout" });
+  for (const id of [1, 2]) socket.receive({ type: "error", error: "no reply within 2000 ms", id, code: "timeout" });
+  await rejected;
+  assert.deepEqual(errors, ["timeout", "timeout"]);
+  // As before ask() took questions:
+  ask({ type: "reset" });
+  socket.receive({ type: "ack", id: 3 });
+  await settled();
+  assert.deepEqual(outcomes, ["done"]);
+});
+
 test("without a request, a silent connection is left alone", async (t) => {
   const { socket, outcomes, ask } = await connected(t);
   await pass(3600);

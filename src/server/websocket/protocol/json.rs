@@ -12,9 +12,9 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::{ClientProtocol, Greeting, Input};
 use crate::config::unknown_name;
-use crate::hub::{Action, Position, Status};
+use crate::hub::{Action, Done, Position, RequestError, Status};
 use crate::protocol::{
-    self, ClientMessage, ConnectedPort, HelloMessage, Id, ServerMessage, StatusMessage,
+    self, ClientMessage, ConnectedPort, Content, HelloMessage, Id, ServerMessage, StatusMessage,
 };
 use crate::server::{playback, settings};
 use crate::view::LineEnding;
@@ -34,11 +34,15 @@ const OBJECT_BYTES: usize = 1024;
 /// The type of a message, one of its members, what that can be, and the same in words.
 type Member = (&'static str, &'static str, fn(&Value) -> bool, &'static str);
 
-const MEMBERS: [Member; 12] = [
+const MEMBERS: [Member; 16] = [
     ("write", "urgent", Value::is_boolean, "true or false"),
     ("write", "text", is_text, "text"),
     ("write", "bytes", is_text, "base64"),
     ("write", "frame", is_text, "base64"),
+    ("ask", "text", is_text, "text"),
+    ("ask", "bytes", is_text, "base64"),
+    ("ask", "lines", is_number, "a number such as 2"),
+    ("ask", "timeout", is_number, "a number such as 2000"),
     ("signals", "dtr", is_switch, "true or false"),
     ("signals", "rts", is_switch, "true or false"),
     ("break", "ms", is_number, "a number such as 250"),
@@ -82,16 +86,26 @@ impl ClientProtocol for Json {
         Some(ServerMessage::Status(StatusMessage::complete(status)).to_json())
     }
 
-    fn reply(&self, id: Id, written: usize) -> Option<String> {
-        let bytes = written as u64;
-        Some(ServerMessage::Ack { id, bytes }.to_json())
+    fn reply(&self, id: Id, done: &Done) -> Option<String> {
+        let reply = match done {
+            Done::Written(written) => ServerMessage::Ack {
+                id,
+                bytes: *written as u64,
+            },
+            Done::Replied(reply) => ServerMessage::Reply {
+                id,
+                content: Content::of_reply(reply),
+            },
+        };
+        Some(reply.to_json())
     }
 
-    fn reject(&self, id: Option<Id>, reason: &str, written: usize) -> Option<String> {
+    fn reject(&self, id: Option<Id>, error: &RequestError) -> Option<String> {
         let error = ServerMessage::Error {
-            error: reason.into(),
+            error: (&*error.reason).into(),
             id,
-            bytes: written as u64,
+            bytes: error.written as u64,
+            code: error.code,
         };
         Some(error.to_json())
     }
@@ -145,6 +159,9 @@ fn decode(text: &str, append: LineEnding) -> Input {
         message => message.and_then(|message| action(message, append)),
     };
     match action {
+        Ok(Some(Action::Ask(_))) if id.is_none() => {
+            Input::Invalid(r#"ask needs an "id", which its reply repeats"#.into(), None)
+        }
         Ok(Some(action)) => Input::Action(action, id),
         // Who gives an identifier waits for an answer.
         Ok(None) if id.is_some() => {
@@ -244,6 +261,13 @@ fn action(message: ClientMessage, append: LineEnding) -> Result<Option<Action>, 
                 Action::Write(bytes)
             }
         }
+        ClientMessage::Ask(ask) => {
+            let mut question = ask.question()?;
+            if question.is_text {
+                question.bytes = append.complete(question.bytes);
+            }
+            Action::Ask(question)
+        }
         ClientMessage::Signals {
             dtr: None,
             rts: None,
@@ -285,7 +309,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::hub::SettingsChange;
+    use crate::hub::{DeviceQuestion, SettingsChange, Until};
 
     #[track_caller]
     fn check_decode(text: &str, expected: Input) {
@@ -343,6 +367,32 @@ mod tests {
         );
         check_invalid(r#"{"type":"write","bytes":"?"}"#, "base64");
         check_invalid(r#"{"type":"write","text":7}"#, "must be text");
+    }
+
+    #[test]
+    fn a_question_has_text_or_bytes_an_end_of_its_reply_and_an_identifier() {
+        check_decode(
+            r#"{"type":"ask","text":"*IDN?","timeout":500,"id":7}"#,
+            Input::Action(
+                Action::Ask(DeviceQuestion {
+                    bytes: "*IDN?\n".into(),
+                    until: Until::Lines(1),
+                    timeout: Duration::from_millis(500),
+                    is_text: true,
+                }),
+                Some(Id::from(&json!(7))),
+            ),
+        );
+        check_invalid(r#"{"type":"ask","text":"?"}"#, r#"needs an "id""#);
+        check_invalid(r#"{"type":"ask","text":7,"id":7}"#, "must be text");
+        check_invalid(
+            r#"{"type":"ask","text":"?","lines":"2","id":7}"#,
+            r#""lines" must be a number such as 2"#,
+        );
+        check_invalid(
+            r#"{"type":"ask","text":"?","timeout":30001,"id":7}"#,
+            "from 1 to 30000",
+        );
     }
 
     #[test]
@@ -437,7 +487,7 @@ mod tests {
     #[test]
     fn unknown_types_and_fields_are_ignored_unless_an_answer_is_expected() {
         check_decode(r#"{"type":"dance"}"#, Input::Nothing);
-        check_invalid(r#"{"type":"dance","id":1}"#, "known: write, signals,");
+        check_invalid(r#"{"type":"dance","id":1}"#, "known: write, ask, signals,");
         check_invalid(r#"{"type":"Write","id":1}"#, "did you mean `write`?");
         check_invalid(r#"{"type":"relase","id":1}"#, "did you mean `release`?");
         check_decode(

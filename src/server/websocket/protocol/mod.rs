@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::frame;
-use crate::hub::{Action, Event, PlaybackChange, Position, Status};
+use crate::hub::{Action, Done, Event, PlaybackChange, Position, RequestError, Status};
 use crate::protocol::Id;
 use crate::server::Port;
 use crate::server::access::Rights;
@@ -49,14 +49,13 @@ pub trait ClientProtocol: Sync {
         None
     }
 
-    /// Returns the message that a request was carried out, with the bytes that were written.
-    fn reply(&self, _id: Id, _written: usize) -> Option<String> {
+    /// Returns the message that a request was carried out, with what came of it.
+    fn reply(&self, _id: Id, _done: &Done) -> Option<String> {
         None
     }
 
-    /// Returns the message that a request was not carried out, with the bytes that were written
-    /// before.
-    fn reject(&self, _id: Option<Id>, _reason: &str, _written: usize) -> Option<String> {
+    /// Returns the message that a request was not carried out.
+    fn reject(&self, _id: Option<Id>, _error: &RequestError) -> Option<String> {
         None
     }
 
