@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::connection::ConnectionReader;
 use super::connection_log::ConnectionLog;
 use super::session::OutputSession;
-use super::{OutputAddress, OutputConfig};
+use super::{OutputAddress, OutputConfig, OutputKind};
 use crate::hub::Hub;
 use crate::log::throttled::ThrottledLog;
 use crate::platform::{self, reason, tcp_listener};
@@ -42,25 +42,7 @@ impl OutputListener {
     /// # Errors
     /// When that is not possible.
     pub(super) fn bind(config: OutputConfig, address: OutputAddress, port: &str) -> Result<Self> {
-        let addresses = address.addresses();
-        let mut listeners = Vec::new();
-        for address in &addresses {
-            match platform::listen(*address, addresses.len() > 1, MAX_BACKLOG) {
-                Ok(listener) => listeners.push(listener),
-                // The other family may be there.
-                Err(error) if addresses.len() > 1 && platform::lacks_address_family(&error) => {}
-                Err(error) => bail!(
-                    "cannot listen on {address} for {}: {}",
-                    config.kind,
-                    explained(&error, *address)
-                ),
-            }
-        }
-        ensure!(
-            !listeners.is_empty(),
-            "cannot listen for {}: this system has neither 127.0.0.1 nor [::1]",
-            config.kind
-        );
+        let listeners = listen(&config.kind, address)?;
         let places: Vec<_> = listeners.iter().map(local_address).collect();
         let (places, kind) = (places.join(" and "), config.kind.name());
         let rights = if config.may_write { "" } else { ", read only" };
@@ -101,6 +83,33 @@ impl OutputListener {
         }
         while sessions.join_next().await.is_some() {}
     }
+}
+
+/// Listens at the addresses of an output.
+///
+/// # Errors
+/// When that is not possible.
+pub(super) fn listen(kind: &OutputKind, address: OutputAddress) -> Result<Vec<TcpListener>> {
+    let addresses = address.addresses();
+    let mut listeners = Vec::new();
+    for address in &addresses {
+        match platform::listen(*address, addresses.len() > 1, MAX_BACKLOG) {
+            Ok(listener) => listeners.push(listener),
+            // The other family may be there.
+            Err(error) if addresses.len() > 1 && platform::lacks_address_family(&error) => {}
+            Err(error) => bail!(
+                "cannot listen on {address} for {}: {}",
+                kind,
+                explained(&error, *address)
+            ),
+        }
+    }
+    ensure!(
+        !listeners.is_empty(),
+        "cannot listen for {}: this system has neither 127.0.0.1 nor [::1]",
+        kind
+    );
+    Ok(listeners)
 }
 
 fn explained(error: &io::Error, address: SocketAddr) -> String {

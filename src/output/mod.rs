@@ -155,6 +155,19 @@ impl Output {
         })
     }
 
+    /// Checks that an output can be opened, without opening it.
+    ///
+    /// # Errors
+    /// Says why it cannot be.
+    pub(crate) fn check(kind: &OutputKind) -> Result<()> {
+        match kind {
+            OutputKind::Tcp(address) | OutputKind::Rfc2217(address) => {
+                listener::listen(kind, *address).map(drop)
+            }
+            OutputKind::Pty(path) => pty_output::check(kind, path),
+        }
+    }
+
     /// Serves those who use it until the port is removed or the program stops.
     pub(crate) async fn run(self, port: String, hub: Arc<Hub>, stop: CancellationToken) {
         match self {

@@ -9,10 +9,10 @@ use anyhow::{Result, anyhow};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::OutputConfig;
 use super::connection::ConnectionReader;
 use super::connection_log::ConnectionLog;
 use super::session::OutputSession;
+use super::{OutputConfig, OutputKind};
 use crate::hub::Hub;
 use crate::log::throttled::ThrottledLog;
 use crate::platform::{SharedTerminal, reason};
@@ -35,10 +35,8 @@ impl PtyOutput {
     /// # Errors
     /// When that is not possible.
     pub(super) fn open(config: OutputConfig, path: &Path, port: &str, hub: &Hub) -> Result<Self> {
-        let terminal = SharedTerminal::open(path, &hub.status().settings).map_err(|error| {
-            let (kind, path) = (config.kind.name(), path.display());
-            anyhow!("cannot make {kind}={path}: {}", reason(&error))
-        })?;
+        let terminal = SharedTerminal::open(path, &hub.status().settings);
+        let terminal = terminal.map_err(|error| explained(&config.kind, &error))?;
         let rights = if config.may_write { "" } else { ", read only" };
         tracing::info!(port, "programs may open {}{rights}", path.display());
         Ok(Self {
@@ -95,6 +93,18 @@ impl PtyOutput {
     }
 }
 
+/// Checks that the terminal can be made.
+///
+/// # Errors
+/// Says why not.
+pub(super) fn check(kind: &OutputKind, path: &Path) -> Result<()> {
+    SharedTerminal::check(path).map_err(|error| explained(kind, &error))
+}
+
+fn explained(kind: &OutputKind, error: &io::Error) -> anyhow::Error {
+    anyhow!("cannot make {kind}: {}", reason(error))
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::future::poll_fn;
@@ -103,7 +113,6 @@ mod tests {
 
     use super::*;
     use crate::hub::{Data, HubConfig, Kind, LineSettings, State, Status, Timestamp};
-    use crate::output::OutputKind;
 
     #[tokio::test]
     async fn one_that_nobody_opens_is_woken_by_no_data() {

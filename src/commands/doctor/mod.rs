@@ -4,6 +4,7 @@
 //! Each check observes first; a pure function then turns the facts into diagnostics.
 
 mod offers;
+mod outputs;
 mod page;
 mod ports;
 mod tcp;
@@ -79,6 +80,7 @@ pub(crate) async fn run(args: &DoctorArgs, config: &Config, out: &mut dyn Write)
     let mut diagnostics = ports::diagnose(&config.port_configs());
     diagnostics.extend(offers::diagnose(config));
     let tcp = tcp::diagnose(&config.server, page.as_ref()).await;
+    diagnostics.extend(outputs::diagnose(config, tcp.running.is_some()));
     diagnostics.extend(tcp.diagnostics);
     if let Some(page) = page {
         let decision = access::check(&config.server, &page.origin);

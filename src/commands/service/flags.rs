@@ -9,6 +9,7 @@ use clap::{Command, CommandFactory, ValueHint};
 
 use crate::cli::{Cli, mistake};
 use crate::config::{Config, Invocation, LAN_TOKEN_VARIABLE, TOKEN_VARIABLE, with_variables};
+use crate::output::OutputKind;
 use crate::port::source::spec::Spec;
 
 /// The flags to start serial-ws with.
@@ -20,6 +21,12 @@ pub(crate) struct Flags {
     pub(crate) ports: Vec<PathBuf>,
     /// True if it speaks with other computers: they may connect, or a device is in the network.
     pub(crate) uses_network: bool,
+    /// The files that programs as devices consist of, as far as they are named by path.
+    pub(crate) program_files: Vec<PathBuf>,
+    /// True if a device is a program.
+    pub(crate) runs_programs: bool,
+    /// The paths of pseudo-terminals.
+    pub(crate) terminals: Vec<PathBuf>,
 }
 
 /// One argument.
@@ -71,6 +78,9 @@ impl Flags {
             words: words(typed, &path_flags(&Cli::command()))?,
             ports: ports(&config)?,
             uses_network: config.server.lan.is_some() || has_remote_device(&config),
+            program_files: program_files(&config)?,
+            runs_programs: (config.port_configs().iter()).any(|port| port.spec.program().is_some()),
+            terminals: terminals(&config)?,
         })
     }
 
@@ -103,6 +113,42 @@ fn has_remote_device(config: &Config) -> bool {
         let endpoint = port.spec.endpoint();
         endpoint.is_some_and(|endpoint| !endpoint.is_this_computer())
     })
+}
+
+/// Returns the files that programs as devices name, which have to be absolute.
+fn program_files(config: &Config) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for port in config.port_configs() {
+        let Some(command) = port.spec.program() else {
+            continue;
+        };
+        let has_folder = |word: &&String| word.contains(std::path::is_separator);
+        let program = Some(&command.program).filter(has_folder);
+        let is_file = |word: &&String| Path::new(word.as_str()).is_file();
+        for word in program
+            .into_iter()
+            .chain(command.arguments.iter().filter(is_file))
+        {
+            ensure!(
+                Path::new(word).is_absolute(),
+                "{word} depends on the folder that you are in. Write an absolute path, such as {}",
+                std::path::absolute(word)?.display()
+            );
+            files.push(word.into());
+        }
+    }
+    Ok(files)
+}
+
+/// Returns the paths of pseudo-terminals, which have to be absolute unless they follow a flag.
+fn terminals(config: &Config) -> Result<Vec<PathBuf>> {
+    let outputs = config.ports.iter().flat_map(|port| &port.outputs);
+    let paths = outputs.filter_map(|output| match &output.kind {
+        OutputKind::Pty(path) => Some(path),
+        _ => None,
+    });
+    let paths = paths.map(std::path::absolute);
+    Ok(paths.collect::<std::io::Result<_>>()?)
 }
 
 /// Returns the paths of ports, which have to be absolute.
@@ -225,6 +271,7 @@ mod tests {
         check_wrong("list", "after the two dashes");
         check_wrong("--open", "--open");
         if cfg!(unix) {
+            check_wrong("exec:./read.sh", "./read.sh depends on the folder");
             check_wrong("dev/ttyUSB0", "such as /dev/ttyUSB0");
         }
     }

@@ -39,12 +39,23 @@ const USER_KEYS: [&str; 18] = [
 /// The folders in which a unit of the system sees nothing, or other files than we do.
 const HIDDEN: [&str; 5] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
 
+/// What to do about a file in one of them.
+const HIDDEN_ADVICE: &str =
+    "the system's services cannot see that folder. Put it elsewhere, such as below /srv or /etc";
+
 /// The flags whose files are secret, or kept beside secrets. The manager hands them over as
 /// credentials.
 const SECRETS: [&str; 4] = ["token", "lan-token", "tls-cert", "tls-key"];
 
 /// The folder in which a unit finds its credentials.
 const CREDENTIALS: &str = "${CREDENTIALS_DIRECTORY}";
+
+/// The folder in which a unit of the system may make pseudo-terminals: systemd makes it, for the user of
+/// the unit.
+const RUNTIME_FOLDER: &str = "/run/serial-ws";
+
+/// The memory of a unit that also runs programs as devices.
+const PROGRAMS_MEMORY: &str = "MemoryMax=512M";
 
 /// The first letters of the ports that the packaged unit may open.
 const ALLOWED_PORTS: [&str; 4] = ["ttyACM", "ttyUSB", "ttyAMA", "ttyS"];
@@ -72,6 +83,10 @@ pub(crate) fn text(scope: Scope, program: &Path, flags: &Flags, group: &str) -> 
             from = quote::shell(&program.to_string_lossy()),
         );
         more = devices(flags);
+        more.extend(terminals(flags)?);
+        for file in &flags.program_files {
+            ensure!(!is_hidden(file), "{}: {HIDDEN_ADVICE}", file.display());
+        }
     }
     for word in &flags.words {
         start.push(' ');
@@ -85,6 +100,9 @@ pub(crate) fn text(scope: Scope, program: &Path, flags: &Flags, group: &str) -> 
             Scope::System => !(flags.uses_network && key.starts_with("IPAddress")),
         };
         match (key, scope) {
+            // Node and others compile while they run.
+            ("MemoryDenyWriteExecute", _) if flags.runs_programs => None,
+            ("MemoryMax", _) if flags.runs_programs => Some(PROGRAMS_MEMORY.to_owned()),
             ("ExecStart", _) => Some(lines_of(&start, &more)),
             // The command has the flags, and not every installation has the manual page.
             ("EnvironmentFile" | "Documentation", _) => None,
@@ -119,8 +137,7 @@ fn argument(scope: Scope, word: &Word, more: &mut Vec<String>) -> Result<String>
         }
         ensure!(
             !is_hidden(path),
-            "--{flag} {path}: the system's services cannot see that folder. Put it elsewhere, such \
-             as below /srv or /etc",
+            "--{flag} {path}: {HIDDEN_ADVICE}",
             path = path.display()
         );
     }
@@ -138,6 +155,22 @@ fn devices(flags: &Flags) -> Vec<String> {
     let others = flags.ports.iter().filter(is_other);
     let lines = others.map(|path| format!("DeviceAllow={} rw", path.display()).replace('%', "%%"));
     lines.collect()
+}
+
+/// Returns the lines that allow pseudo-terminals.
+fn terminals(flags: &Flags) -> Result<Option<String>> {
+    for path in &flags.terminals {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        ensure!(
+            path.parent() == Some(Path::new(RUNTIME_FOLDER)),
+            "pty={path}: the system's services make links in {RUNTIME_FOLDER} only: \
+             pty={RUNTIME_FOLDER}/{name}, which root alone can open. Programs of yours can open that of \
+             your own service: leave out --system",
+            path = path.display(),
+        );
+    }
+    let line = "RuntimeDirectory=serial-ws".to_owned();
+    Ok((!flags.terminals.is_empty()).then_some(line))
 }
 
 fn is_hidden(path: &Path) -> bool {
@@ -270,6 +303,48 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
+    fn programs_as_devices_may_compile_while_they_run() {
+        let has = ["MemoryMax=512M", "IPAddressDeny=any", "ExecStart="];
+        let has_not = ["MemoryDenyWriteExecute", "MemoryMax=128M"];
+        for scope in [Scope::System, Scope::User] {
+            let has = &has[..if scope == Scope::System { 3 } else { 1 }];
+            check(scope, &["exec:cat"], has, &has_not);
+        }
+        check(
+            Scope::System,
+            &["sim"],
+            &["MemoryDenyWriteExecute", "MemoryMax=128M"],
+            &[],
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn pseudo_terminals_are_made_where_the_unit_may_write() {
+        let path = "/run/serial-ws/board";
+        let line = "RuntimeDirectory=serial-ws";
+        for flags in [
+            &["--pty", path][..],
+            &["--port", "sim,pty=/run/serial-ws/board"],
+        ] {
+            check(Scope::System, flags, &[line], &[]);
+            check(Scope::User, flags, &[], &[line]);
+        }
+        check(Scope::System, &["sim"], &[], &[line]);
+        let error = unit(
+            Scope::System,
+            "/usr/bin/serial-ws",
+            &["--pty", "/tmp/board"],
+        );
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.contains("pty=/run/serial-ws/board, which root alone"),
+            "{error}"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
     fn hidden_files_are_refused() {
         let error = |program, flags: &[&str]| {
             let error = unit(Scope::System, program, flags);
@@ -279,6 +354,11 @@ mod tests {
         assert!(program.contains("/usr/local/bin/"), "{program}");
         let web = error("/usr/bin/serial-ws", &["--web", "/tmp"]);
         assert!(web.contains("--web /tmp"), "{web}");
+        let script = error("/usr/bin/serial-ws", &["exec:/home/ana/read.sh"]);
+        assert!(
+            script.starts_with("/home/ana/read.sh: the system's services"),
+            "{script}"
+        );
         assert!(unit(Scope::User, "/home/ana/x", &["--web", "/tmp"]).is_ok());
     }
 }

@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
+
 /// The beginnings of the paths of pseudo-terminals, on Linux and on macOS.
 const TERMINALS: [&str; 2] = ["/dev/pts/", "/dev/ttys"];
 
@@ -57,6 +59,19 @@ impl Drop for TerminalLink {
     }
 }
 
+/// Checks that a link can be made at a path, as far as the system tells.
+///
+/// # Errors
+/// Says why not.
+pub(super) fn check(path: &Path) -> io::Result<()> {
+    check_free(path, Path::new(""))?;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let writable = access(folder.unwrap_or(Path::new(".")), Access::WRITE_OK);
+    writable.map_err(|error| explained(error.into()))
+}
+
 /// Checks that nothing is at a path that is not ours.
 fn check_free(path: &Path, terminal: &Path) -> io::Result<()> {
     let what = match fs::symlink_metadata(path) {
@@ -91,13 +106,17 @@ fn replace(path: &Path, terminal: &Path) -> io::Result<()> {
     let new = path.with_file_name(format!("{name}.new-{}", std::process::id()));
     symlink(terminal, &new)
         .and_then(|()| fs::rename(&new, path).inspect_err(|_| _ = fs::remove_file(&new)))
-        .map_err(|error| match error.kind() {
-            ErrorKind::NotFound => io::Error::other("there is no such folder"),
-            ErrorKind::PermissionDenied => {
-                io::Error::other("permission denied: choose a folder in which you may write")
-            }
-            _ => error,
-        })
+        .map_err(explained)
+}
+
+fn explained(error: io::Error) -> io::Error {
+    match error.kind() {
+        ErrorKind::NotFound => io::Error::other("there is no such folder"),
+        ErrorKind::PermissionDenied => {
+            io::Error::other("permission denied: choose a folder in which you may write")
+        }
+        _ => error,
+    }
 }
 
 #[cfg(test)]

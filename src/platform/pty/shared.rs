@@ -12,7 +12,7 @@ use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use tokio::io::AsyncWrite;
 use tokio::time::sleep;
 
-use super::link::TerminalLink;
+use super::link::{self, TerminalLink};
 use super::master::PtyMaster;
 use super::pair::{PtyPair, open_pty, open_terminal};
 use super::reader::{HAS_PACKETS, TerminalReader};
@@ -53,6 +53,14 @@ impl SharedTerminal {
         let idle = IdleTerminal::open(settings)?;
         let link = TerminalLink::new(path, &idle.path)?;
         Ok(Self { idle, link })
+    }
+
+    /// Checks that a link can be made at a path, without making it.
+    ///
+    /// # Errors
+    /// Says why not.
+    pub(crate) fn check(path: &Path) -> io::Result<()> {
+        link::check(path)
     }
 
     /// Waits until a program has opened the terminal. Cancelling the wait loses nothing.

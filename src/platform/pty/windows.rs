@@ -24,6 +24,14 @@ impl SharedTerminal {
         Err(ErrorKind::Unsupported.into())
     }
 
+    /// Fails.
+    ///
+    /// # Errors
+    /// Always.
+    pub(crate) fn check(_path: &Path) -> io::Result<()> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
     /// Is never called.
     pub(crate) async fn opened(&self) -> io::Result<()> {
         match self.0 {}
@@ -33,8 +41,7 @@ impl SharedTerminal {
     pub(crate) fn connect(
         &self,
     ) -> io::Result<(TerminalReader, impl AsyncWrite + Send + Unpin + use<>)> {
-        let connected: io::Result<(TerminalReader, Sink)> = match self.0 {};
-        connected
+        Err::<(TerminalReader, Sink), _>(ErrorKind::Unsupported.into())
     }
 
     /// Is never called.
