@@ -286,3 +286,36 @@ async fn data_before_rfc2217_was_agreed_and_what_a_browser_sends_is_never_writte
     write(&mut stream, b"\xff\xfb\x2cwritten").await;
     pair.device.expect("written").await;
 }
+
+#[tokio::test]
+async fn what_no_program_sends_by_rfc2217_is_left_out_and_its_data_still_arrives() {
+    let mut pair = Pair::open().await;
+    let (bridge, mut stream, _) = output(&mut pair, "--rfc2217", &[]).await;
+    stream.set_nodelay(true).expect("a socket can send at once");
+    write(&mut stream, b"\xff\xfb\x2c\xff\xfd\x2c").await;
+    // Options that nobody knows, in both directions, and a message of one.
+    for option in 45..=254 {
+        let verbs = [251, 252, 253, 254].map(|verb| [255, verb, option]);
+        write(&mut stream, &verbs.concat()).await;
+    }
+    write(&mut stream, b"\xff\xfa\x18\x00ANSI\xff\xf0").await;
+    // A message without end.
+    write(&mut stream, b"\xff\xfa\x2c\x01").await;
+    for _ in 0..64 {
+        write(&mut stream, &[7; 64 << 10]).await;
+    }
+    write(&mut stream, b"\xff\xf0").await;
+    // Values that no port has, and a cut after each byte.
+    for byte in b"a\xff\xff\xff\xfa\x2c\x03\x09\xff\xf0b\xff\xfa\x2c\xff\xf0\xff\xf1c\n" {
+        write(&mut stream, &[*byte]).await;
+    }
+    pair.device.expect(b"a\xffbc\n").await;
+    let status = bridge.port("board").await["status"].clone();
+    assert!(
+        status.get("writer").is_none(),
+        "it has changed nothing: {status}"
+    );
+    if let Some(memory) = bridge.program.peak_memory() {
+        assert!(memory < 48 << 20, "{memory}");
+    }
+}
