@@ -1,8 +1,9 @@
 //! A class in a network without internet: several computers, each in a network namespace, one of which
 //! shares a board.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -192,4 +193,65 @@ async fn a_computer_in_no_network_says_so_and_shows_its_address_once_it_is_in_on
     program.said("This computer is in no network").await;
     room.on(TEACHER, &["link", "set", "wlan0", "up"]);
     program.said("http://10.77.0.1:8080/?token=").await;
+}
+
+#[tokio::test]
+#[ignore = "takes minutes: tests/run --long"]
+async fn a_device_whose_computer_vanishes_is_lost_as_soon_as_the_documents_say() {
+    /// The devices, each with the time in seconds: while nothing is on its way, while written bytes are,
+    /// and where the server is asked for a sign of life.
+    const PLACES: [(&str, u64); 3] = [
+        ("tcp://10.77.0.2:4000", 30),
+        ("tcp://10.77.0.2:4001", 45),
+        ("rfc2217://10.77.0.2:2217", 60),
+    ];
+    const SHARED: [&str; 9] = [
+        "--port",
+        "one=sim,tcp=0.0.0.0:4000:rw",
+        "--port",
+        "two=sim,rfc2217=0.0.0.0:2217:rw",
+        "--port",
+        "three=loop,tcp=0.0.0.0:4001:rw",
+        "--lan",
+        "--listen",
+        "8080",
+    ];
+    let Some(room) = Room::new(2) else {
+        return;
+    };
+    let home = home("vanishes");
+    let home = home.to_str().expect("the folder is text");
+    let variables = [("XDG_CONFIG_HOME", home), ("HOME", home)];
+    let (far, _keys) = room.start_at_a_terminal(STUDENT, &SHARED, &variables);
+    far.said("tcp clients may connect to 0.0.0.0:4001").await;
+    let written = format!("written={}", PLACES[1].0);
+    let near = room.start(TEACHER, &[PLACES[0].0, &written, PLACES[2].0]);
+    for (place, _) in PLACES {
+        near.said(&format!("{place} is open")).await;
+    }
+    let url = "ws://127.0.0.1:8080/ports/written";
+    let (_client, mut keys) = room.start_at_a_terminal(TEACHER, &["connect", url], &variables);
+    near.said("connected: 127.0.0.1").await;
+    // From now on, nothing of what the other computer sends arrives.
+    room.on(STUDENT, &["route", "add", "blackhole", "10.77.0.1/32"]);
+    let start = Instant::now();
+    keys.write_all(b"on its way\n").expect("it reads");
+    for (place, seconds) in PLACES {
+        let lost = format!("{place} was lost: it ");
+        while !near.log().iter().any(|line| line.contains(&lost)) {
+            let time = start.elapsed();
+            // With time for a computer that has much to do.
+            let limit = Duration::from_secs(seconds + 2);
+            assert!(time < limit, "{place}: {time:?}, {:#?}", near.log());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        println!("{place} was lost after {:?}", start.elapsed());
+    }
+    room.on(STUDENT, &["route", "delete", "blackhole", "10.77.0.1/32"]);
+    until("all to be open again", async || {
+        let log = near.log();
+        let count = log.iter().filter(|line| line.contains(" is open")).count();
+        (count == 2 * PLACES.len()).then_some(())
+    })
+    .await;
 }
