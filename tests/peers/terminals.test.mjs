@@ -31,7 +31,7 @@ for (const [name, command] of Object.entries(programs)) {
       const watcher = await watch(t, bridge, WebSocket);
       // They want a terminal of their own.
       const words = command(path, String(rate)).map((word) => `'${word}'`).join(" ");
-      const child = spawn("script", ["--quiet", "--command", `stty raw; exec ${words}`, "/dev/null"], { stdio: ["pipe", "pipe", "inherit"] });
+      const child = spawn("script", ["--quiet", "--command", `stty raw; exec ${words}`, "/dev/null"], { stdio: ["pipe", "pipe", "ignore"] });
       t.after(() => child.kill("SIGKILL"));
       let printed = "";
       child.stdout.setEncoding("utf8").on("data", (data) => { printed += data; });
