@@ -30,6 +30,10 @@ mod load;
 #[cfg(target_os = "linux")]
 mod noisy;
 #[cfg(target_os = "linux")]
+mod outputs;
+#[cfg(target_os = "linux")]
+mod reader;
+#[cfg(target_os = "linux")]
 mod rig;
 #[cfg(target_os = "linux")]
 mod run;

@@ -8,11 +8,13 @@ use anyhow::{Result, bail};
 use crate::effort::Effort;
 use crate::subject::Kind;
 use crate::table::Table;
-use crate::{counting, fanout, flood, floor, idle, load, noisy, sketches, stalled, writers};
+use crate::{
+    counting, fanout, flood, floor, idle, load, noisy, outputs, sketches, stalled, writers,
+};
 
 type Scenario = fn(Effort, &[Kind], &mut Table) -> Result<()>;
 
-const SCENARIOS: [(&str, Scenario); 18] = [
+const SCENARIOS: [(&str, Scenario); 22] = [
     ("fanout-100x200", |e, k, t| {
         fanout::fanout(100, 200, e, k, t)
     }),
@@ -32,6 +34,10 @@ const SCENARIOS: [(&str, Scenario); 18] = [
     ("noisy", noisy::noisy),
     ("writers", writers::writers),
     ("sketches", sketches::sketches),
+    ("tcp-1x1000", outputs::tcp),
+    ("rfc2217-flood", outputs::rfc2217),
+    ("exec-flood", outputs::exec),
+    ("pty-flood", outputs::pty),
     ("start", idle::start),
     ("size", idle::size),
     ("allocations", counting::allocations),
@@ -45,6 +51,7 @@ pub fn main() -> ExitCode {
         Some((role, rest)) if role == "--load" => load::run(rest),
         Some((role, rest)) if role == "--noise" => noisy::run(rest),
         Some((role, rest)) if role == "--counted" => counting::run(rest),
+        Some((role, _)) if role == "--shout" => outputs::shout(),
         _ => run(&arguments),
     };
     match outcome {
