@@ -144,6 +144,14 @@ export const settings = {
   fixed: { box: find("fixed", HTMLElement), list: find("fixed-list", HTMLElement), remedy: find("fixed-remedy", HTMLElement) },
 };
 
+export const playback = {
+  strip: find("playback", HTMLElement),
+  pause: find("playback-pause", HTMLButtonElement),
+  place: find("playback-place", HTMLInputElement),
+  time: find("playback-time", HTMLElement),
+  speed: find("playback-speed", HTMLSelectElement),
+};
+
 export const lock = {
   menu: find("settings", HTMLDetailsElement),
   take: find("take", HTMLButtonElement),

@@ -15,6 +15,7 @@ import { enableMenus } from "./menus.js";
 import { ModemLines } from "./modem-lines.js";
 import { Lock, refusal } from "./lock.js";
 import { Monitor } from "./monitor.js";
+import { Playback } from "./playback.js";
 import { Plotter } from "./plotter.js";
 import { PortMenu } from "./port-menu.js";
 import { Preferences } from "./preferences.js";
@@ -69,6 +70,7 @@ const portMenu = new PortMenu(elements.board, (choice) => {
 });
 const change = (/** @type {object} */ settings) => showError(connection.serial.settings(settings));
 const settings = new Settings(elements.settings, change);
+const playback = new Playback(elements.playback, (changes) => showError(connection.serial.playback(changes)));
 const advice = new Advice(elements.board.advice, (view) => {
   elements.monitor.view.value = view;
   elements.monitor.view.dispatchEvent(new Event("change"));
@@ -153,6 +155,7 @@ function showControls() {
   lock.show(status, hello, why);
   state.showStatus(status, hello, why);
   settings.show(status, why, lock.hasBoard);
+  playback.show(status, why);
   advice.show(status, elements.monitor.view.value, why, lock.hasBoard);
   modemLines.show(status, why);
   commands.allow(why);

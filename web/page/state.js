@@ -33,6 +33,9 @@ const MEANINGS = {
   disconnected: "The operator of serial-ws disconnected this page. It does not connect again by itself.",
 };
 
+/** What every state means in a recording. */
+const RECORDED = "This is a recording, and what it tells of its board.";
+
 /** @param {string} text */
 export const capital = (text) => text && `${text[0].toUpperCase()}${text.slice(1)}`;
 /** @param {string} text */
@@ -83,13 +86,14 @@ export class State {
    * @param {any} status @param {any} hello undefined before the first connection
    * @param {string} refusal why this page may change nothing, or ""
    */
-  showStatus({ state, detail, hint, inputs }, hello, refusal) {
+  showStatus({ state, detail, hint, inputs, playback }, hello, refusal) {
     const isRefused = refusal !== "";
     const { board, sending } = this;
     board.state.dataset.state = state;
     board.stateText.textContent = WORDS[state] ?? state;
-    board.state.title = MEANINGS[state] ?? detail ?? "";
-    board.meaning.textContent = state === "open" ? "" : MEANINGS[state] ?? "";
+    const meaning = playback && state !== "released" ? RECORDED : MEANINGS[state];
+    board.state.title = meaning ?? detail ?? "";
+    board.meaning.textContent = state === "open" ? "" : meaning ?? "";
     board.steps.hidden = state !== "waiting";
     if (state === "waiting") this.#offerSimulated();
     const what = state === "open" || state === "connecting" ? "" : detail ?? "";
