@@ -629,6 +629,7 @@ settle = 250
 append = 'crlf'
 frame = 'delim:3b'
 max-write-rate = 960
+pace = '20ms/line'
 lock-idle = '90s'
 max-line = 100
 read-only = true

@@ -1,5 +1,7 @@
 //! From the clients to the device: whole, in order, at most once, and by those who may.
 
+use std::time::Instant;
+
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Value, json};
 
@@ -590,5 +592,33 @@ async fn writes_are_for_the_json_view() {
     ] {
         let mut client = bridge.client(&format!("/?{query}")).await;
         assert_eq!(client.closed().await, (4400, reason.to_owned()), "{query}");
+    }
+}
+
+/// Writes `messages`, and returns how many milliseconds the device waited for all of them.
+async fn paced(pace: &str, messages: &[&str]) -> u128 {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &["--pace", pace]).await;
+    let mut client = bridge.json_client().await;
+    let start = Instant::now();
+    for text in messages {
+        client
+            .send_json(json!({"type": "write", "text": text}))
+            .await;
+    }
+    pair.device.expect(messages.concat()).await;
+    start.elapsed().as_millis()
+}
+
+#[tokio::test]
+async fn a_board_that_loses_what_comes_too_fast_gets_bytes_lines_or_messages_at_a_pace() {
+    // The pause after the last one keeps nobody waiting.
+    for (pace, messages, least) in [
+        ("2ms", &["0123456789".repeat(10).as_str()][..], 99 * 2),
+        ("20ms/line", &["1\n2\n3\n4\n", "5\n6"], 5 * 20),
+        ("40ms/message", &["1\n2\n", "3", "4", "5"], 3 * 40),
+    ] {
+        let took = paced(pace, messages).await;
+        assert!(took >= least, "{pace}: {took} ms");
     }
 }

@@ -21,6 +21,7 @@ use crate::hub::{FlowControl, ModemLine, Parity};
 use crate::log::Format;
 use crate::output::OutputAddress;
 use crate::port::MAX_LINE_LIMIT;
+use crate::port::Pace;
 use crate::port::framing::Framing;
 use crate::server::Offer;
 use crate::view::{LineEnding, View};
@@ -355,6 +356,10 @@ pub(crate) struct PortArgs {
     /// for their turn. 0 is no limit
     #[arg(long, value_name = "SIZE", default_value = "0")]
     pub(crate) max_write_rate: Setting<Size<0, { u32::MAX as u64 }>>,
+    /// Pause after each byte that is written, such as 2ms, after each line (20ms/line) or after each
+    /// message (4ms/message), for boards that lose what comes too fast
+    #[arg(long, value_name = "PAUSE", default_value = "none")]
+    pub(crate) pace: Setting<Option<Pace>>,
     /// Time without a request after which a client loses the write lock; 0 is no limit
     #[arg(long, value_name = "TIME", default_value = "5m")]
     pub(crate) lock_idle: Setting<Duration>,

@@ -168,6 +168,7 @@ impl PortArg {
             },
             detects_rate: args.baud.rate().is_none() && !is_recording,
             frame: args.frame.value,
+            pace: *args.pace,
             max_line: args.max_line.0 as usize,
             expects,
             may_be_chosen: false,

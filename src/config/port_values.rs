@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer};
 use serde_json::{Value as Json, json};
 
+use super::units;
 use super::value::SettingValue;
 use crate::output::OutputAddress;
+use crate::port::Pace;
 use crate::port::framing::Framing;
 use crate::port::source::spec::Spec;
 
@@ -50,6 +52,19 @@ impl SettingValue for Option<PathBuf> {
 impl Serialize for OutputAddress {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl SettingValue for Option<Pace> {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            NONE => Ok(None),
+            text => Pace::parse(text, |time| units::time(time, 0.001)).map(Some),
+        }
+    }
+
+    fn show(&self) -> Json {
+        self.map_or_else(|| NONE.into(), |pace| pace.to_string().into())
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::framing::Framing;
+use super::pace::Pace;
 use super::source::play::PlayOptions;
 use super::source::spec::Spec;
 use crate::hub::LineSettings;
@@ -25,6 +26,8 @@ pub(crate) struct PortConfig {
     pub(crate) detects_rate: bool,
     /// The way to cut what it sends into lines.
     pub(crate) frame: Framing,
+    /// The pause between what is written; None where there is none.
+    pub(crate) pace: Option<Pace>,
     /// Bytes of a line beyond which it is cut into pieces.
     pub(crate) max_line: usize,
     /// The kind of data that most clients see. A device that sends something else deserves a hint.

@@ -17,6 +17,7 @@ use super::device::Device;
 use super::diagnostics::{Expectations, Hints};
 use super::framing::Framer;
 use super::line_watch::LineWatch;
+use super::pace::Pacer;
 use super::rate::KnownRates;
 use super::rate_tour::RateTour;
 use super::settings::PortSettings;
@@ -39,6 +40,7 @@ pub(crate) struct Connection<'a> {
     pub(super) transfer: Transfer,
     pub(super) writer: Writer<'a>,
     pub(super) backlog: Backlog,
+    pub(super) pacer: Pacer,
     pub(super) framer: &'a mut dyn Framer,
     pub(super) hub: &'a Hub,
     pub(super) config: &'a PortConfig,
@@ -100,6 +102,7 @@ impl<'a> Connection<'a> {
         Self {
             writer: Writer::new(current, hub, &config.frame, settle),
             backlog: Backlog::new(&current, now),
+            pacer: Pacer::new(config.pace, config.frame.line_end().unwrap_or(b'\n')),
             transfer: Transfer::new(opened.device),
             framer,
             hub,
@@ -241,15 +244,6 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Returns how many bytes may be handed to the system now.
-    fn room(&mut self) -> usize {
-        if self.writer.unwritten().is_none() {
-            return 0;
-        }
-        let device = &self.transfer.device;
-        self.backlog.room(Instant::now(), || device.unsent())
-    }
-
     /// Fails all requests, and returns the device to be closed.
     pub(crate) fn into_device(mut self, end: &End) -> Box<dyn Device> {
         let reason = end.reason();
@@ -293,7 +287,9 @@ impl<'a> Connection<'a> {
     }
 
     fn backlog_deadline(&self) -> Option<Instant> {
-        self.writer.unwritten().and(self.backlog.deadline())
+        let deadlines = [self.backlog.deadline(), self.pacer.deadline()];
+        self.writer.unwritten()?;
+        deadlines.into_iter().flatten().min()
     }
 
     pub(super) fn framing_deadline(&self) -> Option<Instant> {
@@ -303,6 +299,7 @@ impl<'a> Connection<'a> {
     /// Goes on with all that is due. Returns the reason to end, if it is one.
     fn on_deadline(&mut self, now: Instant) -> Option<End> {
         self.retry.take_if(|at| *at <= now);
+        self.pacer.on_deadline(now);
         self.start.on_deadline(now);
         self.writer.on_deadline(now, &mut *self.transfer.device);
         self.publish_line(now);
@@ -320,8 +317,7 @@ impl<'a> Connection<'a> {
             Ok(Step::Read(0)) => return self.read_nothing(),
             Ok(Step::Read(count)) => self.received(count),
             Ok(Step::Wrote(count)) => {
-                self.backlog.handed(count, Instant::now());
-                self.writer.wrote(count);
+                self.handed(count, Instant::now());
                 if self.writer.writes_question() {
                     self.transfer.read_first();
                 }
