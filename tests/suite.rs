@@ -19,6 +19,8 @@ mod views; // lines, raw, text and json // of MQTT, with many subscribers
 
 // From the clients to the device.
 mod controls; // breaks, modem lines, parity
+#[cfg(unix)] // what shells and Python run
+mod machines; // the recipes of docs/machines.md
 mod questions; // and the replies of devices
 mod scripts; // by HTTP
 mod writes;
@@ -87,6 +89,7 @@ mod service;
 #[cfg(unix)] // the signals of a terminal
 mod stop;
 mod terminal; // what is typed, `list`, `connect`
+mod verbs; // ask and status, for scripts
 mod wrong_usage; // the table of mistakes
 
 // The sources and the tests themselves.

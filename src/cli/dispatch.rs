@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::{Command, LogArgs, mistake};
-use crate::commands::{completions, connect, doctor, export, lease, list, man, service, tls};
+use crate::commands::{
+    ask, completions, connect, doctor, export, lease, list, man, service, status, tls,
+};
 use crate::config::{Config, Invocation};
 use crate::platform::StopSignal;
 use crate::platform::signal::Signals;
@@ -76,6 +78,8 @@ async fn command(mut invocation: Invocation) -> Result<ExitCode> {
         }
         Some(Command::List(args)) => list::run(&args, &mut stdout()).await?,
         Some(Command::Connect(args)) => connect::run(args).await?,
+        Some(Command::Ask(args)) => ask::run(args, &mut stdout()).await?,
+        Some(Command::Status(args)) => status::run(args, &mut stdout()).await?,
         Some(Command::Release(args)) => lease::release(args, &mut stdout()).await?,
         Some(Command::Resume(args)) => lease::resume(args, &mut stdout()).await?,
         Some(Command::Upload(args)) => return Ok(lease::upload(args).await?.into()),

@@ -13,6 +13,7 @@ pub(crate) use bridge::{
 };
 pub use dispatch::main;
 
+use crate::commands::ask::AskArgs;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::connect::ConnectArgs;
 use crate::commands::doctor::DoctorArgs;
@@ -21,6 +22,7 @@ use crate::commands::lease::{LeaseArgs, ReleaseArgs, UploadArgs};
 use crate::commands::list::ListArgs;
 use crate::commands::man::ManArgs;
 use crate::commands::service::ServiceArgs;
+use crate::commands::status::StatusArgs;
 use crate::commands::tls::TlsArgs;
 
 /// Share a serial port with any number of web pages and programs over WebSocket
@@ -64,6 +66,11 @@ pub(crate) enum Command {
     List(ListArgs),
     /// Print what a running serial-ws sends, and send it the lines that you type
     Connect(ConnectArgs),
+    /// Ask the device of a running serial-ws, and print its reply
+    #[command(after_long_help = ASK_EXAMPLES)]
+    Ask(AskArgs),
+    /// Print the status of a port of a running serial-ws, or wait until it is open or lost
+    Status(StatusArgs),
     /// Release the port of a running serial-ws to another program for some time
     Release(ReleaseArgs),
     /// Take a released port back early, or end the write lock of a client
@@ -108,6 +115,17 @@ pub(crate) enum Command {
 const UPLOAD_EXAMPLE: &str = "\
 Example:
   serial-ws upload -- arduino-cli upload -b arduino:avr:uno -p /dev/ttyACM0 MySketch";
+
+const ASK_EXAMPLES: &str = "\
+Examples:
+  serial-ws ask '*IDN?'                        the next line
+  serial-ws ask --append cr --until text:OK --until text:ERROR AT
+                                               the lines up to the one with OK or ERROR
+  serial-ws ask --hex --until bytes:7 '01 03 00 00 00 01 84 0a'
+                                               bytes, such as those of Modbus
+
+Exit codes: 0 for a reply, 1 if serial-ws refused or does not run there, 2 for wrong usage, 3 without a
+reply in time, 4 if serial-ws has stopped, or the connection or the device was lost.";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:

@@ -1,5 +1,6 @@
 //! The commands besides sharing a port, one module each, which owns its arguments.
 
+pub(crate) mod ask;
 pub(crate) mod client;
 pub(crate) mod completions;
 pub(crate) mod connect;
@@ -9,6 +10,7 @@ pub(crate) mod lease;
 pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod service;
+pub(crate) mod status;
 pub(crate) mod tls;
 
 /// Makes an error one of wrong usage, which has an exit code of its own.

@@ -65,13 +65,14 @@ pub(crate) struct ConnectArgs {
     pub(super) access: AccessArgs,
 }
 
-const EXIT_CODES: &str = "\
+/// The exit codes of this and other commands that end by themselves.
+pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
-  0  the input has ended, or all lines came that were asked for
+  0  the input has ended, or all came that was asked for
   1  serial-ws refused, or does not run there
   2  wrong usage
   3  the time of --timeout is over
-  4  serial-ws has stopped, or the connection was lost";
+  4  serial-ws has stopped, or the connection or the device was lost";
 
 impl ConnectArgs {
     /// Returns the time to keep printing. Messages that are waited for are worth it; otherwise

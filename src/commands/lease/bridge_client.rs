@@ -10,7 +10,9 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::commands::client::{Stream, check_close, lost, not_understood};
-use crate::protocol::{ClientMessage, ConnectedPort, Id, ServerMessage, StatusMessage};
+use crate::commands::connect::Failure;
+use crate::hub::ErrorCode;
+use crate::protocol::{ClientMessage, ConnectedPort, Content, Id, ServerMessage, StatusMessage};
 use crate::terminal::excerpt;
 
 /// Limits the wait for an answer.
@@ -52,26 +54,52 @@ impl<'a> BridgeClient<'a> {
     /// # Errors
     /// When the bridge rejects it or does not answer.
     pub(crate) async fn request(&mut self, request: &ClientMessage) -> Result<()> {
+        let answer = timeout(ANSWER_TIMEOUT, self.answer(request)).await;
+        answer.unwrap_or_else(|_| Err(no_answer())).map(drop)
+    }
+
+    /// Asks the device, and returns its reply.
+    ///
+    /// # Errors
+    /// When there is none, and why; also if the bridge has no answer within `limit`.
+    pub(crate) async fn ask(
+        &mut self,
+        question: &ClientMessage,
+        limit: Duration,
+    ) -> Result<Content<'static>> {
+        let answer = timeout(limit, self.answer(question)).await;
+        let answer = answer.unwrap_or_else(|_| {
+            let limit = limit.as_secs();
+            let reason = format!("others kept the device busy for {limit} s");
+            Err(Failure::Timeout(reason).into())
+        });
+        answer?.ok_or_else(|| not_understood(&"a question was acknowledged"))
+    }
+
+    /// Sends a request, and waits for its answer: the reply of the device, if it was a question.
+    async fn answer(&mut self, request: &ClientMessage) -> Result<Option<Content<'static>>> {
         self.requests += 1;
         let id = Id::from(&Value::from(self.requests));
         let request = request.to_json(&id);
-        let answer = async {
-            // If sending fails, reading fails as well, and finds the reason.
-            let _ = self.socket.send(Message::text(request)).await;
-            loop {
-                match self.read().await? {
-                    ServerMessage::Ack { id: about, .. } if about == id => return Ok(()),
-                    ServerMessage::Error {
-                        error, id: about, ..
-                    } if about.as_ref().is_none_or(|about| *about == id) => {
-                        bail!(excerpt(&error));
-                    }
-                    _ => {}
+        // If sending fails, reading fails as well, and finds the reason.
+        let _ = self.socket.send(Message::text(request)).await;
+        loop {
+            match self.read().await? {
+                ServerMessage::Ack { id: about, .. } if about == id => return Ok(None),
+                ServerMessage::Reply { id: about, content } if about == id => {
+                    return Ok(Some(content));
                 }
+                ServerMessage::Error {
+                    error,
+                    id: about,
+                    code,
+                    ..
+                } if about.as_ref().is_none_or(|about| *about == id) => {
+                    return Err(failure(excerpt(&error), code));
+                }
+                _ => {}
             }
-        };
-        let answer = timeout(ANSWER_TIMEOUT, answer).await;
-        answer.unwrap_or_else(|_| Err(no_answer()))
+        }
     }
 
     /// Waits until the port is in this state, at most for `limit`. Returns true if it is.
@@ -79,8 +107,21 @@ impl<'a> BridgeClient<'a> {
     /// # Errors
     /// When the connection ends.
     pub(crate) async fn wait_for(&mut self, state: &str, limit: Duration) -> Result<bool> {
+        self.wait_until(|it| it == state, limit).await
+    }
+
+    /// Waits until the port is in a state that `is_meant` says, at most for `limit`. Returns true if it
+    /// is.
+    ///
+    /// # Errors
+    /// When the connection ends.
+    pub(crate) async fn wait_until(
+        &mut self,
+        is_meant: impl Fn(&str) -> bool,
+        limit: Duration,
+    ) -> Result<bool> {
         let wait = async {
-            while !self.is(state) {
+            while !is_meant(&self.status.state) {
                 self.read().await?;
             }
             Ok(true)
@@ -109,6 +150,21 @@ impl<'a> BridgeClient<'a> {
             "" => excerpt(detail),
             hint => format!("{}. {}", excerpt(detail), excerpt(hint)),
         }
+    }
+
+    /// Returns the status of the port for programs.
+    pub(crate) fn status_message(&self) -> &StatusMessage<'static> {
+        &self.status
+    }
+
+    /// Returns the name of the port.
+    pub(crate) fn name(&self) -> &str {
+        &self.port.name
+    }
+
+    /// Returns a setting of the port that is a word.
+    pub(crate) fn setting(&self, name: &str) -> Option<&str> {
+        self.port.settings.get(name)?.as_str()
     }
 
     /// Returns the path of the device, if it is known.
@@ -146,12 +202,24 @@ async fn read(socket: &mut WebSocketStream<&mut Stream>) -> Result<ServerMessage
             }
             Some(Ok(Message::Close(frame))) => {
                 check_close(frame)?;
-                bail!("serial-ws has stopped");
+                return Err(Failure::Gone("serial-ws has stopped".to_owned()).into());
             }
             Some(Ok(_)) => {}
-            Some(Err(error)) => return Err(lost(error)),
-            None => bail!("the connection to serial-ws was lost"),
+            Some(Err(error)) => return Err(Failure::Gone(lost(error).to_string()).into()),
+            None => {
+                let reason = "the connection to serial-ws was lost".to_owned();
+                return Err(Failure::Gone(reason).into());
+            }
         }
+    }
+}
+
+/// Returns the error for a request that was rejected.
+fn failure(reason: String, code: Option<ErrorCode>) -> anyhow::Error {
+    match code {
+        Some(ErrorCode::Timeout) => Failure::Timeout(reason).into(),
+        Some(ErrorCode::Gone) => Failure::Gone(reason).into(),
+        Some(ErrorCode::Unknown) | None => anyhow!(reason),
     }
 }
 

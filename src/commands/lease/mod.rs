@@ -76,9 +76,14 @@ pub(crate) struct UploadArgs {
 }
 
 impl LeaseArgs {
-    fn address(&self) -> Result<Address> {
+    /// Returns the address of the port, with these parameters.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub(super) fn address(&self, parameters: &[String]) -> Result<Address> {
         // The lines are not wanted here; one a second is the least that can be asked for.
-        let parameters = ["view=json".to_owned(), "latest=1".to_owned()];
+        let fixed = ["view=json".to_owned(), "latest=1".to_owned()];
+        let parameters = [&fixed, parameters].concat();
         Address::new(&self.url, self.port.as_deref(), &parameters, &self.access)
     }
 }
@@ -97,7 +102,7 @@ fn port_name(text: &str) -> Result<String, &'static str> {
 /// # Errors
 /// When it cannot be released.
 pub(crate) async fn release(args: ReleaseArgs, output: &mut dyn Write) -> Result<()> {
-    let address = args.lease.address()?;
+    let address = args.lease.address(&[])?;
     let stream = address.dial().await?;
     let seconds = args.time.as_secs_f64();
     with_client(&address, stream, async |mut client| {
@@ -122,7 +127,7 @@ pub(crate) async fn release(args: ReleaseArgs, output: &mut dyn Write) -> Result
 /// # Errors
 /// When it cannot be opened.
 pub(crate) async fn resume(args: LeaseArgs, output: &mut dyn Write) -> Result<()> {
-    let address = args.address()?;
+    let address = args.address(&[])?;
     let stream = address.dial().await?;
     with_client(&address, stream, async |mut client| {
         client.request(&ClientMessage::Resume).await?;
@@ -142,7 +147,7 @@ pub(crate) async fn resume(args: LeaseArgs, output: &mut dyn Write) -> Result<()
 /// # Errors
 /// When the port cannot be released. The command has not run then.
 pub(crate) async fn upload(args: UploadArgs) -> Result<u8> {
-    let (address, command) = (args.lease.address()?, &args.command);
+    let (address, command) = (args.lease.address(&[])?, &args.command);
     let Ok(stream) = address.dial().await else {
         note(&format!(
             "nothing answers at {address}: running the command without releasing a port"
@@ -204,7 +209,7 @@ async fn take_back(client: &mut BridgeClient<'_>) -> String {
 }
 
 /// Turns a connection into that of a client, and hands it to `task`.
-async fn with_client<T>(
+pub(super) async fn with_client<T>(
     address: &Address,
     stream: TcpStream,
     task: impl AsyncFnOnce(BridgeClient<'_>) -> Result<T>,
