@@ -47,7 +47,7 @@ pub(crate) use osc::{OscListenArg, OscTargetArg};
 use port::PORT;
 pub(crate) use port::PortArg;
 pub(crate) use server::{AllowedOrigin, HostName, LAN_TOKEN_VARIABLE, TOKEN_VARIABLE};
-pub(crate) use variables::with_variables;
+pub(crate) use variables::{SECRETS, with_variables};
 
 /// The configuration of the whole program.
 #[derive(Clone, Debug)]

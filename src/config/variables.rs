@@ -14,7 +14,7 @@ use crate::terminal::shown;
 
 /// The flags whose variables hold the value itself, where the flag has a file: clients and the server
 /// read them on their own.
-pub(super) const SECRETS: [(&str, &str); 3] = [
+pub(crate) const SECRETS: [(&str, &str); 3] = [
     ("token", TOKEN_VARIABLE),
     ("lan-token", LAN_TOKEN_VARIABLE),
     ("mqtt-password", MQTT_PASSWORD_VARIABLE),

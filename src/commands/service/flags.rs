@@ -8,8 +8,9 @@ use anyhow::{Result, bail, ensure};
 use clap::{Command, CommandFactory, ValueHint};
 
 use crate::cli::{Cli, mistake};
-use crate::config::{Config, Invocation, LAN_TOKEN_VARIABLE, TOKEN_VARIABLE, with_variables};
+use crate::config::{Config, Invocation, SECRETS, with_variables};
 use crate::output::OutputKind;
+use crate::platform;
 use crate::port::source::spec::Spec;
 
 /// The flags to start serial-ws with.
@@ -77,7 +78,9 @@ impl Flags {
         Ok(Self {
             words: words(typed, &path_flags(&Cli::command()))?,
             ports: ports(&config)?,
-            uses_network: config.server.lan.is_some() || has_remote_device(&config),
+            uses_network: config.server.lan.is_some()
+                || has_remote_device(&config)
+                || has_remote_output(&config),
             program_files: program_files(&config)?,
             runs_programs: (config.port_configs().iter()).any(|port| port.spec.program().is_some()),
             terminals: terminals(&config)?,
@@ -99,7 +102,7 @@ impl Flags {
         let command = with_variables();
         let of_flags = command.get_arguments().filter_map(|arg| arg.get_env());
         of_flags
-            .chain([TOKEN_VARIABLE, LAN_TOKEN_VARIABLE].map(OsStr::new))
+            .chain(SECRETS.iter().map(|(_, name)| OsStr::new(name)))
             .filter(|name| std::env::var_os(name).is_some())
             .map(|name| name.to_string_lossy().into_owned())
             .collect()
@@ -149,6 +152,14 @@ fn terminals(config: &Config) -> Result<Vec<PathBuf>> {
     });
     let paths = paths.map(std::path::absolute);
     Ok(paths.collect::<std::io::Result<_>>()?)
+}
+
+/// Returns true if what the ports send goes to other computers by a broker or by OSC.
+fn has_remote_output(config: &Config) -> bool {
+    let broker = config.mqtt.iter().map(|mqtt| &mqtt.broker.host);
+    let receivers = config.osc.iter().flat_map(|osc| &osc.targets);
+    let mut hosts = broker.chain(receivers.map(|target| &target.host));
+    hosts.any(|host| !platform::is_this_computer(host))
 }
 
 /// Returns the paths of ports, which have to be absolute.
@@ -235,12 +246,16 @@ mod tests {
         assert!(flags("--lan").unwrap().uses_network);
         assert!(flags("tcp://10.0.0.7:4000").unwrap().uses_network);
         assert!(!flags("tcp://localhost:4000").unwrap().uses_network);
+        assert!(flags("sim --mqtt mqtt://10.0.0.7").unwrap().uses_network);
+        assert!(!flags("sim --mqtt mqtt://localhost").unwrap().uses_network);
+        assert!(flags("sim --osc max.local:9000").unwrap().uses_network);
+        assert!(!flags("sim --osc [::1]:9000").unwrap().uses_network);
     }
 
     #[test]
     fn all_flags_that_take_a_path_are_known() {
         let names = path_flags(&Cli::command());
-        for name in ["web", "token", "lan-token", "tls-cert", "tls-key"] {
+        for name in ["web", "token", "tls-key", "mqtt-password", "mqtt-ca"] {
             assert!(names.iter().any(|known| known == name), "{name}");
         }
         let command = Cli::command();

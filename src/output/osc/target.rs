@@ -8,7 +8,8 @@ use serde::{Serialize, Serializer};
 /// A receiver of OSC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OscTarget {
-    pub(super) host: String,
+    /// A name or an address; one of IPv6 without its brackets.
+    pub(crate) host: String,
     pub(super) port: u16,
 }
 

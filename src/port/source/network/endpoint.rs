@@ -1,10 +1,10 @@
 //! The place of a device in the network, as a SPEC names it: `//HOST:PORT`. Pure.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::platform::is_this_computer;
 use crate::terminal::shown;
 
 /// A host and a TCP port. What the name of the host means is asked at each attempt to connect.
@@ -65,8 +65,7 @@ impl Endpoint {
 
     /// Returns true if the host is certainly this computer.
     pub(crate) fn is_this_computer(&self) -> bool {
-        let address = self.host.parse::<IpAddr>();
-        self.host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+        is_this_computer(&self.host)
     }
 }
 
