@@ -285,9 +285,12 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if let Place::Path(path) = &self.place {
-            let _ = std::fs::remove_file(path);
-        }
+        // Only ser2net has the one, and only terminals are the other.
+        let file = match &self.place {
+            Place::Address(address) => temporary(*address, "yaml"),
+            Place::Path(path) => path.clone(),
+        };
+        let _ = std::fs::remove_file(file);
     }
 }
 
