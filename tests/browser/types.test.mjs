@@ -121,6 +121,7 @@ declare global {
 const MODULES = `
 declare module "http://localhost:8080/serial-ws.mjs" { export { SerialWs } from "serial-ws"; }
 declare module "max-api";
+declare const osc: any;
 `;
 
 /** The scripts of a document by their language, those in pages too. */
