@@ -15,7 +15,7 @@
 //! | `cli` | the command line: flags, commands, exit codes |
 //! | `commands` | the commands beside sharing ports, with their arguments |
 //! | `config` | settings from flags, environment variables and files |
-//! | `fingerprint` | fingerprints of certificates |
+//! | `dial` | connecting to another serial-ws: which certificates are trusted, why it refuses |
 //! | [`hub`] | events, history, backpressure, requests: the fan-out of one port |
 //! | `log` | the log on standard error, which never blocks |
 //! | `output` | ports for programs that are no WebSocket clients |
@@ -35,7 +35,7 @@
 mod cli;
 mod commands;
 mod config;
-mod fingerprint;
+mod dial;
 pub mod hub;
 mod log;
 mod output;

@@ -94,6 +94,11 @@ pub(crate) fn start(verbosity: Verbosity, format: Format) {
         .with_target(false);
     let levels = Targets::new()
         .with_target(env!("CARGO_CRATE_NAME"), verbosity.own)
+        // Beyond that, it logs requests as a whole, with the token.
+        .with_target(
+            "tungstenite::handshake",
+            verbosity.libraries.min(LevelFilter::DEBUG),
+        )
         .with_default(verbosity.libraries);
     let text = || debug_fn(write_field);
     match format {

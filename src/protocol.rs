@@ -4,6 +4,7 @@
 //! requests share.
 
 mod ask;
+mod chunk;
 mod release;
 
 use std::borrow::Cow;
@@ -18,6 +19,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
 pub use ask::AskMessage;
+pub use chunk::{ChunkLine, ChunkMessage, HeaderMessage, StreamPlace};
 pub use release::ReleaseMessage;
 
 use crate::hub::{self, ErrorCode, LineErrors, ModemInputs, Timestamp};
@@ -65,6 +67,8 @@ pub enum ServerMessage<'a> {
         /// Its bytes.
         bytes: Base64<'a>,
     },
+    /// Everything that came with one read, with `data=all`.
+    Chunk(ChunkMessage<'a>),
     /// Something is missing at exactly this place. A count that is zero or not known is left out.
     Missed {
         /// Lines.
@@ -147,6 +151,9 @@ pub struct HelloMessage<'a> {
     pub max_message: u64,
     /// The port that the client is connected to.
     pub port: ConnectedPort<'a>,
+    /// The place that the stream has reached, with `data=all`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<StreamPlace>,
     /// The names of all ports.
     pub ports: Cow<'a, [String]>,
     /// The port's status now.
@@ -203,17 +210,6 @@ pub enum Content<'a> {
     Text(Cow<'a, str>),
     /// Bytes.
     Bytes(Base64<'a>),
-}
-
-impl<'a> Content<'a> {
-    /// Returns a reply as the client takes it.
-    pub(crate) fn of_reply(reply: &'a hub::DeviceReply) -> Self {
-        let bytes = &reply.bytes[..];
-        match str::from_utf8(bytes) {
-            Ok(text) if reply.is_text => Self::Text(text.into()),
-            _ => Self::Bytes(Base64(bytes.into())),
-        }
-    }
 }
 
 /// A message from a client to serial-ws, apart from its `id`.
@@ -340,6 +336,11 @@ impl Id {
     /// Returns the length of its text in bytes.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Returns the whole number that it is, if it is one.
+    pub(crate) fn number(&self) -> Option<u64> {
+        self.0.parse().ok()
     }
 }
 
@@ -492,6 +493,7 @@ mod tests {
                 device: device.map(Cow::Owned),
                 settings: json!({ "baud": 9600, "parity": "none" }),
             },
+            newest: None,
             ports: vec!["uno".to_owned(), "knob".to_owned()].into(),
             status,
         }))

@@ -255,3 +255,80 @@ async fn a_device_whose_computer_vanishes_is_lost_as_soon_as_the_documents_say()
     })
     .await;
 }
+
+/// A program that counts from 0, fifty times a second.
+const COUNTING: &str = "board=exec:sh -c 'i=0; while echo $i; do i=$((i+1)); sleep 0.02; done'";
+
+/// Starts a counting board on the teacher's computer and a serial-ws that shares it on another one, in a
+/// slow network, and loses the network for so long while a client counts.
+async fn lose_the_network(name: &str, seconds: u64, is_noticed: bool) {
+    let Some(room) = Room::new(2) else {
+        return;
+    };
+    room.slow_down(TEACHER);
+    room.slow_down(STUDENT);
+    let home = home(name);
+    std::fs::create_dir_all(&home).expect("a folder can be made");
+    let token = home.join("class-token").display().to_string();
+    std::fs::write(&token, "a-token-of-the-class").expect("a file can be written");
+    let listen = ["--lan-read-only", "--lan-token", &token, "--listen", "8080"];
+    let far = room.start(TEACHER, &[&[COUNTING][..], &listen].concat());
+    far.said("is open").await;
+    let port = format!("board=ws://10.77.0.1:8080/,token={token}");
+    let near = room.start(STUDENT, &[&port, "--listen", "8090"]);
+    near.said("the board at ws://10.77.0.1:8080/").await;
+    let count = (60 + seconds * 50).to_string();
+    let history = "ws://localhost:8090/?history=9999";
+    let mut client = room.start(STUDENT, &["connect", history, "--count", &count]);
+    room.on(STUDENT, &["link", "set", "wlan0", "down"]);
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    if is_noticed {
+        near.said("was lost: it does not answer any more").await;
+    }
+    room.on(STUDENT, &["link", "set", "wlan0", "up"]);
+    let ended = client.ended().await;
+    ended.with(0, "");
+    let numbers: Vec<u64> = ended.stdout.lines().flat_map(str::parse).collect();
+    let first = *numbers.first().expect("it has counted");
+    assert_eq!(
+        numbers,
+        (first..first + 60 + seconds * 50).collect::<Vec<_>>()
+    );
+    let _ = std::fs::remove_dir_all(&home);
+}
+
+#[tokio::test]
+async fn a_board_of_another_computer_misses_nothing_when_the_network_falters() {
+    lose_the_network("falters", 6, false).await;
+}
+
+#[tokio::test]
+#[ignore = "takes minutes: tests/run --long"]
+async fn a_board_of_another_computer_misses_nothing_when_the_network_is_lost() {
+    lose_the_network("lost", 30, true).await;
+}
+
+#[tokio::test]
+async fn a_port_of_another_computer_is_shared_by_rfc2217() {
+    let Some(room) = Room::new(2) else {
+        return;
+    };
+    room.slow_down(TEACHER);
+    let home = home("rfc2217");
+    let text = home.to_str().expect("the folder is text");
+    let variables = [("XDG_CONFIG_HOME", text), ("HOME", text)];
+    let far = [
+        "sim",
+        "--lan",
+        "--rfc2217",
+        "10.77.0.1:2217:rw",
+        "--listen",
+        "8080",
+    ];
+    let (far, _keys) = room.start_at_a_terminal(TEACHER, &far, &variables);
+    far.said("sim is open").await;
+    let near = room.start(STUDENT, &["rfc2217://10.77.0.1:2217", "--listen", "8090"]);
+    near.said("rfc2217://10.77.0.1:2217 is open").await;
+    let connect = ["connect", "ws://localhost:8090/", "--count", "50"];
+    room.start(STUDENT, &connect).ended().await.with(0, "");
+}

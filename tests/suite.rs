@@ -45,6 +45,7 @@ mod pty; // for programs that only know serial ports
 mod registry; // ports that come and go
 mod settings; // changed while the port is open
 mod simulated;
+mod upstream; // a port of another serial-ws
 #[cfg(unix)] // where wine is
 mod windows; // what only a program for Windows shows
 

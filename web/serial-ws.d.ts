@@ -155,6 +155,8 @@ export interface Hello {
     lowLatency?: boolean;
     settings: Settings;
   };
+  /** The place that the stream has reached, with `data=all`. */
+  newest?: { seq: number; offset: number };
   /** The names of all ports. */
   ports: string[];
   status: Omit<Status, "settings">;
@@ -350,7 +352,7 @@ export default SerialWs;
 
 /** A message from serial-ws with `view=json`. */
 export type ServerMessage =
-  | HelloMessage | StatusMessage | LineMessage | DataMessage | MissedMessage | WrittenMessage
+  | HelloMessage | StatusMessage | LineMessage | DataMessage | ChunkMessage | MissedMessage | WrittenMessage
   | Ack | Reply | ErrorReply | DevicesMessage;
 
 /** The first message. */
@@ -375,6 +377,31 @@ export interface DataMessage extends Chunk {
   type: "data";
   /** In base64. */
   bytes: string;
+}
+
+/** Everything that came with one read, with `data=all`. */
+export interface ChunkMessage extends Chunk {
+  type: "chunk";
+  /** The number of the last line before it. */
+  seq: number;
+  /** In base64; empty where a line was cut off. */
+  bytes: string;
+  /** The lines that end in it, in order. */
+  lines: ChunkLine[];
+  /** True if a character that has begun ends here without its last bytes. */
+  cut?: true;
+}
+
+/** A line of a `ChunkMessage`: its text, or its bytes in base64 if they are not UTF-8. */
+export interface ChunkLine {
+  text?: string;
+  bytes?: string;
+  /** True if it is only a part of a line. */
+  partial?: true;
+  /** True if that part is a piece of an overlong line. */
+  piece?: true;
+  /** The header that names its values. */
+  header?: { separator: string; names: string[] };
 }
 
 export interface MissedMessage extends Missed {

@@ -70,8 +70,10 @@ pub(crate) struct BridgeArgs {
     ///
     /// SPEC is a path (/dev/ttyACM0, COM3), usb:VID:PID[:SERIAL] in hex, auto for the only USB
     /// board, sim[:NAME] for a simulated device, loop for a device that echoes what it receives,
-    /// tcp://HOST:PORT or rfc2217://HOST:PORT for one in the network, exec:COMMAND or
-    /// exec-pty:COMMAND for a program, or play:FILE for a recording. A SETTING is a flag of the list "Port settings" without its
+    /// tcp://HOST:PORT or rfc2217://HOST:PORT for one in the network, ws://HOST[:PORT]/ports/NAME or
+    /// wss:// for a port of another serial-ws, exec:COMMAND or exec-pty:COMMAND for a program, or
+    /// play:FILE for a recording. The token of another serial-ws is read from a file:
+    /// ws://pi:8080/,token=FILE. A SETTING is a flag of the list "Port settings" without its
     /// dashes, for this port only: scale=/dev/ttyUSB0,baud=115200,raw. Between quotes, a comma
     /// belongs to the value. The first port is at ws://localhost:8080/, each one at /ports/NAME.
     #[arg(short, long, value_name = "SPEC", default_value = "auto")]

@@ -261,10 +261,6 @@ mod tests {
             (":8090", "--listen 8090"),
             ("localhost:8090", "--listen 8090"),
             ("127.0.0.1:8090", "--listen 127.0.0.1:8090"),
-            (
-                "ws://localhost:8080",
-                "serial-ws connect ws://localhost:8080",
-            ),
             ("lan", "--lan"),
             ("version", "--version"),
             ("sin", "sim"),
@@ -292,7 +288,6 @@ mod tests {
         check("lst", Place::Setting, "");
         check("lop", Place::Setting, "loop");
         check("lan", Place::Setting, "");
-        check("ws://localhost:8080", Place::Setting, "");
     }
 
     #[cfg(unix)]

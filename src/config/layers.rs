@@ -15,6 +15,7 @@ use serde_json::Value as Json;
 use super::file::ConfigFile;
 use super::names::{self, DEFAULTS, Values};
 use super::port::{self, PORT, PortArg};
+use super::upstream::{TOKEN, UPSTREAM_KEYS};
 use super::usage::in_a_sentence;
 use super::value::MAX_TIMES;
 use super::variables::{SECRETS, name_variable, with_variables};
@@ -221,7 +222,7 @@ impl Layer {
         let ports = lower.values.get_mut(PORT).and_then(Json::as_array_mut);
         let ports = ports.into_iter().flatten();
         for port in ports.filter_map(Json::as_object_mut) {
-            port.retain(|key, _| is_seen(key));
+            port.retain(|key, _| is_seen(key) || UPSTREAM_KEYS.contains(&key.as_str()));
         }
         lower.values.retain(|key, _| is_seen(key));
         lower
@@ -251,6 +252,12 @@ impl Layer {
     pub(super) fn make_absolute(&mut self, folder: &Path) {
         for key in PATHS {
             if let Some(Json::String(path)) = self.values.get_mut(key) {
+                *path = folder.join(&*path).to_string_lossy().into_owned();
+            }
+        }
+        let ports = self.values.get_mut(PORT).and_then(Json::as_array_mut);
+        for port in ports.into_iter().flatten() {
+            if let Some(Json::String(path)) = port.get_mut(TOKEN) {
                 *path = folder.join(&*path).to_string_lossy().into_owned();
             }
         }

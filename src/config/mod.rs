@@ -19,6 +19,7 @@ mod server;
 mod show;
 pub(crate) mod text;
 pub(crate) mod units;
+mod upstream;
 mod usage;
 pub(crate) mod value;
 mod variables;
@@ -134,6 +135,7 @@ impl Config {
         let server = server::resolve(&bridge.serve, offers, layer)?;
         outputs::resolve(&mut ports, &server, (&bridge.port, layer))?;
         check_programs(&ports, &server, layer)?;
+        check_loops(&ports, &server, layer)?;
         let mqtt = mqtt::resolve(&bridge.mqtt, max_message, layer)?;
         let osc = osc::resolve(&bridge.osc, &server, layer)?;
         Ok(Self {
@@ -165,6 +167,31 @@ fn check_programs(ports: &[SharedPort], server: &ServerConfig, layer: &Layer) ->
          port, or let other computers only read with --lan-read-only"
     );
     Err(layer.error(PORT, index, &why))
+}
+
+/// Refuses a port of another serial-ws that is this one.
+fn check_loops(ports: &[SharedPort], server: &ServerConfig, layer: &Layer) -> Result<(), Error> {
+    let is_own = |spec: &Spec| {
+        let Spec::Upstream(address) = spec else {
+            return false;
+        };
+        let endpoint = &address.endpoint;
+        let mut own = server.listen.iter().map(|listen| listen.address);
+        own.any(|own| {
+            let is_here = endpoint.is_this_computer() || endpoint.host == own.ip().to_string();
+            is_here && endpoint.port == own.port()
+        })
+    };
+    let own = ports.iter().position(|shared| is_own(&shared.port.spec));
+    own.map_or(Ok(()), |index| {
+        let spec = &ports[index].port.spec;
+        let why = format!(
+            "{spec} is where this serial-ws listens itself. To look at what another one shares there: \
+             serial-ws connect {spec}. To share it on, choose another TCP port for this one, such as \
+             --listen 8090"
+        );
+        Err(layer.error(PORT, index, &why))
+    })
 }
 
 #[cfg(test)]
@@ -300,6 +327,36 @@ mod tests {
         check_error("-p sim -p sim", "such as a=sim");
         check_error("-p sim,raw,text", "text");
         check_error("-p sim --baud 0", "9600");
+    }
+
+    #[test]
+    fn what_another_serial_ws_decides_is_not_decided_here() {
+        check_error(
+            "-p ws://pi:8080/,baud=300",
+            "baud is decided where the board is: give it to the serial-ws at ws://pi:8080/",
+        );
+        check_error(
+            "-p sim,token=a",
+            "token is for ws:// and wss://, not for sim",
+        );
+        let port = config("-p ws://pi/ports/uno,token=a --baud 300");
+        let port = port.unwrap().ports.remove(0).port;
+        let token = std::env::current_dir().unwrap().join("a");
+        assert_eq!(port.upstream.token, Some(token));
+        assert_eq!(port.name, "uno");
+    }
+
+    #[test]
+    fn a_port_of_this_serial_ws_itself_is_refused() {
+        for args in [
+            "-p ws://localhost:8080/",
+            "-p ws://[::1]:8080/ports/a",
+            "-l 10.0.0.1:90 -p ws://10.0.0.1:90/",
+        ] {
+            check_error(args, "is where this serial-ws listens itself");
+        }
+        assert!(config("-l 8090 -p ws://localhost:8080/").is_ok());
+        assert!(config("-p ws://pi:8080/").is_ok());
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::grammar;
 use super::layers::{Layer, SetBy};
 use super::names::{self, DEFAULTS, PORT_DEFAULTS, Values};
 use super::playback::{self, PLAY_KEYS, PlayArgs, RECORDING};
+use super::upstream::{self, UPSTREAM_KEYS, UpstreamArgs};
 use super::value::{AUTO, Setting};
 use crate::cli::PortArgs;
 use crate::hub::{LineSettings, RequestLimits};
@@ -57,6 +58,10 @@ pub(super) struct PortTable {
     #[command(flatten)]
     #[serde(flatten)]
     play: PlayArgs,
+    /// The access to another serial-ws.
+    #[command(flatten)]
+    #[serde(flatten)]
+    upstream: UpstreamArgs,
 }
 
 impl PortArg {
@@ -104,6 +109,9 @@ impl PortArg {
                 _ => names::unknown("unknown port setting", key, &known),
             });
         };
+        if value.is_none() && default.is_null() {
+            return Err(format!("`{key}` needs a value"));
+        }
         if value.is_none() && !default.is_boolean() {
             return Err(format!(
                 "`{key}` needs a value, such as {key}={}",
@@ -138,12 +146,14 @@ impl PortArg {
         let mut all = common.values.clone();
         all.retain(|key, _| !names::hides(&self.0, key));
         // No flag sets them for all ports.
-        all.extend(PLAY_KEYS.map(|key| (key.to_owned(), PORT_DEFAULTS[key].clone())));
+        let own = PLAY_KEYS.iter().chain(&UPSTREAM_KEYS);
+        all.extend(own.map(|key| ((*key).to_owned(), PORT_DEFAULTS[*key].clone())));
         all.extend(self.0.clone());
         let table: PortTable = names::typed(all)?;
         let (spec, args) = (table.spec.value, table.settings);
         let is_recording = matches!(spec, Spec::Play(_));
         playback::check_keys(&self.0, is_recording)?;
+        upstream::check_keys(&self.0, &spec)?;
         let clients = ClientDefaults {
             view: args.view(),
             append: *args.append,
@@ -171,6 +181,7 @@ impl PortArg {
             pace: *args.pace,
             max_line: args.max_line.0 as usize,
             expects,
+            upstream: table.upstream.access(),
             may_be_chosen: false,
             play: table.play.options(),
             no_wait,

@@ -3,7 +3,7 @@
 use super::port::PortArg;
 
 /// Ports as they are typed, each with its name (`-` for none), its device, and its settings.
-const PORTS: [(&str, &str); 63] = [
+const PORTS: [(&str, &str); 65] = [
     // Paths.
     ("/dev/ttyACM0", "- | /dev/ttyACM0"),
     ("/dev/ttyACM0,baud=115200", "- | /dev/ttyACM0 | baud=115200"),
@@ -69,6 +69,11 @@ const PORTS: [(&str, &str); 63] = [
     ("tcp://a.local:4000,raw", "- | tcp://a.local:4000 | raw"),
     ("esp=tcp://[::1]:4000", "esp | tcp://[::1]:4000"),
     ("tcp://[fe80::1%eth0]:23", "- | tcp://[fe80::1%eth0]:23"),
+    ("ws://pi:8080/ports/uno", "- | ws://pi:8080/ports/uno"),
+    (
+        "far=wss://[::1],token=/a/b,raw",
+        "far | wss://[::1]/ | token=/a/b,raw",
+    ),
     // Programs.
     ("exec:ls", "- | exec:ls"),
     (
@@ -118,7 +123,7 @@ const PORTS: [(&str, &str); 63] = [
 ];
 
 /// Mistakes as they are typed, each with the beginning of what is said of it.
-const MISTAKES: [(&str, &str); 36] = [
+const MISTAKES: [(&str, &str); 39] = [
     ("", "expected a path such as"),
     ("=sim", "unknown device `=sim`"),
     ("a=", "expected a path such as"),
@@ -187,6 +192,12 @@ const MISTAKES: [(&str, &str); 36] = [
         "`from` cannot be \"-1s\": expected a time",
     ),
     ("tcp://a", "`tcp://a` has no TCP port, such as tcp://a:4000"),
+    (
+        "ws://pi/?token=abc",
+        "`ws://pi/`: a SPEC is shown in statuses and logs. Write the token into a file",
+    ),
+    ("ws://pi/x", "`ws://pi/x`: a port of a serial-ws is at /"),
+    ("ws://pi/,token", "`token` needs a value"),
     (
         "no-such-file",
         "unknown device `no-such-file` (known: a path such as ",

@@ -69,6 +69,12 @@ impl Backpressure {
             && delivered != self.stalled_at.load(Ordering::SeqCst)
     }
 
+    /// Begins with another stream at `offset`.
+    pub(super) fn restart(&self, offset: u64) {
+        self.delivered.store(offset, Ordering::SeqCst);
+        self.stalled_at.store(u64::MAX, Ordering::SeqCst);
+    }
+
     /// Gives up waiting until someone delivers more.
     pub(super) fn give_up(&self) {
         let delivered = self.delivered.load(Ordering::SeqCst);
@@ -102,6 +108,13 @@ impl Progress {
         self.caught_up = self.caught_up.max(offset);
         self.slow_since.take_if(|since| since.elapsed() > SLOW_TIME);
         was_behind
+    }
+
+    /// Begins with another stream at `offset`.
+    pub(super) fn restart(&mut self, offset: u64) {
+        if self.caught_up != u64::MAX {
+            *self = Self::at(offset);
+        }
     }
 
     /// Returns true if the subscriber kept up until now, and is behind `end`.

@@ -52,6 +52,11 @@ impl Position {
         }
     }
 
+    /// Returns true if nothing of what comes before `other` is missing here.
+    pub fn reaches(self, other: Self) -> bool {
+        self.line >= other.line && self.offset >= other.offset
+    }
+
     /// The distance from `earlier` to this place in each unit; zero where it is not later.
     pub fn since(self, earlier: Self) -> Self {
         Self {
@@ -177,7 +182,10 @@ impl Event {
                 self.before.with(Unit::Lines, line + index as u64)
             }
             // Text delivers the bytes of a character that began before this event with this event.
-            Unit::Bytes => self.before.with(Unit::Bytes, number.max(offset)),
+            Unit::Bytes => {
+                let number = number + self.left_out.missed(Unit::Bytes);
+                self.before.with(Unit::Bytes, number.max(offset))
+            }
         }
     }
 
@@ -340,6 +348,12 @@ impl Frames {
             pieces: pieces.into(),
             headers: LineHeaders::default(),
         }
+    }
+
+    /// The same frames with headers that were settled elsewhere.
+    #[must_use]
+    pub fn with_headers(self, headers: LineHeaders) -> Self {
+        Self { headers, ..self }
     }
 
     /// Settles which headers name the values of these frames, after those that came before.

@@ -36,6 +36,8 @@ pub(super) struct History {
     left_out: LeftOut,
     /// The moment at which the wall clock last went forward, on both clocks.
     forward: (Timestamp, Instant),
+    /// The run in which the stream is counted.
+    pub run: HubRun,
     /// The newest status.
     pub status: Status,
     /// The memory that the events take, without their encodings.
@@ -51,13 +53,26 @@ pub(super) struct History {
 }
 
 /// The place of a subscriber.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cursor {
     /// The index of the event to take next.
     pub next: u64,
     /// The place in the stream up to which it has everything. Where the next event begins later,
     /// the rest was missed; where it begins earlier, only its end is wanted.
     pub position: Position,
+}
+
+/// The run in which a stream is counted: that of the program, or of another serial-ws.
+#[derive(Default)]
+pub(super) struct HubRun {
+    /// True if another serial-ws counts, and tells the times.
+    pub is_elsewhere: bool,
+    /// Its name, where another serial-ws counts and was reached.
+    pub name: Option<Arc<str>>,
+    /// The number of runs before.
+    pub number: u64,
+    /// The place at which those begin who were here before.
+    pub live: Cursor,
 }
 
 impl History {
@@ -68,6 +83,7 @@ impl History {
             end: Position::default(),
             left_out: LeftOut::default(),
             forward: (Timestamp::default(), Instant::now()),
+            run: HubRun::default(),
             status,
             memory: 0,
             shown: 0,
@@ -81,7 +97,12 @@ impl History {
     /// Appends an event, or several where there is much in it, and drops what is no longer needed.
     pub(super) fn push(&mut self, at: Timestamp, kind: Kind) {
         let read = Instant::now();
-        let at = self.monotonic(at, read);
+        let at = if self.run.is_elsewhere {
+            // Whose clock it is has seen to it.
+            at
+        } else {
+            self.monotonic(at, read)
+        };
         match kind {
             Kind::Data(data) => self.append_data((at, read), data),
             Kind::Status(status) => {
@@ -92,6 +113,30 @@ impl History {
         }
         self.drop_oldest(read);
         self.give_up_encodings();
+    }
+
+    /// Begins with another run, at `start`. Everything of the run before is forgotten.
+    pub(super) fn begin_run(&mut self, name: Arc<str>, start: Position) {
+        self.first = self.head();
+        self.events.clear();
+        (self.memory, self.shown, self.shown_memory) = (0, self.first, 0);
+        (self.end, self.left_out) = (start, LeftOut::default());
+        self.run.name = Some(name);
+        self.run.number += 1;
+    }
+
+    /// Has those who join the run live begin with what comes next.
+    pub(super) fn begin_live(&mut self) {
+        self.run.live = Cursor {
+            next: self.head(),
+            position: self.end,
+        };
+    }
+
+    /// Notes that what comes before `place` never came.
+    pub(super) fn skip_to(&mut self, place: Position) {
+        self.left_out = self.left_out.after_missed(place.since(self.end));
+        self.end = place;
     }
 
     fn append_data(&mut self, moment: (Timestamp, Instant), mut data: Data) {
@@ -197,6 +242,14 @@ impl History {
                 let at = self.find(wanted, end, |event| event.items_before(item));
                 let place = |event: &Arc<Event>| event.place_of(item, wanted);
                 (at, self.events.get(at).map_or(self.end, place))
+            }
+            Start::AfterPlace(place) => {
+                let has = |event: &Arc<Event>| place.reaches(event.after());
+                let at = self.events.partition_point(has);
+                let at = at.max((self.shown - self.first) as usize);
+                let before = self.events.get(at).map_or(self.end, |event| event.before);
+                let is_within = self.end.reaches(place);
+                (at, if is_within { place } else { before })
             }
             Start::After(unit, count) => {
                 let end = self.end.count(unit);

@@ -22,6 +22,7 @@ mod stream_item;
 mod subscribers;
 mod subscription;
 mod sync;
+mod upstream;
 mod utf8;
 mod waiting_requests;
 mod write_lock;
@@ -53,6 +54,7 @@ pub use status::{Advice, DeviceInfo, LineErrors, ModemInputs, State, Status};
 pub use stream_item::StreamItem;
 pub use subscribers::SubscriberKind;
 pub use subscription::{Received, Subscription, Taken};
+pub use upstream::UpstreamRun;
 pub use utf8::{IncompleteUtf8, incomplete_suffix};
 pub use write_lock::LockHolder;
 
@@ -61,6 +63,7 @@ use history::History;
 use subscribers::Subscribers;
 use sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use sync::{Mutex, MutexGuard};
+use upstream::Upstream;
 
 /// The bounds on what a hub keeps.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +84,8 @@ pub enum Start {
     Last(StreamItem, u64),
     /// Exactly after this line or byte; what history no longer has counts as missed.
     After(Unit, u64),
+    /// The same after this line and this byte.
+    AfterPlace(Position),
 }
 
 /// The fan-out of one port.
@@ -88,6 +93,8 @@ pub struct Hub {
     history: Mutex<History>,
     /// The index of the next event.
     head: AtomicU64,
+    /// The run of another serial-ws that is counted here, if one is.
+    upstream: Upstream,
     subscribers: Mutex<Subscribers>,
     backpressure: Backpressure,
     /// Told whenever a client comes or goes.
@@ -128,6 +135,7 @@ impl Hub {
         Arc::new(Self {
             history: Mutex::new(History::new(limits, status)),
             head: AtomicU64::new(0),
+            upstream: Upstream::default(),
             subscribers: Mutex::default(),
             backpressure: Backpressure::default(),
             clients_changed: Notify::new(),

@@ -127,11 +127,16 @@ impl Model {
             Start::Live => Unit::Lines,
             Start::Last(item, _) => item.unit(),
             Start::After(unit, _) => unit,
+            Start::AfterPlace(_) => Unit::Bytes,
         };
         let accounted = subscription.position().count(unit);
         match start {
             Start::Live => assert_eq!(subscription.position(), end),
             Start::Last(_, count) => assert!(end.count(unit) - accounted <= count),
+            Start::AfterPlace(place) => {
+                let reached = end.reaches(place);
+                assert_eq!(accounted, if reached { place } else { end }.offset);
+            }
             Start::After(_, count) => assert_eq!(accounted, count.min(end.count(unit))),
         }
         self.delivered = self.delivered.max(subscription.position().offset);
@@ -156,6 +161,7 @@ impl Model {
                     member.is_live = true;
                     break;
                 }
+                Some(Received::Restarted) => unreachable!("it counts on its own"),
                 Some(Received::Missed(missed)) => {
                     member.accounted += missed.count(member.unit);
                     let behind = self.hub.end().since(place);

@@ -94,6 +94,9 @@ pub enum Action {
     /// Keep the settings and lines as they are, to put them in force again when the write lock of this
     /// client ends.
     SaveSettings,
+    /// Take the write lock of the other serial-ws that has the board for this client too, which has
+    /// that of the port.
+    PassLockOn,
     /// Put settings in force again that a client was to change for the time of its write lock, which
     /// has ended: fixed ones, and all that it saved.
     ReturnSettings,
@@ -143,7 +146,10 @@ impl Action {
 
     /// Returns true for what may have to return when the write lock of its client ends.
     pub(super) fn is_settings(&self) -> bool {
-        matches!(self, Self::Settings(_) | Self::SaveSettings)
+        matches!(
+            self,
+            Self::Settings(_) | Self::SaveSettings | Self::PassLockOn
+        )
     }
 
     /// Returns true for what need not wait for the reply to a question.

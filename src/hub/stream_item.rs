@@ -18,6 +18,8 @@ pub enum StreamItem {
     Byte,
     /// A byte of a character that is complete.
     Character,
+    /// A byte, with every frame.
+    Everything,
 }
 
 impl StreamItem {
@@ -25,7 +27,7 @@ impl StreamItem {
     pub fn unit(self) -> Unit {
         match self {
             Self::Frame | Self::Line | Self::Whole | Self::Values => Unit::Lines,
-            Self::Byte | Self::Character => Unit::Bytes,
+            Self::Byte | Self::Character | Self::Everything => Unit::Bytes,
         }
     }
 
@@ -35,7 +37,7 @@ impl StreamItem {
             Self::Line => frame.extent != Extent::Fragment,
             Self::Whole => frame.extent == Extent::Whole,
             Self::Values => !frame.values().is_empty(),
-            Self::Frame | Self::Byte | Self::Character => true,
+            Self::Frame | Self::Byte | Self::Character | Self::Everything => true,
         }
     }
 
@@ -48,6 +50,7 @@ impl StreamItem {
             }
             Self::Values => Self::Line.is_in(data),
             Self::Byte => !data.chunk.is_empty(),
+            Self::Everything => true,
             Self::Character => {
                 let known = data.split.as_bytes().len() + data.chunk.len();
                 known > usize::from(data.incomplete())
@@ -72,6 +75,8 @@ pub(super) struct LeftOut {
     pieces: u64,
     /// Bytes of the character that is incomplete there.
     incomplete: u8,
+    /// The part that never came, because another serial-ws has it no longer.
+    missed: Position,
 }
 
 impl LeftOut {
@@ -99,17 +104,37 @@ impl LeftOut {
             fragments: self.fragments + fragments,
             pieces: self.pieces + pieces,
             incomplete,
+            ..self
         }
+    }
+
+    /// The same after a part of the stream that never came.
+    pub(super) fn after_missed(self, missed: Position) -> Self {
+        let Position { line, offset } = self.missed;
+        Self {
+            incomplete: 0,
+            missed: Position {
+                line: line + missed.line,
+                offset: offset + missed.offset,
+            },
+            ..self
+        }
+    }
+
+    /// The part that never came.
+    pub(super) fn missed(self, unit: Unit) -> u64 {
+        self.missed.count(unit)
     }
 
     /// The number of items before `place`, where this is left out. Lines with values are not counted
     /// as they come: for them it is the number of lines.
     pub(super) fn count(self, item: StreamItem, place: Position) -> u64 {
+        let place = place.since(self.missed);
         match item {
             StreamItem::Frame => place.line,
             StreamItem::Line | StreamItem::Values => place.line - self.fragments,
             StreamItem::Whole => place.line - self.fragments - self.pieces,
-            StreamItem::Byte => place.offset,
+            StreamItem::Byte | StreamItem::Everything => place.offset,
             StreamItem::Character => place.offset - u64::from(self.incomplete),
         }
     }

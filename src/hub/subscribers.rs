@@ -107,6 +107,13 @@ impl Subscribers {
         }
     }
 
+    /// Has all begin with another stream at `offset`.
+    pub(super) fn restart(&mut self, offset: u64) {
+        for slot in self.slots.iter_mut().flatten() {
+            slot.progress.restart(offset);
+        }
+    }
+
     /// Wakes all who wait.
     pub(super) fn wake(&mut self) {
         for slot in self.slots.iter_mut().flatten() {

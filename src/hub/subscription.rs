@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::history::Cursor;
+use super::history::{Cursor, History};
 use super::last_values;
 use super::sync::atomic::Ordering;
 use super::{Event, Hub, Kind, Position, Start, Status, StreamItem, SubscriberKind};
@@ -19,6 +19,10 @@ pub struct Subscription {
     cursor: Cursor,
     /// The index of the first event after the subscriber joined.
     joined: u64,
+    /// The number of the run to which the cursor belongs.
+    run: u64,
+    /// The place in a run of another serial-ws where the subscriber wants to begin once it is reached.
+    resume: Option<(Box<str>, Start)>,
     /// The items that it delivers.
     item: StreamItem,
     wants_written: bool,
@@ -34,6 +38,9 @@ pub enum Received {
     Event(Taken),
     /// The distance that was skipped before what comes next: none where it was only statuses.
     Missed(Position),
+    /// Another serial-ws that counts the stream has begun to count anew. What comes next has no place
+    /// among the numbers before.
+    Restarted,
 }
 
 /// An event as one subscriber takes it.
@@ -59,6 +66,8 @@ impl Subscription {
             slot,
             cursor: history.cursor(start),
             joined: history.head(),
+            run: history.run.number,
+            resume: None,
             item: StreamItem::Byte,
             wants_written: false,
             has_begun: false,
@@ -74,6 +83,25 @@ impl Subscription {
     #[must_use]
     pub fn of(mut self, item: StreamItem) -> Self {
         self.item = item;
+        self
+    }
+
+    /// The same subscription of somebody who knows the numbers of this run of another serial-ws. If
+    /// that one has not been reached yet, it begins at `start` once it is.
+    #[must_use]
+    pub fn in_run(mut self, name: &str, start: Option<Start>) -> Self {
+        let history = self.hub.history();
+        let is_other = history.run.name.as_deref().is_some_and(|run| run != name);
+        let number = history.run.number;
+        if is_other {
+            // It has begun anew just now, as the subscriber is about to hear.
+            self.run = number.wrapping_sub(1);
+        } else if let (Some(_), Some(start)) = (&history.run.name, start) {
+            self.cursor = history.cursor(start);
+        } else {
+            self.resume = start.map(|start| (name.into(), start));
+        }
+        drop(history);
         self
     }
 
@@ -115,7 +143,7 @@ impl Subscription {
     #[inline(always)]
     fn poll_ready(&mut self, cx: &Context<'_>) -> Poll<()> {
         if self.is_up_to_date() {
-            let offset = self.cursor.position.offset;
+            let offset = self.offset();
             let was_behind = self.hub.subscribers().wait(self.slot, cx.waker(), offset);
             if was_behind {
                 self.hub.backpressure.progress.notify_waiters();
@@ -140,6 +168,13 @@ impl Subscription {
 
     fn next_of_history(&mut self, now: Instant) -> Option<Received> {
         let history = self.hub.history();
+        if self.run != history.run.number {
+            (self.run, self.joined) = (history.run.number, history.run.live.next);
+            let restarted = enter_run(&mut self.cursor, &mut self.resume, &history);
+            if restarted.is_some() {
+                return restarted;
+            }
+        }
         let wanted = self.cursor.next;
         let mut next = if wanted >= self.joined {
             history.oldest_live(wanted, self.item, now)
@@ -184,6 +219,7 @@ impl Subscription {
         while let Some(next) = self.next(now) {
             match next {
                 Received::Event(event) => taken.push(event),
+                Received::Restarted => {}
                 Received::Missed(more) => {
                     let all: &mut Position = missed.get_or_insert_default();
                     all.line += more.line;
@@ -207,13 +243,47 @@ impl Subscription {
     /// Records that all that was taken has been delivered, such as to the client's socket.
     pub fn delivered(&self) {
         if self.kind.takes_part_in_backpressure() {
-            self.hub.backpressure.advance(self.cursor.position.offset);
+            self.hub.backpressure.advance(self.offset());
+        }
+    }
+
+    /// The bytes before the place up to which everything was taken; none while that is in a run that
+    /// is over.
+    #[inline(always)]
+    fn offset(&self) -> u64 {
+        let is_over = self.run != self.hub.upstream.number.load(Ordering::Relaxed);
+        if is_over {
+            0
+        } else {
+            self.cursor.position.offset
         }
     }
 
     /// The port's status now.
     pub fn status(&self) -> Status {
         self.hub.status()
+    }
+}
+
+/// Goes on in the run that has begun: at the place in it that was waited for, or else with what is live.
+/// Only the first of the two is no news.
+#[cold]
+fn enter_run(
+    cursor: &mut Cursor,
+    resume: &mut Option<(Box<str>, Start)>,
+    history: &History,
+) -> Option<Received> {
+    let resume = resume.take();
+    let resume = resume.filter(|(name, _)| Some(&**name) == history.run.name.as_deref());
+    match resume {
+        Some((_, start)) => {
+            *cursor = history.cursor(start);
+            None
+        }
+        None => {
+            *cursor = history.run.live;
+            Some(Received::Restarted)
+        }
     }
 }
 

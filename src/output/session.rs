@@ -263,6 +263,7 @@ impl OutputSession {
                     Kind::Written(_) => {}
                 },
                 Received::Missed(position) => self.count_missed(position),
+                Received::Restarted => {}
             }
         }
     }

@@ -6,6 +6,7 @@ use super::framing::Framing;
 use super::pace::Pace;
 use super::source::play::PlayOptions;
 use super::source::spec::Spec;
+use super::upstream::UpstreamAccess;
 use crate::hub::LineSettings;
 
 /// Bytes of the longest line that `--max-line` permits.
@@ -32,6 +33,8 @@ pub(crate) struct PortConfig {
     pub(crate) max_line: usize,
     /// The kind of data that most clients see. A device that sends something else deserves a hint.
     pub(crate) expects: DataKind,
+    /// The access to another serial-ws that has the board.
+    pub(crate) upstream: UpstreamAccess,
     /// True if a client chooses the board where several are here.
     pub(crate) may_be_chosen: bool,
     /// The way in which a recording is played.

@@ -337,7 +337,7 @@ impl<'a> Connection<'a> {
 
 /// Returns when every task that was ready has had its turn, so that a flood does not outrun
 /// clients that could keep up, and no line waits for the next read.
-async fn after_other_tasks() {
+pub(super) async fn after_other_tasks() {
     let mut has_waited = false;
     poll_fn(|cx| {
         if std::mem::replace(&mut has_waited, true) {

@@ -20,6 +20,7 @@
 //! | `claims` | the devices of this program's ports, so that none takes another's |
 //! | `closed` | what is answered while the port is closed |
 //! | `closing`, `lease` | closing a device, and leaving it to another program |
+//! | `upstream/` | a port of another serial-ws, which takes none of the above |
 //! | `diagnostics` | hints about settings that do not fit the board |
 
 mod asking;
@@ -53,6 +54,7 @@ pub(crate) mod source;
 mod stream_start;
 mod supervisor;
 mod transfer;
+pub(crate) mod upstream;
 mod writer;
 mod writing;
 
@@ -60,8 +62,15 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+use std::sync::Arc;
+
+use anyhow::Result;
+use tokio_util::sync::CancellationToken;
+
 use crate::hub::{Hub, Status};
 use claims::ClaimedDevice;
+use source::spec::Spec;
+use upstream::UpstreamPort;
 
 pub(crate) use claims::Claims;
 pub use closing::Closed;
@@ -75,6 +84,49 @@ pub(crate) use supervisor::Supervisor;
 /// The delay before trying again to open a device that is there: when it has just come, the system
 /// may take a moment to hand it out.
 const QUICK_RETRY_DELAY: Duration = Duration::from_millis(50);
+
+/// The task that keeps a port open, whatever its device is.
+pub(crate) enum PortTask {
+    /// That of a device.
+    Device(Box<Supervisor>),
+    /// That of a port of another serial-ws.
+    Upstream(Box<UpstreamPort>),
+}
+
+impl From<Supervisor> for PortTask {
+    fn from(supervisor: Supervisor) -> Self {
+        Self::Device(Box::new(supervisor))
+    }
+}
+
+impl PortTask {
+    /// Prepares a port. `own_run` is that of this program, and `history` the memory for it.
+    pub(crate) fn new(
+        config: PortConfig,
+        hub: Arc<Hub>,
+        claims: &Claims,
+        (own_run, history): (&str, usize),
+    ) -> Self {
+        match config.spec.clone() {
+            Spec::Upstream(address) => {
+                let port = UpstreamPort::new(config, address, hub, own_run, history);
+                Self::Upstream(Box::new(port))
+            }
+            _ => Supervisor::new(config, hub, claims).into(),
+        }
+    }
+
+    /// Keeps the port open until the program stops.
+    ///
+    /// # Errors
+    /// If the first attempt shows that the port can never be opened.
+    pub(crate) async fn run(self, stop: CancellationToken) -> Result<Closed> {
+        match self {
+            Self::Device(supervisor) => supervisor.run(stop).await,
+            Self::Upstream(port) => port.run(stop).await,
+        }
+    }
+}
 
 /// Finds the path of the device that a port means, one of `ports`, without opening it.
 ///

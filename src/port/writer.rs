@@ -14,7 +14,8 @@ use super::reply::StreamState;
 use super::settle::Settle;
 use super::writing::{Writing, refuse};
 use crate::hub::{
-    Action, Data, DeviceQuestion, ErrorCode, Hub, LineSettings, Outcome, Request, RequestError,
+    Action, Data, DeviceQuestion, Done, ErrorCode, Hub, LineSettings, Outcome, Request,
+    RequestError,
 };
 
 /// The error for who writes while the line is held.
@@ -187,6 +188,8 @@ impl<'a> Writer<'a> {
                 let on = *on;
                 return self.hold_break(on, request, device);
             }
+            // A device has no other serial-ws.
+            Action::PassLockOn => return request.end(Ok(Done::Written(0))),
             // These do not wait their turn, or are not for the device alone, or are no frames any more.
             Action::WriteFrame { .. }
             | Action::Settings(_)

@@ -16,7 +16,7 @@ use crate::hub::{SettingsChange, Start, State, Status, SubscriberKind};
 use crate::platform;
 use crate::port::source::serial::device_id::IdError;
 use crate::port::source::serial::watcher::{DeviceList, DeviceWatcher};
-use crate::port::{Closed, PortConfig, Supervisor};
+use crate::port::{Closed, PortConfig, PortTask, Supervisor};
 use crate::server::devices::{
     DeviceEntry, DeviceHost, DeviceRejection, DeviceWatch, Devices, OpenedDevicePort,
 };
@@ -118,7 +118,7 @@ impl DevicePorts {
             self.opened()
                 .retain(|other| !Arc::ptr_eq(&other.port, &port));
             port.hub.publish_status(status.with_settings(config.line));
-            supervisor = Supervisor::new(config.clone(), Arc::clone(&port.hub), claims);
+            supervisor = Supervisor::new(config.clone(), Arc::clone(&port.hub), claims).into();
         }
     }
 
@@ -193,19 +193,19 @@ impl DevicePorts {
         let taken = ports.registry.names();
         let free = names.into_iter().find(|name| !taken.contains(name));
         shared.port.name = free.unwrap_or(name);
-        let (port, supervisor) = ports
+        let (port, task) = ports
             .register(shared, ports.next_run())
             .map_err(|error| DeviceRejection::Failed(platform::sentence(&error)))?;
-        let (devices, task) = (self.clone(), Arc::clone(&port));
+        let (devices, opened) = (self.clone(), Arc::clone(&port));
         ports
             .tasks()
-            .spawn(async move { devices.run(task, supervisor).await });
+            .spawn(async move { devices.run(opened, task).await });
         Ok(port)
     }
 
     /// Keeps a port of its own open until nobody uses it any more.
-    async fn run(self, port: Arc<Port>, supervisor: Supervisor) -> Result<Closed> {
-        let mut running = std::pin::pin!(supervisor.run(port.stop.clone()));
+    async fn run(self, port: Arc<Port>, task: PortTask) -> Result<Closed> {
+        let mut running = std::pin::pin!(task.run(port.stop.clone()));
         let outcome = tokio::select! {
             outcome = &mut running => outcome,
             () = self.forget_when_idle(&port) => {

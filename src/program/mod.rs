@@ -20,7 +20,8 @@ use crate::output::mqtt::Mqtt;
 use crate::output::osc::Osc;
 use crate::output::{Output, OutputConfig, PublishedPort};
 use crate::platform;
-use crate::port::{Claims, Closed, PortConfig, Supervisor};
+use crate::port::source::spec::Spec;
+use crate::port::{Claims, Closed, PortConfig, PortTask};
 use crate::server::{OutputCounters, Port, Ports, Server};
 use devices::{Choices, DevicePorts};
 
@@ -134,8 +135,8 @@ impl Program {
             let root = self.devices.run_root(registered, config, self.choices);
             self.ports.tasks().spawn(root);
         }
-        for (port, supervisor) in self.registered {
-            let task = supervisor.run(port.stop.clone());
+        for (port, task) in self.registered {
+            let task = task.run(port.stop.clone());
             self.ports.tasks().spawn(task);
         }
         self.ports.wait().await
@@ -160,7 +161,7 @@ pub struct PortTasks {
 }
 
 /// A port that clients reach, and that is not opened yet.
-type Registered = (Arc<Port>, Supervisor);
+type Registered = (Arc<Port>, PortTask);
 
 impl PortTasks {
     /// Adds the ports of `config` and opens them. One that can never be opened is removed again,
@@ -172,10 +173,10 @@ impl PortTasks {
         // Another one than those that the program began with.
         log::name_ports(true);
         for config in config.ports {
-            let (port, supervisor) = self.register(config, self.next_run())?;
+            let (port, task) = self.register(config, self.next_run())?;
             let registry = Arc::clone(&self.registry);
             self.tasks().spawn(async move {
-                let outcome = supervisor.run(port.stop.clone()).await;
+                let outcome = task.run(port.stop.clone()).await;
                 outcome.or_else(|error| {
                     tracing::warn!(port = port.name, "removed: {}", platform::sentence(&error));
                     registry.remove(&port.name);
@@ -197,7 +198,11 @@ impl PortTasks {
         let config = shared.port;
         let status = Status::new(State::Waiting, "not open yet").with_settings(config.line);
         let numbers = self.registry.numbers.clone();
-        let hub = Hub::with_request_limits(self.limits, shared.requests, numbers, status);
+        let hub = match config.spec {
+            Spec::Upstream(_) => Hub::of_upstream,
+            _ => Hub::with_request_limits,
+        };
+        let hub = hub(self.limits, shared.requests, numbers, status);
         let port = Arc::new(Port {
             name: config.name.clone(),
             run,
@@ -216,8 +221,9 @@ impl PortTasks {
         ensure!(is_new, "there is a port called {} already", port.name);
         self.start_outputs(&port, shared.outputs)?;
         self.publish(&port);
-        let supervisor = Supervisor::new(config, Arc::clone(&port.hub), &self.claims);
-        Ok((port, supervisor))
+        let own = (self.registry.run.as_str(), self.limits.history);
+        let task = PortTask::new(config, Arc::clone(&port.hub), &self.claims, own);
+        Ok((port, task))
     }
 
     /// Opens the outputs of a port, until it is removed.

@@ -20,6 +20,7 @@ fn knows(server: &ServerMessage<'_>, client: &ClientMessage) {
         | ServerMessage::Status(_)
         | ServerMessage::Line { .. }
         | ServerMessage::Data { .. }
+        | ServerMessage::Chunk(_)
         | ServerMessage::Missed { .. }
         | ServerMessage::Ack { .. }
         | ServerMessage::Reply { .. }
@@ -89,6 +90,7 @@ fn server_messages() -> Vec<ServerMessage<'static>> {
             t,
             bytes: bytes(),
         },
+        ServerMessage::Chunk(chunk()),
         ServerMessage::Missed { lines: 3, bytes: 9 },
         ServerMessage::Ack {
             id: Id::from(&json!(7)),
@@ -186,6 +188,24 @@ fn client_messages() -> Vec<ClientMessage> {
     ]
 }
 
+fn chunk() -> ChunkMessage<'static> {
+    ChunkMessage {
+        place: StreamPlace { seq: 4, offset: 18 },
+        t: Timestamp(1_795_169_654_514_300),
+        bytes: bytes(),
+        lines: vec![ChunkLine {
+            content: Content::Text("21,40".into()),
+            partial: true,
+            piece: true,
+            header: Some(HeaderMessage {
+                separator: ',',
+                names: vec!["t".into(), "h".into()],
+            }),
+        }],
+        cut: true,
+    }
+}
+
 fn hello() -> HelloMessage<'static> {
     HelloMessage {
         version: VERSION,
@@ -205,6 +225,7 @@ fn hello() -> HelloMessage<'static> {
             // As for the devices.
             settings: json!({}),
         },
+        newest: Some(StreamPlace { seq: 5, offset: 22 }),
         ports: vec!["uno".to_owned()].into(),
         status: StatusMessage {
             settings: None,

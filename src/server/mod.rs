@@ -244,6 +244,7 @@ impl Server {
         let app = Arc::new(App {
             limits: Limits::new(config.max_clients, config.max_clients_per_address),
             outputs,
+            run: ports.run.clone(),
             ports,
             devices,
             clients: Arc::default(),
@@ -259,7 +260,6 @@ impl Server {
             client_log: Arc::default(),
             #[cfg(feature = "tls")]
             tls,
-            run: random_run(),
             started: Instant::now(),
             tasks: TaskTracker::new(),
             stop,
@@ -346,10 +346,4 @@ impl Server {
 fn local_addresses(listeners: &[TcpListener]) -> Vec<SocketAddr> {
     let addresses = listeners.iter().map(TcpListener::local_addr);
     addresses.flatten().collect()
-}
-
-/// Returns a random name for this run of the program.
-fn random_run() -> String {
-    use std::hash::{BuildHasher, RandomState};
-    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }

@@ -9,6 +9,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
 use super::access::Rights;
+use super::client::params::StreamParams;
 use super::config::ClientDefaults;
 use super::devices::DeviceRejection;
 use crate::hub::{ClientNumbers, Hub, NoRoom, SettingsChange, Start, SubscriberKind, Subscription};
@@ -86,13 +87,45 @@ impl PortEnd {
     }
 }
 
+/// The run in which the lines and bytes of a port are numbered.
+#[derive(Clone, Debug)]
+pub(crate) struct PortRun<'a> {
+    /// Its name.
+    pub(crate) name: Cow<'a, str>,
+    /// False while another serial-ws is to number them that has not been reached yet.
+    is_known: bool,
+}
+
+impl PortRun<'_> {
+    /// Returns its name, unless that is for the time being.
+    pub(crate) fn known(&self) -> Option<&str> {
+        self.is_known.then_some(&*self.name)
+    }
+
+    /// Returns its name for a client with these parameters: one that continues in a run that is not
+    /// known yet is told that one.
+    pub(crate) fn seen_by<'a>(&'a self, params: &'a StreamParams) -> &'a str {
+        params.awaited_run.as_deref().unwrap_or(&self.name)
+    }
+}
+
 impl Port {
-    /// Returns the name of the run in which its lines and bytes are numbered. `program` is that of
-    /// the program; a port that was opened later counts anew, and so is a run of its own.
-    pub(crate) fn run<'a>(&self, program: &'a str) -> Cow<'a, str> {
-        match self.run {
+    /// Returns the run in which its lines and bytes are numbered. `program` is that of the program; a
+    /// port that was opened later counts anew, and so is a run of its own.
+    pub(crate) fn run<'a>(&self, program: &'a str) -> PortRun<'a> {
+        let own = match self.run {
             0 => Cow::Borrowed(program),
             number => Cow::Owned(format!("{program}.{number}")),
+        };
+        match self.hub.upstream_run() {
+            Some(run) => PortRun {
+                name: run.name.clone().into(),
+                is_known: true,
+            },
+            None => PortRun {
+                name: own,
+                is_known: !self.hub.is_upstream(),
+            },
         }
     }
 
@@ -153,6 +186,12 @@ impl Port {
         if !self.fixed.is_empty() {
             settings.insert("fixed".to_owned(), json!(self.fixed));
         }
+        if let Some(upstream) = self.hub.upstream_run() {
+            settings.extend(upstream.settings.clone());
+            let is_read_only =
+                is_read_only || upstream.settings.get("readOnly") == Some(&json!(true));
+            settings.insert("readOnly".to_owned(), json!(is_read_only));
+        }
         Value::Object(settings)
     }
 
@@ -190,12 +229,29 @@ impl Port {
 }
 
 /// All ports, the first of which is at `/`.
-#[derive(Default)]
 pub(crate) struct Ports {
+    /// The random name of this run of the program, by which clients notice a restart.
+    pub(crate) run: String,
     /// Replaced as a whole at each change, so that readers hold no lock while they use it.
     list: RwLock<Arc<[Arc<Port>]>>,
     /// The numbers of all clients.
     pub(crate) numbers: ClientNumbers,
+}
+
+impl Default for Ports {
+    fn default() -> Self {
+        Self {
+            run: random_run(),
+            list: RwLock::default(),
+            numbers: ClientNumbers::default(),
+        }
+    }
+}
+
+/// Returns a random name for this run of the program.
+fn random_run() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }
 
 impl Ports {

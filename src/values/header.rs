@@ -121,6 +121,19 @@ impl HeaderTracker {
 }
 
 impl LineHeaders {
+    /// The headers of lines for which they were settled elsewhere, in order.
+    pub fn of_lines(lines: impl IntoIterator<Item = Option<Header>>) -> Self {
+        let mut headers = Self::default();
+        let mut last: Option<Arc<Header>> = None;
+        for (index, header) in lines.into_iter().enumerate() {
+            if header.as_ref() != last.as_deref() {
+                last = header.map(Arc::new);
+                headers.changes.push((index as u32, last.clone()));
+            }
+        }
+        headers
+    }
+
     /// Settles the headers of lines, each with whether it is a whole one.
     pub fn settle<'a>(
         headers: &mut HeaderTracker,
@@ -180,6 +193,22 @@ impl LineHeaders {
 }
 
 impl Header {
+    /// A header with these names, as another serial-ws has read it.
+    pub fn new(names: impl IntoIterator<Item = Box<str>>, separator: u8) -> Self {
+        let names = names.into_iter().collect();
+        Self { names, separator }
+    }
+
+    /// Returns the names of the columns, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|name| &**name)
+    }
+
+    /// Returns what separates the columns.
+    pub fn separator(&self) -> u8 {
+        self.separator
+    }
+
     /// Reads a line as a header: at least two different words, with one kind of separator.
     fn read(line: &[u8]) -> Option<Self> {
         let text = clean::visible_text(line);

@@ -8,7 +8,10 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::{Definition, Part, Payload, PayloadSink};
 use crate::hub::{Data, Event, Extent, Frame, Kind, StreamItem, Timestamp};
-use crate::protocol::{Base64, Content, ServerMessage, StatusMessage};
+use crate::protocol::{
+    Base64, ChunkLine, ChunkMessage, Content, HeaderMessage, ServerMessage, StatusMessage,
+    StreamPlace,
+};
 use crate::values::LineValues;
 
 /// One object per line.
@@ -33,6 +36,14 @@ pub(super) const CHUNKS: Definition = Definition {
     encode: |event, part, sink| encode(event, part, sink, chunk),
 };
 
+/// Everything that came with one read, for another serial-ws.
+pub(super) const ALL: Definition = Definition {
+    name: "json",
+    item: StreamItem::Everything,
+    has_statuses: true,
+    encode: |event, part, sink| encode(event, part, sink, everything),
+};
+
 fn encode(
     event: &Event,
     part: Part,
@@ -49,10 +60,7 @@ fn encode(
             );
         }
         Kind::Written(written) => {
-            let content = match str::from_utf8(&written.bytes) {
-                Ok(text) => Content::Text(text.into()),
-                Err(_) => Content::Bytes(Base64((&*written.bytes).into())),
-            };
+            let content = Content::of(&written.bytes);
             let (t, client) = (event.at, written.client);
             let message = ServerMessage::Written { t, content, client };
             sink(
@@ -96,6 +104,42 @@ fn chunk(event: &Event, data: &Data, part: Part, sink: &mut PayloadSink<'_>) {
     let offset = event.before.offset + skip as u64;
     self::data(offset, event.at, &data.chunk[skip..], &mut object);
     sink(Payload::Text(&object), event.after().offset);
+}
+
+fn everything(event: &Event, data: &Data, part: Part, sink: &mut PayloadSink<'_>) {
+    let skip = part.bytes_to_skip(data.chunk.len());
+    let frames: Vec<_> = part.frames(ALL.item, data).collect();
+    let first = frames
+        .first()
+        .map_or(data.frames.len(), |(first, _)| *first);
+    let lines = frames.into_iter().map(|(_, frame)| chunk_line(frame));
+    let lines = lines.collect();
+    let place = StreamPlace {
+        seq: event.before.line + first as u64,
+        offset: event.before.offset + skip as u64,
+    };
+    let message = ServerMessage::Chunk(ChunkMessage {
+        place,
+        t: event.at,
+        bytes: Base64(data.chunk[skip..].into()),
+        lines,
+        cut: data.chunk.is_empty() && !data.split.is_empty(),
+    });
+    let end = event.after().offset;
+    sink(Payload::Text(message.to_json().as_bytes()), end);
+}
+
+fn chunk_line(frame: Frame<'_>) -> ChunkLine<'_> {
+    let header = frame.header.filter(|_| frame.extent == Extent::Whole);
+    ChunkLine {
+        content: Content::of(frame.bytes),
+        partial: frame.extent != Extent::Whole,
+        piece: frame.extent == Extent::Piece,
+        header: header.map(|header| HeaderMessage {
+            separator: header.separator().into(),
+            names: header.names().map(Into::into).collect(),
+        }),
+    }
 }
 
 /// Appends a [`ServerMessage::Line`]. This runs for every line, and is faster than the serializer

@@ -52,6 +52,8 @@ views! {
     JsonLinesWithValues = json::LINES_WITH_VALUES,
     /// The same, one per chunk of bytes.
     JsonChunks = json::CHUNKS,
+    /// The same, with everything that one chunk of bytes completes, for another serial-ws.
+    JsonAll = json::ALL,
     /// The numbers of each line that has any.
     Values = values::VALUES,
     /// One binary message per whole frame.

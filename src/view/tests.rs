@@ -107,7 +107,7 @@ fn bytes(view: View, payloads: &[Vec<u8>]) -> Vec<u8> {
         bytes.unwrap().0.into_owned()
     };
     match view {
-        View::JsonChunks => payloads.iter().flat_map(decode).collect(),
+        View::JsonChunks | View::JsonAll => payloads.iter().flat_map(decode).collect(),
         _ => payloads.concat(),
     }
 }

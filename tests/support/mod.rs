@@ -14,6 +14,7 @@ mod machine;
 pub mod namespaces;
 pub mod network;
 mod pair;
+mod relay;
 mod remote;
 mod serial_server;
 mod wait;
@@ -30,6 +31,7 @@ pub use http::{RawSocket, Reply, ask_upgrade, bare, http, request, upgrade};
 #[cfg(target_os = "linux")]
 pub use machine::Machine;
 pub use pair::Pair;
+pub use relay::Relay;
 pub use remote::Remote;
 pub use serial_server::{Quirks, SerialServer};
 pub use wait::{skip, until, within};

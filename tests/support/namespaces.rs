@@ -50,6 +50,16 @@ impl Room {
         ip(&[&["-n", computer.as_str()], words].concat());
     }
 
+    /// Delays what a computer sends by 50 ms, and loses a hundredth of it, where the system can.
+    pub fn slow_down(&self, index: usize) {
+        let mut command = self.command(index, "tc");
+        let words = "qdisc add dev wlan0 root netem delay 50ms loss 1%";
+        let command = command.args(words.split(' ')).stderr(Stdio::null());
+        if !command.status().is_ok_and(|status| status.success()) {
+            skip("without netem, the network has neither delay nor loss");
+        }
+    }
+
     /// Starts the program on a computer.
     pub fn start(&self, index: usize, arguments: &[&str]) -> Program {
         Program::start_by(&self.script(index), arguments)

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::http::Uri;
 
 use super::AccessArgs;
 use crate::cli::default_tcp_port;
-use crate::fingerprint::Fingerprint;
+use crate::dial::Fingerprint;
 use crate::terminal;
 
 /// The address of a bridge, checked.

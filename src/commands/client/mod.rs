@@ -2,8 +2,6 @@
 //! or to the reason why there is none, and why it ended. The messages on it are the commands' own.
 
 mod address;
-#[cfg(feature = "tls")]
-mod tls;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -13,7 +11,7 @@ use std::{fmt, io};
 use anyhow::Context;
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::client::Response;
@@ -24,16 +22,14 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 pub(crate) use address::Address;
 
-use crate::fingerprint::Fingerprint;
+#[cfg(feature = "tls")]
+use crate::dial::tls;
+use crate::dial::{Fingerprint, refusal_body};
 use crate::platform::reason;
 use crate::terminal;
 
 /// Limits the wait for a connection, and then for the answer to the handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Limits the wait for the rest of an HTTP error. After it, what has come is shown.
-const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(1);
-/// Limits how much of an HTTP error is read.
-const MAX_ERROR_BODY_BYTES: usize = 4096;
 /// Limits the size of a message from a bridge. A longer one ends the connection.
 const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 
@@ -94,7 +90,7 @@ impl Address {
         if !self.is_encrypted() {
             return Ok(Box::new(stream));
         }
-        let encrypting = tls::encrypt(stream, &self.host, self.fingerprint);
+        let encrypting = tls::encrypt(stream, &self.host, self.fingerprint, "--fingerprint ");
         let stream = timeout(CONNECT_TIMEOUT, encrypting).await;
         let stream = stream.map_err(|_| self.unreachable(io::ErrorKind::TimedOut.into()))?;
         Ok(Box::new(stream.with_context(|| {
@@ -127,7 +123,7 @@ impl Address {
         match error {
             Error::Http(response) => {
                 let status = response.status();
-                let reason = terminal::excerpt(&body(*response, stream).await);
+                let reason = terminal::excerpt(&refusal_body(*response, stream).await);
                 if reason.is_empty() {
                     return anyhow!("{self} refused: {status}");
                 }
@@ -198,23 +194,4 @@ pub(crate) fn not_understood(error: &dyn fmt::Display) -> anyhow::Error {
     tracing::debug!(%error, "cannot understand a message");
     let version = env!("CARGO_PKG_VERSION");
     anyhow!("cannot understand serial-ws: is it of another version than this one, {version}?")
-}
-
-/// Reads the beginning of an HTTP error: what came with its head, and what still comes.
-async fn body(response: Response, stream: &mut Stream) -> String {
-    let mut body = response.into_body().unwrap_or_default();
-    let read = async {
-        while !body.contains(&b'\n') && body.len() < MAX_ERROR_BODY_BYTES {
-            if !stream
-                .read_buf(&mut body)
-                .await
-                .is_ok_and(|length| length > 0)
-            {
-                break;
-            }
-        }
-    };
-    // An answer that never ends is shown as far as it has come.
-    let _ = timeout(ERROR_BODY_TIMEOUT, read).await;
-    String::from_utf8_lossy(&body).into_owned()
 }

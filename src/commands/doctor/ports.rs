@@ -36,7 +36,10 @@ pub(crate) fn diagnose(ports: &[PortConfig]) -> Vec<Diagnostic> {
     for port in ports {
         if port.spec.endpoint().is_some() {
             let text = "is in the network, where serial-ws looks for it when it runs";
-            diagnostics.push(Diagnostic::ok(format!("{} {text}", port.spec)));
+            diagnostics.push(match port.upstream.token_error() {
+                None => Diagnostic::ok(format!("{} {text}", port.spec)),
+                Some(why) => Diagnostic::action(format!("{}: {why}", port.spec)),
+            });
             continue;
         }
         if let Some(program) = port.spec.program() {

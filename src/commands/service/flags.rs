@@ -75,6 +75,7 @@ impl Flags {
         let config = invocation
             .config()
             .unwrap_or_else(|error| mistake::exit(error));
+        check_tokens(typed)?;
         Ok(Self {
             words: words(typed, &path_flags(&Cli::command()))?,
             ports: ports(&config)?,
@@ -178,6 +179,26 @@ fn ports(config: &Config) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// Returns the file with the token of another serial-ws, if an argument is a port with one.
+pub(crate) fn upstream_token(text: &str) -> Option<&str> {
+    let (_, file) = text.split_once(",token=")?;
+    file.split(',').next()
+}
+
+/// Checks that a service finds the files of tokens, which starts in another folder.
+fn check_tokens(typed: &[OsString]) -> Result<()> {
+    for word in typed {
+        let text = word.to_string_lossy();
+        if let Some(file) = upstream_token(&text) {
+            ensure!(
+                Path::new(file).is_absolute(),
+                "token={file} depends on the folder that you are in. Write an absolute path"
+            );
+        }
+    }
+    Ok(())
+}
+
 /// Returns the names of the flags whose value is a path.
 fn path_flags(command: &Command) -> Vec<String> {
     let is_path = |arg: &&clap::Arg| arg.get_value_hint() == ValueHint::AnyPath;
@@ -250,6 +271,7 @@ mod tests {
         assert!(!flags("sim --mqtt mqtt://localhost").unwrap().uses_network);
         assert!(flags("sim --osc max.local:9000").unwrap().uses_network);
         assert!(!flags("sim --osc [::1]:9000").unwrap().uses_network);
+        assert!(flags("ws://10.0.0.7:8080/").unwrap().uses_network);
     }
 
     #[test]
@@ -285,6 +307,7 @@ mod tests {
     fn flags_that_a_service_cannot_have_are_refused() {
         check_wrong("list", "after the two dashes");
         check_wrong("--open", "--open");
+        check_wrong("ws://pi/,token=a", "token=a depends on the folder");
         if cfg!(unix) {
             check_wrong("exec:./read.sh", "./read.sh depends on the folder");
             check_wrong("dev/ttyUSB0", "such as /dev/ttyUSB0");

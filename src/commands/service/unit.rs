@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 
 use super::Scope;
-use super::flags::{Flags, Word};
+use super::flags::{Flags, Word, upstream_token};
 use super::quote;
 
 /// The packaged unit, which is for the whole computer.
@@ -141,8 +141,22 @@ fn argument(scope: Scope, word: &Word, more: &mut Vec<String>) -> Result<String>
             path = path.display()
         );
     }
-    Ok(quote::systemd(word.text()))
+    let text = word.text().to_string_lossy();
+    match upstream_token(&text).filter(|_| scope == Scope::System) {
+        Some(file) => {
+            let name = format!("upstream-token-{}", more.len());
+            let path = file.replace('%', "%%");
+            more.push(format!("LoadCredential={name}:{path}"));
+            let text = text.replacen(file, TOKEN_PLACEHOLDER, 1);
+            let quoted = quote::systemd(text.as_ref());
+            Ok(quoted.replacen(TOKEN_PLACEHOLDER, &format!("{CREDENTIALS}/{name}"), 1))
+        }
+        None => Ok(quote::systemd(word.text())),
+    }
 }
+
+/// Stands for the file of a token while the argument around it is quoted.
+const TOKEN_PLACEHOLDER: &str = "UPSTREAM-TOKEN";
 
 /// Returns the lines that allow other ports than those of the packaged unit.
 fn devices(flags: &Flags) -> Vec<String> {
@@ -223,6 +237,22 @@ mod tests {
     }
 
     const BEGIN: &str = "ExecStart=/usr/bin/serial-ws";
+
+    #[test]
+    fn the_token_of_another_serial_ws_is_handed_to_a_service_of_the_system() {
+        let flags = "a=ws://10.0.0.7:8080/,token=/etc/class-token,raw";
+        check(
+            Scope::System,
+            &[flags],
+            &[
+                "LoadCredential=upstream-token-0:/etc/class-token",
+                &format!(
+                    "{BEGIN} a=ws://10.0.0.7:8080/,token=${{CREDENTIALS_DIRECTORY}}/upstream-token-0,raw"
+                ),
+            ],
+            &["IPAddressDeny"],
+        );
+    }
 
     #[test]
     fn the_unit_of_a_user_has_what_their_manager_can_do() {

@@ -152,7 +152,7 @@ impl Publisher {
                 };
                 self.publish(message).await?;
             }
-            Received::Missed(_) => {}
+            Received::Missed(_) | Received::Restarted => {}
         }
         Ok(())
     }

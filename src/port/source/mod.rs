@@ -84,6 +84,7 @@ pub(crate) fn source(config: &PortConfig, hub: &Arc<Hub>, claims: &Claims) -> Bo
         Spec::Loop => Box::new(echo::source()),
         Spec::Rfc2217(endpoint) => Box::new(rfc2217::Rfc2217Source::new(endpoint, config)),
         Spec::Tcp(endpoint) => Box::new(tcp::TcpSource::new(endpoint)),
+        Spec::Upstream(_) => unreachable!("a port of another serial-ws has a task of its own"),
         Spec::Exec(command) => Box::new(exec::ProgramSource::new(command, &config.name)),
         Spec::Play(files) => Box::new(play::PlaySource::new(files, config, hub)),
     }

@@ -13,6 +13,7 @@ use super::play::{PLAY, PlayFiles};
 use super::serial::enumerate::Usb;
 use super::sim::Pattern;
 use crate::port::config::is_name_char;
+use crate::port::upstream::address::UpstreamAddress;
 use crate::terminal::shown;
 
 /// The prefix of a device's name in Windows' own notation, which may be left out.
@@ -47,6 +48,8 @@ pub(crate) enum Spec {
     Tcp(Endpoint),
     /// A serial port behind an RFC 2217 server.
     Rfc2217(Endpoint),
+    /// A port of another serial-ws.
+    Upstream(UpstreamAddress),
     /// A program.
     Exec(ProgramCommand),
     /// A recording.
@@ -64,7 +67,7 @@ struct SpecKind {
 }
 
 /// The kinds of device beside paths. A new one is a line here and a variant of [`Spec`].
-const KINDS: [SpecKind; 9] = [
+const KINDS: [SpecKind; 11] = [
     SpecKind {
         word: "usb",
         form: "usb:VID:PID[:SERIAL]",
@@ -94,6 +97,16 @@ const KINDS: [SpecKind; 9] = [
         word: "rfc2217",
         form: "rfc2217://HOST:PORT",
         parse: |rest| Ok(Spec::Rfc2217(Endpoint::parse("rfc2217", rest)?)),
+    },
+    SpecKind {
+        word: "ws",
+        form: "ws://HOST[:PORT]/ports/NAME",
+        parse: |rest| Ok(Spec::Upstream(UpstreamAddress::parse("ws", rest)?)),
+    },
+    SpecKind {
+        word: "wss",
+        form: "wss://HOST[:PORT]/ports/NAME",
+        parse: |rest| Ok(Spec::Upstream(UpstreamAddress::parse("wss", rest)?)),
     },
     SpecKind {
         word: "exec",
@@ -248,6 +261,7 @@ impl fmt::Display for Spec {
             Spec::Loop => f.write_str("loop"),
             Spec::Tcp(endpoint) => write!(f, "tcp://{endpoint}"),
             Spec::Rfc2217(endpoint) => write!(f, "rfc2217://{endpoint}"),
+            Spec::Upstream(address) => write!(f, "{address}"),
             Spec::Exec(command) => write!(f, "{command}"),
             Spec::Play(files) => write!(f, "{files}"),
         }
@@ -258,7 +272,10 @@ impl Spec {
     /// Returns the name of a port that the user gave none: the last part of a path, the name of
     /// a program or a recording, or the whole SPEC, with `-` in place of what a name must not contain.
     pub(crate) fn default_name(&self) -> String {
-        let text = self.to_string();
+        let text = match self {
+            Spec::Upstream(address) => address.name(),
+            _ => self.to_string(),
+        };
         let last = match self {
             Spec::Path(path) => path.trim_end_matches(['/', '\\']),
             Spec::Exec(command) => command.name(),
@@ -284,6 +301,7 @@ impl Spec {
     pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
         match self {
             Spec::Tcp(endpoint) | Spec::Rfc2217(endpoint) => Some(endpoint),
+            Spec::Upstream(address) => Some(&address.endpoint),
             _ => None,
         }
     }

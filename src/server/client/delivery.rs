@@ -28,6 +28,9 @@ pub(crate) trait Encoder {
 
     /// Returns the port's status now, for a client that may have missed a change.
     fn status(&self, status: &Status) -> Bytes;
+
+    /// Returns true if the client is told the numbers of lines or bytes.
+    fn has_numbers(&self) -> bool;
 }
 
 /// The way of events to one client.
@@ -42,6 +45,8 @@ pub(crate) struct Delivery<E> {
     oldest: Option<Instant>,
     /// True if the client must still be told that it missed something, however much.
     owes_missed: bool,
+    /// True if the numbers that the client was told mean nothing any more: they have begun anew.
+    pub(crate) has_ended: bool,
 }
 
 impl<E: Encoder> Delivery<E> {
@@ -55,6 +60,7 @@ impl<E: Encoder> Delivery<E> {
             began: Instant::now(),
             oldest: None,
             owes_missed: params.from_other_run,
+            has_ended: false,
         }
     }
 
@@ -65,6 +71,7 @@ impl<E: Encoder> Delivery<E> {
         }
         let (now, mut room) = (Instant::now(), QueueRoom::default());
         while !room.is_used()
+            && !self.has_ended
             && let Some(next) = self.next(now, queue, hub)
         {
             let Received::Event(Taken { event, had }) = next else {
@@ -93,6 +100,7 @@ impl<E: Encoder> Delivery<E> {
         let (now, mut room) = (Instant::now(), QueueRoom::default());
         let mut newest = None;
         while !room.is_used()
+            && !self.has_ended
             && let Some(next) = self.next(now, queue, hub)
         {
             let Received::Event(Taken { event, .. }) = next else {
@@ -118,7 +126,9 @@ impl<E: Encoder> Delivery<E> {
     #[inline(always)]
     fn next<S>(&mut self, now: Instant, queue: &mut SendQueue<S>, hub: &Hub) -> Option<Received> {
         let next = self.subscription.next(now);
-        if self.owes_missed || matches!(next, Some(Received::Missed(_))) {
+        if matches!(next, Some(Received::Restarted)) {
+            self.has_ended = self.encoder.has_numbers();
+        } else if self.owes_missed || matches!(next, Some(Received::Missed(_))) {
             self.tell_missed(&next, queue, hub);
         }
         next

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::line_query::LINE_KEYS;
-use crate::hub::Start;
+use crate::hub::{Position, Start};
 use crate::server::ClientDefaults;
 use crate::server::devices::id_in;
 use crate::terminal::shown;
@@ -57,6 +57,8 @@ pub(crate) struct StreamParams {
     pub(crate) start: Start,
     /// True if it asked to continue where another run of the program was.
     pub(crate) from_other_run: bool,
+    /// The run in which it continues at `start`, where that is not known here yet.
+    pub(crate) awaited_run: Option<String>,
     /// The time between two messages, if it wants only the newest frame.
     pub(crate) latest: Option<Duration>,
     /// The ending that is added to its text messages.
@@ -137,7 +139,7 @@ pub(crate) fn subprotocol<'a>(offered: &[&'a str]) -> Option<&'a str> {
 
 impl StreamParams {
     /// Reads the query and the confirmed subprotocol, which need not be one of ours. `defaults` holds
-    /// for what they leave open, and `run` is this run of the program.
+    /// for what they leave open, and `run` is the run in which the port counts, if it is known.
     ///
     /// # Errors
     /// Code 4400, saying what is right.
@@ -145,12 +147,13 @@ impl StreamParams {
         query: &[(String, String)],
         subprotocol: Option<&str>,
         defaults: &ClientDefaults,
-        run: &str,
+        run: Option<&str>,
     ) -> Result<Self, QueryError> {
         let mut params = Self {
             view: view(query, subprotocol, defaults.view)?,
             start: Start::Live,
             from_other_run: false,
+            awaited_run: None,
             latest: None,
             append: defaults.append,
             wants_written: false,
@@ -171,6 +174,11 @@ impl StreamParams {
                     return Err(QueryError::new("since needs view=json"));
                 }
                 "since" => params.continue_after(value, run)?,
+                "latest" if params.view == View::JsonAll => {
+                    return Err(QueryError::new(
+                        "latest skips data, which data=all is not for",
+                    ));
+                }
                 "latest" => params.latest = Some(interval(value)?),
                 "append" => params.append = value.parse().map_err(QueryError::new)?,
                 _ => return Err(unknown_parameter(key)),
@@ -183,17 +191,45 @@ impl StreamParams {
     ///
     /// # Errors
     /// Code 4400, saying what is right.
-    pub(crate) fn continue_after(&mut self, value: &str, run: &str) -> Result<(), QueryError> {
-        let Some((theirs, count)) = value.rsplit_once(':') else {
-            return Err(QueryError::new(
-                "since must be RUN:SEQ (RUN:OFFSET with data=chunks), with RUN from the hello object",
-            ));
+    pub(crate) fn continue_after(
+        &mut self,
+        value: &str,
+        run: Option<&str>,
+    ) -> Result<(), QueryError> {
+        let is_place = self.view == View::JsonAll;
+        let form = if is_place {
+            "since must be RUN:SEQ:OFFSET with data=all"
+        } else {
+            "since must be RUN:SEQ (RUN:OFFSET with data=chunks), with RUN from the hello object"
         };
+        let last = |text| str::rsplit_once(text, ':').ok_or_else(|| QueryError::new(form));
+        let (theirs, count) = last(value)?;
         let count = number("SEQ of since", count)?;
-        self.from_other_run = theirs != run;
-        let after = if self.from_other_run { 0 } else { count };
-        self.start = Start::After(self.view.unit(), after);
+        let (theirs, after) = if is_place {
+            let (theirs, line) = last(theirs)?;
+            let (line, offset) = (number("SEQ of since", line)?, count);
+            (theirs, Start::AfterPlace(Position { line, offset }))
+        } else {
+            (theirs, Start::After(self.view.unit(), count))
+        };
+        self.from_other_run = run.is_some_and(|run| theirs != run);
+        self.awaited_run = run.is_none().then(|| theirs.to_owned());
+        self.start = match after {
+            after if !self.from_other_run => after,
+            Start::AfterPlace(_) => Start::AfterPlace(Position::default()),
+            _ => Start::After(self.view.unit(), 0),
+        };
         Ok(())
+    }
+
+    /// Returns the place that the client has reached in a run that is not known here yet.
+    pub(crate) fn awaited_place(&self) -> Option<Position> {
+        self.awaited_run.as_ref()?;
+        match self.start {
+            Start::After(unit, count) => Some(Position::default().with(unit, count)),
+            Start::AfterPlace(place) => Some(place),
+            Start::Live | Start::Last(..) => None,
+        }
     }
 }
 
@@ -228,7 +264,8 @@ fn with_data(view: View, value: &str) -> Result<View, QueryError> {
     let wanted = match value {
         "lines" => View::JsonLines,
         "chunks" => View::JsonChunks,
-        _ => return Err(QueryError::new("data must be lines or chunks")),
+        "all" => View::JsonAll,
+        _ => return Err(QueryError::new("data must be lines, chunks or all")),
     };
     if view.name() != wanted.name() {
         return Err(QueryError::new("data needs view=json"));
@@ -243,7 +280,7 @@ fn with_values(view: View, value: &str) -> Result<View, QueryError> {
             "values takes no value, as in view=json&values",
         )),
         View::JsonLines | View::JsonLinesWithValues => Ok(View::JsonLinesWithValues),
-        View::JsonChunks => Err(QueryError::new("values needs data=lines")),
+        View::JsonChunks | View::JsonAll => Err(QueryError::new("values needs data=lines")),
         _ => Err(QueryError::new(
             "values needs view=json, or take view=values",
         )),
@@ -320,7 +357,7 @@ mod tests {
             append: LineEnding::None,
             read_only: false,
         };
-        let error = StreamParams::new(&pairs, None, &defaults, "run");
+        let error = StreamParams::new(&pairs, None, &defaults, Some("run"));
         let reason = error.unwrap_err().reason;
         assert_eq!(reason, expected);
         assert!(reason.len() <= 123, "a Close reason has no room for it");

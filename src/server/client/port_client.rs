@@ -32,7 +32,8 @@ impl PortClient {
         subprotocol: Option<&str>,
         rights: Rights,
     ) -> Result<Box<Self>, QueryError> {
-        let params = StreamParams::new(query, subprotocol, &port.clients, &port.run(&app.run))?;
+        let run = port.run(&app.run);
+        let params = StreamParams::new(query, subprotocol, &port.clients, run.known())?;
         let protocol = client_protocol(params.view);
         Ok(Self::with_params(
             app, port, caller, params, protocol, rights,
@@ -51,6 +52,11 @@ impl PortClient {
         // Subscribed before the answer, so that a client that is connected misses nothing.
         let subscription = port.hub.subscribe(SubscriberKind::Client, params.start);
         let mut subscription = subscription.of(params.view.item());
+        if port.hub.is_upstream() {
+            let run = port.run(&app.run);
+            let start = params.awaited_run.as_ref().map(|_| params.start);
+            subscription = subscription.in_run(run.seen_by(&params), start);
+        }
         // What is written says as much as the right to write.
         if params.wants_written && port.why_read_only(rights).is_none() {
             subscription = subscription.with_written();
@@ -90,14 +96,18 @@ impl PortClient {
 }
 
 fn greeting(app: &App, client: &Client) -> Option<String> {
+    let (hub, params) = (&client.port.hub, &client.params);
+    let run = client.port.run(&app.run);
+    let place = params.awaited_place();
     client.protocol.greet(&Greeting {
         port: &client.port,
         rights: client.rights,
         status: client.subscription.status(),
-        position: client.subscription.position(),
+        position: place.unwrap_or_else(|| client.subscription.position()),
+        newest: (params.view == View::JsonAll).then(|| hub.end()),
         client: client.requests.client(),
         max_message: app.config.max_message,
-        run: &client.port.run(&app.run),
+        run: run.seen_by(params),
         ports: &app.ports.names(),
     })
 }

@@ -120,7 +120,7 @@ async fn wait_until_open(port: &Port, subscription: &mut Subscription) -> Result
                     Kind::Status(status) => is_open(status)?,
                     Kind::Data(_) | Kind::Written(_) => false,
                 },
-                Received::Missed(_) => is_open(&subscription.status())?,
+                Received::Missed(_) | Received::Restarted => is_open(&subscription.status())?,
             };
             if has_opened {
                 return Ok(());

@@ -88,6 +88,7 @@ impl OpenedPort {
                     Kind::Status(status) if status.state == State::Lost => return true,
                     Kind::Status(_) | Kind::Written(_) => {}
                 },
+                Received::Restarted => {}
             }
         }
         false

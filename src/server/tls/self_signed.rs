@@ -16,7 +16,7 @@ use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsag
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::fingerprint::Fingerprint;
+use crate::dial::Fingerprint;
 use crate::platform;
 
 /// The files of the certificate and its key, in the folder for configuration.

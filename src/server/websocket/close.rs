@@ -32,6 +32,8 @@ const DISCONNECTED: (u16, &str) = (4410, "disconnected by the operator of serial
 pub(crate) enum CloseReason {
     /// The program ends.
     Stopping,
+    /// The serial-ws that counts what comes has begun to count anew.
+    Restarted,
     /// The port was removed.
     PortEnded(PortEnd),
     /// The operator disconnected this client.
@@ -97,6 +99,10 @@ impl CloseReason {
     pub(crate) fn code_and_reason(self) -> Option<(u16, String)> {
         Some(match self {
             Self::Stopping => (1001, "serial-ws is stopping".to_owned()),
+            Self::Restarted => (
+                1001,
+                "the serial-ws that has the board is another one now, or has restarted".to_owned(),
+            ),
             Self::PortEnded(PortEnd { code, reason }) => (code, reason),
             Self::DisconnectedByOperator => (DISCONNECTED.0, DISCONNECTED.1.to_owned()),
             Self::NoPong => (1008, "no answer to a ping".to_owned()),
@@ -132,7 +138,7 @@ async fn close_handshake<S>(ws: &mut ClientSocket<S>, reason: CloseReason)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let awaits_answer = matches!(reason, CloseReason::Stopping);
+    let awaits_answer = matches!(reason, CloseReason::Stopping | CloseReason::Restarted);
     if reason == CloseReason::Disconnected {
         return;
     }

@@ -159,7 +159,7 @@ fn is_told_in(hold: &mut Subscription, change: SettingsChange) -> bool {
                 Kind::Status(status) => change.is_made(status.settings),
                 _ => false,
             },
-            Received::Missed(_) => change.is_made(hold.status().settings),
+            Received::Missed(_) | Received::Restarted => change.is_made(hold.status().settings),
         };
     }
     hold.delivered();

@@ -125,6 +125,9 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
                 self.delivery.fill(self.ws.get_mut(), &self.port.hub);
                 // Mostly the socket takes it all, and then there is no need to wait for that.
                 self.ws.get_mut().send_now().await;
+                if self.delivery.has_ended {
+                    return CloseReason::Restarted;
+                }
                 if self.is_idle() {
                     self.delivery.delivered(&self.port.hub);
                 }
@@ -263,6 +266,7 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
                 Some(reason) => self.reject(id, &RequestError::new(reason)),
                 None => match self.requests.lock(name) {
                     Ok(()) if restore => self.request(Action::SaveSettings, id),
+                    Ok(()) if self.port.hub.is_upstream() => self.request(Action::PassLockOn, id),
                     outcome => self.answer_lock(outcome, id),
                 },
             },
@@ -288,10 +292,8 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
 
     fn answer_lock(&mut self, outcome: Result<(), LockHolder>, id: Option<Id>) {
         let outcome = outcome.map_err(|holder| RequestError::new(holder.refusal()));
-        self.answer(Reply {
-            id,
-            outcome: outcome.map(|()| Done::Written(0)),
-        });
+        let outcome = outcome.map(|()| Done::Written(0));
+        self.answer(Reply { id, outcome });
     }
 
     /// Asks the port at once, or rejects the request if there is no room.
@@ -375,7 +377,7 @@ mod tests {
         let config = Config::from_args(["serial-ws", "--port", "sim"]).unwrap();
         let clients = config.ports[0].clients;
         let hub = Hub::new(config.limits, Status::new(State::Open, ""));
-        let params = StreamParams::new(&[], None, &clients, "").unwrap();
+        let params = StreamParams::new(&[], None, &clients, Some("")).unwrap();
         let client = Client {
             requests: Requests::new(&hub),
             subscription: hub.subscribe(SubscriberKind::Client, params.start),

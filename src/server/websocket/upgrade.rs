@@ -238,7 +238,7 @@ impl Service {
                 let mut arrival = None;
                 if change != SettingsChange::default() {
                     // A wrong query changes nothing.
-                    StreamParams::new(&query, subprotocol, &port.clients, &app.run)?;
+                    StreamParams::new(&query, subprotocol, &port.clients, Some(&app.run))?;
                     arrival = Some(join_port(&port, change, rights).await?);
                 }
                 let client = PortClient::new(app, port, caller, &query, subprotocol, rights);
@@ -252,7 +252,7 @@ impl Service {
                     &query,
                     subprotocol,
                     &app.devices.client_defaults(),
-                    &app.run,
+                    Some(&app.run),
                 )?;
                 let audience = Audience::of(caller);
                 let opened = open_device(app, &id, change, audience, rights).await?;

@@ -46,6 +46,10 @@ impl Encoder for StreamEncoder {
         let object = self.format.protocol().status(status);
         self.object("status", None, object)
     }
+
+    fn has_numbers(&self) -> bool {
+        self.format != StreamFormat::Text
+    }
 }
 
 impl StreamEncoder {

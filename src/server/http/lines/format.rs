@@ -87,7 +87,7 @@ impl StreamFormat {
         mut query: Vec<(String, String)>,
         last_event_id: Option<&HeaderValue>,
         defaults: &ClientDefaults,
-        run: &str,
+        run: Option<&str>,
     ) -> Result<StreamParams, QueryError> {
         let defaults = ClientDefaults {
             view: self.default_view(),
@@ -151,6 +151,7 @@ impl StreamFormat {
             (_, View::Frames) => {
                 "view=frames is bytes, which a stream of lines cannot have; take view=json, or a WebSocket"
             }
+            (_, View::JsonAll) => "data=all is for WebSockets; take data=lines or data=chunks",
             (Self::Events, View::Text) => {
                 "view=text has no lines, which text/event-stream needs; take another view, or text/plain"
             }
@@ -225,7 +226,7 @@ mod tests {
             read_only: false,
         };
         let last = last.map(HeaderValue::from_static);
-        format.params(pairs.collect(), last.as_ref(), &defaults, "r")
+        format.params(pairs.collect(), last.as_ref(), &defaults, Some("r"))
     }
 
     #[track_caller]

@@ -56,8 +56,10 @@ fn stream(
     let query = Query::<Vec<(String, String)>>::try_from_uri(request.uri());
     let Query(query) =
         query.map_err(|_| QueryError::new("the query is not percent-encoded text"))?;
-    let run = port.run(&app.run).into_owned();
-    let params = format.params(query, headers.get("last-event-id"), &port.clients, &run)?;
+    let run = port.run(&app.run);
+    let last_event_id = headers.get("last-event-id");
+    let params = format.params(query, last_event_id, &port.clients, run.known())?;
+    let run = run.seen_by(&params).to_owned();
     let is_chunked = request.version() > Version::HTTP_10;
     let mut answer = head(format, is_chunked);
     if request.method() == Method::HEAD {

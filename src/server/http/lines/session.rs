@@ -99,6 +99,9 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> StreamSession<S> {
                 self.delivery.fill(&mut self.queue, &self.port.hub);
                 // Mostly the socket takes it all, and then there is no need to wait for that.
                 self.queue.send_now().await;
+                if self.delivery.has_ended {
+                    return CloseReason::Restarted;
+                }
                 if self.queue.is_empty() {
                     self.delivery.delivered(&self.port.hub);
                 }

@@ -15,6 +15,7 @@ use crate::config::unknown_name;
 use crate::hub::{Action, Done, Position, RequestError, Status};
 use crate::protocol::{
     self, ClientMessage, ConnectedPort, Content, HelloMessage, Id, ServerMessage, StatusMessage,
+    StreamPlace,
 };
 use crate::server::{playback, settings};
 use crate::view::LineEnding;
@@ -71,6 +72,10 @@ impl ClientProtocol for Json {
                 device: device.map(Cow::Borrowed),
                 settings: port.settings(greeting.rights),
             },
+            newest: greeting.newest.map(|place| StreamPlace {
+                seq: place.line,
+                offset: place.offset,
+            }),
             ports: greeting.ports.into(),
             status: status.into(),
         }));

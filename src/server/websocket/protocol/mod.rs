@@ -22,7 +22,9 @@ use crate::view::{LineEnding, Part, View};
 /// Returns the protocol of the clients that see this view.
 pub fn client_protocol(view: View) -> &'static dyn ClientProtocol {
     match view {
-        View::JsonLines | View::JsonLinesWithValues | View::JsonChunks => &json::Json,
+        View::JsonLines | View::JsonLinesWithValues | View::JsonChunks | View::JsonAll => {
+            &json::Json
+        }
         _ => &plain::Plain,
     }
 }
@@ -99,6 +101,10 @@ impl Encoder for FrameEncoder {
     fn status(&self, status: &Status) -> Bytes {
         frame_of(self.protocol.status(status))
     }
+
+    fn has_numbers(&self) -> bool {
+        self.protocol.has_replies()
+    }
 }
 
 fn frame_of(text: Option<String>) -> Bytes {
@@ -113,6 +119,8 @@ pub struct Greeting<'a> {
     pub(crate) status: Status,
     /// The place in the stream where the client begins.
     pub(crate) position: Position,
+    /// The place that the stream has reached, for a client that wants to know.
+    pub(crate) newest: Option<Position>,
     /// The number of the client among those of its port.
     pub(crate) client: u64,
     /// Bytes of the longest message that the client may send.

@@ -1,11 +1,11 @@
-//! Encrypts the connection to a bridge whose certificate this computer trusts, or has the
+//! Encrypts the connection to another serial-ws whose certificate this computer trusts, or has the
 //! fingerprint that the user compared.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Result, anyhow};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
@@ -21,20 +21,22 @@ use tokio_rustls::rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 
-use crate::fingerprint::Fingerprint;
+use super::Fingerprint;
 use crate::platform::reason;
 use crate::terminal::excerpt;
 
 /// Encrypts a connection to `host`. The certificate must have the fingerprint, if there is one;
-/// otherwise this computer must trust it.
+/// otherwise this computer must trust it. `setting` is what stands before a fingerprint where the user
+/// gives one.
 ///
 /// # Errors
 /// When the certificate is not trusted, with the fingerprint to compare.
-pub(crate) async fn encrypt(
-    stream: TcpStream,
+pub(crate) async fn encrypt<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
     host: &str,
     fingerprint: Option<Fingerprint>,
-) -> Result<TlsStream<TcpStream>> {
+    setting: &str,
+) -> Result<TlsStream<S>> {
     let verifier = Arc::new(Verifier::new(fingerprint));
     let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()?
@@ -44,7 +46,7 @@ pub(crate) async fn encrypt(
     let connecting = TlsConnector::from(Arc::new(config))
         .connect(ServerName::try_from(host.to_owned())?, stream)
         .await;
-    connecting.map_err(|error| verifier.explain(error))
+    connecting.map_err(|error| verifier.explain(error, setting))
 }
 
 /// Decides on a certificate, and remembers its fingerprint.
@@ -73,7 +75,7 @@ impl Verifier {
         }
     }
 
-    fn explain(&self, error: io::Error) -> anyhow::Error {
+    fn explain(&self, error: io::Error, setting: &str) -> anyhow::Error {
         let inner = error
             .get_ref()
             .and_then(|error| error.downcast_ref::<Error>());
@@ -84,7 +86,7 @@ impl Verifier {
             ),
             (Some(Error::InvalidCertificate(reason)), Some(seen)) => anyhow!(
                 "this computer does not trust its certificate ({}). Where serial-ws runs, it shows \
-                 a SHA-256 fingerprint; if it is this one: --fingerprint {seen}",
+                 a SHA-256 fingerprint; if it is this one: {setting}{seen}",
                 excerpt(&reason.to_string())
             ),
             (_, None) => anyhow!(
