@@ -358,8 +358,8 @@ pub(crate) struct PortArgs {
     /// for their turn. 0 is no limit
     #[arg(long, value_name = "SIZE", default_value = "0")]
     pub(crate) max_write_rate: Setting<Size<0, { u32::MAX as u64 }>>,
-    /// Pause after each byte that is written, such as 2ms, after each line (20ms/line) or after each
-    /// message (4ms/message), for boards that lose what comes too fast
+    /// Make a pause after each byte that is written, such as 2ms, after each line (20ms/line) or after
+    /// each message (4ms/message), for boards that lose what comes too fast
     #[arg(long, value_name = "PAUSE", default_value = "none")]
     pub(crate) pace: Setting<Option<Pace>>,
     /// Time without a request after which a client loses the write lock; 0 is no limit

@@ -89,6 +89,12 @@ impl Backlog {
         self.idle.clamp(now, now + self.line_time(rest))
     }
 
+    /// Returns when the line will have sent all that was handed over, if the device takes bytes at its
+    /// rate.
+    pub(crate) fn sent_by(&self) -> Instant {
+        self.idle
+    }
+
     fn line_time(&self, count: usize) -> Duration {
         Duration::from_secs_f64(count as f64 / self.bytes_per_second)
     }

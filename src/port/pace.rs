@@ -115,8 +115,9 @@ impl Pacer {
         self.pause_end.take_if(|end| *end <= now);
     }
 
-    /// Notes that these bytes were written, which may be the last of a message.
-    pub(super) fn wrote(&mut self, bytes: &[u8], ends_message: bool, now: Instant) {
+    /// Notes that these bytes were written, which may be the last of a message, and when they will have
+    /// been sent.
+    pub(super) fn wrote(&mut self, bytes: &[u8], ends_message: bool, sent: Instant) {
         let Some(pace) = self.pace else { return };
         let is_end = match pace.after {
             PacedUnit::Byte => !bytes.is_empty(),
@@ -124,7 +125,7 @@ impl Pacer {
             PacedUnit::Message => ends_message,
         };
         if is_end {
-            self.pause_end = Some(now + pace.pause);
+            self.pause_end = Some(sent + pace.pause);
         }
     }
 }
@@ -148,7 +149,9 @@ impl Connection<'_> {
         self.backlog.handed(count, now);
         if let Some(unwritten) = self.writer.unwritten() {
             let is_last = count == unwritten.len();
-            self.pacer.wrote(&unwritten[..count], is_last, now);
+            // The pause is for the device, which gets the last byte only then.
+            let sent = self.backlog.sent_by();
+            self.pacer.wrote(&unwritten[..count], is_last, sent);
         }
         self.writer.wrote(count);
     }
