@@ -91,7 +91,7 @@ async fn requests_of_other_versions_are_answered_if_they_have_an_id() {
     let bridge = Bridge::on(&mut pair, &[]).await;
     let mut client = bridge.json_client().await;
     for request in [
-        json!({"type": "playback", "speed": 2}),
+        json!({"type": "rewind", "speed": 2}),
         json!({"type": "set_baud_rate", "baud": 115_200, "id": [1, {"of": 2}]}),
         json!({"type": "flush", "id": null}),
         json!({"type": "BREAK", "ms": 1, "id": 0.5}),

@@ -76,8 +76,8 @@ fn bar(read: u64, bytes: u64) -> String {
     let read = read.min(bytes);
     let full = (read * WIDTH / bytes.max(1)) as usize;
     let percent = read * 100 / bytes.max(1);
-    let bar = format!("{:#<full$}{:<1$}", "", WIDTH as usize - full);
-    format!("[{bar}] {percent:>3} %")
+    let bar = "#".repeat(full);
+    format!("[{bar:<width$}] {percent:>3} %", width = WIDTH as usize)
 }
 
 /// Writes to standard error, whoever reads that.
