@@ -52,6 +52,7 @@ pub mod view;
 
 pub use cli::main;
 pub use config::Config;
+pub use output::recorder::RecorderAction;
 pub use port::Closed;
 pub use port::framing::{Framer, Framing, lines::LineFramer};
 pub use program::{PortTasks, Program, serve};

@@ -6,6 +6,7 @@
 mod ask;
 mod chunk;
 mod release;
+mod status;
 
 use std::borrow::Cow;
 use std::ops::Not;
@@ -16,13 +17,14 @@ use base64::prelude::BASE64_STANDARD;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
 pub use ask::AskMessage;
 pub use chunk::{ChunkLine, ChunkMessage, HeaderMessage, StreamPlace};
 pub use release::ReleaseMessage;
+pub use status::{RecordingMessage, StatusMessage};
 
-use crate::hub::{self, ErrorCode, LineErrors, ModemInputs, Timestamp};
+use crate::hub::{self, ErrorCode, Timestamp};
 
 /// The version that `hello` announces. Within it, objects only grow.
 pub const VERSION: u32 = 1;
@@ -172,36 +174,6 @@ pub struct ConnectedPort<'a> {
     pub settings: Value,
 }
 
-/// The status of a port.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StatusMessage<'a> {
-    /// A word such as `open`; later versions may have others.
-    pub state: Cow<'a, str>,
-    /// One sentence about it, for people.
-    pub detail: Cow<'a, str>,
-    /// The next step, for people; empty where there is nothing to do.
-    #[serde(default, skip_serializing_if = "str::is_empty")]
-    pub hint: Cow<'a, str>,
-    /// The setting that would help, where it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub advice: Option<Cow<'a, hub::Advice>>,
-    /// Characters that the driver received with a fault since the device was opened.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub errors: Option<LineErrors>,
-    /// The modem's inputs, where the open device has them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inputs: Option<ModemInputs>,
-    /// The client that has the write lock.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub writer: Option<Cow<'a, hub::LockHolder>>,
-    /// The playing of the recording that is the device.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub playback: Option<Box<hub::Playback>>,
-    /// The line settings in force, where nothing else has them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub settings: Option<Map<String, Value>>,
-}
-
 /// Data from the device or for it: text, or bytes where it is not UTF-8.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -267,6 +239,16 @@ pub enum ClientMessage {
     },
     /// Ends it.
     Unlock,
+    /// Starts recording the port, or stops it.
+    Record {
+        /// True to start.
+        on: bool,
+    },
+    /// Adds a remark to what is being recorded.
+    Note {
+        /// The remark.
+        text: String,
+    },
     /// Restarts the board by its modem lines.
     Reset,
     /// Leases the port to another program.
@@ -314,9 +296,9 @@ impl ServerMessage<'_> {
 
 impl ClientMessage {
     /// The words for the types.
-    pub const TYPES: [&str; 11] = [
+    pub const TYPES: [&str; 13] = [
         "write", "ask", "signals", "break", "settings", "reset", "release", "resume", "lock",
-        "unlock", "playback",
+        "unlock", "playback", "record", "note",
     ];
 
     /// Returns the text of the message with this identifier.
@@ -384,32 +366,6 @@ impl<'de> Deserialize<'de> for Base64<'_> {
     }
 }
 
-impl<'a> From<&'a hub::Status> for StatusMessage<'a> {
-    fn from(status: &'a hub::Status) -> Self {
-        Self {
-            state: status.state.word().into(),
-            detail: (&*status.detail).into(),
-            hint: (&*status.hint).into(),
-            advice: status.advice.as_deref().map(Cow::Borrowed),
-            errors: status.errors,
-            inputs: status.inputs,
-            writer: status.writer.as_deref().map(Cow::Borrowed),
-            playback: status.playback.clone(),
-            settings: None,
-        }
-    }
-}
-
-impl StatusMessage<'_> {
-    /// Returns the message about a status on its own, which has the settings too.
-    pub fn complete(status: &hub::Status) -> StatusMessage<'_> {
-        StatusMessage {
-            settings: Some(status.settings.to_json()),
-            ..status.into()
-        }
-    }
-}
-
 /// Seconds with six decimals. A float would drop trailing zeros.
 mod seconds {
     use super::*;
@@ -445,6 +401,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::hub::{LineErrors, ModemInputs};
 
     #[track_caller]
     fn check_server(message: ServerMessage<'static>, text: &str) {
@@ -509,6 +466,7 @@ mod tests {
             inputs: None,
             writer: None,
             playback: None,
+            recording: None,
             settings: None,
         }
     }

@@ -613,7 +613,7 @@ async fn every_setting_that_is_printed_is_read_back() {
 }
 
 const EVERY_SETTING: &str = "\
-port = ['a=sim,baud=300,raw,read-only=false,settle=auto', 'b=loop']
+port = ['a=sim,baud=300,raw,read-only=false,settle=auto,record=mine', 'b=loop,record=none']
 no-wait = true
 baud = 115200
 text = true
@@ -633,6 +633,10 @@ pace = '20ms/line'
 lock-idle = '90s'
 max-line = 100
 read-only = true
+record = 'recordings'
+record-segment = '1MiB'
+record-keep = '1GB'
+record-reserve = 0
 p5 = 8091
 listen = ['0.0.0.0:1', '[::1]:2']
 web = 'my-sketch'

@@ -145,7 +145,7 @@ pub fn json(data: &[u8]) {
         }
         Input::Action(Action::Write(bytes), _) => assert!(bytes.len() <= text.len() + 2),
         Input::Action(..) | Input::Nothing => {}
-        Input::Lock { .. } | Input::Unlock(_) | Input::Playback(..) => {}
+        Input::Lock { .. } | Input::Unlock(_) | Input::Playback(..) | Input::Recorder(..) => {}
         Input::Invalid(reason, _) => assert!(!reason.is_empty()),
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{Bridge, Client, Pair, Reply, http};
 
 /// The requests that are refused to others while a client has the lock.
-fn changes() -> [Value; 10] {
+fn changes() -> [Value; 12] {
     [
         json!({"type": "write", "text": "x"}),
         json!({"type": "write", "text": "x", "urgent": true}),
@@ -17,6 +17,8 @@ fn changes() -> [Value; 10] {
         json!({"type": "release"}),
         json!({"type": "playback", "pause": true}),
         json!({"type": "lock"}),
+        json!({"type": "record", "on": false}),
+        json!({"type": "note", "text": "x"}),
     ]
 }
 

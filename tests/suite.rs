@@ -42,6 +42,7 @@ mod ports;
 mod programs; // as devices
 #[cfg(unix)] // other systems have none
 mod pty; // for programs that only know serial ports
+mod recordings; // of all that a port receives and sends
 mod registry; // ports that come and go
 mod settings; // changed while the port is open
 mod simulated;

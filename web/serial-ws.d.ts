@@ -20,6 +20,8 @@ export interface Status {
   writer?: { client: number; name?: string };
   /** How far a recording was played, where the port plays one. */
   playback?: Playback;
+  /** The recording that runs. */
+  recording?: Recording;
   /** The settings in force, once they are known. */
   settings?: Settings;
 }
@@ -42,6 +44,18 @@ export interface PlaybackChange {
   seek?: number;
   /** From 0.01 to 1000, or "max". */
   speed?: number | "max";
+}
+
+/** A recording that runs. */
+export interface Recording {
+  /** The name of the file that is written; empty if there is none yet. */
+  file: string;
+  /** Bytes in all its files at the time of this status. */
+  bytes: number;
+  /** The time at which it begins, in seconds since 1970. */
+  since: number;
+  /** Why nothing is recorded at the moment, for people. */
+  problem?: string;
 }
 
 /** A setting that would help, to offer by a button, for example. Later versions may have more. */
@@ -117,6 +131,8 @@ export interface Settings extends LineSettings {
   maxLine: number;
   /** True if this client may only read. */
   readOnly: boolean;
+  /** True if it can be recorded: the operator has named a folder. */
+  recordable?: boolean;
   /** The settings that clients cannot change without the write lock, each with the place that fixed it, such as "--baud". */
   fixed?: Partial<Record<keyof SettingsChange, string>>;
 }
@@ -317,6 +333,10 @@ export class SerialWs {
   lock(name?: string, options?: { restore?: boolean }): Promise<Ack>;
   /** Ends the write lock. */
   unlock(): Promise<Ack>;
+  /** Starts recording the port, or stops it. */
+  record(on?: boolean): Promise<Ack>;
+  /** Adds a remark to what is being recorded. */
+  note(text: string): Promise<Ack>;
   /** Changes settings of the port for everybody; those that are left out stay as they are. */
   settings(changes: SettingsChange): Promise<Ack>;
   /** Changes how a recording is played, for everybody. */
@@ -469,6 +489,8 @@ export type ClientMessage = (
   | { type: "release"; seconds?: number; while?: undefined }
   | { type: "release"; while: "connected"; seconds?: undefined }
   | { type: "unlock" }
+  | { type: "record"; on: boolean }
+  | { type: "note"; text: string }
   | { type: "reset" }
   | { type: "resume" }
 ) & { id?: unknown };

@@ -55,7 +55,7 @@
     last;
     /** The values of the last line that had any, where they are asked for: by name, or in order. */
     values = {};
-    /** The current status: `state` is for programs, `detail` and `hint` are for people. `advice` is the setting that would help, `settings` are those in force, `playback` is the place in a recording. */
+    /** The current status: `state` is for programs, `detail` and `hint` are for people. `advice` is the setting that would help, `settings` are those in force, `playback` is the place in a recording that is played, `recording` the one that is made. */
     status = { state: "connecting", detail: "connecting to serial-ws" };
 
     constructor(url, options = {}) {
@@ -158,6 +158,16 @@
 
     unlock() {
       return this.request({ type: "unlock" });
+    }
+
+    /** Starts recording the port on the computer of serial-ws; `record(false)` stops. */
+    record(on = true) {
+      return this.ask({ type: "record", on });
+    }
+
+    /** Adds a remark to what is being recorded. */
+    note(text) {
+      return this.ask({ type: "note", text: String(text) });
     }
 
     /** Changes settings of the port for everybody, such as `{ baud: 115200 }`. */
@@ -386,9 +396,9 @@
       clearTimeout(this.#replyTimer);
     }
 
-    #setStatus({ state, detail, hint, advice, errors, inputs, writer, playback, settings }) {
+    #setStatus({ state, detail, hint, advice, errors, inputs, writer, playback, recording, settings }) {
       const { status } = this;
-      this.status = { state, detail, hint, advice, errors, inputs, writer, playback, settings };
+      this.status = { state, detail, hint, advice, errors, inputs, writer, playback, recording, settings };
       if (JSON.stringify(status) === JSON.stringify(this.status)) return;
       this.#emit("status", this.status);
     }

@@ -40,6 +40,12 @@ const LOOPBACK: [&str; 2] = [
     concat!("[::1]:", default_tcp_port!()),
 ];
 
+/// The list of the settings of recordings in the help.
+const RECORDING: &str = "Recording";
+
+/// Bytes of the smallest file of a recording.
+const MIN_SEGMENT: u64 = 4 << 10;
+
 /// The name of the arguments that are devices.
 pub(crate) const DEVICES: &str = "devices";
 
@@ -392,6 +398,22 @@ pub(crate) struct PortArgs {
     /// open as PATH (Linux, macOS). Only your programs can
     #[arg(long, value_name = "PATH", default_value = "none", value_hint = ValueHint::AnyPath)]
     pub(crate) pty: Setting<Option<PathBuf>>,
+
+    /// Record everything that the port receives and sends, with its times, to new files in this
+    /// folder; none records nothing
+    #[arg(long, value_name = "DIR", default_value = "none", value_hint = ValueHint::AnyPath)]
+    #[arg(help_heading = RECORDING)]
+    pub(crate) record: Setting<Option<PathBuf>>,
+    /// Size of a recording's file, after which the next one begins, and this one is compressed
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", help_heading = RECORDING)]
+    pub(crate) record_segment: Setting<Size<{ MIN_SEGMENT }, { 1 << 40 }>>,
+    /// Largest size of a port's recordings in the folder: the oldest ones are removed beyond it. all
+    /// removes none
+    #[arg(long, value_name = "SIZE", default_value = "all", help_heading = RECORDING)]
+    pub(crate) record_keep: Setting<Option<u64>>,
+    /// Free space on the disk below which recording pauses
+    #[arg(long, value_name = "SIZE", default_value = "100MB", help_heading = RECORDING)]
+    pub(crate) record_reserve: Setting<Size<0, { u64::MAX }>>,
 }
 
 impl PortArgs {

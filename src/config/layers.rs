@@ -15,9 +15,9 @@ use serde_json::Value as Json;
 use super::file::ConfigFile;
 use super::names::{self, DEFAULTS, Values};
 use super::port::{self, PORT, PortArg};
-use super::upstream::{TOKEN, UPSTREAM_KEYS};
+use super::upstream::UPSTREAM_KEYS;
 use super::usage::in_a_sentence;
-use super::value::MAX_TIMES;
+use super::value::{MAX_TIMES, NONE};
 use super::variables::{SECRETS, name_variable, with_variables};
 use super::{Config, text};
 use crate::cli::{self, Cli, DEVICES, Settings, SharingArgs};
@@ -28,7 +28,7 @@ use crate::terminal::safe_line;
 const FILE_NAME: &str = "config.toml";
 
 /// The settings whose values are paths.
-const PATHS: [&str; 7] = [
+const PATHS: [&str; 8] = [
     "web",
     "token",
     "lan-token",
@@ -36,6 +36,7 @@ const PATHS: [&str; 7] = [
     "tls-key",
     "mqtt-password",
     "mqtt-ca",
+    "record",
 ];
 
 /// The command line, with what the environment and the configuration file add to it.
@@ -250,16 +251,20 @@ impl Layer {
 
     /// Makes relative paths begin in `folder`.
     pub(super) fn make_absolute(&mut self, folder: &Path) {
-        for key in PATHS {
-            if let Some(Json::String(path)) = self.values.get_mut(key) {
-                *path = folder.join(&*path).to_string_lossy().into_owned();
-            }
+        make_absolute(&mut self.values, folder);
+        if let Some(Json::Array(ports)) = self.values.get_mut(PORT) {
+            let ports = ports.iter_mut().filter_map(Json::as_object_mut);
+            ports.for_each(|port| make_absolute(port, folder));
         }
-        let ports = self.values.get_mut(PORT).and_then(Json::as_array_mut);
-        for port in ports.into_iter().flatten() {
-            if let Some(Json::String(path)) = port.get_mut(TOKEN) {
-                *path = folder.join(&*path).to_string_lossy().into_owned();
-            }
+    }
+}
+
+fn make_absolute(values: &mut Values, folder: &Path) {
+    for key in PATHS {
+        if let Some(Json::String(path)) = values.get_mut(key)
+            && path != NONE
+        {
+            *path = folder.join(&*path).to_string_lossy().into_owned();
         }
     }
 }

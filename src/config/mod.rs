@@ -15,6 +15,7 @@ mod port;
 #[cfg(test)]
 mod port_table;
 mod port_values;
+mod recordings;
 mod server;
 mod show;
 pub(crate) mod text;
@@ -35,6 +36,7 @@ use crate::hub::{HubConfig, RequestLimits};
 use crate::output::OutputConfig;
 use crate::output::mqtt::MqttConfig;
 use crate::output::osc::OscConfig;
+use crate::output::recorder::RecorderConfig;
 use crate::port::PortConfig;
 use crate::port::source::spec::Spec;
 use crate::server::{ClientDefaults, Rights, ServerConfig};
@@ -78,6 +80,8 @@ pub(crate) struct SharedPort {
     pub(crate) requests: RequestLimits,
     /// Its outputs beside WebSocket clients.
     pub(crate) outputs: Vec<OutputConfig>,
+    /// Its recordings; None if nothing is recorded.
+    pub(crate) recorder: Option<RecorderConfig>,
 }
 
 impl Config {

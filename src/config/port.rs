@@ -9,7 +9,6 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::SharedPort;
 use super::device::{self, Place};
 use super::grammar;
 use super::layers::{Layer, SetBy};
@@ -17,6 +16,7 @@ use super::names::{self, DEFAULTS, PORT_DEFAULTS, Values};
 use super::playback::{self, PLAY_KEYS, PlayArgs, RECORDING};
 use super::upstream::{self, UPSTREAM_KEYS, UpstreamArgs};
 use super::value::{AUTO, Setting};
+use super::{SharedPort, recordings};
 use crate::cli::PortArgs;
 use crate::hub::{LineSettings, RequestLimits};
 use crate::output::{OutputConfig, OutputKind};
@@ -165,7 +165,7 @@ impl PortArg {
             View::Text => DataKind::Text,
             _ => DataKind::Lines,
         };
-        let outputs = outputs(&args);
+        let (outputs, recorder) = (outputs(&args), recordings::recorder(&args));
         let port = PortConfig {
             name: table.name.unwrap_or_else(|| spec.default_name()),
             spec,
@@ -196,6 +196,7 @@ impl PortArg {
             clients,
             requests,
             outputs,
+            recorder,
         })
     }
 

@@ -6,14 +6,11 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value as Json, json};
 
 use super::units;
-use super::value::SettingValue;
+use super::value::{NONE, SettingValue};
 use crate::output::OutputAddress;
 use crate::port::Pace;
 use crate::port::framing::Framing;
 use crate::port::source::spec::Spec;
-
-/// The value of an output that a port does not have.
-const NONE: &str = "none";
 
 impl SettingValue for Spec {
     fn parse(text: &str) -> Result<Self, String> {

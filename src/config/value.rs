@@ -27,6 +27,9 @@ use crate::view::LineEnding;
 /// Leaves a setting to the device and to serial-ws.
 pub(super) const AUTO: &str = "auto";
 
+/// The value of a setting that a port does not have, such as an output.
+pub(super) const NONE: &str = "none";
+
 /// The number of times that a flag such as `-v` is believed to be given.
 pub(super) const MAX_TIMES: u8 = 9;
 

@@ -50,7 +50,7 @@ pub use requests::{
     Action, Done, ErrorCode, Lease, MAX_WAITING, Outcome, Request, RequestError, RequestLimits,
 };
 pub use settings::{BaudChange, FlowControl, LineSettings, ModemLine, Parity, SettingsChange};
-pub use status::{Advice, DeviceInfo, LineErrors, ModemInputs, State, Status};
+pub use status::{Advice, DeviceInfo, LineErrors, ModemInputs, RecordingStatus, State, Status};
 pub use stream_item::StreamItem;
 pub use subscribers::SubscriberKind;
 pub use subscription::{Received, Subscription, Taken};
@@ -109,6 +109,8 @@ pub struct Hub {
     wants_bytes: AtomicUsize,
     /// The control of the recording that is the port's device.
     playback: OnceLock<Arc<PlaybackControl>>,
+    /// The recording that runs.
+    recording: Mutex<Option<RecordingStatus>>,
     /// The requests of clients, on their way to the port.
     pub queue: Arc<RequestQueue>,
     /// Totals since the hub was made.
@@ -144,6 +146,7 @@ impl Hub {
             wants_inputs: AtomicUsize::new(0),
             wants_bytes: AtomicUsize::new(0),
             playback: OnceLock::new(),
+            recording: Mutex::new(None),
             queue: RequestQueue::new(requests, numbers),
             counters: Counters::default(),
             delays: Delays::default(),
@@ -185,14 +188,21 @@ impl Hub {
         has_ended
     }
 
-    /// Publishes what becomes of the last status, with the holder of the write lock, unless it says
-    /// the same.
+    /// Tells everybody how the recording goes; None where there is none.
+    pub fn set_recording(&self, recording: Option<RecordingStatus>) {
+        *self.recording() = recording;
+        self.publish_changed(Status::clone);
+    }
+
+    /// Publishes what becomes of the last status, with the holder of the write lock and the recording,
+    /// unless it says the same.
     fn publish_changed(&self, change: impl FnOnce(&Status) -> Status) {
         {
             let mut history = self.history();
             let mut status = change(&history.status);
             status.writer = self.queue.lock_holder().map(Box::new);
             status.playback = self.playback();
+            status.recording = self.recording().clone().map(Box::new);
             if history.status.says_the_same(&status) {
                 return;
             }
@@ -342,6 +352,12 @@ impl Hub {
             }
             progress.await;
         }
+    }
+
+    fn recording(&self) -> MutexGuard<'_, Option<RecordingStatus>> {
+        self.recording
+            .lock()
+            .expect("nothing panics while it holds the recording")
     }
 
     fn subscribers(&self) -> MutexGuard<'_, Subscribers> {

@@ -1,10 +1,11 @@
 //! The status of a port at one moment, in words for people and programs.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use serde::{Deserialize, Serialize};
 
-use super::{LineSettings, LockHolder, Parity, Playback};
+use super::{LineSettings, LockHolder, Parity, Playback, Timestamp};
 
 /// The state of a port, with what to say about it.
 #[derive(Clone, Debug)]
@@ -29,6 +30,28 @@ pub struct Status {
     pub writer: Option<Box<LockHolder>>,
     /// The playing of the recording that is the device. The hub fills it in.
     pub playback: Option<Box<Playback>>,
+    /// The recording that runs. The hub fills it in.
+    pub recording: Option<Box<RecordingStatus>>,
+}
+
+/// A recording that runs.
+#[derive(Clone, Debug)]
+pub struct RecordingStatus {
+    /// The name of the file that is written.
+    pub file: String,
+    /// The time at which the recording begins.
+    pub since: Timestamp,
+    /// The reason why nothing is written at the moment; empty if it is.
+    pub problem: String,
+    /// Bytes in all its files, as they grow.
+    pub bytes: Arc<AtomicU64>,
+}
+
+/// Two statuses of a recording are equal if a reader would learn nothing new but its size.
+impl PartialEq for RecordingStatus {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.file, self.since, &self.problem) == (&other.file, other.since, &other.problem)
+    }
 }
 
 /// The states of a port: open, or the reason why not.
@@ -106,6 +129,7 @@ impl Status {
             device: None,
             writer: None,
             playback: None,
+            recording: None,
         }
     }
 
@@ -171,6 +195,7 @@ impl Status {
                 (Some(playback), Some(other)) => playback.goes_on_as(other),
                 (playback, other) => playback == other,
             }
+            && self.recording == other.recording
     }
 }
 

@@ -17,6 +17,7 @@
 //! | `mqtt` | publishes all ports to a broker |
 //! | `osc` | sends all ports by OSC |
 //! | `writes` | writes what comes by either |
+//! | `recorder` | recordings of everything, in files |
 
 mod address;
 mod connection;
@@ -37,6 +38,7 @@ mod output_port;
 mod protocol;
 mod pty;
 mod pty_output;
+pub(crate) mod recorder;
 mod rfc2217;
 mod session;
 mod tcp;

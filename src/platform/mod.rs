@@ -9,6 +9,7 @@ mod beneath;
 mod child;
 mod computer;
 mod descriptors;
+mod exclusive_file;
 mod interface;
 #[cfg(unix)]
 mod line_termios;
@@ -36,6 +37,7 @@ pub(crate) use computer::{
     NetworkAddress, computer_name, config_folder, is_this_computer, network_addresses,
 };
 pub(crate) use descriptors::{Descriptor, descriptors_in_use, raise_descriptor_limit};
+pub(crate) use exclusive_file::{create_exclusive, free_bytes, take_exclusive};
 pub(crate) use interface::interface_index;
 #[cfg(target_os = "linux")]
 pub(crate) use line_termios::{FORMAT_MODES, set_line};

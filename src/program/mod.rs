@@ -18,6 +18,7 @@ use crate::hub::{Hub, HubConfig, State, Status};
 use crate::log;
 use crate::output::mqtt::Mqtt;
 use crate::output::osc::Osc;
+use crate::output::recorder::{Recorder, RecorderConfig, RecorderRequests, prepare_folder};
 use crate::output::{Output, OutputConfig, PublishedPort};
 use crate::platform;
 use crate::port::source::spec::Spec;
@@ -198,6 +199,10 @@ impl PortTasks {
         let config = shared.port;
         let status = Status::new(State::Waiting, "not open yet").with_settings(config.line);
         let numbers = self.registry.numbers.clone();
+        if let Some(config) = &shared.recorder {
+            prepare_folder(&config.folder).map_err(anyhow::Error::msg)?;
+        }
+        let recorder = shared.recorder.is_some().then(Recorder::new);
         let hub = match config.spec {
             Spec::Upstream(_) => Hub::of_upstream,
             _ => Hub::with_request_limits,
@@ -216,11 +221,15 @@ impl PortTasks {
             stop: self.stop.child_token(),
             end: OnceLock::new(),
             newcomer: Arc::default(),
+            recorder: recorder.as_ref().map(|(recorder, _)| recorder.clone()),
         });
         let is_new = self.registry.add(Arc::clone(&port));
         ensure!(is_new, "there is a port called {} already", port.name);
         self.start_outputs(&port, shared.outputs)?;
         self.publish(&port);
+        if let (Some(config), Some((_, requests))) = (shared.recorder, recorder) {
+            self.start_recorder(&port, config, requests);
+        }
         let own = (self.registry.run.as_str(), self.limits.history);
         let task = PortTask::new(config, Arc::clone(&port.hub), &self.claims, own);
         Ok((port, task))
@@ -252,6 +261,14 @@ impl PortTasks {
         if let Some(mqtt) = &self.mqtt {
             self.spawn(mqtt.publish(published));
         }
+    }
+
+    /// Records a port, until it is removed.
+    fn start_recorder(&self, port: &Port, config: RecorderConfig, requests: RecorderRequests) {
+        let run = port.run(&self.registry.run).name.into_owned();
+        let named = (port.name.clone(), run);
+        let (hub, stop) = (Arc::clone(&port.hub), port.stop.clone());
+        self.spawn(requests.serve(config, named, hub, stop));
     }
 
     /// Runs a task that the program waits for at its end.

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::*;
 use crate::hub::{
-    Advice, BaudChange, DeviceInfo, FlowControl, LineSettings, LockHolder, Parity, Playback,
-    PlaybackChange, PlaybackSpeed, SettingsChange,
+    Advice, BaudChange, DeviceInfo, FlowControl, LineErrors, LineSettings, LockHolder, ModemInputs,
+    Parity, Playback, PlaybackChange, PlaybackSpeed, SettingsChange,
 };
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/messages.jsonl");
@@ -38,6 +38,8 @@ fn knows(server: &ServerMessage<'_>, client: &ClientMessage) {
         | ClientMessage::Playback(_)
         | ClientMessage::Lock { .. }
         | ClientMessage::Unlock
+        | ClientMessage::Record { .. }
+        | ClientMessage::Note { .. }
         | ClientMessage::Reset
         | ClientMessage::Release(_)
         | ClientMessage::Resume
@@ -181,6 +183,10 @@ fn client_messages() -> Vec<ClientMessage> {
             restore: true,
         },
         ClientMessage::Unlock,
+        ClientMessage::Record { on: true },
+        ClientMessage::Note {
+            text: "second trial".to_owned(),
+        },
         ClientMessage::Reset,
         release(Some(60.0), None),
         release(None, Some("connected".to_owned())),
@@ -272,6 +278,12 @@ fn status() -> StatusMessage<'static> {
             length: Some(Duration::from_secs(300)),
             speed: PlaybackSpeed::Times(2.0),
             paused: true,
+        })),
+        recording: Some(Box::new(RecordingMessage {
+            file: "uno-20261201T101141Z.jsonl".into(),
+            bytes: 4711,
+            since: Timestamp(1_795_169_654_514_300),
+            problem: "the disk is full".into(),
         })),
         settings: Some(settings.to_json()),
     }

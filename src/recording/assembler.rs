@@ -2,12 +2,13 @@
 //! no clock: events bring their time.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::{MAX_ENTRY_BYTES, MAX_ENTRY_TIME, RecordingEntry};
-use crate::hub::{Status, Timestamp, incomplete_suffix};
+use crate::hub::{DeviceInfo, Status, Timestamp, incomplete_suffix};
 
 /// Bytes of complete entries that wait for an unfinished one with an earlier time. At the limit, that
 /// one ends.
@@ -15,7 +16,7 @@ const MAX_WAITING_BYTES: usize = 64 << 10;
 
 /// Makes entries of what happens at a port.
 ///
-/// Times of events never go back. An entry's time is that of its last byte; so a complete entry waits
+/// Times never go back: what seems to be earlier counts as happening at the same time. An entry's time is that of its last byte; so a complete entry waits
 /// while an unfinished one of the other direction might still end with an earlier time, at most
 /// [`MAX_ENTRY_TIME`].
 #[derive(Debug)]
@@ -30,6 +31,14 @@ pub struct EntryAssembler {
     complete: VecDeque<RecordingEntry>,
     /// The bytes of data in them.
     waiting_bytes: usize,
+    /// The latest time.
+    now: Timestamp,
+    /// The words of the last status.
+    status: Option<[String; 3]>,
+    /// The settings that the recording knows of.
+    settings: Option<Map<String, Value>>,
+    /// The device that it knows of.
+    device: Option<Arc<DeviceInfo>>,
 }
 
 /// An entry that may go on.
@@ -50,11 +59,26 @@ impl EntryAssembler {
             client: 0,
             complete: VecDeque::new(),
             waiting_bytes: 0,
+            now: Timestamp::default(),
+            status: None,
+            settings: None,
+            device: None,
+        }
+    }
+
+    /// The same assembler, whose recording begins with the settings and the device of this status.
+    #[must_use]
+    pub fn after_header_of(self, status: &Status) -> Self {
+        Self {
+            settings: Some(status.settings.to_json()),
+            device: status.device.clone(),
+            ..self
         }
     }
 
     /// Takes bytes that came from the device.
     pub fn received(&mut self, t: Timestamp, bytes: &[u8]) {
+        let t = self.forward(t);
         self.pass(t);
         let line_end = self.line_end;
         for piece in bytes.split_inclusive(|byte| *byte == line_end) {
@@ -66,6 +90,7 @@ impl EntryAssembler {
 
     /// Takes bytes that the system took for the device from a client.
     pub fn sent(&mut self, t: Timestamp, client: u64, bytes: &[u8]) {
+        let t = self.forward(t);
         self.pass(t);
         if self.client != client {
             self.take_sent(true);
@@ -79,26 +104,48 @@ impl EntryAssembler {
         }
     }
 
-    /// Takes a change of the status. The `settings` are those that are others than before.
-    pub fn status(&mut self, t: Timestamp, status: &Status, settings: Option<Map<String, Value>>) {
+    /// Takes a status. What it says again is left out.
+    pub fn status(&mut self, t: Timestamp, status: &Status) {
+        let t = self.forward(t);
+        let text = [status.state.word(), &status.detail, &status.hint].map(str::to_owned);
+        let settings = status.settings.to_json();
+        let is_new = self.settings.as_ref() != Some(&settings);
+        let is_other = status.device.is_some() && self.device != status.device;
+        if self.status.as_ref() == Some(&text) && !is_new && !is_other {
+            return;
+        }
         self.end();
+        self.status = Some(text.clone());
+        self.settings = Some(settings.clone());
+        if is_other {
+            self.device.clone_from(&status.device);
+        }
+        let [state, detail, hint] = text;
         self.insert(RecordingEntry::Status {
             t,
-            state: status.state.word().to_owned(),
-            detail: status.detail.clone(),
-            hint: status.hint.clone(),
-            settings,
+            state,
+            detail,
+            hint,
+            settings: is_new.then_some(settings),
+            device: self
+                .device
+                .as_deref()
+                .filter(|_| is_other)
+                .cloned()
+                .map(Box::new),
         });
     }
 
     /// Notes that bytes are missing here, so many from the device and so many for it.
     pub fn missed(&mut self, t: Timestamp, received: u64, sent: u64) {
+        let t = self.forward(t);
         self.end();
         self.insert(RecordingEntry::Missed { t, received, sent });
     }
 
     /// Takes somebody's remark.
     pub fn note(&mut self, t: Timestamp, text: String) {
+        let t = self.forward(t);
         self.pass(t);
         self.insert(RecordingEntry::Note { t, text });
     }
@@ -137,8 +184,14 @@ impl EntryAssembler {
             self.end();
         }
         let entry = self.complete.pop_front()?;
-        self.waiting_bytes -= data_bytes(&entry);
+        self.waiting_bytes -= entry.data_bytes();
         Some(entry)
+    }
+
+    /// Returns the time of what happens at `t`: it never goes back.
+    fn forward(&mut self, t: Timestamp) -> Timestamp {
+        self.now = self.now.max(t);
+        self.now
     }
 
     /// Completes what came from the device: all of it if this `is_end`, else what is too long.
@@ -163,7 +216,7 @@ impl EntryAssembler {
 
     /// Puts an entry after all that are not later.
     fn insert(&mut self, entry: RecordingEntry) {
-        self.waiting_bytes += data_bytes(&entry);
+        self.waiting_bytes += entry.data_bytes();
         let later = self.complete.partition_point(|it| it.t() <= entry.t());
         self.complete.insert(later, entry);
     }
@@ -211,15 +264,6 @@ impl Unfinished {
     fn due(&self) -> Option<Timestamp> {
         let is_there = !self.bytes.is_empty();
         is_there.then(|| Timestamp(self.first.0 + MAX_ENTRY_TIME.as_micros() as u64))
-    }
-}
-
-fn data_bytes(entry: &RecordingEntry) -> usize {
-    match entry {
-        RecordingEntry::Received { bytes, .. } | RecordingEntry::Sent { bytes, .. } => bytes.len(),
-        RecordingEntry::Status { .. }
-        | RecordingEntry::Missed { .. }
-        | RecordingEntry::Note { .. } => 0,
     }
 }
 
@@ -287,7 +331,7 @@ mod tests {
         assembler.received(at(1000), text.as_bytes());
         assembler.end();
         let sizes: Vec<_> = std::iter::from_fn(|| assembler.pop())
-            .map(|entry| data_bytes(&entry))
+            .map(|entry| entry.data_bytes())
             .collect();
         assert_eq!(
             sizes,
@@ -391,7 +435,7 @@ mod tests {
                     }
                     Happening::Status => {
                         let status = Status::new(crate::hub::State::Lost, "gone");
-                        assembler.status(now, &status, None);
+                        assembler.status(now, &status);
                     }
                     Happening::Missed(count) => {
                         missing += count;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::seconds;
-use crate::hub::Timestamp;
+use crate::hub::{DeviceInfo, Timestamp};
 
 /// An entry of a recording.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +47,8 @@ pub enum RecordingEntry {
         hint: String,
         /// The line settings, where they are others than before.
         settings: Option<Map<String, Value>>,
+        /// The device, where it is another one than before.
+        device: Option<Box<DeviceInfo>>,
     },
     /// Bytes are not in the recording that belong here.
     Missed {
@@ -93,6 +95,9 @@ struct Members {
     #[serde(default)]
     hint: String,
     settings: Option<Map<String, Value>>,
+    path: Option<String>,
+    board: Option<String>,
+    usb: Option<String>,
     missed: Option<MissedBytes>,
     note: Option<String>,
 }
@@ -118,6 +123,14 @@ impl RecordingEntry {
         }
     }
 
+    /// Returns the number of bytes of data in it.
+    pub fn data_bytes(&self) -> usize {
+        match self {
+            Self::Received { bytes, .. } | Self::Sent { bytes, .. } => bytes.len(),
+            Self::Status { .. } | Self::Missed { .. } | Self::Note { .. } => 0,
+        }
+    }
+
     /// Appends the line, with its line end.
     pub fn write(&self, out: &mut Vec<u8>) {
         append(out, format_args!("{{\"t\":{}", self.t()));
@@ -136,6 +149,7 @@ impl RecordingEntry {
                 detail,
                 hint,
                 settings,
+                device,
                 ..
             } => {
                 write_text(out, "status", state);
@@ -146,6 +160,9 @@ impl RecordingEntry {
                 if let Some(settings) = settings {
                     append(out, format_args!(",\"settings\":"));
                     write_json(out, settings);
+                }
+                if let Some(device) = device {
+                    write_device(out, device);
                 }
             }
             Self::Missed { received, sent, .. } => {
@@ -199,6 +216,14 @@ impl Members {
                 detail: self.detail,
                 hint: self.hint,
                 settings: self.settings,
+                device: self.path.map(|path| {
+                    Box::new(DeviceInfo {
+                        path,
+                        board: self.board,
+                        usb: self.usb,
+                        low_latency: false,
+                    })
+                }),
             }));
         }
         if let Some(MissedBytes { bytes, tx }) = self.missed {
@@ -234,6 +259,16 @@ fn write_bytes(out: &mut Vec<u8>, d: u64, key: &str, bytes: &[u8]) {
             let base64 = Base64Display::new(bytes, &BASE64_STANDARD);
             append(out, format_args!(",\"{key}64\":\"{base64}\""));
         }
+    }
+}
+
+fn write_device(out: &mut Vec<u8>, device: &DeviceInfo) {
+    write_text(out, "path", &device.path);
+    if let Some(board) = &device.board {
+        write_text(out, "board", board);
+    }
+    if let Some(usb) = &device.usb {
+        write_text(out, "usb", usb);
     }
 }
 
@@ -321,6 +356,7 @@ mod tests {
                 detail: "it has gone".to_owned(),
                 hint: String::new(),
                 settings: None,
+                device: None,
             },
             r#"{"t":1795169621.412840,"status":"lost","detail":"it has gone"}"#,
         );
@@ -368,6 +404,16 @@ mod tests {
             ]
         };
         let d = || 0..1_000_000_u64;
+        let device = any::<[Option<String>; 3]>().prop_map(|[path, board, usb]| {
+            path.map(|path| {
+                Box::new(DeviceInfo {
+                    path,
+                    board,
+                    usb,
+                    low_latency: false,
+                })
+            })
+        });
         let settings = prop::option::of(
             any::<u32>().prop_map(|baud| Map::from_iter([("baud".to_owned(), Value::from(baud))])),
         );
@@ -381,14 +427,15 @@ mod tests {
                     client,
                 }
             }),
-            (t(), any::<[String; 3]>(), settings).prop_map(
-                |(t, [state, detail, hint], settings)| {
+            (t(), any::<[String; 3]>(), settings, device).prop_map(
+                |(t, [state, detail, hint], settings, device)| {
                     RecordingEntry::Status {
                         t,
                         state,
                         detail,
                         hint,
                         settings,
+                        device,
                     }
                 }
             ),

@@ -24,6 +24,8 @@
 //!   [100 ms](MAX_ENTRY_TIME) after its first byte, or with [4096 bytes](MAX_ENTRY_BYTES).
 //! - `missed` counts what belongs exactly here and is not in the file: `bytes` of the device, and
 //!   bytes for it as `tx`.
+//! - A `status` has the settings, and `path`, `board` and `usb` of the device, where they are others
+//!   than before.
 //! - `offset` in the header is the place in the stream of the port's run at which the file begins, so
 //!   that files of one `run` can be joined.
 //! - Readers ignore members and entries that they do not know. They skip lines that are no JSON, and

@@ -13,6 +13,7 @@ use super::client::params::StreamParams;
 use super::config::ClientDefaults;
 use super::devices::DeviceRejection;
 use crate::hub::{ClientNumbers, Hub, NoRoom, SettingsChange, Start, SubscriberKind, Subscription};
+use crate::output::recorder::Recorder;
 
 /// The reason why others than the operator may not write to a program.
 const ONLY_OPERATOR: &str = "only programs of this computer and serial-ws's own page in a browser \
@@ -46,6 +47,8 @@ pub(crate) struct Port {
     pub(crate) end: OnceLock<PortEnd>,
     /// Held by the one newcomer who may change the settings, until they are changed.
     pub(crate) newcomer: Newcomer,
+    /// Records it; None where no folder was named for that.
+    pub(crate) recorder: Option<Recorder>,
 }
 
 /// The turn of the newcomers who ask for settings of their own: the next one finds those of the one
@@ -174,6 +177,15 @@ impl Port {
         }
     }
 
+    /// Checks that a client with these rights may write.
+    ///
+    /// # Errors
+    /// The reason why not.
+    pub(crate) fn check_writable(&self, rights: Rights) -> Result<(), String> {
+        let reason = self.why_read_only(rights);
+        reason.map_or(Ok(()), |reason| Err(reason.to_owned()))
+    }
+
     /// Returns the settings as a client with these rights is shown them.
     pub(crate) fn settings(&self, rights: Rights) -> Value {
         let mut settings = self.hub.status().settings.to_json();
@@ -183,6 +195,9 @@ impl Port {
         settings.insert("frame".to_owned(), json!(self.frame));
         settings.insert("maxLine".to_owned(), json!(self.max_line));
         settings.insert("readOnly".to_owned(), json!(is_read_only));
+        if self.recorder.is_some() {
+            settings.insert("recordable".to_owned(), json!(true));
+        }
         if !self.fixed.is_empty() {
             settings.insert("fixed".to_owned(), json!(self.fixed));
         }

@@ -14,6 +14,7 @@ mod machine;
 pub mod namespaces;
 pub mod network;
 mod pair;
+mod recording;
 mod relay;
 mod remote;
 mod serial_server;
@@ -31,6 +32,7 @@ pub use http::{RawSocket, Reply, ask_upgrade, bare, http, request, upgrade};
 #[cfg(target_os = "linux")]
 pub use machine::Machine;
 pub use pair::Pair;
+pub use recording::Recordings;
 pub use relay::Relay;
 pub use remote::Remote;
 pub use serial_server::{Quirks, SerialServer};

@@ -161,6 +161,17 @@ export const lock = {
   end: find("end-lock", HTMLButtonElement),
 };
 
+export const recording = {
+  menu: find("recording", HTMLDetailsElement),
+  size: find("recording-size", HTMLElement),
+  none: find("recording-none", HTMLElement),
+  controls: find("recording-controls", HTMLElement),
+  about: find("recording-about", HTMLElement),
+  toggle: find("recording-toggle", HTMLButtonElement),
+  form: find("recording-note", HTMLFormElement),
+  text: find("recording-text", HTMLInputElement),
+};
+
 export const share = {
   menu: find("share", HTMLDetailsElement),
   clients: find("clients", HTMLElement),

@@ -20,6 +20,7 @@ import { Plotter } from "./plotter.js";
 import { PortMenu } from "./port-menu.js";
 import { Preferences } from "./preferences.js";
 import { Received } from "./received.js";
+import { Recording } from "./recording.js";
 import { SendBox } from "./sendbox.js";
 import { SeriesDialog } from "./series-dialog.js";
 import { Table, named } from "./series.js";
@@ -75,6 +76,11 @@ const advice = new Advice(elements.board.advice, (view) => {
   elements.monitor.view.value = view;
   elements.monitor.view.dispatchEvent(new Event("change"));
 }, change);
+const recording = new Recording(elements.recording, {
+  request: (request) => connection.serial.ask(request),
+  fail: (error) => note(error.message),
+  note,
+});
 const clients = new Clients(elements.share);
 const lock = new Lock(elements.lock, {
   request: (request) => connection.serial.request(request),
@@ -158,6 +164,7 @@ function showControls() {
   playback.show(status, why);
   advice.show(status, elements.monitor.view.value, why, lock.hasBoard);
   modemLines.show(status, why);
+  recording.show(status, hello, why);
   commands.allow(why);
 }
 

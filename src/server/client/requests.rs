@@ -4,13 +4,25 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use futures::StreamExt;
 use futures::channel::mpsc;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep_until};
 
 use crate::hub::{
-    Action, Hub, LockHolder, NoRoom, Outcome, Permit, PlaybackChange, RequestError, RequestSender,
+    Action, Done, Hub, LockHolder, NoRoom, Outcome, Permit, PlaybackChange, RequestError,
+    RequestSender,
 };
+use crate::output::recorder::{Recorder, RecorderAction};
 use crate::protocol::Id;
+
+/// Requests of a client that may wait for the recorder. At the limit, another one is an error.
+const MAX_RECORDER_REQUESTS: usize = 16;
+
+/// The reason why nothing can be recorded.
+pub(crate) const NO_RECORDER: &str =
+    "there is no folder for recordings: start serial-ws with --record DIR";
 
 /// One client's requests.
 pub(crate) struct Requests {
@@ -25,6 +37,8 @@ pub(crate) struct Requests {
     held: Option<Action>,
     /// Requests without an outcome yet.
     pending: usize,
+    /// Requests of the recorder without an outcome yet.
+    recorder: FuturesUnordered<BoxFuture<'static, Reply>>,
     /// The time at which the client's write lock ends, if it has one and asks for nothing until then.
     lock_end: Option<Instant>,
 }
@@ -46,6 +60,7 @@ impl Requests {
             ids: VecDeque::new(),
             held: None,
             pending: 0,
+            recorder: FuturesUnordered::new(),
             lock_end: None,
         }
     }
@@ -72,6 +87,34 @@ impl Requests {
         if self.lock_end.is_some() {
             self.prolong_lock();
         }
+        Ok(())
+    }
+
+    /// Asks the recorder of the port for something.
+    ///
+    /// # Errors
+    /// The reason why that cannot be asked.
+    pub(crate) fn ask_recorder(
+        &mut self,
+        recorder: Option<&Recorder>,
+        action: RecorderAction,
+        id: Option<Id>,
+    ) -> Result<(), String> {
+        self.sender
+            .check_lock()
+            .map_err(|holder| holder.refusal())?;
+        let recorder = recorder.ok_or(NO_RECORDER)?.clone();
+        if self.recorder.len() >= MAX_RECORDER_REQUESTS {
+            return Err(format!(
+                "{MAX_RECORDER_REQUESTS} such requests of yours already wait for the recorder"
+            ));
+        }
+        self.recorder.push(Box::pin(async move {
+            let outcome = recorder.perform(action).await;
+            let outcome = outcome.map(|()| Done::Written(0));
+            let outcome = outcome.map_err(RequestError::new);
+            Reply { id, outcome }
+        }));
         Ok(())
     }
 
@@ -156,6 +199,7 @@ impl Requests {
         let (number, outcome) = tokio::select! {
             biased;
             Ok(reply) = self.replies.recv() => reply,
+            Some(reply) = self.recorder.next(), if !self.recorder.is_empty() => return Some(reply),
             permit = room(&self.sender, self.held.as_ref()) => return self.send_held(permit),
             () = until(self.lock_end), if self.lock_end.is_some() => {
                 self.on_lock_idle();

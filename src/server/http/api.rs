@@ -262,7 +262,7 @@ fn sentence(error: &RequestError, size: usize) -> String {
 }
 
 /// Returns the facts about a port that all calls show.
-fn describe(port: &Port) -> Value {
+pub(super) fn describe(port: &Port) -> Value {
     let status = port.hub.status();
     let mut object = json!({ "name": port.name, "at": format!("/ports/{}", port.name) });
     if let (Some(device), Some(object)) = (&status.device, object.as_object_mut()) {

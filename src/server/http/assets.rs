@@ -49,6 +49,7 @@ const FILES: &[(&str, &[u8])] = embed![
     "page/preferences.js"
     "page/pressed.js"
     "page/received.js"
+    "page/recording.js"
     "page/row.js"
     "page/samples.js"
     "page/scales.js"

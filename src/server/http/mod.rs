@@ -15,6 +15,7 @@ pub(crate) mod metrics;
 mod operator;
 mod port_address;
 mod preflight;
+mod record;
 mod relative;
 mod router;
 mod session_cookie;

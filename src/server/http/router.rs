@@ -13,8 +13,8 @@ use tokio::task::spawn_blocking;
 use super::access_layer::{access_layer, rejected};
 use super::error_page::Navigation;
 use super::{
-    api, ask, assets, contents, downloads, lines, operator, port_address, share, static_files,
-    write,
+    api, ask, assets, contents, downloads, lines, operator, port_address, record, share,
+    static_files, write,
 };
 use crate::hub::Action;
 use crate::server::access::{Caller, Peer, Rejection, RequestClass};
@@ -57,7 +57,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 }
 
 /// The API, which `web/openapi.json` describes.
-fn api() -> [(&'static str, MethodRouter<Arc<App>>); 15] {
+fn api() -> [(&'static str, MethodRouter<Arc<App>>); 17] {
     let action = |action: Action| {
         post(move |app, rights, port| api::request(app, rights, port, action.clone()))
     };
@@ -74,6 +74,8 @@ fn api() -> [(&'static str, MethodRouter<Arc<App>>); 15] {
         ("/api/ports/{name}/reset", action(Action::Reset)),
         ("/api/ports/{name}/settings", post(api::settings)),
         ("/api/ports/{name}/playback", post(api::playback)),
+        ("/api/ports/{name}/record", post(record::record)),
+        ("/api/ports/{name}/note", post(record::note)),
         ("/api/ports/{name}/lines", get(lines::lines)),
         ("/api/ports/{name}/write", post(write::write)),
         ("/api/ports/{name}/ask", post(ask::ask)),

@@ -14,7 +14,7 @@ use super::close::{self, CloseReason};
 use super::frame;
 use super::protocol::{ClientProtocol, FrameEncoder, Input};
 use super::turn::Turn;
-use crate::hub::{Action, Done, LockHolder, RequestError, Subscription};
+use crate::hub::{Action, Done, RequestError, Subscription};
 use crate::log::throttled::ThrottledLog;
 use crate::protocol::Id;
 use crate::server::access::Rights;
@@ -267,32 +267,32 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
                 None => match self.requests.lock(name) {
                     Ok(()) if restore => self.request(Action::SaveSettings, id),
                     Ok(()) if self.port.hub.is_upstream() => self.request(Action::PassLockOn, id),
-                    outcome => self.answer_lock(outcome, id),
+                    outcome => self.answer_at_once(outcome.map_err(|holder| holder.refusal()), id),
                 },
             },
             Input::Playback(change, id) => {
-                let outcome = match self.port.why_read_only(self.rights) {
-                    Some(reason) => Err(reason.to_owned()),
-                    None => self.requests.change_playback(&change),
-                };
-                match outcome {
-                    Ok(()) => self.answer(Reply {
-                        id,
-                        outcome: Ok(Done::Written(0)),
-                    }),
-                    Err(reason) => self.reject(id, &RequestError::new(reason)),
-                }
+                let may_write = self.port.check_writable(self.rights);
+                let changed = may_write.and_then(|()| self.requests.change_playback(&change));
+                self.answer_at_once(changed, id);
+            }
+            Input::Recorder(action, id) => {
+                let asked = self.port.check_writable(self.rights).and_then(|()| {
+                    let recorder = self.port.recorder.as_ref();
+                    self.requests.ask_recorder(recorder, action, id.clone())
+                });
+                // What was asked is answered later.
+                let _ = asked.map_err(|reason| self.answer_at_once(Err(reason), id));
             }
             Input::Unlock(id) => {
                 let outcome = self.requests.unlock();
-                self.answer_lock(outcome, id);
+                self.answer_at_once(outcome.map_err(|holder| holder.refusal()), id);
             }
         }
     }
 
-    fn answer_lock(&mut self, outcome: Result<(), LockHolder>, id: Option<Id>) {
-        let outcome = outcome.map_err(|holder| RequestError::new(holder.refusal()));
-        let outcome = outcome.map(|()| Done::Written(0));
+    fn answer_at_once(&mut self, outcome: Result<(), String>, id: Option<Id>) {
+        let done = outcome.map(|()| Done::Written(0));
+        let outcome = done.map_err(RequestError::new);
         self.answer(Reply { id, outcome });
     }
 
@@ -398,6 +398,7 @@ mod tests {
                 hub,
                 stop: CancellationToken::new(),
                 newcomer: Arc::default(),
+                recorder: None,
                 end: OnceLock::new(),
             }),
         };

@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::Message;
 use super::{ClientProtocol, Greeting, Input};
 use crate::config::unknown_name;
 use crate::hub::{Action, Done, Position, RequestError, Status};
+use crate::output::recorder::RecorderAction;
 use crate::protocol::{
     self, ClientMessage, ConnectedPort, Content, HelloMessage, Id, ServerMessage, StatusMessage,
     StreamPlace,
@@ -35,7 +36,7 @@ const OBJECT_BYTES: usize = 1024;
 /// The type of a message, one of its members, what that can be, and the same in words.
 type Member = (&'static str, &'static str, fn(&Value) -> bool, &'static str);
 
-const MEMBERS: [Member; 16] = [
+const MEMBERS: [Member; 18] = [
     ("write", "urgent", Value::is_boolean, "true or false"),
     ("write", "text", is_text, "text"),
     ("write", "bytes", is_text, "base64"),
@@ -48,6 +49,8 @@ const MEMBERS: [Member; 16] = [
     ("signals", "rts", is_switch, "true or false"),
     ("break", "ms", is_number, "a number such as 250"),
     ("break", "on", is_switch, "true or false"),
+    ("record", "on", Value::is_boolean, "true or false"),
+    ("note", "text", Value::is_string, "text"),
     ("lock", "name", is_text, "text"),
     ("lock", "restore", Value::is_boolean, "true or false"),
     ("release", "seconds", is_number, "a number such as 60"),
@@ -161,6 +164,13 @@ fn decode(text: &str, append: LineEnding) -> Input {
         },
         Ok(ClientMessage::Unlock) => return Input::Unlock(id),
         Ok(ClientMessage::Playback(change)) => return Input::Playback(change, id),
+        Ok(ClientMessage::Record { on }) => {
+            return Input::Recorder(RecorderAction::Record(on), id);
+        }
+        Ok(ClientMessage::Note { text }) => match RecorderAction::note(text) {
+            Ok(note) => return Input::Recorder(note, id),
+            Err(reason) => Err(reason),
+        },
         message => message.and_then(|message| action(message, append)),
     };
     match action {
@@ -295,6 +305,8 @@ fn action(message: ClientMessage, append: LineEnding) -> Result<Option<Action>, 
         ClientMessage::Lock { .. }
         | ClientMessage::Unlock
         | ClientMessage::Playback(_)
+        | ClientMessage::Record { .. }
+        | ClientMessage::Note { .. }
         | ClientMessage::Unknown => return Ok(None),
     }))
 }

@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::frame;
 use crate::hub::{Action, Done, Event, PlaybackChange, Position, RequestError, Status};
+use crate::output::recorder::RecorderAction;
 use crate::protocol::Id;
 use crate::server::Port;
 use crate::server::access::Rights;
@@ -149,6 +150,8 @@ pub enum Input {
     Unlock(Option<Id>),
     /// Changes the playing of a recording.
     Playback(PlaybackChange, Option<Id>),
+    /// Asks the recorder of the port for something.
+    Recorder(RecorderAction, Option<Id>),
     /// Asks for nothing that is known.
     Nothing,
     /// Cannot be understood, for this reason.
