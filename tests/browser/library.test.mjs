@@ -108,6 +108,7 @@ test("bytes can be written in any form", async (t) => {
 test("frames arrive decoded, and are written with what their framing adds", async (t) => {
   const bridge = await start(t, ["--port", "loop", "--frame", "slip"]);
   const page = await withLibrary(t, bridge.url);
+  await until("the port to be open", () => page.evaluate(() => window.serial.opened));
   const bytes = await page.evaluate(async () => {
     window.frames = [];
     window.serial.on("frame", (frame) => window.frames.push([...frame]));
