@@ -237,3 +237,35 @@ async fn post(bridge: &Bridge, action: &str) -> Value {
     assert_eq!(reply.status, 200, "{}", reply.body);
     reply.json()
 }
+
+#[tokio::test]
+async fn a_recording_that_is_played_and_recorded_again_is_the_same() {
+    let mut pair = Pair::open().await;
+    let (bridge, recordings) = recorded(&mut pair, &[]).await;
+    let mut client = bridge.json_client().await;
+    for line in ["584,678,0\r\n", "\u{fffd} no number\n", "\x00\x01\x7f\n"] {
+        pair.device.write(line).await;
+        client.json_of("line").await;
+    }
+    stop(bridge).await;
+    let received = recordings.received("board");
+    assert!(received.ends_with(b"\x7f\n"), "{received:?}");
+
+    let again = Recordings::new();
+    let play = format!("board=play:{},speed=max", recordings.path());
+    let bridge = Bridge::start(&["--port", &play, "--record", again.path()]).await;
+    let path = until("the end", async || {
+        let port = bridge.port("board").await;
+        let detail = port["status"]["detail"].as_str()?;
+        detail
+            .contains("the recording has ended")
+            .then(|| port["path"].clone())
+    })
+    .await;
+    assert_eq!(
+        path, *pair.path,
+        "it is shown as the device that was recorded"
+    );
+    stop(bridge).await;
+    assert_eq!(again.received("board"), received);
+}

@@ -28,13 +28,18 @@ use super::{OpenFailure, OpenedDevice, Opening, Source};
 use crate::hub::{DeviceInfo, Hub, LineSettings, PlaybackControl, State, Status};
 use crate::port::config::PortConfig;
 use crate::port::device::DeviceStatus;
+use crate::recording::RecordingEntry;
 use crate::terminal::shown;
 use cue::{Cue, Scene};
 use device::{PlayDevice, SharedPlayer};
-use files::{RecordedFiles, name};
+use files::{RecordedFile, RecordedFiles, name};
 use player::Player;
+use sequence::{RecordingSequence, SequenceItem};
 
 pub(crate) use spec::{PLAY, PlayFiles, PlayOptions};
+
+/// Entries among which the first opening of the device is looked for. Before it, there are only statuses.
+const MAX_ENTRIES_BEFORE_OPENING: usize = 100;
 
 /// What can be done when the recording has ended.
 const ENDED_HINT: &str = "To play it again, go to an earlier place on the page, or start serial-ws \
@@ -81,25 +86,30 @@ impl PlaySource {
             return Ok(());
         }
         let (paths, port) = (self.files.paths.clone(), self.port.clone());
-        let found = tokio::task::spawn_blocking(move || find(&paths, &port)).await;
+        let found = tokio::task::spawn_blocking(move || {
+            let RecordedFiles { files, remarks } = find(&paths, &port)?;
+            let files: Arc<[RecordedFile]> = files.into();
+            Ok((identity(&files), files, remarks))
+        });
+        let found = found.await;
         let found = found.unwrap_or_else(|_| Err("serial-ws is stopping".to_owned()));
-        let found = found.map_err(|why| OpenFailure::permanent(self.cannot_play(&why), ""))?;
-        for remark in &found.remarks {
+        let (info, files, remarks) =
+            found.map_err(|why: String| OpenFailure::permanent(self.cannot_play(&why), ""))?;
+        for remark in &remarks {
             tracing::warn!(port = self.port, "{remark}");
         }
-        let header = found.files[0].header.clone();
-        let files = found.files.into();
+        let settings = LineSettings::from_json(&files[0].header.settings);
         let (control, hub) = (Arc::clone(&self.control), Arc::clone(&self.hub));
         let player = Player::new(files, control, hub, &self.port, self.options.repeats);
         self.loaded = Some(Loaded {
             player: SharedPlayer::new(player),
-            info: DeviceInfo {
-                path: header.path.unwrap_or_else(|| self.files.to_string()),
-                board: header.board,
-                usb: header.usb,
+            info: info.unwrap_or_else(|| DeviceInfo {
+                path: self.files.to_string(),
+                board: None,
+                usb: None,
                 low_latency: false,
-            },
-            settings: LineSettings::from_json(&header.settings),
+            }),
+            settings,
         });
         Ok(())
     }
@@ -200,6 +210,32 @@ impl Source for PlaySource {
 /// Returns the files of a port: of the one that is called as this port, or of the first.
 fn find(paths: &[PathBuf], port: &str) -> Result<RecordedFiles, String> {
     RecordedFiles::find(paths, Some(port)).or_else(|_| RecordedFiles::find(paths, None))
+}
+
+/// Returns the device that was recorded, if the recording tells it. Blocks.
+fn identity(files: &Arc<[RecordedFile]>) -> Option<DeviceInfo> {
+    let header = &files.first()?.header;
+    if let Some(path) = header.path.clone() {
+        return Some(DeviceInfo {
+            path,
+            board: header.board.clone(),
+            usb: header.usb.clone(),
+            low_latency: false,
+        });
+    }
+    // It began before its device was open.
+    let mut sequence = RecordingSequence::new(Arc::clone(files));
+    for _ in 0..MAX_ENTRIES_BEFORE_OPENING {
+        let (_, item) = sequence.next_item().ok()??;
+        if let SequenceItem::Entry(RecordingEntry::Status {
+            device: Some(device),
+            ..
+        }) = item
+        {
+            return Some(*device);
+        }
+    }
+    None
 }
 
 /// Returns the files of a recording for people, or why it cannot be played.
