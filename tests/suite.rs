@@ -42,6 +42,8 @@ mod ports;
 mod programs; // as devices
 #[cfg(unix)] // other systems have none
 mod pty; // for programs that only know serial ports
+#[cfg(target_os = "linux")] // namespaces, and signals
+mod recorder; // whatever happens to the program and its disk
 mod recordings; // of all that a port receives and sends
 mod registry; // ports that come and go
 mod settings; // changed while the port is open

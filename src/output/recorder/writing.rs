@@ -56,7 +56,7 @@ pub(super) async fn start(
         segment: config.segment,
         reserve: config.reserve,
     };
-    let report = Report::new(config, &header, hub);
+    let mut report = Report::new(config, &header, hub);
     let mut writer = SegmentWriter::new(storage, limits, header);
     let (begun, beginning) = oneshot::channel();
     let (ended, end) = oneshot::channel();
@@ -65,6 +65,10 @@ pub(super) async fn start(
         let outcome = writer.begin(Instant::now());
         let goes_on = outcome.is_ok() || begin == StartMode::WhenPossible;
         let outcome = outcome.or_else(|why| if goes_on { Ok(()) } else { Err(why) });
+        if goes_on {
+            // Whoever asked for it is answered when the status tells it.
+            report.update(&writer);
+        }
         if begun.send(outcome).is_ok() && goes_on {
             run(writer, &queue, report);
         }
@@ -78,7 +82,6 @@ pub(super) async fn start(
 }
 
 fn run<S: Storage>(mut writer: SegmentWriter<S>, queue: &RecordingQueue, mut report: Report) {
-    report.update(&writer);
     let mut entries = VecDeque::new();
     loop {
         let due = [writer.retry_at(), writer.sync_due()].into_iter().flatten();
