@@ -71,8 +71,14 @@ async function answers(t) {
 }
 
 test("the types have just the members of all messages", async (t) => {
-  const settings = { ...(await answers(t)).ports[0].settings, baudAuto: true, baudDetected: true };
-  const fromServer = messages("serial-ws").map((message) => (message.port ? { ...message, port: { ...message.port, settings } } : message));
+  const settings = { ...(await answers(t)).ports[0].settings, baudAuto: true, baudDetected: true, recordable: true };
+  // A line in a chunk has one of the two.
+  const whole = (line) => ({ text: "", bytes: "", ...line });
+  const fromServer = messages("serial-ws").map((message) => ({
+    ...message,
+    ...(message.port && { port: { ...message.port, settings } }),
+    ...(Array.isArray(message.lines) && { lines: message.lines.map(whole) }),
+  }));
   const fromClient = messages("client");
   const source = [
     'import type { ClientMessage, ServerMessage } from "serial-ws";',
