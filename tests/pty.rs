@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_serial::{SerialPort, SerialPortBuilderExt, SerialStream};
 
-use crate::support::{Bridge, Pair, Quirks, Remote, SerialServer, until, within};
+use crate::support::{Bridge, Pair, Quirks, Remote, SerialServer, terminal, until, within};
 
 /// A folder for the terminals of one test, which is removed with it.
 struct Folder(PathBuf);
@@ -273,14 +273,16 @@ async fn after_a_run_that_was_killed_its_link_is_replaced() {
     ended.with(1, "already: choose another path, or remove it");
     first.program.signal(rustix::process::Signal::KILL);
     first.program.ended().await;
-    let left = fs::read_link(&path).expect("nobody has removed it");
-    assert!(!left.exists(), "its terminal is gone");
+    fs::read_link(&path).expect("nobody has removed it");
+    // Others get the place of its terminal, as after a restart of the computer.
+    let others: Vec<_> = std::iter::repeat_with(terminal).take(20).collect();
     let second = Bridge::start(&["--port", &port]).await;
     second
         .program
         .said(&format!("programs may open {path}"))
         .await;
     assert!(Path::new(&path).exists());
+    drop(others);
 }
 
 #[tokio::test]

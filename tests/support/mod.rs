@@ -32,6 +32,8 @@ pub use http::{RawSocket, Reply, ask_upgrade, bare, http, request, upgrade};
 #[cfg(target_os = "linux")]
 pub use machine::Machine;
 pub use pair::Pair;
+#[cfg(unix)]
+pub use pair::terminal;
 pub use recording::Recordings;
 pub use relay::Relay;
 pub use remote::Remote;

@@ -1,14 +1,18 @@
 //! The symbolic link by which programs find a pseudo-terminal, which has another path each time.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{Access, access};
 
 /// The beginnings of the paths of pseudo-terminals, on Linux and on macOS.
 const TERMINALS: [&str; 2] = ["/dev/pts/", "/dev/ttys"];
+
+/// The time that a program may take to set up a terminal to which a link leads already.
+const SETUP_TIME: Duration = Duration::from_millis(20);
 
 /// A link to a terminal, which is removed with this.
 pub(super) struct TerminalLink {
@@ -19,7 +23,7 @@ pub(super) struct TerminalLink {
 
 impl TerminalLink {
     /// Makes a link. One that an earlier run has left is replaced: it leads to no terminal any more, or
-    /// to this one, which has the same path.
+    /// to another one that has its path by now.
     ///
     /// # Errors
     /// If something else is there: says so, and what to do.
@@ -79,8 +83,7 @@ fn check_free(path: &Path, terminal: &Path) -> io::Result<()> {
         Err(error) => return Err(error),
         Ok(found) if found.is_symlink() => {
             let target = fs::read_link(path)?;
-            let is_left = target == terminal || !path.exists() && is_terminal(&target);
-            if is_left {
+            if target == terminal || is_terminal(&target) && is_left(&found, &target) {
                 return Ok(());
             }
             format!("it is a link to {} already", target.display())
@@ -91,6 +94,20 @@ fn check_free(path: &Path, terminal: &Path) -> io::Result<()> {
     };
     let advice = "choose another path, or remove it";
     Err(io::Error::other(format!("{what}: {advice}")))
+}
+
+/// Returns true if the terminal that a link was made for is gone, also where another one has its path by
+/// now: that one is younger than the link.
+fn is_left(link: &Metadata, terminal: &Path) -> bool {
+    let Ok(terminal) = fs::metadata(terminal) else {
+        return true;
+    };
+    let nanoseconds =
+        |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+    let made = nanoseconds(link.mtime(), link.mtime_nsec());
+    // The system notes when a terminal was made, or given other rights, which its maker does at once.
+    let terminal_made = nanoseconds(terminal.ctime(), terminal.ctime_nsec());
+    terminal_made > made + SETUP_TIME.as_nanos() as i128
 }
 
 /// Returns true for the path of a pseudo-terminal. A link to another device may be of somebody who
