@@ -49,6 +49,13 @@ pub(crate) async fn encrypt<S: AsyncRead + AsyncWrite + Unpin>(
     connecting.map_err(|error| verifier.explain(error, setting))
 }
 
+/// Returns the authorities that this computer trusts.
+pub(crate) fn trusted_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
+}
+
 /// Decides on a certificate, and remembers its fingerprint.
 #[derive(Debug)]
 struct Verifier {
@@ -62,10 +69,10 @@ struct Verifier {
 impl Verifier {
     fn new(wanted: Option<Fingerprint>) -> Self {
         let provider = Arc::new(default_provider());
-        let mut roots = RootCertStore::empty();
-        if wanted.is_none() {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
+        let roots = match wanted {
+            None => trusted_roots(),
+            Some(_) => RootCertStore::empty(),
+        };
         let usual = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone());
         Self {
             wanted,

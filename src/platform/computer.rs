@@ -68,9 +68,3 @@ pub(super) fn config_home() -> Option<PathBuf> {
         Some(home?.join("Library/Application Support"))
     }
 }
-
-/// Returns true if the name or the address of a host is certainly that of this computer.
-pub(crate) fn is_this_computer(host: &str) -> bool {
-    let address = host.parse::<std::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-}

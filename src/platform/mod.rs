@@ -33,9 +33,7 @@ pub(crate) use beneath::{is_hidden, open_beneath};
 pub(crate) use child::{
     ProcessGroup, StartedProgram, end_reason, find_program, kill_all, start_program,
 };
-pub(crate) use computer::{
-    NetworkAddress, computer_name, config_folder, is_this_computer, network_addresses,
-};
+pub(crate) use computer::{NetworkAddress, computer_name, config_folder, network_addresses};
 pub(crate) use descriptors::{Descriptor, descriptors_in_use, raise_descriptor_limit};
 pub(crate) use exclusive_file::{create_exclusive, free_bytes, take_exclusive};
 pub(crate) use interface::interface_index;

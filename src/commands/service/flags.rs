@@ -10,7 +10,6 @@ use clap::{Command, CommandFactory, ValueHint};
 use crate::cli::{Cli, mistake};
 use crate::config::{Config, Invocation, SECRETS, with_variables};
 use crate::output::OutputKind;
-use crate::platform;
 use crate::port::source::spec::Spec;
 
 /// The flags to start serial-ws with.
@@ -157,10 +156,10 @@ fn terminals(config: &Config) -> Result<Vec<PathBuf>> {
 
 /// Returns true if what the ports send goes to other computers by a broker or by OSC.
 fn has_remote_output(config: &Config) -> bool {
-    let broker = config.mqtt.iter().map(|mqtt| &mqtt.broker.host);
+    let broker = config.mqtt.iter().map(|mqtt| &mqtt.broker.endpoint);
     let receivers = config.osc.iter().flat_map(|osc| &osc.targets);
-    let mut hosts = broker.chain(receivers.map(|target| &target.host));
-    hosts.any(|host| !platform::is_this_computer(host))
+    let mut endpoints = broker.chain(receivers.map(|target| &target.0));
+    endpoints.any(|endpoint| !endpoint.is_this_computer())
 }
 
 /// Returns the paths of ports, which have to be absolute.

@@ -1,9 +1,11 @@
 //! The place of a broker, written `mqtt://HOST[:PORT][/PREFIX]`. Pure.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 
 use serde::{Serialize, Serializer};
 
+use crate::dial::Endpoint;
 use crate::terminal::shown;
 
 /// The scheme of a connection without encryption, and its usual TCP port.
@@ -21,10 +23,8 @@ const EXPECTED: &str = "expected mqtt://HOST[:PORT][/PREFIX], such as mqtt://loc
 /// A broker, and the beginning of all topics there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BrokerUrl {
-    /// A name or an address, without the brackets of IPv6.
-    pub(crate) host: String,
-    /// The TCP port.
-    pub(crate) port: u16,
+    /// The place where it listens.
+    pub(crate) endpoint: Endpoint,
     /// True if the connection is encrypted.
     pub(crate) is_encrypted: bool,
     /// The beginning of all topics, without a slash at its end.
@@ -49,15 +49,19 @@ impl BrokerUrl {
                     .to_owned(),
             );
         }
-        let (host, port) = host_and_port(place, usual_port).ok_or(EXPECTED)?;
+        // An empty port is the usual one (RFC 3986, 3.2.3).
+        let place = place.strip_suffix(':').unwrap_or(place);
+        let endpoint = Endpoint::parse(place, Some(usual_port)).map_err(|_| EXPECTED)?;
+        if place.starts_with('[') && endpoint.host.parse::<Ipv6Addr>().is_err() {
+            return Err(EXPECTED.to_owned());
+        }
         let prefix = match prefix.strip_suffix('/').unwrap_or(prefix) {
             "" => DEFAULT_PREFIX,
             prefix => prefix,
         };
         check_prefix(prefix)?;
         Ok(Self {
-            host: host.to_owned(),
-            port,
+            endpoint,
             is_encrypted: scheme == ENCRYPTED.0,
             prefix: prefix.to_owned(),
         })
@@ -67,31 +71,6 @@ impl BrokerUrl {
     pub(crate) fn topic(&self, rest: &str) -> String {
         format!("{}/{rest}", self.prefix)
     }
-}
-
-/// Divides a name or an address from the TCP port behind it.
-fn host_and_port(place: &str, usual_port: u16) -> Option<(&str, u16)> {
-    let (host, port) = match place.strip_prefix('[') {
-        Some(rest) => {
-            let (host, port) = rest.split_once(']')?;
-            host.parse::<std::net::Ipv6Addr>().ok()?;
-            (
-                host,
-                port.strip_prefix(':').or(port.is_empty().then_some("")),
-            )
-        }
-        None => match place.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (place, Some("")),
-        },
-    };
-    let port = match port? {
-        "" => usual_port,
-        digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok()?,
-        _ => return None,
-    };
-    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%');
-    (port > 0 && !host.is_empty() && host.chars().all(is_name)).then_some((host, port))
 }
 
 /// Refuses what cannot be in a topic that is published (MQTT 3.1.1, §4.7).
@@ -118,16 +97,10 @@ fn check_prefix(prefix: &str) -> Result<(), String> {
 impl fmt::Display for BrokerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, usual) = if self.is_encrypted { ENCRYPTED } else { PLAIN };
-        f.write_str(scheme)?;
-        if self.host.contains(':') {
-            write!(f, "[{}]", self.host)?;
-        } else {
-            f.write_str(&self.host)?;
-        }
-        if self.port != usual {
-            write!(f, ":{}", self.port)?;
-        }
-        write!(f, "/{}", self.prefix)
+        let place = self.endpoint.to_string();
+        let usual = format!(":{usual}");
+        let place = place.strip_suffix(&usual).unwrap_or(&place);
+        write!(f, "{scheme}{place}/{}", self.prefix)
     }
 }
 

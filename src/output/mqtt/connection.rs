@@ -76,7 +76,10 @@ impl Connection {
         // Two with one name would disconnect each other.
         let random = u64::from_le_bytes(platform::random_bytes()?);
         let id = format!("serial-ws-{random:016x}");
-        let mut options = MqttOptions::new(id, Broker::tcp(broker.host.clone(), broker.port));
+        let mut options = MqttOptions::new(
+            id,
+            Broker::tcp(broker.endpoint.host.clone(), broker.endpoint.port),
+        );
         let will = LastWill::new(broker.topic("bridge"), "offline", QoS::AtLeastOnce, true);
         options
             .set_last_will(will)

@@ -1,17 +1,12 @@
 //! The way to the broker: TCP, encrypted or not.
 
-use std::io::{self, ErrorKind};
-use std::time::Duration;
+use std::io;
 
 use anyhow::Result;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, lookup_host};
-use tokio::time::timeout;
 
 use super::MqttConfig;
-
-/// The longest time to wait for each address of the broker.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::dial::Endpoint;
 
 /// A connection to the broker.
 pub(super) trait BrokerStream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
@@ -20,8 +15,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> BrokerStream for T {}
 
 /// Connects to one broker, again and again.
 pub(super) struct Connector {
-    host: String,
-    port: u16,
+    endpoint: Endpoint,
     #[cfg(feature = "tls")]
     tls: Option<tls::BrokerTls>,
 }
@@ -34,8 +28,7 @@ impl Connector {
     pub(super) fn new(config: &MqttConfig) -> Result<Self> {
         let broker = &config.broker;
         Ok(Self {
-            host: broker.host.clone(),
-            port: broker.port,
+            endpoint: broker.endpoint.clone(),
             #[cfg(feature = "tls")]
             tls: broker
                 .is_encrypted
@@ -49,30 +42,14 @@ impl Connector {
     /// # Errors
     /// As the system reports them; of the kind `Other` if the text is ours.
     pub(super) async fn connect(&self) -> io::Result<Box<dyn BrokerStream>> {
-        let stream = self.connect_tcp().await?;
+        let stream = self.endpoint.connect().await?;
         // Without it, it only works less well.
         let _ = stream.set_nodelay(true);
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
-            return Ok(Box::new(tls.encrypt(&self.host, stream).await?));
+            return Ok(Box::new(tls.encrypt(&self.endpoint.host, stream).await?));
         }
         Ok(Box::new(stream))
-    }
-
-    async fn connect_tcp(&self) -> io::Result<TcpStream> {
-        let found = timeout(CONNECT_TIMEOUT, lookup_host((&*self.host, self.port))).await;
-        let Ok(Ok(addresses)) = found else {
-            return Err(ErrorKind::NotFound.into());
-        };
-        let mut last = ErrorKind::NotFound.into();
-        for address in addresses {
-            match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(error)) => last = error,
-                Err(_) => last = ErrorKind::TimedOut.into(),
-            }
-        }
-        Err(last)
     }
 }
 
@@ -89,8 +66,9 @@ mod tls {
     use tokio_rustls::rustls::crypto::ring::default_provider;
     use tokio_rustls::rustls::pki_types::pem::PemObject;
     use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-    use tokio_rustls::rustls::{ClientConfig, Error, RootCertStore};
+    use tokio_rustls::rustls::{ClientConfig, Error};
 
+    use crate::dial::tls::trusted_roots;
     use crate::terminal::excerpt;
 
     /// Encrypts connections to a broker whose certificate is trusted.
@@ -102,8 +80,7 @@ mod tls {
         /// # Errors
         /// If the file cannot be used.
         pub(super) fn new(ca: Option<&Path>) -> Result<Self> {
-            let mut roots = RootCertStore::empty();
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            let mut roots = trusted_roots();
             if let Some(ca) = ca {
                 let shown = ca.display();
                 let certificates = CertificateDer::pem_file_iter(ca);

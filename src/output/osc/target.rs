@@ -1,17 +1,14 @@
 //! A receiver of OSC, written `HOST:PORT`. Pure.
 
 use std::fmt;
-use std::net::SocketAddr;
 
 use serde::{Serialize, Serializer};
 
-/// A receiver of OSC.
+use crate::dial::Endpoint;
+
+/// A receiver of OSC, with its UDP port.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct OscTarget {
-    /// A name or an address; one of IPv6 without its brackets.
-    pub(crate) host: String,
-    pub(super) port: u16,
-}
+pub(crate) struct OscTarget(pub(crate) Endpoint);
 
 impl OscTarget {
     /// Reads a receiver.
@@ -19,34 +16,21 @@ impl OscTarget {
     /// # Errors
     /// Says what was expected.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let expected = "expected HOST:PORT, such as localhost:9000 or 192.168.1.5:9000";
-        if let Ok(address) = text.parse::<SocketAddr>() {
-            let (host, port) = (address.ip().to_string(), address.port());
-            return if port > 0 {
-                Ok(Self { host, port })
-            } else {
-                Err(expected.to_owned())
-            };
-        }
-        let (host, port) = text.rsplit_once(':').ok_or(expected)?;
-        let is_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
-        let port = port.parse().ok().filter(|port| *port > 0);
-        match port {
-            Some(port) if !host.is_empty() && host.chars().all(is_name) => Ok(Self {
-                host: host.to_owned(),
-                port,
-            }),
-            _ => Err(expected.to_owned()),
-        }
+        let endpoint = Endpoint::parse(text, None).ok();
+        // Brackets and zones are for IPv6 alone.
+        let has_place = |endpoint: &Endpoint| {
+            let is_ipv6 = endpoint.host.contains(':');
+            text.starts_with('[') == is_ipv6 && (is_ipv6 || !endpoint.host.contains('%'))
+        };
+        endpoint.filter(has_place).map(Self).ok_or_else(|| {
+            "expected HOST:PORT, such as localhost:9000 or 192.168.1.5:9000".to_owned()
+        })
     }
 }
 
 impl fmt::Display for OscTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            return write!(f, "[{}]:{}", self.host, self.port);
-        }
-        write!(f, "{}:{}", self.host, self.port)
+        self.0.fmt(f)
     }
 }
 

@@ -6,18 +6,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use futures::future::join_all;
-use tokio::net::{UdpSocket, lookup_host};
+use tokio::net::UdpSocket;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::OscTarget;
 use crate::terminal::shown;
 
 /// The time between two lookups of a name. A receiver may have come back with another address.
 const LOOKUP_INTERVAL: Duration = Duration::from_secs(30);
-
-/// The longest time to wait for the address of a name.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The receivers, and the sockets to reach them.
 #[derive(Clone)]
@@ -90,9 +87,8 @@ impl Targets {
 }
 
 /// Returns the address that the name of a receiver has now.
-async fn look_up(OscTarget { host, port }: &OscTarget) -> Option<SocketAddr> {
-    let found = timeout(LOOKUP_TIMEOUT, lookup_host((&**host, *port))).await;
-    let found: Vec<_> = found.ok()?.ok()?.collect();
+async fn look_up(OscTarget(endpoint): &OscTarget) -> Option<SocketAddr> {
+    let found = endpoint.look_up().await.ok()?;
     // Programs for OSC listen on IPv4 unless they are told otherwise.
     let v4 = found.iter().find(|address| address.is_ipv4());
     v4.or(found.first()).copied()

@@ -8,10 +8,11 @@ use std::str::FromStr;
 use anyhow::{Context, Error, Result, bail, ensure};
 
 use super::exec::command::ProgramCommand;
-use super::network::endpoint::Endpoint;
+use super::network::endpoint;
 use super::play::{PLAY, PlayFiles};
 use super::serial::enumerate::Usb;
 use super::sim::Pattern;
+use crate::dial::Endpoint;
 use crate::port::config::is_name_char;
 use crate::port::upstream::address::UpstreamAddress;
 use crate::terminal::shown;
@@ -91,12 +92,12 @@ const KINDS: [SpecKind; 11] = [
     SpecKind {
         word: "tcp",
         form: "tcp://HOST:PORT",
-        parse: |rest| Ok(Spec::Tcp(Endpoint::parse("tcp", rest)?)),
+        parse: |rest| Ok(Spec::Tcp(endpoint::parse("tcp", rest)?)),
     },
     SpecKind {
         word: "rfc2217",
         form: "rfc2217://HOST:PORT",
-        parse: |rest| Ok(Spec::Rfc2217(Endpoint::parse("rfc2217", rest)?)),
+        parse: |rest| Ok(Spec::Rfc2217(endpoint::parse("rfc2217", rest)?)),
     },
     SpecKind {
         word: "ws",

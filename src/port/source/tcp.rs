@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::network::endpoint::Endpoint;
 use super::network::{Backoff, NetworkStream, connect};
 use super::spec::Spec;
 use super::{OpenFailure, OpenedDevice, Opening, Source};
+use crate::dial::Endpoint;
 use crate::hub::DeviceInfo;
 use crate::port::device::Device;
 

@@ -4,8 +4,9 @@ use std::fmt;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::dial::Endpoint;
 use crate::port::config::is_name;
-use crate::port::source::network::endpoint::Endpoint;
+use crate::port::source::network::endpoint;
 use crate::terminal::shown;
 
 /// A port of another serial-ws.
@@ -73,7 +74,7 @@ impl UpstreamAddress {
         ensure!(!authority.is_empty(), form());
         Ok(Self {
             is_encrypted,
-            endpoint: Endpoint::parse(scheme, Some(&format!("//{authority}{usual}")))?,
+            endpoint: endpoint::parse(scheme, Some(&format!("//{authority}{usual}")))?,
             port,
         })
     }

@@ -1,88 +1,39 @@
 //! The place of a device in the network, as a SPEC names it: `//HOST:PORT`. Pure.
 
-use std::fmt;
+use anyhow::{Context, Result, anyhow, ensure};
 
-use anyhow::{Context, Result, bail, ensure};
-
-use crate::platform::is_this_computer;
+use crate::dial::{Endpoint, EndpointError};
 use crate::terminal::shown;
 
-/// A host and a TCP port. What the name of the host means is asked at each attempt to connect.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Endpoint {
-    /// A name or an address; one of IPv6 without its brackets.
-    pub(crate) host: String,
-    /// The TCP port.
-    pub(crate) port: u16,
-}
-
-impl Endpoint {
-    /// Reads what stands behind the colon of `tcp://HOST:PORT`, where `scheme` is `tcp`.
-    ///
-    /// # Errors
-    /// Says what is wrong, and what is right.
-    pub(crate) fn parse(scheme: &str, rest: Option<&str>) -> Result<Self> {
-        let rest = rest.unwrap_or_default();
-        let written = shown(&format!("{scheme}:{rest}"));
-        let form = || {
-            format!(
-                "`{written}` is not of the form {scheme}://HOST:PORT, such as {scheme}://192.168.1.20:4000"
-            )
-        };
-        let place = rest.strip_prefix("//").with_context(form)?;
-        ensure!(!place.contains('@'), "`{written}`: no user is needed");
-        let place = place.strip_suffix('/').unwrap_or(place);
-        let is_bare = !place.contains(['/', '?', '#', '\\']);
-        ensure!(is_bare, "`{written}`: nothing follows the TCP port");
-        let (host, port) = match place.strip_prefix('[') {
-            Some(inside) => {
-                let (host, rest) = inside.split_once(']').with_context(form)?;
-                (host, rest.strip_prefix(':'))
-            }
-            None => match place.rsplit_once(':') {
-                Some((host, _)) if host.contains(':') => {
-                    bail!(
-                        "`{written}`: an IPv6 address stands in brackets, such as {scheme}://[::1]:4000"
-                    )
-                }
-                Some((host, port)) => (host, Some(port)),
-                None => (place, None),
-            },
-        };
-        let is_host = !host.is_empty() && host.chars().all(is_host_char);
-        ensure!(is_host, form());
-        let port = port.with_context(|| {
-            format!("`{written}` has no TCP port, such as {scheme}://{place}:4000")
-        })?;
-        let is_number = !port.is_empty() && port.chars().all(|c| c.is_ascii_digit());
-        let number = port.parse().ok().filter(|port| is_number && *port > 0);
-        let port = number.with_context(|| {
-            format!("`{written}`: a TCP port is a whole number from 1 to 65535")
-        })?;
-        let host = host.to_owned();
-        Ok(Self { host, port })
-    }
-
-    /// Returns true if the host is certainly this computer.
-    pub(crate) fn is_this_computer(&self) -> bool {
-        is_this_computer(&self.host)
-    }
-}
-
-/// Returns true for what may be in the name or the address of a host. Names may have any letters.
-fn is_host_char(c: char) -> bool {
-    c.is_alphanumeric() || ".-_:%".contains(c)
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, port } = self;
-        if host.contains(':') {
-            write!(f, "[{host}]:{port}")
-        } else {
-            write!(f, "{host}:{port}")
+/// Reads what stands behind the colon of `tcp://HOST:PORT`, where `scheme` is `tcp`.
+///
+/// # Errors
+/// Says what is wrong, and what is right.
+pub(crate) fn parse(scheme: &str, rest: Option<&str>) -> Result<Endpoint> {
+    let rest = rest.unwrap_or_default();
+    let written = shown(&format!("{scheme}:{rest}"));
+    let form = || {
+        format!(
+            "`{written}` is not of the form {scheme}://HOST:PORT, such as {scheme}://192.168.1.20:4000"
+        )
+    };
+    let place = rest.strip_prefix("//").with_context(form)?;
+    ensure!(!place.contains('@'), "`{written}`: no user is needed");
+    let place = place.strip_suffix('/').unwrap_or(place);
+    let is_bare = !place.contains(['/', '?', '#', '\\']);
+    ensure!(is_bare, "`{written}`: nothing follows the TCP port");
+    Endpoint::parse(place, None).map_err(|error| match error {
+        EndpointError::Host => anyhow!(form()),
+        EndpointError::BareIpv6 => anyhow!(
+            "`{written}`: an IPv6 address stands in brackets, such as {scheme}://[::1]:4000"
+        ),
+        EndpointError::NoPort => {
+            anyhow!("`{written}` has no TCP port, such as {scheme}://{place}:4000")
         }
-    }
+        EndpointError::Port => {
+            anyhow!("`{written}`: a TCP port is a whole number from 1 to 65535")
+        }
+    })
 }
 
 #[cfg(test)]
@@ -91,21 +42,10 @@ mod tests {
 
     #[track_caller]
     fn check(rest: &str, host: &str, port: u16) {
-        let endpoint = Endpoint::parse("tcp", Some(rest)).unwrap();
+        let endpoint = parse("tcp", Some(rest)).unwrap();
         assert_eq!((endpoint.host.as_str(), endpoint.port), (host, port));
-        let again = Endpoint::parse("tcp", Some(&format!("//{endpoint}")));
+        let again = parse("tcp", Some(&format!("//{endpoint}")));
         assert_eq!(again.unwrap(), endpoint);
-    }
-
-    #[test]
-    fn this_computer_is_known() {
-        let is_here = |rest| {
-            Endpoint::parse("tcp", Some(rest))
-                .unwrap()
-                .is_this_computer()
-        };
-        assert!(is_here("//localhost:1") && is_here("//[::1]:1") && is_here("//127.0.0.2:1"));
-        assert!(!is_here("//example.org:1") && !is_here("//192.168.1.20:1"));
     }
 
     #[test]
@@ -119,7 +59,7 @@ mod tests {
 
     #[track_caller]
     fn check_wrong(rest: Option<&str>, expected: &str) {
-        let error = Endpoint::parse("tcp", rest).unwrap_err().to_string();
+        let error = parse("tcp", rest).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
 

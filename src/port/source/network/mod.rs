@@ -5,25 +5,15 @@ pub(crate) mod endpoint;
 mod stream;
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use tokio::net::{TcpStream, lookup_host};
-use tokio::time::timeout;
-
 use super::{OpenFailure, RETRY_DELAY};
+use crate::dial::Endpoint;
 use crate::hub::{State, Status};
 use crate::platform::reason;
 use crate::terminal::shown;
-use endpoint::Endpoint;
 
 pub(crate) use stream::NetworkStream;
-
-/// The longest time to wait for the address of a name, and for an answer of each address.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The addresses of a name that are tried. A name with more is not that of a device.
-const MAX_ADDRESSES: usize = 4;
 
 /// The longest time between two attempts. A device in the network may be switched on at any time.
 const MAX_DELAY: Duration = Duration::from_secs(5);
@@ -39,36 +29,10 @@ const MIN_LASTING: Duration = Duration::from_secs(5);
 /// # Errors
 /// If it cannot be reached now: why, and what to do about it.
 pub(crate) async fn connect(endpoint: &Endpoint) -> Result<NetworkStream, OpenFailure> {
-    let addresses = addresses(endpoint).await?;
-    let mut last = ErrorKind::NotFound.into();
-    for address in addresses {
-        match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return Ok(NetworkStream::new(stream)),
-            Ok(Err(error)) => last = error,
-            Err(_) => last = ErrorKind::TimedOut.into(),
-        }
-    }
-    Err(failure(endpoint, &last))
-}
-
-/// Returns the addresses that the name of the host has now.
-async fn addresses(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, OpenFailure> {
-    let Endpoint { host, port } = endpoint;
-    let unknown = || {
-        let detail = format!("cannot find `{}` in the network", shown(host));
-        let hint = "Check the name, and that this computer is in the same network, or use the \
-            address";
-        absent(detail, hint)
-    };
-    let found = timeout(CONNECT_TIMEOUT, lookup_host((host.as_str(), *port))).await;
-    let found: Vec<_> = match found {
-        Ok(Ok(found)) => found.take(MAX_ADDRESSES).collect(),
-        Ok(Err(_)) | Err(_) => return Err(unknown()),
-    };
-    if found.is_empty() {
-        return Err(unknown());
-    }
-    Ok(found)
+    let stream = endpoint.connect().await;
+    stream
+        .map(NetworkStream::new)
+        .map_err(|error| failure(endpoint, &error))
 }
 
 /// Says why a device cannot be reached.
@@ -76,6 +40,10 @@ fn failure(endpoint: &Endpoint, error: &io::Error) -> OpenFailure {
     let place = shown(&endpoint.to_string());
     let cannot = |why: &str| format!("cannot connect to {place}: {why}");
     match error.kind() {
+        ErrorKind::NotFound => absent(
+            format!("cannot find `{}` in the network", shown(&endpoint.host)),
+            "Check the name, and that this computer is in the same network, or use the address",
+        ),
         ErrorKind::ConnectionRefused => absent(
             cannot("nothing listens there"),
             "Check that the device is on, and its TCP port",

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::network::endpoint::Endpoint;
 use super::network::{Backoff, absent, connect};
 use super::spec::Spec;
 use super::{OpenFailure, OpenedDevice, Opening, Source};
+use crate::dial::Endpoint;
 use crate::hub::{DeviceInfo, LineSettings};
 use crate::port::config::PortConfig;
 use crate::port::device::Device;
