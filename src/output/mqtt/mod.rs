@@ -46,6 +46,10 @@ pub(crate) struct MqttConfig {
     /// The user and the password; the latter is empty for none.
     pub(crate) credentials: Option<(String, String)>,
     /// A certificate authority to trust beside those of the system.
+    #[cfg_attr(
+        not(feature = "tls"),
+        allow(dead_code, reason = "nothing is encrypted")
+    )]
     pub(crate) ca: Option<PathBuf>,
     /// True if others may write to the ports by the broker.
     pub(crate) may_write: bool,
