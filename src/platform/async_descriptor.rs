@@ -2,11 +2,12 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use tokio::io::ReadBuf;
 use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A descriptor in a tokio runtime. `T` owns it, and always names the same one.
 pub(crate) struct AsyncDescriptor<T: AsRawFd>(AsyncFd<T>);
@@ -53,7 +54,7 @@ impl<T: AsRawFd> AsyncDescriptor<T> {
 
     /// Reads once. `note_read` is told how many bytes there were, and for how many there was room; it may
     /// forget that the descriptor is readable.
-    pub(crate) fn poll_read(
+    pub(crate) fn poll_read_and_note(
         &self,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
@@ -80,9 +81,25 @@ impl<T: AsRawFd> AsyncDescriptor<T> {
             }
         }
     }
+}
 
-    /// Writes once, as much as the system takes.
-    pub(crate) fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+impl<T: AsRawFd + Unpin> AsyncRead for AsyncDescriptor<T> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.poll_read_and_note(cx, buf, |_, _, _| ())
+    }
+}
+
+/// Flushing and shutting down do nothing: both would block until the last byte has left.
+impl<T: AsRawFd + Unpin> AsyncWrite for AsyncDescriptor<T> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         loop {
             let mut guard = ready!(self.0.poll_write_ready(cx))?;
             let is_closed = guard.ready().is_write_closed();
@@ -97,6 +114,14 @@ impl<T: AsRawFd> AsyncDescriptor<T> {
                 return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
             }
         }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -4,8 +4,6 @@
 #[cfg(unix)]
 mod link;
 #[cfg(unix)]
-mod master;
-#[cfg(unix)]
 mod pair;
 #[cfg(unix)]
 mod reader;
@@ -15,7 +13,7 @@ mod shared;
 mod windows;
 
 #[cfg(unix)]
-pub(super) use {master::PtyMaster, pair::PtyPair, pair::open_pty, pair::set_raw};
+pub(super) use pair::{PtyPair, open_pty, set_raw};
 #[cfg(unix)]
 pub(crate) use {reader::TerminalReader, shared::SharedTerminal};
 #[cfg(windows)]

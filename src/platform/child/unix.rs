@@ -12,7 +12,8 @@ use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::process::{Child, Command};
 
-use crate::platform::pty::{PtyMaster, PtyPair, open_pty, set_raw};
+use crate::platform::AsyncDescriptor;
+use crate::platform::pty::{PtyPair, open_pty, set_raw};
 
 /// Bytes at the beginning of a file that tell a script from a program.
 const HEAD_BYTES: usize = 64;
@@ -102,8 +103,8 @@ pub(super) fn prepare(command: &mut Command, has_terminal: bool) -> io::Result<O
             Ok(())
         })
     };
-    let input = PtyMaster::new(ours.try_clone()?)?;
-    let output = PtyMaster::new(ours)?;
+    let input = AsyncDescriptor::new(ours.try_clone()?)?;
+    let output = AsyncDescriptor::new(ours)?;
     Ok(Some((Box::new(input), Box::new(output))))
 }
 

@@ -13,7 +13,6 @@ use tokio::io::AsyncWrite;
 use tokio::time::sleep;
 
 use super::link::{self, TerminalLink};
-use super::master::PtyMaster;
 use super::pair::{PtyPair, open_pty, open_terminal};
 use super::reader::{HAS_PACKETS, TerminalReader};
 use crate::hub::{LineSettings, SettingsChange};
@@ -84,7 +83,7 @@ impl SharedTerminal {
         // Each has a descriptor of its own: to tokio, one whose other end was closed once stays so.
         let IdleTerminal { ours, settings, .. } = &self.idle;
         let reader = TerminalReader::new(ours.try_clone()?, *settings)?;
-        Ok((reader, PtyMaster::new(ours.try_clone()?)?))
+        Ok((reader, AsyncDescriptor::new(ours.try_clone()?)?))
     }
 
     /// Has the terminal show other settings, unless a program has it open, to which it belongs.
