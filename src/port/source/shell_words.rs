@@ -48,7 +48,7 @@ pub(crate) fn end(text: &str) -> Result<Option<usize>, String> {
 ///
 /// # Errors
 /// If a quote is opened and not closed.
-pub(crate) fn pieces(text: &str, has_escapes: bool) -> Result<Vec<(usize, ShellToken)>, String> {
+fn pieces(text: &str, has_escapes: bool) -> Result<Vec<(usize, ShellToken)>, String> {
     let mut pieces = Vec::new();
     let mut open = None;
     let mut characters = text.char_indices().peekable();
@@ -81,6 +81,32 @@ pub(crate) fn pieces(text: &str, has_escapes: bool) -> Result<Vec<(usize, ShellT
         Some(quote) => Err(format!("a quote {quote} is opened and not closed")),
         None => Ok(pieces),
     }
+}
+
+/// Cuts a text into words at its blanks, without quotes and backslashes. `check` is asked about each
+/// character of a word.
+///
+/// # Errors
+/// If a quote is opened and not closed, and those of `check`.
+pub(crate) fn words(
+    text: &str,
+    has_escapes: bool,
+    check: impl Fn(ShellToken) -> Result<(), String>,
+) -> Result<Vec<String>, String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    for (_, piece) in pieces(text, has_escapes)? {
+        match piece {
+            ShellToken::Bare(blank) if blank.is_whitespace() => words.extend(word.take()),
+            ShellToken::Quote => _ = word.get_or_insert_default(),
+            ShellToken::Literal(character) | ShellToken::Bare(character) => {
+                check(piece)?;
+                word.get_or_insert_default().push(character);
+            }
+        }
+    }
+    words.extend(word);
+    Ok(words)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::port::source::shell_words::{HAS_ESCAPES, ShellToken, pieces};
+use crate::port::source::shell_words::{self, HAS_ESCAPES, ShellToken};
 use crate::terminal::shown;
 
 /// The kind of device that is a program with pipes.
@@ -79,31 +79,19 @@ fn kind(has_terminal: bool) -> &'static str {
     if has_terminal { AT_TERMINAL } else { PIPED }
 }
 
-/// Cuts a command into words at its blanks, without quotes and backslashes.
+/// Cuts a command into its words.
 fn words(text: &str, has_escapes: bool, kind: &str) -> Result<Vec<String>, String> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    for (_, piece) in pieces(text, has_escapes)? {
-        match piece {
-            ShellToken::Literal('\0') | ShellToken::Bare('\0') => {
-                return Err("a command cannot have NUL characters".to_owned());
-            }
-            ShellToken::Bare(blank) if blank.is_whitespace() => words.extend(word.take()),
-            ShellToken::Bare(operator) if OPERATORS.contains(&operator) => {
-                return Err(format!(
-                    "`{operator}` is for a shell, and {kind}: runs none: put it between quotes, or \
-                     start a shell, as {kind}:sh -c '{}'",
-                    shown(text)
-                ));
-            }
-            ShellToken::Quote => _ = word.get_or_insert_default(),
-            ShellToken::Literal(character) | ShellToken::Bare(character) => {
-                word.get_or_insert_default().push(character);
-            }
+    shell_words::words(text, has_escapes, |character| match character {
+        ShellToken::Literal('\0') | ShellToken::Bare('\0') => {
+            Err("a command cannot have NUL characters".to_owned())
         }
-    }
-    words.extend(word);
-    Ok(words)
+        ShellToken::Bare(operator) if OPERATORS.contains(&operator) => Err(format!(
+            "`{operator}` is for a shell, and {kind}: runs none: put it between quotes, or start a \
+             shell, as {kind}:sh -c '{}'",
+            shown(text)
+        )),
+        _ => Ok(()),
+    })
 }
 
 #[cfg(test)]

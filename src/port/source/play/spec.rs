@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::hub::PlaybackSpeed;
-use crate::port::source::shell_words::{HAS_ESCAPES, ShellToken, pieces};
+use crate::port::source::shell_words::{HAS_ESCAPES, ShellToken, words};
 
 /// The kind of device that is a recording.
 pub(crate) const PLAY: &str = "play";
@@ -50,7 +50,14 @@ impl PlayFiles {
     /// Says what is wrong, and what is right.
     pub(crate) fn parse(text: Option<&str>) -> Result<Self, String> {
         let text = text.unwrap_or_default().trim();
-        let paths: Vec<_> = words(text)?.into_iter().map(PathBuf::from).collect();
+        let check = |character| match character {
+            ShellToken::Literal('\0') | ShellToken::Bare('\0') => {
+                Err("a file cannot have NUL characters in its name".to_owned())
+            }
+            _ => Ok(()),
+        };
+        let words = words(text, HAS_ESCAPES, check)?;
+        let paths: Vec<_> = words.into_iter().map(PathBuf::from).collect();
         if paths.is_empty() {
             return Err(format!(
                 "`{PLAY}:` needs a recording, such as {PLAY}:lesson.jsonl"
@@ -78,26 +85,6 @@ impl fmt::Display for PlayFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{PLAY}:{}", self.text)
     }
-}
-
-/// Cuts a text into words at its blanks, without quotes and backslashes.
-fn words(text: &str) -> Result<Vec<String>, String> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    for (_, piece) in pieces(text, HAS_ESCAPES)? {
-        match piece {
-            ShellToken::Literal('\0') | ShellToken::Bare('\0') => {
-                return Err("a file cannot have NUL characters in its name".to_owned());
-            }
-            ShellToken::Bare(blank) if blank.is_whitespace() => words.extend(word.take()),
-            ShellToken::Quote => _ = word.get_or_insert_default(),
-            ShellToken::Literal(character) | ShellToken::Bare(character) => {
-                word.get_or_insert_default().push(character);
-            }
-        }
-    }
-    words.extend(word);
-    Ok(words)
 }
 
 #[cfg(test)]
