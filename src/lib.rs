@@ -15,6 +15,7 @@
 //! | `cli` | the command line: flags, commands, exit codes |
 //! | `commands` | the commands beside sharing ports, with their arguments |
 //! | `config` | settings from flags, environment variables and files |
+//! | `deadline` | waiting for a moment that there may not be |
 //! | `dial` | connecting to another serial-ws: which certificates are trusted, why it refuses |
 //! | [`hub`] | events, history, backpressure, requests: the fan-out of one port |
 //! | `log` | the log on standard error, which never blocks |
@@ -35,6 +36,7 @@
 mod cli;
 mod commands;
 mod config;
+mod deadline;
 mod dial;
 pub mod hub;
 mod log;

@@ -3,7 +3,6 @@
 //! until then it costs a bounded amount of memory, and nobody waits for it for longer than for any
 //! client.
 
-use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::channel::mpsc;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::connection::ConnectionReader;
@@ -20,6 +19,7 @@ use super::first_bytes::{FirstBytes, FirstLook};
 use super::output_port::OutputPort;
 use super::protocol::OutputProtocol;
 use super::{OutputConfig, OutputKind};
+use crate::deadline::until;
 use crate::hub::{Hub, Kind, Outcome, Position, Received, Start, SubscriberKind, Subscription};
 use crate::platform::TerminalInput;
 use crate::rfc2217::ComPortMessage;
@@ -289,14 +289,6 @@ fn subscribe(hub: &Arc<Hub>) -> Subscription {
     let kind = SubscriberKind::Output { backpressure: true };
     let subscription = hub.subscribe(kind, Start::Live);
     subscription.with_bytes().with_inputs()
-}
-
-/// Waits until the moment; for ever if there is none.
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => pending().await,
-    }
 }
 
 #[cfg(test)]

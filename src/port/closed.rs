@@ -9,7 +9,7 @@ use super::device::DeviceStatus;
 use super::lease;
 use super::settings::PortSettings;
 use super::supervisor::{Next, Supervisor};
-use super::until;
+use crate::deadline::until;
 use crate::hub::{Action, Done, Hub, Request, RequestError, SettingsChange, State, Status};
 
 impl Supervisor {

@@ -26,8 +26,9 @@ use super::source::OpenedDevice;
 use super::source::serial::os;
 use super::stream_start::{self, StreamStart};
 use super::transfer::{Step, Transfer};
+use super::wait_for_readers;
 use super::writer::Writer;
-use super::{until, wait_for_readers};
+use crate::deadline::until;
 use crate::hub::{Action, DeviceInfo, ErrorCode, Hub, LineSettings, Request, Status};
 use crate::platform;
 

@@ -60,7 +60,7 @@ mod writing;
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use std::sync::Arc;
 
@@ -140,14 +140,6 @@ pub(crate) fn find(port: &PortConfig, ports: &[PortConfig]) -> Result<String, Bo
     source::serial::find::find(&port.spec, None, &claims)
         .map(|found| found.path)
         .map_err(|failure| failure.status)
-}
-
-/// Waits until the moment; for ever if there is none.
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => std::future::pending().await,
-    }
 }
 
 /// Waits until clients have caught up, at most until the deadline; for ever if there is none.

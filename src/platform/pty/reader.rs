@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::termios::{LocalModes, tcgetattr};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::TerminalInput;
+use crate::deadline::until;
 use crate::hub::SettingsChange;
 use crate::platform::AsyncDescriptor;
 use crate::platform::line_termios::line_of;
@@ -119,12 +120,5 @@ fn changed(before: SettingsChange, now: SettingsChange) -> SettingsChange {
             .flow_control
             .filter(|_| now.flow_control != before.flow_control),
         ..SettingsChange::default()
-    }
-}
-
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => std::future::pending().await,
     }
 }

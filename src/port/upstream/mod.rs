@@ -31,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 use super::closing::Closed;
 use super::config::PortConfig;
 use super::source::network::Backoff;
+use crate::deadline::until;
 use crate::hub::{Action, Done, Hub, Request, RequestError, RequestSender, State, Status};
 use crate::protocol::HelloMessage;
 use address::UpstreamAddress;
@@ -214,7 +215,7 @@ impl UpstreamPort {
         let hub = Arc::clone(&self.hub);
         loop {
             let request = tokio::select! {
-                () = super::until(due) => return,
+                () = until(due) => return,
                 request = hub.queue.take_immediate() => request,
                 request = hub.queue.take_any() => request,
             };

@@ -14,12 +14,13 @@ use super::decode::{self, ChunkDecoder};
 use super::earlier::Earlier;
 use super::exchange::Exchange;
 use super::forward::{Answered, Forwarded};
+use crate::deadline::until;
 use crate::hub::{
     DeviceInfo, DeviceReply, Done, Hub, Kind, LineSettings, LockHolder, Position, Request,
     RequestError, Status, Timestamp, Written,
 };
 use crate::port::connection::after_other_tasks;
-use crate::port::{until, wait_for_readers};
+use crate::port::wait_for_readers;
 use crate::protocol::{ChunkMessage, Content, HelloMessage, ServerMessage, StatusMessage};
 
 /// The reason why a connection ended.

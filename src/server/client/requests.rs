@@ -8,8 +8,9 @@ use futures::StreamExt;
 use futures::channel::mpsc;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
+use crate::deadline::until;
 use crate::hub::{
     Action, Done, Hub, LockHolder, NoRoom, Outcome, Permit, PlaybackChange, RequestError,
     RequestSender,
@@ -245,14 +246,6 @@ impl Requests {
 impl Drop for Requests {
     fn drop(&mut self) {
         self.hub.unlock(Some(self.sender.client()));
-    }
-}
-
-/// Waits until the moment; forever if there is none.
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => std::future::pending().await,
     }
 }
 
