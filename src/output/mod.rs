@@ -19,6 +19,8 @@
 //! | `writes` | writes what comes by either |
 //! | `recorder` | recordings of everything, in files |
 
+#[cfg(not(all(feature = "mqtt", feature = "osc")))]
+mod absent;
 mod address;
 mod connection;
 mod connection_log;

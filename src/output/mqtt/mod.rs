@@ -26,8 +26,6 @@ mod publisher;
 mod publishers;
 #[cfg(feature = "mqtt")]
 mod stream;
-#[cfg(not(feature = "mqtt"))]
-mod without;
 
 use std::path::PathBuf;
 
@@ -35,8 +33,10 @@ pub(crate) use broker::BrokerUrl;
 pub(crate) use counters::MqttCounters;
 #[cfg(feature = "mqtt")]
 pub(crate) use publishers::Mqtt;
+
+/// The publishers of all ports to a broker, which this build lacks.
 #[cfg(not(feature = "mqtt"))]
-pub(crate) use without::Mqtt;
+pub(crate) type Mqtt = super::absent::Absent<MqttConfig, MqttCounters>;
 
 /// The configuration of the connection to a broker.
 #[derive(Clone, Debug)]

@@ -22,8 +22,6 @@ mod sender;
 mod target;
 #[cfg(feature = "osc")]
 mod targets;
-#[cfg(not(feature = "osc"))]
-mod without;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,8 +29,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[cfg(feature = "osc")]
 pub(crate) use ports::Osc;
 pub(crate) use target::OscTarget;
+
+/// The ports that are sent by OSC, which this build lacks.
 #[cfg(not(feature = "osc"))]
-pub(crate) use without::Osc;
+pub(crate) type Osc = super::absent::Absent<OscConfig, OscCounters>;
 
 /// The configuration of OSC.
 #[derive(Clone, Debug)]
