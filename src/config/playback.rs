@@ -10,7 +10,7 @@ use super::value::{Setting, SettingValue};
 use crate::hub::PlaybackSpeed;
 use crate::port::source::play::PlayOptions;
 
-/// What fixes the line settings of a recording.
+/// The place that fixes the line settings of a recording.
 pub(super) const RECORDING: &str = "the recording";
 
 /// The keys of [`PlayArgs`].

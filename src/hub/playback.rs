@@ -12,7 +12,7 @@ use tokio::time::Instant;
 /// The word for a speed without pauses.
 const MAX: &str = "max";
 
-/// How fast a recording is played.
+/// The speed at which a recording is played.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum PlaybackSpeed {
     /// So many times as fast as it was recorded, from [`PlaybackSpeed::SLOWEST`] to
@@ -82,7 +82,7 @@ pub struct Playback {
         skip_serializing_if = "Option::is_none"
     )]
     pub length: Option<Duration>,
-    /// How fast it is played.
+    /// The speed at which it is played.
     pub speed: PlaybackSpeed,
     /// True while it stands still because a client has paused it.
     pub paused: bool,
@@ -95,7 +95,7 @@ impl Playback {
     }
 }
 
-/// What a client changes of the playing of a recording. What is absent stays as it is.
+/// A client's change of the playing of a recording. Members that are absent stay as they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PlaybackChange {
     /// Pauses it, or goes on.

@@ -1,4 +1,4 @@
-//! How a program is connected: by TCP, or by a pseudo-terminal that it has opened.
+//! The connection of a program: by TCP, or by a pseudo-terminal that it has opened.
 
 use std::io;
 

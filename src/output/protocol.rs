@@ -1,4 +1,4 @@
-//! What the kinds of output differ in: how one connection is spoken to. It does no I/O.
+//! The trait in which the kinds of output differ: how one connection is spoken to. It does no I/O.
 
 use super::output_port::OutputPort;
 use crate::hub::{Outcome, SettingsChange, Status};

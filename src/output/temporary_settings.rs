@@ -15,7 +15,7 @@ pub(super) struct TemporarySettings {
     before: Option<LineSettings>,
 }
 
-/// What becomes of a change that a connection wants.
+/// The decision on a change that a connection wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ChangeOutcome {
     /// It is so already.

@@ -53,18 +53,18 @@ impl WritablePorts {
 }
 
 /// The writer of one port.
-pub(super) struct Writer {
+pub(super) struct MessageWriter {
     port: String,
     append: LineEnding,
     incoming: mpsc::Receiver<Bytes>,
     sender: RequestSender,
     outcomes: replies::Receiver<(u64, Outcome)>,
-    /// Where the messages come from, in the log.
+    /// The origin of the messages, in the log.
     from: &'static str,
     log: Arc<ThrottledLog>,
 }
 
-impl Writer {
+impl MessageWriter {
     /// Becomes one of those who write to the port.
     pub(super) fn new(
         port: &PublishedPort,

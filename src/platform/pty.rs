@@ -21,7 +21,7 @@ pub(crate) use {windows::SharedTerminal, windows::TerminalReader};
 
 use crate::hub::SettingsChange;
 
-/// What came of a program that has a terminal open.
+/// A read from a program that has a terminal open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TerminalInput {
     /// The settings that it has changed, before it wrote what was read.

@@ -11,7 +11,7 @@ use crate::hub::{LineErrors, LineSettings, ModemInputs, State};
 /// The longest time that a device may take to close, if it says nothing else.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What a recording tells of its device beside bytes.
+/// An event of a recorded device beside its bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RecordedChange {
     /// True or false if what comes now joins nothing from before: whether it begins a line.

@@ -46,7 +46,7 @@ struct Wire {
     inputs: Option<ModemInputs>,
     /// The times that the inputs were asked for.
     asked: usize,
-    /// What the device says, to be read.
+    /// The text of the device, to be read.
     said: VecDeque<u8>,
     reader: Option<Waker>,
 }

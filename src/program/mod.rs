@@ -156,7 +156,7 @@ pub struct PortTasks {
     tasks: Arc<Mutex<JoinSet<Result<Closed>>>>,
     /// The connection to an MQTT broker, if there is one.
     mqtt: Option<Mqtt>,
-    /// What is sent and received by OSC, if anything is.
+    /// The ports that are sent and written by OSC, if any are.
     osc: Option<Osc>,
     stop: CancellationToken,
 }

@@ -27,11 +27,11 @@ pub struct RecordingReader<R> {
     goes_back: bool,
     /// True once nothing more can be read.
     is_over: bool,
-    /// What is to be told.
+    /// The warnings that were not taken yet.
     warnings: Vec<ReadWarning>,
 }
 
-/// What a recording holds after its header.
+/// An item of a recording after its header.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ReadItem {
     /// An entry.
@@ -45,11 +45,11 @@ pub enum ReadItem {
 pub struct ReadWarning {
     /// The number of the line, from 1 on.
     pub line: u64,
-    /// What is wrong.
+    /// The mistake.
     pub flaw: Flaw,
 }
 
-/// What is wrong with a recording.
+/// A mistake in a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
     /// The line is no entry.

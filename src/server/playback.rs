@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::change_rules::ChangeRules;
 use crate::hub::PlaybackSpeed;
 
-/// What they may change.
+/// The members that they may have.
 pub(super) const RULES: ChangeRules = ChangeRules {
     kind: "playback",
     member: "member of playback",

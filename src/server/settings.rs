@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::change_rules::ChangeRules;
 
-/// What they may change.
+/// The members that they may have.
 pub(super) const RULES: ChangeRules = ChangeRules {
     kind: "settings",
     member: "setting",

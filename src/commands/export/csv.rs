@@ -17,8 +17,8 @@ use crate::values::{Decimal, LineValues, MAX_VALUES};
 /// Columns of a table. Values of further names are left out.
 const MAX_COLUMNS: usize = MAX_VALUES;
 
-/// What a spreadsheet would run as a formula: also behind blanks, and behind what some spreadsheets take
-/// for the end of a cell. As `csvField` of the page has it.
+/// The beginning of a formula, which a spreadsheet would run: also behind blanks, and behind what some
+/// spreadsheets take for the end of a cell. As `csvField` of the page has it.
 const FORMULA: &str = r"(^|[;,\t\r\n])\s*[=+\-@]|^[\t\r]";
 
 /// Collects the names of the columns.

@@ -178,7 +178,7 @@ impl From<String> for ExportError {
     }
 }
 
-/// What is printed of which files.
+/// An export: the files, and the part of them that is printed.
 struct Export {
     files: Arc<[RecordedFile]>,
     range: Range,
@@ -252,7 +252,7 @@ impl Export {
     }
 }
 
-/// What is known of the port before the first entry that is printed.
+/// The state of the port before the first entry that is printed.
 #[derive(Default)]
 struct Prelude {
     /// The header of the file, moved to where printing begins.

@@ -1,4 +1,4 @@
-//! How far a long export has come, in one line on a terminal.
+//! The progress of a long export, in one line on a terminal.
 
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};

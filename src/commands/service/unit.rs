@@ -39,7 +39,7 @@ const USER_KEYS: [&str; 18] = [
 /// The folders in which a unit of the system sees nothing, or other files than we do.
 const HIDDEN: [&str; 5] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
 
-/// What to do about a file in one of them.
+/// The advice about a file in one of them.
 const HIDDEN_ADVICE: &str =
     "the system's services cannot see that folder. Put it elsewhere, such as below /srv or /etc";
 

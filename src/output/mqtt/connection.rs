@@ -46,7 +46,7 @@ const TOPIC_BYTES: usize = 64 << 10;
 const ENDED: &str = "the connection has ended";
 
 /// The connection to the broker.
-pub(super) struct Connection {
+pub(super) struct BrokerConnection {
     config: Arc<MqttConfig>,
     client: AsyncClient,
     events: EventLoop,
@@ -60,7 +60,7 @@ pub(super) struct Connection {
     trouble: String,
 }
 
-impl Connection {
+impl BrokerConnection {
     /// Prepares a connection. Nothing is sent before it runs.
     ///
     /// # Errors

@@ -6,12 +6,12 @@ use rumqttc::AsyncClient;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::Connection;
+use super::connection::BrokerConnection;
 use super::publisher::Publisher;
 use super::{MqttConfig, MqttCounters};
 use crate::log::throttled::ThrottledLog;
 use crate::output::PublishedPort;
-use crate::output::writes::{WritablePorts, Writer};
+use crate::output::writes::{MessageWriter, WritablePorts};
 
 /// The publishers of all ports to one broker.
 #[derive(Clone)]
@@ -40,7 +40,7 @@ impl Mqtt {
         let (connected, number) = watch::channel(None);
         let (writes, counters) = (WritablePorts::default(), Arc::<MqttCounters>::default());
         let log = Arc::<ThrottledLog>::default();
-        let (client, connection) = Connection::new(
+        let (client, connection) = BrokerConnection::new(
             Arc::clone(&config),
             connected,
             writes.clone(),
@@ -63,7 +63,7 @@ impl Mqtt {
         let append = port.append.filter(|_| self.config.may_write);
         let writer = append.map(|append| {
             let incoming = self.writes.register(&port.name);
-            Writer::new(
+            MessageWriter::new(
                 &port,
                 append,
                 incoming,

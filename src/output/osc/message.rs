@@ -23,10 +23,10 @@ const MAX_DEPTH: usize = 8;
 
 /// A text for a port.
 #[derive(Debug, PartialEq)]
-pub(super) struct Write {
+pub(super) struct OscWrite {
     /// The name of the port.
     pub(super) port: String,
-    /// What is to be written.
+    /// The bytes to be written.
     pub(super) bytes: Bytes,
 }
 
@@ -90,14 +90,14 @@ fn part(name: &str) -> String {
 ///
 /// # Errors
 /// Says what is wrong with the first that is no write.
-pub(super) fn writes(datagram: &[u8]) -> Result<Vec<Write>, String> {
+pub(super) fn writes(datagram: &[u8]) -> Result<Vec<OscWrite>, String> {
     let (_, packet) = decoder::decode_udp(datagram).map_err(|_| "it is not OSC 1.0".to_owned())?;
     let mut found = Vec::new();
     read(packet, 0, &mut found)?;
     Ok(found)
 }
 
-fn read(packet: OscPacket, depth: usize, found: &mut Vec<Write>) -> Result<(), String> {
+fn read(packet: OscPacket, depth: usize, found: &mut Vec<OscWrite>) -> Result<(), String> {
     match packet {
         OscPacket::Bundle(_) if depth >= MAX_DEPTH => {
             Err("bundles are nested too deeply".to_owned())
@@ -113,7 +113,7 @@ fn read(packet: OscPacket, depth: usize, found: &mut Vec<Write>) -> Result<(), S
     }
 }
 
-fn write(OscMessage { addr, args }: OscMessage) -> Result<Write, String> {
+fn write(OscMessage { addr, args }: OscMessage) -> Result<OscWrite, String> {
     if addr != SEND {
         let shown = crate::terminal::shown(&addr);
         return Err(format!("its address is {shown}; expected {SEND}"));
@@ -134,7 +134,7 @@ fn write(OscMessage { addr, args }: OscMessage) -> Result<Write, String> {
         OscType::Long(number) => number.to_string().into(),
         _ => return Err(format!("{SEND} takes a text, a number or a blob")),
     };
-    Ok(Write { port, bytes })
+    Ok(OscWrite { port, bytes })
 }
 
 #[cfg(test)]
@@ -181,7 +181,7 @@ mod tests {
         };
         let text = |text: &str| OscType::String(text.to_owned());
         let right = encode("/send", vec![text("uno"), OscType::Int(7)]);
-        let write = Write {
+        let write = OscWrite {
             port: "uno".to_owned(),
             bytes: Bytes::from_static(b"7"),
         };

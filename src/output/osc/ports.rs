@@ -11,7 +11,7 @@ use super::targets::Targets;
 use super::{OscConfig, OscCounters};
 use crate::log::throttled::ThrottledLog;
 use crate::output::PublishedPort;
-use crate::output::writes::{WritablePorts, Writer};
+use crate::output::writes::{MessageWriter, WritablePorts};
 
 /// The ports that are sent by OSC, and written by it.
 #[derive(Clone)]
@@ -58,7 +58,7 @@ impl Osc {
         let append = port.append.filter(|_| !self.config.listen.is_empty());
         let writer = append.map(|append| {
             let incoming = self.writable.register(&port.name);
-            Writer::new(&port, append, incoming, "OSC", Arc::clone(&self.log))
+            MessageWriter::new(&port, append, incoming, "OSC", Arc::clone(&self.log))
         });
         let sender = (!self.config.targets.is_empty()).then(|| OscSender::new(self, &port));
         let (writable, name, stop) = (self.writable.clone(), port.name, port.stop);

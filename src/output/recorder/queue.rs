@@ -33,12 +33,12 @@ pub(super) struct RecordingQueue {
 struct QueueState {
     entries: VecDeque<RecordingEntry>,
     bytes: usize,
-    /// What was left out since there was no room.
+    /// The bytes that were left out since there was no room.
     gap: Option<Gap>,
     has_ended: bool,
 }
 
-/// What was left out.
+/// The bytes that were left out.
 #[derive(Default)]
 struct Gap {
     t: Timestamp,

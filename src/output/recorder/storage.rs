@@ -1,4 +1,4 @@
-//! Where segments are written to: a folder, or what stands for it in tests.
+//! The place where segments are written: a folder, or what stands for it in tests.
 
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};

@@ -1,4 +1,4 @@
-//! What the settings of a port let its user expect of a device.
+//! The data that a user expects of a device, by the settings of its port.
 
 use std::time::Duration;
 

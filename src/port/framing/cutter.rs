@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::Framer;
 use crate::hub::{Data, Extent, Frames, IncompleteUtf8, Piece, incomplete_suffix};
 
-/// What stands at the beginning of bytes that are not cut yet.
+/// The beginning of bytes that are not cut yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum StreamHead {
     /// A frame.

@@ -4,7 +4,7 @@
 /// The deepest nesting. What is deeper is wrong, as for most parsers.
 const MAX_DEPTH: u32 = 127;
 
-/// What a byte does to a value.
+/// The effect of a byte on a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SyntaxStep {
     /// It is a part of the value.

@@ -32,7 +32,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// longest line ends there. A longer one ends the connection.
 const MAX_MESSAGE_BYTES: usize = 16 << 20;
 
-/// What the user gives for the access to another serial-ws.
+/// The user's settings for the access to another serial-ws.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct UpstreamAccess {
     /// The file with its token. It is read for each connection.
@@ -69,7 +69,7 @@ pub(super) type UpstreamWebSocket<'a> = WebSocketStream<&'a mut UpstreamStream>;
 pub(super) struct ConnectFailure {
     /// The status for clients and the user.
     pub(super) status: Box<Status>,
-    /// When to try again.
+    /// The time to try again.
     pub(super) retry: Retry,
     /// True if the other serial-ws was not reached at all, which is no news after a loss.
     pub(super) is_absent: bool,

@@ -1,4 +1,4 @@
-//! What another serial-ws says, as this one publishes it. Pure.
+//! Turns the messages of another serial-ws into what this one publishes. Pure.
 
 use std::sync::Arc;
 

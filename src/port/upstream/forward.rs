@@ -38,7 +38,7 @@ pub(super) struct Forwarded {
     next: u64,
     /// The most bytes that one message may write; 0 where that is not known.
     max_message: usize,
-    /// What waits there.
+    /// The requests that wait there.
     waiting: usize,
     urgent: usize,
     immediate: usize,
@@ -204,7 +204,7 @@ impl Forwarded {
     }
 }
 
-/// What a reply means beyond the request that it ends.
+/// The consequence of a reply beyond the request that it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answered {
     /// This client does not have the write lock after all.

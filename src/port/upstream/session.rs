@@ -49,7 +49,7 @@ pub(super) struct UpstreamSession<'a> {
     settings: LineSettings,
     /// The client of the other serial-ws that has the write lock there.
     writer: Option<LockHolder>,
-    /// What comes until the history of the other serial-ws is here.
+    /// The messages that come until the history of the other serial-ws is here.
     earlier: Option<Earlier>,
     /// The end of a pause of reading, for clients that are far behind.
     read_pause: Option<Instant>,

@@ -80,7 +80,7 @@ pub(super) fn bad_request(error: String) -> ApiError {
     (StatusCode::BAD_REQUEST, error + "\n")
 }
 
-/// What is written for a body.
+/// The form in which a body is written.
 #[derive(Clone, Copy)]
 enum BodyForm {
     /// The body with this ending.

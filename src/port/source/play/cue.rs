@@ -1,4 +1,4 @@
-//! What a recording plays, in order, each with its place. A thread reads it from the files ahead of
+//! The cues of a recording, in order, each with its place. A thread reads it from the files ahead of
 //! the player.
 
 use std::sync::Arc;
@@ -26,9 +26,9 @@ pub(super) const BATCHES_AHEAD: usize = 2;
 /// Something to play.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Cue {
-    /// What comes now joins nothing from before: playing begins here.
+    /// Playing begins here: the bytes that follow join nothing from before.
     Jump(Scene),
-    /// What comes now joins nothing from before.
+    /// The bytes that follow join nothing from before.
     Gap(Scene),
     /// The device sent something.
     Bytes(Bytes),
@@ -36,7 +36,7 @@ pub(super) enum Cue {
     Status(DeviceStatus),
 }
 
-/// What is known of the device at a place of the recording.
+/// The state of the device at a place of the recording.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Scene {
     /// True if the next byte begins a line.

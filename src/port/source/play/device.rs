@@ -34,9 +34,9 @@ pub(super) struct PlayDevice {
     player: SharedPlayer,
     control: Arc<PlaybackControl>,
     hub: Arc<Hub>,
-    /// What was not read yet of the last cue.
+    /// The bytes of the last cue that were not read yet.
     rest: Bytes,
-    /// What is to be told next.
+    /// The event to be told next.
     change: Option<RecordedChange>,
     /// True if the recording goes on while the device is closed: it tells how it was lost.
     is_lost: bool,

@@ -38,7 +38,7 @@ pub(crate) struct RecordedFile {
 pub(crate) struct RecordedFiles {
     /// At least one.
     pub(crate) files: Vec<RecordedFile>,
-    /// What the user should know about them.
+    /// Remarks about them for the user.
     pub(crate) remarks: Vec<String>,
 }
 

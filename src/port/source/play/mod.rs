@@ -41,7 +41,7 @@ pub(crate) use spec::{PLAY, PlayFiles, PlayOptions};
 /// Entries among which the first opening of the device is looked for. Before it, there are only statuses.
 const MAX_ENTRIES_BEFORE_OPENING: usize = 100;
 
-/// What can be done when the recording has ended.
+/// The advice when the recording has ended.
 const ENDED_HINT: &str = "To play it again, go to an earlier place on the page, or start serial-ws \
     with ,loop after the file";
 

@@ -18,7 +18,7 @@ pub(crate) struct RecordingSequence {
     /// The place of the next file to open.
     next: SequenceMark,
     reader: Option<FileReader>,
-    /// What the user should know.
+    /// Remarks for the user.
     warnings: Vec<String>,
     /// The bytes that were read from the files.
     bytes_read: Arc<AtomicU64>,
