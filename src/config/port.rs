@@ -20,6 +20,7 @@ use super::{SharedPort, recordings};
 use crate::cli::PortArgs;
 use crate::hub::{LineSettings, RequestLimits};
 use crate::output::{OutputConfig, OutputKind};
+use crate::port::framing::Framing;
 use crate::port::source::spec::{Spec, quoted};
 use crate::port::{DataKind, FixedSettings, PortConfig};
 use crate::server::ClientDefaults;
@@ -159,13 +160,9 @@ impl PortArg {
             append: *args.append,
             read_only: *args.read_only,
         };
-        let expects = match clients.view {
-            _ if args.frame.is_of_bytes() => DataKind::Bytes,
-            View::Raw => DataKind::Bytes,
-            View::Text => DataKind::Text,
-            _ => DataKind::Lines,
-        };
         let (outputs, recorder) = (outputs(&args), recordings::recorder(&args));
+        let requests = request_limits(&args);
+        let expects = expected_data(clients.view, &args.frame);
         let port = PortConfig {
             name: table.name.unwrap_or_else(|| spec.default_name()),
             spec,
@@ -185,11 +182,6 @@ impl PortArg {
             may_be_chosen: false,
             play: table.play.options(),
             no_wait,
-        };
-        let requests = RequestLimits {
-            max_write_rate: args.max_write_rate.0 as u32,
-            lock_idle: Some(*args.lock_idle).filter(|idle| *idle > Duration::ZERO),
-            ..RequestLimits::default()
         };
         Ok(SharedPort {
             port,
@@ -229,6 +221,24 @@ impl PortArg {
             Some(SetBy::Argument) => format!("…,{key}={}", text(value)),
             Some(source) => source.place(PORT),
         }
+    }
+}
+
+/// Returns the kind of data that the user expects of the device.
+fn expected_data(view: View, frame: &Framing) -> DataKind {
+    match view {
+        _ if frame.is_of_bytes() => DataKind::Bytes,
+        View::Raw => DataKind::Bytes,
+        View::Text => DataKind::Text,
+        _ => DataKind::Lines,
+    }
+}
+
+fn request_limits(args: &PortArgs) -> RequestLimits {
+    RequestLimits {
+        max_write_rate: args.max_write_rate.0 as u32,
+        lock_idle: Some(*args.lock_idle).filter(|idle| *idle > Duration::ZERO),
+        ..RequestLimits::default()
     }
 }
 

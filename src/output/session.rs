@@ -168,13 +168,7 @@ impl OutputSession {
                         self.reply(message, Err(error));
                     }
                 }
-                Some((number, outcome)) = self.replies.next() => {
-                    match (self.port.answered(number), outcome) {
-                        (Some(message), outcome) => self.reply(message, outcome),
-                        (None, Err(error)) => self.port.warn(&error.reason),
-                        (None, Ok(_)) => {}
-                    }
-                }
+                Some((number, outcome)) = self.replies.next() => self.answered(number, outcome),
                 () = until(lock_due) => self.port.unlock(),
                 () = sleep(END_CHECK_INTERVAL), if self.is_at_end => {
                     if reader.is_broken() {
@@ -235,6 +229,15 @@ impl OutputSession {
             FirstLook::Refuse(what) => Some(format!(
                 "it began with {what}, as a browser does, and nothing of it was written"
             )),
+        }
+    }
+
+    /// Takes the outcome of a request.
+    fn answered(&mut self, number: u64, outcome: Outcome) {
+        match (self.port.answered(number), outcome) {
+            (Some(message), outcome) => self.reply(message, outcome),
+            (None, Err(error)) => self.port.warn(&error.reason),
+            (None, Ok(_)) => {}
         }
     }
 

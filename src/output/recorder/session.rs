@@ -11,7 +11,8 @@ use super::RecorderConfig;
 use super::queue::RecordingQueue;
 use super::writing::{self, StartMode};
 use crate::hub::{
-    Hub, Kind, Received, Start, StreamItem, SubscriberKind, Subscription, Timestamp, Unit,
+    Hub, Kind, Received, Start, Status, StreamItem, SubscriberKind, Subscription, Taken, Timestamp,
+    Unit,
 };
 use crate::recording::{EntryAssembler, MAX_ENTRY_TIME, RecordingHeader};
 
@@ -54,25 +55,16 @@ impl RecordingSession {
         let mut first = subscription.next(Instant::now());
         // What history no longer has comes before the recording.
         first.take_if(|first| matches!(first, Received::Missed(_)));
-        let offset = match &first {
-            Some(Received::Event(taken)) => taken.event.before.offset + taken.had.offset,
-            _ => subscription.position().offset,
+        let (offset, t) = match &first {
+            Some(Received::Event(taken)) => {
+                let Taken { event, had } = taken;
+                (event.before.offset + had.offset, event.at)
+            }
+            _ => (subscription.position().offset, Timestamp::now()),
         };
-        let device = status.device.as_deref().cloned();
         let upstream = hub.upstream_run();
-        let header = RecordingHeader {
-            run: upstream.map_or_else(|| run.to_owned(), |run| run.name.clone()),
-            port: port.to_owned(),
-            path: device.as_ref().map(|device| device.path.clone()),
-            board: device.as_ref().and_then(|device| device.board.clone()),
-            usb: device.and_then(|device| device.usb),
-            settings: status.settings.to_json(),
-            offset,
-            t: match &first {
-                Some(Received::Event(taken)) => taken.event.at,
-                _ => Timestamp::now(),
-            },
-        };
+        let run = upstream.map_or_else(|| run.to_owned(), |run| run.name.clone());
+        let header = header(port, run, &status, (offset, t));
         let queue = Arc::<RecordingQueue>::default();
         let thread = (Arc::clone(&queue), Arc::clone(hub));
         let written = writing::start(config, header, begin, thread).await?;
@@ -164,6 +156,26 @@ impl RecordingSession {
             had_room &= self.queue.push(entry);
         }
         had_room
+    }
+}
+
+/// Returns the header of a recording that begins at this offset of the stream, and at this time.
+fn header(
+    port: &str,
+    run: String,
+    status: &Status,
+    (offset, t): (u64, Timestamp),
+) -> RecordingHeader {
+    let device = status.device.as_deref().cloned();
+    RecordingHeader {
+        run,
+        port: port.to_owned(),
+        path: device.as_ref().map(|device| device.path.clone()),
+        board: device.as_ref().and_then(|device| device.board.clone()),
+        usb: device.and_then(|device| device.usb),
+        settings: status.settings.to_json(),
+        offset,
+        t,
     }
 }
 
