@@ -22,7 +22,7 @@ mkdir -p $out/man $out/completions $out/debian
 cargo about generate --locked --fail --config packaging/about.toml \
   --output-file $out/THIRD-PARTY.txt packaging/about.hbs
 
-version=$("$program" --version | cut -d ' ' -f 2)
+version=$("$program" -V | cut -d ' ' -f 2)
 maintainer=$(sed -n 's/^maintainer = "\(.*\)"/\1/p' Cargo.toml)
 cat >$out/debian/changelog <<TEXT
 serial-ws ($version-1) unstable; urgency=medium

@@ -51,7 +51,7 @@
 
     Expand-Archive "$folder\$archive" $folder
     $program = "$folder\serial-ws-$target\serial-ws.exe"
-    $version = & $program --version
+    $version = & $program -V
     if ($LASTEXITCODE -ne 0) { throw 'The program does not run on this system' }
 
     New-Item -ItemType Directory -Force $bin | Out-Null

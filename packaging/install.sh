@@ -28,7 +28,7 @@ main() {
 
   tar -xzf "$folder/$archive" -C "$folder"
   program=$folder/serial-ws-$target/serial-ws
-  version=$("$program" --version) ||
+  version=$("$program" -V) ||
     fail "the program does not run on this system. To build it here: cargo install serial-ws"
 
   mkdir -p "$bin"

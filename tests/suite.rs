@@ -94,6 +94,7 @@ mod service;
 mod stop;
 mod terminal; // what is typed, `list`, `connect`
 mod verbs; // ask and status, for scripts
+mod version; // --version, and what a build knows of itself
 mod wrong_usage; // the table of mistakes
 
 // The sources and the tests themselves.

@@ -30,7 +30,7 @@ use crate::commands::tls::TlsArgs;
 /// serial-ws reads a serial device and sends its data to every connected client; what clients
 /// send goes to the device. A page needs no library, only a WebSocket to ws://localhost:8080.
 #[derive(Debug, Parser)]
-#[command(version, bin_name = "serial-ws", after_help = EXAMPLES, max_term_width = 100)]
+#[command(version, long_version = LONG_VERSION, bin_name = "serial-ws", after_help = EXAMPLES, max_term_width = 100)]
 #[command(override_usage = USAGE)]
 pub(crate) struct Cli {
     /// The command to run instead of sharing ports.
@@ -43,6 +43,17 @@ pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) log: LogArgs,
 }
+
+/// The answer to `--version`, after the name; `-V` is answered by the version alone.
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\ncommit: ",
+    env!("SERIAL_WS_COMMIT"),
+    "\ntarget: ",
+    env!("SERIAL_WS_TARGET"),
+    "\nfeatures: ",
+    env!("SERIAL_WS_FEATURES"),
+);
 
 const USAGE: &str = "serial-ws [OPTIONS] [DEVICE]...\n       serial-ws <COMMAND>";
 
