@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Builds the program for TARGET and packs it with its documents: packaging/archive.sh TARGET
+# Builds the program for TARGET and packs it with its documents: packaging/archive.sh TARGET [PROGRAM]
 #
-# Needs target/documents (packaging/documents.sh) and, for Linux, cargo-zigbuild with zig, which links
+# With PROGRAM, packs that file instead of building one. Needs target/documents (packaging/documents.sh) and, for Linux, cargo-zigbuild with zig, which links
 # against an old C library, so that the program runs on every system in use. The result is
 # target/packages/serial-ws-TARGET.tar.gz, or .zip for Windows.
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-target=${1:?usage: packaging/archive.sh TARGET}
+target=${1:?usage: packaging/archive.sh TARGET [PROGRAM]}
+program=${2-}
 
 # For Debian 10, Ubuntu 20.04, Raspberry Pi OS 10 and Red Hat 8; `depends` in Cargo.toml is the same.
 glibc=2.28
@@ -21,19 +22,24 @@ if [ ! -d target/documents ]; then
   exit 1
 fi
 
-suffix=
 case $target in
-  *-linux-gnu*) cargo zigbuild --locked --profile dist --target "$target.$glibc" ;;
-  *-windows-*) suffix=.exe && cargo build --locked --profile dist --target "$target" ;;
-  *) cargo build --locked --profile dist --target "$target" ;;
+  *-windows-*) suffix=.exe ;;
+  *) suffix= ;;
 esac
+if [ -z "$program" ]; then
+  case $target in
+    *-linux-gnu*) cargo zigbuild --locked --profile dist --target "$target.$glibc" ;;
+    *) cargo build --locked --profile dist --target "$target" ;;
+  esac
+  program=${CARGO_TARGET_DIR:-target}/$target/dist/serial-ws$suffix
+fi
 
 name=serial-ws-$target
 packages=$PWD/target/packages
 folder=$packages/$name
 rm -rf "$folder"
 mkdir -p "$folder"
-cp "${CARGO_TARGET_DIR:-target}/$target/dist/serial-ws$suffix" "$folder"
+cp "$program" "$folder/serial-ws$suffix"
 cp -R README.md CHANGELOG.md PROTOCOL.md SECURITY.md docs LICENSE-MIT LICENSE-APACHE "$folder"
 cp -R target/documents/{THIRD-PARTY.txt,completions,man} "$folder"
 case $target in
