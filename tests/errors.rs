@@ -83,6 +83,7 @@ async fn a_browser_gets_a_page_and_a_program_gets_text() {
             let reply = http(at, method, path, &headers).await;
             assert_eq!(reply.status, status, "{reply:?}");
             assert!(!reply.body.contains('<'), "{reply:?}");
+            assert!(!reply.body.is_empty(), "{reply:?}");
         }
     }
     // What is no error stays as it is.

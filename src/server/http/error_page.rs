@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
 
 use super::relative::{relative_address, root_from};
@@ -23,7 +23,6 @@ const MAX_TEXT_BYTES: usize = 4 << 10;
 /// it, since serial-ws may be behind a proxy that adds a prefix to its paths.
 pub(crate) struct Navigation {
     path: String,
-    method: Method,
     /// The address itself, without a token.
     itself: String,
     class: RequestClass,
@@ -45,7 +44,6 @@ impl Navigation {
     pub(crate) fn of<B>(request: &Request<B>) -> Option<Self> {
         accepts_html(request.headers()).then(|| Self {
             path: request.uri().path().to_owned(),
-            method: request.method().clone(),
             itself: relative_address(request.uri()),
             class: RequestClass::new(request.uri().path(), false),
         })
@@ -73,7 +71,7 @@ impl Navigation {
             title = links.title;
             content = list(&links);
         } else if content.is_empty() {
-            content = self.default_text(parts.status);
+            content = self.default_text();
         }
         if takes_token(parts.status) {
             content += &self.token_form();
@@ -89,15 +87,11 @@ impl Navigation {
         root_from(&self.path) + target
     }
 
-    fn default_text(&self, status: StatusCode) -> String {
-        let (path, method) = (shown(&self.path), &self.method);
-        paragraphs(&match status {
-            StatusCode::METHOD_NOT_ALLOWED if method == Method::GET => {
-                format!("{path} is there for programs, which send requests other than GET.")
-            }
-            StatusCode::METHOD_NOT_ALLOWED => format!("{path} does not answer {method}."),
-            _ => format!("serial-ws cannot answer this request for {path}."),
-        })
+    fn default_text(&self) -> String {
+        paragraphs(&format!(
+            "serial-ws cannot answer this request for {}.",
+            shown(&self.path)
+        ))
     }
 
     /// Returns a field for the token. It is sent in the body, so that it gets into no address and no
@@ -116,6 +110,16 @@ impl Navigation {
             escaped(&action)
         )
     }
+}
+
+/// Answers that what is at an address does not answer this method. The router adds which ones it does.
+pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> (StatusCode, String) {
+    let path = shown(uri.path());
+    let text = match method {
+        Method::GET => format!("{path} is there for programs, which send requests other than GET."),
+        _ => format!("{path} does not answer {method}."),
+    };
+    (StatusCode::METHOD_NOT_ALLOWED, text + "\n")
 }
 
 /// Returns true if the client prefers HTML, or takes it as one of several. Programs take anything.

@@ -11,7 +11,7 @@ use axum::routing::{MethodRouter, delete, get, post};
 use tokio::task::spawn_blocking;
 
 use super::access_layer::{access_layer, rejected};
-use super::error_page::Navigation;
+use super::error_page::{self, Navigation};
 use super::{
     api, ask, assets, contents, downloads, lines, operator, port_address, record, share,
     static_files, write,
@@ -49,6 +49,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/web-serial-link.mjs", get(library))
         .route("/web-serial-chooser.mjs", get(library))
         .fallback(web)
+        .method_not_allowed_fallback(error_page::method_not_allowed)
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),
             access_layer,

@@ -16,7 +16,7 @@ use percent_encoding::percent_decode_str;
 use tower_http::services::ServeDir;
 
 use super::folder::Folder;
-use super::{assets, contents};
+use super::{assets, contents, error_page};
 use crate::platform;
 use crate::server::limits::Descriptors;
 
@@ -53,7 +53,10 @@ pub(super) async fn file(
     request: Request,
 ) -> io::Result<Response> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Ok(StatusCode::METHOD_NOT_ALLOWED.into_response());
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        return Ok(error_page::method_not_allowed(method, uri)
+            .await
+            .into_response());
     }
     let uri = request.uri().clone();
     let Some(name) = file_name(uri.path()) else {
