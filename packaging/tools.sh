@@ -1,7 +1,19 @@
 #!/usr/bin/env bash
 # Installs the tools that make and check packages, in the versions that were tested:
-# packaging/tools.sh about|deb|deny|fuzz|zig…
+# packaging/tools.sh about|deb|deny|fuzz|wheels|zig…
 set -eu
+
+# python_tools PACKAGE…: installs them where their python3 comes first in the PATH.
+python_tools() {
+  local folder=$HOME/.local/serial-ws-tools
+  [ -d "$folder" ] || python3 -m venv "$folder"
+  "$folder/bin/pip" install -q "$@"
+  if [ -n "${GITHUB_PATH-}" ]; then
+    echo "$folder/bin" >>"$GITHUB_PATH"
+  else
+    echo "now: PATH=$folder/bin:\$PATH"
+  fi
+}
 
 for tool; do
   case $tool in
@@ -9,16 +21,9 @@ for tool; do
     deb) cargo install --locked cargo-deb@3.8.0 ;;
     deny) cargo install --locked cargo-deny@0.20.2 ;;
     fuzz) cargo install --locked cargo-fuzz@0.13.2 ;;
-    zig)
-      # zig is the C compiler and linker; cargo-zigbuild finds it through this python3.
-      python3 -m venv "$HOME/.local/zig"
-      "$HOME/.local/zig/bin/pip" install -q cargo-zigbuild==0.24.0 ziglang==0.17.0
-      if [ -n "${GITHUB_PATH-}" ]; then
-        echo "$HOME/.local/zig/bin" >>"$GITHUB_PATH"
-      else
-        echo "now: PATH=$HOME/.local/zig/bin:\$PATH"
-      fi
-      ;;
+    wheels) python_tools hatchling==1.33.0 ;;
+    # zig is the C compiler and linker; cargo-zigbuild finds it through this python3.
+    zig) python_tools cargo-zigbuild==0.24.0 ziglang==0.17.0 ;;
     *) echo "tools.sh: unknown tool $tool" >&2 && exit 2 ;;
   esac
 done
