@@ -70,6 +70,17 @@ pub(crate) struct Verbosity {
     pub(crate) libraries: LevelFilter,
 }
 
+impl Verbosity {
+    /// Returns the level of libraries that tell of every message: errors, unless more is asked for.
+    fn talkative(self) -> LevelFilter {
+        if self.own > LevelFilter::INFO {
+            self.libraries
+        } else {
+            self.libraries.min(LevelFilter::ERROR)
+        }
+    }
+}
+
 /// True if lines of text name the port that they are about.
 static NAMES_PORTS: AtomicBool = AtomicBool::new(true);
 
@@ -99,6 +110,7 @@ pub(crate) fn start(verbosity: Verbosity, format: Format) {
             "tungstenite::handshake",
             verbosity.libraries.min(LevelFilter::DEBUG),
         )
+        .with_target("rmcp", verbosity.talkative())
         .with_default(verbosity.libraries);
     let text = || debug_fn(write_field);
     match format {

@@ -87,6 +87,8 @@ mod export; // recordings in other forms
 #[cfg(unix)] // a terminal of our own
 mod log; // what stops taking or reading it
 mod manual; // manual pages and completion scripts
+#[cfg(feature = "mcp")]
+mod mcp; // what coding agents see
 mod memory;
 #[cfg(target_os = "linux")] // where systemd is
 mod service;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Command, LogArgs, mistake};
 use crate::commands::{
-    ask, completions, connect, doctor, export, lease, list, man, service, status, tls,
+    ask, completions, connect, doctor, export, lease, list, man, mcp, service, status, tls,
 };
 use crate::config::{Config, Invocation};
 use crate::platform::StopSignal;
@@ -83,6 +83,7 @@ async fn command(mut invocation: Invocation) -> Result<ExitCode> {
         Some(Command::Release(args)) => lease::release(args, &mut stdout()).await?,
         Some(Command::Resume(args)) => lease::resume(args, &mut stdout()).await?,
         Some(Command::Upload(args)) => return Ok(lease::upload(args).await?.into()),
+        Some(Command::Mcp(args)) => mcp::run(args).await?,
         Some(Command::Export(args)) => return export::run(&args),
         Some(Command::Doctor(args)) => {
             let config = checked(&invocation);

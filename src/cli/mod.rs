@@ -21,6 +21,7 @@ use crate::commands::export::ExportArgs;
 use crate::commands::lease::{LeaseArgs, ReleaseArgs, UploadArgs};
 use crate::commands::list::ListArgs;
 use crate::commands::man::ManArgs;
+use crate::commands::mcp::McpArgs;
 use crate::commands::service::ServiceArgs;
 use crate::commands::status::StatusArgs;
 use crate::commands::tls::TlsArgs;
@@ -94,6 +95,12 @@ pub(crate) enum Command {
     /// cannot be released, it does not.
     #[command(after_long_help = UPLOAD_EXAMPLE)]
     Upload(UploadArgs),
+    /// Let a coding agent use a running serial-ws, by the Model Context Protocol
+    ///
+    /// Speaks MCP on standard input and output, for an agent's program that starts it. Without --write
+    /// the agent only reads. docs/coding-agents.md says how to set up the usual agents.
+    #[command(after_long_help = MCP_EXAMPLES)]
+    Mcp(McpArgs),
     /// Print a recording as text, as a table or as bytes
     ///
     /// Reads recordings of serial-ws, of one port, in the order of their times. Needs the same memory for
@@ -137,6 +144,12 @@ Examples:
 
 Exit codes: 0 for a reply, 1 if serial-ws refused or does not run there, 2 for wrong usage, 3 without a
 reply in time, 4 if serial-ws has stopped, or the connection or the device was lost.";
+
+const MCP_EXAMPLES: &str = "\
+Examples, as the command of an MCP server in the settings of an agent:
+  serial-ws mcp                               reads the board that serial-ws shares
+  serial-ws mcp --write                       writes to it, resets it, releases it for an upload
+  serial-ws mcp --write --start /dev/ttyACM0  shares the board itself";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:

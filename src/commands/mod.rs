@@ -9,6 +9,7 @@ pub(crate) mod export;
 pub(crate) mod lease;
 pub(crate) mod list;
 pub(crate) mod man;
+pub(crate) mod mcp;
 pub(crate) mod service;
 pub(crate) mod status;
 pub(crate) mod tls;

@@ -1,6 +1,8 @@
 //! What every test stands on: a serial [`Pair`], the program as a [`Bridge`], a WebSocket
 //! [`Client`], plain HTTP, and waiting with a limit. Tests hold no pty and no process code.
 
+#[cfg(feature = "mcp")]
+mod agent;
 #[cfg(target_os = "linux")] // where the simulator runs
 mod board;
 mod bridge;
@@ -22,6 +24,8 @@ mod wait;
 #[cfg(unix)]
 pub mod wine;
 
+#[cfg(feature = "mcp")]
+pub use agent::Agent;
 #[cfg(target_os = "linux")]
 pub use board::Board;
 pub use bridge::{Bridge, Ended, Program, is_emulated, is_for_windows, words};

@@ -100,6 +100,21 @@ impl Address {
         })
     }
 
+    /// Returns the address of another path of the same bridge, with the same parameters.
+    ///
+    /// # Errors
+    /// When `path` is none.
+    #[cfg(feature = "mcp")]
+    pub(crate) fn at(mut self, path: &str) -> Result<Self> {
+        let uri = self.request.uri_mut();
+        let mut parts = uri.clone().into_parts();
+        let query = uri.query().map(|query| format!("?{query}"));
+        let target = format!("{path}{}", query.unwrap_or_default());
+        parts.path_and_query = Some(target.parse()?);
+        *uri = Uri::from_parts(parts)?;
+        Ok(self)
+    }
+
     /// The view that the address asks for.
     pub(crate) fn view(&self) -> Option<&str> {
         self.parameter("view")
@@ -131,8 +146,14 @@ impl Address {
             .map_or_else(|| host.clone(), |zone| format!("{host}%{zone}"))
     }
 
+    /// Returns the TCP port.
+    #[cfg(feature = "mcp")]
+    pub(crate) fn tcp_port(&self) -> u16 {
+        self.port
+    }
+
     /// Returns true if the bridge is on this computer.
-    pub(super) fn is_here(&self) -> bool {
+    pub(crate) fn is_here(&self) -> bool {
         let address = self.host.parse::<std::net::IpAddr>();
         self.is_localhost() || address.is_ok_and(|address| address.is_loopback())
     }

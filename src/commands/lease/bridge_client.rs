@@ -12,11 +12,11 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::commands::client::{Stream, check_close, lost, not_understood};
 use crate::commands::connect::Failure;
 use crate::hub::ErrorCode;
-use crate::protocol::{ClientMessage, ConnectedPort, Content, Id, ServerMessage, StatusMessage};
+use crate::protocol::{ClientMessage, Content, HelloMessage, Id, ServerMessage, StatusMessage};
 use crate::terminal::excerpt;
 
 /// Limits the wait for an answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Limits the wait for the answer to a Close. After it, the client leaves without one.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -24,8 +24,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// An open connection, and what it has told.
 pub(crate) struct BridgeClient<'a> {
     socket: WebSocketStream<&'a mut Stream>,
-    port: ConnectedPort<'static>,
-    status: StatusMessage<'static>,
+    /// The greeting, with the newest status.
+    hello: Box<HelloMessage<'static>>,
     /// The number of requests so far; each has its number as its id.
     requests: u64,
 }
@@ -39,8 +39,7 @@ impl<'a> BridgeClient<'a> {
         match timeout(ANSWER_TIMEOUT, read(&mut socket)).await {
             Ok(Ok(ServerMessage::Hello(hello))) => Ok(Self {
                 socket,
-                port: hello.port,
-                status: hello.status,
+                hello,
                 requests: 0,
             }),
             Ok(Ok(_)) => bail!("the program that answers there is not serial-ws"),
@@ -67,13 +66,26 @@ impl<'a> BridgeClient<'a> {
         question: &ClientMessage,
         limit: Duration,
     ) -> Result<Content<'static>> {
-        let answer = timeout(limit, self.answer(question)).await;
-        let answer = answer.unwrap_or_else(|_| {
+        let answer = self.exchange(question, limit).await?;
+        answer.ok_or_else(|| not_understood(&"a question was acknowledged"))
+    }
+
+    /// Sends a request that waits for its turn and for the device, and returns the reply of the device
+    /// if it was a question.
+    ///
+    /// # Errors
+    /// When it is not carried out, and why; also if the bridge has no answer within `limit`.
+    pub(crate) async fn exchange(
+        &mut self,
+        request: &ClientMessage,
+        limit: Duration,
+    ) -> Result<Option<Content<'static>>> {
+        let answer = timeout(limit, self.answer(request)).await;
+        answer.unwrap_or_else(|_| {
             let limit = limit.as_secs();
             let reason = format!("others kept the device busy for {limit} s");
             Err(Failure::Timeout(reason).into())
-        });
-        answer?.ok_or_else(|| not_understood(&"a question was acknowledged"))
+        })
     }
 
     /// Sends a request, and waits for its answer: the reply of the device, if it was a question.
@@ -120,8 +132,21 @@ impl<'a> BridgeClient<'a> {
         is_meant: impl Fn(&str) -> bool,
         limit: Duration,
     ) -> Result<bool> {
+        let is_meant = |client: &Self| is_meant(&client.hello.status.state);
+        self.wait_while(|client| !is_meant(client), limit).await
+    }
+
+    /// Waits until `is_early` says no, at most for `limit`. Returns true if it did.
+    ///
+    /// # Errors
+    /// When the connection ends.
+    pub(crate) async fn wait_while(
+        &mut self,
+        is_early: impl Fn(&Self) -> bool,
+        limit: Duration,
+    ) -> Result<bool> {
         let wait = async {
-            while !is_meant(&self.status.state) {
+            while is_early(self) {
                 self.read().await?;
             }
             Ok(true)
@@ -140,12 +165,12 @@ impl<'a> BridgeClient<'a> {
 
     /// Returns true if the port was last reported in this state.
     pub(crate) fn is(&self, state: &str) -> bool {
-        self.status.state == state
+        self.hello.status.state == state
     }
 
     /// Returns the status of the port as a sentence.
     pub(crate) fn status(&self) -> String {
-        let StatusMessage { detail, hint, .. } = &self.status;
+        let StatusMessage { detail, hint, .. } = &self.hello.status;
         match &**hint {
             "" => excerpt(detail),
             hint => format!("{}. {}", excerpt(detail), excerpt(hint)),
@@ -154,27 +179,35 @@ impl<'a> BridgeClient<'a> {
 
     /// Returns the status of the port for programs.
     pub(crate) fn status_message(&self) -> &StatusMessage<'static> {
-        &self.status
+        &self.hello.status
     }
 
     /// Returns the name of the port.
     pub(crate) fn name(&self) -> &str {
-        &self.port.name
+        &self.hello.port.name
     }
 
     /// Returns a setting of the port that is a word.
     pub(crate) fn setting(&self, name: &str) -> Option<&str> {
-        self.port.settings.get(name)?.as_str()
+        self.hello.port.settings.get(name)?.as_str()
     }
 
     /// Returns the path of the device, if it is known.
     pub(crate) fn device(&self) -> Option<String> {
-        self.port.device.as_ref().map(|device| device.path.clone())
+        self.hello
+            .port
+            .device
+            .as_ref()
+            .map(|device| device.path.clone())
     }
 
     /// Returns the path of the device, or else the name of the port.
     pub(crate) fn port(&self) -> String {
-        excerpt(&self.device().unwrap_or_else(|| self.port.name.to_string()))
+        excerpt(
+            &self
+                .device()
+                .unwrap_or_else(|| self.hello.port.name.to_string()),
+        )
     }
 
     /// Closes the connection.
@@ -184,17 +217,53 @@ impl<'a> BridgeClient<'a> {
     }
 
     /// Receives the next message, and keeps a status.
-    async fn read(&mut self) -> Result<ServerMessage<'static>> {
+    ///
+    /// # Errors
+    /// When the connection ends.
+    pub(crate) async fn read(&mut self) -> Result<ServerMessage<'static>> {
         let message = read(&mut self.socket).await?;
         if let ServerMessage::Status(status) = &message {
-            self.status = status.clone();
+            self.hello.status = status.clone();
         }
         Ok(message)
     }
 }
 
+/// What an agent is told of the port.
+#[cfg(feature = "mcp")]
+impl BridgeClient<'_> {
+    /// Returns the names of all ports.
+    pub(crate) fn ports(&self) -> &[String] {
+        &self.hello.ports
+    }
+
+    /// Returns the run of the bridge, and the number of the line after which what is sent to this
+    /// client begins.
+    pub(crate) fn place(&self) -> (&str, u64) {
+        (&self.hello.run, self.hello.seq)
+    }
+
+    /// Returns the settings of the port: those of the greeting, and the newest of the line.
+    pub(crate) fn settings(&self) -> serde_json::Map<String, Value> {
+        let mut settings = self
+            .hello
+            .port
+            .settings
+            .as_object()
+            .cloned()
+            .unwrap_or_default();
+        settings.extend(self.hello.status.settings.clone().unwrap_or_default());
+        settings
+    }
+}
+
 /// Receives the next message.
-async fn read(socket: &mut WebSocketStream<&mut Stream>) -> Result<ServerMessage<'static>> {
+///
+/// # Errors
+/// When the connection ends.
+pub(crate) async fn read(
+    socket: &mut WebSocketStream<&mut Stream>,
+) -> Result<ServerMessage<'static>> {
     loop {
         match socket.next().await {
             Some(Ok(Message::Text(text))) => {

@@ -1,7 +1,7 @@
 //! `serial-ws release`, `resume` and `upload`: lease the port of a running serial-ws, the bridge, to
 //! another program. They are clients like any other; the bridge decides when the port is free.
 
-mod bridge_client;
+pub(super) mod bridge_client;
 mod command;
 
 use std::ffi::OsString;
@@ -89,7 +89,7 @@ impl LeaseArgs {
 }
 
 /// Parses the name of a port.
-fn port_name(text: &str) -> Result<String, &'static str> {
+pub(super) fn port_name(text: &str) -> Result<String, &'static str> {
     if is_name(text) {
         Ok(text.to_owned())
     } else {

@@ -1,0 +1,117 @@
+//! The running serial-ws, the bridge, as tools reach it: by a connection for each call.
+
+use anyhow::Result;
+
+use super::answer::{Answer, Refusal};
+use crate::commands::client::{AccessArgs, Address};
+use crate::commands::lease::bridge_client::BridgeClient;
+use crate::commands::lease::with_client;
+use crate::port::is_name;
+
+/// The most lines a second for a call that wants none.
+const FEW_LINES: &str = "latest=1";
+
+/// Longest list of names in an answer, in bytes.
+const MAX_NAMES_BYTES: usize = 2048;
+
+/// The way to the bridge.
+#[derive(Debug)]
+pub(super) struct Bridge {
+    /// Its address, as it was typed.
+    pub(super) url: String,
+    /// The port that a call means which names none.
+    pub(super) port: Option<String>,
+    /// The token and the fingerprint.
+    pub(super) access: AccessArgs,
+}
+
+impl Bridge {
+    /// Returns the address of a port, with parameters.
+    ///
+    /// # Errors
+    /// When the port has no possible name.
+    pub(super) fn address(
+        &self,
+        port: Option<&str>,
+        parameters: &[String],
+    ) -> Result<Address, Refusal> {
+        if let Some(name) = port.filter(|name| !is_name(name)) {
+            return Err(Refusal::usage(format!(
+                "`port` is {name:?}: expected the name of a port, such as one of `ports` in the \
+                 answer of status"
+            )));
+        }
+        let port = port.or(self.port.as_deref());
+        let parameters = [&["view=json".to_owned()], parameters].concat();
+        let address = Address::new(&self.url, port, &parameters, &self.access);
+        address.map_err(Refusal::from)
+    }
+
+    /// Returns the address of the list of devices.
+    ///
+    /// # Errors
+    /// When the address that was typed is none.
+    pub(super) fn devices_address(&self) -> Result<Address, Refusal> {
+        let address = Address::new(&self.url, None, &[], &self.access);
+        Ok(address.and_then(|address| address.at("/devices"))?)
+    }
+
+    /// Connects to a port, and hands the connection to `task`.
+    ///
+    /// # Errors
+    /// When there is no connection, and those of `task`.
+    pub(super) async fn visit<T>(
+        &self,
+        port: Option<&str>,
+        parameters: &[String],
+        task: impl AsyncFnOnce(BridgeClient<'_>) -> Result<T>,
+    ) -> Result<T, Refusal> {
+        let address = self.address(port, parameters)?;
+        let stream = address.dial().await;
+        let stream = stream.map_err(|error| Refusal::unreachable(&error))?;
+        Ok(with_client(&address, stream, task).await?)
+    }
+
+    /// Does the same for a task that wants none of the lines.
+    ///
+    /// # Errors
+    /// When there is no connection, and those of `task`.
+    pub(super) async fn visit_quietly<T>(
+        &self,
+        port: Option<&str>,
+        task: impl AsyncFnOnce(BridgeClient<'_>) -> Result<T>,
+    ) -> Result<T, Refusal> {
+        self.visit(port, &[FEW_LINES.to_owned()], task).await
+    }
+}
+
+/// Returns the place at which a client began, as `since` takes it.
+pub(super) fn place(client: &BridgeClient<'_>) -> String {
+    let (run, seq) = client.place();
+    format!("{run}:{seq}")
+}
+
+/// Returns an answer about the port of a client: its status in words, its state, and the path of the
+/// device.
+pub(super) fn about_port(client: &BridgeClient<'_>) -> Answer {
+    let status = client.status_message();
+    let mut text = status.detail.to_string();
+    if !status.hint.is_empty() {
+        text += &format!("\n{}", status.hint);
+    }
+    let device = client.device();
+    let identifier = device.filter(|path| super::text::is_identifier(path));
+    Answer::new(&text)
+        .with("state", &*status.state)
+        .with_some("path", identifier)
+}
+
+/// Returns as many of the names of all ports as an answer has room for.
+pub(super) fn port_names(client: &BridgeClient<'_>) -> Vec<String> {
+    let mut size = 0;
+    let names = client.ports().iter().take_while(|name| {
+        size += name.len();
+        size <= MAX_NAMES_BYTES
+    });
+    names.cloned().collect()
+}

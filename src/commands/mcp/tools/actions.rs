@@ -1,0 +1,199 @@
+//! The tools that hand one request on: `write`, `reset`, `release`, `resume` and `settings`.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::ask::complete;
+use super::{Call, PortArgument};
+use crate::commands::lease::bridge_client::BridgeClient;
+use crate::commands::mcp::answer::{Answer, Refusal};
+use crate::commands::mcp::bridge::{about_port, place};
+use crate::protocol::{ClientMessage, ReleaseMessage};
+
+/// Limits the wait until a request is carried out; others' writes may be before it.
+pub(super) const TURN_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Limits how long an answer waits for the status that a request leads to.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Limits how long `resume` waits for the board. The bootloader of a native USB board keeps the
+/// sketch waiting for 8 s.
+const RETURN_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// Arguments of `write`.
+#[derive(Deserialize)]
+pub(super) struct WriteArguments {
+    port: Option<String>,
+    text: String,
+    append: Option<String>,
+}
+
+/// Arguments of `release`.
+#[derive(Deserialize)]
+pub(super) struct ReleaseArguments {
+    port: Option<String>,
+    seconds: Option<f64>,
+}
+
+/// Arguments of `settings`: those of the json protocol, and two of our own.
+#[derive(Deserialize)]
+pub(super) struct SettingsArguments {
+    port: Option<String>,
+    #[serde(rename = "findBaud", default)]
+    finds_baud: bool,
+    #[serde(flatten)]
+    change: Map<String, Value>,
+}
+
+/// Writes a text.
+pub(super) async fn write(call: &Call<'_>, arguments: WriteArguments) -> Result<Answer, Refusal> {
+    let WriteArguments { port, text, append } = arguments;
+    let visit = call.bridge.visit_quietly(port.as_deref(), async |client| {
+        let bytes = complete(&text, append.as_deref(), &client);
+        let message = ClientMessage::Write {
+            urgent: false,
+            text: None,
+            bytes: Some(bytes),
+            frame: None,
+        };
+        carry_out(call, client, message, async |_| Ok(())).await
+    });
+    visit.await
+}
+
+/// Resets the board.
+pub(super) async fn reset(call: &Call<'_>, arguments: PortArgument) -> Result<Answer, Refusal> {
+    let visit = call
+        .bridge
+        .visit_quietly(arguments.port.as_deref(), async |client| {
+            carry_out(call, client, ClientMessage::Reset, async |_| Ok(())).await
+        });
+    visit.await
+}
+
+/// Releases the port, and waits until it is free.
+pub(super) async fn release(
+    call: &Call<'_>,
+    arguments: ReleaseArguments,
+) -> Result<Answer, Refusal> {
+    let message = ClientMessage::Release(ReleaseMessage {
+        seconds: arguments.seconds,
+        r#while: None,
+    });
+    let visit = call
+        .bridge
+        .visit_quietly(arguments.port.as_deref(), async |client| {
+            carry_out(call, client, message, async |client| {
+                client.wait_for("released", STATUS_TIMEOUT).await.map(drop)
+            })
+            .await
+        });
+    visit.await
+}
+
+/// Takes the port back, and waits until it is open. Unlike the operator, an agent does not end the
+/// write lock of anybody else by that.
+pub(super) async fn resume(call: &Call<'_>, arguments: PortArgument) -> Result<Answer, Refusal> {
+    let visit = call
+        .bridge
+        .visit_quietly(arguments.port.as_deref(), async |client| {
+            let writer = client.status_message().writer.as_ref();
+            if let Some(writer) = writer.filter(|_| !call.locks.has(client.name())) {
+                anyhow::bail!("{}", writer.refusal());
+            }
+            carry_out(call, client, ClientMessage::Resume, async |client| {
+                client.wait_for("open", RETURN_TIMEOUT).await.map(drop)
+            })
+            .await
+        });
+    visit.await
+}
+
+/// Changes settings, and waits until they are in force.
+pub(super) async fn settings(
+    call: &Call<'_>,
+    arguments: SettingsArguments,
+) -> Result<Answer, Refusal> {
+    let SettingsArguments {
+        port,
+        finds_baud,
+        mut change,
+    } = arguments;
+    if finds_baud && change.insert("baud".to_owned(), "auto".into()).is_some() {
+        return Err(Refusal::usage("`baud` and `findBaud` exclude each other"));
+    }
+    if change.is_empty() {
+        return Err(Refusal::usage(
+            "there is no setting to change: give `baud`, for example",
+        ));
+    }
+    let asked = serde_json::from_value(json!(change)).map(ClientMessage::Settings);
+    let message = asked.map_err(|error| {
+        tracing::debug!(%error, "settings fit the schema, but not the protocol");
+        Refusal::usage("these settings do not go together")
+    })?;
+    let visit = call.bridge.visit_quietly(port.as_deref(), async |client| {
+        carry_out(call, client, message, async |client| {
+            let is_early = |client: &BridgeClient<'_>| !has(&client.settings(), &change);
+            client.wait_while(is_early, STATUS_TIMEOUT).await.map(drop)
+        })
+        .await
+    });
+    visit.await
+}
+
+/// Returns true if settings have all that was asked for, as far as they tell. A rate that is to be found
+/// may take as long as the board is silent.
+fn has(settings: &Map<String, Value>, change: &Map<String, Value>) -> bool {
+    change.iter().all(|(name, value)| {
+        let own = settings.get(name);
+        *value == "auto" || own.is_none_or(|own| own == value)
+    })
+}
+
+/// Carries out a request, waits for what it leads to by `then`, and returns the status after it.
+async fn carry_out(
+    call: &Call<'_>,
+    mut client: BridgeClient<'_>,
+    message: ClientMessage,
+    then: impl AsyncFnOnce(&mut BridgeClient<'_>) -> Result<()>,
+) -> Result<Answer> {
+    let since = place(&client);
+    call.locks
+        .exchange(&mut client, message, TURN_TIMEOUT)
+        .await?;
+    then(&mut client).await?;
+    let answer = done(&client, &since);
+    client.close().await;
+    Ok(answer)
+}
+
+/// Returns the answer to a request that was carried out.
+pub(super) fn done(client: &BridgeClient<'_>, since: &str) -> Answer {
+    about_port(client)
+        .with("since", since)
+        .with("settings", Value::Object(client.settings()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(change: Value, expected: bool) {
+        let settings = json!({"baud": 9600, "parity": "none"});
+        let [settings, change] = [settings, change].map(|value| value.as_object().cloned());
+        assert_eq!(has(&settings.unwrap(), &change.unwrap()), expected);
+    }
+
+    #[test]
+    fn a_change_is_made_when_the_settings_tell_so() {
+        check(json!({"baud": 9600, "parity": "none"}), true);
+        check(json!({"baud": 9600, "parity": "odd"}), false);
+        check(json!({"baud": "auto"}), true);
+        check(json!({"dtr": true}), true);
+    }
+}
