@@ -21,6 +21,7 @@ mod views; // lines, raw, text and json // of MQTT, with many subscribers
 mod controls; // breaks, modem lines, parity
 #[cfg(unix)] // what shells and Python run
 mod machines; // the recipes of docs/machines.md
+mod polling; // the same question again and again, for all who watch
 mod questions; // and the replies of devices
 mod scripts; // by HTTP
 mod writes;

@@ -129,6 +129,10 @@ export interface Settings extends LineSettings {
   frame: string;
   /** Bytes beyond which a line is cut into pieces. */
   maxLine: number;
+  /** What serial-ws asks the device by itself (`--poll`), with escapes such as "\\n". */
+  poll?: string;
+  /** The milliseconds from one such question to the next. */
+  every?: number;
   /** True if this client may only read. */
   readOnly: boolean;
   /** True if it can be recorded: the operator has named a folder. */

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::value::{BaudRate, Number, Setting, Size, times};
 use crate::config::{
-    AllowedOrigin, BrokerArg, HostName, ListenArg, OscListenArg, OscTargetArg, P5Arg, PortArg,
-    UserName,
+    AllowedOrigin, BrokerArg, HostName, ListenArg, OscListenArg, OscTargetArg, P5Arg, PollInterval,
+    PollText, PortArg, UserName,
 };
 use crate::hub::{FlowControl, ModemLine, Parity};
 use crate::log::Format;
@@ -368,6 +368,20 @@ pub(crate) struct PortArgs {
     /// each message (4ms/message), for boards that lose what comes too fast
     #[arg(long, value_name = "PAUSE", default_value = "none")]
     pub(crate) pace: Setting<Option<Pace>>,
+    /// Ask the device by itself, for boards that speak only when they are asked: write TEXT again and
+    /// again, once for all clients, while there are any. \n, \r, \t, \0, \\ and \x41 stand for bytes; the
+    /// ending of --append is added
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "none",
+        allow_hyphen_values = true
+    )]
+    pub(crate) poll: Setting<Option<PollText>>,
+    /// Time from one question of --poll to the next, which waits until the device has replied. A plain
+    /// number is milliseconds
+    #[arg(long, value_name = "TIME", default_value = "100ms")]
+    pub(crate) every: Setting<PollInterval>,
     /// Time without a request after which a client loses the write lock; 0 is no limit
     #[arg(long, value_name = "TIME", default_value = "5m")]
     pub(crate) lock_idle: Setting<Duration>,

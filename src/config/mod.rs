@@ -1,6 +1,7 @@
 //! The configuration: settings from flags, variables and files, checked and resolved.
 
 mod device;
+mod escapes;
 mod file;
 mod grammar;
 mod layers;
@@ -11,6 +12,7 @@ mod offer;
 mod osc;
 mod outputs;
 mod playback;
+mod poll;
 mod port;
 #[cfg(test)]
 mod port_table;
@@ -47,6 +49,7 @@ pub(crate) use mqtt::{BrokerArg, UserName};
 pub(crate) use names::unknown as unknown_name;
 pub(crate) use offer::DevicesConfig;
 pub(crate) use osc::{OscListenArg, OscTargetArg};
+pub(crate) use poll::{PollInterval, PollText};
 use port::PORT;
 pub(crate) use port::PortArg;
 pub(crate) use server::{AllowedOrigin, HostName, LAN_TOKEN_VARIABLE, TOKEN_VARIABLE};
@@ -140,6 +143,7 @@ impl Config {
         outputs::resolve(&mut ports, &server, (&bridge.port, layer))?;
         check_programs(&ports, &server, layer)?;
         check_loops(&ports, &server, layer)?;
+        poll::check_interval(&ports, layer)?;
         let mqtt = mqtt::resolve(&bridge.mqtt, max_message, layer)?;
         let osc = osc::resolve(&bridge.osc, &server, layer)?;
         Ok(Self {

@@ -14,6 +14,7 @@ use super::grammar;
 use super::layers::{Layer, SetBy};
 use super::names::{self, DEFAULTS, PORT_DEFAULTS, Values};
 use super::playback::{self, PLAY_KEYS, PlayArgs, RECORDING};
+use super::poll;
 use super::upstream::{self, UPSTREAM_KEYS, UpstreamArgs};
 use super::value::{AUTO, Setting};
 use super::{SharedPort, recordings};
@@ -162,6 +163,8 @@ impl PortArg {
         };
         let (outputs, recorder) = (outputs(&args), recordings::recorder(&args));
         let requests = request_limits(&args);
+        let poll = poll::poll(&args).filter(|_| !is_recording);
+        poll::check_keys(&self.0, is_recording, poll.is_some())?;
         let expects = expected_data(clients.view, &args.frame);
         let port = PortConfig {
             name: table.name.unwrap_or_else(|| spec.default_name()),
@@ -176,6 +179,7 @@ impl PortArg {
             detects_rate: args.baud.rate().is_none() && !is_recording,
             frame: args.frame.value,
             pace: *args.pace,
+            poll,
             max_line: args.max_line.0 as usize,
             expects,
             upstream: table.upstream.access(),

@@ -18,7 +18,7 @@ pub(super) const TOKEN: &str = "token";
 pub(super) const UPSTREAM_KEYS: [&str; 2] = [TOKEN, "fingerprint"];
 
 /// The keys of what the other serial-ws decides on.
-const THEIR_KEYS: [&str; 12] = [
+const THEIR_KEYS: [&str; 15] = [
     "baud",
     "data-bits",
     "parity",
@@ -31,6 +31,9 @@ const THEIR_KEYS: [&str; 12] = [
     "settle",
     "frame",
     "max-line",
+    "pace",
+    "poll",
+    "every",
 ];
 
 /// The settings by which another serial-ws is reached.

@@ -18,6 +18,10 @@ pub struct Counters {
     pub invalid_lines: AtomicU64,
     /// Requests of clients that were refused.
     pub refused: AtomicU64,
+    /// Questions that the port asked by itself (`--poll`).
+    pub polls: AtomicU64,
+    /// Those of them that got no reply.
+    pub unanswered_polls: AtomicU64,
     /// Lines that clients missed because they were too slow.
     pub missed_lines: AtomicU64,
     /// Bytes that clients missed because they were too slow.

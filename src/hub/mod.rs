@@ -97,8 +97,8 @@ pub struct Hub {
     upstream: Upstream,
     subscribers: Mutex<Subscribers>,
     backpressure: Backpressure,
-    /// Told whenever a client comes or goes.
-    clients_changed: Notify,
+    /// Told whenever a subscriber comes or goes.
+    subscribers_changed: Notify,
     /// Told whenever the line settings change.
     settings_changed: Notify,
     /// The number of subscriptions that want [`Kind::Written`] events.
@@ -140,7 +140,7 @@ impl Hub {
             upstream: Upstream::default(),
             subscribers: Mutex::default(),
             backpressure: Backpressure::default(),
-            clients_changed: Notify::new(),
+            subscribers_changed: Notify::new(),
             settings_changed: Notify::new(),
             wants_written: AtomicUsize::new(0),
             wants_inputs: AtomicUsize::new(0),
@@ -287,11 +287,28 @@ impl Hub {
     pub async fn idle(&self, time: Duration) {
         loop {
             // Made before looking, so that no change in between is missed.
-            let changed = self.clients_changed.notified();
+            let changed = self.subscribers_changed.notified();
             if self.clients() > 0 {
                 changed.await;
             } else if tokio::time::timeout(time, changed).await.is_err() {
                 return;
+            }
+        }
+    }
+
+    /// Waits until the port may ask the device by itself: while somebody is subscribed to hear the
+    /// reply, and no client has taken the write lock.
+    pub async fn may_poll(&self) {
+        loop {
+            // Made before looking, so that no change in between is missed.
+            let subscribed = self.subscribers_changed.notified();
+            let unlocked = self.queue.unlocked();
+            if self.queue.lock_holder().is_none() && self.subscribers().has_any() {
+                return;
+            }
+            tokio::select! {
+                () = subscribed => {}
+                () = unlocked => {}
             }
         }
     }

@@ -57,6 +57,8 @@ pub enum Until {
     Text(Vec<Bytes>),
     /// So long a silence after the first byte.
     Gap(Duration),
+    /// A whole frame, or so long a silence after the first byte.
+    FrameOrGap(Duration),
 }
 
 /// The reply to a question.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures::channel::mpsc;
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::time::{Instant, sleep_until};
 
 use super::question::QuestionEnd;
@@ -38,6 +39,7 @@ pub struct RequestQueue {
     urgent: Notify,
     immediate: Notify,
     question_ended: Notify,
+    unlocked: Notify,
     numbers: ClientNumbers,
     /// The rates of clients that come anew for each write.
     rates: WriteRates,
@@ -231,6 +233,7 @@ impl RequestQueue {
             }
             self.locked_by.store(0, Ordering::Relaxed);
         }
+        self.unlocked.notify_waiters();
         self.filled.notify_one();
         self.urgent.notify_one();
         true
@@ -242,6 +245,11 @@ impl RequestQueue {
             0 => None,
             _ => self.waiting().lock.holder().cloned(),
         }
+    }
+
+    /// Returns the end of the next term of the write lock.
+    pub(super) fn unlocked(&self) -> Notified<'_> {
+        self.unlocked.notified()
     }
 
     /// Returns the number of the present term of the write lock; None while nobody has it.

@@ -41,6 +41,9 @@ const DEFAULT_LOCK_IDLE: Duration = Duration::from_secs(300);
 /// The most bytes that one client may have waiting, however long a message may be.
 pub(super) const MAX_ROOM: usize = 1 << 30;
 
+/// The number of the program itself among its clients, which begin at 1.
+pub(super) const PROGRAM: u64 = 0;
+
 /// The bounds on what clients ask of a port.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestLimits {
@@ -248,13 +251,18 @@ pub struct Request {
 impl Request {
     /// A request of the program itself, whose outcome nobody waits for.
     pub(super) fn of_nobody(action: Action) -> Self {
+        Self::of_program(action, mpsc::channel(0).0)
+    }
+
+    /// A request of the program itself, whose outcome goes to `replies`.
+    pub fn of_program(action: Action, replies: mpsc::Sender<(u64, Outcome)>) -> Self {
         let room = Arc::new(Semaphore::new(0)).try_acquire_many_owned(0);
         Self {
             action,
-            client: u64::MAX,
+            client: PROGRAM,
             term: None,
             number: 0,
-            replies: mpsc::channel(0).0,
+            replies,
             rate: None,
             _room: room.expect("no room is needed"),
             waiting: None,

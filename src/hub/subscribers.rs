@@ -73,6 +73,11 @@ impl Subscribers {
         self.slots.iter().flatten().filter(is_client).count()
     }
 
+    /// Returns true if there is any subscriber.
+    pub(super) fn has_any(&self) -> bool {
+        self.slots.iter().any(Option::is_some)
+    }
+
     /// Returns true if there is anyone for whom reading could pause.
     pub(super) fn has_anyone_to_wait_for(&self) -> bool {
         let mut slots = self.slots.iter().flatten();

@@ -54,7 +54,7 @@ pub struct Taken {
 impl Subscription {
     pub(super) fn new(hub: &Arc<Hub>, kind: SubscriberKind, start: Start) -> Self {
         let slot = hub.subscribers().register(kind, hub.end().offset);
-        hub.clients_changed.notify_waiters();
+        hub.subscribers_changed.notify_waiters();
         let start = match start {
             Start::Last(StreamItem::Values, count) => last_values::start(hub, count),
             start => start,
@@ -299,7 +299,7 @@ impl Drop for Subscription {
             self.hub.wants_bytes.fetch_sub(1, Ordering::Relaxed);
         }
         self.hub.subscribers().remove(self.slot);
-        self.hub.clients_changed.notify_waiters();
+        self.hub.subscribers_changed.notify_waiters();
         self.hub.backpressure.progress.notify_waiters();
     }
 }

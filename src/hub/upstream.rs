@@ -14,7 +14,7 @@ use super::{ClientNumbers, Hub, HubConfig, RequestLimits, Status};
 pub struct UpstreamRun {
     /// The name of the run.
     pub name: String,
-    /// The settings of the port that are none of the line: `frame`, `maxLine`, `fixed` and `readOnly`.
+    /// The settings of the port that are none of the line: `frame`, `maxLine`, `poll`, `every`, `fixed` and `readOnly`.
     pub settings: Map<String, Value>,
 }
 

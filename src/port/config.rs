@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::framing::Framing;
 use super::pace::Pace;
+use super::poll::Poll;
 use super::source::play::PlayOptions;
 use super::source::spec::Spec;
 use super::upstream::UpstreamAccess;
@@ -29,6 +30,8 @@ pub(crate) struct PortConfig {
     pub(crate) frame: Framing,
     /// The pause between what is written; None where there is none.
     pub(crate) pace: Option<Pace>,
+    /// The question that is repeated; None where there is none.
+    pub(crate) poll: Option<Poll>,
     /// Bytes of a line beyond which it is cut into pieces.
     pub(crate) max_line: usize,
     /// The kind of data that most clients see. A device that sends something else deserves a hint.

@@ -18,6 +18,7 @@ use super::diagnostics::{Expectations, Hints};
 use super::framing::Framer;
 use super::line_watch::LineWatch;
 use super::pace::Pacer;
+use super::poll::{Poller, poll_turn};
 use super::rate::KnownRates;
 use super::rate_tour::RateTour;
 use super::settings::PortSettings;
@@ -42,6 +43,8 @@ pub(crate) struct Connection<'a> {
     pub(super) writer: Writer<'a>,
     pub(super) backlog: Backlog,
     pub(super) pacer: Pacer,
+    /// Asks the same again and again, where that is wanted.
+    pub(super) poller: Option<Poller>,
     pub(super) framer: &'a mut dyn Framer,
     pub(super) hub: &'a Hub,
     pub(super) config: &'a PortConfig,
@@ -104,6 +107,7 @@ impl<'a> Connection<'a> {
             writer: Writer::new(current, hub, &config.frame, settle),
             backlog: Backlog::new(&current, now),
             pacer: Pacer::new(config.pace, config.frame.line_end().unwrap_or(b'\n')),
+            poller: config.poll.clone().map(|poll| Poller::new(poll, now)),
             transfer: Transfer::new(opened.device),
             framer,
             hub,
@@ -159,6 +163,7 @@ impl<'a> Connection<'a> {
         self.update_read_pause();
         self.note_restart();
         self.await_reply();
+        self.note_poll();
         let is_changing = self.change.is_some();
         let (holds, takes) = (self.holds_writes(), self.takes_request());
         let may_interrupt = !is_changing && !holds && self.writer.may_interrupt();
@@ -174,6 +179,7 @@ impl<'a> Connection<'a> {
             return self.begin(request);
         }
         let is_idle = is_idle && !holds;
+        let poll_due = self.poll_due(is_idle);
         let (has_question, asker) = (self.writer.has_question(), self.writer.asker());
         let may_transfer = self.retry.is_none();
         self.transfer.reports_silence = self.start.is_looking();
@@ -199,6 +205,7 @@ impl<'a> Connection<'a> {
                 self.begin_or_hold(request)
             }
             request = hub.queue.take(break_of), if is_idle || takes => self.begin_or_hold(request),
+            () = poll_turn(hub, poll_due) => self.poll().and_then(|poll| self.begin(poll)),
             end = hub.queue.question_end(), if has_question => {
                 self.writer.end_question(end.reason());
                 None

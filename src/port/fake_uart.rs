@@ -166,16 +166,16 @@ impl Source for UartSource {
 }
 
 /// A port on a fake UART, at work.
-struct Bench {
-    hub: Arc<Hub>,
+pub(super) struct Bench {
+    pub(super) hub: Arc<Hub>,
     wire: Shared,
     _stop: tokio_util::sync::DropGuard,
 }
 
 /// One client of it.
-struct Client {
-    sender: RequestSender,
-    replies: futures::channel::mpsc::Receiver<(u64, Outcome)>,
+pub(super) struct Client {
+    pub(super) sender: RequestSender,
+    pub(super) replies: futures::channel::mpsc::Receiver<(u64, Outcome)>,
 }
 
 impl Bench {
@@ -188,13 +188,22 @@ impl Bench {
     }
 
     async fn on(wire: Shared, requests: RequestLimits) -> Self {
+        Self::with_settings("/dev/uart", wire, requests).await
+    }
+
+    /// A port with settings behind its device.
+    pub(super) async fn with_port(port: &str) -> Self {
+        Self::with_settings(port, Shared::default(), RequestLimits::default()).await
+    }
+
+    async fn with_settings(port: &str, wire: Shared, requests: RequestLimits) -> Self {
         let limits = HubConfig {
             history: 4 << 20,
             max_behind: Duration::from_secs(3600),
         };
         let status = Status::new(State::Waiting, "not open yet");
         let hub = Hub::with_request_limits(limits, requests, ClientNumbers::default(), status);
-        let config = Config::from_args(["serial-ws", "--port", "/dev/uart"]).unwrap();
+        let config = Config::from_args(["serial-ws", "--port", port]).unwrap();
         let config: PortConfig = config.ports.into_iter().next().unwrap().port;
         let stop = CancellationToken::new();
         let framer = config.frame.framer(config.max_line);
@@ -211,17 +220,17 @@ impl Bench {
         }
     }
 
-    fn client(&self) -> Client {
+    pub(super) fn client(&self) -> Client {
         let (sender, replies) = self.hub.queue.register();
         Client { sender, replies }
     }
 
-    fn sent(&self) -> Vec<u8> {
+    pub(super) fn sent(&self) -> Vec<u8> {
         wire(&self.wire).sent.clone()
     }
 
     /// Has the device say something.
-    fn say(&self, text: &str) {
+    pub(super) fn say(&self, text: &str) {
         let mut wire = wire(&self.wire);
         wire.said.extend(text.as_bytes());
         if let Some(reader) = wire.reader.take() {
@@ -235,7 +244,7 @@ impl Bench {
 }
 
 impl Client {
-    fn ask(&mut self, action: Action) -> u64 {
+    pub(super) fn ask(&mut self, action: Action) -> u64 {
         self.sender.try_send(action).unwrap()
     }
 
@@ -243,12 +252,12 @@ impl Client {
         self.ask(Action::Write(vec![byte; count].into()))
     }
 
-    fn urge(&mut self, text: &'static str) -> u64 {
+    pub(super) fn urge(&mut self, text: &'static str) -> u64 {
         self.ask(Action::WriteUrgently(Bytes::from_static(text.as_bytes())))
     }
 
     /// Asks for a line, as long as one may.
-    fn question(&mut self, text: &'static str) -> u64 {
+    pub(super) fn question(&mut self, text: &'static str) -> u64 {
         self.ask(Action::Ask(DeviceQuestion {
             bytes: text.into(),
             until: Until::Lines(1),
@@ -261,7 +270,7 @@ impl Client {
         self.outcome().await.1.unwrap_err()
     }
 
-    async fn outcome(&mut self) -> (u64, Outcome) {
+    pub(super) async fn outcome(&mut self) -> (u64, Outcome) {
         let reply = timeout(Duration::from_secs(600), self.replies.recv()).await;
         reply.expect("every request is answered").unwrap()
     }

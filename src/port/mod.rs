@@ -10,6 +10,7 @@
 //! | `asking`, `reply` | questions to the device, and collecting their replies |
 //! | `settings`, `settings_change` | which line settings are in force, and changing them |
 //! | `pace` | pauses between bytes, lines or messages that are written |
+//! | `poll` | asking the same again and again |
 //! | `backlog` | how much of a write is handed to the system at once |
 //! | `stream_start` | whether the first line after an opening or a restart is whole |
 //! | `settle` | when a board that restarts is ready for writes |
@@ -43,6 +44,7 @@ mod lease;
 mod line_watch;
 mod modem_lines;
 mod pace;
+mod poll;
 mod rate;
 mod rate_tour;
 mod reception;
@@ -77,6 +79,7 @@ pub use closing::Closed;
 pub(crate) use config::{DataKind, FixedSettings, MAX_LINE_LIMIT, PortConfig, is_name};
 pub(crate) use diagnostics::{Diagnostic, Severity};
 pub(crate) use pace::Pace;
+pub(crate) use poll::Poll;
 pub(crate) use settings::PortSettings;
 pub(crate) use source::serial::open::{denied, in_use};
 pub(crate) use supervisor::Supervisor;

@@ -15,7 +15,7 @@ use crate::hub::{DeviceQuestion, Extent, Frame, MAX_REPLY_BYTES, Until};
 
 /// The silence after which a line is not about to go on: USB adapters gather what they receive for up
 /// to 16 ms.
-const PAUSE: Duration = Duration::from_millis(20);
+pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
 /// The state of the device's stream when the question's last byte was written.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +53,7 @@ enum Collector {
     Bytes { wanted: usize, reply: Vec<u8> },
     Text(TextEnd),
     Gap { time: Duration, reply: Vec<u8> },
+    FrameOrGap { time: Duration, frame: Lines },
 }
 
 impl PendingReply {
@@ -66,6 +67,10 @@ impl PendingReply {
         let reply = Vec::new();
         let collector = match &question.until {
             Until::Lines(count) => Collector::Lines(Lines::new(*count, framing, state)),
+            Until::FrameOrGap(time) => Collector::FrameOrGap {
+                time: *time,
+                frame: Lines::new(1, framing, state),
+            },
             Until::Bytes(wanted) => Collector::Bytes {
                 wanted: *wanted,
                 reply,
@@ -86,7 +91,9 @@ impl PendingReply {
         self.last_read = Some(now);
         self.received += chunk.len();
         let reply = match &mut self.collector {
-            Collector::Lines(lines) => lines.push(chunk),
+            Collector::Lines(lines) | Collector::FrameOrGap { frame: lines, .. } => {
+                lines.push(chunk)
+            }
             Collector::Text(text) => text.push(chunk).map(Ok),
             Collector::Bytes { wanted, reply } => {
                 let missing = *wanted - reply.len();
@@ -116,6 +123,7 @@ impl PendingReply {
                 Collector::Lines(lines) => lines.cut(),
                 Collector::Text(text) => Some(Ok(text.take(text.reply.len()))),
                 Collector::Gap { reply, .. } => Some(Ok(std::mem::take(reply).into())),
+                Collector::FrameOrGap { frame, .. } => frame.cut().or(Some(Ok(Bytes::new()))),
                 Collector::Bytes { .. } => None,
             };
             if reply.is_some() {
@@ -132,7 +140,9 @@ impl PendingReply {
         match &self.collector {
             Collector::Lines(lines) => lines.framer.deadline(last_read),
             Collector::Text(text) => text.found.map(|_| last_read + PAUSE),
-            Collector::Gap { time, .. } => Some(last_read + *time),
+            Collector::Gap { time, .. } | Collector::FrameOrGap { time, .. } => {
+                Some(last_read + *time)
+            }
             Collector::Bytes { .. } => None,
         }
     }
@@ -142,7 +152,7 @@ impl Collector {
     /// Returns how many bytes of the reply have come.
     fn length(&self) -> usize {
         match self {
-            Self::Lines(lines) => lines.reply.len(),
+            Self::Lines(lines) | Self::FrameOrGap { frame: lines, .. } => lines.reply.len(),
             Self::Text(text) => text.reply.len(),
             Self::Bytes { reply, .. } | Self::Gap { reply, .. } => reply.len(),
         }

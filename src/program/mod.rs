@@ -214,6 +214,7 @@ impl PortTasks {
             frame: config.frame.to_string(),
             may_be_chosen: config.may_be_chosen,
             max_line: config.max_line,
+            poll: config.poll.as_ref().map(|it| (it.text.clone(), it.every)),
             is_program: config.spec.program().is_some(),
             fixed: config.fixed.to_json(),
             clients: shared.clients,

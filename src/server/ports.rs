@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio::sync::OwnedMutexGuard;
@@ -32,6 +33,8 @@ pub(crate) struct Port {
     pub(crate) may_be_chosen: bool,
     /// The length in bytes beyond which a line is cut into pieces.
     pub(crate) max_line: usize,
+    /// What it asks its device by itself, with escapes, and how often.
+    pub(crate) poll: Option<(String, Duration)>,
     /// True if its device is a program, to which only the operator may write.
     pub(crate) is_program: bool,
     /// The line settings that clients may not change, each with the place that gave it.
@@ -195,6 +198,10 @@ impl Port {
         settings.insert("frame".to_owned(), json!(self.frame));
         settings.insert("maxLine".to_owned(), json!(self.max_line));
         settings.insert("readOnly".to_owned(), json!(is_read_only));
+        if let Some((text, every)) = &self.poll {
+            settings.insert("poll".to_owned(), json!(text));
+            settings.insert("every".to_owned(), json!(every.as_secs_f64() * 1000.0));
+        }
         if self.recorder.is_some() {
             settings.insert("recordable".to_owned(), json!(true));
         }

@@ -15,7 +15,7 @@ use crate::protocol::{
 use crate::values::{Header, LineHeaders};
 
 /// The settings of a port that this serial-ws cannot know itself.
-const SETTINGS: [&str; 4] = ["frame", "maxLine", "fixed", "readOnly"];
+const SETTINGS: [&str; 6] = ["frame", "maxLine", "poll", "every", "fixed", "readOnly"];
 
 /// Returns a place of the protocol as one of the hub.
 pub(super) fn position(place: StreamPlace) -> Position {

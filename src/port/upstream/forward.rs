@@ -319,7 +319,9 @@ fn ask(question: &DeviceQuestion) -> AskMessage {
             let texts = texts.iter().map(|text| String::from_utf8_lossy(text));
             (Some(json!({ "text": texts.collect::<Vec<_>>() })), None)
         }
-        Until::Gap(time) => (Some(json!({ "gap": time.as_secs_f64() * 1000.0 })), None),
+        Until::Gap(time) | Until::FrameOrGap(time) => {
+            (Some(json!({ "gap": time.as_secs_f64() * 1000.0 })), None)
+        }
     };
     AskMessage {
         text,

@@ -392,6 +392,7 @@ mod tests {
                 frame: "lf".to_owned(),
                 may_be_chosen: false,
                 max_line: 16 << 10,
+                poll: None,
                 is_program: false,
                 fixed: serde_json::Map::new(),
                 clients,
