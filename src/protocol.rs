@@ -22,7 +22,7 @@ use serde_json::{Number, Value};
 pub use ask::AskMessage;
 pub use chunk::{ChunkLine, ChunkMessage, HeaderMessage, StreamPlace};
 pub use release::ReleaseMessage;
-pub use status::{RecordingMessage, StatusMessage};
+pub use status::{OutputMessage, RecordingMessage, StatusMessage};
 
 use crate::hub::{self, ErrorCode, Timestamp};
 
@@ -467,6 +467,7 @@ mod tests {
             writer: None,
             playback: None,
             recording: None,
+            outputs: Vec::new(),
             settings: None,
         }
     }

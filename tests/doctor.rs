@@ -127,3 +127,56 @@ async fn a_missing_port_needs_action() {
     let missing = doctor(&["--port", "usb:dead:beef"]).await;
     check(&missing, 1, "do", "no board usb:dead:beef");
 }
+
+#[tokio::test]
+async fn outputs_that_are_not_reached_say_what_to_do() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("mqtt://{}/lab", free.local_addr().unwrap());
+    drop(free);
+    let gone = doctor(&["--mqtt", &url, "--osc", "nowhere.invalid:9000"]).await;
+    check(
+        &gone,
+        1,
+        "do",
+        "nothing listens there. Check that the broker runs",
+    );
+    check(
+        &gone,
+        1,
+        "do",
+        "cannot find nowhere.invalid:9000 in the network",
+    );
+    let found = doctor(&["--osc", "localhost:9000"]).await;
+    check(&found, 0, "ok", "OSC is sent to localhost:9000");
+}
+
+/// Answers one connection as a broker does (MQTT 3.1.1, §3.2), and returns what came.
+async fn broker(listener: tokio::net::TcpListener, code: u8) -> Vec<u8> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (mut stream, _) = listener.accept().await.expect("doctor connects");
+    let mut came = vec![0; 1024];
+    let count = stream.read(&mut came).await.expect("doctor writes");
+    came.truncate(count);
+    let answered = stream.write_all(&[0x20, 2, 0, code]).await;
+    answered.expect("doctor reads");
+    let rest = stream.read_to_end(&mut came).await;
+    rest.expect("doctor leaves");
+    came
+}
+
+#[tokio::test]
+async fn a_broker_is_asked_whether_it_accepts_us_and_told_nothing() {
+    for (code, exit, mark, part) in [
+        (0, 0, "ok", "accepts serial-ws"),
+        (5, 1, "do", "--mqtt-user NAME --mqtt-password FILE"),
+    ] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("mqtt://{}", listener.local_addr().unwrap());
+        let arguments = ["--mqtt", &*url];
+        let (ended, came) = tokio::join!(doctor(&arguments), broker(listener, code));
+        check(&ended, exit, mark, part);
+        // The flags of CONNECT (§3.1.2): a clean session, and no will that would say that we have gone.
+        assert_eq!(came[9], 0b10, "{came:?}");
+        assert_eq!(came.len(), usize::from(came[1]) + 2, "only CONNECT");
+    }
+}

@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::{Bridge, Pair, Quirks, Remote, SerialServer, until, within};
+use crate::support::{Bridge, Pair, Program, Quirks, Remote, SerialServer, until, within};
 
 /// A TCP port that nobody listens at.
 async fn free_tcp_port() -> u16 {
@@ -318,4 +318,101 @@ async fn what_no_program_sends_by_rfc2217_is_left_out_and_its_data_still_arrives
     if let Some(memory) = bridge.program.peak_memory() {
         assert!(memory < 48 << 20, "{memory}");
     }
+}
+
+/// Answers to the next connection as a broker does (MQTT 3.1.1, §3.2): with 0 it accepts.
+async fn broker_answers(listener: &TcpListener, code: u8) -> TcpStream {
+    let accepted = within("a client of the broker", listener.accept()).await;
+    let (mut stream, _) = accepted.expect("a socket can accept");
+    assert_eq!(read(&mut stream, 1).await, [0x10], "CONNECT");
+    write(&mut stream, &[0x20, 2, 0, code]).await;
+    stream
+}
+
+/// Waits until an output of the port `board` is in this state, and returns it.
+async fn output_in(bridge: &Bridge, kind: &str, state: &str) -> Value {
+    until(&format!("{kind} to be {state}"), async || {
+        let port = bridge.port("board").await;
+        let outputs = port["status"]["outputs"].as_array().expect("a list");
+        let mut outputs = outputs.iter().filter(|output| output["kind"] == kind);
+        outputs.find(|output| output["state"] == state).cloned()
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_status_tells_how_each_output_is() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("mqtt://{}/lab", listener.local_addr().unwrap());
+    let mut pair = Pair::open().await;
+    let flags = ["--mqtt", &url, "--osc", "127.0.0.1:9"];
+    let (bridge, mut stream, tcp_port) = output(&mut pair, "--tcp", &flags).await;
+    let mut page = bridge.json_client().await;
+    let connection = broker_answers(&listener, 0).await;
+    let mqtt = output_in(&bridge, "mqtt", "open").await;
+    assert_eq!(
+        (&mqtt["at"], &mqtt["reconnects"]),
+        (&json!(url), &json!(0)),
+        "{mqtt}"
+    );
+    output_in(&bridge, "osc", "open").await;
+    pair.device.write("a,1\r\n").await;
+    read(&mut stream, 5).await;
+    let tcp = output_in(&bridge, "tcp", "open").await;
+    let place = json!(tcp_port.to_string());
+    let expected = json!({"kind": "tcp", "at": place, "state": "open", "clients": 1, "sent": 5,
+        "missed": 0, "reconnects": 0});
+    assert_eq!(tcp, expected);
+    stream.set_zero_linger().expect("a socket can break off");
+    drop(stream);
+    until("nobody to be connected", async || {
+        (output_in(&bridge, "tcp", "open").await["clients"] == 0).then_some(())
+    })
+    .await;
+    // Gone, then refusing, then back.
+    drop(connection);
+    let refused = broker_answers(&listener, 5).await;
+    let mqtt = until("the reason", async || {
+        let mqtt = output_in(&bridge, "mqtt", "waiting").await;
+        let problem = mqtt["problem"].as_str().expect("a sentence");
+        problem.contains("--mqtt-user").then(|| mqtt.clone())
+    })
+    .await;
+    assert!(mqtt["sent"].as_u64() > Some(0), "{mqtt}");
+    drop(refused);
+    let _connection = broker_answers(&listener, 0).await;
+    let mqtt = output_in(&bridge, "mqtt", "open").await;
+    assert_eq!(mqtt["reconnects"], 1, "{mqtt}");
+    let metrics = bridge.get("/metrics").await.body;
+    let labels = format!(r#"{{port="board",output="mqtt",at="{url}"}}"#);
+    for line in [
+        format!("serial_ws_output_up{labels} 1\n"),
+        format!("serial_ws_output_reconnects_total{labels} 1\n"),
+    ] {
+        assert!(metrics.contains(&line), "{metrics}");
+    }
+    // Clients are told of each change, and of nothing else.
+    let mut states = Vec::new();
+    while states.last() != Some(&json!("open")) || states.len() < 3 {
+        let message = page.json().await;
+        if message["type"] == "status" {
+            let outputs = message["outputs"].as_array().expect("a list");
+            let mqtt = outputs.iter().find(|output| output["kind"] == "mqtt");
+            states.push(mqtt.expect("it is there")["state"].clone());
+            states.dedup();
+        }
+    }
+    assert_eq!(states, ["open", "waiting", "open"]);
+}
+
+#[tokio::test]
+async fn the_command_status_has_a_line_for_each_output() {
+    let mut pair = Pair::open().await;
+    let (bridge, stream, tcp_port) = output(&mut pair, "--tcp", &[]).await;
+    let url = format!("http://{}", bridge.address());
+    let ended = Program::run(&["status", "--url", &url]).await;
+    ended.with(0, "");
+    let expected = format!("tcp {tcp_port}: open, 1 connected, sent 0 bytes");
+    assert_eq!(ended.stdout.lines().nth(1), Some(&*expected), "{ended:?}");
+    drop(stream);
 }

@@ -22,6 +22,8 @@ export interface Status {
   playback?: Playback;
   /** The recording that runs. */
   recording?: Recording;
+  /** What else gets what the device sends, if anything does. */
+  outputs?: Output[];
   /** The settings in force, once they are known. */
   settings?: Settings;
 }
@@ -44,6 +46,26 @@ export interface PlaybackChange {
   seek?: number;
   /** From 0.01 to 1000, or "max". */
   speed?: number | "max";
+}
+
+/** A program, a file or another computer that gets what the device sends. Its numbers are those at the time of this status. */
+export interface Output {
+  /** The setting that makes it, such as "mqtt". Later versions may add more. */
+  kind: "mqtt" | "osc" | "tcp" | "rfc2217" | "pty" | "record" | (string & {});
+  /** The value of that setting. */
+  at?: string;
+  /** Whether it works. Later versions may add more. */
+  state: "open" | "waiting" | "off" | (string & {});
+  /** Why it does not work at the moment, for people. */
+  problem?: string;
+  /** Programs that are connected, where programs connect to it. */
+  clients?: number;
+  /** Bytes that it sent. */
+  sent: number;
+  /** Bytes that were to be sent and never will be. */
+  missed: number;
+  /** Times that it worked again after it did not. */
+  reconnects: number;
 }
 
 /** A recording that runs. */

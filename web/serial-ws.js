@@ -55,7 +55,7 @@
     last;
     /** The values of the last line that had any, where they are asked for: by name, or in order. */
     values = {};
-    /** The current status: `state` is for programs, `detail` and `hint` are for people. `advice` is the setting that would help, `settings` are those in force, `playback` is the place in a recording that is played, `recording` the one that is made. */
+    /** The current status: `state` is for programs, `detail` and `hint` are for people. `advice` is the setting that would help, `settings` are those in force, `playback` is the place in a recording that is played, `recording` the one that is made, `outputs` what else gets the data. */
     status = { state: "connecting", detail: "connecting to serial-ws" };
 
     constructor(url, options = {}) {
@@ -396,9 +396,9 @@
       clearTimeout(this.#replyTimer);
     }
 
-    #setStatus({ state, detail, hint, advice, errors, inputs, writer, playback, recording, settings }) {
+    #setStatus({ state, detail, hint, advice, errors, inputs, writer, playback, recording, outputs, settings }) {
       const { status } = this;
-      this.status = { state, detail, hint, advice, errors, inputs, writer, playback, recording, settings };
+      this.status = { state, detail, hint, advice, errors, inputs, writer, playback, recording, outputs, settings };
       if (JSON.stringify(status) === JSON.stringify(this.status)) return;
       this.#emit("status", this.status);
     }

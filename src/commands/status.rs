@@ -11,7 +11,8 @@ use super::connect::{EXIT_CODES, Failure};
 use super::lease::{LeaseArgs, with_client};
 use super::wrong_usage;
 use crate::config::units;
-use crate::terminal::print;
+use crate::protocol::OutputMessage;
+use crate::terminal::{excerpt, print};
 
 /// Arguments of `serial-ws status`.
 #[derive(Debug, Args)]
@@ -64,13 +65,39 @@ pub(crate) async fn run(args: StatusArgs, output: &mut dyn Write) -> Result<()> 
             status["port"] = Value::from(client.name());
             status.to_string()
         } else {
-            client.status()
+            let outputs = client.status_message().outputs.iter().map(describe);
+            let lines: Vec<_> = std::iter::once(client.status()).chain(outputs).collect();
+            lines.join("\n")
         };
         print(output, status + "\n")?;
         client.close().await;
         Ok(())
     })
     .await
+}
+
+/// Describes an output in a line: `mqtt mqtt://localhost/lab: open, sent 12345 bytes`.
+fn describe(output: &OutputMessage<'_>) -> String {
+    let mut text = excerpt(&output.kind);
+    if !output.at.is_empty() {
+        text += &format!(" {}", excerpt(&output.at));
+    }
+    text += &format!(": {}", excerpt(&output.state));
+    if !output.problem.is_empty() {
+        text += &format!(" ({})", excerpt(&output.problem));
+    }
+    if let Some(clients) = output.clients {
+        text += &format!(", {clients} connected");
+    }
+    text += &format!(", sent {} bytes", output.sent);
+    if output.missed > 0 {
+        text += &format!(", missed {} bytes", output.missed);
+    }
+    match output.reconnects {
+        0 => text,
+        1 => text + ", reconnected once",
+        times => text + &format!(", reconnected {times} times"),
+    }
 }
 
 fn name(state: AwaitedState) -> &'static str {

@@ -11,6 +11,7 @@ mod event;
 mod history;
 mod last_values;
 mod metrics;
+mod outputs;
 mod playback;
 mod question;
 mod request_queue;
@@ -39,6 +40,7 @@ pub use event::{
     Data, Event, Extent, Frame, Frames, Kind, Piece, Position, Timestamp, Unit, Written,
 };
 pub use metrics::{BUCKETS, Counters, Delays};
+pub use outputs::{ConnectedProgram, OutputReporter, OutputState, OutputStatus, OutputTotals};
 pub use playback::{Playback, PlaybackChange, PlaybackControl, PlaybackSpeed};
 pub use question::{
     DEFAULT_REPLY_TIMEOUT, DeviceQuestion, DeviceReply, MAX_REPLY_BYTES, MAX_REPLY_LINES,
@@ -111,6 +113,8 @@ pub struct Hub {
     playback: OnceLock<Arc<PlaybackControl>>,
     /// The recording that runs.
     recording: Mutex<Option<RecordingStatus>>,
+    /// The outputs.
+    outputs: Mutex<Arc<[OutputStatus]>>,
     /// The requests of clients, on their way to the port.
     pub queue: Arc<RequestQueue>,
     /// Totals since the hub was made.
@@ -147,6 +151,7 @@ impl Hub {
             wants_bytes: AtomicUsize::new(0),
             playback: OnceLock::new(),
             recording: Mutex::new(None),
+            outputs: Mutex::default(),
             queue: RequestQueue::new(requests, numbers),
             counters: Counters::default(),
             delays: Delays::default(),
@@ -194,15 +199,11 @@ impl Hub {
         self.publish_changed(Status::clone);
     }
 
-    /// Publishes what becomes of the last status, with the holder of the write lock and the recording,
-    /// unless it says the same.
+    /// Publishes what becomes of the last status, with what only the hub knows, unless it says the same.
     fn publish_changed(&self, change: impl FnOnce(&Status) -> Status) {
         {
             let mut history = self.history();
-            let mut status = change(&history.status);
-            status.writer = self.queue.lock_holder().map(Box::new);
-            status.playback = self.playback();
-            status.recording = self.recording().clone().map(Box::new);
+            let status = self.filled_in(change(&history.status));
             if history.status.says_the_same(&status) {
                 return;
             }
@@ -213,6 +214,17 @@ impl Hub {
             self.head.store(history.head(), Ordering::SeqCst);
         }
         self.subscribers().wake();
+    }
+
+    /// Returns a status with what only the hub knows.
+    fn filled_in(&self, status: Status) -> Status {
+        Status {
+            writer: self.queue.lock_holder().map(Box::new),
+            playback: self.playback(),
+            recording: self.recording().clone().map(Box::new),
+            outputs: Arc::clone(&self.outputs()),
+            ..status
+        }
     }
 
     /// Publishes bytes that the system took for the device, if a subscriber wants to know.
@@ -375,6 +387,12 @@ impl Hub {
         self.recording
             .lock()
             .expect("nothing panics while it holds the recording")
+    }
+
+    fn outputs(&self) -> MutexGuard<'_, Arc<[OutputStatus]>> {
+        self.outputs
+            .lock()
+            .expect("nothing panics while it holds the outputs")
     }
 
     fn subscribers(&self) -> MutexGuard<'_, Subscribers> {

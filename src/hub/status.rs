@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 
 use serde::{Deserialize, Serialize};
 
-use super::{LineSettings, LockHolder, Parity, Playback, Timestamp};
+use super::{LineSettings, LockHolder, OutputStatus, Parity, Playback, Timestamp};
 
 /// The state of a port, with what to say about it.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct Status {
     pub playback: Option<Box<Playback>>,
     /// The recording that runs. The hub fills it in.
     pub recording: Option<Box<RecordingStatus>>,
+    /// The outputs. The hub fills them in.
+    pub outputs: Arc<[OutputStatus]>,
 }
 
 /// A recording that runs.
@@ -130,6 +132,7 @@ impl Status {
             writer: None,
             playback: None,
             recording: None,
+            outputs: Arc::default(),
         }
     }
 
@@ -195,7 +198,7 @@ impl Status {
                 (Some(playback), Some(other)) => playback.goes_on_as(other),
                 (playback, other) => playback == other,
             }
-            && self.recording == other.recording
+            && (&self.recording, &self.outputs) == (&other.recording, &other.outputs)
     }
 }
 

@@ -81,8 +81,7 @@ impl Hub {
             self.upstream
                 .number
                 .store(history.run.number, Ordering::SeqCst);
-            let mut status = status;
-            status.writer = self.queue.lock_holder().map(Box::new);
+            let status = self.filled_in(status);
             history.push(Timestamp::now(), Kind::Status(status));
             self.head.store(history.head(), Ordering::SeqCst);
             history.end.offset

@@ -16,7 +16,7 @@ use super::connection::ConnectionReader;
 use super::connection_log::ConnectionLog;
 use super::session::OutputSession;
 use super::{OutputAddress, OutputConfig, OutputKind};
-use crate::hub::Hub;
+use crate::hub::{Hub, OutputReporter};
 use crate::log::throttled::ThrottledLog;
 use crate::platform::{self, reason, tcp_listener};
 use crate::terminal::shown;
@@ -34,6 +34,7 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 pub(crate) struct OutputListener {
     config: OutputConfig,
     listeners: Vec<TcpListener>,
+    reporter: Arc<OutputReporter>,
 }
 
 impl OutputListener {
@@ -41,13 +42,22 @@ impl OutputListener {
     ///
     /// # Errors
     /// When that is not possible.
-    pub(super) fn bind(config: OutputConfig, address: OutputAddress, port: &str) -> Result<Self> {
+    pub(super) fn bind(
+        config: OutputConfig,
+        address: OutputAddress,
+        port: &str,
+        hub: &Arc<Hub>,
+    ) -> Result<Self> {
         let listeners = listen(&config.kind, address)?;
         let places: Vec<_> = listeners.iter().map(local_address).collect();
         let (places, kind) = (places.join(" and "), config.kind.name());
         let rights = if config.may_write { "" } else { ", read only" };
         tracing::info!(port, "{kind} clients may connect to {places}{rights}");
-        Ok(Self { config, listeners })
+        Ok(Self {
+            reporter: hub.add_listening_output(kind, config.kind.place()),
+            config,
+            listeners,
+        })
     }
 
     /// Serves those who connect until the port is removed or the program stops.
@@ -65,7 +75,8 @@ impl OutputListener {
                 Ok((stream, peer)) => {
                     let log = ConnectionLog::of_peer(&log, &port, &self.config.kind, peer);
                     if sessions.len() < MAX_CONNECTIONS {
-                        let session = OutputSession::new(&self.config, log, &hub, stop.clone());
+                        let told = (log, Arc::clone(&self.reporter));
+                        let session = OutputSession::new(&self.config, told, &hub, stop.clone());
                         prepare(&stream);
                         let (reader, writer) = stream.into_split();
                         sessions.spawn(session.run(ConnectionReader::Tcp(reader), writer));

@@ -150,10 +150,10 @@ impl Output {
     ///
     /// # Errors
     /// When that is not possible.
-    pub(crate) fn open(config: OutputConfig, port: &str, hub: &Hub) -> Result<Self> {
+    pub(crate) fn open(config: OutputConfig, port: &str, hub: &Arc<Hub>) -> Result<Self> {
         Ok(match config.kind.clone() {
             OutputKind::Tcp(address) | OutputKind::Rfc2217(address) => {
-                Self::Network(OutputListener::bind(config, address, port)?)
+                Self::Network(OutputListener::bind(config, address, port, hub)?)
             }
             OutputKind::Pty(path) => Self::Terminal(PtyOutput::open(config, &path, port, hub)?),
         })

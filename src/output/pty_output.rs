@@ -13,7 +13,7 @@ use super::connection::ConnectionReader;
 use super::connection_log::ConnectionLog;
 use super::session::OutputSession;
 use super::{OutputConfig, OutputKind};
-use crate::hub::Hub;
+use crate::hub::{Hub, OutputReporter, OutputState};
 use crate::log::throttled::ThrottledLog;
 use crate::platform::{SharedTerminal, reason};
 
@@ -25,6 +25,7 @@ pub(crate) struct PtyOutput {
     config: OutputConfig,
     terminal: SharedTerminal,
     log: Arc<ThrottledLog>,
+    reporter: Arc<OutputReporter>,
     /// The kind and the path.
     name: String,
 }
@@ -34,13 +35,19 @@ impl PtyOutput {
     ///
     /// # Errors
     /// When that is not possible.
-    pub(super) fn open(config: OutputConfig, path: &Path, port: &str, hub: &Hub) -> Result<Self> {
+    pub(super) fn open(
+        config: OutputConfig,
+        path: &Path,
+        port: &str,
+        hub: &Arc<Hub>,
+    ) -> Result<Self> {
         let terminal = SharedTerminal::open(path, &hub.status().settings);
         let terminal = terminal.map_err(|error| explained(&config.kind, &error))?;
         let rights = if config.may_write { "" } else { ", read only" };
         tracing::info!(port, "programs may open {}{rights}", path.display());
         Ok(Self {
             name: format!("{} {}", config.kind.name(), path.display()),
+            reporter: hub.add_listening_output(config.kind.name(), config.kind.place()),
             config,
             terminal,
             log: Arc::default(),
@@ -78,18 +85,25 @@ impl PtyOutput {
         let (reader, writer) = self.terminal.connect()?;
         let name = self.name.clone();
         let log = ConnectionLog::new(&self.log, port, name.clone(), name);
-        let session = OutputSession::new(&self.config, log, hub, stop.clone());
+        let told = (log, Arc::clone(&self.reporter));
+        let session = OutputSession::new(&self.config, told, hub, stop.clone());
         session.run(ConnectionReader::Pty(reader), writer).await;
         Ok(())
     }
 
-    /// Returns true if something was done, and warns if not.
+    /// Returns true if something was done, and tells of it if not.
     fn check(&self, port: &str, done: io::Result<()>) -> bool {
-        if let Err(error) = &done {
-            let text = format_args!("{}: {}", self.name, reason(error));
-            self.log.trouble(port, &self.name, text);
-        }
-        done.is_ok()
+        let is_done = done.is_ok();
+        self.reporter.set(match done {
+            Ok(()) => OutputState::Open,
+            Err(error) => {
+                let why = reason(&error);
+                let text = format_args!("{}: {why}", self.name);
+                self.log.trouble(port, &self.name, text);
+                OutputState::Waiting(why.into())
+            }
+        });
+        is_done
     }
 }
 

@@ -20,7 +20,10 @@ use super::output_port::OutputPort;
 use super::protocol::OutputProtocol;
 use super::{OutputConfig, OutputKind};
 use crate::deadline::until;
-use crate::hub::{Hub, Kind, Outcome, Position, Received, Start, SubscriberKind, Subscription};
+use crate::hub::{
+    ConnectedProgram, Hub, Kind, Outcome, OutputReporter, Position, Received, Start,
+    SubscriberKind, Subscription,
+};
 use crate::platform::TerminalInput;
 use crate::rfc2217::ComPortMessage;
 
@@ -55,6 +58,9 @@ pub(super) struct OutputSession {
     /// The time since which it has taken nothing of what was to be sent.
     stalled_since: Instant,
     missed: u64,
+    reporter: Arc<OutputReporter>,
+    /// Counted as connected until the session ends.
+    _connected: ConnectedProgram,
     stop: CancellationToken,
 }
 
@@ -65,7 +71,7 @@ impl OutputSession {
     /// Subscribes a connection to a port.
     pub(super) fn new(
         config: &OutputConfig,
-        log: ConnectionLog,
+        (log, reporter): (ConnectionLog, Arc<OutputReporter>),
         hub: &Arc<Hub>,
         stop: CancellationToken,
     ) -> Self {
@@ -85,6 +91,8 @@ impl OutputSession {
             is_at_end: false,
             stalled_since: Instant::now(),
             missed: 0,
+            _connected: reporter.connected(),
+            reporter,
             stop,
         }
     }
@@ -189,6 +197,7 @@ impl OutputSession {
     /// Counts bytes that the system took.
     fn sent(&mut self, count: usize) {
         self.output.drain(..count);
+        self.reporter.sent(count);
         self.stalled_since = Instant::now();
         if self.output.is_empty() {
             self.subscription.delivered();
@@ -281,6 +290,7 @@ impl OutputSession {
 
     fn count_missed(&mut self, position: Position) {
         self.missed += position.offset;
+        self.reporter.missed(position.offset);
         let counters = &self.port.hub.counters;
         counters.missed_lines.fetch_add(position.line, Relaxed);
         counters.missed_bytes.fetch_add(position.offset, Relaxed);
@@ -322,7 +332,8 @@ mod tests {
         };
         let (log, peer) = (Arc::default(), stream.peer_addr().unwrap());
         let log = ConnectionLog::of_peer(&log, "board", &config.kind, peer);
-        let session = OutputSession::new(&config, log, &hub, CancellationToken::new());
+        let told = (log, hub.add_listening_output("tcp", "4000"));
+        let session = OutputSession::new(&config, told, &hub, CancellationToken::new());
         let (reader, writer) = stream.into_split();
         let session = tokio::spawn(session.run(ConnectionReader::Tcp(reader), writer));
         let start = Instant::now();

@@ -285,6 +285,16 @@ fn status() -> StatusMessage<'static> {
             since: Timestamp(1_795_169_654_514_300),
             problem: "the disk is full".into(),
         })),
+        outputs: vec![OutputMessage {
+            kind: "mqtt".into(),
+            at: "mqtt://localhost/lab".into(),
+            state: "waiting".into(),
+            problem: "nothing listens there. Check that the broker runs, and its TCP port".into(),
+            clients: Some(0),
+            sent: 4711,
+            missed: 12,
+            reconnects: 1,
+        }],
         settings: Some(settings.to_json()),
     }
 }

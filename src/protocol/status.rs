@@ -1,7 +1,7 @@
 //! The status of a port in messages.
 
 use std::borrow::Cow;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -37,6 +37,9 @@ pub struct StatusMessage<'a> {
     /// The recording that runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording: Option<Box<RecordingMessage<'a>>>,
+    /// The outputs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<OutputMessage<'a>>,
     /// The line settings in force, where nothing else has them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<Map<String, Value>>,
@@ -57,6 +60,47 @@ pub struct RecordingMessage<'a> {
     pub problem: Cow<'a, str>,
 }
 
+/// An output: a program, a file or another computer that gets what the device sends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutputMessage<'a> {
+    /// The setting that makes it, such as `tcp`; later versions may have others.
+    pub kind: Cow<'a, str>,
+    /// The value of that setting, where others need to know it.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub at: Cow<'a, str>,
+    /// A word: `open`, `waiting` or `off`; later versions may have others.
+    pub state: Cow<'a, str>,
+    /// The reason why it does not work at the moment, for people; empty if it does.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub problem: Cow<'a, str>,
+    /// Programs that are connected, where programs connect to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients: Option<u64>,
+    /// Bytes that it sent.
+    pub sent: u64,
+    /// Bytes that were to be sent and never will be.
+    pub missed: u64,
+    /// Times that it worked again after it did not.
+    pub reconnects: u64,
+}
+
+impl<'a> From<&'a hub::OutputStatus> for OutputMessage<'a> {
+    fn from(output: &'a hub::OutputStatus) -> Self {
+        let load = |total: &AtomicU64| total.load(Ordering::Relaxed);
+        let totals = &output.totals;
+        Self {
+            kind: output.kind.into(),
+            at: (&*output.place).into(),
+            state: output.state.word().into(),
+            problem: output.state.problem().into(),
+            clients: totals.clients.as_ref().map(load),
+            sent: load(&totals.sent),
+            missed: load(&totals.missed),
+            reconnects: load(&totals.reconnects),
+        }
+    }
+}
+
 impl<'a> From<&'a hub::Status> for StatusMessage<'a> {
     fn from(status: &'a hub::Status) -> Self {
         Self {
@@ -72,6 +116,7 @@ impl<'a> From<&'a hub::Status> for StatusMessage<'a> {
                 .recording
                 .as_deref()
                 .map(|recording| Box::new(recording.into())),
+            outputs: status.outputs.iter().map(OutputMessage::from).collect(),
             settings: None,
         }
     }

@@ -1,6 +1,7 @@
 // The built-in page in a real browser, with the real program.
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, test } from "node:test";
 
@@ -1191,3 +1192,37 @@ for (const [name, look] of Object.entries(looks)) {
     await page.screenshot({ path: shot(name), fullPage: name.startsWith("phone") });
   });
 }
+
+test("outputs are listed under More, and one that does not work says why until it does", async (t) => {
+  // A broker that accepts everybody (MQTT 3.1.1, §3.2).
+  const broker = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => socket.write(Buffer.from([0x20, 2, 0, 0])));
+    socket.resume();
+  });
+  const listen = (port) => new Promise((resolve) => broker.listen(port, "127.0.0.1", resolve));
+  const close = () => new Promise((resolve) => broker.close(resolve));
+  await listen(0);
+  const { port } = broker.address();
+  await close();
+  const bridge = await start(t, ["--port", "sim", "--mqtt", `mqtt://127.0.0.1:${port}/lab`, "--osc", "127.0.0.1:9"]);
+  const page = await open(t, bridge.url, { viewport: { width: 390, height: 844 } });
+  await isOpen(page);
+  const outputs = () => page.locator("#output-list li").allTextContents();
+  const isMarked = () => page.locator("#settings").evaluate((menu) => menu.classList.contains("trouble"));
+  await until("the mark on the menu", isMarked);
+  assert.match(await page.locator("#settings-button").getAttribute("title"), /^MQTT mqtt:.*nothing listens there/);
+  await page.click("#settings-button");
+  await until("the reason", async () => (await outputs()).some((text) => /^MQTT mqtt:\/\/127\.0\.0\.1:\d+\/lab.*does not work: nothing listens there/.test(text)));
+  const sent = async () => Number((await outputs()).find((text) => text.startsWith("OSC 127.0.0.1:9works"))?.match(/· (\d+) B sent|$/)[1]);
+  const before = await sent();
+  await until("the numbers to grow", async () => (await sent()) > before || (await outputs()).some((text) => /KB sent/.test(text)));
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nothing is wider than the screen");
+  await page.locator("#outputs").scrollIntoViewIfNeeded();
+  await page.screenshot({ path: shot("outputs-narrow") });
+  await listen(port);
+  t.after(close);
+  await until("the broker", async () => (await outputs()).some((text) => /^MQTT .*works/.test(text)));
+  assert.equal(await isMarked(), false);
+  await bridge.stop();
+});

@@ -161,6 +161,13 @@ export const lock = {
   end: find("end-lock", HTMLButtonElement),
 };
 
+export const outputs = {
+  menu: find("settings", HTMLDetailsElement),
+  button: find("settings-button", HTMLElement),
+  box: find("outputs", HTMLElement),
+  list: find("output-list", HTMLElement),
+};
+
 export const recording = {
   menu: find("recording", HTMLDetailsElement),
   size: find("recording-size", HTMLElement),

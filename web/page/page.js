@@ -15,6 +15,7 @@ import { enableMenus } from "./menus.js";
 import { ModemLines } from "./modem-lines.js";
 import { Lock, refusal } from "./lock.js";
 import { Monitor } from "./monitor.js";
+import { Outputs } from "./outputs.js";
 import { Playback } from "./playback.js";
 import { Plotter } from "./plotter.js";
 import { PortMenu } from "./port-menu.js";
@@ -76,6 +77,7 @@ const advice = new Advice(elements.board.advice, (view) => {
   elements.monitor.view.value = view;
   elements.monitor.view.dispatchEvent(new Event("change"));
 }, change);
+const outputs = new Outputs(elements.outputs);
 const recording = new Recording(elements.recording, {
   request: (request) => connection.serial.ask(request),
   fail: (error) => note(error.message),
@@ -165,6 +167,7 @@ function showControls() {
   advice.show(status, elements.monitor.view.value, why, lock.hasBoard);
   modemLines.show(status, why);
   recording.show(status, hello, why);
+  outputs.show(status, hello);
   commands.allow(why);
 }
 

@@ -80,7 +80,7 @@ pub(crate) async fn run(args: &DoctorArgs, config: &Config, out: &mut dyn Write)
     let mut diagnostics = ports::diagnose(&config.port_configs());
     diagnostics.extend(offers::diagnose(config));
     let tcp = tcp::diagnose(&config.server, page.as_ref()).await;
-    diagnostics.extend(outputs::diagnose(config, tcp.running.is_some()));
+    diagnostics.extend(outputs::diagnose(config, tcp.running.is_some()).await);
     diagnostics.extend(tcp.diagnostics);
     if let Some(page) = page {
         let decision = access::check(&config.server, &page.origin);

@@ -45,7 +45,14 @@ const HIDDEN_ADVICE: &str =
 
 /// The flags whose files are secret, or kept beside secrets. The manager hands them over as
 /// credentials.
-const SECRETS: [&str; 4] = ["token", "lan-token", "tls-cert", "tls-key"];
+const SECRETS: [&str; 6] = [
+    "token",
+    "lan-token",
+    "tls-cert",
+    "tls-key",
+    "mqtt-password",
+    "mqtt-ca",
+];
 
 /// The folder in which a unit finds its credentials.
 const CREDENTIALS: &str = "${CREDENTIALS_DIRECTORY}";
@@ -329,6 +336,39 @@ mod tests {
             ],
             &["IPAddress"],
         );
+    }
+
+    #[cfg(all(unix, feature = "mqtt", feature = "tls"))]
+    #[test]
+    fn a_broker_is_reached_with_the_files_that_it_takes() {
+        let file = |name: &str| {
+            let file =
+                std::env::temp_dir().join(format!("serial-ws-{}-{name}", std::process::id()));
+            std::fs::write(&file, "secret").unwrap();
+            file.to_str().unwrap().to_owned()
+        };
+        let (password, ca) = (file("password"), file("ca"));
+        let user = ["--mqtt-user", "lab", "--mqtt-password", &password];
+        let flags = ["--mqtt", "mqtts://10.0.0.7", "--mqtt-ca", &ca];
+        check(
+            Scope::System,
+            &[&flags[..], &user].concat(),
+            &[
+                &format!("LoadCredential=mqtt-ca:{ca}"),
+                &format!("LoadCredential=mqtt-password:{password}"),
+                &format!(
+                    "{BEGIN} --mqtt mqtts://10.0.0.7 --mqtt-ca ${{CREDENTIALS_DIRECTORY}}/mqtt-ca \
+                     --mqtt-user lab --mqtt-password ${{CREDENTIALS_DIRECTORY}}/mqtt-password"
+                ),
+            ],
+            &["IPAddress"],
+        );
+        // A broker of this computer needs no other network.
+        let local = [&["--mqtt", "mqtt://localhost"], &user[..]].concat();
+        check(Scope::System, &local, &["IPAddressDeny=any"], &[]);
+        for file in [password, ca] {
+            std::fs::remove_file(file).unwrap();
+        }
     }
 
     #[cfg(unix)]

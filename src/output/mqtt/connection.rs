@@ -1,7 +1,6 @@
 //! Keeps the connection to the broker: connects, says when the broker comes and goes, and leaves with
 //! `offline`. It never fails; each attempt may.
 
-use std::io::{self, ErrorKind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,26 +8,23 @@ use std::time::Duration;
 
 use anyhow::Result;
 use rumqttc::{
-    AsyncClient, Broker, ConnectReturnCode, ConnectionError, Event, EventLoop, LastWill,
-    MqttOptions, Outgoing, Packet, Publish, PublishOptions, QoS,
+    AsyncClient, ConnectionError, Event, EventLoop, LastWill, Outgoing, Packet, Publish,
+    PublishOptions, QoS,
 };
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::MqttConfig;
+use super::attempt::{CHECK_PLACE, ENDED, explain, options};
 use super::counters::MqttCounters;
-use super::stream::Connector;
+use crate::hub::OutputState;
 use crate::log::throttled::ThrottledLog;
 use crate::output::writes::WritablePorts;
-use crate::platform::{self, reason};
 use crate::terminal::shown;
 
 /// Messages that wait for the broker beside those in the hub. At the limit, publishers wait.
 const MAX_WAITING: usize = 64;
-
-/// Seconds without anything to send after which the broker is asked whether it is there.
-const KEEP_ALIVE_SECONDS: u16 = 20;
 
 /// The delay before the second attempt; it doubles with each one that fails.
 const MIN_DELAY: Duration = Duration::from_millis(500);
@@ -39,12 +35,6 @@ const MAX_DELAY: Duration = Duration::from_secs(15);
 /// The time that the last messages have to reach the broker when the program ends.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The bytes beside the payload that a message of the broker may have: its topic.
-const TOPIC_BYTES: usize = 64 << 10;
-
-/// The reason where the system says nothing more.
-const ENDED: &str = "the connection has ended";
-
 /// The connection to the broker.
 pub(super) struct BrokerConnection {
     config: Arc<MqttConfig>,
@@ -52,6 +42,8 @@ pub(super) struct BrokerConnection {
     events: EventLoop,
     /// Tells publishers the number of the connection; None while the broker is away.
     number: watch::Sender<Option<u64>>,
+    /// Tells whether the broker is connected, and why not.
+    state: watch::Sender<OutputState>,
     writes: WritablePorts,
     counters: Arc<MqttCounters>,
     log: Arc<ThrottledLog>,
@@ -67,39 +59,21 @@ impl BrokerConnection {
     /// If the certificate authority cannot be used.
     pub(super) fn new(
         config: Arc<MqttConfig>,
-        number: watch::Sender<Option<u64>>,
+        (number, state): (watch::Sender<Option<u64>>, watch::Sender<OutputState>),
         writes: WritablePorts,
         counters: Arc<MqttCounters>,
         log: Arc<ThrottledLog>,
     ) -> Result<(AsyncClient, Self)> {
-        let broker = &config.broker;
-        // Two with one name would disconnect each other.
-        let random = u64::from_le_bytes(platform::random_bytes()?);
-        let id = format!("serial-ws-{random:016x}");
-        let mut options = MqttOptions::new(
-            id,
-            Broker::tcp(broker.endpoint.host.clone(), broker.endpoint.port),
-        );
-        let will = LastWill::new(broker.topic("bridge"), "offline", QoS::AtLeastOnce, true);
-        options
-            .set_last_will(will)
-            .set_keep_alive(KEEP_ALIVE_SECONDS)
-            .set_clean_session(true)
-            .set_max_packet_size(config.max_message + TOPIC_BYTES, usize::MAX);
-        if let Some((user, password)) = &config.credentials {
-            options.set_credentials(user.clone(), password.clone());
-        }
-        let connector = Arc::new(Connector::new(&config)?);
-        options.set_socket_connector(move |_, _| {
-            let connector = Arc::clone(&connector);
-            async move { connector.connect().await }
-        });
+        let topic = config.broker.topic("bridge");
+        let mut options = options(&config)?;
+        options.set_last_will(LastWill::new(topic, "offline", QoS::AtLeastOnce, true));
         let (client, events) = AsyncClient::builder(options).capacity(MAX_WAITING).build();
         let connection = Self {
             config,
             client: client.clone(),
             events,
             number,
+            state,
             writes,
             counters,
             log,
@@ -158,6 +132,7 @@ impl BrokerConnection {
             }
         }
         self.number.send_replace(Some(number));
+        self.state.send_replace(OutputState::Open);
     }
 
     fn on_lost(&mut self, error: &ConnectionError) {
@@ -165,8 +140,11 @@ impl BrokerConnection {
         self.counters.is_connected.store(false, Ordering::Relaxed);
         let (why, mut advice) = explain(error, &self.config);
         if why == ENDED && !was_connected {
-            advice = ". Check the TCP port, and whether the connection is encrypted (mqtts://)";
+            advice = CHECK_PLACE;
         }
+        let problem = format!("{why}{advice}");
+        self.state
+            .send_replace(OutputState::Waiting(problem.into()));
         if was_connected || why != self.trouble {
             let what = if was_connected {
                 "lost the broker"
@@ -228,67 +206,5 @@ impl BrokerConnection {
                 },
             }
         }
-    }
-}
-
-/// Says why there is no connection, and what to do.
-fn explain(error: &ConnectionError, config: &MqttConfig) -> (String, &'static str) {
-    match error {
-        ConnectionError::Io(error) => explain_io(error),
-        ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
-            ("it does not answer".to_owned(), "")
-        }
-        ConnectionError::ConnectionRefused(code) => explain_refusal(*code, config),
-        ConnectionError::NotConnAck(_) => (
-            "it does not speak MQTT 3.1.1".to_owned(),
-            ". Check the TCP port",
-        ),
-        ConnectionError::MqttState(_) => (ENDED.to_owned(), ""),
-        other => (shown(&other.to_string()), ""),
-    }
-}
-
-fn explain_io(error: &io::Error) -> (String, &'static str) {
-    match error.kind() {
-        ErrorKind::ConnectionRefused => (
-            "nothing listens there".to_owned(),
-            ". Check that the broker runs, and its TCP port",
-        ),
-        ErrorKind::TimedOut => ("it does not answer".to_owned(), ""),
-        ErrorKind::NotFound => (
-            "cannot find it in the network".to_owned(),
-            ". Check the name, or use the address",
-        ),
-        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => {
-            (ENDED.to_owned(), "")
-        }
-        ErrorKind::InvalidData => (
-            "its answer is not MQTT".to_owned(),
-            ". Check the TCP port, and whether it is encrypted (mqtts://)",
-        ),
-        // Of our own connector.
-        ErrorKind::Other => (error.to_string(), ""),
-        _ => (reason(error), ""),
-    }
-}
-
-fn explain_refusal(code: ConnectReturnCode, config: &MqttConfig) -> (String, &'static str) {
-    match code {
-        ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized
-            if config.credentials.is_none() =>
-        {
-            (
-                "it wants a user name and a password".to_owned(),
-                ": --mqtt-user NAME --mqtt-password FILE",
-            )
-        }
-        ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized => (
-            "it does not let this user in".to_owned(),
-            ". Check --mqtt-user and --mqtt-password, and what the broker permits that user",
-        ),
-        ConnectReturnCode::ServiceUnavailable => ("it is not available now".to_owned(), ""),
-        ConnectReturnCode::RefusedProtocolVersion => ("it refuses MQTT 3.1.1".to_owned(), ""),
-        ConnectReturnCode::BadClientId => ("it refuses the name of this client".to_owned(), ""),
-        ConnectReturnCode::Success => (ENDED.to_owned(), ""),
     }
 }

@@ -11,11 +11,13 @@
 //! | `PORT/raw` | the bytes as they were read, if that was asked for | 0 | no |
 //! | `PORT/write` | what others write, if that is permitted | 0 | ignored |
 //!
-//! `publishers` has all ports, `connection` keeps the connection to the broker, and `publisher` has a place
-//! in the stream of one port. While the broker is away, or slower than the device, events wait in the
+//! `publishers` has all ports, `connection` keeps the connection to the broker, `attempt` is how it begins, and
+//! `publisher` has a place in the stream of one port. While the broker is away, or slower than the device, events wait in the
 //! history of the hub, which every subscriber shares: what it no longer has when the broker takes more is
 //! said to be missed, in `json`.
 
+#[cfg(feature = "mqtt")]
+mod attempt;
 mod broker;
 #[cfg(feature = "mqtt")]
 mod connection;
@@ -29,6 +31,8 @@ mod stream;
 
 use std::path::PathBuf;
 
+#[cfg(feature = "mqtt")]
+pub(crate) use attempt::check;
 pub(crate) use broker::BrokerUrl;
 pub(crate) use counters::MqttCounters;
 #[cfg(feature = "mqtt")]

@@ -11,7 +11,9 @@ use tokio::sync::watch;
 
 use super::Mqtt;
 use super::counters::MqttCounters;
-use crate::hub::{Event, Hub, Kind, Position, Received, Start, SubscriberKind, Taken, Unit};
+use crate::hub::{
+    Event, Hub, Kind, OutputReporter, Position, Received, Start, SubscriberKind, Taken, Unit,
+};
 use crate::output::PublishedPort;
 use crate::protocol::{ServerMessage, StatusMessage};
 use crate::view::{Part, Payload, View};
@@ -31,6 +33,7 @@ pub(super) struct Publisher {
     status_topic: String,
     json_topic: String,
     counters: Arc<MqttCounters>,
+    reporter: Arc<OutputReporter>,
     /// The time at which the broker was last given values to keep.
     retained_at: Option<Instant>,
 }
@@ -50,7 +53,7 @@ struct Outgoing {
 
 impl Publisher {
     /// Takes a place at the end of the stream of a port.
-    pub(super) fn new(mqtt: &Mqtt, port: &PublishedPort) -> Self {
+    pub(super) fn new(mqtt: &Mqtt, port: &PublishedPort, reporter: Arc<OutputReporter>) -> Self {
         let topic = |rest: &str| mqtt.config.broker.topic(&format!("{}/{rest}", port.name));
         let mut views = vec![
             ("line", View::Lines),
@@ -73,6 +76,7 @@ impl Publisher {
             status_topic: topic("status"),
             json_topic: topic("json"),
             counters: Arc::clone(&mqtt.counters),
+            reporter,
             retained_at: None,
         }
     }
@@ -144,6 +148,7 @@ impl Publisher {
                 self.counters
                     .missed_lines
                     .fetch_add(lines, Ordering::Relaxed);
+                self.reporter.missed(bytes);
                 let missed = ServerMessage::Missed { lines, bytes };
                 let message = Outgoing {
                     topic: self.json_topic.clone(),
@@ -180,10 +185,12 @@ impl Publisher {
     /// Waits for room, which there is once the broker has taken enough of what came before.
     async fn publish(&self, message: Outgoing) -> Result<(), ClientError> {
         let options = PublishOptions::new(QoS::AtMostOnce).retain(message.is_retained);
+        let size = message.payload.len();
         self.client
             .publish(message.topic, message.payload, options)
             .await?;
         self.counters.sent.fetch_add(1, Ordering::Relaxed);
+        self.reporter.sent(size);
         Ok(())
     }
 
@@ -192,9 +199,10 @@ impl Publisher {
         let status = self.hub.status();
         let message = ServerMessage::Status(StatusMessage::complete(&status)).to_json();
         let options = PublishOptions::new(QoS::AtLeastOnce).retain(true);
-        let topic = self.status_topic.clone();
+        let (topic, size) = (self.status_topic.clone(), message.len());
         self.client.publish(topic, message, options).await?;
         self.counters.sent.fetch_add(1, Ordering::Relaxed);
+        self.reporter.sent(size);
         Ok(())
     }
 }

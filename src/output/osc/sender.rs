@@ -10,7 +10,9 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::targets::Targets;
 use super::{Osc, OscCounters, message};
-use crate::hub::{Kind, Received, Start, StreamItem, SubscriberKind, Subscription, Taken};
+use crate::hub::{
+    Kind, OutputReporter, Received, Start, StreamItem, SubscriberKind, Subscription, Taken,
+};
 use crate::output::PublishedPort;
 use crate::values::LineValues;
 use crate::view::Part;
@@ -26,6 +28,8 @@ pub(super) struct OscSender {
     port: String,
     subscription: Subscription,
     targets: Targets,
+    /// One for each of them.
+    reporters: Vec<Arc<OutputReporter>>,
     sends_lines: bool,
     counters: Arc<OscCounters>,
     /// The last datagram of each kind of line, by the names of its values.
@@ -41,6 +45,7 @@ impl OscSender {
         Self {
             port: port.name.clone(),
             subscription: port.hub.subscribe(kind, Start::Live),
+            reporters: osc.targets.reporters(&port.hub),
             targets: osc.targets.clone(),
             sends_lines: osc.config.sends_lines,
             counters: Arc::clone(&osc.counters),
@@ -49,7 +54,12 @@ impl OscSender {
     }
 
     /// Sends for ever.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(self) {
+        let (targets, reporters) = (self.targets.clone(), self.reporters.clone());
+        tokio::join!(targets.follow(&reporters), self.send_all());
+    }
+
+    async fn send_all(mut self) {
         let mut resend = interval(RESEND_INTERVAL);
         resend.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -57,7 +67,7 @@ impl OscSender {
                 () = self.subscription.ready() => self.send_events(),
                 _ = resend.tick() => {
                     for datagram in self.last.values() {
-                        self.send(datagram);
+                        self.send(datagram, false);
                     }
                 }
             }
@@ -66,8 +76,15 @@ impl OscSender {
 
     fn send_events(&mut self) {
         while let Some(next) = self.subscription.next(Instant::now()) {
-            let Received::Event(Taken { event, had }) = next else {
-                continue;
+            let Taken { event, had } = match next {
+                Received::Event(taken) => taken,
+                Received::Missed(missed) => {
+                    self.reporters
+                        .iter()
+                        .for_each(|it| it.missed(missed.offset));
+                    continue;
+                }
+                Received::Restarted => continue,
             };
             let Kind::Data(data) = &event.kind else {
                 continue;
@@ -75,13 +92,13 @@ impl OscSender {
             for (_, frame) in Part::After(had).frames(StreamItem::Line, data) {
                 if self.sends_lines {
                     if let Some(datagram) = message::line(&self.port, frame.bytes) {
-                        self.send(&datagram);
+                        self.send(&datagram, true);
                     }
                     continue;
                 }
                 let values = frame.values();
                 if let Some(datagram) = message::values(&self.port, &values) {
-                    self.send(&datagram);
+                    self.send(&datagram, true);
                     self.keep(&values, datagram);
                 }
             }
@@ -100,9 +117,22 @@ impl OscSender {
         }
     }
 
-    fn send(&self, datagram: &[u8]) {
-        let (sent, failed) = self.targets.send(datagram);
-        self.counters.sent.fetch_add(sent, Ordering::Relaxed);
-        self.counters.failed.fetch_add(failed, Ordering::Relaxed);
+    /// Sends a datagram. One that `is_new` is missed by those whom it does not reach.
+    fn send(&self, datagram: &[u8], is_new: bool) {
+        let size = datagram.len();
+        self.targets.send(datagram, |index, is_sent| {
+            let reporter = &self.reporters[index];
+            if is_sent == Some(true) {
+                self.counters.sent.fetch_add(1, Ordering::Relaxed);
+                reporter.sent(size);
+                return;
+            }
+            if is_sent == Some(false) {
+                self.counters.failed.fetch_add(1, Ordering::Relaxed);
+            }
+            if is_new {
+                reporter.missed(size as u64);
+            }
+        });
     }
 }

@@ -11,16 +11,24 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::OscTarget;
+use crate::hub::{Hub, OutputReporter, OutputState};
 use crate::terminal::shown;
 
 /// The time between two lookups of a name. A receiver may have come back with another address.
 const LOOKUP_INTERVAL: Duration = Duration::from_secs(30);
 
+/// The problem of a receiver until its name was looked up for the first time.
+const LOOKING_UP: &str = "its name is being looked up";
+
+/// The problem of a receiver whose name is unknown.
+const NOT_FOUND: &str = "cannot find it in the network. Check the name";
+
 /// The receivers, and the sockets to reach them.
 #[derive(Clone)]
 pub(super) struct Targets {
     targets: Arc<[OscTarget]>,
-    addresses: Arc<watch::Sender<Vec<SocketAddr>>>,
+    /// The address of each; None where it is not known.
+    addresses: Arc<watch::Sender<Option<Vec<Option<SocketAddr>>>>>,
     v4: Arc<UdpSocket>,
     /// None where the system lacks IPv6.
     v6: Option<Arc<UdpSocket>>,
@@ -40,7 +48,7 @@ impl Targets {
         let v4 = open((Ipv4Addr::UNSPECIFIED, 0).into());
         Ok(Self {
             targets: targets.into(),
-            addresses: Arc::new(watch::channel(Vec::new()).0),
+            addresses: Arc::new(watch::channel(None).0),
             v4: Arc::new(v4.context("cannot send OSC")?),
             v6: open((Ipv6Addr::UNSPECIFIED, 0).into()).ok().map(Arc::new),
         })
@@ -62,27 +70,56 @@ impl Targets {
                     missing.push(target);
                 }
             }
-            self.addresses
-                .send_replace(found.into_iter().flatten().collect());
+            self.addresses.send_replace(Some(found));
             sleep(LOOKUP_INTERVAL).await;
         }
     }
 
-    /// Sends a datagram to all receivers. Returns how many the system took, and how many not.
-    pub(super) fn send(&self, datagram: &[u8]) -> (u64, u64) {
-        let (mut sent, mut failed) = (0, 0);
-        for address in self.addresses.borrow().iter() {
-            let socket = match address {
-                SocketAddr::V4(_) => Some(&self.v4),
-                SocketAddr::V6(_) => self.v6.as_ref(),
-            };
-            // Where there is no room, or nobody listens, the next one may arrive.
-            match socket.map(|socket| socket.try_send_to(datagram, *address)) {
-                Some(Ok(_)) => sent += 1,
-                _ => failed += 1,
+    /// Sends a datagram to all receivers. Tells of each, by its index, whether the system took it; None
+    /// where its address is not known.
+    pub(super) fn send(&self, datagram: &[u8], mut tell: impl FnMut(usize, Option<bool>)) {
+        for (index, address) in self.addresses.borrow().iter().flatten().enumerate() {
+            tell(
+                index,
+                address.map(|address| self.send_to(datagram, address)),
+            );
+        }
+    }
+
+    fn send_to(&self, datagram: &[u8], address: SocketAddr) -> bool {
+        let socket = match address {
+            SocketAddr::V4(_) => Some(&self.v4),
+            SocketAddr::V6(_) => self.v6.as_ref(),
+        };
+        // Where there is no room, or nobody listens, the next one may arrive.
+        let sent = socket.map(|socket| socket.try_send_to(datagram, address));
+        matches!(sent, Some(Ok(_)))
+    }
+
+    /// Adds the receivers to the outputs of a port.
+    pub(super) fn reporters(&self, hub: &Arc<Hub>) -> Vec<Arc<OutputReporter>> {
+        let add = |target: &OscTarget| {
+            let state = OutputState::Waiting(LOOKING_UP.into());
+            hub.add_output("osc", target.to_string(), state)
+        };
+        self.targets.iter().map(add).collect()
+    }
+
+    /// Tells the reporters of a port which receivers are found, for ever.
+    pub(super) async fn follow(&self, reporters: &[Arc<OutputReporter>]) {
+        let mut addresses = self.addresses.subscribe();
+        loop {
+            let found = addresses.borrow_and_update().clone();
+            for (reporter, address) in reporters.iter().zip(found.into_iter().flatten()) {
+                reporter.set(match address {
+                    Some(_) => OutputState::Open,
+                    None => OutputState::Waiting(NOT_FOUND.into()),
+                });
+            }
+            if addresses.changed().await.is_err() {
+                return;
             }
         }
-        (sent, failed)
     }
 }
 

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::RecorderConfig;
 use super::session::RecordingSession;
 use super::writing::StartMode;
-use crate::hub::{Hub, Timestamp};
+use crate::hub::{Hub, OutputReporter, OutputState, Timestamp};
 
 /// Requests that wait for the recorder. At the limit, who asks waits.
 const MAX_WAITING: usize = 16;
@@ -89,6 +89,7 @@ impl RecorderRequests {
         stop: CancellationToken,
     ) {
         let mut recording = Recording {
+            reporter: hub.add_output("record", "", OutputState::Off),
             config,
             port,
             run,
@@ -124,6 +125,7 @@ struct Recording {
     port: String,
     run: String,
     hub: Arc<Hub>,
+    reporter: Arc<OutputReporter>,
     session: Option<RecordingSession>,
     /// Bytes of the stream up to the end of the last recording.
     recorded: u64,
@@ -148,7 +150,8 @@ impl Recording {
     async fn start(&mut self, begin: StartMode) -> Result<(), String> {
         let names = (&*self.port, &*self.run);
         let from = (self.recorded, begin);
-        let session = RecordingSession::start(&self.config, names, &self.hub, from).await?;
+        let told = (&self.hub, &self.reporter);
+        let session = RecordingSession::start(&self.config, names, told, from).await?;
         self.session = Some(session);
         Ok(())
     }

@@ -11,8 +11,8 @@ use super::RecorderConfig;
 use super::queue::RecordingQueue;
 use super::writing::{self, StartMode};
 use crate::hub::{
-    Hub, Kind, Received, Start, Status, StreamItem, SubscriberKind, Subscription, Taken, Timestamp,
-    Unit,
+    Hub, Kind, OutputReporter, OutputState, Received, Start, Status, StreamItem, SubscriberKind,
+    Subscription, Taken, Timestamp, Unit,
 };
 use crate::recording::{EntryAssembler, MAX_ENTRY_TIME, RecordingHeader};
 
@@ -27,6 +27,7 @@ pub(super) struct RecordingSession {
     /// Told when the thread has written everything.
     written: oneshot::Receiver<()>,
     hub: Arc<Hub>,
+    reporter: Arc<OutputReporter>,
     /// True once another serial-ws that counts the stream has begun to count anew.
     has_restarted: bool,
 }
@@ -39,7 +40,7 @@ impl RecordingSession {
     pub(super) async fn start(
         config: &RecorderConfig,
         (port, run): (&str, &str),
-        hub: &Arc<Hub>,
+        (hub, reporter): (&Arc<Hub>, &Arc<OutputReporter>),
         (recorded, begin): (u64, StartMode),
     ) -> Result<Self, String> {
         let kind = SubscriberKind::Output {
@@ -51,7 +52,7 @@ impl RecordingSession {
         };
         let mut subscription = hub.subscribe(kind, start).with_written();
         let status = subscription.status();
-        let mut assembler = EntryAssembler::new(config.line_end).after_header_of(&status);
+        let assembler = EntryAssembler::new(config.line_end).after_header_of(&status);
         let mut first = subscription.next(Instant::now());
         // What history no longer has comes before the recording.
         first.take_if(|first| matches!(first, Received::Missed(_)));
@@ -66,19 +67,20 @@ impl RecordingSession {
         let run = upstream.map_or_else(|| run.to_owned(), |run| run.name.clone());
         let header = header(port, run, &status, (offset, t));
         let queue = Arc::<RecordingQueue>::default();
-        let thread = (Arc::clone(&queue), Arc::clone(hub));
-        let written = writing::start(config, header, begin, thread).await?;
-        if let Some(first) = &first {
-            take(&mut assembler, first);
-        }
+        let told = (Arc::clone(hub), Arc::clone(reporter));
+        let written = writing::start(config, header, begin, (Arc::clone(&queue), told)).await?;
         let mut session = Self {
             subscription,
             assembler,
             queue,
             written,
             hub: Arc::clone(hub),
+            reporter: Arc::clone(reporter),
             has_restarted: false,
         };
+        if let Some(first) = &first {
+            session.take(first);
+        }
         session.take_ready();
         let now = Timestamp::now();
         session
@@ -136,6 +138,7 @@ impl RecordingSession {
         self.queue.end();
         // The thread tells it or is gone.
         let _ = self.written.await;
+        self.reporter.note(OutputState::Off);
         self.hub.set_recording(None);
         self.subscription.position().offset
     }
@@ -144,7 +147,7 @@ impl RecordingSession {
         while !self.has_restarted
             && let Some(received) = self.subscription.next(Instant::now())
         {
-            take(&mut self.assembler, &received);
+            self.take(&received);
             self.has_restarted = matches!(received, Received::Restarted);
         }
     }
@@ -153,9 +156,39 @@ impl RecordingSession {
     fn hand_over(&mut self) -> bool {
         let mut had_room = true;
         while let Some(entry) = self.assembler.pop() {
-            had_room &= self.queue.push(entry);
+            let bytes = entry.data_bytes() as u64;
+            if !self.queue.push(entry) {
+                had_room = false;
+                self.reporter.missed(bytes);
+            }
         }
         had_room
+    }
+
+    fn take(&mut self, received: &Received) {
+        let assembler = &mut self.assembler;
+        match received {
+            Received::Event(taken) => {
+                let event = &taken.event;
+                match &event.kind {
+                    Kind::Data(data) => {
+                        let had = (taken.had.offset as usize).min(data.chunk.len());
+                        assembler.received(event.at, &data.chunk[had..]);
+                    }
+                    Kind::Status(status) => assembler.status(event.at, status),
+                    Kind::Written(written) => {
+                        assembler.sent(event.at, written.client, &written.bytes);
+                    }
+                }
+            }
+            // Where only statuses were skipped, nothing is missing.
+            Received::Missed(missed) if missed.offset == 0 => {}
+            Received::Restarted => {}
+            Received::Missed(missed) => {
+                self.reporter.missed(missed.offset);
+                assembler.missed(Timestamp::now(), missed.offset, 0);
+            }
+        }
     }
 }
 
@@ -176,25 +209,5 @@ fn header(
         settings: status.settings.to_json(),
         offset,
         t,
-    }
-}
-
-fn take(assembler: &mut EntryAssembler, received: &Received) {
-    match received {
-        Received::Event(taken) => {
-            let event = &taken.event;
-            match &event.kind {
-                Kind::Data(data) => {
-                    let had = (taken.had.offset as usize).min(data.chunk.len());
-                    assembler.received(event.at, &data.chunk[had..]);
-                }
-                Kind::Status(status) => assembler.status(event.at, status),
-                Kind::Written(written) => assembler.sent(event.at, written.client, &written.bytes),
-            }
-        }
-        // Where only statuses were skipped, nothing is missing.
-        Received::Missed(missed) if missed.offset == 0 => {}
-        Received::Restarted => {}
-        Received::Missed(missed) => assembler.missed(Timestamp::now(), missed.offset, 0),
     }
 }

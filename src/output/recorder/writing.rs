@@ -13,7 +13,7 @@ use super::housekeeping::{Housekeeping, KeptRecordings};
 use super::queue::RecordingQueue;
 use super::segment_writer::{SegmentLimits, SegmentWriter};
 use super::storage::{DiskStorage, Storage};
-use crate::hub::{Hub, RecordingStatus};
+use crate::hub::{Hub, OutputReporter, OutputState, RecordingStatus};
 use crate::platform::reason;
 use crate::recording::{RecordingEntry, RecordingHeader};
 
@@ -37,7 +37,7 @@ pub(super) async fn start(
     config: &RecorderConfig,
     header: RecordingHeader,
     begin: StartMode,
-    (queue, hub): (Arc<RecordingQueue>, Arc<Hub>),
+    (queue, told): (Arc<RecordingQueue>, (Arc<Hub>, Arc<OutputReporter>)),
 ) -> Result<oneshot::Receiver<()>, String> {
     let no_thread = |error| {
         format!(
@@ -56,7 +56,7 @@ pub(super) async fn start(
         segment: config.segment,
         reserve: config.reserve,
     };
-    let mut report = Report::new(config, &header, hub);
+    let mut report = Report::new(config, &header, told);
     let mut writer = SegmentWriter::new(storage, limits, header);
     let (begun, beginning) = oneshot::channel();
     let (ended, end) = oneshot::channel();
@@ -108,17 +108,23 @@ struct Report {
     port: String,
     folder: String,
     hub: Arc<Hub>,
+    reporter: Arc<OutputReporter>,
     last: RecordingStatus,
     bytes: Arc<AtomicU64>,
 }
 
 impl Report {
-    fn new(config: &RecorderConfig, header: &RecordingHeader, hub: Arc<Hub>) -> Self {
+    fn new(
+        config: &RecorderConfig,
+        header: &RecordingHeader,
+        (hub, reporter): (Arc<Hub>, Arc<OutputReporter>),
+    ) -> Self {
         let bytes = Arc::<AtomicU64>::default();
         Self {
             port: header.port.clone(),
             folder: config.folder.display().to_string(),
             hub,
+            reporter,
             last: RecordingStatus {
                 file: String::new(),
                 since: header.t,
@@ -131,7 +137,7 @@ impl Report {
 
     /// Tells what has changed.
     fn update<S: Storage>(&mut self, writer: &SegmentWriter<S>) {
-        self.bytes.store(writer.written(), Ordering::Relaxed);
+        self.count(writer);
         let file = writer.file_name().unwrap_or(&self.last.file);
         let problem = writer.problem();
         if file == self.last.file && problem == self.last.problem {
@@ -148,17 +154,29 @@ impl Report {
         }
         self.last.file = file.to_owned();
         self.last.problem = problem.to_owned();
+        self.reporter.note(match problem {
+            "" => OutputState::Open,
+            why => OutputState::Waiting(why.into()),
+        });
         self.hub.set_recording(Some(self.last.clone()));
+    }
+
+    /// Counts what was written.
+    fn count<S: Storage>(&self, writer: &SegmentWriter<S>) {
+        let before = self.bytes.swap(writer.written(), Ordering::Relaxed);
+        self.reporter.sent((writer.written() - before) as usize);
     }
 
     /// Tells that the recording is over.
     fn end<S: Storage>(&self, writer: &SegmentWriter<S>, lost: &VecDeque<RecordingEntry>) {
+        self.count(writer);
         let port = &self.port;
         if lost.is_empty() && writer.problem().is_empty() {
             tracing::info!(port, "recorded {} bytes", writer.written());
             return;
         }
         let bytes: usize = lost.iter().map(RecordingEntry::data_bytes).sum();
+        self.reporter.missed(bytes as u64);
         let why = writer.problem();
         tracing::warn!(port, "{bytes} bytes could not be recorded: {why}");
     }

@@ -43,6 +43,7 @@ const FILES: &[(&str, &[u8])] = embed![
     "page/monitor.js"
     "page/page.css"
     "page/page.js"
+    "page/outputs.js"
     "page/playback.js"
     "page/plotter.js"
     "page/port-menu.js"

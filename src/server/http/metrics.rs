@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::hub::{BUCKETS, Hub, State};
+use crate::hub::{BUCKETS, Hub, OutputState, OutputStatus, State};
 use crate::output::mqtt::MqttCounters;
 use crate::output::osc::OscCounters;
 use crate::server::Port;
@@ -73,6 +73,30 @@ const METRICS: [Metric; 12] = [
     ),
 ];
 
+/// A metric that each output of each port has.
+type OutputMetric = (&'static str, &'static str, fn(&OutputStatus) -> u64);
+
+const OUTPUT_METRICS: [OutputMetric; 4] = [
+    ("output_up", "1 while the output works", |output| {
+        u64::from(output.state == OutputState::Open)
+    }),
+    (
+        "output_sent_bytes_total",
+        "Bytes that the output sent",
+        |output| load(&output.totals.sent),
+    ),
+    (
+        "output_missed_bytes_total",
+        "Bytes that the output was to send and never will",
+        |output| load(&output.totals.missed),
+    ),
+    (
+        "output_reconnects_total",
+        "Number of times the output worked again after it did not",
+        |output| load(&output.totals.reconnects),
+    ),
+];
+
 fn load(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
 }
@@ -91,6 +115,7 @@ pub(crate) fn text(ports: &[Arc<Port>], outputs: &OutputCounters) -> String {
         }
     }
     let _ = write_delivery_times(&mut text, ports);
+    let _ = write_outputs(&mut text, ports);
     let OutputCounters { mqtt, osc } = outputs;
     let mqtt = mqtt.iter().flat_map(|mqtt| mqtt.metrics());
     let osc = osc.iter().flat_map(|osc| osc.metrics());
@@ -130,6 +155,36 @@ fn write_states(text: &mut String, ports: &[Arc<Port>]) -> fmt::Result {
         }
     }
     Ok(())
+}
+
+/// Writes the metrics of the outputs of all ports, if there are any.
+fn write_outputs(text: &mut String, ports: &[Arc<Port>]) -> fmt::Result {
+    let statuses = ports
+        .iter()
+        .map(|port| (&port.name, port.hub.status().outputs));
+    let ports: Vec<_> = statuses.collect();
+    if ports.iter().all(|(_, outputs)| outputs.is_empty()) {
+        return Ok(());
+    }
+    for (name, help, value) in OUTPUT_METRICS {
+        write_head(text, name, kind(name), help)?;
+        for (port, outputs) in &ports {
+            for output in outputs.iter() {
+                let (kind, place, value) = (output.kind, label_value(&output.place), value(output));
+                writeln!(
+                    text,
+                    "serial_ws_{name}{{port=\"{port}\",output=\"{kind}\",at=\"{place}\"}} {value}"
+                )?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Escapes the value of a label.
+fn label_value(text: &str) -> String {
+    let text = text.replace('\\', r"\\").replace('"', "\\\"");
+    text.replace('\n', r"\n")
 }
 
 /// Writes the histogram of delivery times. Its bounds are in seconds, as its sum is.
