@@ -56,6 +56,8 @@ mod windows; // what only a program for Windows shows
 // The sketches of firmware/ on simulated boards, each ignored: tests/run firmware.
 #[cfg(target_os = "linux")]
 mod firmware;
+#[cfg(all(target_os = "linux", feature = "mcp"))]
+mod firmware_agents; // who write sketches, upload them and watch
 
 // What goes wrong at the door and behind it.
 #[cfg(unix)] // a terminal of our own

@@ -2,12 +2,14 @@
   A simulated Arduino Uno: runs a compiled sketch in real time, with its serial port as a
   pseudo-terminal at a path of your choice.
 
-    uno-sim [--link PATH] [--auto-reset] [--boot-ms MS] SKETCH.elf
+    uno-sim [--link PATH] [--auto-reset] [--boot-ms MS] [--lines FILE] SKETCH.elf
 
     --link PATH    keep a symbolic link to the pseudo-terminal at PATH
     --auto-reset   restart the sketch whenever the port is opened, as an Uno does
     --boot-ms MS   start the sketch this long after a reset, like a bootloader; bytes received
-                   in that time are lost
+                   in that time are lost, except for the line "upload SKETCH.elf": that sketch
+                   takes the place of the other, and the line "uploaded" is the answer
+    --lines FILE   reset when DTR is asserted: FILE is that of tests/browser/modem-lines.c
 
   Commands on stdin, one per line; the simulation ends with stdin:
     adc CH MV      voltage at an analog input, in millivolts
@@ -29,8 +31,9 @@
   later, and so is the compiled program. It is never shipped with serial-ws, and Cargo.toml keeps
   it out of the package.
 
-  Differences from a real board: there are no modem lines (a pty has none), times are accurate to
-  a millisecond, and the USB chip of an Uno is not simulated.
+  Differences from a real board: there are no modem lines without --lines (a pty has none), the
+  bootloader is not that of an Uno, times are accurate to a millisecond, and the USB chip of an Uno
+  is not simulated.
 */
 #define _GNU_SOURCE
 #include <asm/termbits.h> /* struct termios2, for rates that POSIX has no name for */
@@ -44,6 +47,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -81,6 +85,7 @@ static elf_firmware_t firmware;
 static const char *link_path;
 static bool auto_reset;
 static int boot_ms;
+static volatile uint8_t *lines; /* DTR first, in a file that the program shares */
 
 static int master = -1; /* the board's end of the pty; -1 while unplugged */
 static bool is_open;
@@ -199,12 +204,45 @@ static void flush_out(void) {
   out_length = 0;
 }
 
+static void restart(void) {
+  avr_reset(avr);
+  avr_cycle_timer_cancel(avr, deliver, NULL);
+  is_delivering = false;
+  dropped += in_length;
+  in_length = out_length = 0;
+}
+
+/* What a bootloader does with the bytes that it receives. */
+static void boot(const uint8_t *bytes, size_t count) {
+  static char line[256];
+  static size_t length;
+  for (size_t i = 0; i < count; i++) {
+    if (bytes[i] != '\n') {
+      line[length] = bytes[i];
+      if (length < sizeof line - 1) length++;
+      continue;
+    }
+    line[length] = 0;
+    length = 0;
+    const char *path = line + strlen("upload ");
+    elf_firmware_t other = {0};
+    if (strncmp(line, "upload ", strlen("upload ")) || elf_read_firmware(path, &other)) continue;
+    memset(avr->flash, 0xff, avr->flashend + 1);
+    avr_load_firmware(avr, &other);
+    restart();
+    boot_left = 0;
+    event("upload %s", path);
+    if (write(master, "uploaded\n", 9) != 9) event("nobody was told");
+  }
+}
+
 static void take_in(void) {
   if (!is_open || in_length == sizeof in) return;
   ssize_t count = read(master, in + in_length, sizeof in - in_length);
   if (count <= 0) return;
   if (is_booting) {
     dropped += count;
+    boot(in + in_length, count);
     return;
   }
   in_length += count;
@@ -235,11 +273,7 @@ static void set_inputs(void) {
 }
 
 static void reset(void) {
-  avr_reset(avr);
-  avr_cycle_timer_cancel(avr, deliver, NULL);
-  is_delivering = false;
-  dropped += in_length;
-  in_length = out_length = 0;
+  restart();
   boot_left = boot_ms;
   is_booting = true;
   event("reset");
@@ -267,6 +301,13 @@ static void unplug(void) {
 
 static void remove_link(void) {
   if (link_path && master >= 0) unlink(link_path);
+}
+
+static void watch_lines(void) {
+  static bool was_asserted;
+  bool is_asserted = lines && lines[0];
+  if (is_asserted && !was_asserted) reset();
+  was_asserted = is_asserted;
 }
 
 static void watch_port(void) {
@@ -408,6 +449,14 @@ static void set_up(const char *path) {
   boot_left = boot_ms;
 }
 
+static void map_lines(const char *path) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  void *mapped = fd < 0 ? MAP_FAILED : mmap(NULL, 16, PROT_READ, MAP_SHARED, fd, 0);
+  if (mapped == MAP_FAILED) die(path);
+  close(fd);
+  lines = mapped;
+}
+
 static void wait_until(struct timespec *next) {
   next->tv_nsec += SLICE_NS;
   if (next->tv_nsec >= 1000000000) {
@@ -426,10 +475,11 @@ int main(int count, char **arguments) {
   for (int i = 1; i < count; i++) {
     if (!strcmp(arguments[i], "--link") && i + 1 < count) link_path = arguments[++i];
     else if (!strcmp(arguments[i], "--boot-ms") && i + 1 < count) boot_ms = atoi(arguments[++i]);
+    else if (!strcmp(arguments[i], "--lines") && i + 1 < count) map_lines(arguments[++i]);
     else if (!strcmp(arguments[i], "--auto-reset")) auto_reset = true;
     else if (arguments[i][0] != '-' && !sketch) sketch = arguments[i];
     else {
-      fprintf(stderr, "usage: uno-sim [--link PATH] [--auto-reset] [--boot-ms MS] SKETCH.elf\n");
+      fprintf(stderr, "usage: uno-sim [--link PATH] [--auto-reset] [--boot-ms MS] [--lines FILE] SKETCH.elf\n");
       return 2;
     }
   }
@@ -445,6 +495,7 @@ int main(int count, char **arguments) {
   for (;;) {
     read_commands();
     watch_port();
+    watch_lines();
     take_in();
     run_slice();
     flush_out();

@@ -38,10 +38,7 @@ impl Board {
     /// where there are no compiled sketches.
     pub async fn start(sketch: &str, options: &[&str]) -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else {
-            skip("no compiled sketches: tests/run firmware makes and runs them");
-            return None;
-        };
+        let folder = Self::folder()?;
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("serial-ws-board-{}-{count}", std::process::id());
         let path = std::env::temp_dir().join(name).display().to_string();
@@ -70,6 +67,16 @@ impl Board {
         };
         board.hears("pty").await;
         Some(board)
+    }
+
+    /// The folder of the compiled sketches and of what they run on; None, with the reason given, where
+    /// there is none.
+    pub fn folder() -> Option<PathBuf> {
+        let folder = std::env::var_os(FOLDER).map(PathBuf::from);
+        if folder.is_none() {
+            skip("no compiled sketches: tests/run firmware makes and runs them");
+        }
+        folder
     }
 
     /// A bridge whose only port, `board`, is this one, open for a moment.
