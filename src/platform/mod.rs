@@ -51,7 +51,7 @@ pub(crate) use process::find_by_open_file;
 pub(crate) use pty::{SharedTerminal, TerminalInput, TerminalReader};
 pub(crate) use random::random_bytes;
 pub(crate) use reason::{reason, sentence};
-pub(crate) use service_manager::{ServiceManager, notify_ready, service_manager};
+pub(crate) use service_manager::{ServiceManager, launchd_domain, notify_ready, service_manager};
 pub(crate) use signal::{StopSignal, end_by_signal};
 pub(crate) use tcp_keepalive::{has_input, keep_alive};
 pub(crate) use tcp_listener::tcp_listener;

@@ -30,6 +30,15 @@ pub(crate) fn service_manager() -> (ServiceManager, Option<PathBuf>) {
     (manager, home.map(|home| home.join(folder)))
 }
 
+/// Returns launchd's name for the session of this user.
+pub(crate) fn launchd_domain() -> String {
+    #[cfg(unix)]
+    let user = rustix::process::getuid().as_raw();
+    #[cfg(not(unix))] // where there is no launchd
+    let user = 0;
+    format!("gui/{user}")
+}
+
 /// Tells the service manager that started us, if it wants to know, that clients can connect now
 /// (sd_notify(3)).
 #[cfg(target_os = "linux")]

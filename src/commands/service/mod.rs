@@ -1,10 +1,11 @@
-//! `serial-ws service`: runs serial-ws as a service of the system. With systemd the service is
-//! installed, and each step is printed first; on other systems the steps are printed and left to the
-//! user.
+//! `serial-ws service`: runs serial-ws as a service of the system: under systemd, launchd, or at login
+//! to Windows. Each step is printed before it is carried out.
 
 mod flags;
-mod instructions;
+mod launchd;
 mod quote;
+mod startup_folder;
+mod steps;
 mod systemd;
 mod unit;
 
@@ -39,8 +40,8 @@ pub(crate) struct ServiceArgs {
 enum ServiceAction {
     /// Start serial-ws now and whenever you log in, or at boot with --system
     ///
-    /// Prints each file that it writes and each command that it runs. This needs systemd; on macOS
-    /// and Windows it prints what to do. Run it again to change the flags.
+    /// Prints each file that it writes and each command that it runs. Uses systemd, launchd on macOS, and
+    /// the folder of programs that start at login on Windows. Run it again to change the flags.
     #[command(after_long_help = INSTALL_EXAMPLE)]
     Install(InstallArgs),
     /// Stop the service, and undo what install did
@@ -107,10 +108,10 @@ fn install(args: &InstallArgs, out: &mut dyn Write) -> Result<()> {
             systemd::install(args.scope, &folder, &program, &flags, out)
         }
         (ServiceManager::Launchd, folder) => {
-            instructions::launchd(&folder, &program, &flags)?.print(out)
+            launchd(folder).install(args.scope, &program, &flags, out)
         }
         (ServiceManager::StartupFolder, folder) => {
-            instructions::startup_folder(&folder, &program, &flags)?.print(out)
+            startup_folder::install(args.scope, &folder, &program, &flags, out)
         }
     }
 }
@@ -119,7 +120,8 @@ fn install(args: &InstallArgs, out: &mut dyn Write) -> Result<()> {
 fn remove(args: ScopeArgs, out: &mut dyn Write) -> Result<()> {
     match manager(args.scope())? {
         (ServiceManager::Systemd, folder) => systemd::remove(args, &folder, out),
-        (manager, folder) => instructions::print_removal(manager, &folder, out),
+        (ServiceManager::Launchd, folder) => launchd(folder).remove(args, out),
+        (ServiceManager::StartupFolder, folder) => startup_folder::remove(args, &folder, out),
     }
 }
 
@@ -128,7 +130,25 @@ fn remove(args: ScopeArgs, out: &mut dyn Write) -> Result<()> {
 fn status(out: &mut dyn Write) -> Result<bool> {
     match manager(Scope::User)? {
         (ServiceManager::Systemd, _) => systemd::status(out),
-        (manager, folder) => instructions::print_status(manager, &folder, out),
+        (ServiceManager::Launchd, folder) => launchd(folder).status(out),
+        (ServiceManager::StartupFolder, folder) => Ok(startup_folder::status(&folder, out)),
+    }
+}
+
+fn launchd(folder: PathBuf) -> launchd::Launchd {
+    launchd::Launchd {
+        launchctl: "launchctl".into(),
+        domain: platform::launchd_domain(),
+        folder,
+    }
+}
+
+/// Notes the variables that are set here and not in a service.
+fn note_unseen_variables(out: &mut dyn Write) {
+    for name in flags::Flags::unseen_variables() {
+        let note =
+            format!("note: {name} is set here, but the service does not see it: it has flags only");
+        say(out, &note);
     }
 }
 

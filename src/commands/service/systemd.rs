@@ -8,10 +8,10 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::flags::Flags;
-use super::{Scope, ScopeArgs, say, unit};
+use super::steps::Steps;
+use super::{Scope, ScopeArgs, note_unseen_variables, say, unit};
 use crate::platform::reason;
 use crate::port::source::serial::os;
-use crate::server::create_token;
 use crate::terminal::shown;
 
 /// The folder for units of this computer's administrator.
@@ -69,14 +69,7 @@ pub(crate) fn install(
     let group = os::serial_group().unwrap_or_else(|| USUAL_GROUP.to_owned());
     let text = unit::text(scope, program, flags, &group)?;
     check_free(scope, &path)?;
-    for name in Flags::unseen_variables() {
-        say(
-            out,
-            &format!(
-                "note: {name} is set here, but the service does not see it: it has flags only"
-            ),
-        );
-    }
+    note_unseen_variables(out);
     let is_new = !path.exists();
     let mut steps = Steps { args, out };
     // The manager hands over a file that exists, and a user's own service makes it by itself.
@@ -85,7 +78,7 @@ pub(crate) fn install(
         steps.write_token(file)?;
     }
     steps.write(&path, &text)?;
-    if let Err(error) = steps.run(&["systemctl", "daemon-reload"]) {
+    if let Err(error) = run(&mut steps, &["systemctl", "daemon-reload"]) {
         if is_new {
             steps.delete(&path)?;
         }
@@ -96,9 +89,9 @@ pub(crate) fn install(
             Scope::System => "the service manager of this computer does not answer",
         });
     }
-    steps.run(&["systemctl", "enable", UNIT])?;
+    run(&mut steps, &["systemctl", "enable", UNIT])?;
     // Not `start`, which would leave one running that has other flags.
-    let started = steps.run(&["systemctl", "restart", UNIT]);
+    let started = run(&mut steps, &["systemctl", "restart", UNIT]);
     let log = scope.log_command();
     started.with_context(|| format!("it is installed, but does not start. To see why: {log}"))?;
     if !args.dry_run {
@@ -160,81 +153,22 @@ pub(crate) fn remove(args: ScopeArgs, folder: &Path, out: &mut dyn Write) -> Res
         Err(error) => return Err(error).with_context(|| format!("cannot read {shown_path}")),
     }
     let mut steps = Steps { args, out };
-    steps.run(&["systemctl", "disable", "--now", UNIT])?;
+    run(&mut steps, &["systemctl", "disable", "--now", UNIT])?;
     steps.delete(&path)?;
-    steps.run(&["systemctl", "daemon-reload"])?;
+    run(&mut steps, &["systemctl", "daemon-reload"])?;
     if !args.dry_run {
         say(steps.out, "serial-ws is no longer a service");
     }
     Ok(())
 }
 
-/// The steps of an installation, which are carried out or only printed.
-struct Steps<'a> {
-    args: ScopeArgs,
-    out: &'a mut dyn Write,
-}
-
-impl Steps<'_> {
-    /// Writes a file, and creates its folders.
-    fn write(&mut self, path: &Path, text: &str) -> Result<()> {
-        let shown_path = path.display();
-        say(self.out, &format!("write {shown_path}:"));
-        for line in text.lines() {
-            say(self.out, format!("    {line}").trim_end());
-        }
-        if !self.args.dry_run {
-            let folders = path.parent().map_or(Ok(()), fs::create_dir_all);
-            let written = folders.and_then(|()| fs::write(path, text));
-            written.map_err(|error| self.not_permitted(error, "write", path))?;
-        }
-        Ok(())
-    }
-
-    /// Writes a new token, which is not shown.
-    fn write_token(&mut self, path: &Path) -> Result<()> {
-        say(self.out, &format!("write {}: a new token", path.display()));
-        if !self.args.dry_run {
-            create_token(path)?;
-        }
-        Ok(())
-    }
-
-    fn delete(&mut self, path: &Path) -> Result<()> {
-        say(self.out, &format!("delete {}", path.display()));
-        if !self.args.dry_run {
-            let deleted = fs::remove_file(path);
-            deleted.map_err(|error| self.not_permitted(error, "delete", path))?;
-        }
-        Ok(())
-    }
-
-    fn not_permitted(&self, error: io::Error, what: &str, path: &Path) -> anyhow::Error {
-        let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
-        let error = anyhow!("cannot {what} {}: {}", path.display(), reason(&error));
-        match self.args.scope() {
-            Scope::System if is_denied => anyhow!("{error}. Run it with sudo"),
-            _ => error,
-        }
-    }
-
-    fn run(&mut self, words: &[&'static str]) -> Result<()> {
-        let words = self.args.scope().command(words);
-        let line = words.join(" ");
-        say(self.out, &format!("run {line}"));
-        if self.args.dry_run {
-            return Ok(());
-        }
-        // Its output belongs before ours.
-        let status = Command::new(words[0])
-            .args(&words[1..])
-            .stdin(Stdio::null())
-            .status();
-        match status {
-            Ok(status) if status.success() => Ok(()),
-            Ok(status) => bail!("{line} failed ({status})"),
-            Err(error) => Err(no_systemctl(&error)),
-        }
+/// Runs a command for the manager that is meant.
+fn run(steps: &mut Steps, words: &[&'static str]) -> Result<()> {
+    let words = steps.args.scope().command(words);
+    match steps.run(words[0].as_ref(), &words[1..]) {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => bail!("{} failed ({status})", words.join(" ")),
+        Err(error) => Err(no_systemctl(&error)),
     }
 }
 
