@@ -1,4 +1,4 @@
-//! What a coding agent does with a board: it edits a sketch, compiles it, uploads it to a simulated Uno,
+//! A coding agent with a board: it edits a sketch, compiles it, uploads it to a simulated Uno,
 //! and looks at what comes of it, with the tools of `serial-ws mcp` and a shell alone, while a page and
 //! a recorder watch. A plain `cargo test` ignores these tests; `tests/run firmware` runs them.
 
@@ -123,11 +123,14 @@ impl Bench {
     }
 }
 
-/// Uploads the sketch that an agent has edited, and returns the answer to `resume`.
-async fn upload(agent: &mut Agent, sketch: &Sketch) -> Value {
+/// Uploads the sketch that an agent has edited, and returns the answer to `resume`. The simulated board
+/// looks at its port once a millisecond or less, and must see that it was closed.
+async fn upload(agent: &mut Agent, sketch: &Sketch, board: &mut Board) -> Value {
     let released = agent.call("release", json!({"seconds": 120})).await;
     assert_eq!(released["state"], "released");
+    board.hears("close").await;
     sketch.upload(released["path"].as_str().expect("there is a path"));
+    board.hears("close").await;
     let resumed = agent.call("resume", json!({})).await;
     assert_eq!(resumed["state"], "open", "{resumed}");
     resumed
@@ -164,7 +167,7 @@ async fn an_agent_develops_a_sketch_while_a_page_and_a_recorder_miss_nothing() {
         return;
     };
     let Bench {
-        board: _board,
+        mut board,
         mut bridge,
         recordings,
         _lines,
@@ -183,7 +186,7 @@ async fn an_agent_develops_a_sketch_while_a_page_and_a_recorder_miss_nothing() {
             &format!("version = {version};"),
         );
         sketch.write(&edited);
-        let resumed = upload(&mut agent, &sketch).await;
+        let resumed = upload(&mut agent, &sketch, &mut board).await;
         let started = json!({"since": resumed["since"], "until": "^version", "timeout": 20});
         let started = agent.call("read", started).await;
         assert_eq!(started["ended"], "until", "{started}");
@@ -244,7 +247,7 @@ async fn watched(page: &mut Client, last: u64) -> Vec<Value> {
     states
 }
 
-/// What a sketch of the next test is meant to do, as its reader would say it: a reading a line.
+/// The lines that the sketches of the next test are meant to send.
 const GOAL: &str = "^reading [0-9]+$";
 
 const TOO_FAST: &str = r#"
@@ -305,14 +308,24 @@ async fn three_broken_sketches_are_brought_to_work_by_what_the_tools_say() {
         let Some(sketch) = Sketch::new(name, source) else {
             return;
         };
-        let Some(bench) = Bench::with(&sketch).await else {
+        let Some(mut bench) = Bench::with(&sketch).await else {
             return;
         };
         let mut agent = Agent::at(&bench.bridge, &["--write"]).await;
         let goal = json!({"until": GOAL, "timeout": 4});
         let before = agent.call("read", goal.clone()).await;
         assert_eq!(before["ended"], "timeout", "{name} works already: {before}");
-        assert_eq!(repair(&mut agent, &sketch).await, expected, "{name}");
+        // What is silent shows nothing, and what ends no line shows what there is.
+        assert_eq!(
+            before.get("unended").is_some(),
+            name != "Waiting",
+            "{before}"
+        );
+        assert_eq!(
+            repair(&mut agent, &sketch, &mut bench.board).await,
+            expected,
+            "{name}"
+        );
         let after = agent.call("read", goal).await;
         assert_eq!(after["ended"], "until", "{name}: {after}");
         // It works for the page, too.
@@ -322,7 +335,7 @@ async fn three_broken_sketches_are_brought_to_work_by_what_the_tools_say() {
 }
 
 /// Finds out by the tools alone what is wrong, puts it right, and returns what that was.
-async fn repair(agent: &mut Agent, sketch: &Sketch) -> &'static str {
+async fn repair(agent: &mut Agent, sketch: &Sketch, board: &mut Board) -> &'static str {
     let status = agent.call("status", json!({})).await;
     let advice = &status["advice"];
     if let Some(baud) = advice["baud"].as_u64() {
@@ -334,7 +347,7 @@ async fn repair(agent: &mut Agent, sketch: &Sketch) -> &'static str {
             .source()
             .replace("print(reading)", "println(reading)");
         sketch.write(&lines);
-        upload(agent, sketch).await;
+        upload(agent, sketch, board).await;
         return "line ends";
     }
     let written = agent.call("write", json!({"text": "?"})).await;
@@ -348,6 +361,6 @@ async fn repair(agent: &mut Agent, sketch: &Sketch) -> &'static str {
         .source()
         .replace("while (Serial.available() == 0) {}", "");
     sketch.write(&edited);
-    upload(agent, sketch).await;
+    upload(agent, sketch, board).await;
     "no waiting"
 }

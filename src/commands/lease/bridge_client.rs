@@ -229,7 +229,7 @@ impl<'a> BridgeClient<'a> {
     }
 }
 
-/// What an agent is told of the port.
+/// Facts of the greeting that only `mcp` needs.
 #[cfg(feature = "mcp")]
 impl BridgeClient<'_> {
     /// Returns the names of all ports.
@@ -241,6 +241,13 @@ impl BridgeClient<'_> {
     /// client begins.
     pub(crate) fn place(&self) -> (&str, u64) {
         (&self.hello.run, self.hello.seq)
+    }
+
+    /// Returns the number of bytes after which this client's bytes begin, and of those that have come,
+    /// with `data=all`.
+    pub(crate) fn offsets(&self) -> (u64, u64) {
+        let HelloMessage { offset, newest, .. } = &*self.hello;
+        (*offset, newest.map_or(*offset, |newest| newest.offset))
     }
 
     /// Returns the settings of the port: those of the greeting, and the newest of the line.

@@ -32,6 +32,12 @@ impl Answer {
         }
     }
 
+    /// Replaces the text.
+    pub(super) fn with_text(mut self, text: &str) -> Self {
+        self.text = clean(text);
+        self
+    }
+
     /// Adds a member. Nothing in it may come from a device.
     pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.members.insert(name.to_owned(), value.into());

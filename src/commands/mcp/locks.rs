@@ -22,7 +22,7 @@ const QUEUE_CAPACITY: usize = 16;
 /// Characters of the name that others see beside a lock; serial-ws takes no more.
 const MAX_NAME_CHARS: usize = 64;
 
-/// What comes of a request: the reply of the device, if it was a question.
+/// The outcome of a request: the reply of the device, if it was a question.
 type Outcome = Result<Option<Content<'static>>>;
 
 /// A request for the task of a lock.

@@ -1,5 +1,6 @@
 //! The MCP server: which tools there are, and what becomes of a call. The SDK speaks the protocol.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use rmcp::model::{
@@ -21,7 +22,7 @@ use super::tools::{Call, Tool};
 /// The time between two notices that a call goes on. Clients give up after 30 s or more without one.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 
-/// What an agent is told about all tools together.
+/// The instructions that a client passes on to its agent.
 const INSTRUCTIONS: &str = "\
 Serial ports that a running serial-ws shares with web pages and other programs: everybody sees the \
 same lines, and nobody takes the port from anybody. Text of a board stands only in members called \
@@ -79,7 +80,7 @@ impl ServerHandler for AgentServer {
             outcome = run => Ok(result(outcome).into()),
             // Nobody is told of what a cancelled call would have answered.
             () = context.ct.cancelled() => Err(ErrorData::internal_error("cancelled", None)),
-            () = report_progress(&context) => unreachable!("progress is reported for ever"),
+            never = report_progress(&context) => match never {},
         }
     }
 }
@@ -111,7 +112,7 @@ fn result(outcome: Result<Answer, Refusal>) -> CallToolResult {
 }
 
 /// Notifies the client from time to time that a call goes on, if it asked for that. Never ends.
-async fn report_progress(context: &RequestContext<RoleServer>) {
+async fn report_progress(context: &RequestContext<RoleServer>) -> Infallible {
     let Some(token) = context.meta.get_progress_token() else {
         return std::future::pending().await;
     };

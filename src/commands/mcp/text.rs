@@ -41,8 +41,8 @@ impl BoundedText {
     }
 
     /// Returns the text.
-    pub(super) fn into_text(self) -> String {
-        self.text
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
     }
 }
 
@@ -148,7 +148,7 @@ mod tests {
         assert!(!text.push_line("defg"), "the line feed takes two");
         assert!(text.push_line("def"));
         assert!(!text.push_line(""));
-        assert_eq!(text.into_text(), "abc\ndef");
+        assert_eq!(text.as_str(), "abc\ndef");
         assert_eq!(start("aé\"b", 3), "aé");
         assert_eq!(start("aé\"b", 5), "aé\"");
     }

@@ -7,6 +7,7 @@ mod devices;
 mod lock;
 mod read;
 mod status;
+mod unended;
 
 use std::sync::{Arc, OnceLock};
 
@@ -36,7 +37,7 @@ pub(super) enum Tool {
     Lock,
 }
 
-/// What a call of a tool works with.
+/// The surroundings of a call.
 pub(super) struct Call<'a> {
     pub(super) bridge: &'a Bridge,
     pub(super) locks: &'a Locks,

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use super::Call;
+use super::unended::unended;
 use crate::commands::lease::bridge_client::BridgeClient;
 use crate::commands::mcp::answer::{Answer, MAX_TEXT_BYTES, Refusal};
 use crate::commands::mcp::text::{BoundedText, content_text};
@@ -94,9 +95,15 @@ pub(super) async fn run(call: &Call<'_>, arguments: ReadArguments) -> Result<Ans
         let ended = reading.read(&mut client, &newest, end, call).await;
         let answer = reading.answer(ended, arguments.timeout(), &client);
         client.close().await;
-        Ok(answer)
+        Ok((answer, reading.lines, ended))
     });
-    visit.await
+    let (answer, lines, ended) = visit.await?;
+    if lines > 0 || ended != Ended::Time {
+        return Ok(answer);
+    }
+    let rest = unended(call, port).await?;
+    let is_there = (!rest.is_empty()).then_some(true);
+    Ok(answer.with_text(&rest).with_some("unended", is_there))
 }
 
 /// The reason why reading has ended.
@@ -108,7 +115,7 @@ enum Ended {
     Gone,
 }
 
-/// What was read.
+/// The lines of an answer, as they come.
 #[derive(Debug)]
 struct Reading {
     until: Option<Regex>,
@@ -205,7 +212,7 @@ impl Reading {
         self.is_cut.then_some(Ended::Full)
     }
 
-    fn answer(self, ended: Ended, timeout: Duration, client: &BridgeClient<'_>) -> Answer {
+    fn answer(&self, ended: Ended, timeout: Duration, client: &BridgeClient<'_>) -> Answer {
         let status = client.status_message();
         let ended = match ended {
             Ended::Until => "until",
@@ -218,7 +225,7 @@ impl Reading {
             Some(lines) => json!({ "lines": lines }),
             None => Value::Object(Map::new()),
         });
-        Answer::new(&self.text.into_text())
+        Answer::new(self.text.as_str())
             .with("lines", self.lines)
             .with_some("partial", Some(self.partial).filter(|lines| *lines > 0))
             .with_some("missed", missed)
