@@ -187,7 +187,7 @@ async fn an_agent_develops_a_sketch_while_a_page_and_a_recorder_miss_nothing() {
         );
         sketch.write(&edited);
         let resumed = upload(&mut agent, &sketch, &mut board).await;
-        let started = json!({"since": resumed["since"], "until": "^version", "timeout": 20});
+        let started = json!({"since": resumed["since"], "until": "^version", "timeout": 12});
         let started = agent.call("read", started).await;
         assert_eq!(started["ended"], "until", "{started}");
         let expected = format!("version {version}");
@@ -199,8 +199,9 @@ async fn an_agent_develops_a_sketch_while_a_page_and_a_recorder_miss_nothing() {
     }
 
     let reset = agent.call("reset", json!({})).await;
-    let again = json!({"since": reset["since"], "until": "^version 3$", "timeout": 20});
-    assert_eq!(agent.call("read", again).await["ended"], "until");
+    let again = json!({"since": reset["since"], "until": "^version 3$", "timeout": 12});
+    let again = agent.call("read", again).await;
+    assert_eq!(again["ended"], "until", "{again}");
 
     // Nothing comes any more, so that all can be compared.
     agent.call("release", json!({"seconds": 120})).await;

@@ -498,6 +498,7 @@ int main(int count, char **arguments) {
     watch_lines();
     take_in();
     run_slice();
+    watch_lines(); /* the last moment: a board says nothing more once it is reset */
     flush_out();
     wait_until(&next);
   }
