@@ -38,6 +38,7 @@ name=serial-ws-$target
 packages=$PWD/target/packages
 folder=$packages/$name
 rm -rf "$folder"
+trap 'rm -rf "$folder"' EXIT
 mkdir -p "$folder"
 cp "$program" "$folder/serial-ws$suffix"
 cp -R README.md CHANGELOG.md PROTOCOL.md SECURITY.md docs LICENSE-MIT LICENSE-APACHE "$folder"
@@ -49,8 +50,7 @@ esac
 cd "$packages"
 rm -f "$name.tar.gz" "$name.zip"
 case $target in
-  *-windows-*) 7z a -bso0 "$name.zip" "$name" ;;
+  *-windows-*) if command -v 7z >/dev/null; then 7z a -bso0 "$name.zip" "$name"; else zip -qr "$name.zip" "$name"; fi ;;
   *) tar -czf "$name.tar.gz" "$name" ;;
 esac
-rm -r "$folder"
 ls -l "$packages/$name".*

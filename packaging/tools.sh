@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the tools that make and check packages, in the versions that were tested:
-# packaging/tools.sh about|deb|deny|fuzz|wheels|zig…
+# packaging/tools.sh about|deb|deny|fuzz|sbom|wheels|zig…
 set -eu
 
 # python_tools PACKAGE…: installs them where their python3 comes first in the PATH.
@@ -17,6 +17,7 @@ python_tools() {
 
 for tool; do
   case $tool in
+    sbom) cargo install --locked cargo-cyclonedx@0.5.9 ;;
     about) cargo install --locked cargo-about@0.9.3 --features cli ;;
     deb) cargo install --locked cargo-deb@3.8.0 ;;
     deny) cargo install --locked cargo-deny@0.20.2 ;;
