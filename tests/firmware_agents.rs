@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Agent, Board, Bridge, Client, Program, Recordings};
 
-/// A sketch in a folder of its own, which an agent edits.
+/// A sketch in a folder of its own, which an agent edits. It is removed when this is dropped.
 struct Sketch {
     name: String,
     /// The folder of all that was compiled.
@@ -22,7 +22,7 @@ impl Sketch {
     /// Writes a sketch; None where nothing can be compiled.
     fn new(name: &str, source: &str) -> Option<Self> {
         let compiled = Board::folder()?;
-        let name = format!("Agent{name}");
+        let name = format!("Agent{name}{}", std::process::id());
         let folder = compiled.join("sketches").join(&name);
         std::fs::create_dir_all(&folder).expect("the folder can be made");
         let sketch = Self {
@@ -61,6 +61,13 @@ impl Sketch {
         let uploaded = shell("upload.sh").arg(port).arg(compiled).output();
         let uploaded = uploaded.expect("the script runs");
         assert!(uploaded.status.success(), "{uploaded:?}");
+    }
+}
+
+impl Drop for Sketch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+        let _ = std::fs::remove_file(self.compiled.join(format!("{}.elf", self.name)));
     }
 }
 
