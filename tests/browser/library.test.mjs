@@ -126,6 +126,22 @@ test("frames arrive decoded, and are written with what their framing adds", asyn
   assert.match(refusal, /no frame of --frame slip: SLIP has no empty frames/);
 });
 
+test("a question gets its reply, while the lines are there for everybody", async (t) => {
+  const { uno, page } = await onBoard(t);
+  const asked = page.evaluate(() => window.serial.ask("*IDN?\n"));
+  await until("the question", () => uno.received.endsWith("*IDN?\n"));
+  await uno.send("ACME,42\r\nready\n");
+  assert.equal(await asked, "ACME,42");
+  await until("the lines", async () => (await seen(page, "line")).includes("ready"));
+  assert.ok((await seen(page, "line")).includes("ACME,42"));
+  const late = await page.evaluate(() => window.serial.ask("?\n", { timeout: 100 }).catch(({ code, message }) => [code, message]));
+  assert.deepEqual(late, ["timeout", "no reply within 100 ms"]);
+  const bytes = page.evaluate(() => window.serial.ask(new Uint8Array([1, 3]), { until: { bytes: 2 } }).then((reply) => [...reply]));
+  await until("the bytes", () => uno.received.endsWith("\x01\x03"));
+  await uno.send("\x01\x02");
+  assert.deepEqual(await bytes, [1, 2]);
+});
+
 test("what is too long for a message is rejected, and the connection goes on", async (t) => {
   const { uno, page } = await onBoard(t);
   const results = await page.evaluate(async () => {
