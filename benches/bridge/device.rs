@@ -106,7 +106,8 @@ impl Device {
         self.write(lines)
     }
 
-    fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
+    /// Sends these bytes, which are no numbered lines.
+    pub fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() {
             match self.wire.write(bytes) {
                 Ok(count) => bytes = &bytes[count..],

@@ -1,6 +1,6 @@
 //! The floor: the least that any bridge could do. One thread, poll(2), each line encoded once, one
-//! send per client and wake-up; no checks, no limits, no history, no writing to the device. When one
-//! client stalls, the device waits.
+//! send per client and wake-up; a short message of a client is written as it comes; no checks, no limits,
+//! no history. When one client stalls, the device waits.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -66,7 +66,7 @@ impl Floor {
         poll(&mut fds, None)?;
         let ready: Vec<PollFlags> = fds.iter().map(PollFd::revents).collect();
         for (client, ready) in self.clients.iter_mut().zip(&ready[2..]) {
-            client.handle(*ready);
+            client.handle(*ready, &mut self.tty);
         }
         if ready[0].contains(PollFlags::IN) {
             self.read_tty()?;
@@ -126,14 +126,20 @@ impl Client {
         })
     }
 
-    fn handle(&mut self, ready: PollFlags) {
+    fn handle(&mut self, ready: PollFlags, tty: &mut File) {
         if ready.contains(PollFlags::OUT) {
             let unsent = std::mem::take(&mut self.unsent);
             self.send(&unsent);
         }
         if ready.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
-            let read = self.stream.read(&mut [0; 1024]);
-            self.is_gone |= matches!(read, Ok(0) | Err(_));
+            let mut buffer = [0; 1024];
+            match self.stream.read(&mut buffer) {
+                Ok(0) | Err(_) => self.is_gone = true,
+                Ok(count) => {
+                    let written = text_of(&buffer[..count]).map(|text| tty.write_all(&text));
+                    self.is_gone |= matches!(written, Some(Err(_)));
+                }
+            }
         }
     }
 
@@ -146,4 +152,15 @@ impl Client {
             Err(_) => self.is_gone = true,
         }
     }
+}
+
+/// Returns the text of a short message, which comes in one read.
+fn text_of(frame: &[u8]) -> Option<Vec<u8>> {
+    let [0x81, length @ 0x80..=0xfd, rest @ ..] = frame else {
+        return None;
+    };
+    let (mask, payload) = rest.split_at_checked(4)?;
+    let payload = payload.get(..usize::from(length & 0x7f))?;
+    let unmasked = payload.iter().zip(mask.iter().cycle());
+    Some(unmasked.map(|(byte, mask)| byte ^ mask).collect())
 }

@@ -10,6 +10,8 @@
 //! load are this executable, started again with a role as the first argument.
 
 #[cfg(target_os = "linux")]
+mod ask;
+#[cfg(target_os = "linux")]
 mod client;
 #[cfg(target_os = "linux")]
 mod counting;

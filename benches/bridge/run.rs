@@ -9,12 +9,12 @@ use crate::effort::Effort;
 use crate::subject::Kind;
 use crate::table::Table;
 use crate::{
-    counting, fanout, flood, floor, idle, load, noisy, outputs, sketches, stalled, writers,
+    ask, counting, fanout, flood, floor, idle, load, noisy, outputs, sketches, stalled, writers,
 };
 
 type Scenario = fn(Effort, &[Kind], &mut Table) -> Result<()>;
 
-const SCENARIOS: [(&str, Scenario); 22] = [
+const SCENARIOS: [(&str, Scenario); 23] = [
     ("fanout-100x200", |e, k, t| {
         fanout::fanout(100, 200, e, k, t)
     }),
@@ -33,6 +33,7 @@ const SCENARIOS: [(&str, Scenario); 22] = [
     ("stalled", stalled::stalled),
     ("noisy", noisy::noisy),
     ("writers", writers::writers),
+    ("ask", ask::ask),
     ("sketches", sketches::sketches),
     ("tcp-1x1000", outputs::tcp),
     ("rfc2217-flood", outputs::rfc2217),
