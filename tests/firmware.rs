@@ -79,6 +79,45 @@ async fn raw_readings_are_the_bytes_that_the_sketch_wrote() {
 
 #[tokio::test]
 #[ignore = "tests/run firmware"]
+async fn frames_are_whole_whatever_bytes_are_in_them() {
+    let Some(mut board) = Board::start("SlipFrames", &[]).await else {
+        return;
+    };
+    let bridge = board.bridge(&["--frame", "slip"]).await;
+    let mut page = bridge.client("/?view=frames").await;
+    // The low bytes of these readings are the end of a frame, and the escape of SLIP.
+    for (millivolts, reading) in [(2500, 511), (939, 0x0c0), (1071, 0x0db), (0, 0)] {
+        board.tell(&format!("adc 0 {millivolts}"));
+        let knob = |frame: &[u8]| u16::from_le_bytes([frame[0], frame[1]]);
+        loop {
+            let frame = page.bytes().await;
+            assert_eq!(frame.len(), 4, "{frame:?}");
+            if knob(&frame) == reading {
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "tests/run firmware"]
+async fn a_board_that_speaks_when_it_is_asked_is_asked_once_for_all_pages() {
+    let Some(mut board) = Board::start("CallResponse", &[]).await else {
+        return;
+    };
+    board.tell("adc 0 2500");
+    let bridge = board.bridge(&["--poll", "A", "--every", "50ms"]).await;
+    let mut pages = vec![bridge.client("/").await, bridge.client("/").await];
+    for page in &mut pages {
+        while !page.text().await.starts_with("511,") {}
+        for _ in 0..20 {
+            assert!(page.text().await.starts_with("511,"));
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "tests/run firmware"]
 async fn each_sketch_prints_the_lines_that_its_page_reads() {
     for (sketch, millivolts, expected) in [
         ("OneNumber", vec![2500], "511"),

@@ -42,6 +42,12 @@ const sketches = {
   }],
   Orientation: ["sim:imu", (page) => becomes(page, "heading !== 0")],
   RawByte: ["sim:raw", (page) => becomes(page, "readings.length > 10")],
+  SlipFrames: ["room=loop,frame=slip", async (page) => {
+    await becomes(page, "socket.readyState === 1");
+    // The frame has the byte that ends one, escaped, and comes back without its escape:
+    await page.evaluate("socket.send(new Uint8Array([0xDB, 0xDC, 2, 1, 0, 0xC0]))");
+    await becomes(page, "knob === 0x2C0 && light === 1");
+  }],
   TwoBoards: [["left=loop", "right=loop"], async (page) => {
     await becomes(page, "left.readyState === 1 && right.readyState === 1");
     // The page sends the number of the left board to the right one, which echoes it here:

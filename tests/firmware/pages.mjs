@@ -67,6 +67,7 @@ const room = {
 const checks = {
   OneNumber: turn("readings.at(-1) === 818"),
   RawByte: turn("readings.at(-1) === 204"),
+  SlipFrames: turn("knob === 818 && light === 204", "adc 1 1000"),
   SeveralSensors: turn("knob === 818 && light === 204 && button === 1", "adc 1 1000", "pin 2 0"),
   JsonLines: turn("values.potentiometer === 818 && values.button === 1", "pin 2 0"),
   LabelledValues: turn("values.potentiometer === 818 && values.light === 204", "adc 1 1000"),
