@@ -149,7 +149,8 @@ impl StreamFormat {
                  WebSocket"
             }
             (_, View::Frames) => {
-                "view=frames is bytes, which a stream of lines cannot have; take view=json, or a WebSocket"
+                "view=frames is bytes, which a stream of lines cannot have; view=json has each frame, \
+                 decoded, as its text or as bytes in base64"
             }
             (_, View::JsonAll) => "data=all is for WebSockets; take data=lines or data=chunks",
             (Self::Events, View::Text) => {
