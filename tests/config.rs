@@ -632,6 +632,7 @@ max-write-rate = 960
 pace = '20ms/line'
 poll = '*IDN?\\n'
 every = '50ms'
+lock = 'operator'
 lock-idle = '90s'
 max-line = 100
 read-only = true

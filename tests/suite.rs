@@ -35,6 +35,7 @@ mod lock; // the write lock
 #[cfg(unix)] // a pty can be unplugged
 mod loss; // the device goes and comes back, or does not read
 mod network_devices; // behind a TCP connection
+mod operator_lock; // which the operator gives
 mod outputs; // beside WebSocket clients
 mod p5; // what sketches of p5.serialport see
 mod playback; // recordings as devices

@@ -17,7 +17,7 @@ use crate::config::{
     AllowedOrigin, BrokerArg, HostName, ListenArg, OscListenArg, OscTargetArg, P5Arg, PollInterval,
     PollText, PortArg, UserName,
 };
-use crate::hub::{FlowControl, ModemLine, Parity};
+use crate::hub::{FlowControl, LockPolicy, ModemLine, Parity};
 use crate::log::Format;
 use crate::output::OutputAddress;
 use crate::port::MAX_LINE_LIMIT;
@@ -382,6 +382,10 @@ pub(crate) struct PortArgs {
     /// number is milliseconds
     #[arg(long, value_name = "TIME", default_value = "100ms")]
     pub(crate) every: Setting<PollInterval>,
+    /// Who may write while no client has the write lock: everybody who may at all, or the operator alone,
+    /// who gives the lock to clients in the page's list of clients
+    #[arg(long, value_name = "WHO", default_value = "free")]
+    pub(crate) lock: Setting<LockPolicy>,
     /// Time without a request after which a client loses the write lock; 0 is no limit
     #[arg(long, value_name = "TIME", default_value = "5m")]
     pub(crate) lock_idle: Setting<Duration>,

@@ -241,6 +241,7 @@ fn expected_data(view: View, frame: &Framing) -> DataKind {
 fn request_limits(args: &PortArgs) -> RequestLimits {
     RequestLimits {
         max_write_rate: args.max_write_rate.0 as u32,
+        lock: *args.lock,
         lock_idle: Some(*args.lock_idle).filter(|idle| *idle > Duration::ZERO),
         ..RequestLimits::default()
     }

@@ -18,7 +18,7 @@ use serde_json::{Value as Json, json};
 
 use crate::cli::{Tls, default_tcp_port};
 use crate::config::units;
-use crate::hub::{FlowControl, ModemLine, Parity};
+use crate::hub::{FlowControl, LockPolicy, ModemLine, Parity};
 use crate::log::Format;
 use crate::platform;
 use crate::terminal::shown;
@@ -260,6 +260,7 @@ choices! {
     }
     FlowControl { "none": "no flow control", "software": "XON/XOFF", "hardware": "RTS/CTS" }
     ModemLine { "on": "assert it", "off": "release it", "keep": "leave it as the system sets it" }
+    LockPolicy { "free": "every client that may write", "operator": "the operator alone" }
     LineEnding {
         "none": "add nothing",
         "lf": "line feed",
@@ -298,6 +299,7 @@ mod tests {
     fn every_choice_can_be_made_and_is_shown_by_its_name() {
         check::<Parity>();
         check::<FlowControl>();
+        check::<LockPolicy>();
         check::<ModemLine>();
         check::<LineEnding>();
         check::<Tls>();

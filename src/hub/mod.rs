@@ -58,7 +58,7 @@ pub use subscribers::SubscriberKind;
 pub use subscription::{Received, Subscription, Taken};
 pub use upstream::UpstreamRun;
 pub use utf8::{IncompleteUtf8, incomplete_suffix};
-pub use write_lock::LockHolder;
+pub use write_lock::{LockHolder, LockPolicy};
 
 use backpressure::{Backpressure, MAX_PAUSE, MAX_STALL_PAUSE};
 use history::History;
@@ -136,8 +136,10 @@ impl Hub {
         limits: HubConfig,
         requests: RequestLimits,
         numbers: ClientNumbers,
-        status: Status,
+        mut status: Status,
     ) -> Arc<Self> {
+        let queue = RequestQueue::new(requests, numbers);
+        status.writer = queue.writer().map(Box::new);
         Arc::new(Self {
             history: Mutex::new(History::new(limits, status)),
             head: AtomicU64::new(0),
@@ -152,7 +154,7 @@ impl Hub {
             playback: OnceLock::new(),
             recording: Mutex::new(None),
             outputs: Mutex::default(),
-            queue: RequestQueue::new(requests, numbers),
+            queue,
             counters: Counters::default(),
             delays: Delays::default(),
         })
@@ -181,6 +183,14 @@ impl Hub {
         self.queue.take_lock(LockHolder { client, name })?;
         self.publish_changed(Status::clone);
         Ok(())
+    }
+
+    /// Gives the write lock to a client for the operator, and tells everybody. Returns false if the client
+    /// has left.
+    pub fn give_lock(&self, client: u64) -> bool {
+        let is_given = self.queue.give_lock(client);
+        self.publish_changed(Status::clone);
+        is_given
     }
 
     /// Ends the write lock if this client has it, or whoever does, and tells everybody. Returns true
@@ -219,7 +229,7 @@ impl Hub {
     /// Returns a status with what only the hub knows.
     fn filled_in(&self, status: Status) -> Status {
         Status {
-            writer: self.queue.lock_holder().map(Box::new),
+            writer: self.queue.writer().map(Box::new),
             playback: self.playback(),
             recording: self.recording().clone().map(Box::new),
             outputs: Arc::clone(&self.outputs()),
@@ -314,13 +324,13 @@ impl Hub {
         loop {
             // Made before looking, so that no change in between is missed.
             let subscribed = self.subscribers_changed.notified();
-            let unlocked = self.queue.unlocked();
-            if self.queue.lock_holder().is_none() && self.subscribers().has_any() {
+            let lock_changed = self.queue.lock_changed();
+            if self.queue.may_poll() && self.subscribers().has_any() {
                 return;
             }
             tokio::select! {
                 () = subscribed => {}
-                () = unlocked => {}
+                () = lock_changed => {}
             }
         }
     }

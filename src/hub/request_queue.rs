@@ -14,9 +14,11 @@ use tokio::time::{Instant, sleep_until};
 
 use super::question::QuestionEnd;
 use super::request_sender::RequestSender;
-use super::requests::{Action, MAX_REPLIES, Outcome, Request, RequestError, RequestLimits};
+use super::requests::{
+    Action, MAX_REPLIES, Outcome, PROGRAM, Request, RequestError, RequestLimits,
+};
 use super::waiting_requests::{NextRequest, Waiting};
-use super::write_lock::LockHolder;
+use super::write_lock::{LockHolder, WriteLock};
 use super::write_rate::{WriteRate, WriteRates};
 
 /// The numbers of clients, each used once, whatever its port.
@@ -30,6 +32,12 @@ impl ClientNumbers {
     }
 }
 
+/// Stands for nobody who has the write lock.
+const UNLOCKED: u64 = 0;
+
+/// Stands for the operator, who alone may write. No client ever gets this number.
+const OPERATOR_ONLY: u64 = u64::MAX;
+
 /// All requests that are waiting for one port.
 #[derive(Default)]
 pub struct RequestQueue {
@@ -39,23 +47,26 @@ pub struct RequestQueue {
     urgent: Notify,
     immediate: Notify,
     question_ended: Notify,
-    unlocked: Notify,
+    lock_changed: Notify,
     numbers: ClientNumbers,
     /// The rates of clients that come anew for each write.
     rates: WriteRates,
-    /// The number of the client that has the write lock; 0 while nobody has it. Changes together with
-    /// the lock itself.
+    /// The number of the client that has the write lock, [`UNLOCKED`] or [`OPERATOR_ONLY`]. Changes
+    /// together with the lock itself.
     locked_by: AtomicU64,
 }
 
 impl RequestQueue {
     /// Returns an empty queue.
     pub(super) fn new(limits: RequestLimits, numbers: ClientNumbers) -> Arc<Self> {
-        Arc::new(Self {
+        let queue = Self {
             limits,
             numbers,
             ..Self::default()
-        })
+        };
+        queue.waiting().lock = WriteLock::new(limits.lock);
+        queue.note_lock(&queue.waiting());
+        Arc::new(queue)
     }
 
     /// Registers a client: the sender of its requests, and the receiver of their numbers and outcomes.
@@ -80,8 +91,14 @@ impl RequestQueue {
         // Most clients never ask: this channel takes memory only for replies that wait.
         let (replies, receiver) = mpsc::channel(MAX_REPLIES);
         let id = self.numbers.next();
+        self.waiting().lock.add_client(id, false);
         let sender = RequestSender::new(Arc::clone(self), id, self.limits, rate, replies);
         (sender, receiver)
+    }
+
+    /// Notes that a client is one of the operator, who may write while no client has the lock.
+    pub(super) fn note_operator(&self, client: u64) {
+        self.waiting().lock.add_client(client, true);
     }
 
     /// Waits for the next request. With `only`, those of other clients wait on. Cancelling the wait
@@ -194,25 +211,69 @@ impl RequestQueue {
     /// The other client that has it.
     pub(super) fn take_lock(&self, wanted: LockHolder) -> Result<(), LockHolder> {
         let client = wanted.client;
-        let is_other = |other: u64| other != client;
         let questions = {
             let mut waiting = self.waiting();
             waiting.lock.take(wanted.clone())?;
-            let questions = waiting.take_questions(is_other);
-            waiting.part();
-            let end = QuestionEnd::Locked(wanted.clone());
-            if waiting.question.end_if(is_other, end) {
-                self.question_ended.notify_one();
-            }
-            self.locked_by.store(client, Ordering::Relaxed);
-            questions
+            self.begin_term(&mut waiting, &wanted, |other| other != client)
         };
+        self.refuse(questions, &wanted);
+        Ok(())
+    }
+
+    /// Gives the write lock to a client for the operator, who takes it from whoever has it. Returns false
+    /// if the client has left.
+    pub(super) fn give_lock(&self, client: u64) -> bool {
+        self.end_lock(None);
+        let given = LockHolder { client, name: None };
+        let questions = {
+            let mut waiting = self.waiting();
+            if !waiting.lock.give(client) {
+                return false;
+            }
+            let is_other = |other| other != client && other != PROGRAM;
+            self.begin_term(&mut waiting, &given, is_other)
+        };
+        self.refuse(questions, &given);
+        self.lock_changed.notify_waiters();
+        true
+    }
+
+    /// Parts what was sent before a term of the lock from what comes in it. Ends the questions of the
+    /// clients that `is_other` says, and returns those that waited.
+    fn begin_term(
+        &self,
+        waiting: &mut Waiting,
+        holder: &LockHolder,
+        is_other: impl Fn(u64) -> bool + Copy,
+    ) -> Vec<Request> {
+        let questions = waiting.take_questions(is_other);
+        waiting.part();
+        let end = QuestionEnd::Locked(holder.clone());
+        if waiting.question.end_if(is_other, end) {
+            self.question_ended.notify_one();
+        }
+        self.note_lock(waiting);
+        questions
+    }
+
+    /// Refuses questions because of the write lock, and lets what else waits go on.
+    fn refuse(&self, questions: Vec<Request>, holder: &LockHolder) {
         for question in questions {
-            question.end(Err(RequestError::new(wanted.refusal())));
+            question.end(Err(RequestError::new(holder.refusal())));
         }
         self.filled.notify_one();
         self.urgent.notify_one();
-        Ok(())
+    }
+
+    /// Notes who may write, for those who only need to know whether anybody is kept from it.
+    fn note_lock(&self, waiting: &Waiting) {
+        let writer = waiting.lock.writer().map(|writer| writer.client);
+        let locked_by = match writer {
+            None => UNLOCKED,
+            Some(PROGRAM) => OPERATOR_ONLY,
+            Some(client) => client,
+        };
+        self.locked_by.store(locked_by, Ordering::Relaxed);
     }
 
     /// Ends the write lock if this client has it, or whoever does. What it sent before goes out before
@@ -231,9 +292,9 @@ impl RequestQueue {
                 let last = Request::of_nobody(Action::ReturnSettings);
                 waiting.first.push_back(last);
             }
-            self.locked_by.store(0, Ordering::Relaxed);
+            self.note_lock(&waiting);
         }
-        self.unlocked.notify_waiters();
+        self.lock_changed.notify_waiters();
         self.filled.notify_one();
         self.urgent.notify_one();
         true
@@ -242,14 +303,35 @@ impl RequestQueue {
     /// Returns the client that has the write lock.
     pub fn lock_holder(&self) -> Option<LockHolder> {
         match self.locked_by.load(Ordering::Relaxed) {
-            0 => None,
+            UNLOCKED | OPERATOR_ONLY => None,
             _ => self.waiting().lock.holder().cloned(),
         }
     }
 
-    /// Returns the end of the next term of the write lock.
-    pub(super) fn unlocked(&self) -> Notified<'_> {
-        self.unlocked.notified()
+    /// Returns the one client that may write, or the operator if only that one may.
+    pub(super) fn writer(&self) -> Option<LockHolder> {
+        match self.locked_by.load(Ordering::Relaxed) {
+            UNLOCKED => None,
+            _ => self.waiting().lock.writer(),
+        }
+    }
+
+    /// Returns who keeps this client from writing.
+    pub(super) fn lock_against(&self, client: u64) -> Option<LockHolder> {
+        match self.locked_by.load(Ordering::Relaxed) {
+            UNLOCKED => None,
+            _ => self.waiting().lock.other_than(client),
+        }
+    }
+
+    /// Returns true if the program may ask the device by itself.
+    pub(super) fn may_poll(&self) -> bool {
+        self.waiting().lock.may_poll()
+    }
+
+    /// Returns the next change of the write lock that may let the program ask again.
+    pub(super) fn lock_changed(&self) -> Notified<'_> {
+        self.lock_changed.notified()
     }
 
     /// Returns the number of the present term of the write lock; None while nobody has it.
@@ -276,7 +358,7 @@ impl RequestQueue {
             let mut waiting = self.waiting();
             let client = request.client;
             if let Some(other) = waiting.lock.other_than(client).filter(|_| !gives_back) {
-                return Err(other.clone());
+                return Err(other);
             }
             request.term = waiting.lock.term_of(client);
             if request.action.is_immediate() {
@@ -300,7 +382,9 @@ impl RequestQueue {
     }
 
     pub(super) fn leave(&self, client: u64) {
-        self.waiting().leave(client);
+        let mut waiting = self.waiting();
+        waiting.lock.remove_client(client);
+        waiting.leave(client);
     }
 
     pub(super) fn drop_breaks(&self, client: u64) {

@@ -132,6 +132,15 @@ impl RequestSender {
         }
     }
 
+    /// The same sender, of a client of the operator if that is true.
+    #[must_use]
+    pub fn of_operator(self, is_operator: bool) -> Self {
+        if is_operator {
+            self.queue.note_operator(self.id);
+        }
+        self
+    }
+
     /// Returns the number of this client, which its requests carry.
     pub fn client(&self) -> u64 {
         self.id
@@ -155,15 +164,12 @@ impl RequestSender {
         self.send(action, permit).map_err(NoRoom::Locked)
     }
 
-    /// Checks that no other client holds the write lock.
+    /// Checks that nobody else alone may write.
     ///
     /// # Errors
-    /// The other client that does.
+    /// The other client that has the write lock, or the operator.
     pub fn check_lock(&self) -> Result<(), LockHolder> {
-        let other = self.queue.lock_holder();
-        other
-            .filter(|holder| holder.client != self.id)
-            .map_or(Ok(()), Err)
+        self.queue.lock_against(self.id).map_or(Ok(()), Err)
     }
 
     /// Waits until there is room for an action of this size.

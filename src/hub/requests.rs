@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::question::{DeviceQuestion, DeviceReply};
 use super::settings::{BaudChange, SettingsChange};
+use super::write_lock::LockPolicy;
 use super::write_rate::WriteRate;
 
 /// Bytes that one client may have waiting for the port, unless one message may have more. At the
@@ -53,6 +54,8 @@ pub struct RequestLimits {
     pub max_write_rate: u32,
     /// The time without a request after which the write lock ends; None for no limit.
     pub lock_idle: Option<Duration>,
+    /// Says who may write while nobody has the write lock.
+    pub lock: LockPolicy,
 }
 
 impl Default for RequestLimits {
@@ -61,6 +64,7 @@ impl Default for RequestLimits {
             max_message: MAX_WAITING,
             max_write_rate: 0,
             lock_idle: Some(DEFAULT_LOCK_IDLE),
+            lock: LockPolicy::default(),
         }
     }
 }

@@ -18,7 +18,7 @@ use super::connection_log::ConnectionLog;
 use super::first_bytes::{FirstBytes, FirstLook};
 use super::output_port::OutputPort;
 use super::protocol::OutputProtocol;
-use super::{OutputConfig, OutputKind};
+use super::{OutputAddress, OutputConfig, OutputKind};
 use crate::deadline::until;
 use crate::hub::{
     ConnectedProgram, Hub, Kind, Outcome, OutputReporter, Position, Received, Start,
@@ -76,6 +76,9 @@ impl OutputSession {
         stop: CancellationToken,
     ) -> Self {
         let (sender, replies) = hub.queue.register();
+        // Programs of this computer are the operator's.
+        let is_near = |address: OutputAddress| !address.is_beyond_loopback();
+        let sender = sender.of_operator(config.kind.address().is_none_or(is_near));
         Self {
             port: OutputPort::new(hub, config.may_write.then_some(sender), log),
             protocol: config.kind.protocol(),

@@ -77,6 +77,12 @@ impl ClientList {
         staying.map(ConnectedClient::to_json).collect()
     }
 
+    /// Returns the client of this number, unless it is being disconnected.
+    pub(crate) fn get(&self, id: u64) -> Option<ConnectedClient> {
+        let client = self.lock().get(&id).cloned();
+        client.filter(|client| !client.is_leaving())
+    }
+
     /// Disconnects a client, and describes it. Returns `None` where there is none of this number.
     pub(crate) fn disconnect(&self, id: u64) -> Option<Value> {
         let clients = self.lock();
@@ -137,7 +143,8 @@ impl ConnectedClient {
         )
     }
 
-    fn to_json(&self) -> Value {
+    /// Describes it for the operator.
+    pub(crate) fn to_json(&self) -> Value {
         let since = self.since.duration_since(UNIX_EPOCH).unwrap_or_default();
         json!({
             "id": self.number,

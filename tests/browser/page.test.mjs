@@ -1,7 +1,8 @@
 // The built-in page in a real browser, with the real program.
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 
@@ -123,6 +124,44 @@ test("who has the board is told to all, and the operator can take it away", asyn
   await until("the board to be free", async () => !(await page.isVisible("#lock")) && await page.isEnabled("#text"));
   await until("the other page to be told", async () => (await rows(other)).some((row) => row.endsWith("you no longer have the board")));
   for (const control of controls) assert.equal(await page.isDisabled(control), false, control);
+});
+
+test("with --lock operator only the operator sends, until the lock is given to another page and taken back", async (t) => {
+  const near = Object.values(networkInterfaces()).flat().find(({ family, internal }) => family === "IPv4" && !internal);
+  if (!near) return t.skip("this computer is in no network");
+  const token = join(mkdtempSync(join(tmpdir(), "serial-ws-")), "token");
+  writeFileSync(token, "correct-horse-battery", { mode: 0o600 });
+  const uno = await board(t);
+  const bridge = await start(t, ["--port", `uno=${uno.path}`, "--lock", "operator", "--lan", "--listen", "0.0.0.0:0", "--lan-token", token]);
+  const teacher = await open(t, bridge.url);
+  // The same page by the address of this computer in the network is anybody's.
+  const [, port] = await until("the address for others", () => bridge.log().match(/ws:\/\/0\.0\.0\.0:(\d+)/));
+  const pupil = await open(t, `http://${near.address}:${port}/?token=correct-horse-battery`);
+  await Promise.all([teacher, pupil].map(isOpen));
+  await until("the teacher to be told", async () => (await text(teacher, "#lock-text")).startsWith("Only you can send"));
+  await until("the pupil to be told", async () => (await text(pupil, "#lock-text")).startsWith("Only the operator of serial-ws can send"));
+  assert.equal(await pupil.isDisabled("#text"), true);
+  await until("the teacher's controls", () => teacher.isEnabled("#text"));
+  await teacher.fill("#text", "mine");
+  await teacher.keyboard.press("Enter");
+  await receives(uno, "mine\n");
+
+  await teacher.click("#share summary");
+  const entry = teacher.locator("#clients li", { hasText: near.address }).filter({ hasText: "uno" });
+  await entry.getByRole("button", { name: "Give the lock" }).click();
+  await until("the pupil to have the board", async () => (await text(pupil, "#lock-text")).startsWith("You have the board"));
+  await until("the button to take it back", () => entry.getByRole("button", { name: "Take the lock back" }).isVisible());
+  await teacher.screenshot({ path: shot("lock-given") });
+  await pupil.screenshot({ path: shot("lock-had") });
+  assert.equal(await teacher.isDisabled("#text"), true);
+  await pupil.fill("#text", "theirs");
+  await pupil.keyboard.press("Enter");
+  await receives(uno, "theirs\n");
+
+  await entry.getByRole("button", { name: "Take the lock back" }).click();
+  await until("the pupil to be told again", async () => (await text(pupil, "#lock-text")).startsWith("Only the operator"));
+  await until("the teacher's controls again", () => teacher.isEnabled("#text"));
+  await pupil.screenshot({ path: shot("lock-operator") });
 });
 
 test("lines appear and a plot moves without any click", async (t) => {
@@ -907,11 +946,11 @@ test("the operator sees who is connected, and can disconnect one", async (t) => 
     const { x, width } = await page.locator("#share > div").boundingBox();
     return x >= 0 && x + width <= page.viewportSize().width;
   });
-  await guest.getByRole("button").click();
+  await guest.getByRole("button", { name: "Disconnect" }).click();
   await until("the end", async () => (await page.evaluate(() => window.guestClosed)) === 4410);
   await until("the list without it", async () => (await guest.count()) === 0);
   // Now the page itself, which stays away.
-  await page.locator("#clients li").getByRole("button").click();
+  await page.locator("#clients li").getByRole("button", { name: "Disconnect" }).click();
   await until("the end of this page", async () => (await state(page)) === "disconnected");
   assert.match(await text(page, "#state-text"), /^disconnected$/);
   assert.ok(await page.isHidden("#first"), "the address of the page is right");

@@ -1,4 +1,4 @@
-// Shows the operator who is connected, and disconnects one. Others do not get the list.
+// Shows the operator who is connected, disconnects one, and gives one the write lock. Others do not get the list.
 
 /** Characters shown of the name of a program. */
 const MAX_NAME = 40;
@@ -17,6 +17,8 @@ export class Clients {
   #asked = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  /** The number of the client that has the write lock. @type {number | undefined} */
+  #writer;
 
   /** @param {typeof import("./elements.js").share} elements */
   constructor(elements) {
@@ -30,6 +32,13 @@ export class Clients {
   /** True if this page is the operator's, which may see who is connected. */
   get isOperator() {
     return !this.elements.menu.hidden;
+  }
+
+  /** Notes who has the write lock. @param {number | undefined} writer */
+  setWriter(writer) {
+    if (writer === this.#writer) return;
+    this.#writer = writer;
+    if (this.elements.menu.open) this.#fill();
   }
 
   /**
@@ -83,16 +92,35 @@ export class Clients {
     const what = document.createElement("span");
     const place = port ? `${port} · ${view}` : view;
     what.textContent = `${address} · ${place}${readOnly ? " · only reads" : ""} · since ${time}`;
+    const buttons = document.createElement("span");
+    buttons.className = "acts";
+    const person = `${who.textContent}, ${what.textContent}`;
+    if (port && !readOnly) buttons.append(this.#lockButton(id, person));
+    buttons.append(this.#button("Disconnect", `Disconnect ${person}`, () => Promise.all(connections.map(({ id }) => fetch(`${LIST}/${id}`, { method: "DELETE" })))));
+    item.append(who, what, buttons);
+    return item;
+  }
+
+  /** @param {number} id @param {string} person the client, for people who do not see the list */
+  #lockButton(id, person) {
+    const hasLock = id === this.#writer;
+    const [text, label, method] = hasLock ? ["Take the lock back", `Take the lock back from ${person}`, "DELETE"] : ["Give the lock", `Give the lock to ${person}`, "POST"];
+    const button = this.#button(text, label, () => fetch(`${LIST}/${id}/lock`, { method }));
+    button.title = hasLock ? "It may no longer send or change anything alone" : "Only it may send and change anything then";
+    return button;
+  }
+
+  /** Makes a button that does something to a client, after which the list is asked for again. @param {string} text @param {string} label @param {() => Promise<unknown>} act */
+  #button(text, label, act) {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = "Disconnect";
-    button.setAttribute("aria-label", `Disconnect ${who.textContent}, ${what.textContent}`);
+    button.textContent = text;
+    button.setAttribute("aria-label", label);
     button.addEventListener("click", async () => {
-      await Promise.all(connections.map(({ id }) => fetch(`${LIST}/${id}`, { method: "DELETE" })));
+      await act();
       await this.#fill();
     });
-    item.append(who, what, button);
-    return item;
+    return button;
   }
 }
 

@@ -5,10 +5,19 @@ import { capital, isConnected } from "./state.js";
 /** The name by which others see a page that has the board. */
 const NAME = "the serial-ws page";
 
-/** Returns why a page may change nothing now, or "". @param {any} status @param {any} hello undefined before the first connection */
-export function refusal({ writer }, hello) {
+/** The number of the operator, who alone may write (`--lock operator`) while no client was given the board. */
+const OPERATOR = 0;
+
+/**
+ * Returns why a page may change nothing now, or "".
+ * @param {any} status @param {any} hello undefined before the first connection
+ * @param {boolean} isOperator true for a page of the operator
+ */
+export function refusal({ writer }, hello, isOperator) {
   if (hello?.port.settings.readOnly) return "this page may only read";
-  return writer && writer.client !== hello?.client ? `client ${writer.client} has the board` : "";
+  if (!writer || writer.client === hello?.client) return "";
+  if (writer.client !== OPERATOR) return `client ${writer.client} has the board`;
+  return isOperator ? "" : "only the operator may send";
 }
 
 export class Lock {
@@ -73,17 +82,29 @@ export class Lock {
       if (this.#hasBoard && !hasBoard && this.#isWanted) this.#lose();
       this.#hasBoard = hasBoard;
       if (this.#isWanted && !hasBoard && !this.#isAsking) {
-        if (!writer) this.#take();
+        if (!writer || writer.client === OPERATOR) this.#take();
         else if (writer.client !== this.#before) this.#lose();
       }
     }
+    const isOperators = writer?.client === OPERATOR;
+    this.clients.setWriter(writer?.client);
     strip.hidden = !writer;
     strip.classList.toggle("own", hasBoard);
-    text.textContent = hasBoard ? "You have the board: nobody else can send or change anything." : writer ? `${capital(this.clients.describe(writer.client, writer.name))} has the board: nobody else can send or change anything.` : "";
+    text.textContent = this.#sentence(writer, hasBoard);
     giveBack.hidden = !hasBoard;
-    end.hidden = !writer || hasBoard || !this.clients.isOperator;
-    take.disabled = Boolean(writer) || refusal !== "" || !hello;
+    end.hidden = !writer || hasBoard || isOperators || !this.clients.isOperator;
+    take.disabled = Boolean(writer && !isOperators) || refusal !== "" || !hello;
     take.title = refusal;
+  }
+
+  /** Says who may write. @param {any} writer @param {boolean} hasBoard */
+  #sentence(writer, hasBoard) {
+    if (!writer) return "";
+    if (hasBoard) return "You have the board: nobody else can send or change anything.";
+    if (writer.client !== OPERATOR) return `${capital(this.clients.describe(writer.client, writer.name))} has the board: nobody else can send or change anything.`;
+    return this.clients.isOperator
+      ? "Only you can send or change anything. To let somebody else: “Give the lock” in the list of clients, under Share."
+      : "Only the operator of serial-ws can send or change anything. Ask for the lock at that computer.";
   }
 
   /** The board was taken from this page: it was idle for long, or the operator has ended it. */

@@ -159,7 +159,7 @@ function showStatus(status) {
 /** Shows what can be changed, and why not. */
 function showControls() {
   const { status, hello } = connection.serial;
-  const why = refusal(status, hello);
+  const why = refusal(status, hello, clients.isOperator);
   lock.show(status, hello, why);
   state.showStatus(status, hello, why);
   settings.show(status, why, lock.hasBoard);
@@ -208,9 +208,12 @@ function addData(bytes, chunk) {
   count(chunk.t);
 }
 
-/** Adds what another client wrote. This page has shown its own already. */
+/** The number of serial-ws itself, which polls the device (`--poll`). */
+const SERIAL_WS = 0;
+
+/** Adds what another client wrote. This page has shown its own already, and polls would be every other row. */
 function addWritten(bytes, { t, client, bytes: base64 }) {
-  if (client === connection.hello.client) return;
+  if (client === connection.hello.client || client === SERIAL_WS) return;
   const shown = base64 === undefined ? new TextDecoder().decode(bytes) : frame("", base64);
   /** @type {import("./log.js").Row} */
   const row = { kind: "other", text: shown, t, state: clients.describe(client) };

@@ -71,7 +71,7 @@ impl UpstreamPort {
         history: usize,
     ) -> Self {
         Self {
-            others: hub.queue.register().0,
+            others: hub.queue.register().0.of_operator(true),
             max_history: (history / HISTORY_SHARE).max(1),
             own_run: own_run.to_owned(),
             backoff: Backoff::new(),

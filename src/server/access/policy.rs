@@ -52,6 +52,13 @@ pub(crate) enum Rights {
     ReadOnly,
 }
 
+impl Rights {
+    /// Returns true for those of the operator.
+    pub(crate) fn are_operators(self) -> bool {
+        self == Self::Operator
+    }
+}
+
 /// The reason why a request is not allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Denial {

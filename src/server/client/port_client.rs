@@ -72,7 +72,7 @@ impl PortClient {
             } else {
                 subscription
             },
-            requests: Requests::new(&port.hub),
+            requests: Requests::new(&port.hub, rights),
             stop: port.stop.child_token(),
             port,
             rights,

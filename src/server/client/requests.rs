@@ -17,6 +17,7 @@ use crate::hub::{
 };
 use crate::output::recorder::{Recorder, RecorderAction};
 use crate::protocol::Id;
+use crate::server::Rights;
 
 /// Requests of a client that may wait for the recorder. At the limit, another one is an error.
 const MAX_RECORDER_REQUESTS: usize = 16;
@@ -51,12 +52,12 @@ pub(crate) struct Reply {
 }
 
 impl Requests {
-    /// Registers a client that has no requests yet.
-    pub(crate) fn new(hub: &Arc<Hub>) -> Self {
+    /// Registers a client with these rights that has no requests yet.
+    pub(crate) fn new(hub: &Arc<Hub>, rights: Rights) -> Self {
         let (sender, replies) = hub.queue.register();
         Self {
             hub: Arc::clone(hub),
-            sender,
+            sender: sender.of_operator(rights.are_operators()),
             replies,
             ids: VecDeque::new(),
             held: None,

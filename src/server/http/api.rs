@@ -151,9 +151,9 @@ pub(super) async fn playback(
     let outcome = writable_port(&app, &name, rights).and_then(|port| {
         let bad = |error: String| (StatusCode::BAD_REQUEST, error + "\n");
         let change = playback::RULES.read_query(&query).map_err(bad)?;
-        if let Some(holder) = port.hub.queue.lock_holder() {
-            return Err((StatusCode::CONFLICT, holder.refusal() + "\n"));
-        }
+        let (sender, _) = port.hub.queue.register();
+        let lock = sender.of_operator(rights.are_operators()).check_lock();
+        lock.map_err(|holder| (StatusCode::CONFLICT, holder.refusal() + "\n"))?;
         let changed = port.hub.change_playback(&change);
         changed.map_err(|error| (StatusCode::CONFLICT, error + "\n"))?;
         Ok(Json(describe(&port)))
@@ -173,7 +173,7 @@ pub(super) async fn request(
         Err(error) => return error.into_response(),
     };
     let registered = port.hub.queue.register();
-    match carried_out(&port, registered, action).await {
+    match carried_out(&port, registered, rights, action).await {
         Ok(_) => Json(describe(&port)).into_response(),
         Err(error) => error.into_response(),
     }
@@ -206,16 +206,18 @@ pub(super) fn writable_port(app: &App, name: &str, rights: Rights) -> Result<Arc
     }
 }
 
-/// Requests an action of a port for a client that has registered, and waits until it is done. Returns
+/// Requests an action of a port for a client with these rights that has registered, and waits until it is done. Returns
 /// what came of it.
 ///
 /// # Errors
 /// When it was not carried out.
 pub(super) async fn carried_out(
     port: &Port,
-    (mut sender, mut replies): (RequestSender, mpsc::Receiver<(u64, Outcome)>),
+    (sender, mut replies): (RequestSender, mpsc::Receiver<(u64, Outcome)>),
+    rights: Rights,
     action: Action,
 ) -> Result<Done, ApiError> {
+    let mut sender = sender.of_operator(rights.are_operators());
     let size = action.bytes().len();
     if let Err(reason) = sender.try_send(action) {
         let reason = port.no_room_reason(size, reason);

@@ -41,7 +41,7 @@ pub(super) async fn ask(
     let outcome = match prepared {
         Ok(((port, _place), question)) => {
             match read_body(&parts.headers, body, app.config.max_message).await {
-                Ok(bytes) => ask_port(&port, peer, question, bytes).await,
+                Ok(bytes) => ask_port(&port, (peer, rights), question, bytes).await,
                 Err(error) => Err(error),
             }
         }
@@ -98,13 +98,13 @@ fn milliseconds(value: &str) -> Result<Number, String> {
 
 async fn ask_port(
     port: &Port,
-    peer: Peer,
+    (peer, rights): (Peer, Rights),
     (mut question, ending): (DeviceQuestion, LineEnding),
     bytes: Bytes,
 ) -> Result<Response, ApiError> {
     question.bytes = ending.complete(bytes);
     let registered = port.hub.queue.register_at(peer.limit_address());
-    match carried_out(port, registered, Action::Ask(question)).await {
+    match carried_out(port, registered, rights, Action::Ask(question)).await {
         Ok(Done::Replied(reply)) => Ok(Json(Content::of_reply(&reply)).into_response()),
         Ok(Done::Written(_)) => Ok(().into_response()),
         Err(error) => {

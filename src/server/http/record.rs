@@ -62,7 +62,9 @@ async fn answer(
     action: Result<RecorderAction, String>,
 ) -> Response {
     let outcome = match writable_port(app, name, rights) {
-        Ok(port) => perform(&port, action).await.map(|()| describe(&port)),
+        Ok(port) => perform(&port, rights, action)
+            .await
+            .map(|()| describe(&port)),
         Err(error) => Err(error),
     };
     match outcome {
@@ -71,11 +73,15 @@ async fn answer(
     }
 }
 
-async fn perform(port: &Port, action: Result<RecorderAction, String>) -> Result<(), ApiError> {
+async fn perform(
+    port: &Port,
+    rights: Rights,
+    action: Result<RecorderAction, String>,
+) -> Result<(), ApiError> {
     let action = action.map_err(|why| (StatusCode::BAD_REQUEST, why + "\n"))?;
     let conflict = |why: String| (StatusCode::CONFLICT, why + "\n");
     let (sender, _) = port.hub.queue.register();
-    let lock = sender.check_lock();
+    let lock = sender.of_operator(rights.are_operators()).check_lock();
     lock.map_err(|holder| conflict(holder.refusal()))?;
     let recorder = port.recorder.as_ref();
     let recorder = recorder.ok_or_else(|| conflict(NO_RECORDER.to_owned()))?;

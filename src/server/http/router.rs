@@ -84,10 +84,14 @@ fn api() -> [(&'static str, MethodRouter<Arc<App>>); 17] {
 }
 
 /// The part of the API that is for the operator alone.
-fn operator_api() -> [(&'static str, MethodRouter<Arc<App>>); 2] {
+fn operator_api() -> [(&'static str, MethodRouter<Arc<App>>); 3] {
     [
         ("/api/clients", get(operator::clients)),
         ("/api/clients/{id}", delete(operator::disconnect)),
+        (
+            "/api/clients/{id}/lock",
+            post(operator::give_lock).delete(operator::take_lock),
+        ),
     ]
 }
 

@@ -46,7 +46,7 @@ pub(super) async fn write(
         Ok(((port, _place), form)) => {
             let max = app.config.max_message;
             let bytes = read_body(&parts.headers, body, max).await;
-            write_body(&port, peer, bytes, form).await
+            write_body(&port, (peer, rights), bytes, form).await
         }
         Err(error) => {
             body::discard(&parts.headers, body).await;
@@ -125,7 +125,7 @@ pub(super) async fn read_body(
 
 async fn write_body(
     port: &Port,
-    peer: Peer,
+    (peer, rights): (Peer, Rights),
     bytes: Result<Bytes, ApiError>,
     form: BodyForm,
 ) -> Result<usize, ApiError> {
@@ -138,7 +138,7 @@ async fn write_body(
         },
     };
     let registered = port.hub.queue.register_at(peer.limit_address());
-    match carried_out(port, registered, action).await {
+    match carried_out(port, registered, rights, action).await {
         Ok(Done::Written(bytes)) => Ok(bytes),
         Ok(Done::Replied(reply)) => Ok(reply.bytes.len()),
         Err(error) => {

@@ -36,7 +36,7 @@ pub(super) enum PortNews {
 impl OpenedPort {
     /// Makes `sketch` a client of a port, whose events `subscription` gets.
     pub(super) fn new(sketch: SketchClient, port: Arc<Port>, subscription: Subscription) -> Self {
-        let requests = Requests::new(&port.hub);
+        let requests = Requests::new(&port.hub, sketch.rights);
         Self {
             listed: sketch.list(&port, requests.client()),
             requests,

@@ -103,7 +103,7 @@ async fn settle(
     };
     let settings = port.hub.status().settings;
     if port.why_read_only(rights).is_none() {
-        return change_settings(port, &mut arrival.hold, change).await;
+        return change_settings(port, &mut arrival.hold, change, rights).await;
     }
     if change.is_made(settings) {
         Ok(())
@@ -125,8 +125,10 @@ async fn change_settings(
     port: &Port,
     hold: &mut Subscription,
     change: SettingsChange,
+    rights: Rights,
 ) -> Result<(), DeviceRejection> {
-    let (mut sender, mut replies) = port.hub.queue.register();
+    let (sender, mut replies) = port.hub.queue.register();
+    let mut sender = sender.of_operator(rights.are_operators());
     let sent = sender.try_send(Action::Settings(change));
     sent.map_err(|reason| DeviceRejection::Failed(port.no_room_reason(0, reason)))?;
     let mut is_told = false;

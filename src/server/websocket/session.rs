@@ -379,7 +379,7 @@ mod tests {
         let hub = Hub::new(config.limits, Status::new(State::Open, ""));
         let params = StreamParams::new(&[], None, &clients, Some("")).unwrap();
         let client = Client {
-            requests: Requests::new(&hub),
+            requests: Requests::new(&hub, rights),
             subscription: hub.subscribe(SubscriberKind::Client, params.start),
             protocol: client_protocol(params.view),
             params,
