@@ -154,6 +154,75 @@ async fn a_reply_that_is_late_or_double_is_not_that_of_a_later_question() {
 }
 
 #[tokio::test]
+async fn a_reply_among_lines_of_the_devices_own_is_found_by_its_text() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut asker = bridge.json_client().await;
+    for id in 1..=3 {
+        let until = json!({"text": [format!("={id}")]});
+        asker
+            .send_json(json!({"type": "ask", "text": "?\n", "until": until, "id": id}))
+            .await;
+        pair.device.expect("?\n").await;
+        // A reading of its own, half of the next, the reply in between, and what is doubled.
+        let said = format!("t:21\nt:2\nv={id}\nv={id}\n");
+        pair.device.write(said).await;
+        let reply = answer(&mut asker, id).await;
+        assert_eq!(reply["text"], format!("t:21\nt:2\nv={id}"), "{reply}");
+    }
+}
+
+#[cfg(unix)] // a pty can be unplugged
+#[tokio::test]
+async fn whatever_ends_the_write_lock_of_who_asks_the_question_gets_one_answer() {
+    if !Pair::are_ours() {
+        return;
+    }
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let (mut holder, mut other) = (bridge.json_client().await, bridge.json_client().await);
+    for (end, part) in [
+        ("lend", "the port was released to another program"),
+        ("resume", ""),
+        ("unplug", "the device was lost before the reply came"),
+    ] {
+        holder.acked(json!({"type": "lock"})).await;
+        holder.send_json(patient("?\n", 1)).await;
+        pair.device.expect("?\n").await;
+        match end {
+            // The lock lasts on.
+            "lend" => {
+                let lend = json!({"type": "release", "seconds": 60, "id": 2});
+                holder.send_json(lend).await;
+            }
+            // The operator ends the lock, and the question goes on.
+            "resume" => {
+                other.acked(json!({"type": "resume"})).await;
+                pair.device.write("42\n").await;
+            }
+            _ => pair.unplug(),
+        }
+        let reply = answer(&mut holder, 1).await;
+        if part.is_empty() {
+            assert_eq!(reply["text"], "42", "{reply}");
+        } else {
+            check_error(&reply, part);
+        }
+        holder.send_json(json!({"type": "resume", "id": 9})).await;
+        let mut answers = Vec::new();
+        while answers.last() != Some(&json!(9)) {
+            let object = holder.json().await;
+            answers.extend(object.get("id").cloned());
+        }
+        assert!(!answers.contains(&json!(1)), "it is answered twice");
+        if end == "lend" {
+            bridge.open("board").await;
+            bridge.in_step("board", &mut pair).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_reply_without_its_end_is_told_apart_from_none() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;

@@ -24,6 +24,7 @@ mod machines; // the recipes of docs/machines.md
 mod polling; // the same question again and again, for all who watch
 mod questions; // and the replies of devices
 mod scripts; // by HTTP
+mod small_buffer; // of a device that loses what overruns it
 mod writes;
 
 // The ports: several, their settings, missing, busy, no port at all.
