@@ -10,6 +10,7 @@ mod encodings;
 mod event;
 mod history;
 mod last_values;
+mod locking;
 mod metrics;
 mod outputs;
 mod playback;
@@ -175,34 +176,6 @@ impl Hub {
         self.publish_changed(|_| status);
     }
 
-    /// Gives the write lock to a client, and tells everybody.
-    ///
-    /// # Errors
-    /// The other client that has it.
-    pub fn lock(&self, client: u64, name: Option<String>) -> Result<(), LockHolder> {
-        self.queue.take_lock(LockHolder { client, name })?;
-        self.publish_changed(Status::clone);
-        Ok(())
-    }
-
-    /// Gives the write lock to a client for the operator, and tells everybody. Returns false if the client
-    /// has left.
-    pub fn give_lock(&self, client: u64) -> bool {
-        let is_given = self.queue.give_lock(client);
-        self.publish_changed(Status::clone);
-        is_given
-    }
-
-    /// Ends the write lock if this client has it, or whoever does, and tells everybody. Returns true
-    /// if somebody had it.
-    pub fn unlock(&self, client: Option<u64>) -> bool {
-        let has_ended = self.queue.end_lock(client);
-        if has_ended {
-            self.publish_changed(Status::clone);
-        }
-        has_ended
-    }
-
     /// Tells everybody how the recording goes; None where there is none.
     pub fn set_recording(&self, recording: Option<RecordingStatus>) {
         *self.recording() = recording;
@@ -314,23 +287,6 @@ impl Hub {
                 changed.await;
             } else if tokio::time::timeout(time, changed).await.is_err() {
                 return;
-            }
-        }
-    }
-
-    /// Waits until the port may ask the device by itself: while somebody is subscribed to hear the
-    /// reply, and no client has taken the write lock.
-    pub async fn may_poll(&self) {
-        loop {
-            // Made before looking, so that no change in between is missed.
-            let subscribed = self.subscribers_changed.notified();
-            let lock_changed = self.queue.lock_changed();
-            if self.queue.may_poll() && self.subscribers().has_any() {
-                return;
-            }
-            tokio::select! {
-                () = subscribed => {}
-                () = lock_changed => {}
             }
         }
     }

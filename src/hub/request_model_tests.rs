@@ -13,7 +13,7 @@ use tokio::time::{Instant, advance};
 
 use super::model_tests::few_cases;
 use super::question::MAX_WAITING_QUESTIONS;
-use super::requests::{MAX_IMMEDIATE, MAX_URGENT, MIN_COST, MIN_URGENT_COST};
+use super::requests::{MAX_IMMEDIATE, MAX_URGENT, MIN_COST, MIN_URGENT_COST, PROGRAM};
 use super::waiting_requests::{MAX_DEPARTED, MAX_DEPARTED_IMMEDIATE, MAX_DEPARTED_URGENT};
 use super::*;
 
@@ -428,7 +428,7 @@ impl Model {
         self.holder = None;
         self.part();
         if std::mem::take(&mut self.has_changed) {
-            let last = Asked::new(u64::MAX, 0, Action::ReturnSettings, None);
+            let last = Asked::new(PROGRAM, 0, Action::ReturnSettings, None);
             self.first.push_back(last);
         }
     }
@@ -549,7 +549,7 @@ impl Model {
         let has_left = |client: &u64| !ids.contains(client);
         let in_turn = self.turn.iter().map(|(client, _)| *client);
         let first = self.first.iter().map(|asked| asked.client);
-        let waiting = in_turn.chain(first.filter(|client| *client != u64::MAX));
+        let waiting = in_turn.chain(first.filter(|client| *client != PROGRAM));
         let departed: BTreeSet<u64> = waiting.filter(has_left).collect();
         assert!(departed.len() <= MAX_DEPARTED);
         let most = MAX_DEPARTED_URGENT + (CLIENTS + 1) * MAX_URGENT / MIN_URGENT_COST;
