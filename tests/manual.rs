@@ -118,7 +118,7 @@ async fn bash_completes_flags_and_commands() {
     let script = folder.join("serial-ws");
     fs::write(&script, printed(&["completions", "bash"]).await).expect("it can be written");
     for (typed, completed) in [
-        ("--po", "--port\n"),
+        ("--por", "--port\n"),
         ("--max-b", "--max-behind\n"),
         ("upl", "upload\n"),
     ] {
