@@ -613,7 +613,7 @@ async fn every_setting_that_is_printed_is_read_back() {
 }
 
 const EVERY_SETTING: &str = "\
-port = ['a=sim,baud=300,raw,read-only=false,settle=auto,record=mine', 'b=loop,record=none']
+port = ['a=sim,baud=300,raw,read-only=false,settle=auto,record=mine,save=a.txt', 'b=loop,record=none']
 no-wait = true
 baud = 115200
 text = true
@@ -640,6 +640,10 @@ record = 'recordings'
 record-segment = '1MiB'
 record-keep = '1GB'
 record-reserve = 0
+save = 'b.txt'
+timestamps = 'delta'
+save-size = '10MB'
+save-count = 9
 p5 = 8091
 listen = ['0.0.0.0:1', '[::1]:2']
 web = 'my-sketch'

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serial_ws::hub::Timestamp;
 use serial_ws::recording::RecordingEntry;
 
-use crate::support::Program;
+use crate::support::{Program, noise};
 
 const HEADER: &str = r#"{"recording":"serial-ws","version":1,"run":"r","port":"uno","path":"/dev/ttyX","settings":{"baud":300},"offset":0,"t":100.000000}"#;
 
@@ -154,23 +154,11 @@ async fn a_part_of_a_recording_is_a_recording() {
     assert_eq!(by_clock, "three\n");
 }
 
-/// Bytes without any order, always the same.
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let words = std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    });
-    words.take(length / 8).flatten().collect()
-}
-
 #[tokio::test]
 async fn the_bytes_of_64_mib_come_out_as_they_came_in() {
     const LENGTH: usize = 64 << 20;
     let folder = Folder::new("noise");
-    let bytes = noise(LENGTH);
+    let bytes = noise(LENGTH, 1);
     // In two files, which are given in the wrong order, with entries of many lengths.
     let (first, second) = bytes.split_at(LENGTH / 3);
     for (name, part, start) in [("1.jsonl", first, 100_u64), ("2.jsonl", second, 200)] {
@@ -287,7 +275,7 @@ async fn what_cannot_be_read_is_told_with_its_name() {
     };
     check(b"", "a.jsonl: it is empty").await;
     check(b"584,678,0\n", "a.jsonl: it is no recording of serial-ws").await;
-    check(&noise(4096), "a.jsonl: it is no recording of serial-ws").await;
+    check(&noise(4096, 1), "a.jsonl: it is no recording of serial-ws").await;
     let later = br#"{"recording":"serial-ws","version":7,"t":1}"#;
     check(later, "a.jsonl: it is a recording of version 7").await;
     fails(&["--raw", "no-such-file"], 1, "cannot read no-such-file").await;

@@ -5,25 +5,10 @@ use std::time::{Duration, Instant};
 
 use serial_ws::recording::RecordingEntry;
 
-use crate::support::{Bridge, Client, Pair, Program, Recordings, is_emulated, skip, until};
-
-/// Bytes without a pattern, the same for the same seed.
-fn noise(length: usize, seed: u64) -> Vec<u8> {
-    let mut state = seed | 1;
-    let words = std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    });
-    words.flatten().take(length).collect()
-}
-
-/// Stops the program, and waits until all of it is on the disk.
-async fn stop(mut bridge: Bridge) {
-    bridge.program.signal(rustix::process::Signal::INT);
-    bridge.program.ended().await;
-}
+use crate::support::{
+    Bridge, Client, Pair, Program, Recordings, is_emulated, noise, on_a_full_disk, seen_by, skip,
+    until,
+};
 
 /// Sends so many bytes in both directions, beside a hundred clients of which ten take nothing.
 async fn everything_is_recorded(length: usize) {
@@ -66,7 +51,7 @@ async fn everything_is_recorded(length: usize) {
     .await;
     readers.shutdown().await;
     drop(stalled);
-    stop(bridge).await;
+    bridge.stop().await;
     let recorded = recordings.received("board");
     assert_eq!(recorded.len(), end);
     assert!(recorded[1..] == received, "other bytes were recorded");
@@ -138,20 +123,10 @@ async fn what_came_200_ms_before_each_of_200_kills_is_recorded() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_costs_no_client_anything_and_the_gap_is_marked() {
-    let mut namespace = std::process::Command::new("unshare");
-    let namespace = namespace.args(["--mount", "true"]).status();
-    if is_emulated() || !namespace.is_ok_and(|status| status.success()) {
-        return skip("only root can make mount namespaces, on Linux");
-    }
     let mut pair = Pair::open().await;
     let folder = Recordings::new();
     std::fs::create_dir(&folder.folder).expect("a folder can be made");
     let disk = folder.path();
-    // A disk of its own, most of which is taken.
-    let script = format!(
-        "exec unshare --mount sh -ec 'mount -t tmpfs -o size=40m none {disk}; \
-         head -c 39m /dev/zero > {disk}/filler; exec \"$@\"' sh \"$@\""
-    );
     let port = format!("board={}", pair.path);
     let arguments = [
         "--listen",
@@ -163,11 +138,14 @@ async fn a_full_disk_costs_no_client_anything_and_the_gap_is_marked() {
         "--record-reserve",
         "0",
     ];
-    let bridge = Bridge::of(Program::start_by(&script, &arguments), 1).await;
+    let Some(program) = on_a_full_disk(disk, &arguments) else {
+        return;
+    };
+    let bridge = Bridge::of(program, 1).await;
     bridge.in_step("board", &mut pair).await;
     // As the program sees it.
     let seen = Recordings {
-        folder: format!("/proc/{}/root{disk}", bridge.program.id()).into(),
+        folder: seen_by(&bridge.program, disk),
     };
     let mut client = bridge.client("/?view=raw").await;
     // More than there is room for, on the disk and in what waits for it.
@@ -219,5 +197,98 @@ async fn a_full_disk_costs_no_client_anything_and_the_gap_is_marked() {
         missed > 1 << 20,
         "only {missed} bytes were said to be missing"
     );
-    stop(bridge).await;
+    bridge.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_disk_makes_no_client_slower() {
+    /// The time that the disk takes for each file.
+    const DELAY: Duration = Duration::from_secs(2);
+    const CHUNKS: usize = 30;
+    let strace = std::process::Command::new("strace")
+        .args(["-qq", "-o", "/dev/null", "true"])
+        .status();
+    if is_emulated() || !strace.is_ok_and(|status| status.success()) {
+        return skip("strace, which slows system calls down, is missing or not permitted");
+    }
+    let mut pair = Pair::open().await;
+    let recordings = Recordings::new();
+    // Each file is waited for before the next one begins.
+    let script = format!(
+        "exec strace -D -f --seccomp-bpf -qq -o /dev/null -e trace=fdatasync \
+         -e inject=fdatasync:delay_enter={} \"$@\"",
+        DELAY.as_micros()
+    );
+    let port = format!("board={}", pair.path);
+    let arguments = [
+        "--listen",
+        "127.0.0.1:0",
+        "--port",
+        &port,
+        "--record",
+        recordings.path(),
+        "--record-segment",
+        "4KiB",
+    ];
+    let bridge = Bridge::of(Program::start_by(&script, &arguments), 1).await;
+    bridge.in_step("board", &mut pair).await;
+    let mut client = bridge.client("/?view=raw").await;
+    let all = noise(CHUNKS * 4096, 5);
+    let start = Instant::now();
+    for bytes in all.chunks(4096) {
+        pair.device.write(bytes).await;
+        let got = client.bytes_of(bytes.len()).await;
+        assert!(got == bytes, "a client missed something");
+    }
+    let took = start.elapsed();
+    assert!(
+        took < DELAY * CHUNKS as u32 / 2,
+        "the client waited: {took:?}"
+    );
+    let files = recordings.names().len();
+    assert!(
+        files < CHUNKS / 2,
+        "the disk was not slow: there are {files} files"
+    );
+    let status = bridge.port("board").await["status"]["recording"].clone();
+    assert!(
+        status["bytes"].as_u64() < Some(CHUNKS as u64 * 4096),
+        "{status}"
+    );
+}
+
+#[tokio::test]
+async fn a_folder_that_vanishes_is_told_and_recording_goes_on_when_it_is_back() {
+    let mut pair = Pair::open().await;
+    let recordings = Recordings::new();
+    let bridge = Bridge::on(&mut pair, &["--record", recordings.path()]).await;
+    let mut client = bridge.json_client().await;
+    let mut line = async |text: &str| {
+        pair.device.write(text).await;
+        client.json_of("line").await;
+    };
+    std::fs::remove_dir_all(&recordings.folder).expect("it can be removed");
+    line("first\n").await;
+    until("the status to tell", async || {
+        let status = bridge.port("board").await["status"]["recording"].clone();
+        let problem = status["problem"].as_str()?;
+        problem.ends_with("there is no such folder").then_some(())
+    })
+    .await;
+    line("second\n").await;
+    std::fs::create_dir(&recordings.folder).expect("it can be made");
+    bridge.program.said("recording goes on").await;
+    line("third\n").await;
+    bridge.stop().await;
+    let files = recordings.read("board").into_iter();
+    let entries = files.flat_map(|file| file.entries);
+    let received = entries.filter_map(|entry| match entry {
+        RecordingEntry::Received { bytes, .. } => Some(bytes),
+        _ => None,
+    });
+    let received = received.collect::<Vec<_>>().concat();
+    assert!(
+        received.ends_with(b"first\nsecond\nthird\n"),
+        "{received:?}"
+    );
 }

@@ -47,7 +47,7 @@ async fn everything_that_a_port_receives_and_sends_is_recorded_in_order() {
     client.json_of("line").await;
     let status = recording(&bridge).await;
     assert!(status["bytes"].as_u64() > Some(100), "{status}");
-    stop(bridge).await;
+    bridge.stop().await;
 
     assert_eq!(recordings.sent("board"), b"H\n");
     let files = recordings.read("board");
@@ -114,7 +114,7 @@ async fn a_recording_is_stopped_and_started_again_with_what_came_meanwhile() {
     );
     other.acked(json!({"type": "record", "on": true})).await;
     line("third\n").await;
-    stop(bridge).await;
+    bridge.stop().await;
     assert_eq!(recordings.received("board"), b"\nfirst\nsecond\nthird\n");
     assert_eq!(recordings.read("board").len(), 2);
 }
@@ -196,7 +196,7 @@ async fn complete_files_are_compressed_and_the_oldest_go() {
         (plain == 1 && sizes.sum::<u64>() <= 16 << 10).then_some(())
     })
     .await;
-    stop(bridge).await;
+    bridge.stop().await;
     let files = recordings.read("board");
     assert!(files.len() > 2 && files[0].header.offset > 0);
     let last: Vec<u8> =
@@ -222,13 +222,12 @@ async fn a_folder_that_cannot_be_written_to_ends_the_program_with_the_reason() {
     let missing = missing.to_str().expect("its path is text");
     let ended = Program::run(&["sim", "--listen", "0", "--record", missing]).await;
     ended.with(1, &format!("cannot record to {missing}: "));
-}
-
-/// Ends the program as Ctrl-C does.
-async fn stop(mut bridge: Bridge) {
-    #[cfg(unix)]
-    bridge.program.signal(rustix::process::Signal::INT);
-    bridge.program.ended().await;
+    // Not even root writes there.
+    #[cfg(target_os = "linux")]
+    {
+        let ended = Program::run(&["sim", "--listen", "0", "--record", "/sys"]).await;
+        ended.with(1, "cannot record to /sys: permission denied");
+    }
 }
 
 async fn post(bridge: &Bridge, action: &str) -> Value {
@@ -238,18 +237,73 @@ async fn post(bridge: &Bridge, action: &str) -> Value {
     reply.json()
 }
 
+/// What a recording tells beside bytes: notes, and statuses without those that are of playing itself.
+fn told(recordings: &Recordings) -> (Vec<String>, Vec<(String, String)>) {
+    let entries = recordings
+        .read("board")
+        .into_iter()
+        .flat_map(|file| file.entries);
+    let (mut notes, mut statuses) = (Vec::new(), Vec::new());
+    for entry in entries {
+        match entry {
+            RecordingEntry::Note { text, .. } => notes.push(text),
+            RecordingEntry::Status { state, detail, .. } => statuses.push((state, detail)),
+            _ => {}
+        }
+    }
+    let is_of_playing = |detail: &str| {
+        detail == "not open yet"
+            || detail.contains("is open (recording, ")
+            || detail.ends_with("the recording has ended")
+    };
+    statuses.retain(|(_, detail)| !is_of_playing(detail));
+    (notes, statuses)
+}
+
 #[tokio::test]
 async fn a_recording_that_is_played_and_recorded_again_is_the_same() {
     let mut pair = Pair::open().await;
     let (bridge, recordings) = recorded(&mut pair, &[]).await;
     let mut client = bridge.json_client().await;
-    for line in ["584,678,0\r\n", "\u{fffd} no number\n", "\x00\x01\x7f\n"] {
+    for (n, line) in ["584,678,0\r\n", "\u{fffd} no number\n", "\x00\x01\x7f\n"]
+        .iter()
+        .enumerate()
+    {
         pair.device.write(line).await;
         client.json_of("line").await;
+        client
+            .acked(json!({"type": "note", "text": format!("note {n}")}))
+            .await;
+        client
+            .acked(json!({"type": "write", "text": format!("{n}\n")}))
+            .await;
+        pair.device.expect(format!("{n}\n")).await;
     }
-    stop(bridge).await;
+    // What a board sends without a line end, and after it was lost, where one can be.
+    let mut bytes = bridge.port("board").await["bytes"].as_u64().unwrap_or(0);
+    let mut sent = async |pair: &mut Pair, text: &str| {
+        pair.device.write(text).await;
+        bytes += text.len() as u64;
+        until("all of it", async || {
+            (bridge.port("board").await["bytes"] == bytes).then_some(())
+        })
+        .await;
+    };
+    sent(&mut pair, "no end").await;
+    #[cfg(unix)]
+    if Pair::are_ours() {
+        pair.unplug();
+        bridge.state("board", "lost").await;
+        pair.plug_in();
+        bridge.open("board").await;
+        sent(&mut pair, "again\n").await;
+    }
+    bridge.stop().await;
     let received = recordings.received("board");
-    assert!(received.ends_with(b"\x7f\n"), "{received:?}");
+    assert!(
+        received.windows(6).any(|part| part == b"no end"),
+        "{received:?}"
+    );
 
     let again = Recordings::new();
     let play = format!("board=play:{},speed=max", recordings.path());
@@ -266,6 +320,40 @@ async fn a_recording_that_is_played_and_recorded_again_is_the_same() {
         path, *pair.path,
         "it is shown as the device that was recorded"
     );
-    stop(bridge).await;
+    bridge.stop().await;
     assert_eq!(again.received("board"), received);
+    assert_eq!(again.sent("board"), recordings.sent("board"));
+    assert_eq!(again.sent("board"), b"0\n1\n2\n");
+    assert_eq!(told(&again), told(&recordings));
+}
+
+#[tokio::test]
+async fn two_ports_record_to_one_folder_where_others_have_files() {
+    let recordings = Recordings::new();
+    std::fs::create_dir(&recordings.folder).expect("a folder can be made");
+    let write = |name: &str, text: &str| {
+        std::fs::write(recordings.folder.join(name), text).expect("it can be written");
+    };
+    write("a-20000101T000000Z.jsonl", "somebody else's\n");
+    write("notes.txt", "mine\n");
+    let keep = ["--record-keep", "4KiB", "--record-segment", "4KiB"];
+    let ports = ["a=sim", "b=sim", "--record", recordings.path()];
+    let bridge = Bridge::start(&[&ports[..], &keep].concat()).await;
+    for port in ["a", "b"] {
+        until("the third file", async || {
+            let status = bridge.port(port).await["status"]["recording"].clone();
+            (status["bytes"].as_u64() > Some(12 << 10)).then_some(())
+        })
+        .await;
+    }
+    bridge.stop().await;
+    for port in ["a", "b"] {
+        let files = recordings.names().into_iter();
+        let ours = files
+            .filter(|name| name.starts_with(&format!("{port}-20")) && !name.starts_with("a-2000"));
+        assert!(ours.count() > 0, "{port} has no files");
+    }
+    let read = |name: &str| std::fs::read_to_string(recordings.folder.join(name));
+    assert!(read("a-20000101T000000Z.jsonl").is_ok_and(|text| text == "somebody else's\n"));
+    assert!(read("notes.txt").is_ok_and(|text| text == "mine\n"));
 }

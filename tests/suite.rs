@@ -49,6 +49,7 @@ mod pty; // for programs that only know serial ports
 mod recorder; // whatever happens to the program and its disk
 mod recordings; // of all that a port receives and sends
 mod registry; // ports that come and go
+mod saving; // lines as text, in a file
 mod settings; // changed while the port is open
 mod simulated;
 mod upstream; // a port of another serial-ws

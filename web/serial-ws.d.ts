@@ -51,7 +51,7 @@ export interface PlaybackChange {
 /** A program, a file or another computer that gets what the device sends. Its numbers are those at the time of this status. */
 export interface Output {
   /** The setting that makes it, such as "mqtt". Later versions may add more. */
-  kind: "mqtt" | "osc" | "tcp" | "rfc2217" | "pty" | "record" | (string & {});
+  kind: "mqtt" | "osc" | "tcp" | "rfc2217" | "pty" | "record" | "save" | (string & {});
   /** The value of that setting. */
   at?: string;
   /** Whether it works. Later versions may add more. */

@@ -20,6 +20,7 @@ use crate::config::{
 use crate::hub::{FlowControl, LockPolicy, ModemLine, Parity};
 use crate::log::Format;
 use crate::output::OutputAddress;
+use crate::output::saver::Timestamps;
 use crate::port::MAX_LINE_LIMIT;
 use crate::port::Pace;
 use crate::port::framing::Framing;
@@ -429,9 +430,23 @@ pub(crate) struct PortArgs {
     /// removes none
     #[arg(long, value_name = "SIZE", default_value = "all", help_heading = RECORDING)]
     pub(crate) record_keep: Setting<Option<u64>>,
-    /// Free space on the disk below which recording pauses
+    /// Free space on the disk below which recording and saving pause
     #[arg(long, value_name = "SIZE", default_value = "100MB", help_heading = RECORDING)]
     pub(crate) record_reserve: Setting<Size<0, { u64::MAX }>>,
+    /// Append each line as text to this file; none saves nothing. SIGHUP has it opened again
+    #[arg(long, value_name = "FILE", default_value = "none", value_hint = ValueHint::AnyPath)]
+    #[arg(help_heading = RECORDING)]
+    pub(crate) save: Setting<Option<PathBuf>>,
+    /// Time before each line that is saved
+    #[arg(long, value_name = "FORM", default_value = "iso", help_heading = RECORDING)]
+    pub(crate) timestamps: Setting<Timestamps>,
+    /// Size of the file of --save after which it is renamed to FILE.1, and a new one begins. all never
+    /// renames it
+    #[arg(long, value_name = "SIZE", default_value = "all", help_heading = RECORDING)]
+    pub(crate) save_size: Setting<Option<u64>>,
+    /// Number of older files to keep beside it, FILE.1 being the newest
+    #[arg(long, value_name = "N", default_value = "5", help_heading = RECORDING)]
+    pub(crate) save_count: Setting<Number<1, 99, 5>>,
 }
 
 impl PortArgs {

@@ -132,7 +132,8 @@ fn start_log(args: &LogArgs) {
 async fn bridge(config: Config) -> Result<()> {
     let stop = CancellationToken::new();
     // Before anyone learns that serial-ws is there, so that every signal stops it in order.
-    let mut signals = Signals::listen()?;
+    let reopens = config.ports.iter().any(|port| port.saver.is_some());
+    let mut signals = Signals::listen()?.with_reopening(reopens);
     let mut serving = tokio::spawn(crate::serve(config, stop.clone()));
     let signal = tokio::select! {
         served = &mut serving => return match served? {

@@ -28,7 +28,7 @@ use crate::terminal::safe_line;
 const FILE_NAME: &str = "config.toml";
 
 /// The settings whose values are paths.
-const PATHS: [&str; 8] = [
+const PATHS: [&str; 9] = [
     "web",
     "token",
     "lan-token",
@@ -37,6 +37,7 @@ const PATHS: [&str; 8] = [
     "mqtt-password",
     "mqtt-ca",
     "record",
+    "save",
 ];
 
 /// The command line, with what the environment and the configuration file add to it.

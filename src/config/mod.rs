@@ -39,6 +39,7 @@ use crate::output::OutputConfig;
 use crate::output::mqtt::MqttConfig;
 use crate::output::osc::OscConfig;
 use crate::output::recorder::RecorderConfig;
+use crate::output::saver::SaverConfig;
 use crate::port::PortConfig;
 use crate::port::source::spec::Spec;
 use crate::server::{ClientDefaults, Rights, ServerConfig};
@@ -85,6 +86,8 @@ pub(crate) struct SharedPort {
     pub(crate) outputs: Vec<OutputConfig>,
     /// Its recordings; None if nothing is recorded.
     pub(crate) recorder: Option<RecorderConfig>,
+    /// The file that its lines are saved to, if there is one.
+    pub(crate) saver: Option<SaverConfig>,
 }
 
 impl Config {
@@ -113,8 +116,9 @@ impl Config {
         let template = PortArg::new(None, &Spec::Auto).resolve(layer, 0, false);
         let mut template = template.map_err(|why| layer.error(PORT, 0, &why))?;
         template.requests.max_message = max_message;
-        // Several devices cannot share one TCP port.
+        // Several devices cannot share one TCP port, or one file.
         template.outputs.clear();
+        template.saver = None;
         let (devices, offers) = offer::resolve(&bridge.offer, layer, template)?;
         let mut names = HashSet::new();
         let mut ports = Vec::new();
@@ -141,6 +145,7 @@ impl Config {
         };
         let server = server::resolve(&bridge.serve, offers, layer)?;
         outputs::resolve(&mut ports, &server, (&bridge.port, layer))?;
+        recordings::check_saved(&ports, (&bridge.port, layer))?;
         check_programs(&ports, &server, layer)?;
         check_loops(&ports, &server, layer)?;
         poll::check_interval(&ports, layer)?;

@@ -161,7 +161,8 @@ impl PortArg {
             append: *args.append,
             read_only: *args.read_only,
         };
-        let (outputs, recorder) = (outputs(&args), recordings::recorder(&args));
+        let outputs = outputs(&args);
+        let (recorder, saver) = (recordings::recorder(&args), recordings::saver(&args));
         let requests = request_limits(&args);
         let poll = poll::poll(&args).filter(|_| !is_recording);
         poll::check_keys(&self.0, is_recording, poll.is_some())?;
@@ -193,6 +194,7 @@ impl PortArg {
             requests,
             outputs,
             recorder,
+            saver,
         })
     }
 

@@ -1,11 +1,21 @@
-//! The settings of recordings: their folder, and how much of them is kept.
+//! The settings of recordings and of saved lines: where they are, and how much of them is kept.
 
+use std::path::{Path, PathBuf, absolute};
+
+use clap::Error;
 use serde_json::Value as Json;
 
+use super::SharedPort;
+use super::layers::Layer;
+use super::port::{PORT, PortArg};
 use super::units;
 use super::value::SettingValue;
 use crate::cli::PortArgs;
 use crate::output::recorder::RecorderConfig;
+use crate::output::saver::SaverConfig;
+
+/// The key of the file that lines are saved to.
+const SAVE: &str = "save";
 
 /// The value that keeps all recordings.
 const ALL: &str = "all";
@@ -19,6 +29,54 @@ pub(super) fn recorder(args: &PortArgs) -> Option<RecorderConfig> {
         reserve: args.record_reserve.0,
         line_end: args.frame.line_end().unwrap_or(b'\n'),
     })
+}
+
+/// Returns the file that the lines of a port are saved to by its settings.
+pub(super) fn saver(args: &PortArgs) -> Option<SaverConfig> {
+    Some(SaverConfig {
+        path: args.save.value.clone()?,
+        timestamps: *args.timestamps,
+        size: *args.save_size,
+        count: args.save_count.0,
+        reserve: args.record_reserve.0,
+    })
+}
+
+/// Checks that each of `ports`, which are those that were `typed`, has a file of its own.
+///
+/// # Errors
+/// If two of them have the same.
+pub(super) fn check_saved(
+    ports: &[SharedPort],
+    (typed, layer): (&[PortArg], &Layer),
+) -> Result<(), Error> {
+    let mut before: Vec<(&str, &Path, PathBuf)> = Vec::new();
+    for (index, (shared, typed)) in ports.iter().zip(typed).enumerate() {
+        let Some(saver) = &shared.saver else {
+            continue;
+        };
+        let path = absolute(&saver.path).unwrap_or_else(|_| saver.path.clone());
+        let mut others = before.iter();
+        if let Some((name, other, _)) = others.find(|(.., other)| is_same(other, &path)) {
+            let other = other.display();
+            let why = format!("port {name} has {SAVE}={other} already: choose another file");
+            return Err(if typed.0.contains_key(SAVE) {
+                layer.error(PORT, index, &format!("{typed}: {why}"))
+            } else {
+                layer.error(SAVE, 0, &format!("{}: {why}", saver.path.display()))
+            });
+        }
+        before.push((&shared.port.name, &saver.path, path));
+    }
+    Ok(())
+}
+
+/// Returns true if two paths certainly mean the same file. Links are found when it is opened.
+fn is_same(a: &Path, b: &Path) -> bool {
+    if cfg!(windows) {
+        return a.as_os_str().eq_ignore_ascii_case(b.as_os_str());
+    }
+    a == b
 }
 
 /// A size, or no limit.

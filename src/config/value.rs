@@ -20,6 +20,7 @@ use crate::cli::{Tls, default_tcp_port};
 use crate::config::units;
 use crate::hub::{FlowControl, LockPolicy, ModemLine, Parity};
 use crate::log::Format;
+use crate::output::saver::Timestamps;
 use crate::platform;
 use crate::terminal::shown;
 use crate::view::LineEnding;
@@ -268,6 +269,12 @@ choices! {
         "cr": "carriage return"
     }
     Tls { "self-signed": "made by serial-ws, and kept" }
+    Timestamps {
+        "iso": "date and time of this computer's clock, 2026-12-01T10:11:41.402847+01:00",
+        "epoch": "seconds since 1970",
+        "delta": "seconds since the line before",
+        "none": "nothing"
+    }
     Format { "text": "for people", "json": "one JSON object per line" }
 }
 
@@ -303,6 +310,7 @@ mod tests {
         check::<ModemLine>();
         check::<LineEnding>();
         check::<Tls>();
+        check::<Timestamps>();
         check::<Format>();
     }
 

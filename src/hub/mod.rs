@@ -15,6 +15,7 @@ mod metrics;
 mod outputs;
 mod playback;
 mod question;
+mod recordings;
 mod request_queue;
 mod request_sender;
 mod requests;
@@ -34,7 +35,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
 pub use encodings::EncodingSlot;
 pub use event::{
@@ -176,12 +176,6 @@ impl Hub {
         self.publish_changed(|_| status);
     }
 
-    /// Tells everybody how the recording goes; None where there is none.
-    pub fn set_recording(&self, recording: Option<RecordingStatus>) {
-        *self.recording() = recording;
-        self.publish_changed(Status::clone);
-    }
-
     /// Publishes what becomes of the last status, with what only the hub knows, unless it says the same.
     fn publish_changed(&self, change: impl FnOnce(&Status) -> Status) {
         {
@@ -232,40 +226,6 @@ impl Hub {
         let mut status = self.history().status.clone();
         status.playback = self.playback();
         status
-    }
-
-    /// Lets clients see and change the playing of the recording that is the port's device.
-    pub fn set_playback(&self, control: Arc<PlaybackControl>) {
-        let _ = self.playback.set(control);
-    }
-
-    /// Changes the playing of the recording, and tells everybody.
-    ///
-    /// # Errors
-    /// If the port plays no recording, or the change is impossible.
-    pub fn change_playback(&self, change: &PlaybackChange) -> Result<(), String> {
-        let control = self.playback.get();
-        let control = control.ok_or("this port plays no recording: only play:FILE does")?;
-        control.change(change, Instant::now())?;
-        self.publish_playback();
-        Ok(())
-    }
-
-    /// Tells everybody how far the recording has been played.
-    pub fn publish_playback(&self) {
-        {
-            let mut history = self.history();
-            let mut status = history.status.clone();
-            status.playback = self.playback();
-            history.push(Timestamp::now(), Kind::Status(status));
-            self.head.store(history.head(), Ordering::SeqCst);
-        }
-        self.subscribers().wake();
-    }
-
-    fn playback(&self) -> Option<Box<Playback>> {
-        let control = self.playback.get()?;
-        Some(Box::new(control.playback(Instant::now())))
     }
 
     /// The place that the stream has reached.

@@ -18,12 +18,15 @@
 //! | `osc` | sends all ports by OSC |
 //! | `writes` | writes what comes by either |
 //! | `recorder` | recordings of everything, in files |
+//! | `saver` | lines as text, in a file |
+//! | `disk` | the thread that writes files |
 
 #[cfg(not(all(feature = "mqtt", feature = "osc")))]
 mod absent;
 mod address;
 mod connection;
 mod connection_log;
+mod disk;
 mod first_bytes;
 mod listener;
 #[cfg_attr(
@@ -42,6 +45,7 @@ mod pty;
 mod pty_output;
 pub(crate) mod recorder;
 mod rfc2217;
+pub(crate) mod saver;
 mod session;
 mod tcp;
 mod temporary_settings;

@@ -14,11 +14,13 @@ mod interface;
 #[cfg(unix)]
 mod line_termios;
 mod listen;
+mod local_time;
 mod private_file;
 mod process;
 mod pty;
 mod random;
 mod reason;
+mod reopen;
 mod service_manager;
 pub(crate) mod signal;
 mod tcp_keepalive;
@@ -35,11 +37,14 @@ pub(crate) use child::{
 };
 pub(crate) use computer::{NetworkAddress, computer_name, config_folder, network_addresses};
 pub(crate) use descriptors::{Descriptor, descriptors_in_use, raise_descriptor_limit};
-pub(crate) use exclusive_file::{create_exclusive, free_bytes, take_exclusive};
+pub(crate) use exclusive_file::{
+    append_exclusive, can_create_in, create_exclusive, free_bytes, is_at, mode, take_exclusive,
+};
 pub(crate) use interface::interface_index;
 #[cfg(target_os = "linux")]
 pub(crate) use line_termios::{FORMAT_MODES, set_line};
 pub(crate) use listen::{lacks_address_family, listen};
+pub(crate) use local_time::local_time;
 pub(crate) use private_file::{
     check_private, read_private, read_secret, warn_of_readers, write_private,
 };
@@ -51,6 +56,7 @@ pub(crate) use process::find_by_open_file;
 pub(crate) use pty::{SharedTerminal, TerminalInput, TerminalReader};
 pub(crate) use random::random_bytes;
 pub(crate) use reason::{reason, sentence};
+pub(crate) use reopen::ReopenSignal;
 pub(crate) use service_manager::{ServiceManager, launchd_domain, notify_ready, service_manager};
 pub(crate) use signal::{StopSignal, end_by_signal};
 pub(crate) use tcp_keepalive::{has_input, keep_alive};

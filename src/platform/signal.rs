@@ -34,6 +34,9 @@ pub(crate) struct Signals {
     terminate: Signal,
     /// None if the program is to outlive the terminal.
     hangup: Option<Signal>,
+    /// True if SIGHUP asks for something else than the end while the terminal is there.
+    hangup_reopens: bool,
+    has_terminal: bool,
 }
 
 #[cfg(unix)]
@@ -52,17 +55,42 @@ impl Signals {
             } else {
                 Some(listen_for(SignalKind::hangup())?)
             },
+            hangup_reopens: false,
+            has_terminal: has_terminal(),
         })
+    }
+
+    /// The same signals, where SIGHUP has files opened again ([`ReopenSignal`](super::ReopenSignal))
+    /// and ends the program only when its terminal has gone.
+    #[must_use]
+    pub(crate) fn with_reopening(self, hangup_reopens: bool) -> Self {
+        Self {
+            hangup_reopens,
+            ..self
+        }
     }
 
     /// Waits for the next one.
     pub(crate) async fn next(&mut self) -> StopSignal {
-        tokio::select! {
-            _ = self.interrupt.recv() => StopSignal::Interrupt,
-            _ = self.terminate.recv() => StopSignal::Terminate,
-            Some(_) = recv(self.hangup.as_mut()) => StopSignal::Terminate,
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return StopSignal::Interrupt,
+                _ = self.terminate.recv() => return StopSignal::Terminate,
+                Some(_) = recv(self.hangup.as_mut()) => {
+                    let has_gone = self.has_terminal && !has_terminal();
+                    if has_gone || !self.hangup_reopens {
+                        return StopSignal::Terminate;
+                    }
+                }
+            }
         }
     }
+}
+
+/// Returns true while the program has a terminal that controls it.
+#[cfg(unix)]
+fn has_terminal() -> bool {
+    std::fs::File::open("/dev/tty").is_ok()
 }
 
 #[cfg(unix)]
@@ -93,6 +121,12 @@ impl ConsoleEvents {
             close: ctrl_close().context(CANNOT_LISTEN)?,
             shutdown: ctrl_shutdown().context(CANNOT_LISTEN)?,
         })
+    }
+
+    /// The same events: none of them has files opened again.
+    #[must_use]
+    pub(crate) fn with_reopening(self, _: bool) -> Self {
+        self
     }
 
     /// Waits for the next one.

@@ -19,6 +19,7 @@ use crate::log;
 use crate::output::mqtt::Mqtt;
 use crate::output::osc::Osc;
 use crate::output::recorder::{Recorder, RecorderConfig, RecorderRequests, prepare_folder};
+use crate::output::saver::Saver;
 use crate::output::{Output, OutputConfig, PublishedPort};
 use crate::platform;
 use crate::port::source::spec::Spec;
@@ -227,6 +228,10 @@ impl PortTasks {
         let is_new = self.registry.add(Arc::clone(&port));
         ensure!(is_new, "there is a port called {} already", port.name);
         self.start_outputs(&port, shared.outputs)?;
+        if let Some(config) = shared.saver {
+            let saver = Saver::open(&config, &port.name, &port.hub).map_err(anyhow::Error::msg)?;
+            self.spawn(saver.run(port.stop.clone()));
+        }
         self.publish(&port);
         if let (Some(config), Some((_, requests))) = (shared.recorder, recorder) {
             self.start_recorder(&port, config, requests);

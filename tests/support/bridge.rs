@@ -455,6 +455,13 @@ impl Bridge {
         .await
     }
 
+    /// Ends the program as Ctrl-C does, and waits until all that it writes is on the disk.
+    pub async fn stop(mut self) -> Ended {
+        #[cfg(unix)]
+        self.program.signal(rustix::process::Signal::INT);
+        self.program.ended().await
+    }
+
     /// Gets `path` over HTTP.
     pub async fn get(&self, path: &str) -> Reply {
         http::http(self.address(), "GET", path, &[]).await

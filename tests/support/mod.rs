@@ -9,12 +9,15 @@ mod bridge;
 mod client;
 #[cfg(target_os = "linux")] // whose limit is raised
 mod descriptors;
+#[cfg(target_os = "linux")] // where mount namespaces are
+mod full_disk;
 mod http;
 #[cfg(target_os = "linux")] // where mount namespaces are
 mod machine;
 #[cfg(target_os = "linux")] // where network namespaces are
 pub mod namespaces;
 pub mod network;
+mod noise;
 mod pair;
 mod recording;
 mod relay;
@@ -32,9 +35,12 @@ pub use bridge::{Bridge, Ended, Program, is_emulated, is_for_windows, words};
 pub use client::Client;
 #[cfg(target_os = "linux")]
 pub use descriptors::raise_descriptor_limit;
+#[cfg(target_os = "linux")]
+pub use full_disk::{on_a_full_disk, seen_by};
 pub use http::{RawSocket, Reply, ask_upgrade, bare, http, request, upgrade};
 #[cfg(target_os = "linux")]
 pub use machine::Machine;
+pub use noise::noise;
 pub use pair::Pair;
 #[cfg(unix)]
 pub use pair::terminal;

@@ -6,7 +6,7 @@ import { size } from "./recording.js";
 const NUMBERS_INTERVAL = 1000;
 const PORTS = new URL("../api/ports", import.meta.url);
 /** The kinds in a word that people know. */
-const NAMES = { mqtt: "MQTT", osc: "OSC", tcp: "TCP", rfc2217: "RFC 2217", pty: "Pseudo-terminal", record: "Recording" };
+const NAMES = { mqtt: "MQTT", osc: "OSC", tcp: "TCP", rfc2217: "RFC 2217", pty: "Pseudo-terminal", record: "Recording", save: "Lines in" };
 /** The states in a word. */
 const WORDS = { open: "works", waiting: "does not work", off: "off" };
 

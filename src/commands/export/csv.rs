@@ -9,7 +9,7 @@ use regex_lite::Regex;
 
 use super::ExportFormat;
 use super::received_lines::ReceivedLines;
-use super::text::local_time;
+use super::text::shown_time;
 use crate::hub::{Frame, Timestamp};
 use crate::recording::{RecordingEntry, RecordingHeader};
 use crate::values::{Decimal, LineValues, MAX_VALUES};
@@ -171,7 +171,7 @@ fn add_row(
             cells[*place].push_str(number.as_str());
         }
     }
-    rows.extend_from_slice(local_time(t).as_bytes());
+    rows.extend_from_slice(shown_time(t).as_bytes());
     for cell in cells.iter() {
         rows.push(b',');
         rows.extend_from_slice(cell.as_bytes());

@@ -2,11 +2,10 @@
 
 use std::io::{self, Write};
 
-use jiff::tz::TimeZone;
-
 use super::ExportFormat;
 use super::received_lines::ReceivedLines;
 use crate::hub::{Frame, Timestamp};
+use crate::platform;
 use crate::recording::{RecordingEntry, RecordingHeader};
 use crate::terminal::safe_line;
 
@@ -103,6 +102,11 @@ impl ExportFormat for Text {
     }
 }
 
+/// Returns a time as this computer's clock shows it.
+pub(super) fn shown_time(t: Timestamp) -> String {
+    platform::local_time(t.0).unwrap_or_else(|| t.to_string())
+}
+
 fn add_row(rows: &mut Vec<u8>, t: Timestamp, mark: &str, text: &[u8], is_terminal: bool) {
     let text = String::from_utf8_lossy(text);
     let text = if is_terminal {
@@ -110,18 +114,5 @@ fn add_row(rows: &mut Vec<u8>, t: Timestamp, mark: &str, text: &[u8], is_termina
     } else {
         text.replace('\n', " ")
     };
-    rows.extend_from_slice(format!("{} {mark}{text}\n", local_time(t)).as_bytes());
-}
-
-/// Returns a time of this computer's clock in ISO 8601, with its distance from UTC.
-pub(super) fn local_time(t: Timestamp) -> String {
-    let moment = i64::try_from(t.0).ok();
-    let moment = moment.and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok());
-    match moment {
-        Some(moment) => {
-            let zoned = moment.to_zoned_datetime(TimeZone::system());
-            zoned.strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string()
-        }
-        None => t.to_string(),
-    }
+    rows.extend_from_slice(format!("{} {mark}{text}\n", shown_time(t)).as_bytes());
 }

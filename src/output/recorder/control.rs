@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::RecorderConfig;
 use super::session::RecordingSession;
-use super::writing::StartMode;
 use crate::hub::{Hub, OutputReporter, OutputState, Timestamp};
+use crate::output::disk::thread::StartMode;
 
 /// Requests that wait for the recorder. At the limit, who asks waits.
 const MAX_WAITING: usize = 16;
@@ -184,19 +184,37 @@ impl Recording {
     }
 }
 
+/// Checks that recordings can be written to a folder, without making it. Returns the folder that is
+/// there: the one above where only that one is missing.
+///
+/// # Errors
+/// In words for people.
+pub(crate) fn check_folder(folder: &Path) -> Result<&Path, String> {
+    let existing = match folder.parent() {
+        Some(parent) if !folder.exists() && parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) if !folder.exists() => parent,
+        _ => folder,
+    };
+    let checked = crate::platform::can_create_in(existing);
+    checked.map_err(|error| failed(folder, &error))?;
+    Ok(existing)
+}
+
+fn failed(folder: &Path, error: &std::io::Error) -> String {
+    let reason = crate::platform::reason(error);
+    format!("cannot record to {}: {reason}", folder.display())
+}
+
 /// Checks at the start that recordings can be written to a folder, and makes it if only it is missing.
 ///
 /// # Errors
 /// In words for people.
 pub(crate) fn prepare_folder(folder: &Path) -> Result<(), String> {
-    let failed = |error: std::io::Error| {
-        let reason = crate::platform::reason(&error);
-        format!("cannot record to {}: {reason}", folder.display())
+    let prepare = || {
+        if !folder.exists() {
+            std::fs::create_dir(folder)?;
+        }
+        crate::platform::can_create_in(folder)
     };
-    if !folder.exists() {
-        std::fs::create_dir(folder).map_err(failed)?;
-    }
-    let probe = folder.join(format!(".serial-ws-{}", std::process::id()));
-    crate::platform::create_exclusive(&probe).map_err(failed)?;
-    std::fs::remove_file(&probe).map_err(failed)
+    prepare().map_err(|error| failed(folder, &error))
 }

@@ -11,7 +11,7 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
-use super::storage::sync_folder;
+use super::folder::sync_folder;
 use crate::platform::{create_exclusive, reason, take_exclusive};
 use crate::recording::{RawLine, RecordingHeader, SegmentName, next_line};
 

@@ -2,30 +2,26 @@
 //! of the operator's. `recording` defines their format.
 //!
 //! A recording is a subscriber that keeps up: it takes each event at once, whatever the disk does, and
-//! nobody is slower for it. A thread of its own writes.
+//! nobody is slower for it. A thread of its own writes (`disk`).
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `control` | starts and stops recordings on request |
 //! | `session` | one recording: from events to entries |
-//! | `queue` | entries on their way to the disk, bounded |
-//! | `writing` | the thread that writes |
-//! | `segment_writer` | files one after the other, pauses, gaps |
-//! | `storage` | the folder and its files |
+//! | `format` | the text of files, and marks of gaps |
+//! | `folder` | the folder and its files |
 //! | `housekeeping` | compresses closed files, removes the oldest |
 
 mod control;
+mod folder;
+pub(super) mod format;
 mod housekeeping;
-mod queue;
-mod segment_writer;
 mod session;
-mod storage;
-mod writing;
 
 use std::path::PathBuf;
 
 pub use control::RecorderAction;
-pub(crate) use control::{Recorder, RecorderRequests, prepare_folder};
+pub(crate) use control::{Recorder, RecorderRequests, check_folder, prepare_folder};
 
 /// The recordings of a port.
 #[derive(Clone, Debug)]

@@ -8,13 +8,24 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::RecorderConfig;
-use super::queue::RecordingQueue;
-use super::writing::{self, StartMode};
+use super::folder::RecordingFolder;
+use super::format::RecordingFormat;
+use super::housekeeping::{Housekeeping, KeptRecordings};
 use crate::hub::{
     Hub, Kind, OutputReporter, OutputState, Received, Start, Status, StreamItem, SubscriberKind,
     Subscription, Taken, Timestamp, Unit,
 };
-use crate::recording::{EntryAssembler, MAX_ENTRY_TIME, RecordingHeader};
+use crate::output::disk::queue::DiskQueue;
+use crate::output::disk::report::{Report, ReportedOutput};
+use crate::output::disk::thread::{self, StartMode};
+use crate::output::disk::writer::{DiskWriter, FileLimits};
+use crate::recording::{EntryAssembler, MAX_ENTRY_TIME, RecordingEntry, RecordingHeader};
+
+/// How recordings are reported.
+const OUTPUT: ReportedOutput = ReportedOutput {
+    doing: "recording",
+    done: "recorded",
+};
 
 /// The answer to a remark for which there is no room.
 const TOO_SLOW: &str = "the disk is too slow: the note was not recorded";
@@ -23,7 +34,7 @@ const TOO_SLOW: &str = "the disk is too slow: the note was not recorded";
 pub(super) struct RecordingSession {
     subscription: Subscription,
     assembler: EntryAssembler,
-    queue: Arc<RecordingQueue>,
+    queue: Arc<DiskQueue<RecordingEntry>>,
     /// Told when the thread has written everything.
     written: oneshot::Receiver<()>,
     hub: Arc<Hub>,
@@ -66,9 +77,11 @@ impl RecordingSession {
         let upstream = hub.upstream_run();
         let run = upstream.map_or_else(|| run.to_owned(), |run| run.name.clone());
         let header = header(port, run, &status, (offset, t));
-        let queue = Arc::<RecordingQueue>::default();
-        let told = (Arc::clone(hub), Arc::clone(reporter));
-        let written = writing::start(config, header, begin, (Arc::clone(&queue), told)).await?;
+        let queue = Arc::<DiskQueue<_>>::default();
+        let report = Report::new(&OUTPUT, (port, &config.folder), Arc::clone(reporter));
+        let report = report.of_recording(header.t, Arc::clone(hub));
+        let writer = writer(config, header)?;
+        let written = thread::start(writer, Arc::clone(&queue), begin, report).await?;
         let mut session = Self {
             subscription,
             assembler,
@@ -181,15 +194,36 @@ impl RecordingSession {
                     }
                 }
             }
-            // Where only statuses were skipped, nothing is missing.
-            Received::Missed(missed) if missed.offset == 0 => {}
             Received::Restarted => {}
             Received::Missed(missed) => {
-                self.reporter.missed(missed.offset);
-                assembler.missed(Timestamp::now(), missed.offset, 0);
+                // Where only statuses were skipped, nothing is missing.
+                if missed.offset > 0 {
+                    self.reporter.missed(missed.offset);
+                    assembler.missed(Timestamp::now(), missed.offset, 0);
+                }
             }
         }
     }
+}
+
+/// Returns what writes the files of a recording.
+fn writer(
+    config: &RecorderConfig,
+    header: RecordingHeader,
+) -> Result<DiskWriter<RecordingFolder, RecordingFormat>, String> {
+    let kept = KeptRecordings {
+        folder: config.folder.clone(),
+        port: header.port.clone(),
+        keep: config.keep,
+    };
+    let housekeeping = Housekeeping::start(kept);
+    let housekeeping = housekeeping.map_err(|error| thread::no_thread(OUTPUT.doing, &error))?;
+    let folder = RecordingFolder::new(&config.folder, &header.port, housekeeping);
+    let limits = FileLimits {
+        size: config.segment,
+        reserve: config.reserve,
+    };
+    Ok(DiskWriter::new(folder, limits, RecordingFormat { header }))
 }
 
 /// Returns the header of a recording that begins at this offset of the stream, and at this time.

@@ -1,4 +1,4 @@
-//! The place where segments are written: a folder, or what stands for it in tests.
+//! The folder of recordings, and the files that are written there.
 
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -6,47 +6,15 @@ use std::path::{Path, PathBuf};
 
 use super::housekeeping::Housekeeping;
 use crate::hub::Timestamp;
+use crate::output::disk::writer::{Storage, StoredFile};
 use crate::platform::{create_exclusive, free_bytes};
 use crate::recording::SegmentName;
 
 /// Names that are tried for a segment, all of the same second.
 const MAX_NAMES: usize = 1000;
 
-/// The place of the segments of one port.
-pub(super) trait Storage: Send {
-    /// A segment that is written.
-    type File: SegmentFile;
-
-    /// Creates a segment that begins at `t`.
-    ///
-    /// # Errors
-    /// In words for people.
-    fn create(&mut self, t: Timestamp) -> Result<Self::File, String>;
-
-    /// Returns the bytes that may still be written.
-    fn free_bytes(&self) -> io::Result<u64>;
-
-    /// Tells that a segment was closed, so that it may be compressed.
-    fn closed_one(&mut self);
-}
-
-/// A segment that is written.
-pub(super) trait SegmentFile: Send {
-    /// Returns its name.
-    fn name(&self) -> &str;
-
-    /// Appends all of these bytes, or none.
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
-
-    /// Waits until the disk has what was appended.
-    fn sync(&mut self) -> io::Result<()>;
-
-    /// Returns false if nobody would find the file any more.
-    fn is_there(&self) -> bool;
-}
-
 /// A folder of the file system.
-pub(super) struct DiskStorage {
+pub(super) struct RecordingFolder {
     folder: PathBuf,
     port: String,
     housekeeping: Housekeeping,
@@ -56,7 +24,7 @@ pub(super) struct DiskStorage {
 }
 
 /// A file in it.
-pub(super) struct DiskFile {
+pub(super) struct RecordingFile {
     name: String,
     path: PathBuf,
     file: File,
@@ -66,7 +34,7 @@ pub(super) struct DiskFile {
     is_torn: bool,
 }
 
-impl DiskStorage {
+impl RecordingFolder {
     /// The recordings of `port` in a folder.
     pub(super) fn new(folder: &Path, port: &str, housekeeping: Housekeeping) -> Self {
         Self {
@@ -78,10 +46,10 @@ impl DiskStorage {
     }
 }
 
-impl Storage for DiskStorage {
-    type File = DiskFile;
+impl Storage for RecordingFolder {
+    type File = RecordingFile;
 
-    fn create(&mut self, t: Timestamp) -> Result<DiskFile, String> {
+    fn open(&mut self, t: Timestamp) -> Result<RecordingFile, String> {
         let failed = |why: &str| format!("cannot record to {}: {why}", self.folder.display());
         // A disk that is not mounted now may be so later. Its folder is not ours to make.
         if !self.folder.is_dir() {
@@ -106,7 +74,7 @@ impl Storage for DiskStorage {
                 Ok(file) => {
                     sync_folder(&self.folder);
                     self.newest = Some(name);
-                    return Ok(DiskFile {
+                    return Ok(RecordingFile {
                         name: file_name,
                         path,
                         file,
@@ -135,9 +103,13 @@ impl Storage for DiskStorage {
     }
 }
 
-impl SegmentFile for DiskFile {
+impl StoredFile for RecordingFile {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn length(&self) -> u64 {
+        self.length
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -162,7 +134,7 @@ impl SegmentFile for DiskFile {
     }
 }
 
-impl DiskFile {
+impl RecordingFile {
     /// Removes what stands behind the last whole entry.
     fn cut_off(&mut self) -> io::Result<()> {
         self.file.set_len(self.length)?;
@@ -172,7 +144,7 @@ impl DiskFile {
     }
 }
 
-impl Drop for DiskFile {
+impl Drop for RecordingFile {
     fn drop(&mut self) {
         if self.length == 0 {
             let _ = fs::remove_file(&self.path);

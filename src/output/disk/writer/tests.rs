@@ -7,6 +7,8 @@ use proptest::prelude::*;
 use serde_json::Map;
 
 use super::*;
+use crate::output::recorder::format::RecordingFormat;
+use crate::recording::{RecordingEntry, RecordingHeader};
 
 /// A disk of which tests decide what it takes.
 #[derive(Clone, Default)]
@@ -26,6 +28,9 @@ struct FakeFileState {
     bytes: Vec<u8>,
     is_removed: bool,
 }
+
+/// The writer of a recording to such a disk.
+type RecordingWriter = DiskWriter<FakeDisk, RecordingFormat>;
 
 struct FakeFile {
     disk: FakeDisk,
@@ -74,7 +79,7 @@ impl FakeDisk {
 impl Storage for FakeDisk {
     type File = FakeFile;
 
-    fn create(&mut self, _: Timestamp) -> Result<FakeFile, String> {
+    fn open(&mut self, _: Timestamp) -> Result<FakeFile, String> {
         if self.state().is_failing {
             return Err("there is no such folder".to_owned());
         }
@@ -95,9 +100,13 @@ impl Storage for FakeDisk {
     fn closed_one(&mut self) {}
 }
 
-impl SegmentFile for FakeFile {
+impl StoredFile for FakeFile {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn length(&self) -> u64 {
+        self.disk.state().files[self.index].bytes.len() as u64
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -124,7 +133,7 @@ impl SegmentFile for FakeFile {
 }
 
 /// A writer that has begun, its disk, and the moment.
-fn writer(limits: SegmentLimits) -> (SegmentWriter<FakeDisk>, FakeDisk, Instant) {
+fn writer(limits: FileLimits) -> (RecordingWriter, FakeDisk, Instant) {
     let disk = FakeDisk::default();
     let header = RecordingHeader {
         run: "f6d5".to_owned(),
@@ -136,15 +145,16 @@ fn writer(limits: SegmentLimits) -> (SegmentWriter<FakeDisk>, FakeDisk, Instant)
         offset: 0,
         t: Timestamp(0),
     };
-    let mut writer = SegmentWriter::new(disk.clone(), limits, header);
+    let format = RecordingFormat { header };
+    let mut writer = DiskWriter::new(disk.clone(), limits, format);
     let now = Instant::now();
     writer.begin(now).unwrap();
     (writer, disk, now)
 }
 
-fn large() -> SegmentLimits {
-    SegmentLimits {
-        segment: 1 << 20,
+fn large() -> FileLimits {
+    FileLimits {
+        size: 1 << 20,
         reserve: 0,
     }
 }
@@ -159,8 +169,8 @@ fn received(t: u64, bytes: &str) -> RecordingEntry {
 
 #[test]
 fn a_line_may_go_on_in_the_next_file() {
-    let limits = SegmentLimits {
-        segment: 300,
+    let limits = FileLimits {
+        size: 300,
         reserve: 0,
     };
     let (mut writer, disk, now) = writer(limits);
@@ -196,8 +206,8 @@ fn a_full_disk_is_told_and_tried_again_after_ten_seconds() {
 
 #[test]
 fn writing_pauses_while_too_little_is_free() {
-    let limits = SegmentLimits {
-        segment: 1 << 20,
+    let limits = FileLimits {
+        size: 1 << 20,
         reserve: 100_000_000,
     };
     let (mut writer, disk, now) = writer(limits);
@@ -234,6 +244,19 @@ fn a_file_that_was_removed_is_followed_by_another_one() {
 }
 
 #[test]
+fn what_failed_goes_on_only_when_it_works() {
+    let (mut writer, disk, now) = writer(large());
+    disk.state().files[0].is_removed = true;
+    disk.state().is_failing = true;
+    writer.write(&mut VecDeque::from([received(1, "first\n")]), now);
+    writer.write(&mut VecDeque::new(), now + RETRY_DELAY);
+    assert_eq!(writer.problem(), "there is no such folder");
+    disk.state().is_failing = false;
+    writer.write(&mut VecDeque::new(), now + RETRY_DELAY * 2);
+    assert_eq!((writer.problem(), disk.state().files.len()), ("", 2));
+}
+
+#[test]
 fn the_disk_has_what_was_written_after_five_seconds_and_at_the_end() {
     let (mut writer, disk, now) = writer(large());
     writer.write(&mut VecDeque::from([received(1, "first\n")]), now);
@@ -249,9 +272,9 @@ proptest! {
     #[test]
     fn whatever_the_disk_does_nothing_is_lost_or_doubled(
         happenings in prop::collection::vec((0..12_u8, 0..400_usize, 0..15_u64), 1..60),
-        segment in 200..3000_u64,
+        size in 200..3000_u64,
     ) {
-        let (mut writer, disk, mut now) = writer(SegmentLimits { segment, reserve: 0 });
+        let (mut writer, disk, mut now) = writer(FileLimits { size, reserve: 0 });
         let (mut all, mut entries) = (Vec::new(), VecDeque::new());
         for (t, (happening, size, seconds)) in happenings.into_iter().enumerate() {
             match happening {

@@ -5,9 +5,6 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::hub::Timestamp;
-use crate::recording::RecordingEntry;
-
 /// Memory in bytes of entries that wait for the disk. At the limit, entries are left out until half of
 /// it is free again.
 const MAX_QUEUE_BYTES: usize = 8 << 20;
@@ -22,42 +19,63 @@ const GATHERING_TIME: Duration = Duration::from_millis(20);
 /// Bytes for which the thread waits no longer.
 const GATHERED_BYTES: usize = 256 << 10;
 
-/// The queue between a recording and the thread that writes it.
-#[derive(Default)]
-pub(super) struct RecordingQueue {
-    state: Mutex<QueueState>,
+/// Something to be written.
+pub(in crate::output) trait QueueEntry: Send + Sized + 'static {
+    /// The entries that were left out since there was no room for them.
+    type Gap: Default + Send;
+
+    /// Returns the bytes of memory that it has allocated.
+    fn memory(&self) -> usize;
+
+    /// Counts it as left out.
+    fn leave_out(self, gap: &mut Self::Gap);
+
+    /// Returns the entries that mark a gap.
+    fn mark(gap: Self::Gap) -> impl Iterator<Item = Self>;
+}
+
+/// The queue between an output and the thread that writes for it.
+pub(in crate::output) struct DiskQueue<E: QueueEntry> {
+    state: Mutex<QueueState<E>>,
     changed: Condvar,
 }
 
-#[derive(Default)]
-struct QueueState {
-    entries: VecDeque<RecordingEntry>,
+struct QueueState<E: QueueEntry> {
+    entries: VecDeque<E>,
     bytes: usize,
-    /// The bytes that were left out since there was no room.
-    gap: Option<Gap>,
+    /// The entries that were left out since there was no room.
+    gap: Option<E::Gap>,
+    /// True once the file is to be opened again.
+    reopens: bool,
     has_ended: bool,
 }
 
-/// The bytes that were left out.
-#[derive(Default)]
-struct Gap {
-    t: Timestamp,
-    received: u64,
-    sent: u64,
-    /// The last status.
-    status: Option<RecordingEntry>,
+impl<E: QueueEntry> Default for DiskQueue<E> {
+    fn default() -> Self {
+        let state = QueueState {
+            entries: VecDeque::new(),
+            bytes: 0,
+            gap: None,
+            reopens: false,
+            has_ended: false,
+        };
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        }
+    }
 }
 
-impl RecordingQueue {
+impl<E: QueueEntry> DiskQueue<E> {
     /// Adds an entry, or counts it as left out. Returns false then.
-    pub(super) fn push(&self, entry: RecordingEntry) -> bool {
+    pub(in crate::output) fn push(&self, entry: E) -> bool {
         let mut state = self.state();
         let (was_idle, was_small) = (state.entries.is_empty(), state.bytes < GATHERED_BYTES);
         let has_room = state.make_room_for(&entry);
         if has_room {
             state.add(entry);
         } else {
-            state.leave_out(entry);
+            entry.leave_out(state.gap.get_or_insert_default());
         }
         let is_much = was_small && state.bytes >= GATHERED_BYTES;
         drop(state);
@@ -67,8 +85,14 @@ impl RecordingQueue {
         has_room
     }
 
+    /// Has the thread open the file again.
+    pub(in crate::output) fn reopen(&self) {
+        self.state().reopens = true;
+        self.changed.notify_one();
+    }
+
     /// Lets the thread end, once it has written everything.
-    pub(super) fn end(&self) {
+    pub(in crate::output) fn end(&self) {
         let mut state = self.state();
         state.close_gap();
         state.has_ended = true;
@@ -76,9 +100,9 @@ impl RecordingQueue {
         self.changed.notify_one();
     }
 
-    /// Moves all entries to `taken`: once there are some, at `deadline`, or at the end. Returns true
-    /// at the end.
-    pub(super) fn take(&self, taken: &mut VecDeque<RecordingEntry>, deadline: Instant) -> bool {
+    /// Moves all entries to `taken`: once there are some, at `deadline`, at the end, or to open the
+    /// file again. Returns true at the end.
+    pub(super) fn take(&self, taken: &mut VecDeque<E>, deadline: Instant) -> bool {
         let state = self.wait_while(deadline, |state| state.entries.is_empty());
         let gathered = deadline.min(Instant::now() + GATHERING_TIME);
         drop(state);
@@ -88,19 +112,25 @@ impl RecordingQueue {
         state.has_ended
     }
 
-    /// Waits until `deadline`. Returns true at once at the end.
+    /// Waits until `deadline`, or until the file is to be opened again. Returns true at once at the
+    /// end.
     pub(super) fn wait_for_end(&self, deadline: Instant) -> bool {
         self.wait_while(deadline, |_| true).has_ended
+    }
+
+    /// Returns true once for each time that the file is to be opened again.
+    pub(super) fn take_reopening(&self) -> bool {
+        std::mem::take(&mut self.state().reopens)
     }
 
     /// Waits as long as this is so, until `deadline` or the end.
     fn wait_while(
         &self,
         deadline: Instant,
-        is_so: impl Fn(&QueueState) -> bool,
-    ) -> MutexGuard<'_, QueueState> {
+        is_so: impl Fn(&QueueState<E>) -> bool,
+    ) -> MutexGuard<'_, QueueState<E>> {
         let mut state = self.state();
-        while !state.has_ended && is_so(&state) {
+        while !state.has_ended && !state.reopens && is_so(&state) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
@@ -111,95 +141,43 @@ impl RecordingQueue {
         state
     }
 
-    fn state(&self) -> MutexGuard<'_, QueueState> {
+    fn state(&self) -> MutexGuard<'_, QueueState<E>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl QueueState {
+impl<E: QueueEntry> QueueState<E> {
     /// Returns true if an entry may be added. After a gap, that is marked first.
-    fn make_room_for(&mut self, entry: &RecordingEntry) -> bool {
+    fn make_room_for(&mut self, entry: &E) -> bool {
         let limit = match self.gap {
             None => MAX_QUEUE_BYTES,
             Some(_) => MAX_QUEUE_BYTES / 2,
         };
-        let has_room = self.bytes + memory(entry) <= limit;
+        let has_room = self.bytes + ENTRY_BYTES + entry.memory() <= limit;
         if has_room {
             self.close_gap();
         }
         has_room
     }
 
-    fn add(&mut self, entry: RecordingEntry) {
-        self.bytes += memory(&entry);
+    fn add(&mut self, entry: E) {
+        self.bytes += ENTRY_BYTES + entry.memory();
         self.entries.push_back(entry);
     }
 
     /// Marks what was left out, exactly where it belongs.
     fn close_gap(&mut self) {
-        let Some(gap) = self.gap.take() else {
-            return;
-        };
-        if gap.received + gap.sent > 0 {
-            self.add(RecordingEntry::Missed {
-                t: gap.t,
-                received: gap.received,
-                sent: gap.sent,
-            });
-        }
-        if let Some(status) = gap.status {
-            self.add(status);
+        if let Some(gap) = self.gap.take() {
+            E::mark(gap).for_each(|entry| self.add(entry));
         }
     }
-
-    fn leave_out(&mut self, entry: RecordingEntry) {
-        let gap = self.gap.get_or_insert_default();
-        gap.t = entry.t();
-        match entry {
-            RecordingEntry::Received { bytes, .. } => gap.received += bytes.len() as u64,
-            RecordingEntry::Sent { bytes, .. } => gap.sent += bytes.len() as u64,
-            RecordingEntry::Missed { received, sent, .. } => {
-                gap.received += received;
-                gap.sent += sent;
-            }
-            RecordingEntry::Status { .. } => gap.merge(entry),
-            RecordingEntry::Note { .. } => {}
-        }
-    }
-}
-
-impl Gap {
-    /// Keeps the last status, with the settings and the device that an earlier one brought.
-    fn merge(&mut self, mut entry: RecordingEntry) {
-        if let RecordingEntry::Status {
-            settings, device, ..
-        } = &mut entry
-            && let Some(RecordingEntry::Status {
-                settings: earlier_settings,
-                device: earlier_device,
-                ..
-            }) = self.status.take()
-        {
-            *settings = settings.take().or(earlier_settings);
-            *device = device.take().or(earlier_device);
-        }
-        self.status = Some(entry);
-    }
-}
-
-/// Returns the memory that an entry takes.
-fn memory(entry: &RecordingEntry) -> usize {
-    let text = match entry {
-        RecordingEntry::Note { text, .. } => text.len(),
-        RecordingEntry::Status { detail, hint, .. } => detail.len() + hint.len(),
-        _ => entry.data_bytes(),
-    };
-    ENTRY_BYTES + text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hub::Timestamp;
+    use crate::recording::RecordingEntry;
 
     fn received(t: u64, size: usize) -> RecordingEntry {
         RecordingEntry::Received {
@@ -209,7 +187,7 @@ mod tests {
         }
     }
 
-    fn taken(queue: &RecordingQueue) -> Vec<RecordingEntry> {
+    fn taken(queue: &DiskQueue<RecordingEntry>) -> Vec<RecordingEntry> {
         let mut taken = VecDeque::new();
         queue.take(&mut taken, Instant::now());
         taken.into()
@@ -218,7 +196,7 @@ mod tests {
     #[test]
     fn what_a_slow_disk_has_no_room_for_is_marked_where_it_is_missing() {
         const MANY: usize = MAX_QUEUE_BYTES / 4096 + 1;
-        let queue = RecordingQueue::default();
+        let queue = DiskQueue::default();
         let mut t = 0;
         let mut push = |size| {
             t += 1;
@@ -246,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_gap_at_the_end_is_marked_too_with_the_last_status() {
-        let queue = RecordingQueue::default();
+        let queue = DiskQueue::default();
         while queue.push(received(1, 4096)) {}
         let status = |t, state: &str| RecordingEntry::Status {
             t: Timestamp(t),
