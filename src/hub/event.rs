@@ -98,6 +98,8 @@ pub struct Event {
     pub before: Position,
     /// The part of the stream before that some views have left out.
     left_out: LeftOut,
+    /// The bytes in all [`Kind::Written`] events before.
+    pub(super) written_before: u64,
     /// The time of reading, never earlier than that of the event before.
     pub at: Timestamp,
     /// The same moment on the monotonic clock, for ages.
@@ -115,6 +117,8 @@ pub enum Kind {
     Status(Status),
     /// The system took bytes for the device.
     Written(Written),
+    /// A remark in the recording that is the device.
+    Note(String),
 }
 
 /// Bytes that the system took for the device.
@@ -130,7 +134,7 @@ impl Event {
     /// An event at a place in the stream and a moment on both clocks. Its encodings count towards
     /// `budget`.
     pub(super) fn new(
-        (before, left_out): (Position, LeftOut),
+        (before, left_out, written_before): (Position, LeftOut, u64),
         (at, read): (Timestamp, Instant),
         kind: Kind,
         budget: EncodingBudget,
@@ -138,6 +142,7 @@ impl Event {
         Self {
             before,
             left_out,
+            written_before,
             at,
             read,
             kind,
@@ -152,7 +157,15 @@ impl Event {
                 line: self.before.line + data.frames.len() as u64,
                 offset: self.before.offset + data.chunk.len() as u64,
             },
-            Kind::Status(_) | Kind::Written(_) => self.before,
+            Kind::Status(_) | Kind::Written(_) | Kind::Note(_) => self.before,
+        }
+    }
+
+    /// The bytes in all [`Kind::Written`] events up to its end.
+    pub(super) fn written_after(&self) -> u64 {
+        match &self.kind {
+            Kind::Written(written) => self.written_before + written.bytes.len() as u64,
+            Kind::Data(_) | Kind::Status(_) | Kind::Note(_) => self.written_before,
         }
     }
 
@@ -231,6 +244,7 @@ impl Event {
                 Kind::Data(data) => data.memory(),
                 Kind::Status(status) => status.detail.len() + status.hint.len(),
                 Kind::Written(written) => written.bytes.len(),
+                Kind::Note(text) => text.len(),
             }
     }
 }

@@ -34,6 +34,8 @@ pub(super) struct History {
     pub end: Position,
     /// The part of the stream up to there that some views leave out.
     left_out: LeftOut,
+    /// The bytes in all [`Kind::Written`] events.
+    pub written: u64,
     /// The moment at which the wall clock last went forward, on both clocks.
     forward: (Timestamp, Instant),
     /// The run in which the stream is counted.
@@ -82,6 +84,7 @@ impl History {
             first: 0,
             end: Position::default(),
             left_out: LeftOut::default(),
+            written: 0,
             forward: (Timestamp::default(), Instant::now()),
             run: HubRun::default(),
             status,
@@ -109,7 +112,7 @@ impl History {
                 self.status = status.clone();
                 self.append((at, read), Kind::Status(status));
             }
-            Kind::Written(_) => self.append((at, read), kind),
+            Kind::Written(_) | Kind::Note(_) => self.append((at, read), kind),
         }
         self.drop_oldest(read);
         self.give_up_encodings();
@@ -139,6 +142,12 @@ impl History {
         self.end = place;
     }
 
+    /// Returns the bytes in all [`Kind::Written`] events before this one.
+    pub(super) fn written_before(&self, next: u64) -> u64 {
+        let event = self.event(next);
+        event.map_or(self.written, |event| event.written_before)
+    }
+
     fn append_data(&mut self, moment: (Timestamp, Instant), mut data: Data) {
         while let Some(rest) = data.split_off(MAX_FRAMES) {
             self.append(moment, Kind::Data(data));
@@ -148,10 +157,11 @@ impl History {
     }
 
     fn append(&mut self, moment: (Timestamp, Instant), kind: Kind) {
-        let place = (self.end, self.left_out);
+        let place = (self.end, self.left_out, self.written);
         let event = Event::new(place, moment, kind, self.encoded.clone());
         self.end = event.after();
         self.left_out = event.left_out_after();
+        self.written = event.written_after();
         self.memory += event.memory_cost();
         self.shown_memory += event.memory_cost();
         self.events.push_back(Arc::new(event));

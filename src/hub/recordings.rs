@@ -51,4 +51,11 @@ impl Hub {
         let control = self.playback.get()?;
         Some(Box::new(control.playback(Instant::now())))
     }
+
+    /// Publishes a remark in the recording that is the device, if somebody records it again.
+    pub fn publish_note(&self, text: String) {
+        if self.wants_written.load(Ordering::Relaxed) > 0 {
+            self.publish(Timestamp::now(), Kind::Note(text));
+        }
+    }
 }

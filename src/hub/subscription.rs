@@ -28,6 +28,10 @@ pub struct Subscription {
     wants_written: bool,
     wants_inputs: bool,
     wants_bytes: bool,
+    /// The bytes in [`Kind::Written`] events up to its place, if it wants those.
+    written: u64,
+    /// Those of them that were skipped since it was asked.
+    missed_written: u64,
     /// True once it was asked for what comes next.
     has_begun: bool,
 }
@@ -70,6 +74,8 @@ impl Subscription {
             resume: None,
             item: StreamItem::Byte,
             wants_written: false,
+            written: 0,
+            missed_written: 0,
             has_begun: false,
             wants_inputs: false,
             wants_bytes: false,
@@ -110,6 +116,7 @@ impl Subscription {
     pub fn with_written(mut self) -> Self {
         if !std::mem::replace(&mut self.wants_written, true) {
             self.hub.wants_written.fetch_add(1, Ordering::Relaxed);
+            self.written = self.hub.history().written_before(self.cursor.next);
         }
         self
     }
@@ -190,6 +197,11 @@ impl Subscription {
             let is_missed = missed != Position::default();
             let position = if is_missed { before } else { had };
             self.cursor = Cursor { next, position };
+            if self.wants_written {
+                let written = history.written_before(next);
+                self.missed_written += written.saturating_sub(self.written);
+                self.written = written;
+            }
             return Some(Received::Missed(missed));
         }
         while let Some(event) = history.event(next) {
@@ -197,11 +209,16 @@ impl Subscription {
             let had = self.cursor.position.since(event.before);
             let position = event.after();
             self.cursor = Cursor { next, position };
+            if self.wants_written {
+                self.written = event.written_after();
+            }
             let is_wanted = match event.kind {
                 Kind::Data(_) => true,
                 // The greeting has told the status at joining; older ones would only confuse.
                 Kind::Status(_) => next > self.joined,
                 Kind::Written(_) => self.wants_written,
+                // Notes are for recordings.
+                Kind::Note(_) => self.wants_written && self.kind != SubscriberKind::Client,
             };
             if is_wanted {
                 let event = Arc::clone(event);
@@ -228,6 +245,11 @@ impl Subscription {
             }
         }
         missed
+    }
+
+    /// Returns the bytes in [`Kind::Written`] events that were skipped since this was asked last.
+    pub fn take_missed_written(&mut self) -> u64 {
+        std::mem::take(&mut self.missed_written)
     }
 
     /// The place in the stream up to which everything was taken.

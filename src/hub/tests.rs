@@ -561,6 +561,45 @@ fn written_bytes_are_published_only_for_those_who_ask() {
     hub.publish_written(|| panic!("nobody asks any more"));
 }
 
+#[test]
+fn what_was_written_is_counted_also_where_it_is_skipped() {
+    let (hub, mut framer) = counted(LIMITS, 0..0);
+    let output = SubscriberKind::Output {
+        backpressure: false,
+    };
+    let write = |size: usize| {
+        hub.publish_written(|| Written {
+            bytes: vec![b'x'; size].into(),
+            client: 7,
+        });
+    };
+    // Before it joins, somebody else wants to know.
+    let _other = hub.subscribe(output, Start::Live).with_written();
+    write(1000);
+    let mut recorder = hub.subscribe(output, Start::Live).with_written();
+    let (mut taken, mut lost, mut had, mut written) = (Vec::new(), 0, 0, 0);
+    for round in 1..=300 {
+        write(round);
+        written += round as u64;
+        // More than it may be behind, in two of three rounds.
+        if round % 100 < 66 {
+            publish(&hub, &mut framer, "y".repeat(50_000) + "\n");
+        } else {
+            recorder.take(&mut taken);
+            lost += recorder.take_missed_written();
+        }
+    }
+    recorder.take(&mut taken);
+    lost += recorder.take_missed_written();
+    for event in taken {
+        if let Kind::Written(written) = &event.event.kind {
+            had += written.bytes.len() as u64;
+        }
+    }
+    assert!(lost > 0 && had > 0, "{lost} bytes were lost, and {had} not");
+    assert_eq!(lost + had, written);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_hub_is_idle_once_no_client_has_been_there_for_a_time() {
     const SECOND: Duration = Duration::from_secs(1);

@@ -275,7 +275,7 @@ impl OutputSession {
                         self.protocol.encode(&data.chunk[had..], &mut self.output);
                     }
                     Kind::Status(status) => self.protocol.status(status, &mut self.output),
-                    Kind::Written(_) => {}
+                    Kind::Written(_) | Kind::Note(_) => {}
                 },
                 Received::Missed(position) => self.count_missed(position),
                 Received::Restarted => {}

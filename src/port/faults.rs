@@ -479,6 +479,7 @@ fn check_events(world: &World, listener: &mut Subscription, has_lost: bool) {
             Kind::Data(data) => bytes.extend_from_slice(&data.chunk),
             Kind::Status(status) => states.push(status.state),
             Kind::Written(part) => written.extend_from_slice(&part.bytes),
+            Kind::Note(_) => {}
         }
     }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -600,7 +601,7 @@ async fn a_frame_that_silence_ends_is_published_at_its_deadline() {
     }
     let frames = taken.iter().filter_map(|taken| match &taken.event.kind {
         Kind::Data(data) => data.frames.iter().next().map(|frame| frame.bytes.to_vec()),
-        Kind::Status(_) | Kind::Written(_) => None,
+        Kind::Status(_) | Kind::Written(_) | Kind::Note(_) => None,
     });
     assert_eq!(frames.collect::<Vec<_>>(), [world(&shared).sent.clone()]);
 }
@@ -623,7 +624,7 @@ fn framing_errors(listener: &mut Subscription) -> Vec<u32> {
     }
     let told = taken.iter().filter_map(|taken| match &taken.event.kind {
         Kind::Status(status) => Some(status.errors?.framing),
-        Kind::Data(_) | Kind::Written(_) => None,
+        Kind::Data(_) | Kind::Written(_) | Kind::Note(_) => None,
     });
     told.collect()
 }

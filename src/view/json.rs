@@ -68,6 +68,7 @@ fn encode(
                 event.before.line,
             );
         }
+        Kind::Note(_) => {}
     }
 }
 

@@ -121,6 +121,7 @@ impl View {
             Kind::Data(data) => !self.item().is_in(data),
             // Who gets the bytes that were written has asked for them.
             Kind::Status(_) | Kind::Written(_) => !self.definition().has_statuses,
+            Kind::Note(_) => true,
         }
     }
 

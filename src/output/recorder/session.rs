@@ -67,6 +67,7 @@ impl RecordingSession {
         let mut first = subscription.next(Instant::now());
         // What history no longer has comes before the recording.
         first.take_if(|first| matches!(first, Received::Missed(_)));
+        subscription.take_missed_written();
         let (offset, t) = match &first {
             Some(Received::Event(taken)) => {
                 let Taken { event, had } = taken;
@@ -192,14 +193,16 @@ impl RecordingSession {
                     Kind::Written(written) => {
                         assembler.sent(event.at, written.client, &written.bytes);
                     }
+                    Kind::Note(text) => assembler.note(event.at, text.clone()),
                 }
             }
             Received::Restarted => {}
             Received::Missed(missed) => {
+                let sent = self.subscription.take_missed_written();
                 // Where only statuses were skipped, nothing is missing.
-                if missed.offset > 0 {
-                    self.reporter.missed(missed.offset);
-                    assembler.missed(Timestamp::now(), missed.offset, 0);
+                if missed.offset + sent > 0 {
+                    self.reporter.missed(missed.offset + sent);
+                    assembler.missed(Timestamp::now(), missed.offset, sent);
                 }
             }
         }

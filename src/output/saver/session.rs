@@ -115,7 +115,7 @@ impl LineTaker {
                         let times = self.times(taken.event.at);
                         SavedEntry::lines(data, taken.had.line, times)
                     }
-                    Kind::Status(_) | Kind::Written(_) => None,
+                    Kind::Status(_) | Kind::Written(_) | Kind::Note(_) => None,
                 },
                 Received::Missed(missed) if missed.line > 0 => {
                     let times = self.times(Timestamp::now());

@@ -118,7 +118,7 @@ async fn wait_until_open(port: &Port, subscription: &mut Subscription) -> Result
             let has_opened = match received {
                 Received::Event(taken) => match &taken.event.kind {
                     Kind::Status(status) => is_open(status)?,
-                    Kind::Data(_) | Kind::Written(_) => false,
+                    Kind::Data(_) | Kind::Written(_) | Kind::Note(_) => false,
                 },
                 Received::Missed(_) | Received::Restarted => is_open(&subscription.status())?,
             };

@@ -86,7 +86,7 @@ impl OpenedPort {
                         queue.push(frames);
                     }
                     Kind::Status(status) if status.state == State::Lost => return true,
-                    Kind::Status(_) | Kind::Written(_) => {}
+                    Kind::Status(_) | Kind::Written(_) | Kind::Note(_) => {}
                 },
                 Received::Restarted => {}
             }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::files::RecordedFile;
 use super::sequence::{RecordingSequence, SequenceItem, SequenceMark};
-use crate::hub::{LineSettings, State};
+use crate::hub::{Hub, LineSettings, State, Written};
 use crate::port::device::DeviceStatus;
 use crate::recording::RecordingEntry;
 
@@ -32,6 +32,10 @@ pub(super) enum Cue {
     Gap(Scene),
     /// The device sent something.
     Bytes(Bytes),
+    /// Somebody sent something to the device.
+    Sent(Written),
+    /// Somebody made a remark.
+    Note(String),
     /// The status of the port changed.
     Status(DeviceStatus),
 }
@@ -45,6 +49,18 @@ pub(super) struct Scene {
     pub(super) status: Option<DeviceStatus>,
     /// The settings before it.
     pub(super) settings: LineSettings,
+}
+
+impl Cue {
+    /// Publishes what is no business of the device. Returns the cue if it is.
+    pub(super) fn publish(self, hub: &Hub) -> Option<Self> {
+        match self {
+            Self::Sent(written) => hub.publish_written(|| written),
+            Self::Note(text) => hub.publish_note(text),
+            cue => return Some(cue),
+        }
+        None
+    }
 }
 
 /// Something to play at its place.
@@ -202,9 +218,12 @@ impl CueReader {
                 self.scene.status = Some(status.clone());
                 self.push(at, Cue::Status(status))
             }
-            RecordingEntry::Missed { .. }
-            | RecordingEntry::Sent { .. }
-            | RecordingEntry::Note { .. } => Ok(()),
+            RecordingEntry::Sent { bytes, client, .. } => {
+                let client = client.unwrap_or_default();
+                self.push(at, Cue::Sent(Written { bytes, client }))
+            }
+            RecordingEntry::Note { text, .. } => self.push(at, Cue::Note(text)),
+            RecordingEntry::Missed { .. } => Ok(()),
         }
     }
 
@@ -212,9 +231,11 @@ impl CueReader {
         if !self.has_begun {
             return Ok(());
         }
-        if let Cue::Bytes(bytes) = &cue {
-            self.batch_bytes += bytes.len();
-        }
+        self.batch_bytes += match &cue {
+            Cue::Bytes(bytes) | Cue::Sent(Written { bytes, .. }) => bytes.len(),
+            Cue::Note(text) => text.len(),
+            Cue::Jump(_) | Cue::Gap(_) | Cue::Status(_) => 0,
+        };
         self.batch.push(TimedCue { at, cue });
         if self.batch.len() >= BATCH_CUES || self.batch_bytes >= BATCH_BYTES {
             self.flush()?;

@@ -63,8 +63,11 @@ impl PlayDevice {
         }
     }
 
-    /// Keeps what a cue says. Returns false for a status of a device that is not open.
+    /// Keeps what a cue says of the device.
     fn take(&mut self, cue: Cue) {
+        let Some(cue) = cue.publish(&self.hub) else {
+            return;
+        };
         self.change = match cue {
             Cue::Bytes(bytes) => {
                 self.rest = bytes;
@@ -75,6 +78,7 @@ impl PlayDevice {
                 status: Some(status),
             }),
             Cue::Jump(scene) | Cue::Gap(scene) => Some(self.at(scene)),
+            Cue::Sent(_) | Cue::Note(_) => None,
         };
     }
 

@@ -1,5 +1,6 @@
 //! `play:FILE`: a recording as a device. It sends what the device of the recording sent, with the same
-//! pauses, and is lost and opened when that was. What clients write is dropped.
+//! pauses, and is lost and opened when that was. What clients write is dropped. What they wrote when it
+//! was recorded, and their notes, are told again.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -144,10 +145,13 @@ impl PlaySource {
                 continue;
             };
             self.control.start(Instant::now());
+            let Some(cue) = cue.publish(&self.hub) else {
+                continue;
+            };
             let status = match cue {
                 Cue::Status(status) => status,
                 Cue::Jump(scene) | Cue::Gap(scene) => loaded.status(scene),
-                Cue::Bytes(_) => {
+                Cue::Bytes(_) | Cue::Sent(_) | Cue::Note(_) => {
                     player.lock().put_back(cue);
                     loaded.status(Scene::default())
                 }
@@ -243,9 +247,18 @@ fn identity(files: &Arc<[RecordedFile]>) -> Option<DeviceInfo> {
 /// # Errors
 /// Says why it cannot be played.
 pub(crate) fn check(files: &PlayFiles, port: &str) -> Result<String, String> {
-    let found = find(&files.paths, port)?;
-    let names = found.files.iter().map(|file| name(&file.path));
+    let found = find_files(files, port)?;
+    let names = found.iter().map(|path| name(path));
     Ok(names.collect::<Vec<_>>().join(", "))
+}
+
+/// Returns the files that would be played.
+///
+/// # Errors
+/// Says why they cannot be.
+pub(crate) fn find_files(files: &PlayFiles, port: &str) -> Result<Vec<PathBuf>, String> {
+    let found = find(&files.paths, port)?;
+    Ok(found.files.into_iter().map(|file| file.path).collect())
 }
 
 /// Returns the sentence about an open device that is recorded.

@@ -202,7 +202,8 @@ async fn losses_and_openings_are_those_of_the_recording() {
         (5, "b"),
         (6, "partial it is back"),
         (7, "c"),
-        (7, ENDED),
+        // Until what was sent to it is told, too.
+        (8, ENDED),
     ];
     assert_eq!(seconds.collect::<Vec<_>>(), expected);
 }

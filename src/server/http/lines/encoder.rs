@@ -114,7 +114,7 @@ impl StreamEncoder {
     fn encode(&self, event: &Event, part: Part) -> Bytes {
         let mut out = Vec::new();
         let (name, view) = match event.kind {
-            Kind::Data(_) => (None, self.view),
+            Kind::Data(_) | Kind::Note(_) => (None, self.view),
             Kind::Status(_) => (Some("status"), View::JsonLines),
             Kind::Written(_) => (Some("written"), View::JsonLines),
         };
