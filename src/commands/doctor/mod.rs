@@ -7,6 +7,7 @@ mod offers;
 mod outputs;
 mod page;
 mod ports;
+mod recordings;
 mod tcp;
 
 use std::io::Write;
@@ -81,6 +82,7 @@ pub(crate) async fn run(args: &DoctorArgs, config: &Config, out: &mut dyn Write)
     diagnostics.extend(offers::diagnose(config));
     let tcp = tcp::diagnose(&config.server, page.as_ref()).await;
     diagnostics.extend(outputs::diagnose(config, tcp.running.is_some()).await);
+    diagnostics.extend(recordings::diagnose(config, tcp.running.is_some()));
     diagnostics.extend(tcp.diagnostics);
     if let Some(page) = page {
         let decision = access::check(&config.server, &page.origin);

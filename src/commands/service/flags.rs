@@ -4,13 +4,15 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use clap::{Command, CommandFactory, ValueHint};
 
 use crate::cli::{Cli, mistake};
 use crate::config::{Config, Invocation, SECRETS, with_variables};
 use crate::output::OutputKind;
-use crate::port::source::spec::Spec;
+use crate::platform;
+use crate::port::source::play;
+use crate::port::source::spec::{Spec, quoted};
 
 /// The flags to start serial-ws with.
 #[derive(Debug)]
@@ -27,6 +29,21 @@ pub(crate) struct Flags {
     pub(crate) runs_programs: bool,
     /// The paths of pseudo-terminals.
     pub(crate) terminals: Vec<PathBuf>,
+    /// The folders that recordings and saved lines are written to.
+    pub(crate) written: Vec<SeenPath>,
+    /// True if lines are saved to a file, which SIGHUP has opened again.
+    pub(crate) saves: bool,
+    /// The files of recordings that are played.
+    pub(crate) played: Vec<SeenPath>,
+}
+
+/// A path, and who may use it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SeenPath {
+    /// The path.
+    pub(crate) path: PathBuf,
+    /// Its mode, as `chmod` takes it; None where there is nothing.
+    pub(crate) mode: Option<u32>,
 }
 
 /// One argument.
@@ -53,6 +70,18 @@ impl Word {
     }
 }
 
+impl SeenPath {
+    fn look(path: PathBuf) -> Self {
+        let mode = platform::mode(&path);
+        Self { path, mode }
+    }
+
+    /// Returns true if the mode has one of these bits.
+    pub(crate) fn has(&self, bits: u32) -> bool {
+        self.mode.is_some_and(|mode| mode & bits != 0)
+    }
+}
+
 impl Flags {
     /// Reads the flags as serial-ws does. Ends the program if they are wrong usage.
     ///
@@ -75,8 +104,12 @@ impl Flags {
             .config()
             .unwrap_or_else(|error| mistake::exit(error));
         check_tokens(typed)?;
+        let words = words(typed, &path_flags(&Cli::command()))?;
         Ok(Self {
-            words: words(typed, &path_flags(&Cli::command()))?,
+            written: written(&config, &words)?,
+            saves: config.ports.iter().any(|port| port.saver.is_some()),
+            played: played(&config)?,
+            words,
             ports: ports(&config)?,
             uses_network: config.server.lan.is_some()
                 || has_remote_device(&config)
@@ -152,6 +185,59 @@ fn terminals(config: &Config) -> Result<Vec<PathBuf>> {
     });
     let paths = paths.map(std::path::absolute);
     Ok(paths.collect::<std::io::Result<_>>()?)
+}
+
+/// Returns the folders that recordings and saved lines are written to. Their paths have to be absolute
+/// unless they follow a flag.
+fn written(config: &Config, words: &[Word]) -> Result<Vec<SeenPath>> {
+    let mut folders = Vec::new();
+    for port in &config.ports {
+        if let Some(recorder) = &port.recorder {
+            folders.push(in_service("record", &recorder.folder, words)?);
+        }
+        if let Some(saver) = &port.saver {
+            let file = in_service("save", &saver.path, words)?;
+            folders.extend(file.parent().map(Path::to_owned));
+        }
+    }
+    folders.sort();
+    folders.dedup();
+    Ok(folders.into_iter().map(SeenPath::look).collect())
+}
+
+/// Returns the path that a setting has in the service.
+fn in_service(key: &str, path: &Path, words: &[Word]) -> Result<PathBuf> {
+    let absolute = std::path::absolute(path)?;
+    let follows_flag =
+        |word: &Word| matches!(word, Word::Path { flag, path } if flag == key && *path == absolute);
+    ensure!(
+        path.is_absolute() || words.iter().any(follows_flag),
+        "{key}={} depends on the folder that you are in. Write an absolute path, such as {}",
+        path.display(),
+        absolute.display()
+    );
+    Ok(absolute)
+}
+
+/// Returns the files of recordings that are played, which have to be absolute and readable.
+fn played(config: &Config) -> Result<Vec<SeenPath>> {
+    let mut files = Vec::new();
+    for port in config.port_configs() {
+        let Spec::Play(play) = &port.spec else {
+            continue;
+        };
+        for path in &play.paths {
+            ensure!(
+                path.is_absolute(),
+                "{} depends on the folder that you are in. Write an absolute path, such as play:{}",
+                path.display(),
+                quoted(&std::path::absolute(path)?.to_string_lossy())
+            );
+        }
+        let found = play::find_files(play, &port.name).map_err(|why| anyhow!(why))?;
+        files.extend(found.into_iter().map(SeenPath::look));
+    }
+    Ok(files)
 }
 
 /// Returns true if what the ports send goes to other computers by a broker or by OSC.
@@ -286,6 +372,18 @@ mod tests {
     }
 
     #[test]
+    fn the_folders_that_are_written_to_are_known() {
+        let here = std::env::current_dir().unwrap();
+        let flags = flags("sim --record a --save b/c.log").unwrap();
+        let folders = flags.written.into_iter().map(|folder| folder.path);
+        assert_eq!(
+            folders.collect::<Vec<_>>(),
+            [here.join("a"), here.join("b")]
+        );
+        assert!(flags.saves);
+    }
+
+    #[test]
     fn a_named_configuration_file_counts() {
         let file = std::env::temp_dir().join(format!("serial-ws-service-{}", std::process::id()));
         std::fs::write(&file, "lan = true\nport = '/dev/ttyS9'\n").unwrap();
@@ -310,6 +408,10 @@ mod tests {
         if cfg!(unix) {
             check_wrong("exec:./read.sh", "./read.sh depends on the folder");
             check_wrong("dev/ttyUSB0", "such as /dev/ttyUSB0");
+            check_wrong("sim,record=mine", "record=mine depends on the folder");
+            check_wrong("sim,save=a.log", "save=a.log depends on the folder");
+            check_wrong("play:a.jsonl", "a.jsonl depends on the folder");
+            check_wrong("play:/no/such.jsonl", "/no/such.jsonl");
         }
     }
 }

@@ -54,12 +54,28 @@ const SECRETS: [&str; 6] = [
     "mqtt-ca",
 ];
 
+/// The flags whose files are written, which [`folders`] sees to.
+const WRITTEN: [&str; 2] = ["record", "save"];
+
 /// The folder in which a unit finds its credentials.
 const CREDENTIALS: &str = "${CREDENTIALS_DIRECTORY}";
 
 /// The folder in which a unit of the system may make pseudo-terminals: systemd makes it, for the user of
 /// the unit.
 const RUNTIME_FOLDER: &str = "/run/serial-ws";
+
+/// The folder that a unit of the system may write to in any case: systemd makes it, for the user of the
+/// unit.
+const STATE_FOLDER: &str = "/var/lib/serial-ws";
+
+/// The line that lets the manager have the file of saved lines opened again.
+const RELOAD: &str = "ExecReload=/bin/kill -HUP $MAINPID";
+
+/// The bits of the mode of a folder in which the group of a unit, or everybody, may make files.
+const GROUP_MAY_WRITE: u32 = 0o022;
+
+/// The bit of the mode of a file that everybody may read.
+const OTHERS_MAY_READ: u32 = 0o004;
 
 /// The memory of a unit that also runs programs as devices.
 const PROGRAMS_MEMORY: &str = "MemoryMax=512M";
@@ -91,10 +107,13 @@ pub(crate) fn text(scope: Scope, program: &Path, flags: &Flags, group: &str) -> 
         );
         more = devices(flags);
         more.extend(terminals(flags)?);
+        more.extend(folders(flags, group)?);
+        played(flags)?;
         for file in &flags.program_files {
             ensure!(!is_hidden(file), "{}: {HIDDEN_ADVICE}", file.display());
         }
     }
+    more.extend(flags.saves.then(|| RELOAD.to_owned()));
     for word in &flags.words {
         start.push(' ');
         start += &argument(scope, word, &mut more)?;
@@ -142,8 +161,9 @@ fn argument(scope: Scope, word: &Word, more: &mut Vec<String>) -> Result<String>
             more.push(format!("LoadCredential={flag}:{path}"));
             return Ok(format!("{CREDENTIALS}/{flag}"));
         }
+        let is_written = WRITTEN.contains(&flag.as_str());
         ensure!(
-            !is_hidden(path),
+            is_written || !is_hidden(path),
             "--{flag} {path}: {HIDDEN_ADVICE}",
             path = path.display()
         );
@@ -192,6 +212,60 @@ fn terminals(flags: &Flags) -> Result<Option<String>> {
     }
     let line = "RuntimeDirectory=serial-ws".to_owned();
     Ok((!flags.terminals.is_empty()).then_some(line))
+}
+
+/// Returns the lines that allow writing to the folders of recordings and saved lines.
+fn folders(flags: &Flags, group: &str) -> Result<Vec<String>> {
+    let mut lines = Vec::new();
+    for seen in &flags.written {
+        let folder = &seen.path;
+        if folder.starts_with(STATE_FOLDER) {
+            // serial-ws makes a folder for recordings, but none above it.
+            let depth = folder.strip_prefix(STATE_FOLDER)?.components().count();
+            ensure!(
+                depth <= 1,
+                "{}: in {STATE_FOLDER} is no other folder than those that serial-ws makes for \
+                 recordings, such as {STATE_FOLDER}/recordings",
+                folder.display(),
+            );
+            continue;
+        }
+        ensure!(
+            !is_hidden(folder),
+            "{}: the system's services cannot write there. Choose a place in {STATE_FOLDER}, such as \
+             {STATE_FOLDER}/recordings, which they may read and write alone",
+            folder.display(),
+        );
+        let path = quote::shell(&folder.to_string_lossy());
+        ensure!(
+            seen.has(GROUP_MAY_WRITE),
+            "{}: the service has a user of its own, who cannot write there. Let its group, or choose \
+             {STATE_FOLDER}/recordings: sudo install -d -g {group} -m 2770 {path}",
+            folder.display(),
+        );
+        // Variables are none of such a path.
+        let quoted = quote::systemd(folder.as_os_str()).replace("$$", "$");
+        lines.push(format!("ReadWritePaths={quoted}"));
+    }
+    Ok(lines)
+}
+
+/// Checks that a unit of the system can read the recordings that it plays.
+fn played(flags: &Flags) -> Result<()> {
+    for seen in &flags.played {
+        let file = &seen.path;
+        if file.starts_with(STATE_FOLDER) {
+            continue;
+        }
+        ensure!(!is_hidden(file), "{}: {HIDDEN_ADVICE}", file.display());
+        let path = quote::shell(&file.to_string_lossy());
+        ensure!(
+            seen.has(OTHERS_MAY_READ),
+            "{}: the service has a user of its own, who cannot read it: sudo chmod a+r {path}",
+            file.display(),
+        );
+    }
+    Ok(())
 }
 
 fn is_hidden(path: &Path) -> bool {
@@ -411,6 +485,78 @@ mod tests {
             error.contains("pty=/run/serial-ws/board, which root alone"),
             "{error}"
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_unit_may_write_recordings_where_it_is_told_to_and_nowhere_else() {
+        let state = "/var/lib/serial-ws/recordings";
+        let start = format!("{BEGIN} --record {state}");
+        let has = [&*start, "StateDirectory=serial-ws"];
+        check(
+            Scope::System,
+            &["--record", state],
+            &has,
+            &["ReadWritePaths", "ExecReload"],
+        );
+        let file = "sim,save=/var/lib/serial-ws/a.log";
+        check(Scope::System, &[file], &[RELOAD], &["ReadWritePaths"]);
+        check(
+            Scope::User,
+            &[file],
+            &[RELOAD],
+            &["ReadWritePaths", "StateDirectory"],
+        );
+        if cfg!(target_os = "linux") {
+            let has = ["ReadWritePaths=/dev/shm"];
+            check(Scope::System, &["--save", "/dev/shm/a.log"], &has, &[]);
+        }
+        let refused = |flags: &[&str], part: &str| {
+            let error = unit(Scope::System, "/usr/bin/serial-ws", flags);
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        };
+        refused(
+            &["--record", "/home/ana/rec"],
+            "cannot write there. Choose a place in /var/lib",
+        );
+        refused(
+            &["--record", "/usr/rec"],
+            "sudo install -d -g uucp -m 2770 '/usr/rec'",
+        );
+        refused(&["sim,save=/var/lib/serial-ws/a/b/c"], "is no other folder");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_unit_can_read_the_recordings_that_it_plays() {
+        let recording = |folder: &str| {
+            let file = Path::new(folder).join(format!("serial-ws-{}.jsonl", std::process::id()));
+            std::fs::copy("firmware/recordings/imu.jsonl", &file).unwrap();
+            file
+        };
+        let file = recording("/tmp");
+        let error = unit(
+            Scope::System,
+            "/usr/bin/serial-ws",
+            &[&format!("play:{}", file.display())],
+        );
+        std::fs::remove_file(file).unwrap();
+        assert!(error.unwrap_err().to_string().contains(HIDDEN_ADVICE));
+        if cfg!(target_os = "linux") {
+            use std::os::unix::fs::PermissionsExt;
+            let file = recording("/dev/shm");
+            let play = format!("play:{}", file.display());
+            let with_mode = |mode| {
+                let mode = std::fs::Permissions::from_mode(mode);
+                std::fs::set_permissions(&file, mode).unwrap();
+                unit(Scope::System, "/usr/bin/serial-ws", &[&play])
+            };
+            let (closed, open) = (with_mode(0o600), with_mode(0o644));
+            std::fs::remove_file(&file).unwrap();
+            assert!(closed.unwrap_err().to_string().contains("sudo chmod a+r"));
+            assert!(open.is_ok());
+        }
     }
 
     #[cfg(unix)]
