@@ -13,6 +13,8 @@
 //! | `housekeeping` | compresses closed files, removes the oldest |
 
 mod control;
+#[cfg(test)]
+mod days_tests;
 mod folder;
 pub(super) mod format;
 mod housekeeping;
