@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::device::Device;
 use crate::effort::Effort;
@@ -115,6 +115,34 @@ pub fn json(effort: Effort, _: &[Kind], table: &mut Table) -> Result<()> {
 pub fn events(effort: Effort, _: &[Kind], table: &mut Table) -> Result<()> {
     let stream = "/api/ports/board/lines";
     beside([stream, "/"], false, 200, 1.15, effort, table)
+}
+
+/// Measures what recording costs with 100 clients, beside the same without it, which takes the place
+/// of the floor.
+pub fn record(effort: Effort, _: &[Kind], table: &mut Table) -> Result<()> {
+    let name = format!("serial-ws-bench-{}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    let path = folder.to_str().context("the folder has a plain name")?;
+    let measured = measure(effort, &[Kind::SerialWs, Kind::Floor], |kind| {
+        let device = Device::new()?;
+        let arguments = ["--record", path];
+        let is_on = kind == Kind::SerialWs;
+        let subject = Subject::start_with(&device, if is_on { &arguments } else { &[] })?;
+        paced(Rig::at(device, subject, "/", 100)?, 200, effort.time)
+    });
+    // Where the scenario failed early, there may be none.
+    let _ = std::fs::remove_dir_all(&folder);
+    let measured = measured?;
+    let target = Target::RatioAtMost(1.1);
+    table.add("CPU per message, µs", &measured, |paced| paced.cpu, target);
+    table.add(
+        "latency, median, µs",
+        &measured,
+        |paced| paced.median,
+        Target::None,
+    );
+    add_lost(&measured, table);
+    Ok(())
 }
 
 /// Measures what 100 clients of one view cost beside those of another one, which takes the place of

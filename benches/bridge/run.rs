@@ -14,7 +14,7 @@ use crate::{
 
 type Scenario = fn(Effort, &[Kind], &mut Table) -> Result<()>;
 
-const SCENARIOS: [(&str, Scenario); 23] = [
+const SCENARIOS: [(&str, Scenario); 24] = [
     ("fanout-100x200", |e, k, t| {
         fanout::fanout(100, 200, e, k, t)
     }),
@@ -24,6 +24,7 @@ const SCENARIOS: [(&str, Scenario); 23] = [
     ("values-100x1000", fanout::values),
     ("json-100x200", fanout::json),
     ("lines-sse-100", fanout::events),
+    ("record-100x200", fanout::record),
     ("single-1x1000", fanout::single),
     ("latency", fanout::latency),
     ("crowd", fanout::crowd),

@@ -120,6 +120,14 @@ impl Subject {
         Self::spawn(kind.command(device.path(), address)?, address)
     }
 
+    /// Starts serial-ws with further arguments.
+    pub fn start_with(device: &Device, arguments: &[&str]) -> Result<Self> {
+        let address = free_address()?;
+        let mut command = Kind::SerialWs.command(device.path(), address)?;
+        command.args(arguments);
+        Self::spawn(command, address)
+    }
+
     /// Starts a command that will listen on `address`.
     pub fn spawn(mut command: Command, address: SocketAddr) -> Result<Self> {
         let child = command
