@@ -10,9 +10,10 @@ use crate::rig::Rig;
 use crate::subject::{Kind, Subject};
 use crate::table::{Measured, Table, Target, measure};
 
-struct Paced {
+/// What a run at a steady rate cost.
+pub struct Paced {
     /// Microseconds of processor time for each message delivered to a client.
-    cpu: f64,
+    pub cpu: f64,
     /// Microseconds from the device's write to the client's read.
     median: f64,
     p99: f64,
@@ -170,7 +171,8 @@ fn beside(
     Ok(())
 }
 
-fn add_lost(measured: &Measured<Paced>, table: &mut Table) {
+/// Adds the lines that did not arrive.
+pub fn add_lost(measured: &Measured<Paced>, table: &mut Table) {
     table.add(
         "lines lost",
         measured,
@@ -183,7 +185,8 @@ fn pace(kind: Kind, clients: u64, rate: u32, time: Duration) -> Result<Paced> {
     paced(Rig::new(kind, clients)?, rate, time)
 }
 
-fn paced(mut rig: Rig, rate: u32, time: Duration) -> Result<Paced> {
+/// Measures a run at a steady rate.
+pub fn paced(mut rig: Rig, rate: u32, time: Duration) -> Result<Paced> {
     // Fills the caches and the history first.
     rig.device.pace(rate, time / 4)?;
     rig.wait_for_arrival()?;

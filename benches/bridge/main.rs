@@ -30,6 +30,8 @@ mod idle;
 #[cfg(target_os = "linux")]
 mod load;
 #[cfg(target_os = "linux")]
+mod mqtt;
+#[cfg(target_os = "linux")]
 mod noisy;
 #[cfg(target_os = "linux")]
 mod outputs;

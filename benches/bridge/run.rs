@@ -9,12 +9,13 @@ use crate::effort::Effort;
 use crate::subject::Kind;
 use crate::table::Table;
 use crate::{
-    ask, counting, fanout, flood, floor, idle, load, noisy, outputs, sketches, stalled, writers,
+    ask, counting, fanout, flood, floor, idle, load, mqtt, noisy, outputs, sketches, stalled,
+    writers,
 };
 
 type Scenario = fn(Effort, &[Kind], &mut Table) -> Result<()>;
 
-const SCENARIOS: [(&str, Scenario); 24] = [
+const SCENARIOS: [(&str, Scenario); 25] = [
     ("fanout-100x200", |e, k, t| {
         fanout::fanout(100, 200, e, k, t)
     }),
@@ -40,6 +41,7 @@ const SCENARIOS: [(&str, Scenario); 24] = [
     ("rfc2217-flood", outputs::rfc2217),
     ("exec-flood", outputs::exec),
     ("pty-flood", outputs::pty),
+    ("mqtt-100x1000", mqtt::mqtt),
     ("start", idle::start),
     ("size", idle::size),
     ("allocations", counting::allocations),
