@@ -123,6 +123,9 @@ pub enum ServerMessage<'a> {
         content: Content<'a>,
         /// The number of the client that sent them.
         client: u64,
+        /// The name that the client gave itself, which nobody has checked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<Cow<'a, str>>,
     },
     /// The devices of this computer, to those who watch them.
     Devices {
@@ -671,6 +674,7 @@ mod tests {
                 t: Timestamp(1_500_000),
                 content: Content::Text("H\n".into()),
                 client: 3,
+                name: None,
             },
             r#"{"type":"written","t":1.500000,"text":"H\n","client":3}"#,
         );

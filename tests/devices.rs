@@ -87,7 +87,8 @@ async fn whoever_watches_is_told_at_once_and_after_each_change() {
     assert_eq!(ids(&mut second).await, [""; 0]);
     for path in ["/devices", "/echo"] {
         let (code, reason) = bridge.refused(&format!("{path}?view=json")).await;
-        let expected = "unknown query parameter `view`: this address takes only `token`";
+        let expected =
+            "unknown query parameter `view`: this address takes only `client` and `token`";
         assert_eq!((code, &*reason), (4400, expected), "{path}");
     }
 }

@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::network::{Network, kept};
-use crate::support::{Bridge, Client, Program, http, until};
+use crate::support::{Bridge, Client, Pair, Program, bare, http, until};
 
 const TOKEN: &str = "correct-horse-battery";
 
@@ -235,4 +235,39 @@ async fn where_all_need_the_token_the_operator_needs_it_too() {
     assert_eq!(share.status, 401, "{share:?}");
     let target = format!("/api/clients?token={TOKEN}");
     assert_eq!(http(at, "GET", &target, &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_that_names_itself_is_shown_with_that_name() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut watcher = bridge.client("/?view=json&writes").await;
+    watcher.json_of("hello").await;
+    let mut agent = bridge.client("/?view=json&client=claude-code/1.0").await;
+    agent.json_of("hello").await;
+    let said = r#"connected: "claude-code/1.0" at 127.0.0.1, view json"#;
+    bridge.program.said(said).await;
+    let list = clients(bridge.address()).await;
+    let names: Vec<_> = list.iter().map(|client| &client["name"]).collect();
+    assert_eq!(names, [&Value::Null, &json!("claude-code/1.0")]);
+    agent.acked(json!({"type": "write", "text": "G28\n"})).await;
+    pair.device.expect("G28\n").await;
+    let written = watcher.json_of("written").await;
+    assert_eq!(written["name"], "claude-code/1.0", "{written}");
+    let path = "/api/ports/board/write?client=lab%20script";
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nConnection: close\r\n\r\nH"
+    );
+    bare(bridge.address(), request.as_bytes()).await;
+    assert_eq!(watcher.json_of("written").await["name"], "lab script");
+    let url = format!("http://{}", bridge.address());
+    Program::run(&["ask", "--url", &url, "--timeout", "100ms", "?"]).await;
+    assert_eq!(watcher.json_of("written").await["name"], "serial-ws-ask");
+    // One that gives no name to its lock has its own.
+    agent.acked(json!({"type": "lock"})).await;
+    let status = watcher.json_of("status").await;
+    assert_eq!(status["writer"]["name"], "claude-code/1.0", "{status}");
+    let refused = bridge.refused("/?client=a%22b").await;
+    assert_eq!(refused.0, 4400);
+    assert!(refused.1.contains("client must be 1 to 40"), "{refused:?}");
 }

@@ -121,6 +121,8 @@ export interface Written {
   bytes?: string;
   /** The number of the client that wrote them, as in its `hello`. */
   client: number;
+  /** The name that the client gave itself. Nobody has checked it: show it in quotes. */
+  name?: string;
 }
 
 export interface Missed {
@@ -229,6 +231,8 @@ export interface Options {
   writes?: boolean;
   /** Receive the values of lines. A handler of "values" that is there when connecting asks for them too. */
   values?: boolean;
+  /** A name for this client, which others are shown: up to 40 letters, digits, blanks and -_.:/@+ */
+  client?: string;
   token?: string;
   /** The WebSocket class to use where there is no global one. */
   WebSocket?: new (url: string) => unknown;

@@ -251,13 +251,14 @@
     }
 
     #query() {
-      const { history, latest, append, data, values, writes, token } = this.#options;
+      const { history, latest, append, data, values, writes, client, token } = this.#options;
       const query = { view: "json" };
       if (latest) query.latest = latest;
       if (append) query.append = append;
       if (data) query.data = data;
       else if (values || this.#handlers.get("values")?.size) query.values = "";
       if (writes || this.#handlers.get("written")?.size) query.writes = "";
+      if (client) query.client = client;
       if (token) query.token = token;
       if (this.#isDevice) Object.assign(query, lineQuery(this.#options));
       if (this.#position) query.since = this.#position;

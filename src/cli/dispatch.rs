@@ -82,7 +82,7 @@ async fn command(mut invocation: Invocation) -> Result<ExitCode> {
         Some(Command::Status(args)) => status::run(args, &mut stdout()).await?,
         Some(Command::Release(args)) => lease::release(args, &mut stdout()).await?,
         Some(Command::Resume(args)) => lease::resume(args, &mut stdout()).await?,
-        Some(Command::Upload(args)) => return Ok(lease::upload(args).await?.into()),
+        Some(Command::Upload(args)) => return Ok(lease::upload(args, &mut stdout()).await?.into()),
         Some(Command::Mcp(args)) => mcp::run(args).await?,
         Some(Command::Export(args)) => return export::run(&args),
         Some(Command::Doctor(args)) => {

@@ -83,7 +83,7 @@ pub(crate) async fn run(args: AskArgs, output: &mut dyn Write) -> Result<()> {
         let bytes = bytes_of_hex(&args.text).map_err(|error| wrong_usage(anyhow!(error)))?;
         (ask.text, ask.bytes) = (None, Some(Base64(Cow::Owned(bytes))));
     }
-    let address = args.port.address(&parameters).map_err(wrong_usage)?;
+    let address = args.port.address("ask", &parameters).map_err(wrong_usage)?;
     let stream = address.dial().await?;
     with_client(&address, stream, async |mut client| {
         if !args.hex {
@@ -106,7 +106,7 @@ pub(crate) async fn run(args: AskArgs, output: &mut dyn Write) -> Result<()> {
 }
 
 /// Returns a reply as it is printed: text with a newline, and bytes as they are or in hex.
-fn shown(reply: &Content<'_>, is_hex: bool, is_terminal: bool) -> Vec<u8> {
+pub(super) fn shown(reply: &Content<'_>, is_hex: bool, is_terminal: bool) -> Vec<u8> {
     match reply {
         Content::Text(text) if is_terminal => format!("{}\n", safe_text(text)).into_bytes(),
         Content::Text(text) => format!("{text}\n").into_bytes(),

@@ -46,7 +46,7 @@ enum AwaitedState {
 /// # Errors
 /// When there is no status, or it does not come in time.
 pub(crate) async fn run(args: StatusArgs, output: &mut dyn Write) -> Result<()> {
-    let address = args.port.address(&[]).map_err(wrong_usage)?;
+    let address = args.port.address("status", &[]).map_err(wrong_usage)?;
     let stream = address.dial().await?;
     with_client(&address, stream, async |mut client| {
         if let Some(wanted) = args.wait {

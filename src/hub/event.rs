@@ -128,6 +128,8 @@ pub struct Written {
     pub bytes: Bytes,
     /// The client that wrote them, by the number that its requests carry.
     pub client: u64,
+    /// The name that the client gave itself.
+    pub name: Option<Arc<str>>,
 }
 
 impl Event {

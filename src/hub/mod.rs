@@ -315,12 +315,6 @@ impl Hub {
             .expect("nothing panics while it holds the recording")
     }
 
-    fn outputs(&self) -> MutexGuard<'_, Arc<[OutputStatus]>> {
-        self.outputs
-            .lock()
-            .expect("nothing panics while it holds the outputs")
-    }
-
     fn subscribers(&self) -> MutexGuard<'_, Subscribers> {
         self.subscribers
             .lock()

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::sync::MutexGuard;
 use super::{Hub, Status};
 
 /// The state of an output.
@@ -128,6 +129,12 @@ impl Hub {
         self.publish_changed(Status::clone);
         let hub = Arc::clone(self);
         Arc::new(OutputReporter { hub, index, totals })
+    }
+
+    pub(super) fn outputs(&self) -> MutexGuard<'_, Arc<[OutputStatus]>> {
+        self.outputs
+            .lock()
+            .expect("nothing panics while it holds the outputs")
     }
 }
 

@@ -90,6 +90,8 @@ pub enum NoRoom {
 pub struct RequestSender {
     queue: Arc<RequestQueue>,
     id: u64,
+    /// The name that the client gave itself.
+    name: Option<Arc<str>>,
     max_message: usize,
     room: RequestRoom,
     urgent_room: RequestRoom,
@@ -118,6 +120,7 @@ impl RequestSender {
         Self {
             queue,
             id,
+            name: None,
             max_message: limits.max_message,
             room: RequestRoom::new(limits.max_message.clamp(MAX_WAITING, MAX_ROOM), MIN_COST),
             urgent_room: RequestRoom::new(MAX_URGENT, MIN_URGENT_COST),
@@ -144,6 +147,16 @@ impl RequestSender {
     /// Returns the number of this client, which its requests carry.
     pub fn client(&self) -> u64 {
         self.id
+    }
+
+    /// Returns the name that the client gave itself.
+    pub fn name(&self) -> Option<&Arc<str>> {
+        self.name.as_ref()
+    }
+
+    /// Names the client: its requests carry the name from now on.
+    pub fn set_name(&mut self, name: Option<Arc<str>>) {
+        self.name = name;
     }
 
     /// Sends a request for `action` if there is room for it, and returns its number.
@@ -200,6 +213,7 @@ impl RequestSender {
         let request = Request {
             action,
             client: self.id,
+            name: self.name.clone(),
             term: None,
             number,
             replies: self.replies.clone(),

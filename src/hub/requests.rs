@@ -239,6 +239,8 @@ pub struct Request {
     pub action: Action,
     /// The number of the client that asks.
     pub client: u64,
+    /// The name that the client gave itself.
+    pub name: Option<Arc<str>>,
     /// The term of the write lock in which its client, which held it, asked.
     pub term: Option<u64>,
     /// The number of the request among those of its client.
@@ -264,6 +266,7 @@ impl Request {
         Self {
             action,
             client: PROGRAM,
+            name: None,
             term: None,
             number: 0,
             replies,

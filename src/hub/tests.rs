@@ -542,6 +542,7 @@ fn written_bytes_are_published_only_for_those_who_ask() {
     let written = || Written {
         bytes: Bytes::from_static(b"H"),
         client: 7,
+        name: None,
     };
     let mut client = hub.subscribe(SubscriberKind::Client, Start::Live);
     hub.publish_written(|| panic!("nobody asked"));
@@ -571,6 +572,7 @@ fn what_was_written_is_counted_also_where_it_is_skipped() {
         hub.publish_written(|| Written {
             bytes: vec![b'x'; size].into(),
             client: 7,
+            name: None,
         });
     };
     // Before it joins, somebody else wants to know.

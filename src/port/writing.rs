@@ -72,6 +72,7 @@ impl Writing {
             hub.publish_written(|| Written {
                 bytes: self.bytes.slice(news),
                 client: self.request.client,
+                name: self.request.name.clone(),
             });
         }
     }

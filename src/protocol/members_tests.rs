@@ -83,6 +83,7 @@ fn server_messages() -> Vec<ServerMessage<'static>> {
         t,
         content,
         client: 3,
+        name: Some("esptool".into()),
     };
     let mut messages = vec![
         ServerMessage::Hello(Box::new(hello())),

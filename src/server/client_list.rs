@@ -24,6 +24,8 @@ pub(crate) struct ClientList {
 pub(crate) struct ConnectedClient {
     /// Its number, which no other client of this run has.
     pub(crate) number: u64,
+    /// The name that it gave itself.
+    pub(crate) name: Option<Arc<str>>,
     /// Its address.
     pub(crate) address: IpAddr,
     /// The origin of its page; None for a program.
@@ -114,6 +116,7 @@ impl ConnectedClient {
         };
         Self {
             number,
+            name: None,
             address: caller.peer.remote,
             origin: text(header::ORIGIN),
             agent: text(header::USER_AGENT),
@@ -135,8 +138,10 @@ impl ConnectedClient {
             .origin
             .as_ref()
             .map(|it| format!(" with the page {it}"));
+        let name = self.name.as_ref().map(|name| format!("{name:?} at "));
         format!(
-            "{}{}, view {}",
+            "{}{}{}, view {}",
+            name.unwrap_or_default(),
             self.address,
             page.unwrap_or_default(),
             self.view
@@ -148,6 +153,7 @@ impl ConnectedClient {
         let since = self.since.duration_since(UNIX_EPOCH).unwrap_or_default();
         json!({
             "id": self.number,
+            "name": self.name.as_deref(),
             "address": self.address,
             "origin": self.origin,
             "agent": self.agent,
@@ -176,6 +182,7 @@ mod tests {
         let list = Arc::<ClientList>::default();
         let client = ConnectedClient {
             number: 1,
+            name: None,
             address: Ipv4Addr::LOCALHOST.into(),
             origin: None,
             agent: None,

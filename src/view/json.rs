@@ -1,6 +1,7 @@
 //! The `json` view: objects with numbers and times for lines or chunks, and changes of status in
 //! their place between them. [`ServerMessage`] is the definition of these objects.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use base64::Engine;
@@ -61,8 +62,12 @@ fn encode(
         }
         Kind::Written(written) => {
             let content = Content::of(&written.bytes);
-            let (t, client) = (event.at, written.client);
-            let message = ServerMessage::Written { t, content, client };
+            let message = ServerMessage::Written {
+                t: event.at,
+                content,
+                client: written.client,
+                name: written.name.as_deref().map(Cow::from),
+            };
             sink(
                 Payload::Text(message.to_json().as_bytes()),
                 event.before.line,

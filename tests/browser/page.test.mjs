@@ -1265,3 +1265,18 @@ test("outputs are listed under More, and one that does not work says why until i
   assert.equal(await isMarked(), false);
   await bridge.stop();
 });
+
+test("the monitor and the list of clients show the name that an agent gives itself, in quotes", async (t) => {
+  const bridge = await start(t, ["--port", "loop"]);
+  const page = await open(t, bridge.url);
+  await isOpen(page);
+  const other = await open(t, `${bridge.url}/_serial-ws/share`);
+  await other.evaluate(async (url) => {
+    window.agent = new WebSocket(`${url.replace("http", "ws")}/?view=json&client=claude-code`);
+    await new Promise((resolve) => window.agent.addEventListener("open", resolve));
+    window.agent.send(JSON.stringify({ type: "write", text: "hello from the agent\n" }));
+  }, bridge.url);
+  await until("what it wrote", async () => (await page.locator("#rows .row.other").allTextContents()).some((row) => /hello from the agent.*“claude-code”/s.test(row)));
+  await page.click("#share > summary");
+  await until("its name", async () => (await page.locator("#clients strong").allTextContents()).some((name) => name.includes("“claude-code”")));
+});

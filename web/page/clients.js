@@ -8,7 +8,7 @@ const MAX_NAMES = 500;
 const ASK_DELAY = 300;
 const LIST = new URL("../api/clients", import.meta.url);
 
-/** @typedef {{id: number, address: string, origin: string | null, agent: string | null, port: string | null, view: string, readOnly: boolean, since: number}} Client */
+/** @typedef {{id: number, name: string | null, address: string, origin: string | null, agent: string | null, port: string | null, view: string, readOnly: boolean, since: number}} Client */
 
 export class Clients {
   /** What is known of clients by their number, also of those that have left. @type {Map<number, string>} */
@@ -84,10 +84,10 @@ export class Clients {
   }
 
   /** @param {Client} client @param {Client[]} connections all that end with it */
-  #item({ id, address, origin, agent, port, view, readOnly, since }, connections) {
+  #item({ id, name, address, origin, agent, port, view, readOnly, since }, connections) {
     const item = document.createElement("li");
     const who = document.createElement("strong");
-    who.textContent = `${id} · ${origin ?? agent ?? "a program"}`;
+    who.textContent = [id, name && `“${name}”`, origin ?? agent ?? "a program"].filter(Boolean).join(" · ");
     const time = new Date(since * 1000).toLocaleTimeString("en-GB");
     const what = document.createElement("span");
     const place = port ? `${port} · ${view}` : view;

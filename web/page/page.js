@@ -212,11 +212,11 @@ function addData(bytes, chunk) {
 const SERIAL_WS = 0;
 
 /** Adds what another client wrote. This page has shown its own already, and polls would be every other row. */
-function addWritten(bytes, { t, client, bytes: base64 }) {
+function addWritten(bytes, { t, client, name, bytes: base64 }) {
   if (client === connection.hello.client || client === SERIAL_WS) return;
   const shown = base64 === undefined ? new TextDecoder().decode(bytes) : frame("", base64);
   /** @type {import("./log.js").Row} */
-  const row = { kind: "other", text: shown, t, state: clients.describe(client) };
+  const row = { kind: "other", text: shown, t, state: clients.describe(client, name) };
   received.add(row);
   if (row.state === `client ${client}`) unnamed.push([client, row]);
   if (unnamed.length > MAX_UNNAMED) unnamed.shift();

@@ -51,6 +51,11 @@ pub(crate) struct AccessArgs {
     pub(crate) fingerprint: Option<Fingerprint>,
 }
 
+/// Returns the parameter by which a command tells its name to those who see what it writes.
+pub(crate) fn client(command: &str) -> String {
+    format!("client=serial-ws-{command}")
+}
+
 /// A connection to a bridge, plain or encrypted.
 pub(crate) type Stream = Box<dyn Socket>;
 

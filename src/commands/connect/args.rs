@@ -7,7 +7,7 @@ use clap::Args;
 use regex_lite::Regex;
 
 use crate::cli::default_tcp_port;
-use crate::commands::client::{AccessArgs, Address};
+use crate::commands::client::{AccessArgs, Address, client};
 use crate::config::units;
 use crate::config::value::{Number, Setting, SettingValue};
 use crate::port::is_name;
@@ -101,6 +101,10 @@ impl ConnectArgs {
         }
         let port = self.port.as_deref();
         let typed = Address::new(&self.url, port, &parameters, &self.access)?;
+        if typed.parameter("client").is_none() {
+            parameters.push(client("connect"));
+        }
+        let typed = Address::new(&self.url, port, &parameters, &self.access)?;
         let needs_objects = is_shown || self.timestamps || self.json;
         if typed.view().is_some() || !needs_objects {
             return Ok(typed);
@@ -137,7 +141,8 @@ fn parse_name(text: &str) -> Result<String, String> {
     name.ok_or_else(|| "expected the name of a port: letters, digits, - and _".to_owned())
 }
 
-fn parse_regex(text: &str) -> Result<Regex, String> {
+/// Reads a regular expression.
+pub(crate) fn parse_regex(text: &str) -> Result<Regex, String> {
     // What the library says of it is in terms of its own.
     Regex::new(text).map_err(|_| {
         "expected a regular expression such as ^OK; to match a character such as ( or [ itself, \

@@ -25,7 +25,7 @@ use super::wrong_usage;
 use crate::platform::{sentence, shows_colours, signal};
 use crate::protocol::{APPEND_HEADER, HelloMessage, ServerMessage};
 use crate::view::LineEnding;
-pub(crate) use args::{ConnectArgs, EXIT_CODES};
+pub(crate) use args::{ConnectArgs, EXIT_CODES, parse_regex};
 pub(crate) use failure::Failure;
 use input::{LineEnd, MessageReader, stdin};
 use printer::{EndReason, Printer};

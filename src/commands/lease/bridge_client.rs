@@ -1,5 +1,6 @@
 //! A client of a bridge in the `json` view, which asks about a port and ignores its data.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
@@ -9,6 +10,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
+use super::note;
 use crate::commands::client::{Stream, check_close, lost, not_understood};
 use crate::commands::connect::Failure;
 use crate::hub::ErrorCode;
@@ -21,6 +23,9 @@ pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Limits the wait for the answer to a Close. After it, the client leaves without one.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Lines that are kept while something else is waited for. At the limit, the oldest go.
+const MAX_KEPT_LINES: usize = 10_000;
+
 /// An open connection, and what it has told.
 pub(crate) struct BridgeClient<'a> {
     socket: WebSocketStream<&'a mut Stream>,
@@ -28,6 +33,8 @@ pub(crate) struct BridgeClient<'a> {
     hello: Box<HelloMessage<'static>>,
     /// The number of requests so far; each has its number as its id.
     requests: u64,
+    /// Lines that came while something else was waited for, if they are kept.
+    lines: Option<VecDeque<Content<'static>>>,
 }
 
 impl<'a> BridgeClient<'a> {
@@ -41,6 +48,7 @@ impl<'a> BridgeClient<'a> {
                 socket,
                 hello,
                 requests: 0,
+                lines: None,
             }),
             Ok(Ok(_)) => bail!("the program that answers there is not serial-ws"),
             Ok(Err(error)) => Err(error),
@@ -163,6 +171,26 @@ impl<'a> BridgeClient<'a> {
         }
     }
 
+    /// Keeps the lines that come from now on.
+    pub(super) fn keep_lines(&mut self) {
+        self.lines = Some(VecDeque::new());
+    }
+
+    /// Returns the next line.
+    ///
+    /// # Errors
+    /// When the connection ends.
+    pub(super) async fn line(&mut self) -> Result<Content<'static>> {
+        loop {
+            if let Some(line) = self.lines.as_mut().and_then(VecDeque::pop_front) {
+                return Ok(line);
+            }
+            if let ServerMessage::Missed { lines: 1.., .. } = self.read().await? {
+                note("some lines were missed here");
+            }
+        }
+    }
+
     /// Returns true if the port was last reported in this state.
     pub(crate) fn is(&self, state: &str) -> bool {
         self.hello.status.state == state
@@ -222,8 +250,15 @@ impl<'a> BridgeClient<'a> {
     /// When the connection ends.
     pub(crate) async fn read(&mut self) -> Result<ServerMessage<'static>> {
         let message = read(&mut self.socket).await?;
-        if let ServerMessage::Status(status) = &message {
-            self.hello.status = status.clone();
+        match (&message, &mut self.lines) {
+            (ServerMessage::Status(status), _) => self.hello.status = status.clone(),
+            (ServerMessage::Line { content, .. }, Some(lines)) => {
+                if lines.len() == MAX_KEPT_LINES {
+                    lines.pop_front();
+                }
+                lines.push_back(content.clone());
+            }
+            _ => {}
         }
         Ok(message)
     }

@@ -1,6 +1,7 @@
 //! `serial-ws release`, `resume` and `upload`: lease the port of a running serial-ws, the bridge, to
 //! another program. They are clients like any other; the bridge decides when the port is free.
 
+mod afterwards;
 pub(super) mod bridge_client;
 mod command;
 
@@ -13,13 +14,15 @@ use anyhow::{Result, bail};
 use clap::Args;
 use tokio::net::TcpStream;
 
-use super::client::{AccessArgs, Address};
+use super::client::{AccessArgs, Address, client};
+use super::connect::Failure;
 use crate::cli::default_tcp_port;
 use crate::config::units;
 use crate::platform::{self, signal::Signals};
 use crate::port::is_name;
 use crate::protocol::{ClientMessage, ReleaseMessage};
 use crate::terminal::print;
+use afterwards::AfterwardsArgs;
 use bridge_client::BridgeClient;
 
 /// Limits how long `resume` waits for the port to be open. After it, it prints the status instead.
@@ -66,7 +69,11 @@ pub(crate) struct ReleaseArgs {
 
 /// Arguments of `serial-ws upload`.
 #[derive(Debug, Args)]
+#[command(after_help = afterwards::EXIT_CODES)]
 pub(crate) struct UploadArgs {
+    /// What is printed after the command.
+    #[command(flatten)]
+    afterwards: AfterwardsArgs,
     /// The port.
     #[command(flatten)]
     lease: LeaseArgs,
@@ -76,13 +83,22 @@ pub(crate) struct UploadArgs {
 }
 
 impl LeaseArgs {
-    /// Returns the address of the port, with these parameters.
+    /// Returns the address of the port for a command, with these parameters.
     ///
     /// # Errors
     /// When it is none.
-    pub(super) fn address(&self, parameters: &[String]) -> Result<Address> {
+    pub(super) fn address(&self, command: &str, parameters: &[String]) -> Result<Address> {
         // The lines are not wanted here; one a second is the least that can be asked for.
-        let fixed = ["view=json".to_owned(), "latest=1".to_owned()];
+        let quiet = ["latest=1".to_owned()];
+        self.address_with_lines(command, &[&quiet, parameters].concat())
+    }
+
+    /// Returns the same for a command that wants all lines.
+    ///
+    /// # Errors
+    /// When it is none.
+    fn address_with_lines(&self, command: &str, parameters: &[String]) -> Result<Address> {
+        let fixed = ["view=json".to_owned(), client(command)];
         let parameters = [&fixed, parameters].concat();
         Address::new(&self.url, self.port.as_deref(), &parameters, &self.access)
     }
@@ -102,7 +118,7 @@ pub(super) fn port_name(text: &str) -> Result<String, &'static str> {
 /// # Errors
 /// When it cannot be released.
 pub(crate) async fn release(args: ReleaseArgs, output: &mut dyn Write) -> Result<()> {
-    let address = args.lease.address(&[])?;
+    let address = args.lease.address("release", &[])?;
     let stream = address.dial().await?;
     let seconds = args.time.as_secs_f64();
     with_client(&address, stream, async |mut client| {
@@ -127,7 +143,7 @@ pub(crate) async fn release(args: ReleaseArgs, output: &mut dyn Write) -> Result
 /// # Errors
 /// When it cannot be opened.
 pub(crate) async fn resume(args: LeaseArgs, output: &mut dyn Write) -> Result<()> {
-    let address = args.address(&[])?;
+    let address = args.address("resume", &[])?;
     let stream = address.dial().await?;
     with_client(&address, stream, async |mut client| {
         client.request(&ClientMessage::Resume).await?;
@@ -142,17 +158,29 @@ pub(crate) async fn resume(args: LeaseArgs, output: &mut dyn Write) -> Result<()
 }
 
 /// Runs a command while the port is released, takes the port back, and returns the command's exit
-/// status. If no bridge answers, there is nothing to release, and the command just runs.
+/// status. If it was 0, prints to `output` what the board says then, if that was asked for. If no bridge
+/// answers, there is nothing to release, and the command just runs.
 ///
 /// # Errors
-/// When the port cannot be released. The command has not run then.
-pub(crate) async fn upload(args: UploadArgs) -> Result<u8> {
-    let (address, command) = (args.lease.address(&[])?, &args.command);
+/// When the port cannot be released, in which case the command has not run, or when the line that is
+/// waited for afterwards does not come.
+pub(crate) async fn upload(args: UploadArgs, output: &mut dyn Write) -> Result<u8> {
+    let afterwards = &args.afterwards;
+    let address = if afterwards.is_wanted() {
+        args.lease.address_with_lines("upload", &[])?
+    } else {
+        args.lease.address("upload", &[])?
+    };
+    let command = &args.command;
     let Ok(stream) = address.dial().await else {
         note(&format!(
             "nothing answers at {address}: running the command without releasing a port"
         ));
-        return Ok(command::run(command, None, &mut Signals::listen()?).await);
+        let code = command::run(command, None, &mut Signals::listen()?).await;
+        if code == 0 && afterwards.is_wanted() {
+            bail!("what the board says cannot be printed: nothing answers at {address}");
+        }
+        return Ok(code);
     };
     with_client(&address, stream, async |mut client| {
         let release = ReleaseMessage {
@@ -172,10 +200,20 @@ pub(crate) async fn upload(args: UploadArgs) -> Result<u8> {
                 lost = client.lost() => (running.await, Some(lost)),
             }
         };
-        note(&match lost {
-            Some(lost) => format!("the connection ended while the command was running: {lost:#}"),
-            None => take_back(&mut client).await,
-        });
+        let (told, end) = match lost {
+            Some(lost) => {
+                let text = format!("the connection ended while the command was running: {lost:#}");
+                (text, Some(lost))
+            }
+            None => (take_back(&mut client).await, None),
+        };
+        note(&told);
+        if code == 0 && afterwards.is_wanted() {
+            match end {
+                Some(lost) => return Err(Failure::Gone(format!("{lost:#}")).into()),
+                None => afterwards.print(&mut client, output).await?,
+            }
+        }
         client.close().await;
         Ok(code)
     })
@@ -184,6 +222,7 @@ pub(crate) async fn upload(args: UploadArgs) -> Result<u8> {
 
 /// Takes the port back after a command. Returns a sentence about the result.
 async fn take_back(client: &mut BridgeClient<'_>) -> String {
+    client.keep_lines();
     if client.is("open") {
         return "the port was taken back before the command ended".to_owned();
     }

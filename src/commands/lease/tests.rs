@@ -50,12 +50,20 @@ async fn release(server: &mut Server) {
     server.send(Message::text(ack)).await.unwrap();
 }
 
+fn args(lease: LeaseArgs, command: Vec<OsString>) -> UploadArgs {
+    UploadArgs {
+        afterwards: AfterwardsArgs::default(),
+        lease,
+        command,
+    }
+}
+
 /// Runs a command that goes on until `file` is there, and ends with 7.
 async fn upload_until(file: &std::path::Path, lease: LeaseArgs) -> u8 {
     let wait = r#"until [ -e "$0" ]; do sleep 0.01; done; exit 7"#;
     let words = ["sh", "-c", wait].map(OsString::from);
     let command: Vec<_> = words.into_iter().chain([file.into()]).collect();
-    let uploaded = tokio::time::timeout(SOON, upload(UploadArgs { lease, command })).await;
+    let uploaded = tokio::time::timeout(SOON, upload(args(lease, command), &mut Vec::new())).await;
     uploaded.expect("the command ends").unwrap()
 }
 
@@ -137,7 +145,9 @@ async fn a_command_does_not_run_unless_the_port_is_free() {
     })
     .await;
     let command = vec![OsString::from("touch"), done.clone().into()];
-    let error = upload(UploadArgs { lease, command }).await.unwrap_err();
+    let error = upload(args(lease, command), &mut Vec::new())
+        .await
+        .unwrap_err();
     bridge.await.unwrap();
     assert_eq!(error.to_string(), "no\\u{1b}[2J. Unplug it");
     assert!(!done.exists(), "the command ran");
@@ -156,4 +166,109 @@ async fn a_program_that_does_not_greet_is_not_serial_ws() {
         error.to_string().contains("cannot understand serial-ws"),
         "{error}"
     );
+}
+
+/// Uploads with a command that succeeds at once. Returns the outcome, and what was printed of the board.
+async fn uploaded(lease: LeaseArgs, afterwards: AfterwardsArgs) -> (Result<u8>, String) {
+    let mut output = Vec::new();
+    let args = UploadArgs {
+        afterwards,
+        ..args(lease, vec!["true".into()])
+    };
+    let outcome = tokio::time::timeout(SOON, upload(args, &mut output)).await;
+    let outcome = outcome.expect("it ends");
+    (outcome, String::from_utf8(output).unwrap())
+}
+
+/// Takes the port back, with lines before and after the answer.
+async fn answer_resume(server: &mut Server, before: &[&str], after: &[&str]) {
+    let asked = server.next().await.unwrap().unwrap().into_text().unwrap();
+    assert!(asked.contains("resume"), "{asked}");
+    let ack = r#"{"type":"ack","id":2,"bytes":0}"#;
+    let line = |text: &&str| format!(r#"{{"type":"line","seq":1,"t":1.000000,"text":"{text}"}}"#);
+    let messages = std::iter::once(OPEN.to_owned())
+        .chain(before.iter().map(line))
+        .chain([ack.to_owned()])
+        .chain(after.iter().map(line));
+    for message in messages {
+        server.send(Message::text(message)).await.unwrap();
+    }
+}
+
+fn until(text: &str) -> AfterwardsArgs {
+    AfterwardsArgs {
+        until: Some(text.parse().unwrap()),
+        ..AfterwardsArgs::default()
+    }
+}
+
+#[tokio::test]
+async fn the_lines_after_the_command_are_printed_until_one_matches() {
+    let (lease, bridge) = bridge(async |mut server: Server| {
+        release(&mut server).await;
+        answer_resume(&mut server, &["booting"], &["v2.0", "ready", "more"]).await;
+        while let Some(Ok(message)) = server.next().await {
+            assert!(message.is_close(), "{message}");
+        }
+    })
+    .await;
+    let (outcome, printed) = uploaded(lease, until("^re.dy$")).await;
+    assert_eq!(outcome.unwrap(), 0);
+    assert_eq!(printed, "booting\nv2.0\nready\n");
+    bridge.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_line_that_does_not_come_in_time_is_a_timeout() {
+    let (lease, bridge) = bridge(async |mut server: Server| {
+        release(&mut server).await;
+        answer_resume(&mut server, &[], &["v1.0"]).await;
+        while let Some(Ok(_)) = server.next().await {}
+    })
+    .await;
+    let limited = AfterwardsArgs {
+        timeout: Some(Duration::from_secs(1)),
+        ..until("v2")
+    };
+    let (outcome, printed) = uploaded(lease, limited).await;
+    let error = outcome.unwrap_err();
+    assert!(
+        matches!(error.downcast_ref(), Some(Failure::Timeout(_))),
+        "{error}"
+    );
+    assert_eq!(printed, "v1.0\n");
+    bridge.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_bridge_that_ends_before_the_line_comes_is_gone() {
+    let (lease, bridge) = bridge(async |mut server: Server| {
+        release(&mut server).await;
+        answer_resume(&mut server, &[], &["v1.0"]).await;
+    })
+    .await;
+    let (outcome, _) = uploaded(lease, until("v2")).await;
+    let error = outcome.unwrap_err();
+    assert!(
+        matches!(error.downcast_ref(), Some(Failure::Gone(_))),
+        "{error}"
+    );
+    bridge.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_board_says_for_a_time_is_no_failure() {
+    let (lease, bridge) = bridge(async |mut server: Server| {
+        release(&mut server).await;
+        answer_resume(&mut server, &["a"], &["b"]).await;
+        while let Some(Ok(_)) = server.next().await {}
+    })
+    .await;
+    let afterwards = AfterwardsArgs {
+        wait: Some(Duration::from_secs(1)),
+        ..AfterwardsArgs::default()
+    };
+    let (outcome, printed) = uploaded(lease, afterwards).await;
+    assert_eq!((outcome.unwrap(), &*printed), (0, "a\nb\n"));
+    bridge.await.unwrap();
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::answer::{Answer, Refusal};
-use crate::commands::client::{AccessArgs, Address};
+use crate::commands::client::{AccessArgs, Address, client};
 use crate::commands::lease::bridge_client::BridgeClient;
 use crate::commands::lease::with_client;
 use crate::port::is_name;
@@ -42,7 +42,7 @@ impl Bridge {
             )));
         }
         let port = port.or(self.port.as_deref());
-        let parameters = [&["view=json".to_owned()], parameters].concat();
+        let parameters = [&["view=json".to_owned(), client("mcp")], parameters].concat();
         let address = Address::new(&self.url, port, &parameters, &self.access);
         address.map_err(Refusal::from)
     }

@@ -248,6 +248,7 @@ fn publish(request: &Request, outcome: &Outcome, hub: &Hub) {
     hub.publish_written(|| Written {
         bytes: Bytes::copy_from_slice(written),
         client: request.client,
+        name: request.name.clone(),
     });
 }
 

@@ -222,8 +222,13 @@ impl<'a> UpstreamSession<'a> {
                 self.answered(answered);
             }
             ServerMessage::Written {
-                t, content, client, ..
-            } if Some(client) != self.client => self.take_written(t, &content),
+                t,
+                content,
+                client,
+                name,
+            } if Some(client) != self.client => {
+                self.take_written(t, &content, name.as_deref().map(Arc::from));
+            }
             _ => {}
         }
         None
@@ -319,12 +324,16 @@ impl<'a> UpstreamSession<'a> {
         }
     }
 
-    fn take_written(&mut self, at: Timestamp, content: &Content<'_>) {
+    fn take_written(&mut self, at: Timestamp, content: &Content<'_>, name: Option<Arc<str>>) {
         let client = self.others;
         let bytes = content.as_bytes().to_vec().into();
         if self.earlier.is_none() {
-            self.hub
-                .publish(at, Kind::Written(Written { bytes, client }));
+            let written = Written {
+                bytes,
+                client,
+                name,
+            };
+            self.hub.publish(at, Kind::Written(written));
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod latest;
 
+pub(crate) mod client_name;
 pub(crate) mod delivery;
 pub(crate) mod keepalive;
 pub(crate) mod line_query;

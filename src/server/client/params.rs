@@ -1,7 +1,9 @@
 //! The path, query and subprotocol of a WebSocket request. Pure.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::client_name;
 use super::line_query::LINE_KEYS;
 use crate::hub::{Position, Start};
 use crate::server::ClientDefaults;
@@ -28,8 +30,8 @@ const MAX_RATE: f64 = 1000.0;
 const MAX_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The parameters of a query.
-const KNOWN: [&str; 9] = [
-    "view", "data", "values", "writes", "history", "since", "latest", "append", "token",
+const KNOWN: [&str; 10] = [
+    "view", "data", "values", "writes", "history", "since", "latest", "append", "client", "token",
 ];
 
 /// The similarity of two names, from 0 to 1, above which one is suggested for the other.
@@ -65,6 +67,8 @@ pub(crate) struct StreamParams {
     pub(crate) append: LineEnding,
     /// True if it wants to know what all clients write.
     pub(crate) wants_written: bool,
+    /// The name that the client gives itself.
+    pub(crate) client: Option<Arc<str>>,
 }
 
 /// An error in the path, query or subprotocol. The client is told by a Close frame.
@@ -157,6 +161,7 @@ impl StreamParams {
             latest: None,
             append: defaults.append,
             wants_written: false,
+            client: None,
         };
         // The others depend on the view, wherever they stand.
         for (_, value) in query.iter().filter(|(key, _)| key == "data") {
@@ -181,6 +186,9 @@ impl StreamParams {
                 }
                 "latest" => params.latest = Some(interval(value)?),
                 "append" => params.append = value.parse().map_err(QueryError::new)?,
+                "client" => {
+                    params.client = Some(client_name::parse(value).map_err(QueryError::new)?)
+                }
                 _ => return Err(unknown_parameter(key)),
             }
         }
@@ -314,18 +322,24 @@ fn interval(value: &str) -> Result<Duration, QueryError> {
     }
 }
 
-/// Checks the query of an address that takes nothing but the token.
+/// Checks the query of an address that takes nothing but the token and the name of the client.
 ///
 /// # Errors
 /// Code 4400.
 pub(crate) fn check_no_options(query: &[(String, String)]) -> Result<(), QueryError> {
-    match query.iter().find(|(key, _)| key != "token") {
-        Some((key, _)) => Err(QueryError::new(format!(
-            "unknown query parameter `{}`: this address takes only `token`",
-            short(key)
-        ))),
-        None => Ok(()),
+    for (key, value) in query {
+        match key.as_str() {
+            "token" => {}
+            "client" => drop(client_name::parse(value).map_err(QueryError::new)?),
+            _ => {
+                return Err(QueryError::new(format!(
+                    "unknown query parameter `{}`: this address takes only `client` and `token`",
+                    short(key)
+                )));
+            }
+        }
     }
+    Ok(())
 }
 
 fn unknown_parameter(name: &str) -> QueryError {
@@ -334,10 +348,13 @@ fn unknown_parameter(name: &str) -> QueryError {
     let best = rated.max_by(|(a, _), (b, _)| a.total_cmp(b));
     let best = best.filter(|(similarity, _)| *similarity > MIN_SIMILARITY);
     let name = short(name);
-    // A Close reason has no room for a suggestion and the list.
+    // A Close reason has no room for a suggestion and the list, nor for a long name beside that.
     QueryError::new(match best {
         Some((_, known)) => format!("unknown query parameter `{name}`; did you mean `{known}`?"),
-        None => format!("unknown parameter `{name}` (known: {})", KNOWN.join(", ")),
+        None => format!(
+            "unknown parameter `{name:.16}` (known: {})",
+            KNOWN.join(", ")
+        ),
     })
 }
 
@@ -371,8 +388,8 @@ mod tests {
         );
         check_error(
             "a_name_of_more_than_24_characters=1",
-            "unknown parameter `a_name_of_more_than_24_c` (known: view, data, values, writes, history, \
-             since, latest, append, token)",
+            "unknown parameter `a_name_of_more_t` (known: view, data, values, writes, history, \
+             since, latest, append, client, token)",
         );
         check_error(
             "view=rows",

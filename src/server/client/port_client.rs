@@ -72,7 +72,7 @@ impl PortClient {
             } else {
                 subscription
             },
-            requests: Requests::new(&port.hub, rights),
+            requests: Requests::new(&port.hub, rights).named(params.client.clone()),
             stop: port.stop.child_token(),
             port,
             rights,
@@ -89,6 +89,7 @@ impl PortClient {
         let (number, view) = (client.requests.client(), client.params.view.name());
         app.clients.add(ConnectedClient {
             port: Some(client.port.name.clone()),
+            name: client.params.client.clone(),
             is_read_only: client.port.why_read_only(client.rights).is_some(),
             ..ConnectedClient::new(number, caller, view, client.stop.clone())
         })

@@ -67,6 +67,12 @@ impl Requests {
         }
     }
 
+    /// The same with the name that the client gave itself.
+    pub(crate) fn named(mut self, name: Option<Arc<str>>) -> Self {
+        self.sender.set_name(name);
+        self
+    }
+
     /// Returns the number of the client, which no other one of this run has.
     pub(crate) fn client(&self) -> u64 {
         self.sender.client()
@@ -140,6 +146,7 @@ impl Requests {
     /// # Errors
     /// The other client that has it.
     pub(crate) fn lock(&mut self, name: Option<String>) -> Result<(), LockHolder> {
+        let name = name.or_else(|| self.sender.name().map(|name| name.to_string()));
         self.hub.lock(self.sender.client(), name)?;
         self.prolong_lock();
         Ok(())

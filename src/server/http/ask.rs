@@ -18,11 +18,12 @@ use crate::config::{units, unknown_name};
 use crate::hub::{Action, DeviceQuestion, Done};
 use crate::protocol::{AskMessage, Content};
 use crate::server::access::{Peer, Rights};
+use crate::server::client::client_name;
 use crate::server::{App, Port};
 use crate::view::LineEnding;
 
 /// The parameters of the query.
-const KNOWN: [&str; 5] = ["until", "lines", "timeout", "append", "token"];
+const KNOWN: [&str; 6] = ["until", "lines", "timeout", "append", "client", "token"];
 
 /// The type of a body that is bytes, and whose reply is to be bytes.
 const BYTES: &str = "application/octet-stream";
@@ -53,11 +54,14 @@ pub(super) async fn ask(
     outcome.unwrap_or_else(IntoResponse::into_response)
 }
 
+/// A question, the ending of its body, and the name of its client.
+type NamedQuestion = (DeviceQuestion, LineEnding, Option<Arc<str>>);
+
 /// Reads the question from the query, all but its bytes.
-fn question(uri: &Uri, headers: &HeaderMap) -> Result<(DeviceQuestion, LineEnding), String> {
+fn question(uri: &Uri, headers: &HeaderMap) -> Result<NamedQuestion, String> {
     let query = Query::<Vec<(String, String)>>::try_from_uri(uri);
     let Query(query) = query.map_err(|_| "the query is not percent-encoded text")?;
-    let (mut ending, mut until) = (LineEnding::None, Vec::new());
+    let (mut ending, mut until, mut client) = (LineEnding::None, Vec::new(), None);
     let mut ask = AskMessage {
         text: Some(String::new()),
         ..AskMessage::default()
@@ -68,6 +72,7 @@ fn question(uri: &Uri, headers: &HeaderMap) -> Result<(DeviceQuestion, LineEndin
             "lines" => ask.lines = Some(number(&key, &value)?),
             "timeout" => ask.timeout = Some(milliseconds(&value)?),
             "append" => ending = value.parse()?,
+            "client" => client = Some(client_name::parse(&value)?),
             "token" => {}
             _ => {
                 let error = unknown_name("unknown query parameter", &key, &KNOWN);
@@ -79,7 +84,7 @@ fn question(uri: &Uri, headers: &HeaderMap) -> Result<(DeviceQuestion, LineEndin
     let mut question = ask.question()?;
     let kind = headers.get(header::CONTENT_TYPE);
     question.is_text = kind.is_none_or(|kind| kind != BYTES);
-    Ok((question, ending))
+    Ok((question, ending, client))
 }
 
 fn number(key: &str, value: &str) -> Result<Number, String> {
@@ -99,12 +104,13 @@ fn milliseconds(value: &str) -> Result<Number, String> {
 async fn ask_port(
     port: &Port,
     (peer, rights): (Peer, Rights),
-    (mut question, ending): (DeviceQuestion, LineEnding),
+    (mut question, ending, client): NamedQuestion,
     bytes: Bytes,
 ) -> Result<Response, ApiError> {
     question.bytes = ending.complete(bytes);
-    let registered = port.hub.queue.register_at(peer.limit_address());
-    match carried_out(port, registered, rights, Action::Ask(question)).await {
+    let (mut sender, replies) = port.hub.queue.register_at(peer.limit_address());
+    sender.set_name(client);
+    match carried_out(port, (sender, replies), rights, Action::Ask(question)).await {
         Ok(Done::Replied(reply)) => Ok(Json(Content::of_reply(&reply)).into_response()),
         Ok(Done::Written(_)) => Ok(().into_response()),
         Err(error) => {

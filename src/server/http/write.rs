@@ -16,12 +16,13 @@ use super::body::{self, BODY_TIMEOUT, BodyError};
 use crate::config::unknown_name;
 use crate::hub::{Action, Done};
 use crate::server::access::{Peer, Rejection, Rights};
+use crate::server::client::client_name;
 use crate::server::limits::QuotaPermit;
 use crate::server::{App, Port};
 use crate::view::LineEnding;
 
 /// The parameters of the query.
-const KNOWN: [&str; 3] = ["append", "frame", "token"];
+const KNOWN: [&str; 4] = ["append", "frame", "client", "token"];
 
 /// Returns true for the address of requests whose body is written.
 pub(super) fn takes_body(uri: &Uri) -> bool {
@@ -80,6 +81,9 @@ pub(super) fn bad_request(error: String) -> ApiError {
     (StatusCode::BAD_REQUEST, error + "\n")
 }
 
+/// The form in which a body is written, and the name of its client.
+type BodyQuery = (BodyForm, Option<Arc<str>>);
+
 /// The form in which a body is written.
 #[derive(Clone, Copy)]
 enum BodyForm {
@@ -90,15 +94,16 @@ enum BodyForm {
 }
 
 /// Reads from the query what to add. Without it, that is nothing: a body may be anything.
-fn form(uri: &Uri) -> Result<BodyForm, String> {
+fn form(uri: &Uri) -> Result<BodyQuery, String> {
     let query = Query::<Vec<(String, String)>>::try_from_uri(uri);
     let Query(query) = query.map_err(|_| "the query is not percent-encoded text")?;
-    let (mut ending, mut is_frame) = (None, false);
+    let (mut ending, mut is_frame, mut client) = (None, false, None);
     for (key, value) in query {
         match key.as_str() {
             "append" => ending = Some(value.parse()?),
             "frame" if matches!(&*value, "" | "1" | "true") => is_frame = true,
             "frame" => return Err("frame takes no value, as in write?frame".to_owned()),
+            "client" => client = Some(client_name::parse(&value)?),
             "token" => {}
             _ => {
                 let error = unknown_name("unknown query parameter", &key, &KNOWN);
@@ -106,11 +111,14 @@ fn form(uri: &Uri) -> Result<BodyForm, String> {
             }
         }
     }
-    match ending {
-        Some(_) if is_frame => Err("a frame takes no append: its framing ends it".to_owned()),
-        _ if is_frame => Ok(BodyForm::Frame),
-        ending => Ok(BodyForm::Bytes(ending.unwrap_or(LineEnding::None))),
-    }
+    let form = match ending {
+        Some(_) if is_frame => {
+            return Err("a frame takes no append: its framing ends it".to_owned());
+        }
+        _ if is_frame => BodyForm::Frame,
+        ending => BodyForm::Bytes(ending.unwrap_or(LineEnding::None)),
+    };
+    Ok((form, client))
 }
 
 /// Reads the bytes to write.
@@ -127,7 +135,7 @@ async fn write_body(
     port: &Port,
     (peer, rights): (Peer, Rights),
     bytes: Result<Bytes, ApiError>,
-    form: BodyForm,
+    (form, client): BodyQuery,
 ) -> Result<usize, ApiError> {
     let bytes = bytes?;
     let action = match form {
@@ -137,8 +145,9 @@ async fn write_body(
             urgent: false,
         },
     };
-    let registered = port.hub.queue.register_at(peer.limit_address());
-    match carried_out(port, registered, rights, action).await {
+    let (mut sender, replies) = port.hub.queue.register_at(peer.limit_address());
+    sender.set_name(client);
+    match carried_out(port, (sender, replies), rights, action).await {
         Ok(Done::Written(bytes)) => Ok(bytes),
         Ok(Done::Replied(reply)) => Ok(reply.bytes.len()),
         Err(error) => {

@@ -220,7 +220,14 @@ impl CueReader {
             }
             RecordingEntry::Sent { bytes, client, .. } => {
                 let client = client.unwrap_or_default();
-                self.push(at, Cue::Sent(Written { bytes, client }))
+                self.push(
+                    at,
+                    Cue::Sent(Written {
+                        bytes,
+                        client,
+                        name: None,
+                    }),
+                )
             }
             RecordingEntry::Note { text, .. } => self.push(at, Cue::Note(text)),
             RecordingEntry::Missed { .. } => Ok(()),
