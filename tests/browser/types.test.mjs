@@ -71,7 +71,7 @@ async function answers(t) {
 }
 
 test("the types have just the members of all messages", async (t) => {
-  const settings = { ...(await answers(t)).ports[0].settings, baudAuto: true, baudDetected: true, recordable: true };
+  const settings = { ...(await answers(t)).ports[0].settings, baudAuto: true, baudDetected: true, recordable: true, poll: "A", every: 50 };
   // A line in a chunk has one of the two.
   const whole = (line) => ({ text: "", bytes: "", ...line });
   const fromServer = messages("serial-ws").map((message) => ({
