@@ -54,7 +54,7 @@ pub(super) fn check_keys(port: &Values, is_recording: bool) -> Result<(), String
 impl SettingValue for PlaybackSpeed {
     fn parse(text: &str) -> Result<Self, String> {
         Self::parse(text).ok_or_else(|| {
-            let (least, most) = (Self::SLOWEST, Self::FASTEST);
+            let (least, most) = (Self::MIN_TIMES, Self::MAX_TIMES);
             format!("expected a number from {least} to {most} such as 2, or max")
         })
     }

@@ -15,8 +15,8 @@ const MAX: &str = "max";
 /// The speed at which a recording is played.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum PlaybackSpeed {
-    /// So many times as fast as it was recorded, from [`PlaybackSpeed::SLOWEST`] to
-    /// [`PlaybackSpeed::FASTEST`].
+    /// So many times as fast as it was recorded, from [`PlaybackSpeed::MIN_TIMES`] to
+    /// [`PlaybackSpeed::MAX_TIMES`].
     Times(f64),
     /// As fast as the port reads.
     Max,
@@ -24,14 +24,14 @@ pub enum PlaybackSpeed {
 
 impl PlaybackSpeed {
     /// The least that a recording may be slowed down to.
-    pub const SLOWEST: f64 = 0.01;
+    pub const MIN_TIMES: f64 = 0.01;
 
     /// The most that a recording may be sped up to, apart from [`PlaybackSpeed::Max`].
-    pub const FASTEST: f64 = 1000.0;
+    pub const MAX_TIMES: f64 = 1000.0;
 
     /// Returns the speed for this number, or None if it is out of range.
     pub fn times(number: f64) -> Option<Self> {
-        let is_possible = (Self::SLOWEST..=Self::FASTEST).contains(&number);
+        let is_possible = (Self::MIN_TIMES..=Self::MAX_TIMES).contains(&number);
         is_possible.then_some(Self::Times(number))
     }
 
