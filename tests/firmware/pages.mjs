@@ -344,7 +344,9 @@ for (const [name, check] of Object.entries(checks)) {
   const link = (side) => join(scratch, `${name}-${side}`);
   const elf = join(folder, `${name}.elf`);
   const boards = sides.map((side) => new LineProgram(join(folder, "uno-sim"), ["--link", link(side), elf], "stdout"));
-  const ports = sides.flatMap((side) => ["--port", `${side}=${link(side)}`]);
+  const [, flags] = readFileSync(join(web, `p5/${name}/sketch.js`), "utf8").match(/^ {2}run: serial-ws(.*)$/m);
+  const settings = flags.split(" ").filter((flag) => flag && !/^--port$|=/.test(flag));
+  const ports = [...settings, ...sides.flatMap((side) => ["--port", `${side}=${link(side)}`])];
   await runCheck(name, `p5/${name}/`, 1, boards, ports, check);
 }
 for (const [path, check] of Object.entries(room)) {

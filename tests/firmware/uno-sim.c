@@ -232,7 +232,8 @@ static void boot(const uint8_t *bytes, size_t count) {
     restart();
     boot_left = 0;
     event("upload %s", path);
-    if (write(master, "uploaded\n", 9) != 9) event("nobody was told");
+    /* A part of a line may stand before it. */
+    if (write(master, "\nuploaded\n", 10) != 10) event("nobody was told");
   }
 }
 

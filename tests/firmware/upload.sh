@@ -6,7 +6,6 @@
 set -eu
 exec 3<>"$1"
 stty raw -echo <&3
-# What the sketch sent before is still in the terminal.
-timeout 0.2 cat <&3 >/dev/null || true
 printf 'upload %s\n' "$2" >&3
-[ "$(timeout 5 head -n 1 <&3)" = uploaded ] || { echo "$1: no bootloader answers" >&2; exit 1; }
+# What the sketch sent before may still be in the terminal.
+timeout 5 grep -qxm 1 uploaded <&3 || { echo "$1: no bootloader answers" >&2; exit 1; }
