@@ -1,12 +1,14 @@
 //! The running serial-ws, the bridge, as tools reach it: by a connection for each call.
 
 use anyhow::Result;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::answer::{Answer, Refusal};
 use crate::commands::client::{AccessArgs, Address, client};
 use crate::commands::lease::bridge_client::BridgeClient;
 use crate::commands::lease::with_client;
 use crate::port::is_name;
+use crate::server::client_name;
 
 /// The most lines a second for a call that wants none.
 const FEW_LINES: &str = "latest=1";
@@ -15,7 +17,7 @@ const FEW_LINES: &str = "latest=1";
 const MAX_NAMES_BYTES: usize = 2048;
 
 /// The way to the bridge.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Bridge {
     /// Its address, as it was typed.
     pub(super) url: String,
@@ -23,9 +25,19 @@ pub(super) struct Bridge {
     pub(super) port: Option<String>,
     /// The token and the fingerprint.
     pub(super) access: AccessArgs,
+    /// The name by which others see what the agent does; empty for our own.
+    pub(super) client: String,
 }
 
 impl Bridge {
+    /// Returns the way for an agent's program that calls itself so.
+    pub(super) fn for_client(&self, name: &str) -> Self {
+        Self {
+            client: client_name::from_text(name),
+            ..self.clone()
+        }
+    }
+
     /// Returns the address of a port, with parameters.
     ///
     /// # Errors
@@ -42,7 +54,12 @@ impl Bridge {
             )));
         }
         let port = port.or(self.port.as_deref());
-        let parameters = [&["view=json".to_owned(), client("mcp")], parameters].concat();
+        let name = utf8_percent_encode(&self.client, NON_ALPHANUMERIC);
+        let client = match &*self.client {
+            "" => client("mcp"),
+            _ => format!("client={name}"),
+        };
+        let parameters = [&["view=json".to_owned(), client], parameters].concat();
         let address = Address::new(&self.url, port, &parameters, &self.access);
         address.map_err(Refusal::from)
     }

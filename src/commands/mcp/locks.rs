@@ -19,9 +19,6 @@ use crate::protocol::{ClientMessage, Content};
 /// Requests that may wait for the task. More wait for room.
 const QUEUE_CAPACITY: usize = 16;
 
-/// Characters of the name that others see beside a lock; serial-ws takes no more.
-const MAX_NAME_CHARS: usize = 64;
-
 /// The outcome of a request: the reply of the device, if it was a question.
 type Outcome = Result<Option<Content<'static>>>;
 
@@ -65,7 +62,6 @@ impl Locks {
         &self,
         bridge: &Bridge,
         port: &str,
-        name: &str,
         limit: Duration,
     ) -> Result<(), Refusal> {
         let requests = match self.of(port) {
@@ -79,9 +75,9 @@ impl Locks {
                 requests
             }
         };
-        let name = name.chars().take(MAX_NAME_CHARS).collect();
+        // Others see the name of the client.
         let lock = ClientMessage::Lock {
-            name: Some(name),
+            name: None,
             restore: false,
         };
         send(&requests, lock, limit).await?;

@@ -82,6 +82,7 @@ pub(crate) async fn run(args: McpArgs) -> Result<()> {
         url: args.url,
         port: args.port,
         access: args.access,
+        client: String::new(),
     };
     match args.start {
         Some(device) => {

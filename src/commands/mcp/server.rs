@@ -16,7 +16,6 @@ use tokio_util::sync::CancellationToken;
 use super::answer::{Answer, Refusal};
 use super::bridge::Bridge;
 use super::locks::Locks;
-use super::text::clean;
 use super::tools::{Call, Tool};
 
 /// The time between two notices that a call goes on. Clients give up after 30 s or more without one.
@@ -68,11 +67,11 @@ impl ServerHandler for AgentServer {
         let Some(tool) = Tool::named(&request.name, self.may_write) else {
             return Err(self.unknown_tool(&request.name));
         };
-        let client = context.client_info().map(|client| clean(&client.name));
+        let client = context.client_info().map(|client| client.name);
+        let bridge = self.bridge.for_client(&client.unwrap_or_default());
         let call = Call {
-            bridge: &self.bridge,
+            bridge: &bridge,
             locks: &self.locks,
-            client: client.unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned()),
             gone: &self.gone,
         };
         let run = tool.run(&call, request.arguments.unwrap_or_default());

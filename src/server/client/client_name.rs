@@ -14,7 +14,6 @@ const SIGNS: &str = "-_.:/@+";
 /// # Errors
 /// Says what was expected, in a sentence that fits a Close reason.
 pub(crate) fn parse(text: &str) -> Result<Arc<str>, String> {
-    let is_known = |c: char| c.is_ascii_alphanumeric() || c == ' ' || SIGNS.contains(c);
     // Whoever reads it must not take blanks for no name, or two names for one.
     let has_blanks_around = text.starts_with(' ') || text.ends_with(' ');
     if text.is_empty() || text.len() > MAX_CHARS || has_blanks_around || !text.chars().all(is_known)
@@ -24,6 +23,17 @@ pub(crate) fn parse(text: &str) -> Result<Arc<str>, String> {
         ));
     }
     Ok(text.into())
+}
+
+/// Returns what of a text can be a name; it may be empty.
+pub(crate) fn from_text(text: &str) -> String {
+    let known = text.trim_start().chars().filter(|&c| is_known(c));
+    let name: String = known.take(MAX_CHARS).collect();
+    name.trim().to_owned()
+}
+
+fn is_known(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == ' ' || SIGNS.contains(c)
 }
 
 #[cfg(test)]
@@ -54,6 +64,19 @@ mod tests {
         ] {
             let why = parse(wrong).expect_err(wrong);
             assert!(why.len() <= 123, "a Close reason has no room for it");
+        }
+    }
+
+    #[test]
+    fn what_can_be_a_name_is_left_of_a_text() {
+        for (name, expected) in [
+            ("claude-code", "claude-code"),
+            ("Visual Studio Code", "Visual Studio Code"),
+            (" \"x\"\u{202e}\n", "x"),
+            ("编辑器", ""),
+            (&"x".repeat(50), &"x".repeat(40)),
+        ] {
+            assert_eq!(from_text(name), expected);
         }
     }
 }

@@ -26,9 +26,7 @@ pub(super) async fn run(call: &Call<'_>, arguments: LockArguments) -> Result<Ans
     let (port, answer) = visit.await?;
     if arguments.on {
         let Call { bridge, locks, .. } = call;
-        locks
-            .take(bridge, &port, &call.client, TURN_TIMEOUT)
-            .await?;
+        locks.take(bridge, &port, TURN_TIMEOUT).await?;
     } else if !call.locks.end(&port, TURN_TIMEOUT).await? {
         return Err(Refusal::refused(format!(
             "there is no write lock of yours to end at the port {port}"

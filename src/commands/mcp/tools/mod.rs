@@ -41,8 +41,6 @@ pub(super) enum Tool {
 pub(super) struct Call<'a> {
     pub(super) bridge: &'a Bridge,
     pub(super) locks: &'a Locks,
-    /// The name of the agent's program, as it calls itself.
-    pub(super) client: String,
     /// Cancelled when the agent's program has gone: nothing is waited for any more.
     pub(super) gone: &'a CancellationToken,
 }
