@@ -199,12 +199,28 @@ fn unquoted(text: &str) -> Result<&str> {
 
 /// Writes a text with quotes around it where a comma must belong to it.
 pub(crate) fn quoted(text: &str) -> Cow<'_, str> {
-    let has_both = QUOTES.iter().all(|quote| text.contains(*quote));
-    if has_both || !text.contains(',') && !text.starts_with(QUOTES) {
-        return text.into();
+    if text.contains(',') || text.starts_with(QUOTES) {
+        in_quotes(text)
+    } else {
+        text.into()
     }
-    let quote = if text.contains('"') { '\'' } else { '"' };
-    format!("{quote}{text}{quote}").into()
+}
+
+/// Writes a path, with quotes around it where it would be read as something else.
+fn quoted_path(path: &str) -> Cow<'_, str> {
+    match path.parse() {
+        Ok(Spec::Path(read)) if read == path => quoted(path),
+        _ => in_quotes(path),
+    }
+}
+
+/// Writes a text with quotes around it, unless it has both kinds of them.
+fn in_quotes(text: &str) -> Cow<'_, str> {
+    let quote = QUOTES.iter().find(|quote| !text.contains(**quote));
+    match quote {
+        Some(quote) => format!("{quote}{text}{quote}").into(),
+        None => text.into(),
+    }
 }
 
 /// Reads what stands behind `usb:`.
@@ -248,7 +264,7 @@ pub(crate) fn is_com_port(text: &str) -> bool {
 impl fmt::Display for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Spec::Path(path) => f.write_str(&quoted(path)),
+            Spec::Path(path) => f.write_str(&quoted_path(path)),
             Spec::Usb { vid, pid, serial } => {
                 write!(f, "usb:{vid:04x}:{pid:04x}")?;
                 match serial {
@@ -420,6 +436,16 @@ mod tests {
         check_wrong("usb:2341:0043:", "is not");
         check_wrong("simm:raw", "unknown kind of device `simm` (known: a path");
         check_wrong("loop:x", "`loop` stands alone");
+    }
+
+    #[test]
+    fn a_path_in_quotes_stays_a_path() {
+        for text in ["\"sim\"", "\"00:\"", "'auto'", "\"com3\"", "\"'a\""] {
+            let path = Spec::Path(text[1..text.len() - 1].to_owned());
+            assert_eq!(text.parse::<Spec>().ok().as_ref(), Some(&path), "{text}");
+            let shown = path.to_string();
+            assert_eq!(shown.parse::<Spec>().ok(), Some(path), "{shown}");
+        }
     }
 
     proptest! {
