@@ -19,7 +19,7 @@ pub(super) const PLAY_KEYS: [&str; 3] = ["speed", "from", "loop"];
 /// The settings that only a recording has.
 #[derive(Args, Clone, Copy, Debug, Deserialize, Serialize)]
 pub(super) struct PlayArgs {
-    /// How many times as fast as it was recorded.
+    /// The speed, as a multiple of that at which it was recorded.
     #[arg(long, default_value = "1")]
     speed: Setting<PlaybackSpeed>,
     /// The place at which it begins.

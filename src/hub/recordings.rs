@@ -1,4 +1,4 @@
-//! What a hub tells of recordings: of the one that is made of the port, and of the one that is its
+//! The recordings that a hub tells of: the one that is made of the port, and the one that is its
 //! device.
 
 use std::sync::Arc;

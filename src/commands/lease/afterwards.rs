@@ -1,4 +1,4 @@
-//! What the board says after `upload`: prints its lines until one matches, or for a time.
+//! Prints the lines of the board after `upload`, until one matches or for a time.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::platform::signal::Signals;
 use crate::protocol::Content;
 use crate::terminal::print;
 
-/// How long to print what the board says.
+/// The end of printing what the board says.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct AfterwardsArgs {
     /// Print what the board says after the command, until a line matches this regular expression

@@ -71,7 +71,7 @@ pub(crate) struct ReleaseArgs {
 #[derive(Debug, Args)]
 #[command(after_help = afterwards::EXIT_CODES)]
 pub(crate) struct UploadArgs {
-    /// What is printed after the command.
+    /// The lines to print after the command.
     #[command(flatten)]
     afterwards: AfterwardsArgs,
     /// The port.

@@ -18,12 +18,12 @@ pub(super) const MAX_TEXT_BYTES: usize = MAX_ANSWER_BYTES - MEMBERS_BYTES;
 
 /// An answer.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
+pub(super) struct ToolAnswer {
     members: Map<String, Value>,
     text: String,
 }
 
-impl Answer {
+impl ToolAnswer {
     /// Makes an answer from text that may come from a device.
     pub(super) fn new(text: &str) -> Self {
         Self {
@@ -68,12 +68,12 @@ impl Answer {
 
 /// The reason why a tool has no answer.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct ToolError {
     kind: &'static str,
     text: String,
 }
 
-impl Refusal {
+impl ToolError {
     /// The arguments are wrong.
     pub(super) fn usage(text: impl Into<String>) -> Self {
         let text = text.into();
@@ -106,7 +106,7 @@ impl Refusal {
     }
 }
 
-impl From<anyhow::Error> for Refusal {
+impl From<anyhow::Error> for ToolError {
     fn from(error: anyhow::Error) -> Self {
         let kind = match error.downcast_ref() {
             Some(Failure::Timeout(_)) => "timeout",
@@ -128,14 +128,14 @@ mod tests {
 
     #[test]
     fn what_a_device_says_stands_in_one_member() {
-        let answer = Answer::new("\u{1b}[31m\"},\"state\":\"closed").with("state", "open");
+        let answer = ToolAnswer::new("\u{1b}[31m\"},\"state\":\"closed").with("state", "open");
         let json = answer.into_json().to_string();
         assert_eq!(json, r#"{"state":"open","text":"\"},\"state\":\"closed"}"#);
     }
 
     #[test]
     fn a_refusal_has_its_kind_and_one_sentence() {
-        let error = Refusal::from(anyhow::Error::from(Failure::Timeout("no reply\nx".into())));
+        let error = ToolError::from(anyhow::Error::from(Failure::Timeout("no reply\nx".into())));
         let json = error.into_json().to_string();
         assert_eq!(json, r#"{"error":"timeout","text":"no reply"}"#);
     }
@@ -143,7 +143,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_answer_is_too_long(text in "(.|\\PC|\"|\n){0,200}", times in 0usize..200) {
-            let answer = Answer::new(&text.repeat(times)).with("next", "03c445868fbed052:96");
+            let answer = ToolAnswer::new(&text.repeat(times)).with("next", "03c445868fbed052:96");
             let json = answer.into_json();
             prop_assert!(json.to_string().len() <= MAX_ANSWER_BYTES);
             prop_assert_eq!(json.get("cut").is_some(), json["text"] != clean(&text.repeat(times)));

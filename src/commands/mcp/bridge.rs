@@ -3,7 +3,7 @@
 use anyhow::Result;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::answer::{Answer, Refusal};
+use super::answer::{ToolAnswer, ToolError};
 use crate::commands::client::{AccessArgs, Address, client};
 use crate::commands::lease::bridge_client::BridgeClient;
 use crate::commands::lease::with_client;
@@ -46,9 +46,9 @@ impl Bridge {
         &self,
         port: Option<&str>,
         parameters: &[String],
-    ) -> Result<Address, Refusal> {
+    ) -> Result<Address, ToolError> {
         if let Some(name) = port.filter(|name| !is_name(name)) {
-            return Err(Refusal::usage(format!(
+            return Err(ToolError::usage(format!(
                 "`port` is {name:?}: expected the name of a port, such as one of `ports` in the \
                  answer of status"
             )));
@@ -61,14 +61,14 @@ impl Bridge {
         };
         let parameters = [&["view=json".to_owned(), client], parameters].concat();
         let address = Address::new(&self.url, port, &parameters, &self.access);
-        address.map_err(Refusal::from)
+        address.map_err(ToolError::from)
     }
 
     /// Returns the address of the list of devices.
     ///
     /// # Errors
     /// When the address that was typed is none.
-    pub(super) fn devices_address(&self) -> Result<Address, Refusal> {
+    pub(super) fn devices_address(&self) -> Result<Address, ToolError> {
         let address = Address::new(&self.url, None, &[], &self.access);
         Ok(address.and_then(|address| address.at("/devices"))?)
     }
@@ -82,10 +82,10 @@ impl Bridge {
         port: Option<&str>,
         parameters: &[String],
         task: impl AsyncFnOnce(BridgeClient<'_>) -> Result<T>,
-    ) -> Result<T, Refusal> {
+    ) -> Result<T, ToolError> {
         let address = self.address(port, parameters)?;
         let stream = address.dial().await;
-        let stream = stream.map_err(|error| Refusal::unreachable(&error))?;
+        let stream = stream.map_err(|error| ToolError::unreachable(&error))?;
         Ok(with_client(&address, stream, task).await?)
     }
 
@@ -97,7 +97,7 @@ impl Bridge {
         &self,
         port: Option<&str>,
         task: impl AsyncFnOnce(BridgeClient<'_>) -> Result<T>,
-    ) -> Result<T, Refusal> {
+    ) -> Result<T, ToolError> {
         self.visit(port, &[FEW_LINES.to_owned()], task).await
     }
 }
@@ -110,7 +110,7 @@ pub(super) fn place(client: &BridgeClient<'_>) -> String {
 
 /// Returns an answer about the port of a client: its status in words, its state, and the path of the
 /// device.
-pub(super) fn about_port(client: &BridgeClient<'_>) -> Answer {
+pub(super) fn about_port(client: &BridgeClient<'_>) -> ToolAnswer {
     let status = client.status_message();
     let mut text = status.detail.to_string();
     if !status.hint.is_empty() {
@@ -118,7 +118,7 @@ pub(super) fn about_port(client: &BridgeClient<'_>) -> Answer {
     }
     let device = client.device();
     let identifier = device.filter(|path| super::text::is_identifier(path));
-    Answer::new(&text)
+    ToolAnswer::new(&text)
         .with("state", &*status.state)
         .with_some("path", identifier)
 }

@@ -9,7 +9,7 @@ use anyhow::{Result, anyhow};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 
-use super::answer::Refusal;
+use super::answer::ToolError;
 use super::bridge::Bridge;
 use crate::commands::client::Address;
 use crate::commands::lease::bridge_client::BridgeClient;
@@ -20,7 +20,7 @@ use crate::protocol::{ClientMessage, Content};
 const QUEUE_CAPACITY: usize = 16;
 
 /// The outcome of a request: the reply of the device, if it was a question.
-type Outcome = Result<Option<Content<'static>>>;
+type RequestOutcome = Result<Option<Content<'static>>>;
 
 /// A request for the task of a lock.
 struct LockRequest {
@@ -28,7 +28,7 @@ struct LockRequest {
     /// The longest time to wait for its answer.
     limit: Duration,
     /// Receives the answer. Nobody waits for it any more if this is closed.
-    answer: oneshot::Sender<Outcome>,
+    answer: oneshot::Sender<RequestOutcome>,
 }
 
 /// The locks by the names of their ports. A task ends when its sender is dropped or the connection is
@@ -47,7 +47,7 @@ impl Locks {
         client: &mut BridgeClient<'_>,
         message: ClientMessage,
         limit: Duration,
-    ) -> Outcome {
+    ) -> RequestOutcome {
         let Some(requests) = self.of(client.name()) else {
             return client.exchange(&message, limit).await;
         };
@@ -63,13 +63,13 @@ impl Locks {
         bridge: &Bridge,
         port: &str,
         limit: Duration,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ToolError> {
         let requests = match self.of(port) {
             Some(requests) => requests,
             None => {
                 let address = bridge.address(Some(port), &["latest=1".to_owned()])?;
                 let stream = address.dial().await;
-                let stream = stream.map_err(|error| Refusal::unreachable(&error))?;
+                let stream = stream.map_err(|error| ToolError::unreachable(&error))?;
                 let (requests, received) = mpsc::channel(QUEUE_CAPACITY);
                 tokio::spawn(keep(address, stream, received));
                 requests
@@ -118,7 +118,7 @@ async fn send(
     requests: &mpsc::Sender<LockRequest>,
     message: ClientMessage,
     limit: Duration,
-) -> Outcome {
+) -> RequestOutcome {
     let gone = || anyhow!("the connection that held the write lock was lost, and the lock with it");
     let (answer, answered) = oneshot::channel();
     let request = LockRequest {

@@ -13,7 +13,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use tokio::time::{Instant, interval_at};
 use tokio_util::sync::CancellationToken;
 
-use super::answer::{Answer, Refusal};
+use super::answer::{ToolAnswer, ToolError};
 use super::bridge::Bridge;
 use super::locks::Locks;
 use super::tools::{Call, Tool};
@@ -99,7 +99,7 @@ impl AgentServer {
     }
 }
 
-fn result(outcome: Result<Answer, Refusal>) -> CallToolResult {
+fn result(outcome: Result<ToolAnswer, ToolError>) -> CallToolResult {
     match outcome {
         Ok(answer) => CallToolResult::structured(answer.into_json()),
         Err(refusal) => {

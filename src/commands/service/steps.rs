@@ -15,9 +15,9 @@ use crate::server::create_token;
 
 /// The steps of an installation, which are carried out or only printed.
 pub(crate) struct Steps<'a> {
-    /// Where to act, and whether.
+    /// The place to act in, and whether to act at all.
     pub(crate) args: ScopeArgs,
-    /// What they are printed to.
+    /// The place that they are printed to.
     pub(crate) out: &'a mut dyn Write,
 }
 

@@ -10,7 +10,7 @@ use crate::hub::{Hub, OutputReporter, OutputState, RecordingStatus, Timestamp};
 
 /// The words for an output in the log.
 pub(in crate::output) struct ReportedOutput {
-    /// What it does, such as `recording`.
+    /// The name of its work, such as `recording`.
     pub(in crate::output) doing: &'static str,
     /// The same when it is over.
     pub(in crate::output) done: &'static str,
@@ -22,7 +22,7 @@ pub(in crate::output) struct Report {
     port: String,
     folder: String,
     reporter: Arc<OutputReporter>,
-    /// What tells everybody of the recording that it is, if it is one.
+    /// The place where everybody is told of the recording, if it is one.
     recording: Option<(Arc<Hub>, RecordingStatus)>,
     file: String,
     problem: String,

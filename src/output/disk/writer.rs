@@ -63,7 +63,7 @@ pub(in crate::output) trait StoredFile: Send {
 
 /// The text of entries.
 pub(in crate::output) trait EntryFormat: Send + 'static {
-    /// What is written.
+    /// A piece that is written whole.
     type Entry: Send;
 
     /// Prepares the header of a file whose first entry is this one.

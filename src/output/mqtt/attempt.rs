@@ -1,4 +1,4 @@
-//! What every attempt to connect to a broker has in common: its options, and why it failed in the words
+//! Attempts to connect to a broker, and what all of them have in common: the options, and why one failed in the words
 //! of a user. An attempt of `serial-ws doctor` goes no further than that.
 
 use std::io::{self, ErrorKind};

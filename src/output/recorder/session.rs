@@ -21,7 +21,7 @@ use crate::output::disk::thread::{self, StartMode};
 use crate::output::disk::writer::{DiskWriter, FileLimits};
 use crate::recording::{EntryAssembler, MAX_ENTRY_TIME, RecordingEntry, RecordingHeader};
 
-/// How recordings are reported.
+/// The words in which recordings are reported.
 const OUTPUT: ReportedOutput = ReportedOutput {
     doing: "recording",
     done: "recorded",

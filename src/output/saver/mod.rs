@@ -25,7 +25,7 @@ pub(crate) use session::Saver;
 pub(crate) struct SaverConfig {
     /// Its path.
     pub(crate) path: PathBuf,
-    /// What stands before each line.
+    /// The time before each line.
     pub(crate) timestamps: Timestamps,
     /// Bytes after which it becomes an older file, and the next one begins; None for never.
     pub(crate) size: Option<u64>,

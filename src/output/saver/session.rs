@@ -19,7 +19,7 @@ use crate::output::disk::thread::{self, StartMode};
 use crate::output::disk::writer::{DiskWriter, EntryFormat, FileLimits};
 use crate::platform::ReopenSignal;
 
-/// How saved lines are reported.
+/// The words in which saved lines are reported.
 const OUTPUT: ReportedOutput = ReportedOutput {
     doing: "saving",
     done: "saved",

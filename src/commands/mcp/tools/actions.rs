@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::ask::complete;
 use super::{Call, PortArgument};
 use crate::commands::lease::bridge_client::BridgeClient;
-use crate::commands::mcp::answer::{Answer, Refusal};
+use crate::commands::mcp::answer::{ToolAnswer, ToolError};
 use crate::commands::mcp::bridge::{about_port, place};
 use crate::protocol::{ClientMessage, ReleaseMessage};
 
@@ -49,7 +49,10 @@ pub(super) struct SettingsArguments {
 }
 
 /// Writes a text.
-pub(super) async fn write(call: &Call<'_>, arguments: WriteArguments) -> Result<Answer, Refusal> {
+pub(super) async fn write(
+    call: &Call<'_>,
+    arguments: WriteArguments,
+) -> Result<ToolAnswer, ToolError> {
     let WriteArguments { port, text, append } = arguments;
     let visit = call.bridge.visit_quietly(port.as_deref(), async |client| {
         let bytes = complete(&text, append.as_deref(), &client);
@@ -65,7 +68,10 @@ pub(super) async fn write(call: &Call<'_>, arguments: WriteArguments) -> Result<
 }
 
 /// Resets the board.
-pub(super) async fn reset(call: &Call<'_>, arguments: PortArgument) -> Result<Answer, Refusal> {
+pub(super) async fn reset(
+    call: &Call<'_>,
+    arguments: PortArgument,
+) -> Result<ToolAnswer, ToolError> {
     let visit = call
         .bridge
         .visit_quietly(arguments.port.as_deref(), async |client| {
@@ -78,7 +84,7 @@ pub(super) async fn reset(call: &Call<'_>, arguments: PortArgument) -> Result<An
 pub(super) async fn release(
     call: &Call<'_>,
     arguments: ReleaseArguments,
-) -> Result<Answer, Refusal> {
+) -> Result<ToolAnswer, ToolError> {
     let message = ClientMessage::Release(ReleaseMessage {
         seconds: arguments.seconds,
         r#while: None,
@@ -96,7 +102,10 @@ pub(super) async fn release(
 
 /// Takes the port back, and waits until it is open. Unlike the operator, an agent does not end the
 /// write lock of anybody else by that.
-pub(super) async fn resume(call: &Call<'_>, arguments: PortArgument) -> Result<Answer, Refusal> {
+pub(super) async fn resume(
+    call: &Call<'_>,
+    arguments: PortArgument,
+) -> Result<ToolAnswer, ToolError> {
     let visit = call
         .bridge
         .visit_quietly(arguments.port.as_deref(), async |client| {
@@ -116,24 +125,24 @@ pub(super) async fn resume(call: &Call<'_>, arguments: PortArgument) -> Result<A
 pub(super) async fn settings(
     call: &Call<'_>,
     arguments: SettingsArguments,
-) -> Result<Answer, Refusal> {
+) -> Result<ToolAnswer, ToolError> {
     let SettingsArguments {
         port,
         finds_baud,
         mut change,
     } = arguments;
     if finds_baud && change.insert("baud".to_owned(), "auto".into()).is_some() {
-        return Err(Refusal::usage("`baud` and `findBaud` exclude each other"));
+        return Err(ToolError::usage("`baud` and `findBaud` exclude each other"));
     }
     if change.is_empty() {
-        return Err(Refusal::usage(
+        return Err(ToolError::usage(
             "there is no setting to change: give `baud`, for example",
         ));
     }
     let asked = serde_json::from_value(json!(change)).map(ClientMessage::Settings);
     let message = asked.map_err(|error| {
         tracing::debug!(%error, "settings fit the schema, but not the protocol");
-        Refusal::usage("these settings do not go together")
+        ToolError::usage("these settings do not go together")
     })?;
     let visit = call.bridge.visit_quietly(port.as_deref(), async |client| {
         carry_out(call, client, message, async |client| {
@@ -160,7 +169,7 @@ async fn carry_out(
     mut client: BridgeClient<'_>,
     message: ClientMessage,
     then: impl AsyncFnOnce(&mut BridgeClient<'_>) -> Result<()>,
-) -> Result<Answer> {
+) -> Result<ToolAnswer> {
     let since = place(&client);
     call.locks
         .exchange(&mut client, message, TURN_TIMEOUT)
@@ -172,7 +181,7 @@ async fn carry_out(
 }
 
 /// Returns the answer to a request that was carried out.
-pub(super) fn done(client: &BridgeClient<'_>, since: &str) -> Answer {
+pub(super) fn done(client: &BridgeClient<'_>, since: &str) -> ToolAnswer {
     about_port(client)
         .with("since", since)
         .with("settings", Value::Object(client.settings()))

@@ -8,7 +8,7 @@ use serde_json::Number;
 
 use super::Call;
 use crate::commands::lease::bridge_client::BridgeClient;
-use crate::commands::mcp::answer::{Answer, Refusal};
+use crate::commands::mcp::answer::{ToolAnswer, ToolError};
 use crate::commands::mcp::bridge::place;
 use crate::commands::mcp::text::content_text;
 use crate::protocol::{AskMessage, Base64, ClientMessage};
@@ -30,7 +30,7 @@ pub(super) struct AskArguments {
 }
 
 /// Asks the device, and returns its reply.
-pub(super) async fn run(call: &Call<'_>, arguments: AskArguments) -> Result<Answer, Refusal> {
+pub(super) async fn run(call: &Call<'_>, arguments: AskArguments) -> Result<ToolAnswer, ToolError> {
     let mut ask = AskMessage {
         bytes: Some(Base64(Cow::Owned(Vec::new()))),
         lines: arguments
@@ -42,8 +42,8 @@ pub(super) async fn run(call: &Call<'_>, arguments: AskArguments) -> Result<Answ
             .and_then(|seconds| Number::from_f64(seconds * 1000.0)),
         ..AskMessage::default()
     };
-    ask.set_until(&arguments.until).map_err(Refusal::usage)?;
-    let question = ask.clone().question().map_err(Refusal::usage)?;
+    ask.set_until(&arguments.until).map_err(ToolError::usage)?;
+    let question = ask.clone().question().map_err(ToolError::usage)?;
     let limit = question.timeout + TURN_TIMEOUT;
     let port = arguments.port.as_deref();
     let visit = call.bridge.visit_quietly(port, async |mut client| {
@@ -54,7 +54,7 @@ pub(super) async fn run(call: &Call<'_>, arguments: AskArguments) -> Result<Answ
         let reply = call.locks.exchange(&mut client, message, limit).await?;
         let reply = reply.as_ref().map(content_text).unwrap_or_default();
         client.close().await;
-        Ok(Answer::new(&reply).with("since", since))
+        Ok(ToolAnswer::new(&reply).with("since", since))
     });
     visit.await
 }

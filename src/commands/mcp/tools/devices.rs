@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::Call;
 use crate::commands::lease::bridge_client::{self, ANSWER_TIMEOUT};
-use crate::commands::mcp::answer::{Answer, MAX_TEXT_BYTES, Refusal};
+use crate::commands::mcp::answer::{MAX_TEXT_BYTES, ToolAnswer, ToolError};
 use crate::commands::mcp::text::{clean, is_identifier, start};
 use crate::protocol::ServerMessage;
 
@@ -22,10 +22,13 @@ pub(super) struct DevicesArguments {
 }
 
 /// Returns the devices, as many as fit an answer.
-pub(super) async fn run(call: &Call<'_>, arguments: DevicesArguments) -> Result<Answer, Refusal> {
+pub(super) async fn run(
+    call: &Call<'_>,
+    arguments: DevicesArguments,
+) -> Result<ToolAnswer, ToolError> {
     let address = call.bridge.devices_address()?;
     let stream = address.dial().await;
-    let stream = stream.map_err(|error| Refusal::unreachable(&error))?;
+    let stream = stream.map_err(|error| ToolError::unreachable(&error))?;
     let mut stream = address.secure(stream).await?;
     let greeted = address.greet(&mut stream).await;
     let (mut socket, _) = match greeted {
@@ -40,7 +43,7 @@ pub(super) async fn run(call: &Call<'_>, arguments: DevicesArguments) -> Result<
 }
 
 /// Returns an answer with the devices that follow the first `after`.
-fn page(devices: &[Value], after: usize) -> Answer {
+fn page(devices: &[Value], after: usize) -> ToolAnswer {
     let mut room = MAX_TEXT_BYTES;
     let shown = devices.iter().skip(after).map(describe);
     let shown: Vec<_> = shown
@@ -52,7 +55,7 @@ fn page(devices: &[Value], after: usize) -> Answer {
         })
         .collect();
     let next = after + shown.len();
-    Answer::new("")
+    ToolAnswer::new("")
         .with("devices", shown)
         .with_some("next", (next < devices.len()).then_some(next))
 }

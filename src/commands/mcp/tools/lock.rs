@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::Call;
 use super::actions::{TURN_TIMEOUT, done};
-use crate::commands::mcp::answer::{Answer, Refusal};
+use crate::commands::mcp::answer::{ToolAnswer, ToolError};
 use crate::commands::mcp::bridge::place;
 
 /// Arguments of the tool.
@@ -16,7 +16,10 @@ pub(super) struct LockArguments {
 }
 
 /// Takes or ends the lock.
-pub(super) async fn run(call: &Call<'_>, arguments: LockArguments) -> Result<Answer, Refusal> {
+pub(super) async fn run(
+    call: &Call<'_>,
+    arguments: LockArguments,
+) -> Result<ToolAnswer, ToolError> {
     let port = arguments.port.as_deref();
     let visit = call.bridge.visit_quietly(port, async |client| {
         let answer = (client.name().to_owned(), done(&client, &place(&client)));
@@ -28,7 +31,7 @@ pub(super) async fn run(call: &Call<'_>, arguments: LockArguments) -> Result<Ans
         let Call { bridge, locks, .. } = call;
         locks.take(bridge, &port, TURN_TIMEOUT).await?;
     } else if !call.locks.end(&port, TURN_TIMEOUT).await? {
-        return Err(Refusal::refused(format!(
+        return Err(ToolError::refused(format!(
             "there is no write lock of yours to end at the port {port}"
         )));
     }

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::answer::{Answer, Refusal};
+use super::answer::{ToolAnswer, ToolError};
 use super::bridge::Bridge;
 use super::locks::Locks;
 use super::schema;
@@ -100,8 +100,8 @@ impl Tool {
         self,
         call: &Call<'_>,
         arguments: JsonObject,
-    ) -> Result<Answer, Refusal> {
-        schema::check(&self.definition().input_schema, &arguments).map_err(Refusal::usage)?;
+    ) -> Result<ToolAnswer, ToolError> {
+        schema::check(&self.definition().input_schema, &arguments).map_err(ToolError::usage)?;
         let arguments = Value::Object(arguments);
         match self {
             Self::Status => status::run(call, read(arguments)?).await,
@@ -125,10 +125,10 @@ struct PortArgument {
 }
 
 /// Reads arguments that fit the schema.
-fn read<T: DeserializeOwned>(arguments: Value) -> Result<T, Refusal> {
+fn read<T: DeserializeOwned>(arguments: Value) -> Result<T, ToolError> {
     serde_json::from_value(arguments).map_err(|error| {
         tracing::debug!(%error, "arguments fit the schema, but not the tool");
-        Refusal::usage("these arguments do not go together")
+        ToolError::usage("these arguments do not go together")
     })
 }
 

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::Call;
 use super::unended::unended;
 use crate::commands::lease::bridge_client::BridgeClient;
-use crate::commands::mcp::answer::{Answer, MAX_TEXT_BYTES, Refusal};
+use crate::commands::mcp::answer::{MAX_TEXT_BYTES, ToolAnswer, ToolError};
 use crate::commands::mcp::text::{BoundedText, content_text};
 use crate::protocol::{Content, ServerMessage};
 
@@ -36,7 +36,7 @@ pub(super) struct ReadArguments {
 
 impl ReadArguments {
     /// Returns the query for the place at which the lines begin; `newest` is that of the last line.
-    fn beginning(&self, newest: &str) -> Result<String, Refusal> {
+    fn beginning(&self, newest: &str) -> Result<String, ToolError> {
         let is_place = |since: &str| {
             let parts = since.split_once(':');
             parts.is_some_and(|(run, seq)| {
@@ -44,9 +44,9 @@ impl ReadArguments {
             })
         };
         match (&self.since, self.history) {
-            (Some(_), Some(_)) => Err(Refusal::usage("`since` and `history` exclude each other")),
+            (Some(_), Some(_)) => Err(ToolError::usage("`since` and `history` exclude each other")),
             (Some(since), None) if is_place(since) => Ok(format!("since={since}")),
-            (Some(since), None) => Err(Refusal::usage(format!(
+            (Some(since), None) => Err(ToolError::usage(format!(
                 "`since` is {since:?}: expected `next` or `since` of another answer"
             ))),
             // What comes between the two connections is new as well.
@@ -57,13 +57,13 @@ impl ReadArguments {
     }
 
     /// Returns what a line must match to be the last.
-    fn until(&self) -> Result<Option<Regex>, Refusal> {
+    fn until(&self) -> Result<Option<Regex>, ToolError> {
         let Some(until) = &self.until else {
             return Ok(None);
         };
         // What the library says of it is in terms of its own.
         Regex::new(until).map(Some).map_err(|_| {
-            Refusal::usage(
+            ToolError::usage(
                 "`until` is no regular expression such as ^OK; to match a character such as ( or \
                  [ itself, write \\ before it",
             )
@@ -77,7 +77,10 @@ impl ReadArguments {
 }
 
 /// Reads lines.
-pub(super) async fn run(call: &Call<'_>, arguments: ReadArguments) -> Result<Answer, Refusal> {
+pub(super) async fn run(
+    call: &Call<'_>,
+    arguments: ReadArguments,
+) -> Result<ToolAnswer, ToolError> {
     let port = arguments.port.as_deref();
     let until = arguments.until()?;
     let end = Instant::now() + arguments.timeout();
@@ -98,7 +101,7 @@ pub(super) async fn run(call: &Call<'_>, arguments: ReadArguments) -> Result<Ans
         Ok((answer, reading.lines, ended))
     });
     let (answer, lines, ended) = visit.await?;
-    if lines > 0 || ended != Ended::Time {
+    if lines > 0 || ended != ReadEnd::Time {
         return Ok(answer);
     }
     let rest = unended(call, port).await?;
@@ -108,7 +111,7 @@ pub(super) async fn run(call: &Call<'_>, arguments: ReadArguments) -> Result<Ans
 
 /// The reason why reading has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ended {
+enum ReadEnd {
     Until,
     Time,
     Full,
@@ -152,7 +155,7 @@ impl Reading {
         newest: &(String, u64),
         end: Instant,
         call: &Call<'_>,
-    ) -> Ended {
+    ) -> ReadEnd {
         let caught_up = end.max(Instant::now() + CATCH_UP_TIMEOUT);
         loop {
             let is_behind = self.run == newest.0 && self.seq < newest.1;
@@ -160,11 +163,11 @@ impl Reading {
             let message = tokio::select! {
                 biased;
                 message = timeout_at(deadline, client.read()) => message,
-                () = call.gone.cancelled(), if !is_behind => return Ended::Time,
+                () = call.gone.cancelled(), if !is_behind => return ReadEnd::Time,
             };
             let ended = match message {
-                Err(_) => Some(Ended::Time),
-                Ok(Err(_)) => Some(Ended::Gone),
+                Err(_) => Some(ReadEnd::Time),
+                Ok(Err(_)) => Some(ReadEnd::Gone),
                 Ok(Ok(message)) => self.take(&message),
             };
             if let Some(ended) = ended {
@@ -174,7 +177,7 @@ impl Reading {
     }
 
     /// Takes a message. Returns the reason to end, if it is one.
-    fn take(&mut self, message: &ServerMessage<'_>) -> Option<Ended> {
+    fn take(&mut self, message: &ServerMessage<'_>) -> Option<ReadEnd> {
         match message {
             ServerMessage::Line {
                 seq,
@@ -193,11 +196,11 @@ impl Reading {
         }
     }
 
-    fn take_line(&mut self, seq: u64, content: &Content<'_>, is_partial: bool) -> Option<Ended> {
+    fn take_line(&mut self, seq: u64, content: &Content<'_>, is_partial: bool) -> Option<ReadEnd> {
         let line = content_text(content);
         if !self.text.push_line(&line) {
             if self.lines > 0 {
-                return Some(Ended::Full);
+                return Some(ReadEnd::Full);
             }
             self.text.push_start(&line);
             self.is_cut = true;
@@ -207,25 +210,25 @@ impl Reading {
         self.partial += u64::from(is_partial);
         let matches = |until: &Regex| !is_partial && until.is_match(&line);
         if self.until.as_ref().is_some_and(matches) {
-            return Some(Ended::Until);
+            return Some(ReadEnd::Until);
         }
-        self.is_cut.then_some(Ended::Full)
+        self.is_cut.then_some(ReadEnd::Full)
     }
 
-    fn answer(&self, ended: Ended, timeout: Duration, client: &BridgeClient<'_>) -> Answer {
+    fn answer(&self, ended: ReadEnd, timeout: Duration, client: &BridgeClient<'_>) -> ToolAnswer {
         let status = client.status_message();
         let ended = match ended {
-            Ended::Until => "until",
-            Ended::Time if timeout.is_zero() => "now",
-            Ended::Time => "timeout",
-            Ended::Full => "full",
-            Ended::Gone => "gone",
+            ReadEnd::Until => "until",
+            ReadEnd::Time if timeout.is_zero() => "now",
+            ReadEnd::Time => "timeout",
+            ReadEnd::Full => "full",
+            ReadEnd::Gone => "gone",
         };
         let missed = self.missed.map(|lines| match lines {
             Some(lines) => json!({ "lines": lines }),
             None => Value::Object(Map::new()),
         });
-        Answer::new(self.text.as_str())
+        ToolAnswer::new(self.text.as_str())
             .with("lines", self.lines)
             .with_some("partial", Some(self.partial).filter(|lines| *lines > 0))
             .with_some("missed", missed)

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{Call, PortArgument};
-use crate::commands::mcp::answer::{Answer, Refusal};
+use crate::commands::mcp::answer::{ToolAnswer, ToolError};
 use crate::commands::mcp::bridge::{about_port, place, port_names};
 
 /// Returns the status of a port.
-pub(super) async fn run(call: &Call<'_>, arguments: PortArgument) -> Result<Answer, Refusal> {
+pub(super) async fn run(call: &Call<'_>, arguments: PortArgument) -> Result<ToolAnswer, ToolError> {
     let port = arguments.port.as_deref();
     let visit = call.bridge.visit_quietly(port, async |client| {
         let status = client.status_message();

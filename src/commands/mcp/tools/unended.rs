@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::Call;
-use crate::commands::mcp::answer::Refusal;
+use crate::commands::mcp::answer::ToolError;
 use crate::commands::mcp::text::content_text;
 use crate::protocol::{Base64, Content, ServerMessage};
 
@@ -16,7 +16,7 @@ const MAX_BYTES: usize = 256;
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Returns what has come of a line that has not ended; nothing where no line feed ends lines.
-pub(super) async fn unended(call: &Call<'_>, port: Option<&str>) -> Result<String, Refusal> {
+pub(super) async fn unended(call: &Call<'_>, port: Option<&str>) -> Result<String, ToolError> {
     // A search for the baud rate goes on, as it does not with chunks alone.
     let parameters = ["data=all".to_owned(), format!("history={MAX_BYTES}")];
     let visit = call.bridge.visit(port, &parameters, async |mut client| {

@@ -22,7 +22,7 @@ pub(crate) struct PlayFiles {
     pub(crate) paths: Vec<PathBuf>,
 }
 
-/// How a recording is played, unless clients change it.
+/// The way to play a recording, unless clients change it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct PlayOptions {
     /// Its speed at first.
