@@ -1270,11 +1270,14 @@ test("the monitor and the list of clients show the name that an agent gives itse
   const bridge = await start(t, ["--port", "loop"]);
   const page = await open(t, bridge.url);
   await isOpen(page);
-  const other = await open(t, `${bridge.url}/_serial-ws/share`);
+  const other = await open(t, bridge.url);
   await other.evaluate(async (url) => {
-    window.agent = new WebSocket(`${url.replace("http", "ws")}/?view=json&client=claude-code`);
-    await new Promise((resolve) => window.agent.addEventListener("open", resolve));
-    window.agent.send(JSON.stringify({ type: "write", text: "hello from the agent\n" }));
+    const agent = new WebSocket(`${url.replace("http", "ws")}/?view=json&client=claude-code`);
+    await new Promise((resolve, reject) => {
+      agent.addEventListener("open", resolve);
+      agent.addEventListener("close", reject);
+    });
+    agent.send(JSON.stringify({ type: "write", text: "hello from the agent\n" }));
   }, bridge.url);
   await until("what it wrote", async () => (await page.locator("#rows .row.other").allTextContents()).some((row) => /hello from the agent.*“claude-code”/s.test(row)));
   await page.click("#share > summary");
