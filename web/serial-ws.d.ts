@@ -573,10 +573,12 @@ export interface ProgramStatus {
 /** A client in the answer to `GET /api/clients`, which the operator gets. */
 export interface ConnectedClient {
   id: number;
+  /** The name that it gives itself by `?client=`, which nobody checks. */
+  name: string | null;
   address: string;
   /** The origin of its page; null for a program. */
   origin: string | null;
-  /** The name that it gives itself. */
+  /** The program that connected, as it calls itself (`User-Agent`). */
   agent: string | null;
   /** The name of its port; null for a client of `/devices` or `/echo`. */
   port: string | null;
