@@ -139,7 +139,8 @@ for (const baudrate of [115200, 921600]) {
     assert.equal(seen.isClosed, true);
     assert.match(said(), new RegExp(`written 0x10000 ${1 << 20} ${digest}\nasked 0x10000 ${1 << 20} ${digest}\n$`));
     // Others saw who it was and what the chip said, and have the port as it was.
-    await until("the lock to end", () => watcher.evaluate(() => !serial.status.writer));
+    const isOver = () => watcher.evaluate(() => !serial.status.writer && watched.rates.at(-1) === 115200);
+    await until("the lock to end, and the rate to return", isOver);
     const { bytes, names, rates } = await watcher.evaluate(() => ({ ...watched, names: [...watched.names] }));
     assert.ok(bytes > 1000, `${bytes} bytes`);
     assert.deepEqual(names, ["Flasher"]);
