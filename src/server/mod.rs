@@ -60,6 +60,7 @@ pub(crate) use access::kept_token::create as create_token;
 pub(crate) use access::offer::{Offer, Offers};
 pub(crate) use access::origin::{host_name, normalize_origin};
 pub(crate) use access::token::Token;
+#[cfg(feature = "mcp")]
 pub(crate) use client::client_name;
 pub(crate) use config::{ClientDefaults, LanToken, ListenAddress, ServerConfig, TlsConfig};
 pub(crate) use http::metrics::OutputCounters;

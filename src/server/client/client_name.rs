@@ -26,6 +26,7 @@ pub(crate) fn parse(text: &str) -> Result<Arc<str>, String> {
 }
 
 /// Returns what of a text can be a name; it may be empty.
+#[cfg(any(feature = "mcp", test))]
 pub(crate) fn from_text(text: &str) -> String {
     let known = text.trim_start().chars().filter(|&c| is_known(c));
     let name: String = known.take(MAX_CHARS).collect();
