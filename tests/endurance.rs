@@ -4,7 +4,9 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::Value;
 
-use crate::support::{Bridge, Client, Pair, raise_descriptor_limit, skip, until};
+#[cfg(target_os = "linux")]
+use crate::support::raise_descriptor_limit;
+use crate::support::{Bridge, Client, Pair, skip, until};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes: tests/run --long"]
