@@ -80,7 +80,12 @@ impl AfterwardsArgs {
         let is_terminal = io::stdout().is_terminal();
         loop {
             let line = client.line().await?;
-            print(output, shown(&line, false, is_terminal))?;
+            let mut printed = shown(&line, false, is_terminal);
+            // Bytes that are no text come as they are, without the end of their line.
+            if !printed.ends_with(b"\n") {
+                printed.push(b'\n');
+            }
+            print(output, printed)?;
             let text = match &line {
                 Content::Text(text) => text.clone(),
                 Content::Bytes(bytes) => String::from_utf8_lossy(&bytes.0),

@@ -219,6 +219,28 @@ async fn the_lines_after_the_command_are_printed_until_one_matches() {
 }
 
 #[tokio::test]
+async fn a_line_that_is_no_text_ends_as_others_do() {
+    let (lease, bridge) = bridge(async |mut server: Server| {
+        release(&mut server).await;
+        answer_resume(&mut server, &[], &[]).await;
+        for content in [r#""bytes":"/w==""#, r#""text":"ready""#] {
+            let line = format!(r#"{{"type":"line","seq":1,"t":1.000000,{content}}}"#);
+            server.send(Message::text(line)).await.unwrap();
+        }
+        while let Some(Ok(_)) = server.next().await {}
+    })
+    .await;
+    let mut output = Vec::new();
+    let args = UploadArgs {
+        afterwards: until("ready"),
+        ..args(lease, vec!["true".into()])
+    };
+    assert_eq!(upload(args, &mut output).await.unwrap(), 0);
+    assert_eq!(output, b"\xff\nready\n");
+    bridge.await.unwrap();
+}
+
+#[tokio::test]
 async fn a_line_that_does_not_come_in_time_is_a_timeout() {
     let (lease, bridge) = bridge(async |mut server: Server| {
         release(&mut server).await;
