@@ -163,11 +163,14 @@ impl Hub {
 
     /// Hands an event to all subscribers.
     pub fn publish(&self, at: Timestamp, kind: Kind) {
-        {
-            let mut history = self.history();
-            history.push(at, kind);
-            self.head.store(history.head(), Ordering::SeqCst);
-        }
+        self.push(self.history(), at, kind);
+    }
+
+    /// Appends an event to the stream, and wakes all subscribers once others can read it.
+    fn push(&self, mut history: MutexGuard<'_, History>, at: Timestamp, kind: Kind) {
+        history.push(at, kind);
+        self.head.store(history.head(), Ordering::SeqCst);
+        drop(history);
         self.subscribers().wake();
     }
 
@@ -178,19 +181,15 @@ impl Hub {
 
     /// Publishes what becomes of the last status, with what only the hub knows, unless it says the same.
     fn publish_changed(&self, change: impl FnOnce(&Status) -> Status) {
-        {
-            let mut history = self.history();
-            let status = self.filled_in(change(&history.status));
-            if history.status.says_the_same(&status) {
-                return;
-            }
-            if history.status.settings != status.settings {
-                self.settings_changed.notify_waiters();
-            }
-            history.push(Timestamp::now(), Kind::Status(status));
-            self.head.store(history.head(), Ordering::SeqCst);
+        let history = self.history();
+        let status = self.filled_in(change(&history.status));
+        if history.status.says_the_same(&status) {
+            return;
         }
-        self.subscribers().wake();
+        if history.status.settings != status.settings {
+            self.settings_changed.notify_waiters();
+        }
+        self.push(history, Timestamp::now(), Kind::Status(status));
     }
 
     /// Returns a status with what only the hub knows.

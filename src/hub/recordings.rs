@@ -36,14 +36,10 @@ impl Hub {
 
     /// Tells everybody how far the recording has been played.
     pub fn publish_playback(&self) {
-        {
-            let mut history = self.history();
-            let mut status = history.status.clone();
-            status.playback = self.playback();
-            history.push(Timestamp::now(), Kind::Status(status));
-            self.head.store(history.head(), Ordering::SeqCst);
-        }
-        self.subscribers().wake();
+        let history = self.history();
+        let mut status = history.status.clone();
+        status.playback = self.playback();
+        self.push(history, Timestamp::now(), Kind::Status(status));
     }
 
     /// Returns how far the recording has been played.

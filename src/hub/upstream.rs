@@ -14,7 +14,8 @@ use super::{ClientNumbers, Hub, HubConfig, RequestLimits, Status};
 pub struct UpstreamRun {
     /// The name of the run.
     pub name: String,
-    /// The settings of the port that are none of the line: `frame`, `maxLine`, `poll`, `every`, `fixed` and `readOnly`.
+    /// The settings of the port that are none of the line: `frame`, `maxLine`, `poll`, `every`, `fixed`
+    /// and `readOnly`.
     pub settings: Map<String, Value>,
 }
 
@@ -95,14 +96,10 @@ impl Hub {
     /// Notes that what comes before `place` is lost: the other serial-ws has it no longer. The status
     /// is told again, as after everything that is missed.
     pub fn skip_to(&self, place: Position) {
-        {
-            let mut history = self.history();
-            history.skip_to(place);
-            let status = history.status.clone();
-            history.push(Timestamp::now(), Kind::Status(status));
-            self.head.store(history.head(), Ordering::SeqCst);
-        }
-        self.subscribers().wake();
+        let mut history = self.history();
+        history.skip_to(place);
+        let status = history.status.clone();
+        self.push(history, Timestamp::now(), Kind::Status(status));
     }
 }
 
