@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::channel::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::connection::Connection;
 use super::diagnostics::Hint;
 use super::reply::PAUSE;
+use crate::deadline::until;
 use crate::hub::{
     Action, DEFAULT_REPLY_TIMEOUT, DeviceQuestion, ErrorCode, Hub, Outcome, Request, Until,
 };
@@ -152,10 +153,7 @@ impl Connection<'_> {
 
 /// Waits until a poll is due and somebody watches; for ever if none is due.
 pub(super) async fn poll_turn(hub: &Hub, due: Option<Instant>) {
-    let Some(due) = due else {
-        return std::future::pending().await;
-    };
-    sleep_until(due).await;
+    until(due).await;
     hub.may_poll().await;
 }
 
