@@ -3,7 +3,7 @@
 use clap::Error;
 
 use super::layers::Layer;
-use super::port::{PORT, PortArg};
+use super::port::PortArg;
 use super::{ServerConfig, SharedPort};
 use crate::output::OutputKind;
 use crate::server::Rights;
@@ -22,12 +22,8 @@ pub(super) fn resolve(
         let name = &shared.port.name;
         for output in &mut shared.outputs {
             if let Some(why) = refusal(&output.kind, server, &before) {
-                let key = output.kind.name();
-                return Err(if typed.0.contains_key(key) {
-                    layer.error(PORT, index, &format!("{typed}: {why}"))
-                } else {
-                    layer.error(key, 0, &format!("{}: {why}", output.kind.place()))
-                });
+                let (key, value) = (output.kind.name(), output.kind.place());
+                return Err(typed.error((layer, index), (key, &value), &why));
             }
             let may_others = output.kind.address().is_none_or(|address| {
                 let is_permitted = address.is_writable && server.lan == Some(Rights::ReadWrite);

@@ -17,16 +17,14 @@ use super::playback::{self, PLAY_KEYS, PlayArgs, RECORDING};
 use super::poll;
 use super::upstream::{self, UPSTREAM_KEYS, UpstreamArgs};
 use super::value::{AUTO, Setting};
-use super::{SharedPort, recordings};
+use super::{SharedPort, port_values, recordings};
 use crate::cli::PortArgs;
 use crate::hub::{LineSettings, RequestLimits};
 use crate::output::{OutputConfig, OutputKind};
-use crate::port::framing::Framing;
 use crate::port::source::spec::{Spec, quoted};
-use crate::port::{DataKind, FixedSettings, PortConfig};
+use crate::port::{FixedSettings, PortConfig};
 use crate::server::ClientDefaults;
 use crate::terminal::shown;
-use crate::view::View;
 
 /// The key of ports.
 pub(super) const PORT: &str = "port";
@@ -166,7 +164,7 @@ impl PortArg {
         let requests = request_limits(&args);
         let poll = poll::poll(&args).filter(|_| !is_recording);
         poll::check_keys(&self.0, is_recording, poll.is_some())?;
-        let expects = expected_data(clients.view, &args.frame);
+        let expects = port_values::expected_data(clients.view, &args.frame);
         let port = PortConfig {
             name: table.name.unwrap_or_else(|| spec.default_name()),
             spec,
@@ -218,6 +216,20 @@ impl PortArg {
         }
     }
 
+    /// Returns the error about a setting of the port at `index`: its own one, or that of all ports.
+    pub(super) fn error(
+        &self,
+        (layer, index): (&Layer, usize),
+        (key, value): (&str, &dyn Display),
+        why: &str,
+    ) -> clap::Error {
+        if self.0.contains_key(key) {
+            layer.error(PORT, index, &format!("{self}: {why}"))
+        } else {
+            layer.error(key, 0, &format!("{value}: {why}"))
+        }
+    }
+
     /// Returns the place that gave this port a setting of its own.
     fn place(&self, common: &Layer, index: usize, key: &str, value: &Json) -> String {
         let name = self.0.get(NAME).and_then(Json::as_str);
@@ -227,16 +239,6 @@ impl PortArg {
             Some(SetBy::Argument) => format!("…,{key}={}", text(value)),
             Some(source) => source.place(PORT),
         }
-    }
-}
-
-/// Returns the kind of data that the user expects of the device.
-fn expected_data(view: View, frame: &Framing) -> DataKind {
-    match view {
-        _ if frame.is_of_bytes() => DataKind::Bytes,
-        View::Raw => DataKind::Bytes,
-        View::Text => DataKind::Text,
-        _ => DataKind::Lines,
     }
 }
 

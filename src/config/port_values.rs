@@ -8,9 +8,20 @@ use serde_json::{Value as Json, json};
 use super::units;
 use super::value::{NONE, SettingValue};
 use crate::output::OutputAddress;
-use crate::port::Pace;
 use crate::port::framing::Framing;
 use crate::port::source::spec::Spec;
+use crate::port::{DataKind, Pace};
+use crate::view::View;
+
+/// Returns the kind of data that the user expects of the device.
+pub(super) fn expected_data(view: View, frame: &Framing) -> DataKind {
+    match view {
+        _ if frame.is_of_bytes() => DataKind::Bytes,
+        View::Raw => DataKind::Bytes,
+        View::Text => DataKind::Text,
+        _ => DataKind::Lines,
+    }
+}
 
 impl SettingValue for Spec {
     fn parse(text: &str) -> Result<Self, String> {

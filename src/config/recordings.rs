@@ -1,5 +1,6 @@
 //! The settings of recordings and of saved lines: where they are, and how much of them is kept.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf, absolute};
 
 use clap::Error;
@@ -7,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::SharedPort;
 use super::layers::Layer;
-use super::port::{PORT, PortArg};
+use super::port::PortArg;
 use super::units;
 use super::value::SettingValue;
 use crate::cli::PortArgs;
@@ -60,11 +61,8 @@ pub(super) fn check_saved(
         if let Some((name, other, _)) = others.find(|(.., other)| is_same(other, &path)) {
             let other = other.display();
             let why = format!("port {name} has {SAVE}={other} already: choose another file");
-            return Err(if typed.0.contains_key(SAVE) {
-                layer.error(PORT, index, &format!("{typed}: {why}"))
-            } else {
-                layer.error(SAVE, 0, &format!("{}: {why}", saver.path.display()))
-            });
+            let setting: (_, &dyn Display) = (SAVE, &saver.path.display());
+            return Err(typed.error((layer, index), setting, &why));
         }
         before.push((&shared.port.name, &saver.path, path));
     }
