@@ -2,6 +2,7 @@
 //! paths, since a service starts in another folder.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail, ensure};
@@ -165,10 +166,10 @@ fn program_files(config: &Config) -> Result<Vec<PathBuf>> {
             .into_iter()
             .chain(command.arguments.iter().filter(is_file))
         {
+            let example = std::path::absolute(word)?;
             ensure!(
                 Path::new(word).is_absolute(),
-                "{word} depends on the folder that you are in. Write an absolute path, such as {}",
-                std::path::absolute(word)?.display()
+                relative(word, example.display())
             );
             files.push(word.into());
         }
@@ -212,11 +213,16 @@ fn in_service(key: &str, path: &Path, words: &[Word]) -> Result<PathBuf> {
         |word: &Word| matches!(word, Word::Path { flag, path } if flag == key && *path == absolute);
     ensure!(
         path.is_absolute() || words.iter().any(follows_flag),
-        "{key}={} depends on the folder that you are in. Write an absolute path, such as {}",
-        path.display(),
-        absolute.display()
+        relative(format!("{key}={}", path.display()), absolute.display())
     );
     Ok(absolute)
+}
+
+/// Says that the service, which starts in another folder, would find something else at a path.
+fn relative(path: impl Display, example: impl Display) -> String {
+    format!(
+        "{path} depends on the folder that you are in. Write an absolute path, such as {example}"
+    )
 }
 
 /// Returns the files of recordings that are played, which have to be absolute and readable.
@@ -227,12 +233,9 @@ fn played(config: &Config) -> Result<Vec<SeenPath>> {
             continue;
         };
         for path in &play.paths {
-            ensure!(
-                path.is_absolute(),
-                "{} depends on the folder that you are in. Write an absolute path, such as play:{}",
-                path.display(),
-                quoted(&std::path::absolute(path)?.to_string_lossy())
-            );
+            let absolute = std::path::absolute(path)?;
+            let example = format!("play:{}", quoted(&absolute.to_string_lossy()));
+            ensure!(path.is_absolute(), relative(path.display(), example));
         }
         let found = play::find_files(play, &port.name).map_err(|why| anyhow!(why))?;
         files.extend(found.into_iter().map(SeenPath::look));
@@ -257,7 +260,7 @@ fn ports(config: &Config) -> Result<Vec<PathBuf>> {
         };
         ensure!(
             cfg!(windows) || Path::new(path).is_absolute(),
-            "{path} depends on the folder that you are in. Write an absolute path, such as /dev/ttyUSB0"
+            relative(path, "/dev/ttyUSB0")
         );
         paths.push(path.into());
     }
