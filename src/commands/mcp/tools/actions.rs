@@ -72,12 +72,8 @@ pub(super) async fn reset(
     call: &Call<'_>,
     arguments: PortArgument,
 ) -> Result<ToolAnswer, ToolError> {
-    let visit = call
-        .bridge
-        .visit_quietly(arguments.port.as_deref(), async |client| {
-            carry_out(call, client, ClientMessage::Reset, async |_| Ok(())).await
-        });
-    visit.await
+    let port = arguments.port.as_deref();
+    request(call, port, ClientMessage::Reset, async |_| Ok(())).await
 }
 
 /// Releases the port, and waits until it is free.
@@ -89,15 +85,11 @@ pub(super) async fn release(
         seconds: arguments.seconds,
         r#while: None,
     });
-    let visit = call
-        .bridge
-        .visit_quietly(arguments.port.as_deref(), async |client| {
-            carry_out(call, client, message, async |client| {
-                client.wait_for("released", STATUS_TIMEOUT).await.map(drop)
-            })
-            .await
-        });
-    visit.await
+    let port = arguments.port.as_deref();
+    let freed = request(call, port, message, async |client| {
+        client.wait_for("released", STATUS_TIMEOUT).await.map(drop)
+    });
+    freed.await
 }
 
 /// Takes the port back, and waits until it is open. Unlike the operator, an agent does not end the
@@ -144,14 +136,11 @@ pub(super) async fn settings(
         tracing::debug!(%error, "settings fit the schema, but not the protocol");
         ToolError::usage("these settings do not go together")
     })?;
-    let visit = call.bridge.visit_quietly(port.as_deref(), async |client| {
-        carry_out(call, client, message, async |client| {
-            let is_early = |client: &BridgeClient<'_>| !has(&client.settings(), &change);
-            client.wait_while(is_early, STATUS_TIMEOUT).await.map(drop)
-        })
-        .await
+    let changed = request(call, port.as_deref(), message, async |client| {
+        let is_early = |client: &BridgeClient<'_>| !has(&client.settings(), &change);
+        client.wait_while(is_early, STATUS_TIMEOUT).await.map(drop)
     });
-    visit.await
+    changed.await
 }
 
 /// Returns true if settings have all that was asked for, as far as they tell. A rate that is to be found
@@ -161,6 +150,19 @@ fn has(settings: &Map<String, Value>, change: &Map<String, Value>) -> bool {
         let own = settings.get(name);
         *value == "auto" || own.is_none_or(|own| own == value)
     })
+}
+
+/// Connects to a port, and carries out a request there.
+async fn request(
+    call: &Call<'_>,
+    port: Option<&str>,
+    message: ClientMessage,
+    then: impl AsyncFnOnce(&mut BridgeClient<'_>) -> Result<()>,
+) -> Result<ToolAnswer, ToolError> {
+    let visit = call.bridge.visit_quietly(port, async |client| {
+        carry_out(call, client, message, then).await
+    });
+    visit.await
 }
 
 /// Carries out a request, waits for what it leads to by `then`, and returns the status after it.
