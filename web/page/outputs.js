@@ -18,6 +18,8 @@ export class Outputs {
   /** @param {typeof import("./elements.js").outputs} elements */
   constructor(elements) {
     this.elements = elements;
+    /** What the menu is for, while every output works. */
+    this.title = elements.button.title;
     setInterval(() => this.#look(), NUMBERS_INTERVAL);
     elements.menu.addEventListener("toggle", () => this.#look());
   }
@@ -31,7 +33,7 @@ export class Outputs {
     menu.classList.toggle("trouble", problems.length > 0);
     button.title = problems.length > 0
       ? `${problems.map(name).join(", ")}: ${problems[0].problem ?? "does not work"}`
-      : "Data format, exclusive use of the board, and outputs";
+      : this.title;
     this.#fill(outputs);
   }
 

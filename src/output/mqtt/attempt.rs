@@ -1,5 +1,5 @@
-//! Attempts to connect to a broker, and what all of them have in common: the options, and why one failed in the words
-//! of a user. An attempt of `serial-ws doctor` goes no further than that.
+//! Attempts to connect to a broker, and what all of them have in common: the options, and why one
+//! failed in the words of a user. An attempt of `serial-ws doctor` goes no further than that.
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;

@@ -11,10 +11,10 @@
 //! | `PORT/raw` | the bytes as they were read, if that was asked for | 0 | no |
 //! | `PORT/write` | what others write, if that is permitted | 0 | ignored |
 //!
-//! `publishers` has all ports, `connection` keeps the connection to the broker, `attempt` is how it begins, and
-//! `publisher` has a place in the stream of one port. While the broker is away, or slower than the device, events wait in the
-//! history of the hub, which every subscriber shares: what it no longer has when the broker takes more is
-//! said to be missed, in `json`.
+//! `publishers` has all ports, `connection` keeps the connection to the broker, `attempt` is how it begins,
+//! and `publisher` has a place in the stream of one port. While the broker is away, or slower than the
+//! device, events wait in the history of the hub, which every subscriber shares: what it no longer has
+//! when the broker takes more is said to be missed, in `json`.
 
 #[cfg(feature = "mqtt")]
 mod attempt;

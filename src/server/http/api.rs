@@ -206,8 +206,8 @@ pub(super) fn writable_port(app: &App, name: &str, rights: Rights) -> Result<Arc
     }
 }
 
-/// Requests an action of a port for a client with these rights that has registered, and waits until it is done. Returns
-/// what came of it.
+/// Requests an action of a port for a client with these rights that has registered, and waits until it
+/// is done. Returns what came of it.
 ///
 /// # Errors
 /// When it was not carried out.
