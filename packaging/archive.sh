@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Builds the program for TARGET and packs it with its documents: packaging/archive.sh TARGET [PROGRAM]
 #
-# With PROGRAM, packs that file instead of building one. Needs target/documents (packaging/documents.sh) and, for Linux, cargo-zigbuild with zig, which links
-# against an old C library, so that the program runs on every system in use. The result is
-# target/packages/serial-ws-TARGET.tar.gz, or .zip for Windows.
+# With PROGRAM, packs that file instead of building one. Needs target/documents (packaging/documents.sh)
+# and, for Linux, cargo-zigbuild with zig, which links against an old C library, so that the program runs
+# on every system in use. The result is target/packages/serial-ws-TARGET.tar.gz, or .zip for Windows.
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 target=${1:?usage: packaging/archive.sh TARGET [PROGRAM]}
