@@ -3,7 +3,8 @@
 #
 # With PROGRAM, packs that file instead of building one. Needs target/documents (packaging/documents.sh)
 # and, for Linux, cargo-zigbuild with zig, which links against an old C library, so that the program runs
-# on every system in use. The result is target/packages/serial-ws-TARGET.tar.gz, or .zip for Windows.
+# on every system in use. Elsewhere than on a Mac, zig links for macOS too, with the frameworks of Apple's
+# SDK at $SDKROOT. The result is target/packages/serial-ws-TARGET.tar.gz, or .zip for Windows.
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 target=${1:?usage: packaging/archive.sh TARGET [PROGRAM]}
@@ -27,10 +28,12 @@ case $target in
   *) suffix= ;;
 esac
 if [ -z "$program" ]; then
+  build=build as=$target
   case $target in
-    *-linux-gnu*) cargo zigbuild --locked --profile dist --target "$target.$glibc" ;;
-    *) cargo build --locked --profile dist --target "$target" ;;
+    *-linux-gnu*) build=zigbuild as=$target.$glibc ;;
+    *-apple-darwin) [ "$(uname -s)" = Darwin ] || build=zigbuild ;;
   esac
+  cargo $build --locked --profile dist --target "$as"
   program=${CARGO_TARGET_DIR:-target}/$target/dist/serial-ws$suffix
 fi
 
