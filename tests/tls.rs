@@ -15,7 +15,7 @@ use tokio_rustls::{
 };
 use tokio_tungstenite::client_async;
 
-use crate::support::network::{Network, home, kept};
+use crate::support::network::{self, Network, home, kept};
 use crate::support::{Bridge, Client, Ended, Program, http, skip, within};
 
 #[tokio::test]
@@ -217,6 +217,36 @@ async fn the_commands_trust_a_given_fingerprint_or_a_certificate_that_this_compu
     // The command must not run while the program may still hold the port.
     let upload = ["upload", "--url", &url, "--token", &token, "--", "true"];
     Program::run(&upload).await.with(1, "--fingerprint");
+}
+
+#[tokio::test]
+async fn the_board_of_another_serial_ws_is_shared_on_under_the_same_rules() {
+    let Some(network) = Network::new("tls-upstream", &["--tls", "self-signed"]).await else {
+        return;
+    };
+    let Network { bridge, at, home } = &network;
+    let said = bridge.program.said("SHA-256 fingerprint: ").await;
+    let (_, shown) = said.rsplit_once(": ").expect("it is shown");
+    let port = format!("board=wss://{at}/,token={}", network::file(home).display());
+
+    let untrusting = Bridge::start(&["--port", &port]).await;
+    let advice = format!("if it is this one: ,fingerprint={shown}");
+    untrusting.program.said(&advice).await;
+    let wrong = format!("{port},fingerprint={}", "00".repeat(32));
+    let deceived = Bridge::start(&["--port", &wrong]).await;
+    deceived.program.said("another fingerprint").await;
+
+    let right = format!("{port},fingerprint={shown}");
+    let near = Bridge::start(&["--port", &right]).await;
+    near.open("board").await;
+    near.json_client().await.json_of("line").await;
+    let trusted = home.join("serial-ws/tls-cert.pem");
+    let trusted = trusted.to_str().expect("the path is text");
+    let arguments = ["--port", &port, "--listen", "127.0.0.1:0"];
+    let program = Program::start_with(&arguments, &[("SSL_CERT_FILE", trusted)]);
+    let near = Bridge::of(program, 1).await;
+    near.open("board").await;
+    near.json_client().await.json_of("line").await;
 }
 
 #[tokio::test]
