@@ -122,7 +122,7 @@ pub fn size(_: Effort, _: &[Kind], table: &mut Table) -> Result<()> {
         "stripped binary, MiB",
         &measured,
         |size| *size,
-        Target::AtMost(6.5),
+        Target::AtMost(10.5),
     );
     Ok(())
 }
