@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::support::{Bridge, Pair, raise_descriptor_limit, skip, until};
+use crate::support::{Bridge, Pair, raise_descriptor_limit, skip, spawn, until};
 
 /// A broker that ends with the test.
 struct Broker {
@@ -30,13 +30,10 @@ impl Broker {
         std::fs::write(&config, text).expect("a file can be written");
         // Debian keeps it where only root looks for commands.
         let path = std::env::var("PATH").unwrap_or_default();
-        let child = Command::new("mosquitto")
-            .env("PATH", format!("{path}:/usr/sbin"))
-            .arg("-c")
-            .arg(&config)
-            .stderr(Stdio::null())
-            .spawn();
-        let Ok(child) = child else {
+        let mut mosquitto = Command::new("mosquitto");
+        mosquitto.env("PATH", format!("{path}:/usr/sbin"));
+        mosquitto.arg("-c").arg(&config).stderr(Stdio::null());
+        let Ok(child) = spawn(mosquitto) else {
             skip("mosquitto is not installed");
             return None;
         };

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use crate::support::{Bridge, Pair, network::home, skip, words};
+use crate::support::{Bridge, Pair, network::home, skip, spawn, words};
 
 /// The blocks of this language below a heading of the document.
 fn recipes(heading: &str, language: &str) -> Vec<String> {
@@ -52,7 +52,10 @@ async fn run(bridge: &Bridge, heading: &str, language: &str, arguments: &[&str])
     }
     command.args(arguments).env("PATH", path);
     command.env("SERIAL_WS_URL", format!("http://{address}"));
-    let output = tokio::task::spawn_blocking(move || command.stdin(Stdio::null()).output());
+    command.stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let started = spawn(command).expect("the program can be started");
+    let output = tokio::task::spawn_blocking(move || started.wait_with_output());
     Some(
         output
             .await

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::network::home;
-use crate::support::{Program, namespaces::Room, skip, until};
+use crate::support::{Program, namespaces::Room, skip, spawn, until};
 
 const TEACHER: usize = 0;
 const STUDENT: usize = 1;
@@ -154,13 +154,10 @@ async fn where_nothing_can_be_announced_it_serves_all_the_same() {
     let Some(room) = Room::new(2) else {
         return;
     };
-    let python = room
-        .command(TEACHER, "python3")
-        .args(["-c", TAKER])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn();
-    let Ok(mut python) = python else {
+    let mut python = room.command(TEACHER, "python3");
+    python.args(["-c", TAKER]);
+    python.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let Ok(mut python) = spawn(python) else {
         return skip("there is no python3");
     };
     let mut line = String::new();

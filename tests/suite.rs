@@ -106,6 +106,8 @@ mod version; // --version, and what a build knows of itself
 mod wrong_usage; // the table of mistakes
 
 // The sources and the tests themselves.
+#[cfg(target_os = "linux")] // where programs can be made to end with others
+mod killed; // with its programs
 mod rules; // imports, names, sizes
 #[cfg(unix)] // where awk is
 mod tally; // how tests/run counts

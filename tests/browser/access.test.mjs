@@ -1,12 +1,12 @@
 // The access policy, as seen by pages in a real browser.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 
+import { spawn } from "../spawn.mjs";
 import { launch, open, PROGRAM, proxy, quit, root, serve, start, until } from "./support.mjs";
 
 after(quit);

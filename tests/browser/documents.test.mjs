@@ -1,11 +1,11 @@
 // The pages and programs that the documents show, as a reader would paste them.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 
+import { spawn } from "../spawn.mjs";
 import { mockCdn, open, proxy, quit, root, serve, start, until } from "./support.mjs";
 
 after(quit);

@@ -2,11 +2,12 @@
 // node tests/browser/picture.mjs
 //
 // Needs what the tests of the pages need, TCP port 8080, and ffmpeg.
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { spawn } from "../spawn.mjs";
 import { launch, PROGRAM, root, sleep, start } from "./support.mjs";
 
 const WIDTH = 1000;

@@ -1,6 +1,5 @@
 // Support for the tests: the program, a board, the system's browser, and waiting with a timeout.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { connect, createServer as listen } from "node:net";
@@ -9,6 +8,8 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { chromium } from "playwright-core";
+
+import { spawn } from "../spawn.mjs";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 export const PROGRAM = process.env.SERIAL_WS_TEST_BIN ?? join(root, "target/debug/serial-ws");

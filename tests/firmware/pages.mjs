@@ -10,7 +10,6 @@
 //
 // It drives the browser over a pipe with the DevTools protocol, and needs nothing but Node.
 
-import { spawn } from "node:child_process";
 import { createServer } from "node:http";
 import { readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -18,6 +17,8 @@ import { tmpdir } from "node:os";
 import { dirname, extname, join, normalize } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+
+import { spawn } from "../spawn.mjs";
 
 const [folder, program, p5] = process.argv.slice(2);
 const web = join(dirname(fileURLToPath(import.meta.url)), "../../web");

@@ -1,11 +1,11 @@
 // The examples of docs/other-languages.md, as a reader would paste them, with a board on a pseudo-terminal.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { spawn } from "../spawn.mjs";
 import { root, start, until } from "./support.mjs";
 
 /** The examples below a heading of a document in this language, in their order. */

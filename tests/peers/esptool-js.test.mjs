@@ -8,7 +8,7 @@
 // needs npm: esp-web-tools@10.4.0
 // needs npm: playwright-core@1.64.0
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -16,6 +16,7 @@ import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
 import { after, before, test } from "node:test";
 
+import { spawn } from "../spawn.mjs";
 import { folder, load, root, start, until } from "./support.mjs";
 
 const { chromium } = load("esptool-js", "playwright-core");

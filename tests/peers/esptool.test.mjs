@@ -5,13 +5,13 @@
 // needs pip: esptool==5.6.0
 // needs npm: ws@8.23.0
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
+import { spawn } from "../spawn.mjs";
 import { folder as temporary } from "./documents.mjs";
 import { folder, freePort, load, root, startWithLines, until, watch } from "./support.mjs";
 

@@ -7,7 +7,7 @@
 // needs program: zbarimg from zbar-tools
 // needs pip: zeroconf==0.148.0
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,6 +15,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 
+import { spawn } from "../spawn.mjs";
 import { PROGRAM, folder, until, within } from "./support.mjs";
 
 /** Prints each service that comes and goes, as JSON, a line each. */

@@ -10,7 +10,7 @@
 // needs npm: playwright-core@1.64.0
 // needs pip: paho-mqtt==2.1.0
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -20,6 +20,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 
+import { spawn } from "../spawn.mjs";
 import { board, opened } from "./documents.mjs";
 import { folder, freePort, load, root, start, until, within } from "./support.mjs";
 

@@ -4,12 +4,12 @@
 // needs program: mosquitto
 // needs npm: node-red@4.1.15
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 
+import { spawn } from "../spawn.mjs";
 import { board, folder as ownFolder, opened } from "./documents.mjs";
 import { folder, freePort, start, until } from "./support.mjs";
 

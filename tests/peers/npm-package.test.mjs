@@ -3,12 +3,13 @@
 // needs npm: ws@8.23.0
 // needs npm: typescript@5.9.3
 import assert from "node:assert/strict";
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 
+import { spawn } from "../spawn.mjs";
 import { folder as temporary } from "./documents.mjs";
 import { archive } from "./packages.mjs";
 import { folder, root, start, until, within } from "./support.mjs";

@@ -6,13 +6,14 @@
 // needs npm: osc@2.4.5
 // needs npm: ws@8.23.0
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 
+import { spawn } from "../spawn.mjs";
 import { board, opened } from "./documents.mjs";
 import { folder, load, start, until } from "./support.mjs";
 

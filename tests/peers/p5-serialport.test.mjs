@@ -7,7 +7,6 @@
 // needs npm: playwright-core@1.64.0
 // needs npm: ws@8.23.0
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
@@ -15,6 +14,7 @@ import { join, normalize } from "node:path";
 import { after, test } from "node:test";
 import { createContext, runInContext } from "node:vm";
 
+import { spawn } from "../spawn.mjs";
 import { folder, load, root, start, until } from "./support.mjs";
 
 const { chromium } = load("p5-serialport", "playwright-core");

@@ -6,7 +6,6 @@
 // needs program: chromium from chromium
 // needs npm: playwright-core@1.64.0
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
@@ -14,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 
+import { spawn } from "../spawn.mjs";
 import { freePort, load, root, start, until, within } from "./support.mjs";
 
 /** What people outside call the proxy; the browser finds it here. */

@@ -5,11 +5,11 @@
 // needs pip: pyserial==3.5
 // needs npm: ws@8.23.0
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 
+import { spawn } from "../spawn.mjs";
 import { board, folder as temporary } from "./documents.mjs";
 import { allBytes, folder, freePort, load, startWithLines, until, watch, within } from "./support.mjs";
 

@@ -2,11 +2,11 @@
 //
 // needs pip: requests==2.34.2
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { test } from "node:test";
 
+import { spawn } from "../spawn.mjs";
 import { folder, start, until, within } from "./support.mjs";
 
 /** Writes five lines, and reads them back: the first three, and the rest by another connection. */

@@ -3,12 +3,12 @@
 //
 // needs pip: schemathesis==4.32.5
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
+import { spawn } from "../spawn.mjs";
 import { folder, start } from "./support.mjs";
 
 test("the API answers as its description says, whatever it is asked", async (t) => {

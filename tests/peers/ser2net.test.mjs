@@ -4,12 +4,13 @@
 // needs program: python3
 // needs npm: ws@8.23.0
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
+import { spawn } from "../spawn.mjs";
 import { board, folder as temporary } from "./documents.mjs";
 import { allBytes, freePort, load, start, until, watch } from "./support.mjs";
 

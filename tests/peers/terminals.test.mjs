@@ -6,10 +6,10 @@
 // needs program: tio
 // needs npm: ws@8.23.0
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
 
+import { spawn } from "../spawn.mjs";
 import { board, folder as temporary } from "./documents.mjs";
 import { load, start, until, watch } from "./support.mjs";
 

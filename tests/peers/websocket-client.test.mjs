@@ -3,11 +3,11 @@
 // needs program: python3 from python3
 // needs pip: websocket-client==1.9.2
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { test } from "node:test";
 
+import { spawn } from "../spawn.mjs";
 import { folder, start, within } from "./support.mjs";
 
 /** Runs a script, in which `url` is the address of serial-ws, and returns what it prints. */

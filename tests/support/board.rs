@@ -12,7 +12,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{bridge::Bridge, wait::skip, wait::within};
+use super::{bridge::Bridge, child::spawn, wait::skip, wait::within};
 
 /// Names the folder that holds `uno-sim` and the compiled sketches; `tests/firmware/run` sets it.
 const FOLDER: &str = "SERIAL_WS_FIRMWARE";
@@ -42,14 +42,11 @@ impl Board {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("serial-ws-board-{}-{count}", std::process::id());
         let path = std::env::temp_dir().join(name).display().to_string();
-        let mut child = Command::new(folder.join("uno-sim"))
-            .args(["--link", &path])
-            .args(options)
-            .arg(folder.join(format!("{sketch}.elf")))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the simulator starts");
+        let mut simulator = Command::new(folder.join("uno-sim"));
+        simulator.args(["--link", &path]).args(options);
+        simulator.arg(folder.join(format!("{sketch}.elf")));
+        simulator.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = spawn(simulator).expect("the simulator starts");
         let commands = child.stdin.take().expect("stdin is a pipe");
         let stdout = child.stdout.take().expect("stdout is a pipe");
         let (sender, events) = watch::channel(Vec::new());

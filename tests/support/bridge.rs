@@ -17,6 +17,7 @@ use tokio::sync::watch;
 #[cfg(unix)]
 use super::wine;
 use super::{
+    child,
     client::Client,
     http::{self, Reply},
     pair::Pair,
@@ -159,10 +160,9 @@ impl Program {
         if screen.is_none() {
             command.stderr(Stdio::piped());
         }
-        let mut child = command
-            .stdin(stdin)
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {words:?}: {error}"));
+        command.stdin(stdin);
+        let mut child =
+            child::spawn(command).unwrap_or_else(|error| panic!("cannot start {words:?}: {error}"));
         let screen = screen.unwrap_or_else(|| {
             let stderr = child.stderr.take();
             Box::new(stderr.expect("stderr is a pipe"))

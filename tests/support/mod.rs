@@ -6,6 +6,7 @@ mod agent;
 #[cfg(target_os = "linux")] // where the simulator runs
 mod board;
 mod bridge;
+mod child;
 mod client;
 #[cfg(target_os = "linux")] // whose limit is raised
 mod descriptors;
@@ -32,6 +33,8 @@ pub use agent::Agent;
 #[cfg(target_os = "linux")]
 pub use board::Board;
 pub use bridge::{Bridge, Ended, Program, is_emulated, is_for_windows, words};
+#[cfg(unix)]
+pub use child::spawn;
 pub use client::Client;
 #[cfg(target_os = "linux")]
 pub use descriptors::raise_descriptor_limit;
