@@ -257,7 +257,15 @@ pub enum ClientMessage {
     /// Leases the port to another program.
     Release(ReleaseMessage),
     /// Takes the port back before its time.
-    Resume,
+    Resume {
+        /// The client that must have released it, if it is released. No write lock ends then.
+        #[serde(
+            rename = "releasedBy",
+            default,
+            skip_serializing_if = "Option::is_none"
+        )]
+        released_by: Option<u64>,
+    },
     /// A type of a later version, or a mistake.
     #[serde(other)]
     Unknown,
@@ -761,7 +769,16 @@ mod tests {
             }),
             r#"{"type":"release","while":"connected","id":7}"#,
         );
-        check_client(ClientMessage::Resume, r#"{"type":"resume","id":7}"#);
+        check_client(
+            ClientMessage::Resume { released_by: None },
+            r#"{"type":"resume","id":7}"#,
+        );
+        check_client(
+            ClientMessage::Resume {
+                released_by: Some(3),
+            },
+            r#"{"type":"resume","releasedBy":3,"id":7}"#,
+        );
     }
 
     #[test]

@@ -87,6 +87,31 @@ async fn a_second_release_sets_the_time_anew() {
 }
 
 #[tokio::test]
+async fn a_client_can_ask_to_take_back_only_what_a_certain_client_has_released() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut lender = bridge.client("/?view=json").await;
+    let number = lender.json_of("hello").await["client"].clone();
+    let mut other = bridge.json_client().await;
+    // Nobody has released it.
+    other
+        .acked(json!({"type": "resume", "releasedBy": 0}))
+        .await;
+    lender.acked(json!({"type": "release"})).await;
+    let error = other
+        .refused(json!({"type": "resume", "releasedBy": 0}))
+        .await;
+    assert!(
+        error.contains("another client released the port"),
+        "{error}"
+    );
+    other
+        .acked(json!({"type": "resume", "releasedBy": number}))
+        .await;
+    bridge.open("board").await;
+}
+
+#[tokio::test]
 async fn a_port_can_be_released_over_http_which_answers_when_it_is_free() {
     let mut pair = Pair::open().await;
     let bridge = Bridge::on(&mut pair, &[]).await;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::support::{Agent, Bridge, Pair, Program, http, until};
+use crate::support::{Agent, Bridge, Pair, Program, Relay, http, until};
 
 /// The answer to `tools/list` with `--write`; without, it has the first three of them.
 const TOOLS: &str = include_str!("mcp-tools.json");
@@ -443,6 +443,67 @@ async fn an_agent_does_not_end_the_write_lock_of_somebody_else() {
     }
     page.acked(json!({"type": "write", "text": "page\n"})).await;
     pair.device.expect("page\n").await;
+}
+
+#[tokio::test]
+async fn an_agent_does_not_end_what_somebody_else_begins_while_its_request_is_on_the_way() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let relay = Relay::to(bridge.address()).await;
+    let mut agent = Agent::start(&["--write", "--url", &format!("http://{}", relay.at)]);
+    agent.greet("2025-11-25").await;
+    let mut page = bridge.json_client().await;
+    for (before, state, part) in [
+        (
+            json!({"type": "lock", "name": "ana"}),
+            "open",
+            "(\"ana\") has the write lock",
+        ),
+        (
+            json!({"type": "release"}),
+            "released",
+            "another client released the port",
+        ),
+        (
+            json!({"type": "release", "while": "connected"}),
+            "released",
+            "another client released the port",
+        ),
+    ] {
+        relay.hold();
+        let id = agent.ask("tools/call", json!({"name": "resume", "arguments": {}}));
+        relay.holds().await;
+        page.acked(before.clone()).await;
+        relay.mend();
+        let answer = agent.message().await;
+        assert_eq!(answer["id"], id);
+        assert_eq!(answer["result"]["isError"], true, "{before}: {answer}");
+        let text = answer["result"]["content"][0]["text"].to_string();
+        assert!(text.replace('\\', "").contains(part), "{before}: {text}");
+        let status = &bridge.port("board").await["status"];
+        assert_eq!(status["state"], state, "{before}: {status}");
+        assert_eq!(
+            status["writer"].is_object(),
+            state == "open",
+            "{before}: {status}"
+        );
+        // The one who began it ends it.
+        page.acked(json!({"type": "unlock"})).await;
+        page.acked(json!({"type": "resume"})).await;
+    }
+}
+
+#[tokio::test]
+async fn an_agent_takes_back_what_it_has_released_itself_with_the_write_lock_and_without() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &[]).await;
+    let mut agent = Agent::at(&bridge, &["--write"]).await;
+    for on in [true, false] {
+        agent.call("lock", json!({"on": on})).await;
+        agent.call("release", json!({})).await;
+        let resumed = agent.call("resume", json!({})).await;
+        assert_eq!(resumed["state"], "open", "{resumed}");
+    }
 }
 
 #[tokio::test]

@@ -522,7 +522,7 @@ export type ClientMessage = (
   | { type: "record"; on: boolean }
   | { type: "note"; text: string }
   | { type: "reset" }
-  | { type: "resume" }
+  | { type: "resume"; releasedBy?: number }
 ) & { id?: unknown };
 
 /** The answer to `GET /hello`. */

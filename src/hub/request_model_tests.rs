@@ -59,6 +59,7 @@ fn action() -> impl Strategy<Value = Action> {
         1 => any::<bool>().prop_map(Action::HoldBreak),
         2 => Just(Action::Reset),
         1 => Just(Action::Resume),
+        1 => Just(Action::ResumeOf(1)),
         1 => Just(Action::Release(Lease::WhileConnected)),
         2 => Just(Action::Settings(SettingsChange::default())),
         4 => (0_usize..200).prop_map(move |len| Action::Ask(DeviceQuestion {

@@ -113,6 +113,8 @@ pub enum Action {
     Release(Lease),
     /// Take the port back from whoever has it.
     Resume,
+    /// Take the port back, unless another client than this one has released it.
+    ResumeOf(u64),
     /// Take the port back if it is leased to this client, and end its break: it is leaving.
     Return,
 }
@@ -176,7 +178,7 @@ impl Action {
     pub fn is_immediate(&self) -> bool {
         matches!(
             self,
-            Self::Reset | Self::Release(_) | Self::Resume | Self::Return
+            Self::Reset | Self::Release(_) | Self::Resume | Self::ResumeOf(_) | Self::Return
         )
     }
 }

@@ -10,16 +10,21 @@ use super::lease;
 use super::settings::PortSettings;
 use super::supervisor::{Next, Supervisor};
 use crate::deadline::until;
-use crate::hub::{Action, Done, Hub, Request, RequestError, SettingsChange, State, Status};
+use crate::hub::{Action, Done, Hub, Lease, Request, RequestError, SettingsChange, State, Status};
 
 impl Supervisor {
-    /// Answers requests while the port is closed, until the deadline or a request to open it. The
-    /// `borrower` is the client to which the port is leased while it is connected.
+    /// Answers requests while the port is closed, until the deadline or a request to open it. `leased`
+    /// is the lease that has closed it, and the client that asked for that.
     pub(super) async fn wait_closed(
         &mut self,
         deadline: Option<Instant>,
-        borrower: Option<u64>,
+        leased: Option<(Lease, u64)>,
     ) -> Next {
+        let lender = leased.map(|(_, client)| client);
+        let borrower = match leased {
+            Some((Lease::WhileConnected, client)) => Some(client),
+            _ => None,
+        };
         loop {
             let request = tokio::select! {
                 biased;
@@ -33,7 +38,12 @@ impl Supervisor {
                 }
                 Action::Release(lease) => return Next::Lease(lease, request),
                 Action::Return if borrower != Some(request.client) => request.done(),
-                Action::Resume | Action::Return => return Next::Open(Some(request)),
+                Action::ResumeOf(client) if lender.is_some_and(|lender| lender != client) => {
+                    request.end(Err(RequestError::new(lease::RELEASED_BY_ANOTHER)));
+                }
+                Action::Resume | Action::ResumeOf(_) | Action::Return => {
+                    return Next::Open(Some(request));
+                }
                 _ => self.answer_closed(request),
             }
         }
@@ -127,7 +137,7 @@ pub(super) fn answer_immediate(request: Request, status: &Status) -> Option<Next
     match request.action {
         Action::Release(lease) => return Some(Next::Lease(lease, request)),
         // It is awaited already, or it is not this client's.
-        Action::Resume | Action::Return => request.done(),
+        Action::Resume | Action::ResumeOf(_) | Action::Return => request.done(),
         _ => refuse(status, request),
     }
     None

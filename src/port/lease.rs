@@ -10,29 +10,29 @@ use crate::hub::{Done, Lease, Outcome, Request, RequestError, State, Status};
 pub(super) const TAKEN: &str = "the port is released to another program that is still running. \
                                 To take it back: serial-ws resume";
 
+/// The error for a client that takes back only what it has released itself.
+pub(super) const RELEASED_BY_ANOTHER: &str = "another client released the port, to a program that may still be running. \
+                                              It comes back when that ends, or by serial-ws resume";
+
 impl Supervisor {
     /// Leaves the port to another program until the lease ends, or the next one begins. The client
     /// that asked for it hears that it is free after all clients could know.
     pub(super) async fn lease(&mut self, lease: Lease, request: Request) -> Next {
-        let (detail, end, borrower) = match lease {
+        let (detail, end) = match lease {
             Lease::For(time) => (
                 format!("released to another program for {} s", time.as_secs_f64()),
                 Some(Instant::now() + time),
-                None,
             ),
-            Lease::WhileConnected => (
-                "released to another program".to_owned(),
-                None,
-                Some(request.client),
-            ),
+            Lease::WhileConnected => ("released to another program".to_owned(), None),
         };
+        let leased = Some((lease, request.client));
         let status = Status::new(State::Released, detail)
             .with_hint("To take it back: serial-ws resume")
             .with_device(self.status.device.clone());
         tracing::info!(port = self.config.name, "{}", status.sentence());
         self.publish_status(status);
         request.end(self.freed());
-        let next = self.wait_closed(end, borrower).await;
+        let next = self.wait_closed(end, leased).await;
         if matches!(next, Next::Open(_)) {
             // Only now may the device be another one, or another port's.
             self.source.release(false);

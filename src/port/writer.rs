@@ -198,6 +198,7 @@ impl<'a> Writer<'a> {
             | Action::Reset
             | Action::Release(_)
             | Action::Resume
+            | Action::ResumeOf(_)
             | Action::Return => {
                 return;
             }

@@ -42,7 +42,7 @@ fn knows(server: &ServerMessage<'_>, client: &ClientMessage) {
         | ClientMessage::Note { .. }
         | ClientMessage::Reset
         | ClientMessage::Release(_)
-        | ClientMessage::Resume
+        | ClientMessage::Resume { .. }
         | ClientMessage::Unknown => {}
     }
 }
@@ -191,7 +191,10 @@ fn client_messages() -> Vec<ClientMessage> {
         ClientMessage::Reset,
         release(Some(60.0), None),
         release(None, Some("connected".to_owned())),
-        ClientMessage::Resume,
+        ClientMessage::Resume { released_by: None },
+        ClientMessage::Resume {
+            released_by: Some(3),
+        },
     ]
 }
 

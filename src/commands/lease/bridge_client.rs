@@ -272,6 +272,11 @@ impl BridgeClient<'_> {
         &self.hello.ports
     }
 
+    /// Returns the number of this client.
+    pub(crate) fn number(&self) -> u64 {
+        self.hello.client
+    }
+
     /// Returns the run of the bridge, and the number of the line after which what is sent to this
     /// client begins.
     pub(crate) fn place(&self) -> (&str, u64) {

@@ -146,7 +146,9 @@ pub(crate) async fn resume(args: LeaseArgs, output: &mut dyn Write) -> Result<()
     let address = args.address("resume", &[])?;
     let stream = address.dial().await?;
     with_client(&address, stream, async |mut client| {
-        client.request(&ClientMessage::Resume).await?;
+        client
+            .request(&ClientMessage::Resume { released_by: None })
+            .await?;
         if !client.wait_for("open", OPEN_TIMEOUT).await? {
             bail!("{}", client.status());
         }
@@ -227,7 +229,9 @@ async fn take_back(client: &mut BridgeClient<'_>) -> String {
         return "the port was taken back before the command ended".to_owned();
     }
     let back = async {
-        client.request(&ClientMessage::Resume).await?;
+        client
+            .request(&ClientMessage::Resume { released_by: None })
+            .await?;
         if client.wait_for("open", LATE_SIGNAL_DELAY).await? {
             return Ok(true);
         }

@@ -29,6 +29,9 @@ const MIN_URGENT_COST: usize = 4;
 /// Requests that wait for no write, of which as many may wait there.
 const MAX_IMMEDIATE: usize = 16;
 
+/// The number that no client has there.
+const NOBODY: u64 = 0;
+
 /// The requests that were sent and not answered, with what clients here hold there.
 pub(super) struct Forwarded {
     /// In the order in which they were sent, each with its number.
@@ -44,13 +47,16 @@ pub(super) struct Forwarded {
     immediate: usize,
     /// The client that holds the line in the break condition.
     break_of: Option<u64>,
-    /// The client to which the port is leased while it is connected.
-    borrower: Option<u64>,
+    /// The lease that was granted last, and the client that asked for it.
+    leased: Option<(Lease, u64)>,
+    /// The number that stands there for all clients here.
+    own: u64,
 }
 
 impl Forwarded {
-    /// Starts with a connection on which messages may write so many bytes.
-    pub(super) fn new(max_message: u64) -> Self {
+    /// Starts with a connection on which messages may write so many bytes, and whose client has this
+    /// number there.
+    pub(super) fn new(max_message: u64, own: u64) -> Self {
         Self {
             sent: VecDeque::new(),
             held: None,
@@ -60,7 +66,8 @@ impl Forwarded {
             urgent: 0,
             immediate: 0,
             break_of: None,
-            borrower: None,
+            leased: None,
+            own,
         }
     }
 
@@ -95,6 +102,14 @@ impl Forwarded {
         self.immediate < MAX_IMMEDIATE
     }
 
+    /// Returns the client to which the port is leased while it is connected.
+    fn borrower(&self) -> Option<u64> {
+        match self.leased? {
+            (Lease::WhileConnected, client) => Some(client),
+            (Lease::For(_), _) => None,
+        }
+    }
+
     /// Returns the client that holds the line in the break condition. Meanwhile others wait.
     pub(super) fn break_of(&self) -> Option<u64> {
         self.break_of
@@ -117,9 +132,14 @@ impl Forwarded {
         }
         let message = match &request.action {
             Action::Return => return self.give_back(request),
-            Action::Release(_) if self.borrower.is_some_and(|id| id != request.client) => {
+            Action::Release(_) if self.borrower().is_some_and(|id| id != request.client) => {
                 request.end(Err(RequestError::new(lease::TAKEN)));
                 return None;
+            }
+            Action::ResumeOf(client) => {
+                let is_lender = self.leased.is_some_and(|(_, lender)| lender == *client);
+                let released_by = Some(if is_lender { self.own } else { NOBODY });
+                ClientMessage::Resume { released_by }
             }
             action => message(action, &request, hub),
         };
@@ -136,9 +156,9 @@ impl Forwarded {
     /// Returns the message that gives back what a client held that leaves.
     fn give_back(&mut self, request: Request) -> Option<String> {
         let client = Some(request.client);
-        let message = if self.borrower == client {
-            self.borrower = None;
-            ClientMessage::Resume
+        let message = if self.borrower() == client {
+            self.leased = None;
+            ClientMessage::Resume { released_by: None }
         } else if self.break_of == client {
             self.break_of = None;
             hold_break(false)
@@ -168,13 +188,13 @@ impl Forwarded {
         match &request.action {
             Action::HoldBreak(true) if !is_done => self.break_of = None,
             Action::Break(_) if is_done => self.break_of = None,
-            Action::Release(Lease::WhileConnected) if is_done => self.borrower = Some(client),
-            Action::Release(_) | Action::Resume if is_done => self.borrower = None,
+            Action::Release(lease) if is_done => self.leased = Some((*lease, client)),
+            Action::Resume | Action::ResumeOf(_) if is_done => self.leased = None,
             _ => {}
         }
         let answered = match request.action {
             Action::SaveSettings | Action::PassLockOn if !is_done => Answered::LockRefused(client),
-            Action::Resume if !is_done => Answered::ResumeRefused,
+            Action::Resume | Action::ResumeOf(_) if !is_done => Answered::ResumeRefused,
             _ => Answered::Other,
         };
         request.end(outcome);
@@ -302,7 +322,10 @@ fn message(action: &Action, request: &Request, hub: &Hub) -> ClientMessage {
                 r#while: Some("connected".to_owned()),
             },
         }),
-        Action::Resume | Action::Return => ClientMessage::Resume,
+        Action::Resume | Action::Return => ClientMessage::Resume { released_by: None },
+        Action::ResumeOf(client) => ClientMessage::Resume {
+            released_by: Some(*client),
+        },
     }
 }
 

@@ -68,7 +68,7 @@ impl<'a> UpstreamSession<'a> {
             address,
             hub,
             exchange: Exchange::new(ws),
-            forwarded: Forwarded::new(hello.max_message),
+            forwarded: Forwarded::new(hello.max_message, hello.client),
             decoder: ChunkDecoder::default(),
             others,
             client: hello.client,

@@ -19,8 +19,16 @@ use crate::protocol::{ClientMessage, Content};
 /// Requests that may wait for the task. More wait for room.
 const QUEUE_CAPACITY: usize = 16;
 
-/// The outcome of a request: the reply of the device, if it was a question.
-type RequestOutcome = Result<Option<Content<'static>>>;
+/// A request that was carried out.
+pub(super) struct Exchanged {
+    /// The number of the client that asked for it.
+    pub(super) client: u64,
+    /// The reply of the device, if it was a question.
+    pub(super) reply: Option<Content<'static>>,
+}
+
+/// The outcome of a request.
+type RequestOutcome = Result<Exchanged>;
 
 /// A request for the task of a lock.
 struct LockRequest {
@@ -49,7 +57,7 @@ impl Locks {
         limit: Duration,
     ) -> RequestOutcome {
         let Some(requests) = self.of(client.name()) else {
-            return client.exchange(&message, limit).await;
+            return exchange(client, &message, limit).await;
         };
         send(&requests, message, limit).await
     }
@@ -98,11 +106,6 @@ impl Locks {
         Ok(true)
     }
 
-    /// Returns true if the lock of a port was taken, and its connection is still there.
-    pub(super) fn has(&self, port: &str) -> bool {
-        self.of(port).is_some()
-    }
-
     fn of(&self, port: &str) -> Option<mpsc::Sender<LockRequest>> {
         let requests = self.all().get(port).cloned();
         requests.filter(|requests| !requests.is_closed())
@@ -111,6 +114,17 @@ impl Locks {
     fn all(&self) -> std::sync::MutexGuard<'_, HashMap<String, mpsc::Sender<LockRequest>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Sends a request, and waits for its answer.
+async fn exchange(
+    client: &mut BridgeClient<'_>,
+    message: &ClientMessage,
+    limit: Duration,
+) -> RequestOutcome {
+    let reply = client.exchange(message, limit).await?;
+    let client = client.number();
+    Ok(Exchanged { client, reply })
 }
 
 /// Hands a request to the task of a lock, and waits for its answer.
@@ -149,7 +163,7 @@ async fn keep(address: Address, stream: TcpStream, mut requests: mpsc::Receiver<
                 return Ok(());
             };
             tokio::select! {
-                outcome = client.exchange(&message, limit) => {
+                outcome = exchange(&mut client, &message, limit) => {
                     // Nobody waits for it any more.
                     let _ = answer.send(outcome);
                 }

@@ -77,7 +77,7 @@ fn expected(rule: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::commands::mcp::tools::Tool;
+    use crate::commands::mcp::agent::tools::Tool;
 
     #[track_caller]
     fn check(tool: Tool, arguments: &str, expected: &str) {

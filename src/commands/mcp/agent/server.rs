@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::{ToolAnswer, ToolError};
 use super::bridge::Bridge;
 use super::locks::Locks;
+use super::releases::Releases;
 use super::tools::{Call, Tool};
 
 /// The time between two notices that a call goes on. Clients give up after 30 s or more without one.
@@ -33,6 +34,7 @@ pub(super) struct AgentServer {
     pub(super) bridge: Bridge,
     pub(super) may_write: bool,
     pub(super) locks: Locks,
+    pub(super) releases: Releases,
     /// Cancelled when the client has gone.
     pub(super) gone: CancellationToken,
 }
@@ -72,6 +74,7 @@ impl ServerHandler for AgentServer {
         let call = Call {
             bridge: &bridge,
             locks: &self.locks,
+            releases: &self.releases,
             gone: &self.gone,
         };
         let run = tool.run(&call, request.arguments.unwrap_or_default());

@@ -300,7 +300,10 @@ fn action(message: ClientMessage, append: LineEnding) -> Result<Option<Action>, 
         ClientMessage::Settings(change) => Action::Settings(change),
         ClientMessage::Reset => Action::Reset,
         ClientMessage::Release(release) => Action::Release(release.lease()?),
-        ClientMessage::Resume => Action::Resume,
+        ClientMessage::Resume { released_by: None } => Action::Resume,
+        ClientMessage::Resume {
+            released_by: Some(client),
+        } => Action::ResumeOf(client),
         // The session deals with these itself.
         ClientMessage::Lock { .. }
         | ClientMessage::Unlock

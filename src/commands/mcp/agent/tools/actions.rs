@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use super::ask::complete;
 use super::{Call, PortArgument};
 use crate::commands::lease::bridge_client::BridgeClient;
-use crate::commands::mcp::answer::{ToolAnswer, ToolError};
-use crate::commands::mcp::bridge::{about_port, place};
+use crate::commands::mcp::agent::answer::{ToolAnswer, ToolError};
+use crate::commands::mcp::agent::bridge::{about_port, place};
 use crate::protocol::{ClientMessage, ReleaseMessage};
 
 /// Limits the wait until a request is carried out; others' writes may be before it.
@@ -92,8 +92,8 @@ pub(super) async fn release(
     freed.await
 }
 
-/// Takes the port back, and waits until it is open. Unlike the operator, an agent does not end the
-/// write lock of anybody else by that.
+/// Takes the port back, and waits until it is open. Unlike the operator, an agent ends neither the write
+/// lock nor the release of anybody else by that.
 pub(super) async fn resume(
     call: &Call<'_>,
     arguments: PortArgument,
@@ -101,11 +101,12 @@ pub(super) async fn resume(
     let visit = call
         .bridge
         .visit_quietly(arguments.port.as_deref(), async |client| {
-            let writer = client.status_message().writer.as_ref();
-            if let Some(writer) = writer.filter(|_| !call.locks.has(client.name())) {
-                anyhow::bail!("{}", writer.refusal());
-            }
-            carry_out(call, client, ClientMessage::Resume, async |client| {
+            // A client that has just come has released nothing.
+            let released_by = call.releases.of(client.name());
+            let message = ClientMessage::Resume {
+                released_by: released_by.or(Some(client.number())),
+            };
+            carry_out(call, client, message, async |client| {
                 client.wait_for("open", RETURN_TIMEOUT).await.map(drop)
             })
             .await
@@ -173,9 +174,12 @@ async fn carry_out(
     then: impl AsyncFnOnce(&mut BridgeClient<'_>) -> Result<()>,
 ) -> Result<ToolAnswer> {
     let since = place(&client);
-    call.locks
-        .exchange(&mut client, message, TURN_TIMEOUT)
-        .await?;
+    let releases = matches!(message, ClientMessage::Release(_));
+    let exchanged = call.locks.exchange(&mut client, message, TURN_TIMEOUT);
+    let number = exchanged.await?.client;
+    if releases {
+        call.releases.note(client.name(), number);
+    }
     then(&mut client).await?;
     let answer = done(&client, &since);
     client.close().await;

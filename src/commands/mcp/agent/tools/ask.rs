@@ -8,9 +8,9 @@ use serde_json::Number;
 
 use super::Call;
 use crate::commands::lease::bridge_client::BridgeClient;
-use crate::commands::mcp::answer::{ToolAnswer, ToolError};
-use crate::commands::mcp::bridge::place;
-use crate::commands::mcp::text::content_text;
+use crate::commands::mcp::agent::answer::{ToolAnswer, ToolError};
+use crate::commands::mcp::agent::bridge::place;
+use crate::commands::mcp::agent::text::content_text;
 use crate::protocol::{AskMessage, Base64, ClientMessage};
 use crate::view::LineEnding;
 
@@ -51,8 +51,9 @@ pub(super) async fn run(call: &Call<'_>, arguments: AskArguments) -> Result<Tool
         ask.bytes = Some(text);
         let since = place(&client);
         let message = ClientMessage::Ask(ask);
-        let reply = call.locks.exchange(&mut client, message, limit).await?;
-        let reply = reply.as_ref().map(content_text).unwrap_or_default();
+        let exchanged = call.locks.exchange(&mut client, message, limit).await?;
+        let reply = exchanged.reply.as_ref();
+        let reply = reply.map(content_text).unwrap_or_default();
         client.close().await;
         Ok(ToolAnswer::new(&reply).with("since", since))
     });

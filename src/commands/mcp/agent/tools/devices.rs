@@ -7,8 +7,8 @@ use tokio::time::timeout;
 
 use super::Call;
 use crate::commands::lease::bridge_client::{self, ANSWER_TIMEOUT};
-use crate::commands::mcp::answer::{MAX_TEXT_BYTES, ToolAnswer, ToolError};
-use crate::commands::mcp::text::{clean, is_identifier, start};
+use crate::commands::mcp::agent::answer::{MAX_TEXT_BYTES, ToolAnswer, ToolError};
+use crate::commands::mcp::agent::text::{clean, is_identifier, start};
 use crate::protocol::ServerMessage;
 
 /// Bytes of what one device says of itself.

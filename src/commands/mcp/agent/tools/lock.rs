@@ -5,8 +5,8 @@ use serde::Deserialize;
 
 use super::Call;
 use super::actions::{TURN_TIMEOUT, done};
-use crate::commands::mcp::answer::{ToolAnswer, ToolError};
-use crate::commands::mcp::bridge::place;
+use crate::commands::mcp::agent::answer::{ToolAnswer, ToolError};
+use crate::commands::mcp::agent::bridge::place;
 
 /// Arguments of the tool.
 #[derive(Deserialize)]

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::{ToolAnswer, ToolError};
 use super::bridge::Bridge;
 use super::locks::Locks;
+use super::releases::Releases;
 use super::schema;
 
 /// A tool.
@@ -41,6 +42,7 @@ pub(super) enum Tool {
 pub(super) struct Call<'a> {
     pub(super) bridge: &'a Bridge,
     pub(super) locks: &'a Locks,
+    pub(super) releases: &'a Releases,
     /// Cancelled when the agent's program has gone: nothing is waited for any more.
     pub(super) gone: &'a CancellationToken,
 }

@@ -11,8 +11,8 @@ use tokio::time::{Instant, timeout_at};
 use super::Call;
 use super::unended::unended;
 use crate::commands::lease::bridge_client::BridgeClient;
-use crate::commands::mcp::answer::{MAX_TEXT_BYTES, ToolAnswer, ToolError};
-use crate::commands::mcp::text::{BoundedText, content_text};
+use crate::commands::mcp::agent::answer::{MAX_TEXT_BYTES, ToolAnswer, ToolError};
+use crate::commands::mcp::agent::text::{BoundedText, content_text};
 use crate::protocol::{Content, ServerMessage};
 
 /// Earlier lines that a call begins with if it names no place and waits for none.

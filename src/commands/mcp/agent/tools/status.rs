@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Call, PortArgument};
-use crate::commands::mcp::answer::{ToolAnswer, ToolError};
-use crate::commands::mcp::bridge::{about_port, place, port_names};
+use crate::commands::mcp::agent::answer::{ToolAnswer, ToolError};
+use crate::commands::mcp::agent::bridge::{about_port, place, port_names};
 
 /// Returns the status of a port.
 pub(super) async fn run(call: &Call<'_>, arguments: PortArgument) -> Result<ToolAnswer, ToolError> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::Call;
-use crate::commands::mcp::answer::ToolError;
-use crate::commands::mcp::text::content_text;
+use crate::commands::mcp::agent::answer::ToolError;
+use crate::commands::mcp::agent::text::content_text;
 use crate::protocol::{Base64, Content, ServerMessage};
 
 /// Bytes of the end that are shown.
