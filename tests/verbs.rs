@@ -17,6 +17,8 @@ async fn ask_prints_the_reply_and_nothing_else() {
         pair.device.write("ACME,42\r\n").await;
         pair.device.expect("AT\r").await;
         pair.device.write("\r\n+CME: 3\r\nERROR\r\n").await;
+        pair.device.expect(b"C:\\new\n").await;
+        pair.device.write("as it stands\n").await;
         pair.device.expect(b"\x01\x03").await;
         pair.device.write(b"\x01\x03\xff").await;
     };
@@ -33,6 +35,8 @@ async fn ask_prints_the_reply_and_nothing_else() {
         .await;
         ended.with(0, "");
         assert_eq!(ended.stdout, "+CME: 3\r\nERROR\n");
+        let ended = run(&bridge, "ask", &[r"C:\new"]).await;
+        assert_eq!(ended.stdout, "as it stands\n");
         let ended = run(&bridge, "ask", &["--hex", "--until", "bytes:3", "01 03"]).await;
         ended.with(0, "");
         assert_eq!(ended.stdout, "01 03 ff\n");

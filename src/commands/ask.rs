@@ -22,7 +22,7 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Arguments of `serial-ws ask`.
 #[derive(Debug, Args)]
 pub(crate) struct AskArgs {
-    /// Question to write to the device
+    /// Question to write to the device, as it stands: unlike in --poll, \n is a backslash and an n
     #[arg(value_name = "TEXT", allow_hyphen_values = true)]
     text: String,
     /// End of the reply: line, bytes:N, text:TEXT for the line in which a text stands, or gap:TIME for

@@ -149,6 +149,7 @@ impl Config {
         check_programs(&ports, &server, layer)?;
         check_loops(&ports, &server, layer)?;
         poll::check_interval(&ports, layer)?;
+        recordings::check_save(&ports, layer)?;
         let mqtt = mqtt::resolve(&bridge.mqtt, max_message, layer)?;
         let osc = osc::resolve(&bridge.osc, &server, layer)?;
         Ok(Self {

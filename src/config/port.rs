@@ -161,6 +161,7 @@ impl PortArg {
         };
         let outputs = outputs(&args);
         let (recorder, saver) = (recordings::recorder(&args), recordings::saver(&args));
+        recordings::check_keys(&self.0, saver.is_some())?;
         let requests = request_limits(&args);
         let poll = poll::poll(&args).filter(|_| !is_recording);
         poll::check_keys(&self.0, is_recording, poll.is_some())?;

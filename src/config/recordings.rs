@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use super::SharedPort;
 use super::layers::Layer;
+use super::names::{PORT_DEFAULTS, Values};
 use super::port::PortArg;
 use super::units;
 use super::value::SettingValue;
@@ -17,6 +18,9 @@ use crate::output::saver::SaverConfig;
 
 /// The key of the file that lines are saved to.
 const SAVE: &str = "save";
+
+/// The settings of the file that lines are saved to.
+const OF_SAVE: [&str; 3] = ["timestamps", "save-size", "save-count"];
 
 /// The value that keeps all recordings.
 const ALL: &str = "all";
@@ -41,6 +45,34 @@ pub(super) fn saver(args: &PortArgs) -> Option<SaverConfig> {
         count: args.save_count.0,
         reserve: args.record_reserve.0,
     })
+}
+
+/// Checks the keys that a port has of its own.
+///
+/// # Errors
+/// If one is for a file that its lines are not saved to.
+pub(super) fn check_keys(own: &Values, saves: bool) -> Result<(), String> {
+    let unused = OF_SAVE.iter().find(|key| own.contains_key(**key));
+    match unused.filter(|_| !saves) {
+        Some(key) => Err(format!(
+            "`{key}` is about the file of saved lines: add save=FILE"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Refuses settings of files where no port saves its lines.
+pub(super) fn check_save(ports: &[SharedPort], layer: &Layer) -> Result<(), Error> {
+    let saves = ports.iter().any(|shared| shared.saver.is_some());
+    let is_given = |key: &&&str| layer.values.get(**key) != PORT_DEFAULTS.get(**key);
+    match OF_SAVE.iter().find(is_given).filter(|_| !saves) {
+        Some(key) => Err(layer.error(
+            key,
+            0,
+            "it is about the file of saved lines: add --save FILE",
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Checks that each of `ports`, which are those that were `typed`, has a file of its own.
