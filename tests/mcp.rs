@@ -462,12 +462,12 @@ async fn an_agent_does_not_end_what_somebody_else_begins_while_its_request_is_on
         (
             json!({"type": "release"}),
             "released",
-            "another client released the port",
+            "another client has released the port",
         ),
         (
             json!({"type": "release", "while": "connected"}),
             "released",
-            "another client released the port",
+            "another client has released the port",
         ),
     ] {
         relay.hold();
@@ -504,6 +504,43 @@ async fn an_agent_takes_back_what_it_has_released_itself_with_the_write_lock_and
         let resumed = agent.call("resume", json!({})).await;
         assert_eq!(resumed["state"], "open", "{resumed}");
     }
+}
+
+#[tokio::test]
+async fn an_agent_is_told_of_tools_where_people_are_told_of_commands() {
+    let mut pair = Pair::open().await;
+    let bridge = Bridge::on(&mut pair, &["--baud", "9600"]).await;
+    let mut agent = Agent::at(&bridge, &["--write"]).await;
+    let (_, text) = agent.refused("settings", json!({"baud": 300})).await;
+    let expected = "baud is fixed to 9600 by --baud; take the write lock to change it for a while: \
+                    `lock` does that";
+    assert_eq!(text, expected);
+    agent.call("lock", json!({"on": true})).await;
+    agent.call("settings", json!({"baud": 300})).await;
+    agent.call("lock", json!({"on": false})).await;
+
+    let released = agent.call("release", json!({"seconds": 60})).await;
+    let expected = "released to another program for 60 s by \"tester\"\n\
+                    `resume` takes it back, if you have released it";
+    assert_eq!(released["text"], expected);
+    agent.call("resume", json!({})).await;
+
+    let mut page = bridge.json_client().await;
+    page.acked(json!({"type": "release", "while": "connected"}))
+        .await;
+    for tool in ["release", "resume"] {
+        let (_, text) = agent.refused(tool, json!({})).await;
+        assert!(
+            text.ends_with("Wait until `status` says that it is open"),
+            "{text}"
+        );
+    }
+    page.acked(json!({"type": "resume"})).await;
+    page.acked(json!({"type": "lock", "name": "ana"})).await;
+    let (_, text) = agent.refused("write", json!({"text": "x"})).await;
+    let expected =
+        "(\"ana\") has the write lock: the person for whom you work can end that; you cannot";
+    assert!(text.ends_with(expected), "{text}");
 }
 
 #[tokio::test]

@@ -488,8 +488,12 @@ export interface ErrorReply {
   id?: unknown;
   /** The bytes that were written before it failed. */
   bytes?: number;
-  /** "timeout": no reply came in time. "gone": the device was lost, or the port released. Later versions may have more. */
-  code?: "timeout" | "gone" | (string & {});
+  /**
+   * "timeout": no reply came in time. "gone": the device was lost, or the port released. "locked": another client has
+   * the write lock. "released": another client has released the port. "fixed": only the holder of the write lock can
+   * change this setting. Later versions may have more.
+   */
+  code?: "timeout" | "gone" | "locked" | "released" | "fixed" | (string & {});
 }
 
 /** The list of devices, on a WebSocket to `/devices`. */

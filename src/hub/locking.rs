@@ -7,7 +7,7 @@ use tokio::sync::futures::Notified;
 
 use super::question::QuestionEnd;
 use super::request_queue::RequestQueue;
-use super::requests::{Action, PROGRAM, Request, RequestError};
+use super::requests::{Action, PROGRAM, Request};
 use super::waiting_requests::Waiting;
 use super::write_lock::LockHolder;
 use super::{Hub, Status};
@@ -122,7 +122,7 @@ impl RequestQueue {
     /// Refuses questions because of the write lock, and lets what else waits go on.
     fn refuse(&self, questions: Vec<Request>, holder: &LockHolder) {
         for question in questions {
-            question.end(Err(RequestError::new(holder.refusal())));
+            question.end(Err(holder.clone().into()));
         }
         self.filled.notify_one();
         self.urgent.notify_one();

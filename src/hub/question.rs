@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::requests::RequestError;
 use super::write_lock::LockHolder;
 
 /// Bytes of a reply. A longer one ends the question with an error.
@@ -79,12 +80,11 @@ pub enum QuestionEnd {
     Left,
 }
 
-impl QuestionEnd {
-    /// Returns the sentence for the client.
-    pub fn reason(&self) -> String {
-        match self {
-            Self::Locked(holder) => holder.refusal(),
-            Self::Left => "the client has left".to_owned(),
+impl From<QuestionEnd> for RequestError {
+    fn from(end: QuestionEnd) -> Self {
+        match end {
+            QuestionEnd::Locked(holder) => holder.into(),
+            QuestionEnd::Left => Self::new("the client has left"),
         }
     }
 }

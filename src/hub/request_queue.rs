@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::question::QuestionEnd;
 use super::request_sender::RequestSender;
-use super::requests::{MAX_REPLIES, Outcome, Request, RequestError, RequestLimits};
+use super::requests::{MAX_REPLIES, Outcome, Request, RequestLimits};
 use super::waiting_requests::{NextRequest, Waiting};
 use super::write_lock::{LockHolder, WriteLock};
 use super::write_rate::{WriteRate, WriteRates};
@@ -157,8 +157,7 @@ impl RequestQueue {
         request.begin();
         let mut waiting = self.waiting();
         if let Some(other) = waiting.lock.other_than(request.client) {
-            let error = RequestError::new(other.refusal());
-            request.end(Err(error));
+            request.end(Err(other.into()));
             return None;
         }
         waiting.question.begin(request.client);

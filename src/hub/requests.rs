@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::question::{DeviceQuestion, DeviceReply};
 use super::settings::{BaudChange, SettingsChange};
-use super::write_lock::LockPolicy;
+use super::write_lock::{LockHolder, LockPolicy};
 use super::write_rate::WriteRate;
 
 /// Bytes that one client may have waiting for the port, unless one message may have more. At the
@@ -214,6 +214,12 @@ pub enum ErrorCode {
     Timeout,
     /// The device was lost, or the port was released to another program.
     Gone,
+    /// Another client has the write lock, or only the operator may write.
+    Locked,
+    /// Another client has released the port to a program that may still be running.
+    Released,
+    /// The setting was given where serial-ws was started. The holder of the write lock may change it.
+    Fixed,
     /// A code of a later version.
     #[serde(other)]
     Unknown,
@@ -232,6 +238,18 @@ impl RequestError {
     /// The same error with a code.
     pub fn with_code(self, code: Option<ErrorCode>) -> Self {
         Self { code, ..self }
+    }
+}
+
+impl From<String> for RequestError {
+    fn from(reason: String) -> Self {
+        Self::new(reason)
+    }
+}
+
+impl From<LockHolder> for RequestError {
+    fn from(holder: LockHolder) -> Self {
+        Self::new(holder.refusal()).with_code(Some(ErrorCode::Locked))
     }
 }
 

@@ -36,19 +36,26 @@ impl LockHolder {
         }
     }
 
-    /// Returns the sentence for others that want to change the board.
-    pub fn refusal(&self) -> String {
+    /// Returns the reason why others cannot change the board.
+    pub fn reason(&self) -> String {
         if self.client == PROGRAM {
-            return "only the operator may write to this port (--lock operator); whoever runs serial-ws can \
-                    give you the write lock, in the page's list of clients"
-                .to_owned();
+            return "only the operator may write to this port".to_owned();
         }
         let name = self.name.as_ref().map(|name| format!(" ({name:?})"));
-        format!(
-            "client {}{} has the write lock; the operator can end it: serial-ws resume",
-            self.client,
-            name.unwrap_or_default()
-        )
+        let name = name.unwrap_or_default();
+        format!("client {}{name} has the write lock", self.client)
+    }
+
+    /// Returns the sentence for others that want to change the board, and what to do.
+    pub fn refusal(&self) -> String {
+        let remedy = match self.client {
+            PROGRAM => {
+                " (--lock operator); whoever runs serial-ws can give you the write lock, in the page's list \
+                 of clients"
+            }
+            _ => "; the operator can end it: serial-ws resume",
+        };
+        self.reason() + remedy
     }
 }
 

@@ -34,12 +34,12 @@ impl Supervisor {
             };
             match request.action {
                 Action::Release(_) if borrower.is_some_and(|id| id != request.client) => {
-                    request.end(Err(RequestError::new(lease::TAKEN)));
+                    request.end(Err(lease::taken()));
                 }
                 Action::Release(lease) => return Next::Lease(lease, request),
                 Action::Return if borrower != Some(request.client) => request.done(),
                 Action::ResumeOf(client) if lender.is_some_and(|lender| lender != client) => {
-                    request.end(Err(RequestError::new(lease::RELEASED_BY_ANOTHER)));
+                    request.end(Err(lease::released_by_another()));
                 }
                 Action::Resume | Action::ResumeOf(_) | Action::Return => {
                     return Next::Open(Some(request));
@@ -113,7 +113,7 @@ impl Supervisor {
                 request.done();
                 self.publish_status(self.status.clone());
             }
-            Err(reason) => request.end(Err(RequestError::new(reason))),
+            Err(error) => request.end(Err(error)),
         }
     }
 }
@@ -154,7 +154,7 @@ pub(super) fn sort_out(
     match request.action {
         Action::Settings(change) if settings.are_final() => {
             let changed = settings.changed(&change, false);
-            request.end(changed.map(|_| Done::Written(0)).map_err(RequestError::new));
+            request.end(changed.map(|_| Done::Written(0)));
         }
         Action::SaveSettings | Action::ReturnSettings if settings.are_final() => {
             request.done();

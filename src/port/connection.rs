@@ -207,7 +207,7 @@ impl<'a> Connection<'a> {
             request = hub.queue.take(break_of), if is_idle || takes => self.begin_or_hold(request),
             () = poll_turn(hub, poll_due) => self.poll().and_then(|poll| self.begin(poll)),
             end = hub.queue.question_end(), if has_question => {
-                self.writer.end_question(end.reason());
+                self.writer.end_question(end.into());
                 None
             }
             request = beside_question(hub, asker), if asker.is_some() && !is_changing => {

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::config::{DataKind, FixedSettings, PortConfig};
-use crate::hub::{BaudChange, LineSettings, SettingsChange};
+use crate::hub::{BaudChange, ErrorCode, LineSettings, RequestError, SettingsChange};
 
 /// The line settings of a port while the program runs.
 #[derive(Clone, Debug)]
@@ -84,7 +84,7 @@ impl PortSettings {
         &self,
         change: &SettingsChange,
         has_lock: bool,
-    ) -> Result<LineSettings, String> {
+    ) -> Result<LineSettings, RequestError> {
         let finds_rate = change.baud == Some(BaudChange::Auto);
         let mut wanted = change.applied_to(self.current);
         if finds_rate {
@@ -104,14 +104,16 @@ impl PortSettings {
             let given = given
                 .as_str()
                 .map_or_else(|| given.to_string(), str::to_owned);
-            let advice = if self.fixed.are_final {
-                ""
-            } else {
-                "; take the write lock to change it for a while"
-            };
-            is_refused.then(|| format!("{} is fixed to {given} by {place}{advice}", member.name))
+            is_refused.then(|| format!("{} is fixed to {given} by {place}", member.name))
         });
-        refused.map_or(Ok(wanted), Err)
+        match refused {
+            None => Ok(wanted),
+            Some(reason) if self.fixed.are_final => Err(RequestError::new(reason)),
+            Some(reason) => {
+                let reason = reason + "; take the write lock to change it for a while";
+                Err(RequestError::new(reason).with_code(Some(ErrorCode::Fixed)))
+            }
+        }
     }
 
     /// Puts settings in force that a client was allowed to choose, in this term of the write lock if it
@@ -308,7 +310,7 @@ mod tests {
     fn check_refused(arguments: &[&str], change: SettingsChange, error: &str) {
         let refused = settings(arguments).changed(&change, false).unwrap_err();
         let advice = "; take the write lock to change it for a while";
-        assert_eq!(refused.strip_suffix(advice), Some(error));
+        assert_eq!(refused.reason.strip_suffix(advice), Some(error));
     }
 
     #[test]

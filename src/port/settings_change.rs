@@ -100,8 +100,8 @@ impl Connection<'_> {
     fn begin_change(&mut self, change: SettingsChange, request: Request) -> Option<End> {
         let wanted = match self.settings.changed(&change, request.term.is_some()) {
             Ok(wanted) => self.at_known_rate(change, wanted),
-            Err(reason) => {
-                request.end(Err(RequestError::new(reason)));
+            Err(error) => {
+                request.end(Err(error));
                 return None;
             }
         };
@@ -289,8 +289,8 @@ impl Connection<'_> {
         let mut status = self.status.clone();
         if self.has_rate && !wanted.has_same_format(&before) {
             let now = Instant::now();
-            self.writer
-                .end_question("the settings were changed before the reply came");
+            let reason = "the settings were changed before the reply came";
+            self.writer.end_question(RequestError::new(reason));
             self.begin_lines(&wanted, false, now);
             self.writer.is_first = true;
             self.backlog = Backlog::new(&wanted, now);

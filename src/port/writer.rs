@@ -239,8 +239,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Ends a question for another reason than a reply. What was begun is written all the same.
-    pub(crate) fn end_question(&mut self, reason: impl Into<String>) {
-        let error = RequestError::new(reason);
+    pub(crate) fn end_question(&mut self, error: RequestError) {
         if self.writing.as_ref().and_then(Writing::deadline).is_some() {
             self.question_end = Some(error);
         } else {

@@ -51,7 +51,7 @@ pub(super) fn port_config(
     };
     shared.port.name = shared.port.spec.default_name();
     let changed = PortSettings::new(&shared.port).changed(&change, false);
-    shared.port.line = changed.map_err(DeviceRejection::Refused)?;
+    shared.port.line = changed.map_err(|error| DeviceRejection::Refused(error.reason))?;
     shared.port.detects_rate &= change.baud.is_none();
     Ok(shared)
 }

@@ -13,7 +13,9 @@ use super::access::Rights;
 use super::client::params::StreamParams;
 use super::config::ClientDefaults;
 use super::devices::DeviceRejection;
-use crate::hub::{ClientNumbers, Hub, NoRoom, SettingsChange, Start, SubscriberKind, Subscription};
+use crate::hub::{
+    ClientNumbers, Hub, NoRoom, RequestError, SettingsChange, Start, SubscriberKind, Subscription,
+};
 use crate::output::recorder::Recorder;
 
 /// The reason why others than the operator may not write to a program.
@@ -215,6 +217,14 @@ impl Port {
             settings.insert("readOnly".to_owned(), json!(is_read_only));
         }
         Value::Object(settings)
+    }
+
+    /// Returns the error for a request that writes `size` bytes and has no room.
+    pub(crate) fn no_room(&self, size: usize, reason: NoRoom) -> RequestError {
+        match reason {
+            NoRoom::Locked(holder) => holder.into(),
+            reason => RequestError::new(self.no_room_reason(size, reason)),
+        }
     }
 
     /// Returns the reason why a request that writes `size` bytes has no room, for its client.

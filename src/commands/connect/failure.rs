@@ -3,13 +3,17 @@
 use std::fmt;
 use std::process::ExitCode;
 
-/// A reason to end that is no refusal.
+use crate::hub::ErrorCode;
+
+/// A reason to end that programs can tell from others.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The time was over before that for which it was waited.
     Timeout(String),
     /// serial-ws or the connection to it has gone.
     Gone(String),
+    /// serial-ws refuses a request, for this reason.
+    Refused(ErrorCode, String),
 }
 
 impl Failure {
@@ -18,7 +22,7 @@ impl Failure {
         match error.downcast_ref() {
             Some(Self::Timeout(_)) => ExitCode::from(3),
             Some(Self::Gone(_)) => ExitCode::from(4),
-            None => ExitCode::FAILURE,
+            Some(Self::Refused(..)) | None => ExitCode::FAILURE,
         }
     }
 }
@@ -26,7 +30,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Timeout(text) | Self::Gone(text) => f.write_str(text),
+            Self::Timeout(text) | Self::Gone(text) | Self::Refused(_, text) => f.write_str(text),
         }
     }
 }

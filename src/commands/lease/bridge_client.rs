@@ -272,8 +272,8 @@ impl BridgeClient<'_> {
         &self.hello.ports
     }
 
-    /// Returns the number of this client.
-    pub(crate) fn number(&self) -> u64 {
+    /// Returns the number of this client. An older bridge tells none.
+    pub(crate) fn number(&self) -> Option<u64> {
         self.hello.client
     }
 
@@ -335,7 +335,8 @@ fn failure(reason: String, code: Option<ErrorCode>) -> anyhow::Error {
     match code {
         Some(ErrorCode::Timeout) => Failure::Timeout(reason).into(),
         Some(ErrorCode::Gone) => Failure::Gone(reason).into(),
-        Some(ErrorCode::Unknown) | None => anyhow!(reason),
+        Some(code) => Failure::Refused(code, reason).into(),
+        None => anyhow!(reason),
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) struct Forwarded {
 impl Forwarded {
     /// Starts with a connection on which messages may write so many bytes, and whose client has this
     /// number there.
-    pub(super) fn new(max_message: u64, own: u64) -> Self {
+    pub(super) fn new(max_message: u64, own: Option<u64>) -> Self {
         Self {
             sent: VecDeque::new(),
             held: None,
@@ -67,7 +67,7 @@ impl Forwarded {
             immediate: 0,
             break_of: None,
             leased: None,
-            own,
+            own: own.unwrap_or(NOBODY),
         }
     }
 
@@ -133,7 +133,7 @@ impl Forwarded {
         let message = match &request.action {
             Action::Return => return self.give_back(request),
             Action::Release(_) if self.borrower().is_some_and(|id| id != request.client) => {
-                request.end(Err(RequestError::new(lease::TAKEN)));
+                request.end(Err(lease::taken()));
                 return None;
             }
             Action::ResumeOf(client) => {

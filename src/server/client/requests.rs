@@ -229,7 +229,7 @@ impl Requests {
     fn send_held(&mut self, permit: Permit) -> Option<Reply> {
         let action = self.held.take()?;
         if let Err(holder) = self.sender.send(action, permit) {
-            let outcome = Err(RequestError::new(holder.refusal()));
+            let outcome = Err(holder.into());
             return Some(Reply { id: None, outcome });
         }
         self.pending += 1;

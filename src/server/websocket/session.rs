@@ -258,7 +258,7 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
                 None if protocol.has_replies() => self.request(action, id),
                 None => {
                     if let Err(holder) = self.requests.hold(action) {
-                        self.reject(id, &RequestError::new(holder.refusal()));
+                        self.reject(id, &holder.into());
                     }
                 }
             },
@@ -267,7 +267,7 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
                 None => match self.requests.lock(name) {
                     Ok(()) if restore => self.request(Action::SaveSettings, id),
                     Ok(()) if self.port.hub.is_upstream() => self.request(Action::PassLockOn, id),
-                    outcome => self.answer_at_once(outcome.map_err(|holder| holder.refusal()), id),
+                    outcome => self.answer_at_once(outcome, id),
                 },
             },
             Input::Playback(change, id) => {
@@ -285,14 +285,14 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
             }
             Input::Unlock(id) => {
                 let outcome = self.requests.unlock();
-                self.answer_at_once(outcome.map_err(|holder| holder.refusal()), id);
+                self.answer_at_once(outcome, id);
             }
         }
     }
 
-    fn answer_at_once(&mut self, outcome: Result<(), String>, id: Option<Id>) {
+    fn answer_at_once(&mut self, outcome: Result<(), impl Into<RequestError>>, id: Option<Id>) {
         let done = outcome.map(|()| Done::Written(0));
-        let outcome = done.map_err(RequestError::new);
+        let outcome = done.map_err(Into::into);
         self.answer(Reply { id, outcome });
     }
 
@@ -304,8 +304,7 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
             self.port.hub.unlock(None);
         }
         if let Err((reason, id)) = self.requests.try_send(action, id) {
-            let reason = self.port.no_room_reason(size, reason);
-            self.reject(id, &RequestError::new(reason));
+            self.reject(id, &self.port.no_room(size, reason));
         }
     }
 

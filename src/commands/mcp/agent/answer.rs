@@ -111,7 +111,7 @@ impl From<anyhow::Error> for ToolError {
         let kind = match error.downcast_ref() {
             Some(Failure::Timeout(_)) => "timeout",
             Some(Failure::Gone(_)) => "gone",
-            None => "refused",
+            Some(Failure::Refused(..)) | None => "refused",
         };
         Self {
             kind,

@@ -4,6 +4,7 @@ use anyhow::Result;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::answer::{ToolAnswer, ToolError};
+use super::remedy;
 use crate::commands::client::{AccessArgs, Address, client};
 use crate::commands::lease::bridge_client::BridgeClient;
 use crate::commands::lease::with_client;
@@ -113,8 +114,8 @@ pub(super) fn place(client: &BridgeClient<'_>) -> String {
 pub(super) fn about_port(client: &BridgeClient<'_>) -> ToolAnswer {
     let status = client.status_message();
     let mut text = status.detail.to_string();
-    if !status.hint.is_empty() {
-        text += &format!("\n{}", status.hint);
+    if let Some(hint) = remedy::of_status(status) {
+        text += &format!("\n{hint}");
     }
     let device = client.device();
     let identifier = device.filter(|path| super::text::is_identifier(path));

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::answer::ToolError;
 use super::bridge::Bridge;
+use super::remedy;
 use crate::commands::client::Address;
 use crate::commands::lease::bridge_client::BridgeClient;
 use crate::commands::lease::with_client;
@@ -21,8 +22,8 @@ const QUEUE_CAPACITY: usize = 16;
 
 /// A request that was carried out.
 pub(super) struct Exchanged {
-    /// The number of the client that asked for it.
-    pub(super) client: u64,
+    /// The number of the client that asked for it; None at an older bridge, which tells none.
+    pub(super) client: Option<u64>,
     /// The reply of the device, if it was a question.
     pub(super) reply: Option<Content<'static>>,
 }
@@ -122,7 +123,8 @@ async fn exchange(
     message: &ClientMessage,
     limit: Duration,
 ) -> RequestOutcome {
-    let reply = client.exchange(message, limit).await?;
+    let outcome = client.exchange(message, limit).await;
+    let reply = outcome.map_err(|error| remedy::of_refusal(error, client.status_message()))?;
     let client = client.number();
     Ok(Exchanged { client, reply })
 }

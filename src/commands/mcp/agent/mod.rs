@@ -5,6 +5,7 @@ mod answer;
 mod bridge;
 mod locks;
 mod releases;
+mod remedy;
 mod schema;
 mod server;
 mod start;

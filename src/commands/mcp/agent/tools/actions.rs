@@ -23,6 +23,9 @@ const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
 /// sketch waiting for 8 s.
 const RETURN_TIMEOUT: Duration = Duration::from_secs(12);
 
+/// The number that no client has.
+const NOBODY: u64 = 0;
+
 /// Arguments of `write`.
 #[derive(Deserialize)]
 pub(super) struct WriteArguments {
@@ -101,10 +104,9 @@ pub(super) async fn resume(
     let visit = call
         .bridge
         .visit_quietly(arguments.port.as_deref(), async |client| {
-            // A client that has just come has released nothing.
             let released_by = call.releases.of(client.name());
             let message = ClientMessage::Resume {
-                released_by: released_by.or(Some(client.number())),
+                released_by: Some(released_by.unwrap_or(NOBODY)),
             };
             carry_out(call, client, message, async |client| {
                 client.wait_for("open", RETURN_TIMEOUT).await.map(drop)
@@ -177,7 +179,7 @@ async fn carry_out(
     let releases = matches!(message, ClientMessage::Release(_));
     let exchanged = call.locks.exchange(&mut client, message, TURN_TIMEOUT);
     let number = exchanged.await?.client;
-    if releases {
+    if let Some(number) = number.filter(|_| releases) {
         call.releases.note(client.name(), number);
     }
     then(&mut client).await?;
