@@ -13,9 +13,11 @@ packaging/npm.mjs
 packaging/wheels.sh
 cp packaging/install.sh packaging/install.ps1 $packages
 
-# cargo-cyclonedx writes beside Cargo.toml.
-cargo cyclonedx --format json --spec-version 1.5 --target all --override-filename serial-ws-sbom
-mv serial-ws-sbom.json "$packages/serial-ws-$version.cdx.json"
+# cargo-cyclonedx writes beside Cargo.toml, and names the folder of the sources.
+cargo cyclonedx --format json --spec-version 1.5 --target all --no-build-deps --override-filename serial-ws-sbom
+sed -e "s|path+file://$PWD#||" -e 's|?download_url=file://\.||' serial-ws-sbom.json \
+  >"$packages/serial-ws-$version.cdx.json"
+rm serial-ws-sbom.json
 
 (cd $packages && rm -f SHA256SUMS serial-ws.rb && sha256sum -- * >SHA256SUMS)
 packaging/homebrew.sh >$packages/serial-ws.rb

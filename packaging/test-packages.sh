@@ -52,11 +52,15 @@ answers() {
   wait $! || true
   cat "$work/log"
   [ -n "$line" ]
-  "$@" --version | awk -F ': ' '
+  "$@" --version >"$work/version"
+  awk -F ': ' '
     NR == 1 { name = $0 }
     { value[$1] = $2 }
-    END { print name ", commit " value["commit"] ", for " value["target"] }
-  '
+    END {
+      print name ", commit " value["commit"] ", for " value["target"]
+      exit !("commit" in value && "target" in value)
+    }
+  ' "$work/version"
 }
 
 # runs_here TARGET: goes on if programs for it run here: as they are, or by $runner.
