@@ -84,7 +84,8 @@ export async function start(t, ...options) {
 
 /**
  * Starts serial-ws with a library that gives pseudo-terminals modem lines, which they lack (it needs cc from gcc).
- * `changes` is a file that gets a line for each change of DTR, RTS and break, such as "dtr 1".
+ * `levels` is the file with their levels; `changes` is one that gets a line for each change of DTR, RTS and break, such
+ * as "dtr 1".
  */
 export async function startWithLines(t, ...options) {
   const place = mkdtempSync(join(tmpdir(), "serial-ws-lines-"));
@@ -103,7 +104,7 @@ export async function startWithLines(t, ...options) {
       writeSync(descriptor, Uint8Array.of(level), 0, 1, at);
       closeSync(descriptor);
     };
-    return { ...bridge, set, changes, changed: () => readFileSync(changes, "utf8").split("\n").slice(0, -1) };
+    return { ...bridge, set, levels, changes, changed: () => readFileSync(changes, "utf8").split("\n").slice(0, -1) };
   } finally {
     for (const name of Object.keys(variables)) delete process.env[name];
   }
