@@ -4,6 +4,8 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
+#[cfg(feature = "mcp")]
+use crate::support::Agent;
 use crate::support::{Bridge, Client, Machine, Pair, Program, http, until};
 
 const UNO: &str = "2341:0043:A1";
@@ -137,6 +139,61 @@ async fn a_device_is_opened_once_for_all_who_come_and_closed_when_the_last_has_l
     // It counts anew then, which its clients notice by its run.
     let mut later = bridge.client(&format!("{address}?view=json")).await;
     assert_ne!(later.json_of("hello").await["run"], hello["run"]);
+}
+
+#[cfg(feature = "mcp")]
+#[tokio::test]
+async fn an_agent_opens_a_device_by_its_id_which_stays_open_until_the_agent_leaves() {
+    let Some(mut machine) = Machine::new() else {
+        return;
+    };
+    let arguments = [
+        "--port",
+        "sim",
+        "--offer",
+        "usb:2341:*",
+        "--idle-close",
+        "100ms",
+    ];
+    let bridge = machine.start(&arguments).await;
+    let mut uno = machine.plug("ttyACM0", UNO, "1-1");
+    let _gps = machine.plug("ttyACM1", GPS, "1-2");
+    bridge.device("usb:1546:01a7").await;
+    let mut agent = Agent::at(&bridge, &["--write"]).await;
+    let by_id = json!({"port": bridge.device(UNO_ID).await["id"]});
+    let (_, text) = agent.refused("read", by_id.clone()).await;
+    assert!(text.starts_with("the device is not open"), "{text}");
+    assert_eq!(bridge.device(UNO_ID).await["state"], "free");
+    let (_, text) = agent
+        .refused("lock", json!({"port": "usb:1546:01a7", "on": true}))
+        .await;
+    assert!(text.contains("is not offered"), "{text}");
+    let (_, text) = agent
+        .refused("status", json!({"port": "usb:0000:0000"}))
+        .await;
+    assert_eq!(
+        text,
+        "no device has the ID usb:0000:0000: `devices` lists them"
+    );
+
+    agent
+        .call("settings", json!({"port": UNO_ID, "baud": 115_200}))
+        .await;
+    for text in ["first", "second"] {
+        agent
+            .call("write", json!({"port": UNO_ID, "text": text}))
+            .await;
+        uno.expect(format!("{text}\n")).await;
+        uno.write(format!("{text}\n")).await;
+        let read = json!({"port": UNO_ID, "until": text, "history": 10});
+        assert_eq!(agent.call("read", read).await["ended"], "until");
+    }
+    let status = agent.call("status", by_id).await;
+    assert_eq!(status["settings"]["baud"], 115_200);
+    let name = status["port"].as_str().expect("it has a port");
+    assert_eq!(bridge.port(name).await["counters"]["opened"], 1);
+    agent.leave().await.with(0, "");
+    bridge.device_state(UNO_ID, "free").await;
 }
 
 #[tokio::test]

@@ -55,14 +55,29 @@ impl Bridge {
             )));
         }
         let port = port.or(self.port.as_deref());
+        let address = Address::new(&self.url, port, &self.parameters(parameters), &self.access);
+        address.map_err(ToolError::from)
+    }
+
+    /// Returns the address at which a device is opened by its ID.
+    ///
+    /// # Errors
+    /// When the address that was typed is none.
+    pub(super) fn device_address(&self, id: &str) -> Result<Address, ToolError> {
+        let parameters = self.parameters(&[FEW_LINES.to_owned()]);
+        let address = Address::new(&self.url, None, &parameters, &self.access)?;
+        let id = utf8_percent_encode(id, NON_ALPHANUMERIC);
+        Ok(address.at(&format!("/devices/{id}"))?)
+    }
+
+    /// Returns the parameters of every connection to a port, and these.
+    fn parameters(&self, own: &[String]) -> Vec<String> {
         let name = utf8_percent_encode(&self.client, NON_ALPHANUMERIC);
         let client = match &*self.client {
             "" => client("mcp"),
             _ => format!("client={name}"),
         };
-        let parameters = [&["view=json".to_owned(), client], parameters].concat();
-        let address = Address::new(&self.url, port, &parameters, &self.access);
-        address.map_err(ToolError::from)
+        [&["view=json".to_owned(), client], own].concat()
     }
 
     /// Returns the address of the list of devices.

@@ -4,6 +4,7 @@
 mod answer;
 mod bridge;
 mod locks;
+mod opened;
 mod releases;
 mod remedy;
 mod schema;
@@ -63,6 +64,7 @@ async fn serve(bridge: bridge::Bridge, may_write: bool) -> Result<()> {
         bridge,
         may_write,
         locks: locks::Locks::default(),
+        opened: opened::OpenedDevices::default(),
         releases: releases::Releases::default(),
         gone: gone.clone(),
     };

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::{ToolAnswer, ToolError};
 use super::bridge::Bridge;
 use super::locks::Locks;
+use super::opened::OpenedDevices;
 use super::releases::Releases;
 use super::tools::{Call, Tool};
 
@@ -34,6 +35,7 @@ pub(super) struct AgentServer {
     pub(super) bridge: Bridge,
     pub(super) may_write: bool,
     pub(super) locks: Locks,
+    pub(super) opened: OpenedDevices,
     pub(super) releases: Releases,
     /// Cancelled when the client has gone.
     pub(super) gone: CancellationToken,
@@ -74,6 +76,7 @@ impl ServerHandler for AgentServer {
         let call = Call {
             bridge: &bridge,
             locks: &self.locks,
+            opened: &self.opened,
             releases: &self.releases,
             gone: &self.gone,
         };

@@ -10,6 +10,7 @@ use crate::commands::lease::bridge_client::{self, ANSWER_TIMEOUT};
 use crate::commands::mcp::agent::answer::{MAX_TEXT_BYTES, ToolAnswer, ToolError};
 use crate::commands::mcp::agent::text::{clean, is_identifier, start};
 use crate::protocol::ServerMessage;
+use crate::terminal::shown;
 
 /// Bytes of what one device says of itself.
 const MAX_DEVICE_TEXT_BYTES: usize = 512;
@@ -26,6 +27,31 @@ pub(super) async fn run(
     call: &Call<'_>,
     arguments: DevicesArguments,
 ) -> Result<ToolAnswer, ToolError> {
+    Ok(page(&list(call).await?, arguments.after))
+}
+
+/// Returns the name of the port that has a device.
+///
+/// # Errors
+/// When none has it: what only reads opens no device, which may restart the board.
+pub(super) async fn port_of(call: &Call<'_>, id: &str) -> Result<String, ToolError> {
+    let devices = list(call).await?;
+    let device = devices.iter().find(|device| device["id"] == id);
+    let device = device.ok_or_else(|| {
+        let id = shown(id);
+        ToolError::refused(format!("no device has the ID {id}: `devices` lists them"))
+    })?;
+    let port = device["port"].as_str().map(str::to_owned);
+    port.ok_or_else(|| {
+        ToolError::refused(
+            "the device is not open, and a tool that only reads opens none. Those that change \
+             something open it, such as `settings` or `lock`",
+        )
+    })
+}
+
+/// Returns all devices, as serial-ws describes them.
+async fn list(call: &Call<'_>) -> Result<Vec<Value>, ToolError> {
     let address = call.bridge.devices_address()?;
     let stream = address.dial().await;
     let stream = stream.map_err(|error| ToolError::unreachable(&error))?;
@@ -37,7 +63,7 @@ pub(super) async fn run(
     };
     let message = timeout(ANSWER_TIMEOUT, bridge_client::read(&mut socket)).await;
     match message.map_err(|_| anyhow!("no answer from serial-ws"))?? {
-        ServerMessage::Devices { devices } => Ok(page(&devices, arguments.after)),
+        ServerMessage::Devices { devices } => Ok(devices),
         _ => Err(anyhow!("serial-ws sent no list of devices").into()),
     }
 }

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::{ToolAnswer, ToolError};
 use super::bridge::Bridge;
 use super::locks::Locks;
+use super::opened::OpenedDevices;
 use super::releases::Releases;
 use super::schema;
 
@@ -43,6 +44,7 @@ pub(super) struct Call<'a> {
     pub(super) bridge: &'a Bridge,
     pub(super) locks: &'a Locks,
     pub(super) releases: &'a Releases,
+    pub(super) opened: &'a OpenedDevices,
     /// Cancelled when the agent's program has gone: nothing is waited for any more.
     pub(super) gone: &'a CancellationToken,
 }
@@ -104,7 +106,15 @@ impl Tool {
         arguments: JsonObject,
     ) -> Result<ToolAnswer, ToolError> {
         schema::check(&self.definition().input_schema, &arguments).map_err(ToolError::usage)?;
-        let arguments = Value::Object(arguments);
+        let mut arguments = Value::Object(arguments);
+        if let Some(id) = arguments["port"].as_str().filter(|port| is_id(port)) {
+            let port = if Self::READING.contains(&self) {
+                devices::port_of(call, id).await?
+            } else {
+                call.opened.open(call.bridge, id, call.gone).await?
+            };
+            arguments["port"] = port.into();
+        }
         match self {
             Self::Status => status::run(call, read(arguments)?).await,
             Self::Devices => devices::run(call, read(arguments)?).await,
@@ -118,6 +128,11 @@ impl Tool {
             Self::Lock => lock::run(call, read(arguments)?).await,
         }
     }
+}
+
+/// Returns true for the ID of a device, as no port is named.
+fn is_id(port: &str) -> bool {
+    port.contains(':')
 }
 
 /// The argument of tools that take nothing else.
