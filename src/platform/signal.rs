@@ -1,5 +1,8 @@
 //! The signals that end the program.
 
+#[cfg(unix)]
+mod starting;
+
 use anyhow::{Context, Result};
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal as listen_for};
@@ -25,6 +28,32 @@ pub(crate) enum StopSignal {
 /// When the system does not permit listening for signals.
 pub(crate) async fn signal() -> Result<StopSignal> {
     Ok(Signals::listen()?.next().await)
+}
+
+#[cfg(unix)]
+pub(crate) use starting::Starting;
+
+/// The beginning of the program, where SIGTERM has to be caught on other systems.
+#[cfg(windows)]
+pub(crate) struct Starting;
+
+#[cfg(windows)]
+impl Starting {
+    /// Begins.
+    pub(crate) fn begin() -> Self {
+        Self
+    }
+
+    /// Lets the program go on without listening.
+    pub(crate) fn end(self) {}
+
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// When the system does not permit it.
+    pub(crate) fn listen(self) -> Result<Signals> {
+        Signals::listen()
+    }
 }
 
 /// The signals that stop the program. While they are listened to, they do nothing by themselves.

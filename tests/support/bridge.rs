@@ -257,6 +257,16 @@ impl Program {
         rustix::process::kill_process(id, signal).expect("the program runs");
     }
 
+    /// Whether the program itself handles a signal by now.
+    #[cfg(target_os = "linux")]
+    pub fn catches(&self, signal: rustix::process::Signal) -> bool {
+        let path = format!("/proc/{}/status", self.child.id());
+        let text = std::fs::read_to_string(path).expect("the program runs");
+        let mask = text.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let mask = u64::from_str_radix(mask.expect("it is there").trim(), 16);
+        mask.expect("a number") >> (signal.as_raw() - 1) & 1 == 1
+    }
+
     /// The most memory that the program has held so far, in bytes; None where that cannot be
     /// known, or would be an emulator's.
     pub fn peak_memory(&self) -> Option<u64> {

@@ -39,8 +39,10 @@ impl Group {
         Ok(Self(group))
     }
 
+    /// Returns true once nobody in the group is left to wait for. Those that [`kill_all`] has killed may
+    /// still be there until their parents have noticed.
     pub(super) fn is_empty(&self) -> bool {
-        test_kill_process_group(self.0).is_err()
+        !groups(|groups| groups.contains(&self.0)) || test_kill_process_group(self.0).is_err()
     }
 
     pub(super) fn terminate(&self) {
