@@ -1,166 +1,373 @@
-//! Viewers beyond one machine: a real broker between serial-ws and 2,000 subscribers.
+//! Viewers beyond one machine: a real broker between serial-ws and many subscribers, each of which gets every
+//! line in order, and is told by numbers what it missed when one of the two was restarted.
 
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use rustix::process::Signal;
+use serde::Deserialize;
 use tokio::task::JoinSet;
 
-use crate::support::{Bridge, Pair, raise_descriptor_limit, skip, spawn, until};
+use crate::support::mqtt::{Broker, MqttStream};
+use crate::support::namespaces::{Connector, Room};
+use crate::support::{Pair, Program, raise_descriptor_limit, until};
 
-/// A broker that ends with the test.
-struct Broker {
-    child: Child,
-    port: u16,
-    folder: PathBuf,
+/// The computers of a room: that of the board, that of the broker, and two for those who watch.
+const BOARD: usize = 0;
+const BROKER: usize = 1;
+const VIEWERS: [usize; 2] = [2, 3];
+
+/// The longest time in which no subscriber gets anything.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The time after which a subscriber connects again, as clients of MQTT do.
+const RECONNECT_DELAY: Duration = Duration::from_millis(200);
+
+/// The places of the board, the broker and those who watch: a room, or this computer where no room can be.
+struct Network {
+    room: Option<Room>,
+    broker: SocketAddr,
+    viewers: Vec<Arc<Connector>>,
 }
 
-impl Broker {
-    /// Starts mosquitto; None where it is not installed.
-    async fn start() -> Option<Self> {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free TCP port");
-        let port = free.local_addr().expect("it is bound").port();
-        drop(free);
-        let folder = std::env::temp_dir().join(format!("serial-ws-broker-{port}"));
-        std::fs::create_dir_all(&folder).expect("a folder can be made");
-        let config = folder.join("mosquitto.conf");
-        let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\nmax_connections -1\n");
-        std::fs::write(&config, text).expect("a file can be written");
-        // Debian keeps it where only root looks for commands.
-        let path = std::env::var("PATH").unwrap_or_default();
-        let mut mosquitto = Command::new("mosquitto");
-        mosquitto.env("PATH", format!("{path}:/usr/sbin"));
-        mosquitto.arg("-c").arg(&config).stderr(Stdio::null());
-        let Ok(child) = spawn(mosquitto) else {
-            skip("mosquitto is not installed");
-            return None;
-        };
-        let broker = Self {
-            child,
-            port,
-            folder,
-        };
-        until("the broker to listen", async || {
-            TcpStream::connect(("127.0.0.1", port)).await.ok()
-        })
-        .await;
-        Some(broker)
-    }
-
-    /// The processor time that the broker has used.
-    fn processor_time(&self) -> Duration {
-        let text = std::fs::read_to_string(format!("/proc/{}/schedstat", self.child.id()));
-        let text = text.expect("the broker runs");
-        let nanoseconds = text.split_whitespace().next().expect("it has a number");
-        Duration::from_nanos(nanoseconds.parse().expect("a number"))
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
-/// A subscriber of one topic, with the least of MQTT 3.1.1 that it takes.
-struct Subscriber(BufReader<TcpStream>);
-
-impl Subscriber {
-    async fn new(port: u16, number: usize, topic: &str) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).await;
-        let mut stream = stream.expect("the broker listens");
-        let id = format!("viewer{number}");
-        // CONNECT (§3.1): the protocol, a clean session, no keep-alive, and the client's name.
-        let mut connect = b"\x00\x04MQTT\x04\x02\x00\x00".to_vec();
-        connect.extend([0, id.len() as u8]);
-        connect.extend(id.as_bytes());
-        // SUBSCRIBE (§3.8): a number, the topic, and QoS 0.
-        let mut subscribe = vec![0, 1, 0, topic.len() as u8];
-        subscribe.extend(topic.as_bytes());
-        subscribe.push(0);
-        for (kind, body) in [(0x10, connect), (0x82, subscribe)] {
-            let packet = [&[kind, body.len() as u8], &body[..]].concat();
-            let written = stream.write_all(&packet).await;
-            written.expect("the broker is there");
-        }
-        let mut subscriber = Self(BufReader::new(stream));
-        assert_eq!(subscriber.packet().await.0 >> 4, 2, "CONNACK");
-        assert_eq!(subscriber.packet().await.0 >> 4, 9, "SUBACK");
-        subscriber
-    }
-
-    /// Reads a packet: its first byte, and what follows its length (§2.2.3).
-    async fn packet(&mut self) -> (u8, Vec<u8>) {
-        let kind = self.0.read_u8().await.expect("the broker is there");
-        let (mut length, mut shift) = (0, 0);
-        loop {
-            let byte = self.0.read_u8().await.expect("the broker is there");
-            length |= usize::from(byte & 0x7f) << shift;
-            shift += 7;
-            if byte < 0x80 {
-                break;
+impl Network {
+    fn new() -> Self {
+        match Room::new(VIEWERS.len() + 2) {
+            Some(room) => Self {
+                broker: SocketAddr::from(([10, 77, 0, 2], 1883)),
+                viewers: VIEWERS.map(|index| Arc::new(room.connector(index))).into(),
+                room: Some(room),
+            },
+            None => {
+                let free = std::net::TcpListener::bind("127.0.0.1:0");
+                let free = free.expect("there is a free TCP port");
+                Self {
+                    room: None,
+                    broker: free.local_addr().expect("it is bound"),
+                    viewers: vec![Arc::new(Connector::here())],
+                }
             }
         }
-        let mut body = vec![0; length];
-        let read = self.0.read_exact(&mut body).await;
-        read.expect("the broker is there");
-        (kind, body)
     }
 
-    /// Reads what was published next.
-    async fn payload(&mut self) -> String {
-        let (kind, body) = self.packet().await;
-        assert_eq!(kind >> 4, 3, "PUBLISH");
-        let topic = usize::from(u16::from_be_bytes([body[0], body[1]]));
-        String::from_utf8(body[2 + topic..].to_vec()).expect("a line is text")
+    /// The command of the broker, where it is.
+    fn mosquitto(&self) -> Command {
+        match &self.room {
+            Some(room) => room.command(BROKER, "mosquitto"),
+            None => Command::new("mosquitto"),
+        }
     }
+
+    /// Starts serial-ws where the board is.
+    fn serial_ws(&self, board: &str) -> Program {
+        let port = format!("board={board}");
+        let url = format!("mqtt://{}/lab", self.broker);
+        let arguments = ["--port", &port, "--mqtt", &url, "--listen", "127.0.0.1:0"];
+        match &self.room {
+            Some(room) => room.start(BOARD, &arguments),
+            None => Program::start(&arguments),
+        }
+    }
+
+    /// The bytes that the computers of the board and of the broker have sent.
+    fn sent(&self) -> Option<(u64, u64)> {
+        let room = self.room.as_ref()?;
+        Some((room.bytes(BOARD).1, room.bytes(BROKER).1))
+    }
+}
+
+/// The lines that a subscriber got, as stretches without a gap: the run, the number of the first line, and
+/// what the board counted in the first and in the last one.
+type Stretches = Vec<(String, u64, u64, u64)>;
+
+/// An object of the topic `json`.
+#[derive(Debug, Deserialize)]
+struct Object<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    run: Option<&'a str>,
+    seq: Option<u64>,
+    text: Option<&'a str>,
+    partial: Option<bool>,
+}
+
+/// What one subscriber has got.
+#[derive(Default)]
+struct Seen {
+    /// How many objects.
+    objects: u64,
+    run: String,
+    /// The number of the last line, or of that before the next one.
+    seq: u64,
+    stretches: Stretches,
+    /// True while the next line goes on with the last stretch.
+    is_going_on: bool,
+}
+
+impl Seen {
+    /// Notes an object of the topic `json`.
+    fn note(&mut self, object: &Object<'_>, is_retained: bool) {
+        self.objects += 1;
+        match (object.kind, object.seq) {
+            ("hello", Some(seq)) => {
+                let run = object.run.expect("it has a run");
+                if run != self.run {
+                    (self.run, self.seq, self.is_going_on) = (run.to_owned(), seq, false);
+                } else if !is_retained {
+                    assert!(seq >= self.seq, "after line {}: {object:?}", self.seq);
+                }
+            }
+            ("line", Some(seq)) => {
+                assert!(seq > self.seq, "after line {}: {object:?}", self.seq);
+                let count = object
+                    .text
+                    .and_then(|text| text.split(',').next()?.parse().ok());
+                let is_next = self.is_going_on && seq == self.seq + 1;
+                self.seq = seq;
+                // The first line after an opening may be a part of one.
+                let Some(count) = count.filter(|_| object.partial.is_none()) else {
+                    self.is_going_on = false;
+                    return;
+                };
+                match self.stretches.last_mut() {
+                    Some(last) if is_next => {
+                        assert_eq!(count, last.3 + 1, "{object:?}");
+                        last.3 = count;
+                    }
+                    _ => self.stretches.push((self.run.clone(), seq, count, count)),
+                }
+                self.is_going_on = true;
+            }
+            ("status", _) => {}
+            // History has everything.
+            _ => panic!("{object:?}"),
+        }
+    }
+
+    /// Checks that the numbers of each run tell exactly what is missing between two stretches. Returns the last
+    /// line of each run but the present one, and the first of the next run.
+    fn check(&self) -> Vec<(u64, u64)> {
+        let mut changes = Vec::new();
+        for two in self.stretches.windows(2) {
+            let ((run, seq, first, last), (next_run, next_seq, next_first, _)) = (&two[0], &two[1]);
+            assert!(next_first > last, "{:?}", self.stretches);
+            if run == next_run {
+                let missed = next_seq - (seq + last - first) - 1;
+                assert_eq!(next_first - last - 1, missed, "{:?}", self.stretches);
+            } else {
+                changes.push((*last, *next_first));
+            }
+        }
+        changes
+    }
+}
+
+/// One of those who watch.
+#[derive(Default)]
+struct Viewer(Mutex<Seen>);
+
+impl Viewer {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().expect("what was published is right")
+    }
+
+    /// Watches, and connects again whenever the broker has gone.
+    async fn watch(&self, number: usize, connector: &Connector, broker: SocketAddr) {
+        let name = format!("viewer{number}");
+        loop {
+            if let Ok(stream) = connector.connect(broker).await
+                && let Ok(mut stream) = MqttStream::subscribe(stream, &name, "lab/board/json").await
+            {
+                while let Ok(message) = stream.message().await {
+                    let object = serde_json::from_str(&message.payload).expect("it is an object");
+                    self.seen().note(&object, message.is_retained);
+                }
+            }
+            tokio::time::sleep(RECONNECT_DELAY).await;
+        }
+    }
+}
+
+/// All of them, with the board that counts and what is between.
+struct Crowd {
+    network: Network,
+    broker: Broker,
+    program: Program,
+    /// The serial port of the board.
+    path: String,
+    /// What the board has counted.
+    count: Arc<AtomicU64>,
+    viewers: Vec<Arc<Viewer>>,
+    /// Those of the viewers and of the board, none of which ends.
+    tasks: JoinSet<()>,
+}
+
+impl Crowd {
+    /// So many subscribers, who watch a board that counts once in each `interval`; None where there is no
+    /// broker.
+    async fn new(subscribers: usize, interval: Duration) -> Option<Self> {
+        let network = Network::new();
+        let broker = Broker::start(network.mosquitto(), network.broker)?;
+        until("the broker to listen", async || {
+            network.viewers[0].connect(network.broker).await.ok()
+        })
+        .await;
+        let pair = Pair::open().await;
+        let path = pair.path.clone();
+        let program = network.serial_ws(&path);
+        program.said(" is open").await;
+        program.said("publishes to").await;
+        let mut tasks = JoinSet::new();
+        let mut viewers = Vec::new();
+        for number in 0..subscribers {
+            let viewer = Arc::<Viewer>::default();
+            let connector = Arc::clone(&network.viewers[number % network.viewers.len()]);
+            let (watching, address) = (Arc::clone(&viewer), network.broker);
+            tasks.spawn(async move { watching.watch(number, &connector, address).await });
+            viewers.push(viewer);
+        }
+        let count = Arc::<AtomicU64>::default();
+        let counted = Arc::clone(&count);
+        let mut crowd = Self {
+            network,
+            broker,
+            program,
+            path,
+            count,
+            viewers,
+            tasks,
+        };
+        crowd.all("the run", |seen| !seen.run.is_empty()).await;
+        crowd.tasks.spawn(async move {
+            // As a whole, with the link to it.
+            let mut pair = pair;
+            let mut clock = tokio::time::interval(interval);
+            loop {
+                clock.tick().await;
+                let count = counted.fetch_add(1, Ordering::Relaxed);
+                pair.device.write(format!("{count},512,300\n")).await;
+            }
+        });
+        Some(crowd)
+    }
+
+    /// Waits until all have seen what they are to see, for as long as anybody gets more.
+    async fn all(&mut self, what: &str, has_seen: impl Fn(&Seen) -> bool) {
+        let (mut got, mut progress) = (0, Instant::now());
+        loop {
+            if let Some(ended) = self.tasks.try_join_next() {
+                ended.expect("what was published is right");
+            }
+            let (mut now, mut is_seen) = (0, true);
+            for viewer in &self.viewers {
+                let seen = viewer.seen();
+                now += seen.objects;
+                is_seen &= has_seen(&seen);
+            }
+            if is_seen {
+                return;
+            }
+            if now != got {
+                (got, progress) = (now, Instant::now());
+            }
+            assert!(
+                progress.elapsed() < PATIENCE,
+                "waited {PATIENCE:?} for all to get {what}"
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Waits until all have got what the board counts from now on, so many lines.
+    async fn get(&mut self, lines: u64) {
+        let count = self.count.load(Ordering::Relaxed) + lines;
+        let has_got = |seen: &Seen| seen.stretches.last().is_some_and(|last| last.3 >= count);
+        self.all("the lines", has_got).await;
+    }
+
+    /// Starts serial-ws again where it was.
+    async fn start_again(&mut self) {
+        self.program = self.network.serial_ws(&self.path);
+        self.program.said("publishes to").await;
+    }
+
+    /// Has all get so many lines, and prints what that took.
+    async fn measure(&mut self, lines: u64) {
+        let before = (self.broker.processor_time(), self.program.processor_time());
+        let sent = self.network.sent();
+        let first = self.count.load(Ordering::Relaxed);
+        self.get(lines).await;
+        let lines = (self.count.load(Ordering::Relaxed) - first) as f64;
+        let messages = self.viewers.len() as f64 * lines;
+        let used = (self.broker.processor_time() - before.0).as_secs_f64() * 1e6;
+        println!(
+            "the broker: {:.2} µs for each message of a subscriber",
+            used / messages
+        );
+        if let (Some(before), Some(after)) = (before.1, self.program.processor_time()) {
+            let used = (after - before).as_secs_f64() * 1e6;
+            println!("serial-ws: {:.0} µs for each line", used / lines);
+        }
+        if let (Some(before), Some(after)) = (sent, self.network.sent()) {
+            let (board, broker) = ((after.0 - before.0) as f64, (after.1 - before.1) as f64);
+            println!("serial-ws sent {:.0} bytes for each line", board / lines);
+            println!(
+                "the broker sent {:.0} bytes for each message",
+                broker / messages
+            );
+        }
+    }
+}
+
+/// Restarts the broker and serial-ws while subscribers watch, each of which checks what it gets.
+async fn restart_in_a_crowd(subscribers: usize, interval: Duration, lines: u64) {
+    let Some(mut crowd) = Crowd::new(subscribers, interval).await else {
+        return;
+    };
+    crowd.measure(lines).await;
+    for viewer in &crowd.viewers {
+        let seen = viewer.seen();
+        assert_eq!(seen.stretches.len(), 1, "every line: {:?}", seen.stretches);
+        assert!(seen.stretches[0].2 <= 1, "{:?}", seen.stretches);
+    }
+    let command = crowd.network.mosquitto();
+    crowd.broker.restart(Signal::TERM, command);
+    crowd.get(lines / 2).await;
+
+    crowd.program.signal(Signal::TERM);
+    crowd.program.ended().await.with(0, "lost the broker");
+    crowd.start_again().await;
+    crowd.get(lines / 2).await;
+
+    crowd.program.signal(Signal::KILL);
+    crowd.program.ended().await;
+    crowd.start_again().await;
+    crowd.get(lines / 2).await;
+
+    // The broker was there all the time when serial-ws was restarted, so all of them got the same.
+    let ends = crowd.viewers.iter().map(|viewer| viewer.seen().check());
+    let mut ends: Vec<_> = ends.collect();
+    ends.dedup();
+    assert_eq!(ends.len(), 1, "{ends:?}");
+    assert_eq!(ends[0].len(), 2, "{ends:?}");
+}
+
+#[tokio::test]
+async fn subscribers_are_told_exactly_what_they_missed_when_the_broker_or_serial_ws_was_restarted()
+{
+    restart_in_a_crowd(50, Duration::from_millis(5), 100).await;
 }
 
 #[tokio::test]
 #[ignore = "takes a minute: tests/run --long"]
-async fn two_thousand_subscribers_get_every_line_in_order() {
+async fn two_thousand_subscribers_get_every_line_and_are_told_exactly_what_they_missed() {
     const SUBSCRIBERS: usize = 2_000;
-    const LINES: usize = 1_000;
-    const INTERVAL: Duration = Duration::from_millis(20);
     // For the test, and for the broker, which inherits the limit.
     if raise_descriptor_limit(SUBSCRIBERS as u64 + 500).is_none() {
         return;
     }
-    let Some(broker) = Broker::start().await else {
-        return;
-    };
-    let mut pair = Pair::open().await;
-    let url = format!("mqtt://127.0.0.1:{}/lab", broker.port);
-    let bridge = Bridge::on(&mut pair, &["--mqtt", &url]).await;
-    bridge.program.said("publishes to").await;
-    let mut subscribers = JoinSet::new();
-    for number in 0..SUBSCRIBERS {
-        let mut subscriber = Subscriber::new(broker.port, number, "lab/board/line").await;
-        subscribers.spawn(async move {
-            for line in 0..LINES {
-                assert_eq!(subscriber.payload().await, format!("{line},512,300"));
-            }
-        });
-    }
-    let before = (broker.processor_time(), bridge.program.processor_time());
-    let mut clock = tokio::time::interval(INTERVAL);
-    for line in 0..LINES {
-        clock.tick().await;
-        pair.device.write(format!("{line},512,300\n")).await;
-    }
-    while let Some(ended) = subscribers.join_next().await {
-        ended.expect("each gets every line in order");
-    }
-    let used = broker.processor_time() - before.0;
-    let messages = (SUBSCRIBERS * LINES) as f64;
-    let each = used.as_secs_f64() * 1e6 / messages;
-    println!("the broker: {each:.2} µs for each message of each of {SUBSCRIBERS} subscribers");
-    if let (Some(before), Some(after)) = (before.1, bridge.program.processor_time()) {
-        let each = (after - before).as_secs_f64() * 1e6 / LINES as f64;
-        println!("serial-ws: {each:.0} µs for each line, in a build with debug assertions");
-    }
+    restart_in_a_crowd(SUBSCRIBERS, Duration::from_millis(20), 500).await;
 }

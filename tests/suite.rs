@@ -8,14 +8,16 @@ mod support;
 
 // From the device to the clients.
 #[cfg(target_os = "linux")] // whose processor time is counted
-mod broker;
+mod broker; // of MQTT, with many subscribers
+#[cfg(target_os = "linux")] // where a broker is started
+mod brokers; // that do not do what a broker should
 mod first_lines; // after an opening, a restart, and for the first write
 mod framing; // what ends a line
 mod history; // what came before: history, since, latest
 mod slow; // clients that do not keep up, and those beside them
 mod streams; // by HTTP
 mod values; // the numbers in lines
-mod views; // lines, raw, text and json // of MQTT, with many subscribers
+mod views; // lines, raw, text and json
 
 // From the clients to the device.
 mod controls; // breaks, modem lines, parity

@@ -194,6 +194,8 @@ impl Output {
 pub(crate) struct PublishedPort {
     /// Its name.
     pub(crate) name: String,
+    /// The name of its run, unless another serial-ws counts.
+    pub(crate) run: String,
     /// Its fan-out.
     pub(crate) hub: Arc<Hub>,
     /// The line ending that is appended to what others write; None if they may not.

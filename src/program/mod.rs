@@ -257,6 +257,7 @@ impl PortTasks {
         let may_write = !port.clients.read_only && !port.is_program;
         let published = PublishedPort {
             name: port.name.clone(),
+            run: port.run(&self.registry.run).name.into_owned(),
             hub: Arc::clone(&port.hub),
             append: may_write.then_some(port.clients.append),
             stop: port.stop.clone(),

@@ -115,9 +115,9 @@ test("lines, objects, values and statuses reach those who subscribe", async (t) 
 
   // Whoever subscribes later gets what the broker has kept.
   const late = await subscribe(t, there.tcp, "lab/#");
-  await until("what was kept", () => late.messages.length >= 3);
+  await until("what was kept", () => late.messages.length >= 4);
   const kept = late.messages.filter((message) => message.isKept).map((message) => message.topic).sort();
-  assert.deepEqual(kept, ["lab/bridge", "lab/uno/status", "lab/uno/values"]);
+  assert.deepEqual(kept, ["lab/bridge", "lab/uno/json", "lab/uno/status", "lab/uno/values"]);
 
   const metrics = await (await fetch(`http://127.0.0.1:${bridge.port}/metrics`)).text();
   assert.match(metrics, /^serial_ws_mqtt_connected 1$/m);

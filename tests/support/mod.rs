@@ -15,6 +15,8 @@ mod full_disk;
 mod http;
 #[cfg(target_os = "linux")] // where mount namespaces are
 mod machine;
+#[cfg(target_os = "linux")] // where a broker is started
+pub mod mqtt;
 #[cfg(target_os = "linux")] // where network namespaces are
 pub mod namespaces;
 pub mod network;

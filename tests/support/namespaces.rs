@@ -1,8 +1,17 @@
 //! Computers in a network of their own, without a way out of it: network namespaces of Linux, joined by a
 //! switch. Only root can make them.
 
+use std::fs::File;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 
 use super::{Program, bridge::is_emulated, skip};
 
@@ -82,6 +91,28 @@ impl Room {
         command
     }
 
+    /// Something that connects from a computer.
+    pub fn connector(&self, index: usize) -> Connector {
+        let path = format!("/var/run/netns/{}", self.computer(index));
+        let namespace = File::open(path).expect("the computer is there");
+        Connector::in_namespace(Some(namespace))
+    }
+
+    /// The bytes that a computer has received and sent so far, with the headers of Ethernet.
+    pub fn bytes(&self, index: usize) -> (u64, u64) {
+        let output = self.command(index, "cat").arg("/proc/net/dev").output();
+        let text = String::from_utf8(output.expect("the computer is there").stdout);
+        let text = text.expect("it is text");
+        let line = text
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("wlan0:"));
+        let numbers = line.expect("the interface is there").split_whitespace();
+        let numbers: Vec<u64> = numbers
+            .map(|word| word.parse().expect("a number"))
+            .collect();
+        (numbers[0], numbers[8])
+    }
+
     /// A shell script that runs its arguments on a computer.
     fn script(&self, index: usize) -> String {
         format!("exec ip netns exec {} \"$@\"", self.computer(index))
@@ -102,6 +133,49 @@ impl Drop for Room {
         for name in computers.chain([self.switch()]) {
             let _ = ip_succeeds(&["netns", "delete", &name]);
         }
+    }
+}
+
+/// Connects from one place in a network: from a thread there, which a socket never leaves.
+pub struct Connector(std::sync::mpsc::Sender<(SocketAddr, Connected)>);
+
+/// The way back of a connection, or of the reason why there is none.
+type Connected = oneshot::Sender<io::Result<std::net::TcpStream>>;
+
+impl Connector {
+    /// Connects from this computer itself.
+    pub fn here() -> Self {
+        Self::in_namespace(None)
+    }
+
+    fn in_namespace(namespace: Option<File>) -> Self {
+        let (sender, wanted) = std::sync::mpsc::channel::<(SocketAddr, Connected)>();
+        std::thread::spawn(move || {
+            if let Some(namespace) = namespace {
+                let kind = Some(LinkNameSpaceType::Network);
+                move_into_link_name_space(namespace.as_fd(), kind).expect("root may enter it");
+            }
+            for (address, connected) in wanted {
+                let limit = Duration::from_secs(5);
+                let stream = std::net::TcpStream::connect_timeout(&address, limit);
+                // Nobody waits for it any more if that fails.
+                let _ = connected.send(stream);
+            }
+        });
+        Self(sender)
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// When nobody listens there.
+    pub async fn connect(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        let (connected, stream) = oneshot::channel();
+        let sent = self.0.send((address, connected));
+        sent.expect("the thread lives as long as this");
+        let stream = stream.await.expect("the thread answers")?;
+        stream.set_nonblocking(true)?;
+        TcpStream::from_std(stream)
     }
 }
 

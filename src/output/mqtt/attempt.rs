@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use rumqttc::{
     AsyncClient, Broker, ConnectReturnCode, ConnectionError, Event, MqttOptions, Packet,
+    StateError, mqttbytes,
 };
 use tokio::time::timeout;
 
@@ -28,6 +29,9 @@ pub(super) const ENDED: &str = "the connection has ended";
 /// The advice about a broker that has never answered.
 pub(super) const CHECK_PLACE: &str =
     ". Check the TCP port, and whether the connection is encrypted (mqtts://)";
+
+/// The reason where the broker sends something else.
+const NOT_MQTT: &str = "its answer is not MQTT";
 
 /// The time that an attempt of `serial-ws doctor` may take.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -99,8 +103,24 @@ pub(super) fn explain(error: &ConnectionError, config: &MqttConfig) -> (String, 
             "it does not speak MQTT 3.1.1".to_owned(),
             ". Check the TCP port",
         ),
-        ConnectionError::MqttState(_) => (ENDED.to_owned(), ""),
+        ConnectionError::MqttState(error) => explain_state(error),
         other => (shown(&other.to_string()), ""),
+    }
+}
+
+/// Says why a connection ended that spoke MQTT so far.
+fn explain_state(error: &StateError) -> (String, &'static str) {
+    match error {
+        StateError::AwaitPingResp => ("it does not answer".to_owned(), ""),
+        StateError::Deserialization(mqttbytes::Error::PayloadSizeLimitExceeded(size)) => (
+            format!("it sent a message of {size} bytes"),
+            ", which is over --max-message",
+        ),
+        StateError::Deserialization(mqttbytes::Error::Io(_)) => (ENDED.to_owned(), ""),
+        StateError::Deserialization(_) | StateError::ProtocolViolation(_) => {
+            (NOT_MQTT.to_owned(), CHECK_PLACE)
+        }
+        _ => (ENDED.to_owned(), ""),
     }
 }
 
@@ -118,10 +138,7 @@ fn explain_io(error: &io::Error) -> (String, &'static str) {
         ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => {
             (ENDED.to_owned(), "")
         }
-        ErrorKind::InvalidData => (
-            "its answer is not MQTT".to_owned(),
-            ". Check the TCP port, and whether it is encrypted (mqtts://)",
-        ),
+        ErrorKind::InvalidData => (NOT_MQTT.to_owned(), CHECK_PLACE),
         // Of our own connector.
         ErrorKind::Other => (error.to_string(), ""),
         _ => (reason(error), ""),

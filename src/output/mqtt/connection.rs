@@ -12,7 +12,7 @@ use rumqttc::{
     PublishOptions, QoS,
 };
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::MqttConfig;
@@ -32,8 +32,13 @@ const MIN_DELAY: Duration = Duration::from_millis(500);
 /// The longest time between two attempts.
 const MAX_DELAY: Duration = Duration::from_secs(15);
 
-/// The time that the last messages have to reach the broker when the program ends.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The time that a connection has to last for the delay to begin anew: there are brokers that accept
+/// everyone, and disconnect who may not publish.
+const MIN_LASTING: Duration = Duration::from_secs(5);
+
+/// The time that the last messages have to reach the broker when the program ends, which has less than
+/// 2 s for all that it does then. At the limit the connection breaks, and the broker publishes the will.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The connection to the broker.
 pub(super) struct BrokerConnection {
@@ -48,6 +53,7 @@ pub(super) struct BrokerConnection {
     counters: Arc<MqttCounters>,
     log: Arc<ThrottledLog>,
     delay: Duration,
+    connected_at: Instant,
     /// The last reason why there is no connection. It is logged once.
     trouble: String,
 }
@@ -66,6 +72,8 @@ impl BrokerConnection {
     ) -> Result<(AsyncClient, Self)> {
         let topic = config.broker.topic("bridge");
         let mut options = options(&config)?;
+        // What waits goes out by one call of the system: a line is several messages.
+        options.set_max_request_batch(MAX_WAITING);
         options.set_last_will(LastWill::new(topic, "offline", QoS::AtLeastOnce, true));
         let (client, events) = AsyncClient::builder(options).capacity(MAX_WAITING).build();
         let connection = Self {
@@ -78,6 +86,7 @@ impl BrokerConnection {
             counters,
             log,
             delay: MIN_DELAY,
+            connected_at: Instant::now(),
             trouble: String::new(),
         };
         Ok((client, connection))
@@ -111,7 +120,7 @@ impl BrokerConnection {
     }
 
     fn on_connected(&mut self) {
-        self.delay = MIN_DELAY;
+        self.connected_at = Instant::now();
         self.trouble.clear();
         let broker = &self.config.broker;
         tracing::info!("publishes to {broker}");
@@ -137,6 +146,9 @@ impl BrokerConnection {
 
     fn on_lost(&mut self, error: &ConnectionError) {
         let was_connected = self.number.send_replace(None).is_some();
+        if was_connected && self.connected_at.elapsed() >= MIN_LASTING {
+            self.delay = MIN_DELAY;
+        }
         self.counters.is_connected.store(false, Ordering::Relaxed);
         let (why, mut advice) = explain(error, &self.config);
         if why == ENDED && !was_connected {

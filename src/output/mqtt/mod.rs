@@ -7,12 +7,13 @@
 //! | `PORT/status` | the status, as in the json view | 1 | yes |
 //! | `PORT/line` | a line | 0 | no |
 //! | `PORT/json` | the objects of the json view, with numbers and times | 0 | no |
+//! | `PORT/json` | `hello`, with the run and the last number, once a connection | 1 | yes |
 //! | `PORT/values` | the values of a line that has any | 0 | one a second |
 //! | `PORT/raw` | the bytes as they were read, if that was asked for | 0 | no |
 //! | `PORT/write` | what others write, if that is permitted | 0 | ignored |
 //!
 //! `publishers` has all ports, `connection` keeps the connection to the broker, `attempt` is how it begins,
-//! and `publisher` has a place in the stream of one port. While the broker is away, or slower than the
+//! `publisher` has a place in the stream of one port, and `topics` has the messages about it. While the broker is away, or slower than the
 //! device, events wait in the history of the hub, which every subscriber shares: what it no longer has
 //! when the broker takes more is said to be missed, in `json`.
 
@@ -28,6 +29,8 @@ mod publisher;
 mod publishers;
 #[cfg(feature = "mqtt")]
 mod stream;
+#[cfg(feature = "mqtt")]
+mod topics;
 
 use std::path::PathBuf;
 

@@ -1,83 +1,73 @@
 //! The publisher of one port: takes its events at the pace of the broker, and publishes what each view
 //! shows of them.
 
+use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use bytes::Bytes;
-use rumqttc::{AsyncClient, ClientError, PublishOptions, QoS};
+use rumqttc::AsyncClient;
 use tokio::sync::watch;
 
 use super::Mqtt;
 use super::counters::MqttCounters;
+use super::topics::{Outgoing, Topics};
 use crate::hub::{
-    Event, Hub, Kind, OutputReporter, Position, Received, Start, SubscriberKind, Taken, Unit,
+    Hub, Kind, OutputReporter, Position, Received, Start, SubscriberKind, Subscription, Taken,
 };
 use crate::output::PublishedPort;
-use crate::protocol::{ServerMessage, StatusMessage};
-use crate::view::{Part, Payload, View};
-
-/// The time between two values that the broker keeps for those who subscribe later. To keep each would
-/// cost it a write to its database.
-const RETAIN_INTERVAL: Duration = Duration::from_secs(1);
+use crate::view::Part;
 
 /// The publisher of one port.
 pub(super) struct Publisher {
     client: AsyncClient,
+    /// Tells the number of the connection; None while the broker is away.
     connection: watch::Receiver<Option<u64>>,
     hub: Arc<Hub>,
-    /// The place in the stream up to which everything was handed to the connection.
+    topics: Topics,
+    /// The run of a port that counts itself.
+    own_run: String,
+    /// The run of another serial-ws to which `position` belongs; empty before it was reached.
+    upstream_run: String,
+    /// The place in the stream up to which everything was handed to the connection, or waits for it.
     position: Position,
-    topics: Vec<Topic>,
-    status_topic: String,
-    json_topic: String,
+    /// The messages that wait for the connection to have room: at most those about one event.
+    waiting: VecDeque<Outgoing>,
+    /// True if the broker has the run to which the next line belongs.
+    has_told_run: bool,
+    /// True if the broker has the status of the port.
+    has_told_status: bool,
     counters: Arc<MqttCounters>,
     reporter: Arc<OutputReporter>,
-    /// The time at which the broker was last given values to keep.
-    retained_at: Option<Instant>,
 }
 
-/// A topic for each payload of a view.
-struct Topic {
-    name: String,
-    view: View,
-}
-
-/// A message to be published.
-struct Outgoing {
-    topic: String,
-    payload: Bytes,
-    is_retained: bool,
+/// The reason why no more can be published.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PublishError {
+    /// The connection has ended, and there may be another one.
+    BrokerLost,
+    /// The program stops.
+    Stopped,
 }
 
 impl Publisher {
     /// Takes a place at the end of the stream of a port.
     pub(super) fn new(mqtt: &Mqtt, port: &PublishedPort, reporter: Arc<OutputReporter>) -> Self {
         let topic = |rest: &str| mqtt.config.broker.topic(&format!("{}/{rest}", port.name));
-        let mut views = vec![
-            ("line", View::Lines),
-            ("json", View::JsonLines),
-            ("values", View::Values),
-        ];
-        if mqtt.config.has_raw {
-            views.push(("raw", View::Raw));
-        }
-        let topics = views.into_iter().map(|(name, view)| Topic {
-            name: topic(name),
-            view,
-        });
         Self {
             client: mqtt.client.clone(),
             connection: mqtt.connection.clone(),
             hub: Arc::clone(&port.hub),
+            topics: Topics::new(topic, mqtt.config.has_raw),
+            own_run: port.run.clone(),
+            upstream_run: String::new(),
             position: port.hub.end(),
-            topics: topics.collect(),
-            status_topic: topic("status"),
-            json_topic: topic("json"),
+            waiting: VecDeque::new(),
+            has_told_run: false,
+            has_told_status: false,
             counters: Arc::clone(&mqtt.counters),
             reporter,
-            retained_at: None,
         }
     }
 
@@ -93,126 +83,132 @@ impl Publisher {
             else {
                 return;
             };
-            if self.publish_status().await.is_err() || self.publish_events(number).await.is_err() {
+            (self.has_told_run, self.has_told_status) = (false, false);
+            let Err(error) = self.publish_events(number).await;
+            if error == PublishError::Stopped {
                 return;
             }
         }
     }
 
     /// Publishes events while the connection is that of this number.
-    async fn publish_events(&mut self, number: Option<u64>) -> Result<(), ClientError> {
-        // A slow broker delays nobody.
-        let kind = SubscriberKind::Output {
-            backpressure: false,
-        };
-        // What history still has is not late, however long the broker was away.
-        let start = Start::After(Unit::Bytes, self.position.offset);
-        let mut subscription = self.hub.subscribe(kind, start);
+    async fn publish_events(&mut self, number: Option<u64>) -> Result<Infallible, PublishError> {
+        let mut subscription = self.subscribe();
         loop {
+            self.hand_over_all(number).await?;
+            if let Some(next) = subscription.next(Instant::now()) {
+                self.take(next);
+                self.position = subscription.position();
+                continue;
+            }
             tokio::select! {
                 () = subscription.ready() => {}
                 ended = self.connection.wait_for(|now| *now != number) => {
                     drop(ended);
-                    return Ok(());
+                    return Err(PublishError::BrokerLost);
                 }
-            }
-            while *self.connection.borrow() == number
-                && let Some(next) = subscription.next(Instant::now())
-            {
-                let position = subscription.position();
-                self.publish_next(next, position).await?;
-                self.position = position;
             }
         }
     }
 
-    /// Publishes what comes next, up to `position`.
-    async fn publish_next(
-        &mut self,
-        next: Received,
-        position: Position,
-    ) -> Result<(), ClientError> {
+    /// Goes on where the connection before has ended.
+    fn subscribe(&self) -> Subscription {
+        // A slow broker delays nobody.
+        let kind = SubscriberKind::Output {
+            backpressure: false,
+        };
+        // What history still has is not late, however long the broker was away. A count of bytes is not
+        // enough: a read of many lines is several events, and its bytes are in the last one.
+        let start = Start::AfterPlace(self.position);
+        let subscription = self.hub.subscribe(kind, start);
+        if self.hub.is_upstream() {
+            subscription.in_run(&self.upstream_run, Some(start))
+        } else {
+            subscription
+        }
+    }
+
+    /// Makes messages of what comes next.
+    fn take(&mut self, next: Received) {
         match next {
             Received::Event(Taken { event, had }) => {
-                for message in self.messages(&event, Part::After(had)) {
-                    self.publish(message).await?;
-                }
+                let (part, now) = (Part::After(had), Instant::now());
+                self.topics.encode(&event, part, now, &mut self.waiting);
                 if let Kind::Status(_) = event.kind {
-                    self.publish_status().await?;
+                    self.has_told_status = false;
                 }
             }
-            // The hub does not know the line at which the subscription before this one ended.
-            Received::Missed(_) if position != self.position => {
-                let missed = position.since(self.position);
-                let (lines, bytes) = (missed.line, missed.offset);
+            // Else it was only statuses.
+            Received::Missed(missed) if missed != Position::default() => {
                 self.counters
                     .missed_lines
-                    .fetch_add(lines, Ordering::Relaxed);
-                self.reporter.missed(bytes);
-                let missed = ServerMessage::Missed { lines, bytes };
-                let message = Outgoing {
-                    topic: self.json_topic.clone(),
-                    payload: missed.to_json().into(),
-                    is_retained: false,
-                };
-                self.publish(message).await?;
+                    .fetch_add(missed.line, Ordering::Relaxed);
+                self.reporter.missed(missed.offset);
+                self.waiting
+                    .push_back(self.topics.missed(self.position, missed));
             }
-            Received::Missed(_) | Received::Restarted => {}
+            Received::Missed(_) => {}
+            Received::Restarted => {
+                let run = self.hub.upstream_run();
+                self.upstream_run = run.map(|run| run.name.clone()).unwrap_or_default();
+                self.has_told_run = false;
+            }
+        }
+    }
+
+    /// Hands over all that there is so far.
+    async fn hand_over_all(&mut self, number: Option<u64>) -> Result<(), PublishError> {
+        if !self.has_told_status {
+            let status = self.topics.status(&self.hub.status());
+            self.hand_over(status, number).await?;
+            self.has_told_status = true;
+        }
+        if !self.has_told_run {
+            self.hand_over(self.hello(), number).await?;
+            self.has_told_run = true;
+        }
+        while let Some(next) = self.waiting.front() {
+            self.hand_over(next.clone(), number).await?;
+            self.waiting.pop_front();
         }
         Ok(())
     }
 
-    /// Returns the messages about an event.
-    fn messages(&mut self, event: &Event, part: Part) -> Vec<Outgoing> {
-        let mut messages = Vec::new();
-        for Topic { name, view } in &self.topics {
-            if view.is_blank(event) {
-                continue;
-            }
-            view.encode(event, part, &mut |payload, _| {
-                let (Payload::Text(bytes) | Payload::Binary(bytes)) = payload;
-                let is_retained = *view == View::Values && is_due(&mut self.retained_at);
-                messages.push(Outgoing {
-                    topic: name.clone(),
-                    payload: Bytes::copy_from_slice(bytes),
-                    is_retained,
-                });
-            });
+    /// Hands a message to the connection once there is room, which there is when the broker has taken
+    /// enough of what came before.
+    async fn hand_over(
+        &mut self,
+        message: Outgoing,
+        number: Option<u64>,
+    ) -> Result<(), PublishError> {
+        if *self.connection.borrow() != number {
+            return Err(PublishError::BrokerLost);
         }
-        messages
-    }
-
-    /// Waits for room, which there is once the broker has taken enough of what came before.
-    async fn publish(&self, message: Outgoing) -> Result<(), ClientError> {
-        let options = PublishOptions::new(QoS::AtMostOnce).retain(message.is_retained);
         let size = message.payload.len();
-        self.client
-            .publish(message.topic, message.payload, options)
-            .await?;
+        let topic = &*message.topic;
+        tokio::select! {
+            // Whether it was handed over must be certain, or it would be published twice.
+            biased;
+            published = self.client.publish(topic, message.payload, message.options) => {
+                published.map_err(|_| PublishError::Stopped)?;
+            }
+            ended = self.connection.wait_for(|now| *now != number) => {
+                drop(ended);
+                return Err(PublishError::BrokerLost);
+            }
+        }
         self.counters.sent.fetch_add(1, Ordering::Relaxed);
         self.reporter.sent(size);
         Ok(())
     }
 
-    /// Publishes the status of the port, for the broker to keep.
-    async fn publish_status(&self) -> Result<(), ClientError> {
-        let status = self.hub.status();
-        let message = ServerMessage::Status(StatusMessage::complete(&status)).to_json();
-        let options = PublishOptions::new(QoS::AtLeastOnce).retain(true);
-        let (topic, size) = (self.status_topic.clone(), message.len());
-        self.client.publish(topic, message, options).await?;
-        self.counters.sent.fetch_add(1, Ordering::Relaxed);
-        self.reporter.sent(size);
-        Ok(())
+    /// Tells the run, and the line after which the next one comes.
+    fn hello(&self) -> Outgoing {
+        let next = self.waiting.iter().find_map(|next| next.lines_before);
+        let run = match &*self.upstream_run {
+            "" => &self.own_run,
+            run => run,
+        };
+        self.topics.hello(run, next.unwrap_or(self.position.line))
     }
-}
-
-/// Returns true, and notes the time, if the broker is to keep the next values.
-fn is_due(retained_at: &mut Option<Instant>) -> bool {
-    let now = Instant::now();
-    let is_due = retained_at.is_none_or(|at| now.duration_since(at) >= RETAIN_INTERVAL);
-    if is_due {
-        *retained_at = Some(now);
-    }
-    is_due
 }
