@@ -397,11 +397,11 @@ impl Model {
         }
         self.turn.retain(|(_, waiting)| !waiting.is_empty());
         let Some(client) = refused else { return };
-        let refusal = LockHolder { client, name: None }.refusal();
+        let refusal = RequestError::from(LockHolder { client, name: None });
         let mut told = Vec::new();
         for member in &mut self.members {
             while let Ok((number, outcome)) = member.replies.try_recv() {
-                assert_eq!(outcome, Err(RequestError::new(&*refusal)));
+                assert_eq!(outcome, Err(refusal.clone()));
                 told.push((member.id, number));
             }
         }
