@@ -53,6 +53,37 @@ fn counted(numbers: std::ops::Range<u64>) -> String {
 }
 
 #[tokio::test]
+async fn whoever_released_the_port_here_or_there_keeps_it_from_a_client_that_asks_about_another() {
+    let mut pair = Pair::open().await;
+    let far = Bridge::on(&mut pair, &[]).await;
+    let near = near(far.address(), &[]).await;
+    let mut lender = near.client("/?view=json").await;
+    let number = lender.json_of("hello").await["client"].clone();
+    let mut other = greeted(&near, "/?view=json").await;
+    let mut there = greeted(&far, "/?view=json").await;
+    let own = json!({"type": "resume", "releasedBy": number});
+
+    lender.acked(json!({"type": "release"})).await;
+    let resume = json!({"type": "resume", "releasedBy": 0});
+    let error = other.refused(resume).await;
+    assert!(
+        error.contains("another client released the port"),
+        "{error}"
+    );
+    other.acked(own.clone()).await;
+    near.open("board").await;
+
+    there.acked(json!({"type": "release"})).await;
+    let error = lender.refused(own).await;
+    assert!(
+        error.contains("another client released the port"),
+        "{error}"
+    );
+    there.acked(json!({"type": "resume"})).await;
+    near.open("board").await;
+}
+
+#[tokio::test]
 async fn lines_bytes_numbers_and_times_are_those_of_the_far_end() {
     let mut pair = Pair::open().await;
     let far = Bridge::on(&mut pair, &["--max-line", "16"]).await;
