@@ -98,7 +98,7 @@ debian() {
   [ "$(id -u)" = 0 ] || skip "only root can make a fresh Debian"
   if [ "$kind" != "$(dpkg --print-architecture)" ]; then
     there arch-test
-    arch-test -q "$kind" >/dev/null || skip "Linux does not run programs for $kind here"
+    arch-test "$kind" >/dev/null || skip "Linux does not run programs for $kind here"
   fi
   root=$work/debian-$kind
   debootstrap --variant=minbase --arch="$kind" stable "$root"
