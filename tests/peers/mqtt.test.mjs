@@ -300,8 +300,10 @@ test("paho reads the objects", async (t) => {
   await start(t, "sim", "--mqtt", `mqtt://127.0.0.1:${there.tcp}`);
   const code = `
 import json, paho.mqtt.subscribe as subscribe
-for message in subscribe.simple("serial-ws/sim/json", port=${there.tcp}, msg_count=20):
-    print(json.loads(message.payload)["seq"])
+hello, *lines = subscribe.simple("serial-ws/sim/json", port=${there.tcp}, msg_count=21)
+assert hello.retain and json.loads(hello.payload)["type"] == "hello"
+for line in lines:
+    print(json.loads(line.payload)["seq"])
 `;
   const env = { ...process.env, PYTHONPATH: join(folder("mqtt"), "python") };
   const child = spawn("python3", ["-c", code], { env, stdio: ["ignore", "pipe", "inherit"] });
