@@ -195,6 +195,10 @@ pub(crate) struct PublishedPort {
     /// Its name.
     pub(crate) name: String,
     /// The name of its run, unless another serial-ws counts.
+    #[cfg_attr(
+        not(feature = "mqtt"),
+        allow(dead_code, reason = "only MQTT tells the run")
+    )]
     pub(crate) run: String,
     /// Its fan-out.
     pub(crate) hub: Arc<Hub>,

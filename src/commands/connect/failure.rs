@@ -13,7 +13,14 @@ pub(crate) enum Failure {
     /// serial-ws or the connection to it has gone.
     Gone(String),
     /// serial-ws refuses a request, for this reason.
-    Refused(ErrorCode, String),
+    Refused(
+        #[cfg_attr(
+            not(feature = "mcp"),
+            expect(dead_code, reason = "only agents are told by the code")
+        )]
+        ErrorCode,
+        String,
+    ),
 }
 
 impl Failure {
