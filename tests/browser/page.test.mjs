@@ -1040,7 +1040,9 @@ test("texts that were sent are in a menu, and can be kept as buttons", async (t)
     await receives(uno, `${command}\n`);
   }
   await page.click("#sent summary");
-  assert.deepEqual(await page.locator("#sent-list .take").allTextContents(), ["M105", "G28"]);
+  // The browser tells the page of the opened menu a little later, which fills it then.
+  const sent = () => page.locator("#sent-list .take").allTextContents();
+  await until("the texts in the menu", async () => (await sent()).join() === "M105,G28");
   await page.locator("#sent-list .take").last().click();
   assert.equal(await page.inputValue("#text"), "G28");
   await page.keyboard.press("Enter");
