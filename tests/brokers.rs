@@ -48,6 +48,13 @@ async fn problem(bridge: &Bridge) -> Option<String> {
     problem.as_str().map(str::to_owned)
 }
 
+/// Lets serial-ws in, which says `hello` then.
+async fn greeted(broker: &FakeBroker) -> MqttStream {
+    let mut stream = broker.client().await;
+    object(&mut stream, "hello").await;
+    stream
+}
+
 #[tokio::test]
 async fn sigterm_ends_it_well_while_the_broker_does_not_let_it_in() {
     let mut pair = Pair::open().await;
@@ -62,8 +69,7 @@ async fn sigterm_ends_it_well_while_the_broker_answers_nothing_any_more() {
     let mut pair = Pair::open().await;
     let broker = FakeBroker::listen().await;
     let bridge = publish_to(&broker, &mut pair).await;
-    let mut stream = broker.client().await;
-    object(&mut stream, "hello").await;
+    let _stream = greeted(&broker).await;
     stop(bridge).await;
 }
 
@@ -117,8 +123,7 @@ async fn a_broker_that_accepts_a_connection_and_says_nothing_does_not_answer() {
     assert!(said.contains(&broker.url()), "{said}");
     silent.closed().await;
     // It tries again.
-    let mut stream = broker.client().await;
-    object(&mut stream, "hello").await;
+    let _stream = greeted(&broker).await;
     bridge.program.said("publishes to").await;
 }
 
@@ -135,8 +140,7 @@ async fn a_broker_that_ends_the_connection_at_once_may_be_at_another_port_or_enc
     drop(stream);
     let said = bridge.program.said("the connection has ended").await;
     assert!(said.contains("Check the TCP port"), "{said}");
-    let mut stream = broker.client().await;
-    object(&mut stream, "hello").await;
+    let _stream = greeted(&broker).await;
     assert_eq!(problem(&bridge).await, None);
 }
 
@@ -152,14 +156,12 @@ async fn a_broker_that_says_something_else_is_none() {
     bridge.program.said("its answer is not MQTT").await;
     stream.closed().await;
     // Also one that begins well.
-    let mut stream = broker.client().await;
-    object(&mut stream, "hello").await;
+    let mut stream = greeted(&broker).await;
     let sent = stream.send_bytes(&[0xff; 64]).await;
     sent.expect("it is there");
     bridge.program.said("lost the broker").await;
     stream.closed().await;
-    let mut stream = broker.client().await;
-    object(&mut stream, "hello").await;
+    let _stream = greeted(&broker).await;
     assert_eq!(problem(&bridge).await, None);
 }
 
@@ -170,9 +172,7 @@ async fn a_broker_that_accepts_everyone_and_disconnects_them_is_not_tried_faster
     let bridge = publish_to(&broker, &mut pair).await;
     let mut delays = Vec::new();
     for _ in 0..4 {
-        let mut stream = broker.client().await;
-        object(&mut stream, "hello").await;
-        drop(stream);
+        drop(greeted(&broker).await);
         let start = Instant::now();
         let next = broker.client().await;
         delays.push(start.elapsed());
@@ -188,8 +188,7 @@ async fn a_broker_that_answers_no_ping_is_lost() {
     let mut pair = Pair::open().await;
     let broker = FakeBroker::listen().await;
     let bridge = publish_to(&broker, &mut pair).await;
-    let mut stream = broker.client().await;
-    object(&mut stream, "hello").await;
+    let _stream = greeted(&broker).await;
     let start = Instant::now();
     while !bridge
         .program
