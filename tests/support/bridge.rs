@@ -257,7 +257,7 @@ impl Program {
         rustix::process::kill_process(id, signal).expect("the program runs");
     }
 
-    /// Whether the program itself handles a signal by now.
+    /// Returns true if the program itself handles a signal by now.
     #[cfg(target_os = "linux")]
     pub fn catches(&self, signal: rustix::process::Signal) -> bool {
         let path = format!("/proc/{}/status", self.child.id());

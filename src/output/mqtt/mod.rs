@@ -13,9 +13,9 @@
 //! | `PORT/write` | what others write, if that is permitted | 0 | ignored |
 //!
 //! `publishers` has all ports, `connection` keeps the connection to the broker, `attempt` is how it begins,
-//! `publisher` has a place in the stream of one port, and `topics` has the messages about it. While the broker is away, or slower than the
-//! device, events wait in the history of the hub, which every subscriber shares: what it no longer has
-//! when the broker takes more is said to be missed, in `json`.
+//! `publisher` has a place in the stream of one port, and `topics` makes its messages. While the broker is
+//! away, or slower than the device, events wait in the history of the hub, which every subscriber shares:
+//! what it no longer has when the broker takes more is said to be missed, in `json`.
 
 #[cfg(feature = "mqtt")]
 mod attempt;
