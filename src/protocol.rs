@@ -29,6 +29,9 @@ use crate::hub::{self, ErrorCode, Timestamp};
 /// The version that `hello` announces. Within it, objects only grow.
 pub const VERSION: u32 = 1;
 
+/// A number that no client has.
+pub const NO_CLIENT: u64 = 0;
+
 /// The header of the answer to a WebSocket handshake that names the ending which is added to text
 /// messages. It is there where text messages are written to a device as they are.
 pub(crate) const APPEND_HEADER: &str = "serial-ws-append";

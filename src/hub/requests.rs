@@ -111,10 +111,9 @@ pub enum Action {
     Reset,
     /// Close the port so that another program can use it.
     Release(Lease),
-    /// Take the port back from whoever has it.
-    Resume,
-    /// Take the port back, unless another client than this one has released it.
-    ResumeOf(u64),
+    /// Take the port back from whoever has it; with a client's number, unless another client has
+    /// released it.
+    Resume(Option<u64>),
     /// Take the port back if it is leased to this client, and end its break: it is leaving.
     Return,
 }
@@ -178,7 +177,7 @@ impl Action {
     pub fn is_immediate(&self) -> bool {
         matches!(
             self,
-            Self::Reset | Self::Release(_) | Self::Resume | Self::ResumeOf(_) | Self::Return
+            Self::Reset | Self::Release(_) | Self::Resume(_) | Self::Return
         )
     }
 }

@@ -38,12 +38,10 @@ impl Supervisor {
                 }
                 Action::Release(lease) => return Next::Lease(lease, request),
                 Action::Return if borrower != Some(request.client) => request.done(),
-                Action::ResumeOf(client) if lender.is_some_and(|lender| lender != client) => {
+                Action::Resume(Some(client)) if lender.is_some_and(|lender| lender != client) => {
                     request.end(Err(lease::released_by_another()));
                 }
-                Action::Resume | Action::ResumeOf(_) | Action::Return => {
-                    return Next::Open(Some(request));
-                }
+                Action::Resume(_) | Action::Return => return Next::Open(Some(request)),
                 _ => self.answer_closed(request),
             }
         }
@@ -137,7 +135,7 @@ pub(super) fn answer_immediate(request: Request, status: &Status) -> Option<Next
     match request.action {
         Action::Release(lease) => return Some(Next::Lease(lease, request)),
         // It is awaited already, or it is not this client's.
-        Action::Resume | Action::ResumeOf(_) | Action::Return => request.done(),
+        Action::Resume(_) | Action::Return => request.done(),
         _ => refuse(status, request),
     }
     None

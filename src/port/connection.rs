@@ -237,7 +237,7 @@ impl<'a> Connection<'a> {
                 self.writer.end_break(Some(request.client), device);
                 request.done();
             }
-            Action::Resume | Action::ResumeOf(_) => request.done(),
+            Action::Resume(_) => request.done(),
             _ => self.reset(request),
         }
         None

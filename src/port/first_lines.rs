@@ -356,7 +356,7 @@ async fn each_opening_after_a_lease_asks_for_the_silence_again() {
         bench.ask(Action::Release(Lease::For(Duration::from_secs(1))));
         bench.wait(100).await;
         assert_eq!(bench.hub.status().state, State::Released);
-        bench.ask(Action::Resume);
+        bench.ask(Action::Resume(None));
         lines_are(bench.lines().await, &[expected, expected]);
     }
 }

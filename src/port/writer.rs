@@ -197,8 +197,7 @@ impl<'a> Writer<'a> {
             | Action::ReturnSettings
             | Action::Reset
             | Action::Release(_)
-            | Action::Resume
-            | Action::ResumeOf(_)
+            | Action::Resume(_)
             | Action::Return => {
                 return;
             }

@@ -12,7 +12,7 @@ use super::super::lease;
 use crate::hub::{
     Action, DeviceQuestion, Done, Hub, Lease, Outcome, Request, RequestError, Until, Written,
 };
-use crate::protocol::{AskMessage, Base64, ClientMessage, Id, ReleaseMessage};
+use crate::protocol::{AskMessage, Base64, ClientMessage, Id, NO_CLIENT, ReleaseMessage};
 
 /// Bytes of writes that may wait there, unless one message may have more.
 const MAX_WAITING: usize = 64 << 10;
@@ -28,9 +28,6 @@ const MIN_URGENT_COST: usize = 4;
 
 /// Requests that wait for no write, of which as many may wait there.
 const MAX_IMMEDIATE: usize = 16;
-
-/// The number that no client has there.
-const NOBODY: u64 = 0;
 
 /// The requests that were sent and not answered, with what clients here hold there.
 pub(super) struct Forwarded {
@@ -67,7 +64,7 @@ impl Forwarded {
             immediate: 0,
             break_of: None,
             leased: None,
-            own: own.unwrap_or(NOBODY),
+            own: own.unwrap_or(NO_CLIENT),
         }
     }
 
@@ -136,9 +133,9 @@ impl Forwarded {
                 request.end(Err(lease::taken()));
                 return None;
             }
-            Action::ResumeOf(client) => {
+            Action::Resume(Some(client)) => {
                 let is_lender = self.leased.is_some_and(|(_, lender)| lender == *client);
-                let released_by = Some(if is_lender { self.own } else { NOBODY });
+                let released_by = Some(if is_lender { self.own } else { NO_CLIENT });
                 ClientMessage::Resume { released_by }
             }
             action => message(action, &request, hub),
@@ -189,12 +186,12 @@ impl Forwarded {
             Action::HoldBreak(true) if !is_done => self.break_of = None,
             Action::Break(_) if is_done => self.break_of = None,
             Action::Release(lease) if is_done => self.leased = Some((*lease, client)),
-            Action::Resume | Action::ResumeOf(_) if is_done => self.leased = None,
+            Action::Resume(_) if is_done => self.leased = None,
             _ => {}
         }
         let answered = match request.action {
             Action::SaveSettings | Action::PassLockOn if !is_done => Answered::LockRefused(client),
-            Action::Resume | Action::ResumeOf(_) if !is_done => Answered::ResumeRefused,
+            Action::Resume(_) if !is_done => Answered::ResumeRefused,
             _ => Answered::Other,
         };
         request.end(outcome);
@@ -322,10 +319,10 @@ fn message(action: &Action, request: &Request, hub: &Hub) -> ClientMessage {
                 r#while: Some("connected".to_owned()),
             },
         }),
-        Action::Resume | Action::Return => ClientMessage::Resume { released_by: None },
-        Action::ResumeOf(client) => ClientMessage::Resume {
-            released_by: Some(*client),
+        Action::Resume(released_by) => ClientMessage::Resume {
+            released_by: *released_by,
         },
+        Action::Return => ClientMessage::Resume { released_by: None },
     }
 }
 

@@ -219,7 +219,7 @@ impl UpstreamPort {
                 request = hub.queue.take_immediate() => request,
                 request = hub.queue.take_any() => request,
             };
-            if matches!(request.action, Action::Resume | Action::ResumeOf(_)) {
+            if matches!(request.action, Action::Resume(_)) {
                 self.asked_by = Some(request);
                 return;
             }

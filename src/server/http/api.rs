@@ -122,7 +122,13 @@ pub(super) async fn resume(
     {
         port.hub.unlock(None);
     }
-    self::request(State(app), Extension(rights), Path(name), Action::Resume).await
+    self::request(
+        State(app),
+        Extension(rights),
+        Path(name),
+        Action::Resume(None),
+    )
+    .await
 }
 
 /// Changes the settings of a port.

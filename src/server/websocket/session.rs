@@ -300,7 +300,7 @@ impl<S: AsyncRead + AsyncWrite + ReportsProgress + Unpin> Session<S> {
     fn request(&mut self, action: Action, id: Option<Id>) {
         let size = action.bytes().len();
         // The one who holds the lock takes its own port back with `resume`.
-        if action == Action::Resume && self.is_operator && !self.requests.has_lock() {
+        if action == Action::Resume(None) && self.is_operator && !self.requests.has_lock() {
             self.port.hub.unlock(None);
         }
         if let Err((reason, id)) = self.requests.try_send(action, id) {

@@ -300,10 +300,7 @@ fn action(message: ClientMessage, append: LineEnding) -> Result<Option<Action>, 
         ClientMessage::Settings(change) => Action::Settings(change),
         ClientMessage::Reset => Action::Reset,
         ClientMessage::Release(release) => Action::Release(release.lease()?),
-        ClientMessage::Resume { released_by: None } => Action::Resume,
-        ClientMessage::Resume {
-            released_by: Some(client),
-        } => Action::ResumeOf(client),
+        ClientMessage::Resume { released_by } => Action::Resume(released_by),
         // The session deals with these itself.
         ClientMessage::Lock { .. }
         | ClientMessage::Unlock

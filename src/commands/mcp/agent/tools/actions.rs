@@ -11,7 +11,7 @@ use super::{Call, PortArgument};
 use crate::commands::lease::bridge_client::BridgeClient;
 use crate::commands::mcp::agent::answer::{ToolAnswer, ToolError};
 use crate::commands::mcp::agent::bridge::{about_port, place};
-use crate::protocol::{ClientMessage, ReleaseMessage};
+use crate::protocol::{ClientMessage, NO_CLIENT, ReleaseMessage};
 
 /// Limits the wait until a request is carried out; others' writes may be before it.
 pub(super) const TURN_TIMEOUT: Duration = Duration::from_secs(60);
@@ -22,9 +22,6 @@ const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
 /// Limits how long `resume` waits for the board. The bootloader of a native USB board keeps the
 /// sketch waiting for 8 s.
 const RETURN_TIMEOUT: Duration = Duration::from_secs(12);
-
-/// The number that no client has.
-const NOBODY: u64 = 0;
 
 /// Arguments of `write`.
 #[derive(Deserialize)]
@@ -106,7 +103,7 @@ pub(super) async fn resume(
         .visit_quietly(arguments.port.as_deref(), async |client| {
             let released_by = call.releases.of(client.name());
             let message = ClientMessage::Resume {
-                released_by: Some(released_by.unwrap_or(NOBODY)),
+                released_by: Some(released_by.unwrap_or(NO_CLIENT)),
             };
             carry_out(call, client, message, async |client| {
                 client.wait_for("open", RETURN_TIMEOUT).await.map(drop)
